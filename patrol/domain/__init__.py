@@ -1,0 +1,1 @@
+"""Nouns and decisions. Pure: no clock, no I/O, no asyncio."""

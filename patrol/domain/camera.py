@@ -1,0 +1,123 @@
+"""Cameras, rings and places."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+from urllib.parse import urlsplit, urlunsplit
+
+from patrol.domain.zones import Zone
+
+CameraId = NewType("CameraId", str)
+
+EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
+
+
+class RingName(StrEnum):
+    """The three rings (圈层), from the inside out."""
+
+    CORE = "core"
+    PERIPHERY = "periphery"
+    FAR = "far"
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A ring's two promises: how soon a camera is seen again, how soon a unit is on scene; all in seconds.
+
+    ``accept_within_s``: an order that no unit accepted for that long goes to the next best unit.
+    """
+
+    name: RingName
+    revisit_bound_s: float
+    response_target_s: float
+    accept_within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point on the earth, WGS-84, degrees."""
+
+    latitude: float
+    longitude: float
+
+    def distance_m(self, other: Place) -> float:
+        """Great-circle distance in metres (haversine)."""
+        lat1, lat2 = math.radians(self.latitude), math.radians(other.latitude)
+        half_lat = (lat2 - lat1) / 2
+        half_lon = math.radians(other.longitude - self.longitude) / 2
+        a = math.sin(half_lat) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin(half_lon) ** 2
+        return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(a)))
+
+    def towards(self, other: Place, metres: float) -> Place:
+        """The point ``metres`` along the straight way to ``other``, at most ``other`` itself."""
+        distance = self.distance_m(other)
+        share = 1.0 if distance <= metres or distance == 0 else metres / distance
+        return Place(
+            self.latitude + (other.latitude - self.latitude) * share,
+            self.longitude + (other.longitude - self.longitude) * share,
+        )
+
+
+class StreamAddress:
+    """Where a camera's pictures come from. Shows itself only without user, password and query."""
+
+    __slots__ = ("_address",)
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def reveal(self) -> str:
+        """The address with its credentials, for the one call that opens it."""
+        return self._address
+
+    @property
+    def scheme(self) -> str:
+        """``rtsp``, ``http``, ``file``, ``synthetic`` ..., lower case."""
+        return urlsplit(self._address).scheme.lower()
+
+    @property
+    def host(self) -> str:
+        """Host and port, the key of per-host limits; empty for files."""
+        parts = urlsplit(self._address)
+        return parts.netloc.rpartition("@")[2]
+
+    def __str__(self) -> str:
+        parts = urlsplit(self._address)
+        netloc = parts.netloc.rpartition("@")[2]
+        hidden = f"***@{netloc}" if "@" in parts.netloc else netloc
+        return urlunsplit((parts.scheme, hidden, parts.path, "***" if parts.query else "", ""))
+
+    def __repr__(self) -> str:
+        return f"StreamAddress({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StreamAddress) and other._address == self._address
+
+    def __hash__(self) -> int:
+        return hash(self._address)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One video source.
+
+    ``heading_deg``: where it looks, clockwise from north; ``view_deg``: its horizontal angle of view.
+    ``revisit_bound_s``: its own bound, already resolved (the ring's unless the camera overrides it).
+    ``simulated``: its pictures are made up (the demo); shown wherever its alerts are.
+    """
+
+    id: CameraId
+    name: str
+    name_en: str
+    site: str
+    ring: RingName
+    revisit_bound_s: float
+    place: Place
+    heading_deg: float
+    view_deg: float
+    stream: StreamAddress
+    zones: tuple[Zone, ...] = ()
+    simulated: bool = False

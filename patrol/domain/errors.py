@@ -1,0 +1,91 @@
+"""Every error Patrol raises on purpose, split by what the caller can do about it.
+
+PatrolError
+├── ConfigError          a person mends the configuration; carries every problem with its path in the file
+├── ModelError           a person gets, or mends, a model file; the message says how
+├── InputError           a person gives another file or argument
+├── CaptureError         one visit of one camera failed; the tour backs off and comes again
+├── StoreError           the database did not take it; try again, and say so
+├── QueueError           Redis did not answer; try again, and say so
+├── MessageError         a message on the queue cannot be read; it goes to the dead letters
+└── IllegalTransition    a state machine was asked for a step its table does not hold
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PatrolError(Exception):
+    """Base of all errors that Patrol raises on purpose. Its text is fit for an operator's eyes: no secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One thing wrong in a configuration file.
+
+    ``path`` is the path inside the file (``cameras[17].ring``), ``line`` is 1-based or None where unknown.
+    """
+
+    path: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line is not None else ""
+        return f"{where}{self.path}: {self.message}"
+
+
+class ConfigError(PatrolError):
+    """The configuration cannot be used; all problems found are listed, not only the first."""
+
+    def __init__(self, file: str, problems: tuple[ConfigProblem, ...]) -> None:
+        self.file = file
+        self.problems = problems
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        super().__init__("\n".join([f"{file}: {count}", *(f"  {problem}" for problem in problems)]))
+
+
+class ModelError(PatrolError):
+    """A model is missing, has a wrong hash or cannot be loaded; the message says what to do."""
+
+
+class InputError(PatrolError):
+    """A file or an argument given on the command line cannot be used."""
+
+
+class CaptureFailure(StrEnum):
+    """Why a visit brought no frame. Closed set: also the metric's label."""
+
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    UNAUTHORIZED = "unauthorized"
+    NOT_FOUND = "not_found"
+    TIMED_OUT = "timed_out"
+    NO_KEY_FRAME = "no_key_frame"
+    BROKEN = "broken"
+
+
+class CaptureError(PatrolError):
+    """One visit of one camera brought no frame. Never carries the address: it may hold a password."""
+
+    def __init__(self, failure: CaptureFailure, detail: str = "") -> None:
+        self.failure = failure
+        super().__init__(f"{failure.value}: {detail}" if detail else failure.value)
+
+
+class StoreError(PatrolError):
+    """The database refused or did not answer; nothing was changed."""
+
+
+class QueueError(PatrolError):
+    """Redis refused or did not answer; what was sent may or may not have arrived."""
+
+
+class MessageError(PatrolError):
+    """A message on the queue is not what its type promises."""
+
+
+class IllegalTransition(PatrolError):  # noqa: N818  (it names what happened, as StopIteration does)
+    """A state machine was asked for a step that its table does not hold."""

@@ -1,0 +1,73 @@
+"""Kinds, levels and events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from patrol.domain.camera import CameraId
+from patrol.domain.zones import RuleId, ZoneId
+
+
+class Kind(StrEnum):
+    """What can happen (类型). The whole vocabulary; the rules that exist so far cover crowd and intrusion."""
+
+    CROWD = "crowd"
+    GATHERING = "gathering"
+    RUNNING = "running"
+    FALL = "fall"
+    FIGHT = "fight"
+    FIRE_SMOKE = "fire_smoke"
+    INTRUSION = "intrusion"
+    LINE_CROSSING = "line_crossing"
+    LOITERING = "loitering"
+    ABANDONED_OBJECT = "abandoned_object"
+    REMOVED_OBJECT = "removed_object"
+    STOPPED_VEHICLE = "stopped_vehicle"
+    WRONG_WAY = "wrong_way"
+    CAMERA_HEALTH = "camera_health"
+
+
+class Level(StrEnum):
+    """How urgent (等级 红黄蓝绿), most urgent first."""
+
+    RED = "red"
+    YELLOW = "yellow"
+    BLUE = "blue"
+    GREEN = "green"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The numbers that crossed the threshold, in words, and the boxes they were counted from.
+
+    ``boxes``: (x1, y1, x2, y2) as shares of the picture's width and height.
+    """
+
+    count: int
+    threshold: int
+    held_s: float
+    words_zh: str
+    words_en: str
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A rule held in a zone for long enough: the unit of detection. Times are aware UTC.
+
+    ``began_at``: first frame in which it held (t0, back-dated); ``confirmed_at``: the frame that made it long
+    enough; ``ended_at``: the last frame in which it held, once it has ended. ``score``: 0..1, the mean
+    confidence of the boxes in the confirming frame.
+    """
+
+    camera_id: CameraId
+    kind: Kind
+    rule_id: RuleId
+    zone_id: ZoneId
+    began_at: datetime
+    confirmed_at: datetime
+    score: float
+    evidence: Evidence
+    ended_at: datetime | None = None
