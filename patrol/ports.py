@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.camera import Camera
 from patrol.domain.detections import Detections
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.frame import Frame
+from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId
+from patrol.domain.messages import Message
+from patrol.domain.orders import Order
+from patrol.domain.room import RoomSnapshot, TourStatus
 
 
 class Clock(Protocol):
@@ -43,3 +50,174 @@ class Detector(Protocol):
 
     async def detect(self, frames: Sequence[Frame]) -> Sequence[Detections]:
         """One result per frame, in order, in pixels of that frame; a batch equals its frames one by one."""
+
+
+class AlertStore(Protocol):
+    """Where events become alerts."""
+
+    async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
+        """Accept a candidate, or not, with its outbox row, in one durable transaction.
+
+        The same alert id again changes nothing and gives the first answer. Raises StoreError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One message that waits to be published, oldest first by ``number``."""
+
+    number: int
+    message: Message
+    waiting_since: datetime
+
+
+class Outbox(Protocol):
+    """Messages that were decided on and not published yet."""
+
+    async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
+        """The oldest messages that wait. Raises StoreError."""
+
+    async def mark_published(self, rows: Sequence[OutboxRow]) -> None:
+        """Redis has them. Raises StoreError."""
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """How many messages wait, and since when the oldest does. Raises StoreError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What makes an effect happen once: who handles, and the handled message's idempotency key."""
+
+    group: str
+    key: str
+
+
+class IncidentStore(Protocol):
+    """Where decisions on incidents become facts."""
+
+    async def decide(
+        self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
+    ) -> Outcome | None:
+        """Load the situation, decide, and store the outcome with its messages, in one durable transaction.
+
+        Returns None if the effect ``once`` is stored already. Raises KeyError for an unknown incident, whatever
+        ``decision`` raises (then nothing is stored), StoreError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Incidents with all their orders. ``incidents`` newest first; ``orders`` oldest first."""
+
+    incidents: tuple[Incident, ...]
+    orders: tuple[Order, ...]
+    duties: tuple[Duty, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts since the store was made."""
+
+    alerts_accepted: int
+    alerts_delivered: int
+    alerts_acknowledged: int
+
+
+class IncidentReader(Protocol):
+    """Where incidents are looked up."""
+
+    async def open_ledger(self) -> Ledger:
+        """All open incidents with their orders, and every unit's duty. Raises StoreError."""
+
+    async def latest_closed(self, limit: int) -> Ledger:
+        """The incidents closed last, with their orders; no duties. Raises StoreError."""
+
+    async def totals(self) -> Totals:
+        """Counts of alerts. Raises StoreError."""
+
+
+class Publisher(Protocol):
+    """Gives messages to the queue."""
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Append each to its stream, in order. Raises QueueError; then any of them may have arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as it was delivered. ``attempt`` counts deliveries, 1 for the first."""
+
+    stream: str
+    entry_id: str
+    body: bytes
+    attempt: int
+
+
+class Subscription(Protocol):
+    """One consumer of one group on some streams."""
+
+    async def receive(self, limit: int, wait_s: float) -> Sequence[Delivery]:
+        """Own unfinished deliveries first, then those of dead consumers, then new ones; empty after ``wait_s``.
+
+        Raises QueueError.
+        """
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Their effects are stored. Raises QueueError."""
+
+    async def bury(self, delivery: Delivery, reason: str) -> None:
+        """Move a message that cannot be handled to the dead letters and acknowledge it. Raises QueueError."""
+
+
+class TourReports(Protocol):
+    """How the tour tells the room about itself, also from another process."""
+
+    async def report(self, status: TourStatus) -> None:
+        """Show this; the newest wins. Raises QueueError."""
+
+    async def latest(self) -> TourStatus | None:
+        """The newest report, or None if there is none younger than some seconds. Raises QueueError."""
+
+
+class RoomView(Protocol):
+    """What the feed shows."""
+
+    async def snapshot(self) -> RoomSnapshot:
+        """The room as it is now. Raises StoreError."""
+
+
+class RoomDesk(Protocol):
+    """What an operator can do in the feed. Each raises StoreError; KeyError for an unknown incident."""
+
+    async def displayed(self, incident_id: IncidentId, seat: str) -> None:
+        """A seat has shown this incident to a person (t4)."""
+
+    async def confirm(self, incident_id: IncidentId, operator: str) -> None:
+        """An operator looked and says it is real (t5)."""
+
+    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
+        """Feedback: close with a disposition (t11, t12). Raises IllegalTransition if it is closed already."""
+
+
+class EvidenceStore(Protocol):
+    """Keeps the pictures that go with alerts."""
+
+    async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
+        """Keep a JPEG under its id, durably. Raises StoreError."""
+
+    async def get(self, evidence_id: EvidenceId) -> bytes | None:
+        """The JPEG, or None if there is none. Raises StoreError."""
+
+    async def remove(self, evidence_id: EvidenceId) -> None:
+        """Forget a JPEG that no alert needs; one that is not there is fine. Raises StoreError."""
+
+
+class HealthCheck(Protocol):
+    """Whether one part is fit for work."""
+
+    @property
+    def name(self) -> str:
+        """What is checked: ``store``, ``queue``, ``tour`` ..."""
+
+    async def problem(self) -> str | None:
+        """What is wrong, in words, or None. Answers within a second."""

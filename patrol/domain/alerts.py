@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
 
-from patrol.domain.camera import RingName
-from patrol.domain.events import Kind, Level
+from patrol.domain.camera import Camera, CameraId, Ring, RingName
+from patrol.domain.events import Event, Kind, Level
+from patrol.domain.incidents import AlertId, ClockName, EvidenceId, Incident, IncidentId, IncidentState
+from patrol.domain.zones import RuleId, ZoneId
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +23,144 @@ class LevelPolicy:
     def level_of(self, kind: Kind, ring: RingName) -> Level:
         """The level of an event of ``kind`` seen in ``ring``."""
         return self.by_kind.get(kind, {}).get(ring, self.otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An accepted event. Times are aware UTC; ``detected_at`` is when the detector had finished (t2)."""
+
+    id: AlertId
+    incident_id: IncidentId
+    camera_id: CameraId
+    ring: RingName
+    kind: Kind
+    level: Level
+    rule_id: RuleId
+    zone_id: ZoneId
+    fingerprint: str
+    began_at: datetime
+    frame_at: datetime
+    detected_at: datetime
+    accepted_at: datetime
+    score: float
+    count: int
+    words_zh: str
+    words_en: str
+    evidence_id: EvidenceId
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A confirmed event with all that is known about it before it is accepted.
+
+    The ids are made once, before the first try, so that a try repeated after a lost answer is the same alert.
+    """
+
+    alert_id: AlertId
+    incident_id: IncidentId
+    evidence_id: EvidenceId
+    event: Event
+    camera: Camera
+    ring: Ring
+    level: Level
+    cool_down_s: float
+    detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the store knows of a candidate's fingerprint."""
+
+    last_accepted_at: datetime | None
+    open_incident: Incident | None
+
+
+class Verdict(StrEnum):
+    """What became of a candidate. Closed set: also the metric's label."""
+
+    NEW_INCIDENT = "new_incident"
+    JOINED = "joined"
+    COOLING_DOWN = "cooling_down"
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The decision on a candidate; ``alert`` and ``incident`` are None while it cools down."""
+
+    verdict: Verdict
+    alert: Alert | None = None
+    incident: Incident | None = None
+
+
+def fingerprint(event: Event) -> str:
+    """What makes two events the same thing: camera, kind, rule and zone. One camera never mutes another."""
+    return f"{event.camera_id}/{event.kind}/{event.rule_id}/{event.zone_id}"
+
+
+def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
+    """Decide whether an event becomes an alert, and of which incident."""
+    cool_until = (
+        history.last_accepted_at + timedelta(seconds=candidate.cool_down_s) if history.last_accepted_at else None
+    )
+    if cool_until is not None and now < cool_until:
+        return Acceptance(Verdict.COOLING_DOWN)
+    if history.open_incident is not None:
+        joined = history.open_incident
+        alert = _alert(replace(candidate, incident_id=joined.id), now)
+        return Acceptance(Verdict.JOINED, alert, replace(joined, alert_ids=(*joined.alert_ids, alert.id)))
+    alert = _alert(candidate, now)
+    return Acceptance(Verdict.NEW_INCIDENT, alert, _incident(candidate, alert))
+
+
+def _alert(candidate: Candidate, now: datetime) -> Alert:
+    event = candidate.event
+    return Alert(
+        id=candidate.alert_id,
+        incident_id=candidate.incident_id,
+        camera_id=event.camera_id,
+        ring=candidate.ring.name,
+        kind=event.kind,
+        level=candidate.level,
+        rule_id=event.rule_id,
+        zone_id=event.zone_id,
+        fingerprint=fingerprint(event),
+        began_at=event.began_at,
+        frame_at=event.confirmed_at,
+        detected_at=candidate.detected_at,
+        accepted_at=now,
+        score=event.score,
+        count=event.evidence.count,
+        words_zh=event.evidence.words_zh,
+        words_en=event.evidence.words_en,
+        evidence_id=candidate.evidence_id,
+        simulated=candidate.camera.simulated,
+    )
+
+
+def _incident(candidate: Candidate, alert: Alert) -> Incident:
+    camera = candidate.camera
+    incident = Incident(
+        id=candidate.incident_id,
+        kind=alert.kind,
+        level=alert.level,
+        ring=alert.ring,
+        camera_id=camera.id,
+        camera_name=camera.name,
+        camera_name_en=camera.name_en,
+        place=camera.place,
+        target_s=candidate.ring.response_target_s,
+        fingerprint=alert.fingerprint,
+        words_zh=alert.words_zh,
+        words_en=alert.words_en,
+        evidence_id=alert.evidence_id,
+        simulated=alert.simulated,
+        alert_ids=(alert.id,),
+        state=IncidentState.NEW,
+    )
+    return (
+        incident.stamped(ClockName.BEGAN, alert.began_at, "rule")
+        .stamped(ClockName.FIRST_FRAME, alert.began_at, "camera")
+        .stamped(ClockName.DETECTED, alert.detected_at, "detector")
+        .stamped(ClockName.ACCEPTED, alert.accepted_at, "store")
+    )

@@ -85,6 +85,4 @@ class Detections:
 
 def _expect(name: str, array: npt.NDArray[np.generic], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
     if array.shape != shape or array.dtype != dtype:
-        raise ValueError(
-            f"{name}: expected {shape} {np.dtype(dtype)}, got {array.shape} {array.dtype}"
-        )
+        raise ValueError(f"{name}: expected {shape} {np.dtype(dtype)}, got {array.shape} {array.dtype}")

@@ -27,9 +27,7 @@ class Frame:
         if self.captured_at.tzinfo is None:
             raise ValueError(f"captured_at: expected an aware time, got {self.captured_at!r}")
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:
-            raise ValueError(
-                f"pixels: expected (height, width, 3) uint8, got {self.pixels.shape} {self.pixels.dtype}"
-            )
+            raise ValueError(f"pixels: expected (height, width, 3) uint8, got {self.pixels.shape} {self.pixels.dtype}")
 
     @property
     def width(self) -> int:

@@ -65,3 +65,64 @@ class Step:
     watch: Watch
     confirmed: Event | None = None
     ended: Event | None = None
+
+
+def step(rule: Rule, zone: Zone, camera_id: CameraId, watch: Watch, at: datetime, detections: Detections) -> Step:
+    """Decide what one frame, captured at ``at``, changes for one rule in one zone of one camera.
+
+    Frames must come in order of time; one that is not newer than the last is ignored.
+    """
+    if watch.seen_last_at is not None and at <= watch.seen_last_at:
+        return Step(watch)
+    found = detections.of(rule.label, rule.min_confidence)
+    found = found.where(inside(zone, found))
+    if len(found) < rule.at_least:
+        return _not_holding(rule, watch, at)
+    return _holding(rule, zone, camera_id, watch, at, found)
+
+
+def _not_holding(rule: Rule, watch: Watch, at: datetime) -> Step:
+    if watch.held_last_at is None:
+        return Step(Watch(seen_last_at=at))
+    if (at - watch.held_last_at).total_seconds() < rule.clear_after_s:
+        return Step(replace(watch, seen_last_at=at))
+    return Step(Watch(seen_last_at=at), ended=last_words(watch))
+
+
+def _holding(rule: Rule, zone: Zone, camera_id: CameraId, watch: Watch, at: datetime, found: Detections) -> Step:
+    began_at = watch.began_at or at
+    held = replace(watch, began_at=began_at, held_last_at=at, seen_last_at=at)
+    if watch.event is not None:
+        return Step(held)
+    held_s = (at - began_at).total_seconds()
+    # At least a second frame must agree: one picture alone never makes an event.
+    if watch.began_at is None or held_s < rule.for_s:
+        return Step(replace(held, state=RuleState.SUSPECTED))
+    event = Event(
+        camera_id=camera_id,
+        kind=rule.kind,
+        rule_id=rule.id,
+        zone_id=zone.id,
+        began_at=began_at,
+        confirmed_at=at,
+        score=float(found.confidence.mean()),
+        evidence=_evidence(rule, zone, held_s, found),
+    )
+    return Step(replace(held, state=RuleState.CONFIRMED, event=event), confirmed=event)
+
+
+def last_words(watch: Watch) -> Event | None:
+    """The event that is still on when a recording ends, ended where it held last; None if there is none."""
+    return replace(watch.event, ended_at=watch.held_last_at) if watch.event is not None else None
+
+
+def _evidence(rule: Rule, zone: Zone, held_s: float, found: Detections) -> Evidence:
+    scale = (found.width, found.height, found.width, found.height)
+    return Evidence(
+        count=len(found),
+        threshold=rule.at_least,
+        held_s=held_s,
+        words_zh=f"{zone.name}内 {len(found)} 人（阈值 {rule.at_least}），已持续 {held_s:.0f} 秒",
+        words_en=f"{len(found)} in {zone.name_en} (threshold {rule.at_least}), for {held_s:.0f} s",
+        boxes=tuple((x1 / scale[0], y1 / scale[1], x2 / scale[2], y2 / scale[3]) for (x1, y1, x2, y2), _, _ in found),
+    )

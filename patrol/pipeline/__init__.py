@@ -1,0 +1,1 @@
+"""What runs, named in -ing. Each part is owned by one task and hands on through a bounded buffer."""

@@ -1,0 +1,233 @@
+"""The queue on Redis Streams (Redis 6.2 or newer, or Valkey).
+
+Groups are created at 0, never at ``$``: what was published before a consumer first came is not lost to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from patrol.domain.errors import QueueError
+from patrol.domain.messages import DEAD_STREAM, Message
+from patrol.domain.room import TourStatus
+from patrol.ports import Delivery
+
+_Result = TypeVar("_Result")
+
+FIELD = "ce"  # the one field of an entry: the CloudEvents JSON
+LEASE_S = 30.0  # a delivery idle for that long belongs to a dead consumer
+RECLAIM_EVERY_S = 5.0
+COMMAND_TIMEOUT_S = 5.0
+TOUR_KEY = "patrol:status:tour"
+TOUR_STALE_AFTER_S = 10
+
+_TOUR = TypeAdapter(TourStatus)
+
+
+def connect(address: str) -> Redis:
+    """A client for a Redis URL. Nothing is sent yet; every command has a time-out and is tried three times."""
+    return Redis.from_url(
+        address,
+        socket_connect_timeout=COMMAND_TIMEOUT_S,
+        socket_timeout=COMMAND_TIMEOUT_S,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
+        health_check_interval=15,
+    )
+
+
+async def _ask(command: Awaitable[_Result]) -> _Result:
+    try:
+        return await command
+    except (RedisError, OSError) as error:
+        # The type alone where the text might hold an address with a password.
+        detail = str(error) if isinstance(error, ResponseError) else type(error).__name__
+        raise QueueError(f"redis: {detail}") from None
+
+
+class RedisPublisher:
+    """Publisher on Redis Streams."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """See Publisher. One round trip for all."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for message in messages:
+            pipeline.xadd(message.stream, {FIELD: message.body})
+        await _ask(pipeline.execute())
+
+    async def ping(self) -> None:
+        """Raises QueueError if Redis does not answer."""
+        await _ask(self._redis.ping())
+
+    async def dead_letters(self) -> int:
+        """How many messages lie in the dead letters. Raises QueueError."""
+        return int(await _ask(self._redis.xlen(DEAD_STREAM)))
+
+
+class RedisSubscription:
+    """One consumer of one group. ``consumer`` must be stable: after a restart it finds its own unfinished work."""
+
+    def __init__(self, redis: Redis, group: str, consumer: str, streams: Sequence[str]) -> None:
+        self._redis = redis
+        self._group = group
+        self._consumer = consumer
+        self._streams = tuple(streams)
+        self._groups_made = False
+        self._own_read_to: dict[str, str] = dict.fromkeys(streams, "0")
+        self._reclaim_from: dict[str, str] = dict.fromkeys(streams, "0-0")
+        self._reclaim_at = 0.0
+        self.reclaimed = 0
+
+    async def receive(self, limit: int, wait_s: float) -> Sequence[Delivery]:
+        """See Subscription."""
+        try:
+            return await self._receive(limit, wait_s)
+        except QueueError as error:
+            if "NOGROUP" in str(error):  # Redis was emptied: the group is made again, at 0
+                self._groups_made = False
+            raise
+
+    async def _receive(self, limit: int, wait_s: float) -> Sequence[Delivery]:
+        if not self._groups_made:
+            await self._make_groups()
+        own = await self._own_unfinished(limit)
+        if own:
+            return own
+        reclaimed = await self._reclaim(limit)
+        if reclaimed:
+            return reclaimed
+        answer = await _ask(
+            self._redis.xreadgroup(
+                self._group,
+                self._consumer,
+                dict.fromkeys(self._streams, ">"),
+                count=limit,
+                block=max(1, int(min(wait_s, COMMAND_TIMEOUT_S / 2) * 1000)),
+            )
+        )
+        return [
+            Delivery(_str(stream), _str(entry_id), fields.get(FIELD.encode(), b""), 1)
+            for stream, entries in _by_stream(answer)
+            for entry_id, fields in entries
+        ]
+
+    async def _make_groups(self) -> None:
+        for stream in self._streams:
+            try:
+                await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
+            except ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise QueueError(f"redis: {error}") from None
+            except (RedisError, OSError) as error:
+                raise QueueError(f"redis: {type(error).__name__}") from None
+        self._groups_made = True
+
+    async def _own_unfinished(self, limit: int) -> Sequence[Delivery]:
+        """After a restart: what was delivered to this consumer before and never acknowledged."""
+        for stream in [stream for stream, position in self._own_read_to.items() if position]:
+            answer = await _ask(
+                self._redis.xreadgroup(self._group, self._consumer, {stream: self._own_read_to[stream]}, count=limit)
+            )
+            entries = [entry for _, entries in _by_stream(answer) for entry in entries]
+            self._own_read_to[stream] = _str(entries[-1][0]) if entries else ""
+            found = await self._with_attempts(stream, entries)
+            if found:
+                return found
+        return ()
+
+    async def _reclaim(self, limit: int) -> Sequence[Delivery]:
+        """Take over what another consumer left idle for longer than its lease."""
+        if time.monotonic() < self._reclaim_at:
+            return ()
+        for stream in self._streams:
+            answer = await _ask(
+                self._redis.xautoclaim(
+                    stream,
+                    self._group,
+                    self._consumer,
+                    min_idle_time=int(LEASE_S * 1000),
+                    start_id=self._reclaim_from[stream],
+                    count=limit,
+                )
+            )
+            self._reclaim_from[stream] = _str(answer[0])
+            found = await self._with_attempts(stream, answer[1])
+            if found:
+                self.reclaimed += len(found)
+                return found
+        self._reclaim_at = time.monotonic() + RECLAIM_EVERY_S
+        return ()
+
+    async def _with_attempts(self, stream: str, entries: Sequence[tuple[bytes, Any]]) -> Sequence[Delivery]:
+        deliveries = []
+        for entry_id, fields in entries:
+            if not fields:  # deleted from the stream while pending: nothing is left to handle
+                await _ask(self._redis.xack(stream, self._group, entry_id))
+                continue
+            pending = await _ask(self._redis.xpending_range(stream, self._group, min=entry_id, max=entry_id, count=1))
+            attempt = int(pending[0]["times_delivered"]) if pending else 1
+            deliveries.append(Delivery(stream, _str(entry_id), fields.get(FIELD.encode(), b""), attempt))
+        return deliveries
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """See Subscription."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for delivery in deliveries:
+            pipeline.xack(delivery.stream, self._group, delivery.entry_id)
+        await _ask(pipeline.execute())
+
+    async def bury(self, delivery: Delivery, reason: str) -> None:
+        """See Subscription. One transaction: never acknowledged without lying in the dead letters."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.xadd(
+            DEAD_STREAM,
+            {
+                FIELD: delivery.body,
+                "stream": delivery.stream,
+                "entry_id": delivery.entry_id,
+                "group": self._group,
+                "attempts": delivery.attempt,
+                "reason": reason[:1000],
+                "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            },
+        )
+        pipeline.xack(delivery.stream, self._group, delivery.entry_id)
+        await _ask(pipeline.execute())
+
+
+class RedisTourReports:
+    """TourReports in one key that expires: an old report is no report."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def report(self, status: TourStatus) -> None:
+        """See TourReports."""
+        await _ask(self._redis.set(TOUR_KEY, _TOUR.dump_json(status), ex=TOUR_STALE_AFTER_S))
+
+    async def latest(self) -> TourStatus | None:
+        """See TourReports."""
+        body = await _ask(self._redis.get(TOUR_KEY))
+        return _TOUR.validate_json(body) if body else None
+
+
+def _by_stream(answer: Any) -> list[tuple[bytes, list[tuple[bytes, Mapping[bytes, bytes]]]]]:
+    # RESP2 answers with a list of pairs, RESP3 with a mapping to a list of lists.
+    if isinstance(answer, Mapping):
+        return [(stream, [entry for page in pages for entry in page]) for stream, pages in answer.items()]
+    return list(answer or [])
+
+
+def _str(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

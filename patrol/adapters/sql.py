@@ -1,0 +1,408 @@
+"""The store of record in SQL: SQLite (WAL, synchronous=FULL) on one machine.
+
+One writer thread is the only door to the database; each call is one transaction. Values that are only read whole are
+kept as JSON; what is searched for has a column.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, fingerprint
+from patrol.domain.dispatch import Duty, Outcome, Situation
+from patrol.domain.errors import ConfigError, ConfigProblem, StoreError
+from patrol.domain.incidents import Incident, IncidentId, IncidentState
+from patrol.domain.messages import Message, alert_message, incident_message
+from patrol.domain.orders import Order
+from patrol.domain.units import Unit
+from patrol.ports import Effect, Ledger, OutboxRow, Totals
+
+_Result = TypeVar("_Result")
+
+_METADATA = MetaData()
+_INCIDENTS = Table(
+    "incidents",
+    _METADATA,
+    Column("id", String, primary_key=True),
+    Column("fingerprint", String, nullable=False, index=True),
+    Column("is_open", Integer, nullable=False, index=True),
+    Column("accepted_at", String, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+)
+_ALERTS = Table(
+    "alerts",
+    _METADATA,
+    Column("id", String, primary_key=True),
+    Column("incident_id", String, nullable=False, index=True),
+    Column("fingerprint", String, nullable=False),
+    Column("accepted_at", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("acknowledged_at", String),
+    Column("body", Text, nullable=False),
+)
+_ORDERS = Table(
+    "orders",
+    _METADATA,
+    Column("id", String, primary_key=True),
+    Column("incident_id", String, nullable=False, index=True),
+    Column("unit_id", String, nullable=False),
+    # The unit while the order is open, else null: the database itself refuses a second open order for a unit.
+    Column("busy_unit_id", String, unique=True),
+    Column("sent_at", String, nullable=False),
+    Column("body", Text, nullable=False),
+)
+_DUTIES = Table(
+    "duties",
+    _METADATA,
+    Column("unit_id", String, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+_OUTBOX = Table(
+    "outbox",
+    _METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("stream", String, nullable=False),
+    Column("message_id", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("published_at", String, index=True),
+    UniqueConstraint("stream", "message_id"),
+)
+_EFFECTS = Table(
+    "effects",
+    _METADATA,
+    Column("consumer_group", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("at", String, nullable=False),
+)
+
+_INCIDENT = TypeAdapter(Incident)
+_ORDER = TypeAdapter(Order)
+_DUTY = TypeAdapter(Duty)
+_ALERT = TypeAdapter(Alert)
+
+
+class SqlStore:
+    """AlertStore, Outbox, IncidentStore and IncidentReader in one database. Close with ``aclose``.
+
+    ``address`` is an SQLAlchemy URL (``sqlite:////var/lib/patrol/patrol.db``); only SQLite so far.
+    Raises ConfigError for another database, StoreError if it cannot be opened.
+    """
+
+    def __init__(self, address: str, units: Sequence[Unit]) -> None:
+        self._engine = _engine(address)
+        self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
+        self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
+
+    async def open(self) -> None:
+        """Make what is missing in the database. Raises StoreError."""
+        await self._through_the_door(lambda: _METADATA.create_all(self._engine))
+
+    async def aclose(self) -> None:
+        """Finish what was begun and close."""
+        await asyncio.to_thread(self._door.shutdown, wait=True)
+        self._engine.dispose()
+
+    async def _through_the_door(self, call: Callable[[], _Result]) -> _Result:
+        loop = asyncio.get_running_loop()
+        try:
+            # A transaction once begun is finished even if the caller is cancelled: nobody may guess its end.
+            return await asyncio.shield(loop.run_in_executor(self._door, call))
+        except SQLAlchemyError as error:
+            raise StoreError(f"database: {_plain(error)}") from error
+
+    async def _transaction(self, work: Callable[[Connection], _Result]) -> _Result:
+        def call() -> _Result:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return await self._through_the_door(call)
+
+    async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
+        """See AlertStore."""
+        return await self._transaction(lambda connection: _accept(connection, candidate, now))
+
+    async def decide(
+        self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
+    ) -> Outcome | None:
+        """See IncidentStore."""
+        return await self._transaction(lambda connection: self._decide(connection, incident_id, decision, once))
+
+    def _decide(
+        self,
+        connection: Connection,
+        incident_id: IncidentId,
+        decision: Callable[[Situation], Outcome],
+        once: Effect | None,
+    ) -> Outcome | None:
+        if once is not None and _effect_stored(connection, once):
+            return None
+        incident = _incident(connection, incident_id)
+        orders = _orders(connection, (incident_id,))
+        outcome = decision(Situation(incident, orders, self._duties(connection)))
+        _store_outcome(connection, outcome)
+        if once is not None:
+            connection.execute(
+                insert(_EFFECTS).values(consumer_group=once.group, key=once.key, at=_text(datetime.now(UTC)))
+            )
+        return outcome
+
+    def _duties(self, connection: Connection) -> tuple[Duty, ...]:
+        stored = {
+            unit_id: _DUTY.validate_json(body)
+            for unit_id, body in connection.execute(select(_DUTIES.c.unit_id, _DUTIES.c.body))
+        }
+        # The configuration says who the units are; the store says what they are doing.
+        return tuple(
+            replace(stored[unit.id], unit=unit) if unit.id in stored else Duty(unit) for unit in self._units.values()
+        )
+
+    async def acknowledge_alert(self, alert_id: str, at: datetime) -> None:
+        """A consumer's receipt for an alert is stored; the first one counts."""
+        await self._transaction(
+            lambda connection: connection.execute(
+                update(_ALERTS)
+                .where(_ALERTS.c.id == alert_id, _ALERTS.c.acknowledged_at.is_(None))
+                .values(acknowledged_at=_text(at))
+            )
+        )
+
+    async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
+        """See Outbox."""
+        query = select(_OUTBOX).where(_OUTBOX.c.published_at.is_(None)).order_by(_OUTBOX.c.number).limit(limit)
+        return await self._transaction(
+            lambda connection: [
+                OutboxRow(row.number, Message(row.stream, row.message_id, row.body), _time(row.created_at))
+                for row in connection.execute(query)
+            ]
+        )
+
+    async def mark_published(self, rows: Sequence[OutboxRow]) -> None:
+        """See Outbox."""
+        numbers = [row.number for row in rows]
+        await self._transaction(
+            lambda connection: connection.execute(
+                update(_OUTBOX).where(_OUTBOX.c.number.in_(numbers)).values(published_at=_text(datetime.now(UTC)))
+            )
+        )
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """See Outbox."""
+        query = select(func.count(), func.min(_OUTBOX.c.created_at)).where(_OUTBOX.c.published_at.is_(None))
+
+        def work(connection: Connection) -> tuple[int, datetime | None]:
+            count, oldest = connection.execute(query).one()
+            return int(count), _time(oldest) if oldest else None
+
+        return await self._transaction(work)
+
+    async def open_ledger(self) -> Ledger:
+        """See IncidentReader."""
+
+        def work(connection: Connection) -> Ledger:
+            incidents = _incidents(connection, is_open=True, limit=None)
+            return Ledger(incidents, _orders(connection, [i.id for i in incidents]), self._duties(connection))
+
+        return await self._transaction(work)
+
+    async def latest_closed(self, limit: int) -> Ledger:
+        """See IncidentReader."""
+
+        def work(connection: Connection) -> Ledger:
+            incidents = _incidents(connection, is_open=False, limit=limit)
+            return Ledger(incidents, _orders(connection, [i.id for i in incidents]), ())
+
+        return await self._transaction(work)
+
+    async def totals(self) -> Totals:
+        """See IncidentReader."""
+        delivered = (
+            select(func.count())
+            .select_from(_OUTBOX)
+            .where(_OUTBOX.c.stream.like("patrol:alert:%"), _OUTBOX.c.published_at.is_not(None))
+        )
+        return await self._transaction(
+            lambda connection: Totals(
+                alerts_accepted=connection.execute(select(func.count()).select_from(_ALERTS)).scalar_one(),
+                alerts_delivered=connection.execute(delivered).scalar_one(),
+                alerts_acknowledged=connection.execute(
+                    select(func.count()).select_from(_ALERTS).where(_ALERTS.c.acknowledged_at.is_not(None))
+                ).scalar_one(),
+            )
+        )
+
+
+def _engine(address: str) -> Engine:
+    url = make_url(address)
+    if url.get_backend_name() != "sqlite":
+        expected = "expected sqlite:///path/to/patrol.db; PostgreSQL comes in a later version"
+        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", f"{url.get_backend_name()}: {expected}"),))
+    engine = create_engine(url, connect_args={"timeout": 10, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions late and on its own; we begin them ourselves, below.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE: what a decision has read cannot change under it, also by another process.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _accept(connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
+    known = connection.execute(select(_ALERTS).where(_ALERTS.c.id == candidate.alert_id)).one_or_none()
+    if known is not None:
+        alert = _ALERT.validate_json(known.body)
+        return Acceptance(Verdict(known.verdict), alert, _incident(connection, alert.incident_id))
+    acceptance = accept(candidate, _history(connection, fingerprint(candidate.event)), now)
+    if acceptance.alert is None or acceptance.incident is None:
+        return acceptance
+    incident = replace(acceptance.incident, sequence=acceptance.incident.sequence + 1)
+    told = replace(incident, sequence=incident.sequence + 1)
+    _store_incident(connection, told)
+    _store_alert(connection, acceptance.alert, acceptance.verdict)
+    _store_messages(connection, (alert_message(acceptance.alert, incident.sequence), incident_message(told, now)))
+    return replace(acceptance, incident=told)
+
+
+def _history(connection: Connection, key: str) -> History:
+    last = connection.execute(select(func.max(_ALERTS.c.accepted_at)).where(_ALERTS.c.fingerprint == key)).scalar()
+    body = connection.execute(
+        select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == key, _INCIDENTS.c.is_open == 1)
+    ).scalar()
+    return History(_time(last) if last else None, _INCIDENT.validate_json(body) if body else None)
+
+
+def _effect_stored(connection: Connection, effect: Effect) -> bool:
+    query = select(_EFFECTS.c.key).where(_EFFECTS.c.consumer_group == effect.group, _EFFECTS.c.key == effect.key)
+    return connection.execute(query).scalar() is not None
+
+
+def _incident(connection: Connection, incident_id: IncidentId) -> Incident:
+    body = connection.execute(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == incident_id)).scalar()
+    if body is None:
+        raise KeyError(incident_id)
+    return _INCIDENT.validate_json(body)
+
+
+def _incidents(connection: Connection, *, is_open: bool, limit: int | None) -> tuple[Incident, ...]:
+    query = (
+        select(_INCIDENTS.c.body)
+        .where(_INCIDENTS.c.is_open == int(is_open))
+        .order_by(_INCIDENTS.c.accepted_at.desc())
+        .limit(limit)
+    )
+    return tuple(_INCIDENT.validate_json(body) for body in connection.execute(query).scalars())
+
+
+def _orders(connection: Connection, incident_ids: Sequence[IncidentId]) -> tuple[Order, ...]:
+    query = select(_ORDERS.c.body).where(_ORDERS.c.incident_id.in_(incident_ids)).order_by(_ORDERS.c.sent_at)
+    return tuple(_ORDER.validate_json(body) for body in connection.execute(query).scalars())
+
+
+def _store_outcome(connection: Connection, outcome: Outcome) -> None:
+    if outcome.incident is not None:
+        _store_incident(connection, outcome.incident)
+    for order in outcome.orders:
+        _put(
+            connection,
+            _ORDERS,
+            id=order.id,
+            incident_id=order.incident_id,
+            unit_id=order.unit_id,
+            busy_unit_id=order.unit_id if order.is_open else None,
+            sent_at=_text(order.sent_at),
+            body=_ORDER.dump_json(order).decode(),
+        )
+    for duty in outcome.duties:
+        _put(connection, _DUTIES, unit_id=duty.unit.id, body=_DUTY.dump_json(duty).decode())
+    _store_messages(connection, outcome.messages)
+
+
+def _store_incident(connection: Connection, incident: Incident) -> None:
+    _put(
+        connection,
+        _INCIDENTS,
+        id=incident.id,
+        fingerprint=incident.fingerprint,
+        is_open=int(incident.state is not IncidentState.CLOSED),
+        accepted_at=_text(incident.accepted_at),
+        body=_INCIDENT.dump_json(incident).decode(),
+    )
+
+
+def _store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None:
+    connection.execute(
+        insert(_ALERTS).values(
+            id=alert.id,
+            incident_id=alert.incident_id,
+            fingerprint=alert.fingerprint,
+            accepted_at=_text(alert.accepted_at),
+            verdict=verdict.value,
+            body=_ALERT.dump_json(alert).decode(),
+        )
+    )
+
+
+def _store_messages(connection: Connection, messages: Sequence[Message]) -> None:
+    created_at = _text(datetime.now(UTC))
+    for message in messages:
+        connection.execute(
+            insert(_OUTBOX).values(
+                stream=message.stream, message_id=message.id, body=message.body, created_at=created_at
+            )
+        )
+
+
+def _put(connection: Connection, table: Table, **values: Any) -> None:
+    """Insert the row, or bring the one with its primary key up to date."""
+    key = [column.name for column in table.primary_key]
+    statement = upsert(table).values(**values)
+    changed = {name: statement.excluded[name] for name in values if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
+
+
+def _text(at: datetime) -> str:
+    # One fixed form in UTC: text sorts as time does.
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _plain(error: SQLAlchemyError) -> str:
+    # Statement and parameters are left out: they are long, and say nothing to an operator.
+    return str(getattr(error, "orig", None) or type(error).__name__)

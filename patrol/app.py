@@ -1,0 +1,376 @@
+"""The composition root: reads like a parts list. The only module that knows both pipeline and adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from redis.asyncio import Redis
+
+from patrol.adapters.clock import SystemClock
+from patrol.adapters.detectors import AnyDetector, DetectorOptions, Device, open_detector
+from patrol.adapters.disk_evidence import DiskEvidence
+from patrol.adapters.evidence_picture import draw_evidence
+from patrol.adapters.http_snapshot import HttpSnapshotSource
+from patrol.adapters.model_store import Precision
+from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription, RedisTourReports, connect
+from patrol.adapters.sources import SourceRouter
+from patrol.adapters.sql import SqlStore
+from patrol.adapters.stream import StreamSource, VideoFileSource
+from patrol.adapters.synthetic import SyntheticSource
+from patrol.adapters.valkey_embedded import embedded_valkey
+from patrol.config import Configuration
+from patrol.domain.errors import InputError, PatrolError, StoreError
+from patrol.domain.tour import Tour
+from patrol.domain.watching import Watcher
+from patrol.metrics import Metrics
+from patrol.pipeline import dispatching
+from patrol.pipeline.alerting import Alerting
+from patrol.pipeline.closing import Desk
+from patrol.pipeline.confirming import Confirming
+from patrol.pipeline.consuming import Consuming
+from patrol.pipeline.deciding import Deciding
+from patrol.pipeline.detecting import Detecting
+from patrol.pipeline.dispatching import Dispatching
+from patrol.pipeline.following_up import FollowingUp
+from patrol.pipeline.relaying import Relaying
+from patrol.pipeline.touring import TourBook, Touring
+from patrol.pipeline.viewing import Room
+from patrol.web.app import make_web_app
+from patrol.web.layout import RoomLayout
+from patrol.web.serving import serve
+
+# A person waits for Ctrl-C: what the detector has not looked at by then is dropped, and counted.
+FINISH_DETECTING_S = 1.5
+
+
+class Role(StrEnum):
+    """The parts of Patrol that can run as processes of their own."""
+
+    TOUR = "tour"
+    RELAY = "relay"
+    DISPATCH = "dispatch"
+    CONSOLE = "console"
+
+
+ALL_ROLES = frozenset(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. ``var``: the folder of everything Patrol writes. No ``redis_url``: an embedded Valkey in it.
+
+    No ``database_url``: SQLite in it. ``port`` 0 takes any free one.
+    """
+
+    var: Path
+    roles: frozenset[Role] = ALL_ROLES
+    redis_url: str | None = None
+    database_url: str | None = None
+    models: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8476
+    device: Device = Device.AUTO
+    simulated: bool = False
+
+    def check(self) -> None:
+        """Raises InputError if separate roles would each get a queue and a database of their own."""
+        if self.roles != ALL_ROLES and (self.redis_url is None or self.database_url is None):
+            raise InputError(
+                "roles in processes of their own need the same Redis and the same database:"
+                " set REDIS_URL and DATABASE_URL (see the README), or run all roles in one process"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TourParts:
+    """From camera to accepted alert."""
+
+    touring: Touring
+    detecting: Detecting
+    alerting: Alerting
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything, put together."""
+
+    clock: SystemClock
+    metrics: Metrics
+    redis: Redis
+    store: SqlStore
+    evidence: DiskEvidence
+    publisher: RedisPublisher
+    relaying: Relaying
+    deciding: Deciding
+    dispatching: Dispatching
+    following_up: FollowingUp
+    desk: Desk
+    room: Room
+    tour: TourParts | None
+
+
+Companion = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Something else that runs beside the service until the event is set (the demo's simulations)."""
+
+
+@contextlib.asynccontextmanager
+async def assembled(
+    configuration: Configuration, options: Options, progress: Callable[[str], None] = lambda line: None
+) -> AsyncIterator[Parts]:
+    """All parts, opened; closed in the opposite order. Raises PatrolError with what to do."""
+    options.check()
+    _make_folder(options.var)
+    clock = SystemClock()
+    metrics = Metrics(_registry())
+    async with contextlib.AsyncExitStack() as stack:
+        redis_url = options.redis_url or stack.enter_context(embedded_valkey(options.var / "valkey"))
+        redis = connect(redis_url)
+        stack.push_async_callback(redis.aclose)
+        store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units)
+        stack.push_async_callback(store.aclose)
+        await store.open()
+        evidence = DiskEvidence(options.var / "evidence")
+        publisher = RedisPublisher(redis)
+        reports = RedisTourReports(redis)
+        deciding = Deciding(store, clock, metrics)
+        tour = None
+        if Role.TOUR in options.roles:
+            tour = await _tour_parts(stack, configuration, options, store, evidence, reports, clock, metrics, progress)
+        yield Parts(
+            clock=clock,
+            metrics=metrics,
+            redis=redis,
+            store=store,
+            evidence=evidence,
+            publisher=publisher,
+            relaying=Relaying(store, publisher, clock, metrics),
+            deciding=deciding,
+            dispatching=Dispatching(deciding, store, clock),
+            following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
+            desk=Desk(deciding),
+            room=Room(
+                configuration.station,
+                configuration.station_en,
+                store,
+                store,
+                reports,
+                publisher,
+                clock,
+                metrics,
+                simulated=options.simulated,
+            ),
+            tour=tour,
+        )
+
+
+async def _tour_parts(
+    stack: contextlib.AsyncExitStack,
+    configuration: Configuration,
+    options: Options,
+    store: SqlStore,
+    evidence: DiskEvidence,
+    reports: RedisTourReports,
+    clock: SystemClock,
+    metrics: Metrics,
+    progress: Callable[[str], None],
+) -> TourParts:
+    detector = await _detector(configuration, options, progress)
+    stack.callback(detector.close)
+    settings = configuration.tour
+    source = _source_router(configuration, clock)
+    stack.push_async_callback(source.aclose)
+    cameras = {camera.id: camera for camera in configuration.cameras}
+    tour = Tour(configuration.cameras, settings, clock.monotonic(), random.SystemRandom().random)
+    book = TourBook(tour, configuration.rings, clock, metrics)
+    alerting = Alerting(
+        store, evidence, draw_evidence, configuration.levels, configuration.rings, configuration.rules, clock, metrics
+    )
+    confirming = Confirming(cameras, Watcher(configuration.rules), book, alerting, clock, metrics)
+    detecting = Detecting(
+        detector,
+        clock,
+        metrics,
+        confirming,
+        batch=configuration.detector.batch,
+        close_after_s=configuration.detector.close_after_s,
+    )
+    return TourParts(Touring(book, settings, source, detecting, reports, clock), detecting, alerting)
+
+
+async def _detector(configuration: Configuration, options: Options, progress: Callable[[str], None]) -> AnyDetector:
+    return await asyncio.to_thread(
+        open_detector,
+        detector_options(configuration, options.device),
+        configuration.detector.model,
+        options.models,
+        progress,
+    )
+
+
+def detector_options(configuration: Configuration, device: Device) -> DetectorOptions:
+    """The configured detector, reporting only what the rules ask for."""
+    settings = configuration.detector
+    return DetectorOptions(
+        input_size=settings.input_px,
+        min_confidence=settings.min_confidence,
+        labels=frozenset(rule.label for rule in configuration.rules.values()) | {"person"},
+        precision=Precision(settings.precision.value),
+        device=device,
+    )
+
+
+def _source_router(configuration: Configuration, clock: SystemClock) -> SourceRouter:
+    box, workers = configuration.detector.input_px, configuration.tour.workers
+    stream = StreamSource(box, clock, workers)
+    snapshot = HttpSnapshotSource(box, clock, workers)
+    return SourceRouter(
+        {
+            "rtsp": stream,
+            "rtsps": stream,
+            "http": snapshot,
+            "https": snapshot,
+            "file": VideoFileSource(box, clock, min(workers, os.cpu_count() or 1)),
+            "synthetic": SyntheticSource(box, clock),
+        }
+    )
+
+
+async def run_parts(
+    parts: Parts,
+    configuration: Configuration,
+    options: Options,
+    stopping: asyncio.Event,
+    on_ready: Callable[[str], None],
+    companions: Sequence[Companion] = (),
+) -> None:
+    """Run the roles until ``stopping``. The end travels downstream: first the tour, last the relay and the console."""
+    drained = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_run_upstream(parts, options, stopping, drained))
+        if Role.RELAY in options.roles:
+            group.create_task(parts.relaying.run(drained))
+        if Role.DISPATCH in options.roles:
+            group.create_task(_dispatch_consumer(parts).run(drained))
+            group.create_task(parts.following_up.run(drained))
+            group.create_task(parts.room.run_gauges(drained))
+        group.create_task(_serve(parts, configuration, options, drained, on_ready))
+        for companion in companions:
+            group.create_task(companion(drained))
+
+
+async def _run_upstream(parts: Parts, options: Options, stopping: asyncio.Event, drained: asyncio.Event) -> None:
+    if parts.tour is None:
+        await stopping.wait()
+    else:
+        await _run_tour(parts.tour, stopping)
+    drained.set()
+
+
+async def _run_tour(tour: TourParts, stopping: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as group:
+        accepting = group.create_task(tour.alerting.run())
+        group.create_task(tour.touring.run_reports(stopping))
+        async with asyncio.TaskGroup() as frames:
+            frames.create_task(tour.touring.run(stopping))
+            frames.create_task(tour.detecting.run())
+            frames.create_task(_abandon_late_frames(tour.detecting, stopping))
+        await tour.alerting.close()
+        await accepting
+
+
+async def _abandon_late_frames(detecting: Detecting, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    await asyncio.sleep(FINISH_DETECTING_S)
+    detecting.abandon()
+
+
+def _dispatch_consumer(parts: Parts) -> Consuming:
+    # The host's name keeps a consumer's name the same over a restart: it finds its own unfinished work.
+    subscription = RedisSubscription(parts.redis, dispatching.GROUP, socket.gethostname(), dispatching.STREAMS)
+    return Consuming(dispatching.GROUP, subscription, parts.dispatching.handle, parts.metrics)
+
+
+async def _serve(
+    parts: Parts,
+    configuration: Configuration,
+    options: Options,
+    stopping: asyncio.Event,
+    on_ready: Callable[[str], None],
+) -> None:
+    layout = RoomLayout.of(
+        configuration.station,
+        configuration.station_en,
+        configuration.cameras,
+        configuration.rings.values(),
+        configuration.units,
+    )
+    app = make_web_app(
+        parts.room,
+        parts.desk,
+        parts.evidence,
+        (StoreCheck(parts.store), QueueCheck(parts.publisher)),
+        parts.metrics.registry,
+        layout,
+        parts.clock,
+        stopping=stopping,
+    )
+    await serve(app, options.host, options.port, stopping, on_ready)
+
+
+class StoreCheck:
+    """HealthCheck of the database."""
+
+    name = "store"
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+
+    async def problem(self) -> str | None:
+        """See HealthCheck."""
+        try:
+            await self._store.waiting()
+        except StoreError as error:
+            return str(error)
+        return None
+
+
+class QueueCheck:
+    """HealthCheck of Redis."""
+
+    name = "queue"
+
+    def __init__(self, publisher: RedisPublisher) -> None:
+        self._publisher = publisher
+
+    async def problem(self) -> str | None:
+        """See HealthCheck."""
+        try:
+            await self._publisher.ping()
+        except PatrolError as error:
+            return str(error)
+        return None
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None

@@ -1,0 +1,174 @@
+"""``patrol demo``: the whole of Patrol on simulated cameras, units and operators."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+import shutil
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from patrol.cli.failing import errors_told
+from patrol.cli.run import DEFAULT_CONFIG, leave, log_to_stderr, run_until_stopped, tell
+
+if TYPE_CHECKING:
+    from patrol.app import Options, Parts
+    from patrol.config import Configuration
+    from patrol.demo.summary import TourLog
+
+# The demo shares two cores with whoever watches it; small people far away are not what its pictures show.
+DEMO_INPUT_PX = (512, 288)
+DEMO_WORKERS = 8
+SEED = 8476
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the main app."""
+    app.command("demo")(demo)
+
+
+def demo(
+    duration: Annotated[float | None, typer.Option(min=1, help="stop after so many seconds; else run on")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="end with a JSON summary; exit 0 only if an incident was closed")
+    ] = False,
+    config: Annotated[Path, typer.Option("--config", help="cameras, rings, rules and units")] = DEFAULT_CONFIG,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="port of the feed; 0 takes a free one")] = None,
+    var: Annotated[Path, typer.Option("--var", help="folder for everything the demo writes")] = Path("var/demo"),
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log each accepted alert and decision")] = False,
+) -> None:
+    """Watch Patrol work: 476 simulated cameras, real pictures of people through the real model, simulated units.
+
+    Each start begins with an empty room. Ctrl-C stops it.
+    """
+    from patrol import config as configuring
+    from patrol.app import Options
+
+    log_to_stderr(logging.INFO if verbose else logging.ERROR)
+    began = time.monotonic()
+    with errors_told():
+        tell("Reading the configuration ...")
+        configuration = _simulated(configuring.load(config, os.environ, variables_required=False), var)
+        _empty(var)
+        options = Options(
+            var=var,
+            redis_url=os.environ.get("REDIS_URL"),
+            database_url=os.environ.get("DATABASE_URL"),
+            host=configuration.web.host,
+            port=configuration.web.port if port is None else port,
+            simulated=True,
+        )
+        result: dict[str, Any] = {}
+        code = run_until_stopped(lambda stopping: _run(configuration, options, stopping, duration, began, result))
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, indent=2), flush=True)
+    leave(code if as_json else 0)
+
+
+def _simulated(configuration: Configuration, var: Path) -> Configuration:
+    from patrol.demo.scenes import demo_cameras, render_scenes
+
+    tell("Rendering the demo's scenes (once) ...")
+    scenes = render_scenes(var.parent / "scenes", lambda done, of: tell(f"  scene {done} of {of}"))
+    return replace(
+        configuration,
+        cameras=demo_cameras(configuration.cameras, scenes, time.time()),
+        units=tuple(replace(unit, simulated=True) for unit in configuration.units),
+        detector=replace(configuration.detector, input_px=DEMO_INPUT_PX),
+        tour=replace(configuration.tour, workers=DEMO_WORKERS),
+    )
+
+
+def _empty(var: Path) -> None:
+    """Begin with an empty room. Only what a demo wrote itself is removed."""
+    for name in ("valkey", "evidence"):
+        shutil.rmtree(var / name, ignore_errors=True)
+    for file in var.glob("patrol.db*"):
+        file.unlink(missing_ok=True)
+
+
+async def _run(
+    configuration: Configuration,
+    options: Options,
+    stopping: asyncio.Event,
+    duration: float | None,
+    began: float,
+    result: dict[str, Any],
+) -> int:
+    from patrol.app import assembled, run_parts
+    from patrol.demo.summary import TourLog
+
+    async with assembled(configuration, options, progress=tell) as parts:
+        log = TourLog(parts.room)
+        started = time.monotonic()
+
+        def ready(address: str) -> None:
+            tell(f"\nPatrol is up after {time.monotonic() - began:.0f} s. Open {address}")
+            tell("Everything in it is simulated but the model and the pipeline. Ctrl-C stops it.\n")
+
+        companions = [*_simulations(parts, configuration), log.run]
+        if duration is not None:
+            companions.append(lambda _drained: _stop_after(duration, stopping))
+        await run_parts(parts, configuration, options, stopping, ready, companions)
+        result.update(await _summary(parts, log, started))
+    return 0 if result["incidents"]["closed"] > 0 else 1
+
+
+def _simulations(parts: Parts, configuration: Configuration) -> list[Any]:
+    from patrol.adapters.redis_streams import RedisSubscription
+    from patrol.demo import simulated_units
+    from patrol.demo.simulated_operators import SimulatedOperators
+    from patrol.domain.messages import ORDER_STREAMS
+
+    chance = random.Random(SEED)
+    subscription = RedisSubscription(parts.redis, simulated_units.GROUP, "simulated-units", ORDER_STREAMS)
+    units = simulated_units.SimulatedUnits(configuration.units, subscription, parts.publisher, parts.clock, chance)
+    return [units.run, SimulatedOperators(parts.store, parts.desk, chance).run]
+
+
+async def _stop_after(seconds: float, stopping: asyncio.Event) -> None:
+    from patrol.pipeline.stopping import pause
+
+    shown = sys.stderr.isatty()
+    for second in range(int(seconds)):
+        if shown and second % 10 == 0:
+            tell(f"  {second} of {seconds:.0f} s")
+        if await pause(stopping, 1.0):
+            return
+    stopping.set()
+
+
+async def _summary(parts: Parts, log: TourLog, started: float) -> dict[str, Any]:
+    from patrol.demo.summary import summarise
+
+    assert parts.tour is not None
+    closed = await parts.store.latest_closed(10_000)
+    open_ledger = await parts.store.open_ledger()
+    seconds = time.monotonic() - started
+    accepted = [i.accepted_at for i in (*open_ledger.incidents, *closed.incidents)]
+    first = (min(accepted) - parts.clock.now()).total_seconds() + seconds if accepted else None
+    counts = parts.metrics.counts()
+    return summarise(
+        seconds,
+        first,
+        parts.tour.touring.status(),
+        log,
+        open_ledger,
+        closed,
+        await parts.store.totals(),
+        {
+            "events": counts("patrol_events_total"),
+            "visits_failed": counts("patrol_visit_failures_total"),
+            "stage_errors": counts("patrol_stage_errors_total"),
+            "dead_letters": counts("patrol_messages_dead_total"),
+            "samples_missed": log.errors,
+        },
+    )

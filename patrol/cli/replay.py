@@ -1,0 +1,131 @@
+"""``patrol replay``: what the rules make of recorded video."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from patrol.cli.failing import errors_told, tell_error
+from patrol.domain.errors import InputError
+
+if TYPE_CHECKING:
+    from patrol.adapters.detectors import AnyDetector
+    from patrol.config import Configuration
+    from patrol.domain.camera import Camera
+    from patrol.pipeline.replaying import ReplayedEvent
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the main app."""
+    app.command("replay")(replay)
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="recorded videos", show_default=False)],
+    camera: Annotated[str, typer.Option("--camera", help="whose zones and rules to use", show_default=False)],
+    config: Annotated[Path, typer.Option("--config", help="cameras, zones and rules")] = Path("configs/cameras.yaml"),
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line, one for each event")] = False,
+    fps: Annotated[float, typer.Option(min=0.1, max=60, help="frames per second to look at")] = 4.0,
+) -> None:
+    """Run recorded video through the same detector and rules as live, at the recording's own time."""
+    from patrol import config as configuring
+    from patrol.adapters.detectors import Device, open_detector
+    from patrol.app import detector_options
+
+    with errors_told():
+        configuration = configuring.load(config, os.environ, variables_required=False)
+        chosen = _camera(configuration, camera)
+        options = detector_options(configuration, Device.AUTO)
+        progress = sys.stderr.isatty()
+        detector = open_detector(
+            options, configuration.detector.model, progress=lambda line: print(line, file=sys.stderr)
+        )
+        with closing(detector):
+            failed = asyncio.run(
+                _replay_files(files, configuration, chosen, detector, fps, as_json=as_json, progress=progress)
+            )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _camera(configuration: Configuration, camera_id: str) -> Camera:
+    found = next((camera for camera in configuration.cameras if camera.id == camera_id), None)
+    if found is None:
+        raise InputError(f"--camera: the configuration has no camera {camera_id!r}")
+    return found
+
+
+async def _replay_files(
+    files: Sequence[Path],
+    configuration: Configuration,
+    camera: Camera,
+    detector: AnyDetector,
+    fps: float,
+    *,
+    as_json: bool,
+    progress: bool,
+) -> bool:
+    failed = False
+    for file in files:
+        if progress:
+            print(f"replaying {file} ...", file=sys.stderr)
+        try:
+            async for found in _replay_file(file, configuration, camera, detector, fps):
+                print(_as_json(file, camera, configuration, found) if as_json else _as_text(file, found), flush=True)
+        except InputError as error:
+            tell_error(error)
+            failed = True
+    return failed
+
+
+async def _replay_file(
+    file: Path, configuration: Configuration, camera: Camera, detector: AnyDetector, fps: float
+) -> AsyncIterator[ReplayedEvent]:
+    from patrol.adapters.stream import frames_of
+    from patrol.domain.watching import Watcher
+    from patrol.pipeline.replaying import replay as run
+
+    frames = frames_of(file, fps, configuration.detector.input_px)
+    async for found in run(frames, camera, Watcher(configuration.rules), detector):
+        yield found
+
+
+def _as_json(file: Path, camera: Camera, configuration: Configuration, found: ReplayedEvent) -> str:
+    event = found.event
+    return json.dumps(
+        {
+            "source": str(file),
+            "camera": camera.id,
+            "kind": event.kind,
+            "zone": event.zone_id,
+            "start_s": round(found.start_s, 3),
+            "confirmed_s": round(found.confirmed_s, 3),
+            "end_s": round(found.end_s, 3),
+            "score": round(event.score, 4),
+            "level": configuration.levels.level_of(event.kind, camera.ring),
+            "evidence": {
+                "count": event.evidence.count,
+                "threshold": event.evidence.threshold,
+                "held_s": round(event.evidence.held_s, 3),
+                "words": {"zh": event.evidence.words_zh, "en": event.evidence.words_en},
+                "boxes": [[round(side, 4) for side in box] for box in event.evidence.boxes],
+            },
+        },
+        ensure_ascii=False,
+    )
+
+
+def _as_text(file: Path, found: ReplayedEvent) -> str:
+    event = found.event
+    return (
+        f"{file}  {found.start_s:8.2f}s to {found.end_s:8.2f}s  {event.kind:<10}"
+        f"  confirmed {found.confirmed_s:.2f}s  {event.evidence.words_en}"
+    )

@@ -1,0 +1,131 @@
+"""``patrol run``: the service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from patrol.cli.failing import errors_told
+from patrol.domain.errors import PatrolError
+
+if TYPE_CHECKING:
+    from patrol.app import Options
+    from patrol.config import Configuration
+
+DEFAULT_CONFIG = Path("configs/cameras.yaml")
+ROLE_NAMES = ("all", "tour", "relay", "dispatch", "console")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the main app."""
+    app.command("run")(run)
+
+
+def run(
+    config: Annotated[Path, typer.Option("--config", help="cameras, rings, rules and units")] = DEFAULT_CONFIG,
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", help=f"what this process does, one or more of {', '.join(ROLE_NAMES)}"),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="address to listen on; loopback unless configured")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="port to listen on; 0 takes a free one")] = None,
+    var: Annotated[Path, typer.Option("--var", help="folder for database, queue and evidence")] = Path("var"),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log each accepted alert and decision")] = False,
+) -> None:
+    """Tour the configured cameras, raise alerts, dispatch, and serve the feed.
+
+    REDIS_URL and DATABASE_URL say where the queue and the store are; without them Patrol runs its own beside it.
+    Ctrl-C or SIGTERM stops it cleanly; a second one leaves at once.
+    """
+    from patrol import config as configuring
+    from patrol.adapters.detectors import Device
+    from patrol.app import ALL_ROLES, Options, Role
+
+    names = role or ["all"]
+    if unknown := [name for name in names if name not in ROLE_NAMES]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: expected {', '.join(ROLE_NAMES)}", param_hint="--role")
+    if device not in set(Device):
+        raise typer.BadParameter(f"{device}: expected {', '.join(Device)}", param_hint="--device")
+    log_to_stderr(logging.INFO if verbose else logging.WARNING)
+    with errors_told():
+        configuration = configuring.load(config, os.environ)
+        options = Options(
+            var=var,
+            roles=ALL_ROLES if "all" in names else frozenset(Role(name) for name in names),
+            redis_url=os.environ.get("REDIS_URL"),
+            database_url=os.environ.get("DATABASE_URL"),
+            host=host or configuration.web.host,
+            port=configuration.web.port if port is None else port,
+            device=Device(device),
+        )
+        code = run_until_stopped(lambda stopping: _serve(configuration, options, stopping))
+    leave(code)
+
+
+async def _serve(configuration: Configuration, options: Options, stopping: asyncio.Event) -> int:
+    from patrol.app import assembled, run_parts
+
+    async with assembled(configuration, options, progress=tell) as parts:
+        await run_parts(parts, configuration, options, stopping, lambda address: tell(f"Patrol is up: {address}"))
+    tell("stopped")
+    return 0
+
+
+def run_until_stopped(service: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+    """Run a service until it ends or a signal asks it to; a second signal leaves at once. Returns its exit code.
+
+    Raises the PatrolError that ended it, also out of a task group.
+    """
+
+    async def main() -> int:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            if stopping.is_set():
+                os._exit(130)
+            tell("stopping ... (once more to leave at once)")
+            stopping.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        return await service(stopping)
+
+    try:
+        return asyncio.run(main())
+    except* PatrolError as group:
+        raise _flat(group)[0] from None
+
+
+def _flat(group: BaseExceptionGroup[PatrolError]) -> list[PatrolError]:
+    flat: list[PatrolError] = []
+    for error in group.exceptions:
+        flat += _flat(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return flat
+
+
+def leave(code: int) -> None:
+    """End the process now. A thread that waits for a silent camera would hold a normal exit up to its deadline."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def log_to_stderr(level: int) -> None:
+    """Logs for people, on stderr; libraries only when something is wrong."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("patrol").setLevel(level)
+
+
+def tell(line: str) -> None:
+    """One line to whoever started it."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,56 @@
+"""Simulated operators: they look at what is new, confirm it, and close it once the unit is done."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from patrol.domain.errors import IllegalTransition, StoreError
+from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, IncidentState
+from patrol.pipeline.stopping import pause
+from patrol.ports import IncidentReader, RoomDesk
+
+NAME = "模拟值班员 simulated operator"
+SEAT = "simulated-seat"
+LOOKS_EVERY_S = 1.0
+CONFIRM_S = (3.0, 8.0)
+FEEDBACK_S = (3.0, 8.0)
+
+
+class SimulatedOperators:
+    """Works through the desk as a person would through the feed. Each step takes a person's time."""
+
+    def __init__(self, reader: IncidentReader, desk: RoomDesk, chance: random.Random) -> None:
+        self._reader = reader
+        self._desk = desk
+        self._chance = chance
+        self._due: dict[tuple[IncidentId, str], float] = {}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until ``stopping``."""
+        while not await pause(stopping, LOOKS_EVERY_S):
+            try:
+                incidents = (await self._reader.open_ledger()).incidents
+                for incident in incidents:
+                    await self._work_on(incident)
+            except StoreError:
+                continue  # the page a person sees says so; they would look again, too
+            open_ids = {incident.id for incident in incidents}
+            self._due = {key: due for key, due in self._due.items() if key[0] in open_ids}
+
+    async def _work_on(self, incident: Incident) -> None:
+        try:
+            if ClockName.DISPLAYED not in incident.clocks:
+                await self._desk.displayed(incident.id, SEAT)
+            if ClockName.CONFIRMED not in incident.clocks and self._is_time(incident.id, "confirm", CONFIRM_S):
+                await self._desk.confirm(incident.id, NAME)
+            if incident.state is IncidentState.HANDLED and self._is_time(incident.id, "close", FEEDBACK_S):
+                await self._desk.close(incident.id, Disposition.HANDLED, NAME, "模拟处置完毕 simulated")
+        except IllegalTransition:
+            return  # somebody at the real feed was faster
+
+    def _is_time(self, incident_id: IncidentId, what: str, seconds: tuple[float, float]) -> bool:
+        """Count down this step's delay, drawn once, by looks."""
+        left = self._due.setdefault((incident_id, what), self._chance.uniform(*seconds))
+        self._due[(incident_id, what)] = left - LOOKS_EVERY_S
+        return left <= 0

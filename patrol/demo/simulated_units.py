@@ -1,0 +1,155 @@
+"""Simulated units: they hear orders on the queue as any vendor's terminal would, and answer with receipts.
+
+Time is not sped up: they mobilise and drive as long as their unit says. Now and then one declines or stays silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from patrol.domain.camera import Place
+from patrol.domain.dispatch import DETOUR_FACTOR
+from patrol.domain.errors import MessageError, QueueError
+from patrol.domain.incidents import IncidentId
+from patrol.domain.messages import ORDER, RECALL, Envelope, read_message, receipt_message
+from patrol.domain.orders import Receipt, ReceiptKind
+from patrol.domain.units import Unit, UnitId
+from patrol.pipeline.stopping import pause
+from patrol.ports import Clock, Delivery, Publisher, Subscription
+
+_log = logging.getLogger(__name__)
+
+GROUP = "units"
+ACCEPT_S = (1.0, 4.0)
+ON_SCENE_S = (6.0, 15.0)
+REPORT_EVERY_S = 1.0
+DECLINES = 0.04
+STAYS_SILENT = 0.04
+
+
+@dataclass(slots=True)
+class _Drive:
+    """One order that a unit works on."""
+
+    order_id: str
+    incident_id: IncidentId
+    unit: Unit
+    destination: Place
+    recalled: asyncio.Event = field(default_factory=asyncio.Event)
+    sequence: int = 0
+
+
+class SimulatedUnits:
+    """All simulated units. Each order is driven in a task of its own; an order that comes again is not driven twice."""
+
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        subscription: Subscription,
+        publisher: Publisher,
+        clock: Clock,
+        chance: random.Random,
+    ) -> None:
+        self._units: Mapping[UnitId, Unit] = {unit.id: unit for unit in units}
+        self._places: dict[UnitId, Place] = {unit.id: unit.home for unit in units}
+        self._subscription = subscription
+        self._publisher = publisher
+        self._clock = clock
+        self._chance = chance
+        self._drives: dict[str, _Drive] = {}
+        self.orders_received: list[str] = []
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Hear orders until ``stopping``."""
+        async with asyncio.TaskGroup() as drives:
+            while not stopping.is_set():
+                try:
+                    deliveries = await self._subscription.receive(20, 0.5)
+                    for delivery in deliveries:
+                        self._hear(delivery, drives, stopping)
+                    if deliveries:
+                        await self._subscription.acknowledge(deliveries)
+                except QueueError:
+                    await pause(stopping, 1.0)
+
+    def _hear(self, delivery: Delivery, drives: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+        try:
+            envelope = read_message(delivery.body)
+            if envelope.type == RECALL and (drive := self._drives.get(str(envelope.data["order_id"]))):
+                drive.recalled.set()
+            elif envelope.type == ORDER:
+                self._begin(envelope, drives, stopping)
+        except (MessageError, KeyError) as error:
+            _log.error("simulated units: message %s not understood: %s", delivery.entry_id, error)
+
+    def _begin(self, envelope: Envelope, drives: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+        data = envelope.data
+        order_id, unit = str(data["order_id"]), self._units.get(UnitId(data["unit_id"]))
+        if unit is None or order_id in self._drives:
+            return
+        destination = Place(data["destination"]["latitude"], data["destination"]["longitude"])
+        drive = _Drive(order_id, envelope.incident_id, unit, destination)
+        self._drives[order_id] = drive
+        self.orders_received.append(order_id)
+        drives.create_task(self._drive(drive, stopping))
+
+    async def _drive(self, drive: _Drive, stopping: asyncio.Event) -> None:
+        if await pause(stopping, self._chance.uniform(*ACCEPT_S)):
+            return
+        luck = self._chance.random()
+        if luck < STAYS_SILENT:
+            return
+        if luck < STAYS_SILENT + DECLINES:
+            await self._answer(drive, ReceiptKind.REJECTED, reason_code="busy")
+            return
+        await self._answer(drive, ReceiptKind.ACCEPTED)
+        if await self._waits_or_ends(drive, drive.unit.mobilise_s, stopping):
+            return
+        if await self._moves_there(drive, stopping):
+            await self._answer(drive, ReceiptKind.ON_SCENE)
+            if not await self._waits_or_ends(drive, self._chance.uniform(*ON_SCENE_S), stopping):
+                await self._answer(drive, ReceiptKind.DONE)
+
+    async def _moves_there(self, drive: _Drive, stopping: asyncio.Event) -> bool:
+        """Move, telling its position every second. Returns whether it arrived."""
+        step_m = drive.unit.speed_m_s / DETOUR_FACTOR * REPORT_EVERY_S
+        await self._answer(drive, ReceiptKind.EN_ROUTE)
+        while self._place(drive).distance_m(drive.destination) > 1.0:
+            if await self._waits_or_ends(drive, REPORT_EVERY_S, stopping):
+                return False
+            self._places[drive.unit.id] = self._place(drive).towards(drive.destination, step_m)
+            await self._answer(drive, ReceiptKind.EN_ROUTE)
+        return True
+
+    def _place(self, drive: _Drive) -> Place:
+        return self._places[drive.unit.id]
+
+    async def _waits_or_ends(self, drive: _Drive, seconds: float, stopping: asyncio.Event) -> bool:
+        """Wait. Returns whether the drive ends here: called back, or the demo stops."""
+        return await pause(drive.recalled, seconds) or stopping.is_set()
+
+    async def _answer(self, drive: _Drive, kind: ReceiptKind, reason_code: str | None = None) -> None:
+        drive.sequence += 1
+        receipt = Receipt(
+            subject_id=drive.order_id,
+            sequence=drive.sequence,
+            consumer="simulated-units",
+            seat=drive.unit.id,
+            kind=kind,
+            at=self._clock.now(),
+            operator=None,
+            reason_code=reason_code,
+            place=self._place(drive),
+        )
+        message = receipt_message(receipt, drive.incident_id)
+        while True:
+            try:
+                await self._publisher.publish([message])
+            except QueueError:
+                await self._clock.sleep(1.0)
+            else:
+                return

@@ -1,0 +1,306 @@
+"""Dispatch: who is sent, and what every receipt, refusal and silence changes.
+
+Each function decides on one ``Situation`` and returns an ``Outcome``; the store applies it in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from patrol.domain.camera import Place, RingName
+from patrol.domain.incidents import (
+    ClockName,
+    Disposition,
+    Incident,
+    IncidentState,
+    OrderId,
+    is_overdue,
+)
+from patrol.domain.messages import Message, incident_message, order_message, recall_message
+from patrol.domain.orders import PROGRESS, Candidate, Order, OrderState, Receipt, ReceiptKind
+from patrol.domain.units import Unit, UnitId, UnitState
+
+# Streets are longer than straight lines: a circuity of 1.3 is the usual figure for city streets
+# (Giacomin and Levinson 2015, "Road network circuity in metropolitan areas", 1.2 to 1.4).
+DETOUR_FACTOR = 1.3
+
+MessagesFor = Callable[[Incident], tuple[Message, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A unit as it is now: what it does, where it was last, for which order."""
+
+    unit: Unit
+    state: UnitState = UnitState.AVAILABLE
+    place: Place | None = None
+    fix_at: datetime | None = None
+    order_id: OrderId | None = None
+
+    @property
+    def where(self) -> Place:
+        """Its last known position, else its home post."""
+        return self.place or self.unit.home
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything a decision on one incident looks at. ``orders``: all of this incident, oldest first."""
+
+    incident: Incident
+    orders: tuple[Order, ...]
+    duties: tuple[Duty, ...]
+
+    def duty_of(self, unit_id: UnitId) -> Duty | None:
+        """The duty of one unit."""
+        return next((duty for duty in self.duties if duty.unit.id == unit_id), None)
+
+    @property
+    def open_order(self) -> Order | None:
+        """The order that a unit still has to do with."""
+        return next((order for order in self.orders if order.is_open), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a decision changes, all at once; only what differs is listed. ``reason``: why, for log and metric."""
+
+    incident: Incident | None = None
+    orders: tuple[Order, ...] = ()
+    duties: tuple[Duty, ...] = ()
+    messages: tuple[Message, ...] = ()
+    reason: str = "nothing to do"
+
+
+def travel_time_s(duty: Duty, destination: Place) -> float:
+    """Expected seconds from being ordered to being there: mobilisation, then the way at the unit's speed."""
+    way_m = duty.where.distance_m(destination) * DETOUR_FACTOR
+    return duty.unit.mobilise_s + way_m / duty.unit.speed_m_s
+
+
+def weigh(situation: Situation, ring: RingName) -> tuple[Candidate, ...]:
+    """All units for this incident, the soonest first; those that cannot go come last, with the reason.
+
+    A unit that refused is not asked again; one that let this incident's order expire only after all others.
+    """
+    tried = {order.unit_id: order.state for order in situation.orders}
+    weighed = [_candidate(duty, situation.incident.place, ring, tried) for duty in situation.duties]
+    return tuple(sorted(weighed, key=lambda c: (c.eta_s is None, c.unit_id in tried, c.eta_s or 0.0, c.unit_id)))
+
+
+def _candidate(duty: Duty, destination: Place, ring: RingName, tried: Mapping[UnitId, OrderState]) -> Candidate:
+    unit = duty.unit
+    if ring not in unit.rings:
+        return Candidate(unit.id, None, "other_ring")
+    if tried.get(unit.id) is OrderState.REJECTED:
+        return Candidate(unit.id, None, "order_rejected")
+    if duty.state is not UnitState.AVAILABLE:
+        return Candidate(unit.id, None, f"unit_{duty.state}")
+    return Candidate(unit.id, travel_time_s(duty, destination), None)
+
+
+def assign(situation: Situation, order_id: OrderId, now: datetime) -> Outcome:
+    """Send the unit that is there soonest, unless one is on its way already or nobody can go."""
+    incident = situation.incident
+    if incident.state is not IncidentState.NEW or situation.open_order is not None:
+        return Outcome(reason="already under way")
+    candidates = weigh(situation, incident.ring)
+    best = candidates[0] if candidates else None
+    if best is None or best.eta_s is None:
+        return Outcome(reason="no unit free")
+    duty = situation.duty_of(best.unit_id)
+    assert duty is not None
+    order = _order(order_id, incident, duty, best.eta_s, candidates, now)
+    changed = incident.to(IncidentState.ORDERED).stamped(ClockName.ORDER_SENT, now, "dispatch")
+    return _told(
+        Outcome(
+            incident=changed,
+            orders=(order,),
+            duties=(replace(duty, state=UnitState.ASSIGNED, order_id=order.id),),
+            reason="ordered",
+        ),
+        now,
+        lambda told: (order_message(order, told, now),),
+    )
+
+
+def _order(
+    order_id: OrderId,
+    incident: Incident,
+    duty: Duty,
+    eta_s: float,
+    candidates: tuple[Candidate, ...],
+    now: datetime,
+) -> Order:
+    left_s = (incident.due_at - now).total_seconds()
+    free = sum(candidate.eta_s is not None for candidate in candidates)
+    late_zh = "" if eta_s <= left_s else f"；预计超时 {eta_s - left_s:.0f} 秒"
+    late_en = "" if eta_s <= left_s else f"; expected {eta_s - left_s:.0f} s late"
+    return Order(
+        id=order_id,
+        incident_id=incident.id,
+        unit_id=duty.unit.id,
+        ring=incident.ring,
+        destination=incident.place,
+        state=OrderState.SENT,
+        sent_at=now,
+        eta_s=eta_s,
+        target_feasible=eta_s <= left_s,
+        why_zh=f"{free} 个空闲警力中最快：{eta_s:.0f} 秒{late_zh}",
+        why_en=f"soonest of {free} free units: {eta_s:.0f} s{late_en}",
+        candidates=candidates,
+    )
+
+
+_NEXT_STATE: Mapping[ReceiptKind, tuple[OrderState, IncidentState, ClockName]] = {
+    ReceiptKind.ACCEPTED: (OrderState.ACCEPTED, IncidentState.ACCEPTED, ClockName.UNIT_ACCEPTED),
+    ReceiptKind.EN_ROUTE: (OrderState.EN_ROUTE, IncidentState.EN_ROUTE, ClockName.MOVING),
+    ReceiptKind.ON_SCENE: (OrderState.ON_SCENE, IncidentState.ON_SCENE, ClockName.ON_SCENE),
+    ReceiptKind.DONE: (OrderState.DONE, IncidentState.HANDLED, ClockName.HANDLED),
+}
+
+_DUTY_STATE: Mapping[OrderState, UnitState] = {
+    OrderState.ACCEPTED: UnitState.ASSIGNED,
+    OrderState.EN_ROUTE: UnitState.EN_ROUTE,
+    OrderState.ON_SCENE: UnitState.ON_SCENE,
+}
+
+
+def receive(situation: Situation, receipt: Receipt, now: datetime) -> Outcome:
+    """Take a unit's receipt for its order. A late one moves nothing back; one for a dead order calls it back."""
+    order = next((order for order in situation.orders if order.id == receipt.subject_id), None)
+    if order is None:
+        return Outcome(reason="unknown order")
+    if not order.is_open:
+        return _position_only(situation, order, receipt)
+    if receipt.kind is ReceiptKind.REJECTED and order.state is not OrderState.ON_SCENE:
+        return _give_up(situation, order, OrderState.REJECTED, UnitState.AVAILABLE, receipt.place, now)
+    if receipt.kind not in _NEXT_STATE:
+        return _position_only(situation, order, receipt)
+    order_state, incident_state, clock = _NEXT_STATE[receipt.kind]
+    if PROGRESS[order_state] <= PROGRESS[order.state]:
+        return _position_only(situation, order, receipt)
+    incident = situation.incident.to(incident_state).stamped(clock, receipt.at, f"unit {order.unit_id}")
+    incident = replace(incident, overdue=is_overdue(incident, now))
+    duty = situation.duty_of(order.unit_id)
+    return _told(
+        Outcome(
+            incident=incident,
+            orders=(replace(order, state=order_state),),
+            duties=(_moved(duty, order_state, receipt),) if duty else (),
+            reason=receipt.kind.value,
+        ),
+        now,
+    )
+
+
+def _moved(duty: Duty, state: OrderState, receipt: Receipt) -> Duty:
+    done = state is OrderState.DONE
+    return replace(
+        duty,
+        state=UnitState.AVAILABLE if done else _DUTY_STATE[state],
+        order_id=None if done else duty.order_id,
+        place=receipt.place or duty.place,
+        fix_at=receipt.at if receipt.place else duty.fix_at,
+    )
+
+
+def _position_only(situation: Situation, order: Order, receipt: Receipt) -> Outcome:
+    duty = situation.duty_of(order.unit_id)
+    if duty is None or receipt.place is None or (duty.fix_at is not None and receipt.at <= duty.fix_at):
+        return Outcome(reason="late receipt")
+    return Outcome(duties=(replace(duty, place=receipt.place, fix_at=receipt.at),), reason="position")
+
+
+def expire(situation: Situation, accept_within_s: float, now: datetime) -> Outcome:
+    """Take an order back that its unit has not accepted in time, so that the next best unit can be sent."""
+    order = situation.open_order
+    if order is None or order.state is not OrderState.SENT:
+        return Outcome(reason="nothing waits")
+    if now < order.sent_at + timedelta(seconds=accept_within_s):
+        return Outcome(reason="still in time")
+    return _give_up(situation, order, OrderState.EXPIRED, UnitState.AVAILABLE, None, now)
+
+
+def _give_up(
+    situation: Situation,
+    order: Order,
+    order_state: OrderState,
+    unit_state: UnitState,
+    place: Place | None,
+    now: datetime,
+) -> Outcome:
+    duty = situation.duty_of(order.unit_id)
+    freed = (replace(duty, state=unit_state, order_id=None, place=place or duty.place),) if duty else ()
+    ended = replace(order, state=order_state)
+    return _told(
+        Outcome(
+            incident=situation.incident.to(IncidentState.NEW),
+            orders=(ended,),
+            duties=freed,
+            reason=order_state.value,
+        ),
+        now,
+        lambda told: () if order_state is OrderState.REJECTED else (recall_message(ended, told, "expired", now),),
+    )
+
+
+def mark_overdue(situation: Situation, now: datetime) -> Outcome:
+    """Flag an incident whose response target has passed with no unit on scene; once."""
+    incident = situation.incident
+    if incident.overdue or not is_overdue(incident, now):
+        return Outcome(reason="not overdue")
+    return _told(Outcome(incident=replace(incident, overdue=True), reason="overdue"), now)
+
+
+def display(situation: Situation, seat: str, now: datetime) -> Outcome:
+    """A person's screen has shown the incident (t4); later seats change nothing."""
+    incident = situation.incident.stamped(ClockName.DISPLAYED, now, seat)
+    if incident is situation.incident:
+        return Outcome(reason="already displayed")
+    return _told(Outcome(incident=incident, reason="displayed"), now)
+
+
+def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
+    """An operator looked and says it is real (t5). Verification runs beside dispatch, never before it."""
+    incident = situation.incident.stamped(ClockName.CONFIRMED, now, operator)
+    if incident is situation.incident or not situation.incident.is_open:
+        return Outcome(reason="already confirmed")
+    return _told(Outcome(incident=incident, reason="confirmed"), now)
+
+
+def close(situation: Situation, disposition: Disposition, operator: str, reason: str, now: datetime) -> Outcome:
+    """Close with feedback. Units still on their way are called back. Raises IllegalTransition if closed already."""
+    incident = situation.incident.to(IncidentState.CLOSED)
+    incident = incident.stamped(ClockName.FEEDBACK, now, operator).stamped(ClockName.CLOSED, now, operator)
+    incident = replace(
+        incident,
+        disposition=disposition,
+        closed_by=operator,
+        reason=reason,
+        overdue=is_overdue(situation.incident, now),
+    )
+    recalled = tuple(replace(order, state=OrderState.RECALLED) for order in situation.orders if order.is_open)
+    freed = tuple(
+        replace(duty, state=UnitState.AVAILABLE, order_id=None)
+        for order in recalled
+        if (duty := situation.duty_of(order.unit_id)) is not None
+    )
+    return _told(
+        Outcome(incident=incident, orders=recalled, duties=freed, reason="closed"),
+        now,
+        lambda told: tuple(recall_message(order, told, disposition.value, now) for order in recalled),
+    )
+
+
+def _told(outcome: Outcome, now: datetime, extra: MessagesFor | None = None) -> Outcome:
+    """The outcome with its messages: each takes the incident's next sequence number."""
+    assert outcome.incident is not None
+    told = replace(outcome.incident, sequence=outcome.incident.sequence + 1)
+    messages: tuple[Message, ...] = (incident_message(told, now),)
+    if extra is not None:
+        told = replace(told, sequence=told.sequence + 1)
+        messages = (*messages, *extra(told))
+    return replace(outcome, incident=told, messages=messages)

@@ -1,0 +1,207 @@
+"""Incidents: the life of one thing that happened, from its first frame to its feedback.
+
+One table says which state may follow which; the loop's five stages (汇聚→流转→指令→盯办→反馈) are read off the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+from patrol.domain.camera import CameraId, Place, RingName
+from patrol.domain.errors import IllegalTransition
+from patrol.domain.events import Kind, Level
+
+IncidentId = NewType("IncidentId", str)
+AlertId = NewType("AlertId", str)
+OrderId = NewType("OrderId", str)
+EvidenceId = NewType("EvidenceId", str)
+
+
+class IncidentState(StrEnum):
+    """Where an incident stands."""
+
+    NEW = "new"
+    ORDERED = "ordered"
+    ACCEPTED = "accepted"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    HANDLED = "handled"
+    CLOSED = "closed"
+
+
+# A receipt may overtake another on its way, so a later state may be reached without the ones between.
+# ORDERED -> NEW: no unit took the order and none is free; ACCEPTED -> ORDERED: the unit fell out, another is sent.
+TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
+    IncidentState.NEW: frozenset({IncidentState.ORDERED, IncidentState.CLOSED}),
+    IncidentState.ORDERED: frozenset(
+        {
+            IncidentState.NEW,
+            IncidentState.ACCEPTED,
+            IncidentState.EN_ROUTE,
+            IncidentState.ON_SCENE,
+            IncidentState.HANDLED,
+            IncidentState.CLOSED,
+        }
+    ),
+    IncidentState.ACCEPTED: frozenset(
+        {
+            IncidentState.NEW,
+            IncidentState.EN_ROUTE,
+            IncidentState.ON_SCENE,
+            IncidentState.HANDLED,
+            IncidentState.CLOSED,
+        }
+    ),
+    IncidentState.EN_ROUTE: frozenset(
+        {IncidentState.NEW, IncidentState.ON_SCENE, IncidentState.HANDLED, IncidentState.CLOSED}
+    ),
+    IncidentState.ON_SCENE: frozenset({IncidentState.HANDLED, IncidentState.CLOSED}),
+    IncidentState.HANDLED: frozenset({IncidentState.CLOSED}),
+    IncidentState.CLOSED: frozenset(),
+}
+
+
+class LoopStage(StrEnum):
+    """The command room's loop (汇聚→流转→指令→盯办→反馈)."""
+
+    COLLECT = "collect"
+    ROUTE = "route"
+    ORDER = "order"
+    FOLLOW_UP = "follow_up"
+    FEED_BACK = "feed_back"
+
+
+class ClockName(StrEnum):
+    """The timestamps every incident collects, each with its source."""
+
+    BEGAN = "t0"
+    FIRST_FRAME = "t1"
+    DETECTED = "t2"
+    ACCEPTED = "t3"
+    DISPLAYED = "t4"
+    CONFIRMED = "t5"
+    ORDER_SENT = "t6"
+    UNIT_ACCEPTED = "t7"
+    MOVING = "t8"
+    ON_SCENE = "t9"
+    HANDLED = "t10"
+    FEEDBACK = "t11"
+    CLOSED = "t12"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One timestamp, aware UTC, and who says so."""
+
+    at: datetime
+    source: str
+
+
+class Disposition(StrEnum):
+    """The feedback with which an incident is closed."""
+
+    HANDLED = "handled"
+    FALSE_ALARM = "false_alarm"
+    UNFOUNDED = "unfounded"
+    DUPLICATE = "duplicate"
+    REFERRED = "referred"
+    DRILL = "drill"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One thing that happened. ``sequence`` grows by one with every message told about it.
+
+    ``target_s``: the ring's response target; its clock is t9 - t3 and never restarts.
+    ``evidence_id``: the picture of the first alert. ``simulated``: made of simulated cameras.
+    ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
+    """
+
+    id: IncidentId
+    kind: Kind
+    level: Level
+    ring: RingName
+    camera_id: CameraId
+    camera_name: str
+    camera_name_en: str
+    place: Place
+    target_s: float
+    fingerprint: str
+    words_zh: str
+    words_en: str
+    evidence_id: EvidenceId | None
+    simulated: bool
+    alert_ids: tuple[AlertId, ...]
+    state: IncidentState = IncidentState.NEW
+    sequence: int = 0
+    clocks: Mapping[ClockName, Stamp] = field(default_factory=dict)
+    overdue: bool = False
+    disposition: Disposition | None = None
+    closed_by: str | None = None
+    reason: str | None = None
+
+    @property
+    def accepted_at(self) -> datetime:
+        """t3 of the first alert: when the ring's clock started."""
+        return self.clocks[ClockName.ACCEPTED].at
+
+    @property
+    def is_open(self) -> bool:
+        """Not closed yet."""
+        return self.state is not IncidentState.CLOSED
+
+    @property
+    def due_at(self) -> datetime:
+        """When the first unit must be on scene."""
+        return self.accepted_at + timedelta(seconds=self.target_s)
+
+    def to(self, state: IncidentState) -> Incident:
+        """This incident in ``state``. Raises IllegalTransition if the table does not hold that step."""
+        if state not in TRANSITIONS[self.state]:
+            raise IllegalTransition(f"incident {self.id}: {self.state} -> {state}")
+        return replace(self, state=state)
+
+    def stamped(self, name: ClockName, at: datetime, source: str) -> Incident:
+        """This incident with one more timestamp; the first one of a name stays."""
+        if name in self.clocks:
+            return self
+        return replace(self, clocks={**self.clocks, name: Stamp(at, source)})
+
+    def seconds(self, start: ClockName, end: ClockName) -> float | None:
+        """Seconds between two of its timestamps, or None where one is not there yet."""
+        if start not in self.clocks or end not in self.clocks:
+            return None
+        return (self.clocks[end].at - self.clocks[start].at).total_seconds()
+
+
+def stage_of(incident: Incident) -> LoopStage | None:
+    """The loop stage an incident is in; None once it is closed.
+
+    Collect: nobody has been told yet. Route: told, no unit ordered. Order: sent, not accepted.
+    """
+    match incident.state:
+        case IncidentState.NEW if ClockName.DISPLAYED not in incident.clocks:
+            return LoopStage.COLLECT
+        case IncidentState.NEW:
+            return LoopStage.ROUTE
+        case IncidentState.ORDERED:
+            return LoopStage.ORDER
+        case IncidentState.ACCEPTED | IncidentState.EN_ROUTE | IncidentState.ON_SCENE:
+            return LoopStage.FOLLOW_UP
+        case IncidentState.HANDLED:
+            return LoopStage.FEED_BACK
+        case IncidentState.CLOSED:
+            return None
+
+
+def is_overdue(incident: Incident, now: datetime) -> bool:
+    """Whether the response target has passed with no unit on scene."""
+    on_scene = incident.clocks.get(ClockName.ON_SCENE)
+    reached = on_scene.at if on_scene else now
+    if not incident.is_open and on_scene is None:
+        return False
+    return reached > incident.due_at

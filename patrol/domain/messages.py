@@ -1,0 +1,286 @@
+"""Messages on the queue: CloudEvents 1.0 in JSON, one stream per purpose and level.
+
+``source`` + ``id`` is the idempotency key; ``sequence`` grows per incident; additive changes stay inside a major
+version and unknown fields are ignored. Contract: docs/queue.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from patrol.domain.alerts import Alert
+from patrol.domain.camera import Place, RingName
+from patrol.domain.errors import MessageError
+from patrol.domain.events import Level
+from patrol.domain.incidents import ClockName, Incident, IncidentId
+from patrol.domain.orders import Order, Receipt, ReceiptKind
+
+SOURCE = "/patrol"
+ALERT = "cn.patrol.alert.v1"
+INCIDENT = "cn.patrol.incident.v1"
+ORDER = "cn.patrol.order.v1"
+RECALL = "cn.patrol.order.recall.v1"
+RECEIPT = "cn.patrol.receipt.v1"
+TYPES = frozenset({ALERT, INCIDENT, ORDER, RECALL, RECEIPT})
+
+ALERT_STREAMS = tuple(f"patrol:alert:{level}" for level in Level)
+ORDER_STREAMS = tuple(f"patrol:order:{ring}" for ring in RingName)
+INCIDENT_STREAM = "patrol:incident"
+RECEIPT_STREAM = "patrol:receipt"
+DEAD_STREAM = "patrol:dead"
+
+MAX_BYTES = 64 * 1024
+ALERT_EXPIRES_AFTER = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to publish: its stream, its idempotency key and its CloudEvents JSON."""
+
+    stream: str
+    id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message that was read. ``data`` is the type's own content."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    sequence: int
+    data: Mapping[str, Any]
+
+    @property
+    def incident_id(self) -> IncidentId:
+        """The incident this message is about. Raises MessageError if its subject is none."""
+        head, _, tail = self.subject.partition("/")
+        if head != "incident" or not tail:
+            raise MessageError(f"subject: expected incident/<id>, got {self.subject!r}")
+        return IncidentId(tail)
+
+
+def alert_message(alert: Alert, sequence: int) -> Message:
+    """Tell that an alert was accepted."""
+    data = {
+        "alert_id": alert.id,
+        "incident_id": alert.incident_id,
+        "camera_id": alert.camera_id,
+        "ring": alert.ring,
+        "kind": alert.kind,
+        "level": alert.level,
+        "rule_id": alert.rule_id,
+        "zone_id": alert.zone_id,
+        "began_at": _time(alert.began_at),
+        "detected_at": _time(alert.detected_at),
+        "score": round(alert.score, 4),
+        "count": alert.count,
+        "words": {"zh": alert.words_zh, "en": alert.words_en},
+        "evidence_id": alert.evidence_id,
+        "simulated": alert.simulated,
+    }
+    return _message(
+        f"patrol:alert:{alert.level}",
+        f"{alert.id}",
+        ALERT,
+        alert.incident_id,
+        sequence,
+        alert.frame_at,
+        alert.accepted_at,
+        data,
+        severitytext=alert.level.value,
+        expirytime=_time(alert.accepted_at + ALERT_EXPIRES_AFTER),
+    )
+
+
+def incident_message(incident: Incident, now: datetime) -> Message:
+    """Tell what an incident's state is now."""
+    data = {
+        "incident_id": incident.id,
+        "kind": incident.kind,
+        "level": incident.level,
+        "ring": incident.ring,
+        "camera_id": incident.camera_id,
+        "place": _place(incident.place),
+        "state": incident.state,
+        "overdue": incident.overdue,
+        "target_s": incident.target_s,
+        "disposition": incident.disposition,
+        "clocks": {name: {"at": _time(stamp.at), "source": stamp.source} for name, stamp in incident.clocks.items()},
+        "simulated": incident.simulated,
+    }
+    return _message(
+        INCIDENT_STREAM,
+        f"{incident.id}:{incident.sequence}",
+        INCIDENT,
+        incident.id,
+        incident.sequence,
+        now,
+        now,
+        data,
+        severitytext=incident.level.value,
+    )
+
+
+def order_message(order: Order, incident: Incident, now: datetime) -> Message:
+    """Send a unit: everything its crew needs on the way."""
+    data = {
+        "order_id": order.id,
+        "incident_id": incident.id,
+        "unit_id": order.unit_id,
+        "kind": incident.kind,
+        "level": incident.level,
+        "ring": order.ring,
+        "destination": _place(order.destination),
+        "camera": {"id": incident.camera_id, "name": {"zh": incident.camera_name, "en": incident.camera_name_en}},
+        "words": {"zh": incident.words_zh, "en": incident.words_en},
+        "due_at": _time(incident.due_at),
+        "eta_s": round(order.eta_s, 1),
+        "evidence_id": incident.evidence_id,
+        "simulated": incident.simulated,
+    }
+    return _message(
+        f"patrol:order:{order.ring}",
+        str(order.id),
+        ORDER,
+        incident.id,
+        incident.sequence,
+        now,
+        now,
+        data,
+        severitytext=incident.level.value,
+        expirytime=_time(incident.clocks[ClockName.ACCEPTED].at + ALERT_EXPIRES_AFTER),
+    )
+
+
+def recall_message(order: Order, incident: Incident, reason: str, now: datetime) -> Message:
+    """Call a unit back: its order no longer stands."""
+    data = {"order_id": order.id, "incident_id": incident.id, "unit_id": order.unit_id, "reason": reason}
+    return _message(
+        f"patrol:order:{order.ring}",
+        f"{order.id}:recall",
+        RECALL,
+        incident.id,
+        incident.sequence,
+        now,
+        now,
+        data,
+    )
+
+
+def receipt_message(receipt: Receipt, incident_id: IncidentId) -> Message:
+    """Tell what became of an alert or an order at the receiver's end."""
+    data: dict[str, Any] = {
+        "subject_id": receipt.subject_id,
+        "sequence": receipt.sequence,
+        "consumer": receipt.consumer,
+        "seat": receipt.seat,
+        "kind": receipt.kind,
+        "at": _time(receipt.at),
+        "operator": receipt.operator,
+        "reason_code": receipt.reason_code,
+        "place": _place(receipt.place) if receipt.place else None,
+    }
+    key = f"{receipt.consumer}:{receipt.subject_id}:{receipt.sequence}"
+    return _message(RECEIPT_STREAM, key, RECEIPT, incident_id, receipt.sequence, receipt.at, receipt.at, data)
+
+
+def read_message(body: str | bytes) -> Envelope:
+    """Read a CloudEvents JSON. Raises MessageError saying which attribute is wrong and what was expected."""
+    if len(body) > MAX_BYTES:
+        raise MessageError(f"expected at most {MAX_BYTES} bytes, got {len(body)}")
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise MessageError(f"expected JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise MessageError(f"expected a JSON object, got {type(content).__name__}")
+    if content.get("specversion") != "1.0":
+        raise MessageError(f"specversion: expected '1.0', got {content.get('specversion')!r}")
+    for name in ("id", "source", "type", "subject", "sequence"):
+        if not isinstance(content.get(name), str) or not content[name]:
+            raise MessageError(f"{name}: expected a non-empty string, got {content.get(name)!r}")
+    if content["type"] not in TYPES:
+        raise MessageError(f"type: expected one of {', '.join(sorted(TYPES))}, got {content['type']!r}")
+    if not content["sequence"].isdigit():
+        raise MessageError(f"sequence: expected digits, got {content['sequence']!r}")
+    if not isinstance(content.get("data"), dict):
+        raise MessageError(f"data: expected an object, got {content.get('data')!r}")
+    return Envelope(
+        content["id"],
+        content["source"],
+        content["type"],
+        content["subject"],
+        int(content["sequence"]),
+        content["data"],
+    )
+
+
+def read_receipt(envelope: Envelope) -> Receipt:
+    """The receipt in a message. Raises MessageError."""
+    data = envelope.data
+    try:
+        place = data.get("place")
+        return Receipt(
+            subject_id=str(data["subject_id"]),
+            sequence=int(data["sequence"]),
+            consumer=str(data["consumer"]),
+            seat=str(data["seat"]),
+            kind=ReceiptKind(data["kind"]),
+            at=_aware(data["at"]),
+            operator=data.get("operator"),
+            reason_code=data.get("reason_code"),
+            place=Place(float(place["latitude"]), float(place["longitude"])) if place else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise MessageError(f"receipt: {type(error).__name__}: {error}") from None
+
+
+def _aware(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"at: expected a time with an offset, got {text!r}")
+    return at
+
+
+def _message(
+    stream: str,
+    key: str,
+    type_: str,
+    incident_id: IncidentId,
+    sequence: int,
+    happened_at: datetime,
+    recorded_at: datetime,
+    data: Mapping[str, Any],
+    **more: str,
+) -> Message:
+    envelope = {
+        "specversion": "1.0",
+        "id": key,
+        "source": SOURCE,
+        "type": type_,
+        "subject": f"incident/{incident_id}",
+        "partitionkey": incident_id,
+        "correlationid": incident_id,
+        "sequence": f"{sequence:012d}",
+        "time": _time(happened_at),
+        "recordedtime": _time(recorded_at),
+        "datacontenttype": "application/json",
+        **more,
+        "data": data,
+    }
+    return Message(stream, key, json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))
+
+
+def _time(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
+
+
+def _place(place: Place) -> dict[str, float]:
+    return {"latitude": round(place.latitude, 7), "longitude": round(place.longitude, 7)}

@@ -1,0 +1,103 @@
+"""Orders: one unit sent to one incident, and the receipts that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from patrol.domain.camera import Place, RingName
+from patrol.domain.incidents import IncidentId, OrderId
+from patrol.domain.units import UnitId
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    DONE = "done"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    RECALLED = "recalled"
+
+
+OPEN_ORDER_STATES = frozenset({OrderState.SENT, OrderState.ACCEPTED, OrderState.EN_ROUTE, OrderState.ON_SCENE})
+
+# How far along an order is: a receipt moves it forwards or not at all, so a late one never rolls it back.
+PROGRESS: Mapping[OrderState, int] = {
+    OrderState.SENT: 0,
+    OrderState.ACCEPTED: 1,
+    OrderState.EN_ROUTE: 2,
+    OrderState.ON_SCENE: 3,
+    OrderState.DONE: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One unit that was weighed for an order: its time to the scene in seconds, or why it was left out."""
+
+    unit_id: UnitId
+    eta_s: float | None
+    left_out: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One unit sent to one incident. ``eta_s``: expected from sending to arrival, seconds, when it was chosen.
+
+    ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first.
+    """
+
+    id: OrderId
+    incident_id: IncidentId
+    unit_id: UnitId
+    ring: RingName
+    destination: Place
+    state: OrderState
+    sent_at: datetime
+    eta_s: float
+    target_feasible: bool
+    why_zh: str
+    why_en: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """The unit still has to do with it."""
+        return self.state in OPEN_ORDER_STATES
+
+
+class ReceiptKind(StrEnum):
+    """What comes back for an alert or an order (回执)."""
+
+    RECEIVED = "received"
+    DISPLAYED = "displayed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    DONE = "done"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One receipt. ``subject_id`` is an order's or an alert's id; ``sequence`` grows per consumer and subject.
+
+    ``at``: aware UTC, by the sender's clock. ``place``: where the unit was, if it says so.
+    """
+
+    subject_id: str
+    sequence: int
+    consumer: str
+    seat: str
+    kind: ReceiptKind
+    at: datetime
+    operator: str | None = None
+    reason_code: str | None = None
+    place: Place | None = None

@@ -1,0 +1,51 @@
+"""Watching: all rules of all cameras, and what each remembers. Live and replay use this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from patrol.domain.camera import Camera, CameraId
+from patrol.domain.detections import Detections
+from patrol.domain.events import Event
+from patrol.domain.rules import Rule, RuleState, Watch, last_words, step
+from patrol.domain.zones import RuleId, ZoneId
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one frame changed. ``suspected``: rules that began to hold with this frame."""
+
+    suspected: tuple[Rule, ...] = ()
+    confirmed: tuple[Event, ...] = ()
+    ended: tuple[Event, ...] = ()
+
+
+class Watcher:
+    """Remembers one Watch per camera, zone and rule; bounded by the configuration."""
+
+    def __init__(self, rules: Mapping[RuleId, Rule]) -> None:
+        self._rules = rules
+        self._watches: dict[tuple[CameraId, ZoneId, RuleId], Watch] = {}
+
+    def observe(self, camera: Camera, at: datetime, detections: Detections) -> Findings:
+        """Take the detections of the frame captured at ``at``."""
+        suspected: list[Rule] = []
+        confirmed: list[Event] = []
+        ended: list[Event] = []
+        for zone in camera.zones:
+            for rule_id in zone.rules:
+                key, rule = (camera.id, zone.id, rule_id), self._rules[rule_id]
+                before = self._watches.get(key, Watch())
+                result = step(rule, zone, camera.id, before, at, detections)
+                self._watches[key] = result.watch
+                if before.state is RuleState.CLEAR and result.watch.state is RuleState.SUSPECTED:
+                    suspected.append(rule)
+                confirmed += [result.confirmed] if result.confirmed else []
+                ended += [result.ended] if result.ended else []
+        return Findings(tuple(suspected), tuple(confirmed), tuple(ended))
+
+    def finish(self) -> Sequence[Event]:
+        """The events that are still on when a recording ends, each ended where it held last."""
+        return [event for watch in self._watches.values() if (event := last_words(watch)) is not None]

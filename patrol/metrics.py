@@ -1,0 +1,281 @@
+"""What Prometheus sees: one small class per stage, on a registry given from outside.
+
+Names, types and help texts are fixed in docs/metrics.txt (tests/test_metrics.py holds the code to it). Every label
+set is closed and starts at zero, so a counter that never moved is visible as such.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Counter_
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from patrol.domain.alerts import Verdict
+from patrol.domain.camera import RingName
+from patrol.domain.errors import CaptureFailure
+from patrol.domain.events import Kind, Level
+from patrol.domain.incidents import Disposition, LoopStage
+from patrol.domain.orders import OrderState
+from patrol.domain.room import RingStatus, StageStatus
+
+RINGS = tuple(ring.value for ring in RingName)
+LEVELS = tuple(level.value for level in Level)
+KINDS = tuple(kind.value for kind in Kind)
+NO_LEVEL = "none"  # before a level is decided
+
+STAGES_BEFORE_LEVEL = ("visit", "detect", "rules")
+STAGES_WITH_LEVEL = ("accept", "relay", "order", "unit_accept", "travel", "feedback")
+GROUPS = ("dispatch", "console", "units")
+
+FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 180, 300, 600, 1800)
+# The rings' revisit bounds (5, 15, 30) and response targets (60, 180, 300) are edges: the share inside is exact.
+GAP_SECONDS = (1, 2, 3, 4, 5, 6, 7.5, 10, 12.5, 15, 20, 25, 30, 45, 60, 120, 300)
+RESPONSE_SECONDS = (15, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1800)
+
+
+def _start_at_zero(metric: Counter | Gauge | Histogram, *label_values: Iterable[str]) -> None:
+    for values in product(*label_values):
+        metric.labels(*values)
+
+
+class StageMetrics:
+    """Duration and errors of every stage."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.duration = Histogram(
+            "patrol_stage_duration_seconds",
+            "How long a stage took, or how long an incident stood in it.",
+            ("stage", "ring", "level"),
+            buckets=FAST_SECONDS,
+            registry=registry,
+        )
+        _start_at_zero(self.duration, STAGES_BEFORE_LEVEL, RINGS, (NO_LEVEL,))
+        _start_at_zero(self.duration, STAGES_WITH_LEVEL, RINGS, LEVELS)
+        self.errors = Counter(
+            "patrol_stage_errors_total",
+            "Work a stage could not do and will try again or has refused loudly.",
+            ("stage",),
+            registry=registry,
+        )
+        _start_at_zero(self.errors, (*STAGES_BEFORE_LEVEL, "accept", "relay", "dispatch", "console"))
+
+    def took(self, stage: str, ring: RingName, seconds: float, level: Level | None = None) -> None:
+        """One stage was passed in so many seconds."""
+        self.duration.labels(stage, ring.value, level.value if level else NO_LEVEL).observe(max(0.0, seconds))
+
+
+class TourMetrics:
+    """Visits, gaps, blind ages and the stretch."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.visits = Counter("patrol_visits_total", "Visits that brought a frame.", ("ring",), registry=registry)
+        _start_at_zero(self.visits, RINGS)
+        self.failures = Counter(
+            "patrol_visit_failures_total", "Visits that brought no frame.", ("ring", "failure"), registry=registry
+        )
+        _start_at_zero(self.failures, RINGS, tuple(failure.value for failure in CaptureFailure))
+        self.focus_visits = Counter(
+            "patrol_focus_visits_total", "Visits made in spare capacity to confirm a suspicion.", registry=registry
+        )
+        self.gap = Histogram(
+            "patrol_gap_seconds",
+            "Seconds between the capture times of two successive frames of a camera that went through the detector.",
+            ("ring",),
+            buckets=GAP_SECONDS,
+            registry=registry,
+        )
+        _start_at_zero(self.gap, RINGS)
+        self.blind_age = Gauge(
+            "patrol_blind_age_seconds",
+            "Seconds since cameras were last seen, by ring; the open gap.",
+            ("ring", "stat"),
+            registry=registry,
+        )
+        _start_at_zero(self.blind_age, RINGS, ("p50", "p99", "max"))
+        self.bound = Gauge("patrol_revisit_bound_seconds", "The ring's revisit bound.", ("ring",), registry=registry)
+        self.cameras = Gauge("patrol_cameras", "Cameras in the tour.", ("ring", "state"), registry=registry)
+        _start_at_zero(self.cameras, RINGS, ("ok", "failing"))
+        self.stretch = Gauge(
+            "patrol_tour_stretch_ratio",
+            "Factor by which all revisit bounds are stretched; 1 is as promised.",
+            registry=registry,
+        )
+        self.stretch.set(1.0)
+
+    def show(self, stretch: float, rings: Sequence[RingStatus]) -> None:
+        """Set the gauges."""
+        self.stretch.set(stretch)
+        for ring in rings:
+            self.bound.labels(ring.name.value).set(ring.revisit_bound_s)
+            self.blind_age.labels(ring.name.value, "p50").set(ring.blind_age_p50_s)
+            self.blind_age.labels(ring.name.value, "p99").set(ring.blind_age_p99_s)
+            self.blind_age.labels(ring.name.value, "max").set(ring.blind_age_max_s)
+            self.cameras.labels(ring.name.value, "failing").set(ring.failing)
+            self.cameras.labels(ring.name.value, "ok").set(ring.cameras - ring.failing)
+
+
+class DetectMetrics:
+    """Frames through the detector: captured = processed + dropped + under way, exactly."""
+
+    DROPS = ("overwritten", "shutdown", "detector_error")
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.captured = Counter("patrol_frames_captured_total", "Frames taken by visits.", registry=registry)
+        self.processed = Counter(
+            "patrol_frames_processed_total", "Frames that went through the detector.", registry=registry
+        )
+        self.dropped = Counter(
+            "patrol_frames_dropped_total",
+            "Frames that never went through the detector.",
+            ("reason",),
+            registry=registry,
+        )
+        _start_at_zero(self.dropped, self.DROPS)
+        self.waiting = Gauge("patrol_detector_waiting_frames", "Frames waiting for the detector.", registry=registry)
+        self.waiting_age = Gauge(
+            "patrol_detector_waiting_age_seconds", "How long the oldest frame has waited.", registry=registry
+        )
+        self.batch = Histogram(
+            "patrol_detector_batch_frames", "Frames per batch.", buckets=(1, 2, 4, 8, 16, 32), registry=registry
+        )
+
+
+class AlertMetrics:
+    """Suspicions, events and alerts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.suspicions = Counter(
+            "patrol_suspicions_total", "Rules that began to hold.", ("kind", "ring"), registry=registry
+        )
+        _start_at_zero(self.suspicions, KINDS, RINGS)
+        self.events = Counter(
+            "patrol_events_total", "Rules that held for long enough.", ("kind", "ring"), registry=registry
+        )
+        _start_at_zero(self.events, KINDS, RINGS)
+        self.verdicts = Counter(
+            "patrol_alert_verdicts_total", "What became of events.", ("ring", "verdict"), registry=registry
+        )
+        _start_at_zero(self.verdicts, RINGS, tuple(verdict.value for verdict in Verdict))
+        self.accepted = Counter(
+            "patrol_alerts_accepted_total",
+            "Alerts committed to the store with their outbox row.",
+            ("ring", "level"),
+            registry=registry,
+        )
+        _start_at_zero(self.accepted, RINGS, LEVELS)
+        self.waiting = Gauge(
+            "patrol_events_waiting", "Confirmed events the store has not taken yet.", registry=registry
+        )
+
+
+class QueueMetrics:
+    """The outbox, the streams and their consumers."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.outbox = Gauge("patrol_outbox_messages", "Messages not published yet.", registry=registry)
+        self.outbox_age = Gauge(
+            "patrol_outbox_age_seconds", "How long the oldest unpublished message has waited.", registry=registry
+        )
+        self.published = Counter("patrol_messages_published_total", "Messages given to Redis.", registry=registry)
+        self.handled = Counter(
+            "patrol_messages_handled_total",
+            "Messages whose effect is stored and which were acknowledged.",
+            ("group",),
+            registry=registry,
+        )
+        self.repeated = Counter(
+            "patrol_messages_repeated_total",
+            "Deliveries of a message whose effect was stored before.",
+            ("group",),
+            registry=registry,
+        )
+        self.reclaimed = Counter(
+            "patrol_messages_reclaimed_total",
+            "Messages taken over from a dead consumer.",
+            ("group",),
+            registry=registry,
+        )
+        self.dead = Counter(
+            "patrol_messages_dead_total", "Messages moved to the dead letters.", ("group",), registry=registry
+        )
+        for counter in (self.handled, self.repeated, self.reclaimed, self.dead):
+            _start_at_zero(counter, GROUPS)
+        self.degraded = Gauge("patrol_queue_degraded", "1 while Redis cannot be reached.", registry=registry)
+
+
+class DispatchMetrics:
+    """Orders and the ring's clock."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.orders = Counter(
+            "patrol_orders_total", "Orders by what became of them.", ("ring", "state"), registry=registry
+        )
+        _start_at_zero(self.orders, RINGS, tuple(state.value for state in OrderState))
+        self.shortfalls = Counter(
+            "patrol_dispatch_shortfalls_total",
+            "Incidents that found no unit free at a try.",
+            ("ring",),
+            registry=registry,
+        )
+        _start_at_zero(self.shortfalls, RINGS)
+        self.response = Histogram(
+            "patrol_response_seconds",
+            "The ring's clock: from the first alert's acceptance (t3) to the first unit on scene (t9).",
+            ("ring", "level"),
+            buckets=RESPONSE_SECONDS,
+            registry=registry,
+        )
+        self.from_onset = Histogram(
+            "patrol_response_from_onset_seconds",
+            "From the event's beginning (t0) to the first unit on scene (t9).",
+            ("ring", "level"),
+            buckets=RESPONSE_SECONDS,
+            registry=registry,
+        )
+        self.overdue = Counter(
+            "patrol_response_overdue_total",
+            "Incidents whose response target passed.",
+            ("ring", "level"),
+            registry=registry,
+        )
+        for metric in (self.response, self.from_onset, self.overdue):
+            _start_at_zero(metric, RINGS, LEVELS)
+        self.closed = Counter(
+            "patrol_incidents_closed_total", "Incidents closed with feedback.", ("disposition",), registry=registry
+        )
+        _start_at_zero(self.closed, tuple(disposition.value for disposition in Disposition))
+        self.open = Gauge("patrol_incidents_open", "Open incidents by loop stage.", ("stage",), registry=registry)
+        self.oldest = Gauge(
+            "patrol_incident_age_seconds", "Age of the oldest open incident in a stage.", ("stage",), registry=registry
+        )
+        for gauge in (self.open, self.oldest):
+            _start_at_zero(gauge, tuple(stage.value for stage in LoopStage))
+
+    def show(self, stages: Sequence[StageStatus]) -> None:
+        """Set the gauges."""
+        for stage in stages:
+            self.open.labels(stage.stage.value).set(stage.count)
+            self.oldest.labels(stage.stage.value).set(stage.oldest_s)
+
+
+class Metrics:
+    """All stages' metrics on one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.stages = StageMetrics(registry)
+        self.tour = TourMetrics(registry)
+        self.detect = DetectMetrics(registry)
+        self.alerts = AlertMetrics(registry)
+        self.queue = QueueMetrics(registry)
+        self.dispatch = DispatchMetrics(registry)
+
+    def counts(self) -> Callable[[str], int]:
+        """A look at the counters as they are now: the sum over all labels of one of them, by its name."""
+        sums: Counter_[str] = Counter_()
+        for family in self.registry.collect():
+            for sample in family.samples:
+                sums[sample.name] += int(sample.value) if sample.name.endswith("_total") else 0
+        return sums.__getitem__

@@ -1,0 +1,131 @@
+"""Alerting: confirmed events become alerts, each with its picture, in one durable transaction.
+
+Nothing is lost here: while the store refuses, events wait, the buffer fills, and the detector waits behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NewType
+
+from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict
+from patrol.domain.camera import Ring, RingName
+from patrol.domain.detections import Detections
+from patrol.domain.errors import StoreError
+from patrol.domain.frame import Frame
+from patrol.domain.ids import make_id
+from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
+from patrol.domain.rules import Rule
+from patrol.domain.zones import RuleId, Zone
+from patrol.metrics import Metrics
+from patrol.pipeline.confirming import Sighting
+from patrol.ports import AlertStore, Clock, EvidenceStore
+
+_log = logging.getLogger(__name__)
+
+Jpeg = NewType("Jpeg", bytes)
+DrawEvidence = Callable[[Frame, Detections, Zone], bytes]
+
+WAITING_EVENTS = 256
+RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+class Alerting:
+    """Takes sightings in order and has them accepted."""
+
+    def __init__(
+        self,
+        store: AlertStore,
+        evidence: EvidenceStore,
+        draw: DrawEvidence,
+        levels: LevelPolicy,
+        rings: Mapping[RingName, Ring],
+        rules: Mapping[RuleId, Rule],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._evidence = evidence
+        self._draw = draw
+        self._levels = levels
+        self._rings = rings
+        self._rules = rules
+        self._clock = clock
+        self._metrics = metrics
+        self._sightings: asyncio.Queue[tuple[Sighting, datetime] | None] = asyncio.Queue(WAITING_EVENTS)
+
+    async def submit(self, sighting: Sighting) -> None:
+        """See AlertSide."""
+        await self._sightings.put((sighting, self._clock.now()))
+        self._metrics.alerts.waiting.set(self._sightings.qsize())
+
+    async def close(self) -> None:
+        """End of stream: what waits is still accepted, then ``run`` returns."""
+        await self._sightings.put(None)
+
+    async def run(self) -> None:
+        """Accept until the end of the stream."""
+        while (item := await self._sightings.get()) is not None:
+            sighting, detected_at = item
+            await self._accept_for_sure(sighting, detected_at)
+            self._metrics.alerts.waiting.set(self._sightings.qsize())
+
+    async def _accept_for_sure(self, sighting: Sighting, detected_at: datetime) -> None:
+        candidate = self._candidate(sighting, detected_at)
+        zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
+        jpeg = await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone)
+        failures = 0
+        while True:
+            try:
+                acceptance = await self._accept(candidate, jpeg)
+            except StoreError as error:
+                self._metrics.stages.errors.labels("accept").inc()
+                if failures == 0:
+                    _log.error("alert %s is refused and waits: %s", candidate.alert_id, error)
+                await self._clock.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+                continue
+            if failures:
+                _log.info("alert %s: the store is back after %d refusals", candidate.alert_id, failures)
+            self._count(candidate, acceptance)
+            return
+
+    async def _accept(self, candidate: Candidate, jpeg: bytes) -> Acceptance:
+        # The picture first: an accepted alert always has its evidence.
+        await self._evidence.put(candidate.evidence_id, jpeg)
+        acceptance = await self._store.accept(candidate, self._clock.now())
+        if acceptance.verdict is Verdict.COOLING_DOWN:
+            await self._evidence.remove(candidate.evidence_id)
+        return acceptance
+
+    def _candidate(self, sighting: Sighting, detected_at: datetime) -> Candidate:
+        event, camera = sighting.event, sighting.camera
+
+        def new_id(prefix: str) -> str:
+            return make_id(prefix, detected_at, secrets.randbits(48))
+
+        return Candidate(
+            alert_id=AlertId(new_id("A")),
+            incident_id=IncidentId(new_id("I")),
+            evidence_id=EvidenceId(new_id("V")),
+            event=event,
+            camera=camera,
+            ring=self._rings[camera.ring],
+            level=self._levels.level_of(event.kind, camera.ring),
+            cool_down_s=self._rules[event.rule_id].cool_down_s,
+            detected_at=detected_at,
+        )
+
+    def _count(self, candidate: Candidate, acceptance: Acceptance) -> None:
+        ring = candidate.ring.name
+        self._metrics.alerts.verdicts.labels(ring.value, acceptance.verdict.value).inc()
+        if acceptance.alert is None:
+            return
+        self._metrics.alerts.accepted.labels(ring.value, candidate.level.value).inc()
+        since_frame = acceptance.alert.accepted_at - acceptance.alert.frame_at
+        self._metrics.stages.took("accept", ring, since_frame.total_seconds(), candidate.level)
+        _log.info("alert %s accepted: %s", acceptance.alert.id, acceptance.alert.words_en)

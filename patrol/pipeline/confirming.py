@@ -1,0 +1,87 @@
+"""Confirming: detections through the rules; what holds for long enough goes to alerting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from patrol.domain.camera import Camera, CameraId
+from patrol.domain.detections import Detections
+from patrol.domain.events import Event
+from patrol.domain.frame import Frame
+from patrol.domain.watching import Watcher
+from patrol.metrics import Metrics
+from patrol.ports import Clock
+
+# A suspicion is looked at again every second for as long as a confirmation may take, in spare capacity.
+FOCUS_S = 15.0
+FOCUS_EVERY_S = 1.0
+
+
+class TourSide(Protocol):
+    """What confirming tells the tour."""
+
+    def seen(self, frame: Frame, people: int) -> None:
+        """The frame went through detector and rules."""
+
+    def dropped(self, frame: Frame) -> None:
+        """The frame never will."""
+
+    def focus(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
+        """Look again soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A confirmed event with the frame that confirmed it."""
+
+    event: Event
+    camera: Camera
+    frame: Frame
+    detections: Detections
+
+
+class AlertSide(Protocol):
+    """Where confirmed events go."""
+
+    async def submit(self, sighting: Sighting) -> None:
+        """Take it; waits while too many wait. Never loses one."""
+
+
+class Confirming:
+    """Takes what became of each frame; see FrameFate."""
+
+    def __init__(
+        self,
+        cameras: Mapping[CameraId, Camera],
+        watcher: Watcher,
+        tour: TourSide,
+        alerting: AlertSide,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._cameras = cameras
+        self._watcher = watcher
+        self._tour = tour
+        self._alerting = alerting
+        self._clock = clock
+        self._metrics = metrics
+
+    async def processed(self, frame: Frame, detections: Detections) -> None:
+        """Let the rules see the detections of one frame."""
+        camera = self._cameras[frame.camera_id]
+        began = self._clock.monotonic()
+        findings = self._watcher.observe(camera, frame.captured_at, detections)
+        self._metrics.stages.took("rules", camera.ring, self._clock.monotonic() - began)
+        self._tour.seen(frame, people=len(detections.of("person")))
+        for rule in findings.suspected:
+            self._metrics.alerts.suspicions.labels(rule.kind.value, camera.ring.value).inc()
+            self._tour.focus(camera.id, FOCUS_S, FOCUS_EVERY_S)
+        for event in findings.confirmed:
+            self._metrics.alerts.events.labels(event.kind.value, camera.ring.value).inc()
+            await self._alerting.submit(Sighting(event, camera, frame, detections))
+
+    def dropped(self, frame: Frame) -> None:
+        """The frame never went through the detector."""
+        self._tour.dropped(frame)

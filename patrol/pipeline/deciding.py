@@ -1,0 +1,108 @@
+"""Deciding: every decision on an incident goes through here, so that each is stored once and counted once."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+
+from patrol.domain import dispatch
+from patrol.domain.dispatch import Outcome, Situation
+from patrol.domain.ids import make_id
+from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, OrderId
+from patrol.domain.orders import Receipt
+from patrol.metrics import Metrics
+from patrol.ports import Clock, Effect, IncidentStore
+
+_log = logging.getLogger(__name__)
+
+_STAGE_ENDS = {
+    "ordered": ("order", ClockName.ACCEPTED, ClockName.ORDER_SENT),
+    "accepted": ("unit_accept", ClockName.ORDER_SENT, ClockName.UNIT_ACCEPTED),
+    "on_scene": ("travel", ClockName.UNIT_ACCEPTED, ClockName.ON_SCENE),
+    "closed": ("feedback", ClockName.HANDLED, ClockName.CLOSED),
+}
+
+
+class Deciding:
+    """Decisions on incidents, by name. Each raises KeyError for an unknown incident, and StoreError."""
+
+    def __init__(self, store: IncidentStore, clock: Clock, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+
+    async def assign(self, incident_id: IncidentId, once: Effect | None = None) -> Outcome | None:
+        """Send the unit that is there soonest."""
+        now = self._clock.now()
+        order_id = OrderId(make_id("O", now, secrets.randbits(48)))
+        return await self._decide(incident_id, lambda s: dispatch.assign(s, order_id, now), once)
+
+    async def receive(self, incident_id: IncidentId, receipt: Receipt, once: Effect) -> Outcome | None:
+        """Take a unit's receipt. Raises IllegalTransition if it cannot be true."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: dispatch.receive(s, receipt, now), once)
+
+    async def expire(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
+        """Take an order back that was not accepted in time."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: dispatch.expire(s, accept_within_s, now))
+
+    async def mark_overdue(self, incident_id: IncidentId) -> Outcome | None:
+        """Flag a missed response target."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: dispatch.mark_overdue(s, now))
+
+    async def display(
+        self, incident_id: IncidentId, seat: str, at: datetime | None = None, once: Effect | None = None
+    ) -> Outcome | None:
+        """A screen has shown it."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: dispatch.display(s, seat, at or now), once)
+
+    async def confirm(self, incident_id: IncidentId, operator: str) -> Outcome | None:
+        """An operator says it is real."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: dispatch.confirm(s, operator, now))
+
+    async def close(
+        self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str
+    ) -> Outcome | None:
+        """Feedback. Raises IllegalTransition if it is closed already."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: dispatch.close(s, disposition, operator, reason, now))
+
+    async def _decide(
+        self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
+    ) -> Outcome | None:
+        outcome = await self._store.decide(incident_id, decision, once)
+        if outcome is not None:
+            self._count(outcome)
+        return outcome
+
+    def _count(self, outcome: Outcome) -> None:
+        metrics = self._metrics.dispatch
+        for order in outcome.orders:
+            metrics.orders.labels(order.ring.value, order.state.value).inc()
+        incident = outcome.incident
+        if incident is None:
+            return
+        if outcome.reason in _STAGE_ENDS:
+            stage, begin, end = _STAGE_ENDS[outcome.reason]
+            seconds = incident.seconds(begin, end)
+            if seconds is not None:
+                self._metrics.stages.took(stage, incident.ring, seconds, incident.level)
+        self._count_milestone(outcome.reason, incident)
+        _log.info("incident %s (%s %s): %s", incident.id, incident.level, incident.kind, outcome.reason)
+
+    def _count_milestone(self, reason: str, incident: Incident) -> None:
+        metrics = self._metrics.dispatch
+        ring, level = incident.ring.value, incident.level.value
+        if reason == "overdue":
+            metrics.overdue.labels(ring, level).inc()
+        elif reason == "on_scene":
+            metrics.response.labels(ring, level).observe(incident.seconds(ClockName.ACCEPTED, ClockName.ON_SCENE) or 0)
+            metrics.from_onset.labels(ring, level).observe(incident.seconds(ClockName.BEGAN, ClockName.ON_SCENE) or 0)
+        elif reason == "closed" and incident.disposition is not None:
+            metrics.closed.labels(incident.disposition.value).inc()

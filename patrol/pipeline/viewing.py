@@ -1,0 +1,126 @@
+"""Viewing: one snapshot of the room, for the feed and for the gauges."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from patrol.domain.dispatch import Duty
+from patrol.domain.errors import QueueError, StoreError
+from patrol.domain.events import Level
+from patrol.domain.incidents import Incident, LoopStage, stage_of
+from patrol.domain.orders import Order
+from patrol.domain.room import QueueStatus, RoomSnapshot, StageStatus, TourStatus, UnitStatus
+from patrol.metrics import Metrics
+from patrol.pipeline.stopping import pause
+from patrol.ports import Clock, IncidentReader, Outbox, TourReports
+
+CLOSED_SHOWN = 40
+GAUGES_EVERY_S = 2.0
+_URGENCY = {level: rank for rank, level in enumerate(Level)}
+
+
+class DeadLetters(Protocol):
+    """How many messages could not be handled."""
+
+    async def dead_letters(self) -> int:
+        """Raises QueueError."""
+
+
+class Room:
+    """RoomView over the store and the tour's reports."""
+
+    def __init__(
+        self,
+        station: str,
+        station_en: str,
+        reader: IncidentReader,
+        outbox: Outbox,
+        reports: TourReports,
+        dead: DeadLetters,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        simulated: bool,
+    ) -> None:
+        self._station = station
+        self._station_en = station_en
+        self._reader = reader
+        self._outbox = outbox
+        self._reports = reports
+        self._dead = dead
+        self._clock = clock
+        self._metrics = metrics
+        self._simulated = simulated
+
+    async def snapshot(self) -> RoomSnapshot:
+        """See RoomView."""
+        now = self._clock.now()
+        open_ledger = await self._reader.open_ledger()
+        closed = await self._reader.latest_closed(CLOSED_SHOWN)
+        tour, queue = await self._tour_and_queue(now)
+        orders = (*closed.orders, *open_ledger.orders)
+        return RoomSnapshot(
+            at=now,
+            station=self._station,
+            station_en=self._station_en,
+            simulated=self._simulated,
+            tour=tour,
+            queue=queue,
+            stages=stages(open_ledger.incidents, now),
+            incidents=(*most_urgent_first(open_ledger.incidents), *closed.incidents),
+            orders={order.incident_id: order for order in orders},
+            units=unit_statuses(open_ledger.duties, open_ledger.orders),
+        )
+
+    async def _tour_and_queue(self, now: datetime) -> tuple[TourStatus | None, QueueStatus]:
+        count, oldest = await self._outbox.waiting()
+        oldest_s = (now - oldest).total_seconds() if oldest else 0.0
+        try:
+            tour = await self._reports.latest()
+            return tour, QueueStatus(None, count, oldest_s, await self._dead.dead_letters())
+        except QueueError as error:
+            return None, QueueStatus(str(error), count, oldest_s, 0)
+
+    async def run_gauges(self, stopping: asyncio.Event) -> None:
+        """Keep the gauges of the loop's stages up to date."""
+        while not await pause(stopping, GAUGES_EVERY_S):
+            try:
+                ledger = await self._reader.open_ledger()
+            except StoreError:
+                self._metrics.stages.errors.labels("console").inc()
+                continue
+            self._metrics.dispatch.show(stages(ledger.incidents, self._clock.now()))
+
+
+def stages(incidents: Sequence[Incident], now: datetime) -> tuple[StageStatus, ...]:
+    """How many open incidents each loop stage holds, and how old the oldest is."""
+    ages: dict[LoopStage, list[float]] = {stage: [] for stage in LoopStage}
+    for incident in incidents:
+        stage = stage_of(incident)
+        if stage is not None:
+            ages[stage].append((now - incident.accepted_at).total_seconds())
+    return tuple(StageStatus(stage, len(found), max(found, default=0.0)) for stage, found in ages.items())
+
+
+def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
+    """By level, then the oldest first: the order in which they should be worked on."""
+    return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))
+
+
+def unit_statuses(duties: Sequence[Duty], orders: Sequence[Order]) -> tuple[UnitStatus, ...]:
+    """Every unit with what it does."""
+    by_id = {order.id: order for order in orders}
+    return tuple(
+        UnitStatus(
+            unit=duty.unit,
+            state=duty.state,
+            latitude=duty.where.latitude,
+            longitude=duty.where.longitude,
+            fix_at=duty.fix_at,
+            order=by_id.get(duty.order_id) if duty.order_id else None,
+        )
+        for duty in duties
+    )
