@@ -1,0 +1,51 @@
+"""From a file to a Configuration: read, check everything, then build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from patrol.config import building, crosschecks, wording
+from patrol.config.document import Document, read
+from patrol.config.models import FileModel
+from patrol.config.parts import Parts, parts_of
+from patrol.config.settings import Configuration
+from patrol.domain.errors import ConfigError, ConfigProblem
+
+
+def load(path: Path, environ: Mapping[str, str], *, variables_required: bool = True) -> Configuration:
+    """Reads the file at ``path``; ``${NAME}`` in stream addresses comes from ``environ``.
+
+    ``variables_required=False``: a variable that is not set becomes a warning and stays in the address as it is
+    written, for checking a file on a machine that has no credentials; never open cameras from that.
+
+    Raises ConfigError with every problem found, in the order of the file. No secret is in its text.
+    """
+    document, problems = read(path)
+    file, shape_problems = _validated(document)
+    parts = parts_of(document.data)
+    problems += shape_problems
+    problems += [document.problem(*finding) for finding in crosschecks.problems(parts, environ)]
+    missing = [document.problem(*finding) for finding in crosschecks.missing_variables(parts, environ)]
+    if variables_required:
+        problems += missing
+    if problems or file is None:
+        raise ConfigError(str(path), _in_order(problems))
+    return building.build(file, parts, environ, _in_order([*missing, *_warnings(document, parts)]))
+
+
+def _validated(document: Document) -> tuple[FileModel | None, list[ConfigProblem]]:
+    try:
+        return FileModel.model_validate(document.data), []
+    except ValidationError as error:
+        return None, [wording.problem(one, document) for one in error.errors(include_url=False)]
+
+
+def _warnings(document: Document, parts: Parts) -> list[ConfigProblem]:
+    return [document.problem(*finding) for finding in crosschecks.warnings(parts)]
+
+
+def _in_order(problems: list[ConfigProblem]) -> tuple[ConfigProblem, ...]:
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: problem.line or 0))

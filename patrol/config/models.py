@@ -1,0 +1,283 @@
+"""The shape of the file, as pydantic sees it. Nothing outside this package touches these models.
+
+Every field's description is the editor's help, and the "expected ..." of an error about it.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+
+from patrol.config.settings import DetectorSettings, Precision, SiteKind, WebSettings
+from patrol.domain.camera import RingName
+from patrol.domain.events import Kind, Level
+from patrol.domain.tour import TourSettings
+from patrol.domain.units import UnitKind
+from patrol.domain.zones import polygon_problem
+
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+HOST_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+DAY_S = 86_400
+
+TOUR, DETECTOR, WEB = TourSettings(), DetectorSettings(), WebSettings()
+
+
+class RuleKind(StrEnum):
+    """The kinds that a counting rule can tell. The others of the vocabulary need more than counting."""
+
+    CROWD = Kind.CROWD.value
+    INTRUSION = Kind.INTRUSION.value
+
+
+def _on_earth(at: list[float]) -> list[float]:
+    latitude, longitude = at
+    if abs(latitude) <= 90 and abs(longitude) <= 180:
+        return at
+    swapped = abs(longitude) <= 90 and abs(latitude) <= 180
+    hint = "; latitude comes first, are they swapped?" if swapped else ""
+    raise ValueError(f"expected [latitude -90..90, longitude -180..180], got [{latitude:g}, {longitude:g}]{hint}")
+
+
+def _usable_polygon(polygon: list[list[float]]) -> list[list[float]]:
+    problem = polygon_problem(tuple((x, y) for x, y in polygon))
+    if problem is not None:
+        raise ValueError(problem)
+    return polygon
+
+
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+WholeNumber = Annotated[int, Strict()]
+Seconds = Annotated[Number, Field(gt=0, le=DAY_S)]
+SecondsFromZero = Annotated[Number, Field(ge=0, le=DAY_S)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Name = Annotated[str, Field(min_length=1, max_length=120)]
+At = Annotated[list[Number], Field(min_length=2, max_length=2), AfterValidator(_on_earth)]
+Point = Annotated[list[Number], Field(min_length=2, max_length=2)]
+Polygon = Annotated[list[Point], Field(min_length=3, max_length=64), AfterValidator(_usable_polygon)]
+
+_NAME = "a name, as operators say it"
+_NAME_EN = "the name in English; the same as name where left out"
+_AT = "[latitude, longitude] in degrees, WGS-84"
+_RING = "the ring: core, periphery or far"
+_USE = "the name of a template"
+_BOUND = "the longest a camera may go unseen, seconds"
+_VIEW = "the horizontal angle of view, degrees"
+_STREAM = (
+    "an address: rtsp, rtsps, http, https, file or synthetic; ${NAME} is taken from the environment, "
+    "{host}, {channel} and {id} from the camera"
+)
+
+
+class _Edge(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class StationModel(_Edge):
+    """The police station whose command room this is."""
+
+    name: Name = Field(description=_NAME)
+    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    at: At = Field(description=_AT + ", the centre of the rings")
+
+
+class RingModel(_Edge):
+    """A ring's promises."""
+
+    revisit_bound_s: Seconds = Field(description=_BOUND)
+    response_target_s: Seconds = Field(description="how soon the first unit is on scene, seconds")
+    accept_within_s: Seconds = Field(
+        description="after how long an order nobody accepted goes to the next unit, seconds"
+    )
+    out_to_m: Annotated[Number, Field(gt=0)] | None = Field(
+        default=None,
+        description="how far from the station the ring reaches, metres; cameras beyond it are warned about",
+    )
+
+
+class RingsModel(_Edge):
+    """The three rings, from the inside out."""
+
+    core: RingModel = Field(description="the inner ring")
+    periphery: RingModel = Field(description="the ring around it")
+    far: RingModel = Field(description="the outer ring, to the edge of the area")
+
+
+class RuleModel(_Edge):
+    """What counts as an event: at least so many, for so long."""
+
+    kind: RuleKind = Field(description="crowd or intrusion")
+    name: Name = Field(description=_NAME)
+    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    label: Name = Field(default="person", description="what is counted, in the model's words")
+    at_least: Annotated[WholeNumber, Field(ge=1, le=10_000)] = Field(description="how many make it an event")
+    min_confidence: Share = Field(default=DETECTOR.min_confidence, description="what the model must be sure of, 0..1")
+    for_s: SecondsFromZero = Field(description="how long it must hold, seconds")
+    clear_after_s: Seconds = Field(description="how long it must not hold before it is over, seconds")
+    cool_down_s: SecondsFromZero = Field(description="how long the same zone stays quiet after an alert, seconds")
+
+
+class LevelsModel(_Edge):
+    """How urgent an event is, by what it is and where."""
+
+    by_kind: dict[Kind, dict[RingName, Level]] = Field(description="kind: {ring: level}")
+    otherwise: Level = Field(description="the level of everything not listed: red, yellow, blue or green")
+
+
+class ZoneModel(_Edge):
+    """A polygon in the picture that rules watch."""
+
+    id: Id = Field(description="an id")
+    name: Name = Field(description=_NAME)
+    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    rules: Annotated[list[Id], Field(min_length=1, max_length=16)] = Field(description="the rules that watch it")
+    polygon: Polygon = Field(description="[[x, y], ...] as shares of the picture, 0..1, origin top left")
+
+
+Zones = Annotated[list[ZoneModel], Field(max_length=32)]
+
+
+class TemplateModel(_Edge):
+    """What cameras of one sort have in common. What a camera says itself comes first."""
+
+    stream: str | None = Field(default=None, repr=False, description=_STREAM)
+    view_deg: Annotated[Number, Field(gt=0, le=360)] | None = Field(default=None, description=_VIEW)
+    revisit_bound_s: Seconds | None = Field(default=None, description=_BOUND)
+    zones: Zones | None = Field(default=None, description="the zones in its picture")
+
+
+class CameraModel(TemplateModel):
+    """One camera."""
+
+    id: Id = Field(description="an id")
+    name: Name = Field(description=_NAME + "; in a site, what comes after the site's name")
+    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    at: At = Field(description=_AT)
+    heading_deg: Annotated[Number, Field(ge=0, le=360)] = Field(
+        description="where it looks, degrees from north, 0..360"
+    )
+    ring: RingName | None = Field(default=None, description=_RING + "; the site's where left out")
+    use: Id | None = Field(default=None, description=_USE + "; the site's where left out")
+    host: Annotated[str, Field(pattern=HOST_PATTERN)] | None = Field(
+        default=None, description="a host name or IP address, which takes the place of {host}"
+    )
+    channel: Annotated[WholeNumber, Field(ge=0, le=65_535)] | None = Field(
+        default=None, description="a number, which takes the place of {channel}"
+    )
+
+
+class SiteHead(_Edge):
+    """A place, without its cameras."""
+
+    name: Name = Field(description=_NAME)
+    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    kind: SiteKind = Field(description="one of " + ", ".join(SiteKind))
+    ring: RingName | None = Field(default=None, description=_RING)
+    use: Id | None = Field(default=None, description=_USE)
+
+
+class SiteModel(SiteHead):
+    """A place and its cameras, which share its name, ring and template."""
+
+    cameras: Annotated[list[CameraModel], Field(min_length=1, max_length=10_000)] = Field(description="its cameras")
+
+
+class UnitModel(_Edge):
+    """Who can be sent."""
+
+    id: Id = Field(description="an id")
+    name: Name = Field(description=_NAME)
+    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    kind: UnitKind = Field(description="one of " + ", ".join(UnitKind))
+    rings: Annotated[list[RingName], Field(min_length=1, max_length=3)] = Field(description="where it may be sent")
+    home: At = Field(description=_AT + ", where it stands when nothing is known of it")
+    speed_m_s: Annotated[Number, Field(gt=0, le=100)] = Field(description="metres per second, along the way")
+    mobilise_s: SecondsFromZero = Field(description="from accepting to moving, seconds")
+    simulated: Annotated[bool, Strict()] = Field(default=False, description="true: it is not a real crew")
+
+
+class TourModel(_Edge):
+    """How the tour works."""
+
+    workers: Annotated[WholeNumber, Field(ge=1, le=512)] = Field(
+        default=TOUR.workers, description="visits at the same time"
+    )
+    visit_deadline_s: Seconds = Field(
+        default=TOUR.visit_deadline_s, description="the longest one visit may take, seconds"
+    )
+    lead_s: SecondsFromZero = Field(
+        default=TOUR.lead_s, description="how long before its bound a camera is due, seconds"
+    )
+    backoff_base_s: Seconds = Field(default=TOUR.backoff_base_s, description="a failing camera's first wait, seconds")
+    backoff_cap_s: Seconds = Field(default=TOUR.backoff_cap_s, description="a failing camera's longest wait, seconds")
+
+
+class DetectorModel(_Edge):
+    """How people are found in pictures."""
+
+    model: Annotated[str, Field(min_length=1, max_length=255)] = Field(
+        default=DETECTOR.model, description="the model's name"
+    )
+    input_px: Annotated[
+        list[Annotated[WholeNumber, Field(ge=32, le=4096, multiple_of=32)]], Field(min_length=2, max_length=2)
+    ] = Field(default=list(DETECTOR.input_px), description="[width, height] that the model sees, multiples of 32")
+    min_confidence: Share = Field(default=DETECTOR.min_confidence, description="what the model must be sure of, 0..1")
+    precision: Precision = Field(default=DETECTOR.precision, description="auto, f32, bf16 or int8")
+    batch: Annotated[WholeNumber, Field(ge=1, le=256)] = Field(
+        default=DETECTOR.batch, description="frames per call at most"
+    )
+    close_after_s: Annotated[Number, Field(ge=0, le=10)] = Field(
+        default=DETECTOR.close_after_s, description="how long a batch waits for more frames, seconds"
+    )
+
+
+class WebModel(_Edge):
+    """Where the console listens."""
+
+    host: Name = Field(default=WEB.host, description="an address of this machine")
+    port: Annotated[WholeNumber, Field(ge=1, le=65_535)] = Field(default=WEB.port, description="a port, 1..65535")
+
+
+class FileModel(_Edge):
+    """A Patrol configuration."""
+
+    station: StationModel = Field(description="the police station: name, name_en, at")
+    rings: RingsModel = Field(description="the rings core, periphery and far")
+    rules: Annotated[dict[Id, RuleModel], Field(min_length=1, max_length=64)] = Field(description="the rules, by id")
+    levels: LevelsModel = Field(description="how urgent what is where: by_kind, otherwise")
+    templates: Annotated[dict[Id, TemplateModel], Field(max_length=64)] = Field(
+        default={}, description="templates, by name"
+    )
+    sites: Annotated[list[SiteModel], Field(max_length=10_000)] = Field(
+        default=[], description="places with their cameras"
+    )
+    cameras: Annotated[list[CameraModel], Field(max_length=10_000)] = Field(
+        default=[], description="cameras outside of sites"
+    )
+    units: Annotated[list[UnitModel], Field(min_length=1, max_length=1_000)] = Field(description="who can be sent")
+    tour: TourModel = Field(default=TourModel(), description="how the tour works")
+    detector: DetectorModel = Field(default=DetectorModel(), description="how people are found in pictures")
+    web: WebModel = Field(default=WebModel(), description="where the console listens")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a configuration file, for editors."""
+    schema = FileModel.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_titles(schema)}
+
+
+def schema_text() -> str:
+    """`json_schema` as the text of ``configs/cameras.schema.json``."""
+    return json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
+def _without_titles(node: Any) -> Any:
+    """Drops the titles that pydantic makes of field names: editors show the name already, beside the help."""
+    if isinstance(node, list):
+        return [_without_titles(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: _without_titles(value) for key, value in node.items() if key != "title" or not isinstance(value, str)}

@@ -1,0 +1,156 @@
+"""The parts of a file that can be used, although others cannot: so that one mistake does not hide the next.
+
+A camera, site, template, rule, ring or unit in which a value is wrong is not used as a whole: what can only be told of
+a sound one (such as an id that is taken) is told once it is sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from patrol.config.document import Location
+from patrol.config.models import (
+    CameraModel,
+    DetectorModel,
+    RingModel,
+    RuleModel,
+    SiteHead,
+    StationModel,
+    TemplateModel,
+    TourModel,
+    UnitModel,
+    ZoneModel,
+)
+from patrol.domain.camera import RingName
+
+Part = TypeVar("Part", StationModel, RingModel, RuleModel, TemplateModel, SiteHead, CameraModel, UnitModel, TourModel,
+               DetectorModel)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SitePart:
+    """A site at its place in the file; ``head`` is None where it cannot be used."""
+
+    location: Location
+    head: SiteHead | None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPart:
+    """A camera at its place in the file, with the site around it."""
+
+    location: Location
+    camera: CameraModel | None
+    site: SitePart | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What could be read. None stands for something that is there and cannot be used: its problem is told already."""
+
+    station: StationModel | None
+    rings: dict[RingName, RingModel | None]
+    rules: dict[str, RuleModel | None]
+    templates: dict[str, TemplateModel | None]
+    sites: tuple[SitePart, ...]
+    cameras: tuple[CameraPart, ...]
+    units: tuple[UnitModel | None, ...]
+    tour: TourModel | None
+    detector: DetectorModel | None
+
+    def template_of(self, part: CameraPart) -> str | None:
+        """The name of the template a camera uses, known or not."""
+        if part.camera is not None and part.camera.use is not None:
+            return part.camera.use
+        return part.site.head.use if part.site is not None and part.site.head is not None else None
+
+    def ring_of(self, part: CameraPart) -> RingName | None:
+        """The ring a camera is in."""
+        if part.camera is not None and part.camera.ring is not None:
+            return part.camera.ring
+        return part.site.head.ring if part.site is not None and part.site.head is not None else None
+
+    def stream_of(self, part: CameraPart) -> tuple[Location, str] | None:
+        """A camera's address as it is written, and where it is written."""
+        if part.camera is not None and part.camera.stream is not None:
+            return (*part.location, "stream"), part.camera.stream
+        name = self.template_of(part)
+        template = self.templates.get(name) if name is not None else None
+        if name is None or template is None or template.stream is None:
+            return None
+        return ("templates", name, "stream"), template.stream
+
+    def values_of(self, part: CameraPart) -> dict[str, str]:
+        """What a camera has to put into the places held by ``{...}`` in an address."""
+        if part.camera is None:
+            return {}
+        values = {"id": part.camera.id, "host": part.camera.host, "channel": part.camera.channel}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    def zones_of(self, part: CameraPart) -> list[ZoneModel]:
+        """The zones in a camera's picture: its own, else its template's."""
+        if part.camera is not None and part.camera.zones is not None:
+            return part.camera.zones
+        template = self.templates.get(self.template_of(part) or "")
+        return (template.zones or []) if template is not None else []
+
+    def zone_lists(self) -> Iterator[tuple[Location, list[ZoneModel]]]:
+        """Every list of zones as it stands in the file."""
+        for name, template in self.templates.items():
+            if template is not None and template.zones is not None:
+                yield ("templates", name, "zones"), template.zones
+        for part in self.cameras:
+            if part.camera is not None and part.camera.zones is not None:
+                yield (*part.location, "zones"), part.camera.zones
+
+
+def parts_of(data: object) -> Parts:
+    """Reads every part of a file by itself."""
+    sites = [
+        (SitePart(("sites", index), _part(SiteHead, {k: v for k, v in _mapping(raw).items() if k != "cameras"})), raw)
+        for index, raw in enumerate(_list(data, "sites"))
+    ]
+    in_sites = [
+        CameraPart((*site.location, "cameras", index), _part(CameraModel, raw_camera), site)
+        for site, raw in sites
+        for index, raw_camera in enumerate(_list(raw, "cameras"))
+    ]
+    alone = [
+        CameraPart(("cameras", index), _part(CameraModel, raw), None)
+        for index, raw in enumerate(_list(data, "cameras"))
+    ]
+    return Parts(
+        station=_part(StationModel, _mapping(data).get("station")),
+        rings={name: _part(RingModel, _at(data, "rings").get(name)) for name in RingName},
+        rules={name: _part(RuleModel, raw) for name, raw in _at(data, "rules").items()},
+        templates={name: _part(TemplateModel, raw) for name, raw in _at(data, "templates").items()},
+        sites=tuple(site for site, _ in sites),
+        cameras=tuple(in_sites + alone),
+        units=tuple(_part(UnitModel, raw) for raw in _list(data, "units")),
+        tour=_part(TourModel, _at(data, "tour")),
+        detector=_part(DetectorModel, _at(data, "detector")),
+    )
+
+
+def _part(model: type[Part], raw: object) -> Part | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError:  # its problems come from reading the file as a whole
+        return None
+
+
+def _mapping(raw: object) -> dict[str, object]:
+    return raw if isinstance(raw, dict) else {}
+
+
+def _at(raw: object, key: str) -> dict[str, object]:
+    return _mapping(_mapping(raw).get(key))
+
+
+def _list(raw: object, key: str) -> list[object]:
+    found = _mapping(raw).get(key)
+    return found if isinstance(found, list) else []

@@ -1,0 +1,94 @@
+"""What a configuration is once it has been read: frozen values that the rest of Patrol is handed one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from patrol.domain.alerts import LevelPolicy
+from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
+from patrol.domain.errors import ConfigProblem
+from patrol.domain.rules import Rule
+from patrol.domain.tour import TourSettings
+from patrol.domain.units import Unit
+from patrol.domain.zones import RuleId
+
+
+class Precision(StrEnum):
+    """The arithmetic of the detector; ``auto`` takes the fastest that the processor and the model file offer."""
+
+    AUTO = "auto"
+    F32 = "f32"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
+class SiteKind(StrEnum):
+    """What kind of place a group of cameras guards."""
+
+    CONTROLLED_PLACE = "controlled_place"
+    KEY_SITE = "key_site"
+    SCHOOL = "school"
+    STREET = "street"
+    SQUARE = "square"
+    POLICE_ROOM = "police_room"
+    ENTRANCE = "entrance"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """How people are found in pictures.
+
+    ``input_px``: (width, height) that the model sees, multiples of 32. ``batch``: frames per call at most;
+    ``close_after_s``: how long a batch waits for more frames before it goes as it is.
+    """
+
+    model: str = "yolov8n"
+    input_px: tuple[int, int] = (640, 384)
+    min_confidence: float = 0.35
+    precision: Precision = Precision.AUTO
+    batch: int = 8
+    close_after_s: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where the console listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8476
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A named place with its cameras, as the file groups them."""
+
+    name: str
+    name_en: str
+    kind: SiteKind
+    cameras: tuple[CameraId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything the file says, checked.
+
+    ``template_of``: the template each camera was made from, where it has one. ``warnings``: what is allowed and
+    still looks like a mistake; they carry no secrets.
+    """
+
+    station: str
+    station_en: str
+    centre: Place
+    rings: Mapping[RingName, Ring]
+    rules: Mapping[RuleId, Rule]
+    levels: LevelPolicy
+    cameras: tuple[Camera, ...]
+    units: tuple[Unit, ...]
+    tour: TourSettings
+    detector: DetectorSettings
+    web: WebSettings
+    sites: tuple[Site, ...] = ()
+    template_of: Mapping[CameraId, str] = field(default_factory=dict)
+    warnings: tuple[ConfigProblem, ...] = ()

@@ -1,0 +1,144 @@
+"""pydantic's errors in words for the person who wrote the file: what was wrong, and what was expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from patrol.config.document import Document, Location, written
+from patrol.config.models import HOST_PATTERN, ID_PATTERN, FileModel
+from patrol.domain.errors import ConfigProblem
+
+_PATTERNS = {
+    ID_PATTERN: "an id of up to 64 letters, digits, '.', '_' and '-' that begins with a letter or digit",
+    HOST_PATTERN: "a host name or IPv4 address (the port stands in the address)",
+}
+_PLAIN = {
+    "string_type": "text",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "finite_number": "a finite number",
+}
+_FROM_CONTEXT = {
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+    "multiple_of": "a multiple of {multiple_of:g}",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+    "string_too_short": "at least {min_length} character",
+    "string_too_long": "at most {max_length} characters",
+    "enum": "one of {expected}",
+}
+_LONGEST_SHOWN = 40
+
+
+def problem(error: ErrorDetails, document: Document) -> ConfigProblem:
+    """One pydantic error as a problem in the file."""
+    location = tuple(part for part in error["loc"] if part != "[key]")
+    return document.problem(location, _message(error, location))
+
+
+def did_you_mean(given: str, known: Mapping[str, object] | list[str]) -> str:
+    """``; did you mean `ring`?`` or, where nothing is near, what there is."""
+    near = get_close_matches(given, list(known), n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean `{near[0]}`?"
+    return f"; expected one of {', '.join(sorted(known))}" if known else "; there is none"
+
+
+def shown(value: object) -> str:
+    """``value`` for an error message. An address is never shown: it may hold a password."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "keys with values" if value else "no entry"
+    if not isinstance(value, str):
+        return f"{value}"
+    if "://" in value or "@" in value:
+        return "an address"
+    return f"'{value[:_LONGEST_SHOWN]}…'" if len(value) > _LONGEST_SHOWN else f"'{value}'"
+
+
+def _message(error: ErrorDetails, location: Location) -> str:
+    kind, given = error["type"], error["input"]
+    if kind == "missing":
+        return f"is missing; expected {_description(location)}"
+    if kind == "extra_forbidden":
+        return f"is not a key that is known here{did_you_mean(str(location[-1]), _keys(location[:-1]))}"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    got = "a value" if "stream" in location else shown(given)
+    return f"expected {_expected(error)}, got {got}{_hint(error)}"
+
+
+def _expected(error: ErrorDetails) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind == "too_short" and isinstance(error["input"], dict):
+        return "at least one entry"
+    if kind in _FROM_CONTEXT:
+        return _FROM_CONTEXT[kind].format_map(context)
+    if kind == "string_pattern_mismatch":
+        return _PATTERNS[context["pattern"]]
+    return f"something else ({error['msg']})"
+
+
+def _hint(error: ErrorDetails) -> str:
+    kind, given = error["type"], error["input"]
+    if kind == "string_type" and isinstance(given, (bool, int, float)):
+        return "; put it in quotes"
+    if kind == "enum" and isinstance(given, str):
+        near = get_close_matches(given, re.findall(r"'([^']*)'", error["ctx"]["expected"]), n=1)
+        return f"; did you mean `{near[0]}`?" if near else ""
+    return ""
+
+
+def _description(location: Location) -> str:
+    owner = _type_at(location[:-1])
+    field = owner.model_fields.get(str(location[-1])) if _is_model(owner) else None
+    return (field.description if field is not None else None) or written(location[-1:])
+
+
+def _keys(location: Location) -> list[str]:
+    owner = _type_at(location)
+    return list(owner.model_fields) if _is_model(owner) else []
+
+
+def _type_at(location: Location) -> Any:
+    """The annotation of what stands at ``location`` in a file."""
+    annotation: Any = FileModel
+    for part in location:
+        annotation = _bare(annotation)
+        if _is_model(annotation):
+            field = annotation.model_fields.get(part)
+            annotation = field.annotation if field is not None else None
+        else:  # list[item] or dict[key, item]
+            annotation = (get_args(annotation) or (None,))[-1]
+    return _bare(annotation)
+
+
+def _bare(annotation: Any) -> Any:
+    while get_origin(annotation) in (Annotated, Union, UnionType):
+        annotation = get_args(annotation)[0]
+    return annotation
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -1,0 +1,143 @@
+"""The sample that is shipped: what it promises at its top and in the documents."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections import Counter
+
+import pytest
+
+from patrol.config import Configuration, SiteKind, load
+from patrol.domain.camera import Camera, RingName
+from patrol.domain.events import Kind, Level
+from patrol.domain.units import Unit, UnitKind
+from patrol.domain.zones import RuleId
+from tests.config.files import CREDENTIALS, SAMPLE
+
+CORE_PLACES = {"Government Building", "Zezhou Hall", "Radio and Television Station", "Wumao Plaza"}
+STREETS_ARE_NOT_STRAIGHT = 1.3
+ACCEPTED_AFTER_S = 5
+
+
+@pytest.fixture(scope="module")
+def sample() -> Configuration:
+    return load(SAMPLE, CREDENTIALS)
+
+
+def test_it_has_no_warnings(sample: Configuration) -> None:
+    assert sample.warnings == ()
+
+
+def test_it_loads_well_under_a_second() -> None:
+    began = time.process_time()
+    load(SAMPLE, CREDENTIALS)
+
+    assert time.process_time() - began < 1
+
+
+def test_476_cameras_in_three_rings(sample: Configuration) -> None:
+    assert Counter(camera.ring for camera in sample.cameras) == {
+        RingName.CORE: 64, RingName.PERIPHERY: 200, RingName.FAR: 212,
+    }  # fmt: skip
+    assert len({camera.id for camera in sample.cameras}) == 476
+    assert len({camera.name for camera in sample.cameras}) == 476
+    assert len({camera.name_en for camera in sample.cameras}) == 476
+
+
+def test_key_sites_schools_and_police_rooms(sample: Configuration) -> None:
+    kinds = Counter(site.kind for site in sample.sites)
+
+    assert (kinds[SiteKind.KEY_SITE], kinds[SiteKind.SCHOOL], kinds[SiteKind.POLICE_ROOM]) == (32, 7, 4)
+    assert {site.name_en for site in sample.sites if site.kind is SiteKind.CONTROLLED_PLACE} == CORE_PLACES
+    assert sum("Zezhou Road" in site.name_en for site in sample.sites) == 3, "north, central and south section"
+
+
+def test_the_rings_promise_what_the_documents_say(sample: Configuration) -> None:
+    promises = {
+        name: (ring.revisit_bound_s, ring.response_target_s, ring.accept_within_s)
+        for name, ring in sample.rings.items()
+    }
+
+    assert promises == {
+        RingName.CORE: (5, 60, 10), RingName.PERIPHERY: (15, 180, 20), RingName.FAR: (30, 300, 30),
+    }  # fmt: skip
+    assert all(camera.revisit_bound_s == sample.rings[camera.ring].revisit_bound_s for camera in sample.cameras)
+
+
+def test_periphery_ends_at_500_m_and_far_begins_there(sample: Configuration) -> None:
+    distances = {name: [] for name in RingName}  # type: dict[RingName, list[float]]
+    for camera in sample.cameras:
+        distances[camera.ring].append(sample.centre.distance_m(camera.place))
+
+    assert max(distances[RingName.CORE]) < 400
+    assert 450 < max(distances[RingName.PERIPHERY]) <= 500 < min(distances[RingName.FAR])
+    assert 1500 < max(distances[RingName.FAR]) <= 2500
+
+
+def test_the_rules_and_levels(sample: Configuration) -> None:
+    crowd, intrusion = sample.rules[RuleId("crowd")], sample.rules[RuleId("intrusion")]
+
+    assert (crowd.at_least, crowd.for_s, crowd.clear_after_s, crowd.cool_down_s) == (5, 3, 12, 120)
+    assert (intrusion.at_least, intrusion.for_s, intrusion.clear_after_s, intrusion.cool_down_s) == (1, 1, 10, 120)
+    assert [sample.levels.level_of(Kind.CROWD, ring) for ring in RingName] == [Level.RED, Level.YELLOW, Level.BLUE]
+    assert [sample.levels.level_of(Kind.INTRUSION, ring) for ring in RingName] == [
+        Level.RED, Level.YELLOW, Level.YELLOW,
+    ]  # fmt: skip
+    assert sample.levels.level_of(Kind.FALL, RingName.CORE) is Level.GREEN
+
+
+def test_every_camera_watches_something_that_its_template_promises(sample: Configuration) -> None:
+    kinds: dict[str, set[Kind]] = {}
+    for camera in sample.cameras:
+        seen = {sample.rules[rule].kind for zone in camera.zones for rule in zone.rules}
+        kinds.setdefault(sample.template_of[camera.id], set()).update(seen)
+
+    assert all(camera.zones for camera in sample.cameras)
+    assert kinds == {
+        "square": {Kind.CROWD},
+        "gate": {Kind.CROWD, Kind.INTRUSION},
+        "street": {Kind.CROWD},
+        "school": {Kind.CROWD},
+        "restricted": {Kind.INTRUSION},
+    }
+
+
+def test_every_address_is_private_distinct_and_takes_its_credentials_from_the_environment(
+    sample: Configuration,
+) -> None:
+    hosts = [camera.stream.host.rpartition(":")[0] for camera in sample.cameras]
+
+    assert all(ipaddress.ip_address(host) in ipaddress.ip_network("10.0.0.0/8") for host in hosts)
+    assert len({camera.stream for camera in sample.cameras}) == 476
+    assert all(camera.stream.reveal().startswith("rtsp://patrol:canary-3f9a@10.") for camera in sample.cameras)
+    assert "canary-3f9a" not in SAMPLE.read_text(encoding="utf-8")
+
+
+def test_it_says_that_it_is_a_sample_and_names_its_schema() -> None:
+    head = SAMPLE.read_text(encoding="utf-8").splitlines()[:5]
+
+    assert head[0] == "# yaml-language-server: $schema=cameras.schema.json"
+    assert "SAMPLE DATA" in "".join(head)
+
+
+def test_units_of_every_kind_none_of_them_taken_for_real(sample: Configuration) -> None:
+    assert 20 <= len(sample.units) <= 28
+    assert {unit.kind for unit in sample.units} == set(UnitKind)
+    assert all(unit.simulated for unit in sample.units)
+
+
+@pytest.mark.parametrize("ring", list(RingName))
+def test_units_stand_where_the_response_target_can_be_met(sample: Configuration, ring: RingName) -> None:
+    cameras = [camera for camera in sample.cameras if camera.ring is ring]
+    units = [unit for unit in sample.units if ring in unit.rings]
+    target = sample.rings[ring].response_target_s
+    met = sum(min(_arrival_s(unit, camera) for unit in units) <= target for camera in cameras)
+
+    assert met / len(cameras) >= 0.95
+
+
+def _arrival_s(unit: Unit, camera: Camera) -> float:
+    detour = 1.0 if unit.kind is UnitKind.DRONE_GROUP else STREETS_ARE_NOT_STRAIGHT
+    metres = unit.home.distance_m(camera.place) * detour
+    return ACCEPTED_AFTER_S + unit.mobilise_s + metres / unit.speed_m_s
