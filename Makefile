@@ -42,7 +42,20 @@ demo: $(VENV)/.run ## watch Patrol work: 476 cameras, alerts, units, clocks (ARG
 
 .PHONY: test
 test: $(VENV)/.dev ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not acceptance" $(ARGS)
+
+.PHONY: acceptance
+acceptance: $(VENV)/.dev ## recorded people on a real RTSP server, to a closed order (needs Debian packages, see .ci/run)
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m pytest -m acceptance tests/acceptance $(ARGS)
+
+.PHONY: install-quantize
+install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol model quantize` needs
+	@$(UV) --no-deps --require-hashes -r requirements/quantize.lock
+
+.PHONY: lock
+lock: $(BIN)/uv ## write the lock files anew from pyproject.toml
+	@UV=$(CURDIR)/$(BIN)/uv scripts/lock.sh
 
 .PHONY: lint
 lint: $(VENV)/.dev ## format, style, types and layers

@@ -76,6 +76,9 @@ async def _serve(configuration: Configuration, options: Options, stopping: async
 
     async with assembled(configuration, options, progress=tell) as parts:
         await run_parts(parts, configuration, options, stopping, lambda address: tell(f"Patrol is up: {address}"))
+        if parts.tour is not None:
+            frames = parts.tour.detecting.counts
+            tell(f"frames: {frames.captured} captured = {frames.processed} processed + {frames.dropped} dropped")
     tell("stopped")
     return 0
 

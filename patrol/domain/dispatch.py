@@ -5,9 +5,10 @@ Each function decides on one ``Situation`` and returns an ``Outcome``; the store
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from patrol.domain.camera import Place, RingName
 from patrol.domain.incidents import (
@@ -26,7 +27,7 @@ from patrol.domain.units import Unit, UnitId, UnitState
 # (Giacomin and Levinson 2015, "Road network circuity in metropolitan areas", 1.2 to 1.4).
 DETOUR_FACTOR = 1.3
 
-MessagesFor = Callable[[Incident], tuple[Message, ...]]
+MessageFor = Callable[[Incident], Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def assign(situation: Situation, order_id: OrderId, now: datetime) -> Outcome:
             reason="ordered",
         ),
         now,
-        lambda told: (order_message(order, told, now),),
+        (lambda told: order_message(order, told, now),),
     )
 
 
@@ -243,7 +244,7 @@ def _give_up(
             reason=order_state.value,
         ),
         now,
-        lambda told: () if order_state is OrderState.REJECTED else (recall_message(ended, told, "expired", now),),
+        () if order_state is OrderState.REJECTED else (lambda told: recall_message(ended, told, "expired", now),),
     )
 
 
@@ -291,16 +292,25 @@ def close(situation: Situation, disposition: Disposition, operator: str, reason:
     return _told(
         Outcome(incident=incident, orders=recalled, duties=freed, reason="closed"),
         now,
-        lambda told: tuple(recall_message(order, told, disposition.value, now) for order in recalled),
+        tuple(partial(_recall, order, disposition, now) for order in recalled),
     )
 
 
-def _told(outcome: Outcome, now: datetime, extra: MessagesFor | None = None) -> Outcome:
+def _recall(order: Order, disposition: Disposition, now: datetime, incident: Incident) -> Message:
+    return recall_message(order, incident, disposition.value, now)
+
+
+def _told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = ()) -> Outcome:
     """The outcome with its messages: each takes the incident's next sequence number."""
     assert outcome.incident is not None
-    told = replace(outcome.incident, sequence=outcome.incident.sequence + 1)
-    messages: tuple[Message, ...] = (incident_message(told, now),)
-    if extra is not None:
+    told = outcome.incident
+    messages: list[Message] = []
+    tell_state: MessageFor = partial(_state, now)
+    for message_for in (tell_state, *more):
         told = replace(told, sequence=told.sequence + 1)
-        messages = (*messages, *extra(told))
-    return replace(outcome, incident=told, messages=messages)
+        messages.append(message_for(told))
+    return replace(outcome, incident=told, messages=tuple(messages))
+
+
+def _state(now: datetime, incident: Incident) -> Message:
+    return incident_message(incident, now)

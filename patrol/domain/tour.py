@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
@@ -66,12 +66,12 @@ class _Standing:
 
 @dataclass(order=True, slots=True)
 class _Entry:
-    """A place in a heap; stale once the camera's ticket has moved on."""
+    """A place in a heap, ordered by ``at``; stale once the camera's ticket has moved on."""
 
     at: float
     ticket: int
     camera_id: CameraId = field(compare=False)
-    deadline: float = field(compare=False, default=0.0)
+    due_at: float = field(compare=False)
 
 
 MAX_STRETCH = 100.0
@@ -104,14 +104,14 @@ class Tour:
         for bound_s, group in by_bound.items():
             span = max(0.0, bound_s - self._lead(bound_s))
             for index, standing in enumerate(group):
-                self._wait(standing, now + span * index / len(group), now + bound_s)
+                self._wait(standing, now + span * index / len(group))
 
     def next(self, now: float) -> Visit | float:
         """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun."""
         while self._waiting and self._waiting[0].at <= now:
             entry = heapq.heappop(self._waiting)
             if self._is_current(entry):
-                heapq.heappush(self._due, _Entry(entry.deadline, entry.ticket, entry.camera_id, entry.deadline))
+                heapq.heappush(self._due, replace(entry, at=self._deadline(entry)))
         while self._due:
             entry = heapq.heappop(self._due)
             if self._is_current(entry):
@@ -126,10 +126,14 @@ class Tour:
             if now > standing.focus_until:
                 standing.focus_until = 0.0
                 continue
-            heapq.heappush(self._focused, _Entry(now + standing.focus_every_s, 0, standing.camera.id))
+            self._focus_again(standing, now)
             if not standing.under_way and not standing.failures:
                 return self._begin(standing, Turn.FOCUS)
         return None
+
+    def _focus_again(self, standing: _Standing, now: float) -> None:
+        at = now + standing.focus_every_s
+        heapq.heappush(self._focused, _Entry(at, 0, standing.camera.id, at))
 
     def _idle_s(self, now: float) -> float:
         upcoming = [heap[0].at for heap in (self._waiting, self._focused) if heap]
@@ -153,9 +157,7 @@ class Tour:
         settings = self._settings
         ceiling_s = min(settings.backoff_cap_s, settings.backoff_base_s * 2.0 ** min(standing.failures, 32))
         pause_s = ceiling_s * self._jitter()
-        # A failing camera has no claim on a bound: its deadline is its own, so it queues behind the healthy ones.
-        again_at = now + pause_s
-        self._wait(standing, again_at, again_at + standing.camera.revisit_bound_s)
+        self._wait(standing, now + pause_s)
         return pause_s
 
     def dropped(self, camera_id: CameraId) -> None:
@@ -168,7 +170,7 @@ class Tour:
         already = standing.focus_until > 0.0
         standing.focus_until, standing.focus_every_s = now + seconds, every_s
         if not already:
-            heapq.heappush(self._focused, _Entry(now + every_s, 0, camera_id))
+            self._focus_again(standing, now)
 
     def review_stretch(self, now: float) -> float:
         """Announce by how much all bounds are stretched at present: 1.0 unless the tour cannot keep up.
@@ -184,8 +186,16 @@ class Tour:
             ),
             default=0.0,
         )
+        before = self.stretch
         self.stretch = min(MAX_STRETCH, max(1.0, worst, self.stretch * 0.97))
+        if self.stretch != before:
+            self._weigh_anew()
         return self.stretch
+
+    def _weigh_anew(self) -> None:
+        """Order what is due by the stretch as it is now: by an older, larger one distant deadlines would starve."""
+        self._due = [replace(entry, at=self._deadline(entry)) for entry in self._due if self._is_current(entry)]
+        heapq.heapify(self._due)
 
     def blind_age_s(self, camera_id: CameraId, now: float) -> float:
         """Seconds since the camera was last seen; since the start if it never was."""
@@ -224,18 +234,27 @@ class Tour:
         return self._standings[camera_id].camera.ring
 
     def _wait_for_next_look(self, standing: _Standing) -> None:
-        bound_s = standing.camera.revisit_bound_s * self.stretch
-        deadline = standing.seen_at + bound_s
-        self._wait(standing, deadline - self._lead(bound_s), deadline)
+        bound_s = standing.camera.revisit_bound_s
+        self._wait(standing, standing.seen_at + bound_s - self._lead(bound_s))
+
+    def _deadline(self, entry: _Entry) -> float:
+        """When a camera that is due must be looked at.
+
+        The stretch weighs who goes first; it never makes anyone wait while a slot is free. A failing camera has no
+        claim on a bound: its deadline counts from when it became due, so it queues behind the healthy ones.
+        """
+        standing = self._standings[entry.camera_id]
+        since = entry.due_at if standing.failures else standing.seen_at
+        return since + standing.camera.revisit_bound_s * self.stretch
 
     def _lead(self, bound_s: float) -> float:
         return min(self._settings.lead_s, bound_s / 2)
 
-    def _wait(self, standing: _Standing, due_at: float, deadline: float) -> None:
+    def _wait(self, standing: _Standing, due_at: float) -> None:
         self._tickets += 1
         standing.ticket = self._tickets
         standing.under_way = False
-        heapq.heappush(self._waiting, _Entry(due_at, standing.ticket, standing.camera.id, deadline))
+        heapq.heappush(self._waiting, _Entry(due_at, standing.ticket, standing.camera.id, due_at))
 
     def _begin(self, standing: _Standing, turn: Turn) -> Visit:
         standing.ticket = 0  # its places in the heaps are stale until the visit ends

@@ -59,6 +59,8 @@ def polygon_problem(polygon: tuple[tuple[float, float], ...]) -> str | None:
     if any(not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0) for x, y in polygon):
         return "expected every x and y between 0 and 1 (shares of the picture's width and height)"
     shape = shapely.Polygon(polygon)
+    if shape.convex_hull.area < 1e-6:
+        return "expected an area above zero, got points on one line"
     if not shape.is_valid:
         return f"expected edges that do not cross: {shapely.is_valid_reason(shape)}"
-    return None if shape.area > 1e-6 else "expected an area above zero"
+    return None

@@ -1,0 +1,265 @@
+"""Who is sent, and what receipts, refusals and silence change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patrol.domain import dispatch
+from patrol.domain.camera import RingName
+from patrol.domain.dispatch import DETOUR_FACTOR, Outcome, Situation, travel_time_s
+from patrol.domain.errors import IllegalTransition
+from patrol.domain.incidents import ClockName, Disposition, IncidentState, OrderId, Stamp, stage_of
+from patrol.domain.orders import OrderState, Receipt, ReceiptKind
+from patrol.domain.units import UnitId, UnitState
+from tests.builders import SQUARE, at, duty, incident, north, order, situation, unit
+
+NEXT = OrderId("O-9")
+
+
+def receipt(kind: ReceiptKind, order_id: str = "O-1", seconds: float = 5, **changes: object) -> Receipt:
+    plain = Receipt(order_id, 1, "units", "U-1", kind, at(seconds))
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def after(before: Situation, outcome: Outcome) -> Situation:
+    """The situation once an outcome has been stored."""
+    orders = {o.id: o for o in (*before.orders, *outcome.orders)}
+    duties = {d.unit.id: d for d in (*before.duties, *outcome.duties)}
+    return Situation(outcome.incident or before.incident, tuple(orders.values()), tuple(duties.values()))
+
+
+def ordered() -> Situation:
+    start = situation()
+    return after(start, dispatch.assign(start, OrderId("O-1"), at(1)))
+
+
+def test_travel_time_is_mobilisation_and_the_way_round_corners() -> None:
+    assert travel_time_s(duty(metres=100), SQUARE) == pytest.approx(5 + 100 * DETOUR_FACTOR / 2.6, abs=0.1)
+
+
+def test_the_soonest_unit_goes_not_the_nearest() -> None:
+    near_on_foot = duty("U-1", metres=300)
+    far_by_car = replace(duty("U-2"), unit=unit("U-2", home=north(600), speed_m_s=12.0))
+    outcome = dispatch.assign(situation(duties=(near_on_foot, far_by_car)), NEXT, at(1))
+    assert outcome.orders[0].unit_id == "U-2"
+    assert [c.unit_id for c in outcome.orders[0].candidates] == ["U-2", "U-1"]
+
+
+def test_a_moving_unit_is_weighed_from_where_it_is() -> None:
+    moved = duty("U-1", metres=5000, place=north(50))
+    assert dispatch.weigh(situation(duties=(moved,)), RingName.CORE)[0].eta_s == pytest.approx(30, abs=1)
+
+
+def test_the_order_names_unit_reason_and_everybody_left_out() -> None:
+    busy = duty("U-2", state=UnitState.EN_ROUTE)
+    elsewhere = replace(duty("U-3"), unit=unit("U-3", rings=frozenset({RingName.FAR})))
+    outcome = dispatch.assign(situation(duties=(duty(), busy, elsewhere)), NEXT, at(1))
+    (sent,) = outcome.orders
+    assert sent.why_en == "soonest of 1 free units: 55 s"
+    assert {c.unit_id: c.left_out for c in sent.candidates} == {
+        "U-1": None,
+        "U-2": "unit_en_route",
+        "U-3": "other_ring",
+    }
+
+
+def test_an_order_that_cannot_be_in_time_says_so_at_once() -> None:
+    outcome = dispatch.assign(situation(duties=(duty(metres=1000),)), NEXT, at(1))
+    assert not outcome.orders[0].target_feasible
+    assert "s late" in outcome.orders[0].why_en
+    assert "预计超时" in outcome.orders[0].why_zh
+
+
+def test_ordering_takes_the_unit_stamps_t6_and_tells_incident_and_order_in_sequence() -> None:
+    outcome = dispatch.assign(situation(), NEXT, at(1))
+    assert outcome.incident is not None
+    assert outcome.incident.state is IncidentState.ORDERED
+    assert outcome.incident.clocks[ClockName.ORDER_SENT] == Stamp(at(1), "dispatch")
+    assert outcome.duties[0].state is UnitState.ASSIGNED
+    assert [m.stream for m in outcome.messages] == ["patrol:incident", "patrol:order:core"]
+    assert [int(json.loads(m.body)["sequence"]) for m in outcome.messages] == [1, 2]
+    assert outcome.incident.sequence == 2
+
+
+def test_an_incident_gets_one_order_however_often_it_is_asked() -> None:
+    again = dispatch.assign(ordered(), NEXT, at(2))
+    assert again == Outcome(reason="already under way")
+
+
+def test_no_unit_free_changes_nothing() -> None:
+    outcome = dispatch.assign(situation(duties=(duty(state=UnitState.ON_SCENE),)), NEXT, at(1))
+    assert outcome == Outcome(reason="no unit free")
+    assert dispatch.assign(situation(duties=()), NEXT, at(1)).reason == "no unit free"
+
+
+def test_receipts_walk_the_incident_to_handled_and_free_the_unit() -> None:
+    now = ordered()
+    steps = [
+        (ReceiptKind.ACCEPTED, IncidentState.ACCEPTED, UnitState.ASSIGNED, ClockName.UNIT_ACCEPTED),
+        (ReceiptKind.EN_ROUTE, IncidentState.EN_ROUTE, UnitState.EN_ROUTE, ClockName.MOVING),
+        (ReceiptKind.ON_SCENE, IncidentState.ON_SCENE, UnitState.ON_SCENE, ClockName.ON_SCENE),
+        (ReceiptKind.DONE, IncidentState.HANDLED, UnitState.AVAILABLE, ClockName.HANDLED),
+    ]
+    for seconds, (kind, state, duty_state, clock) in enumerate(steps, start=5):
+        now = after(now, dispatch.receive(now, receipt(kind, seconds=seconds, place=north(10)), at(seconds)))
+        assert now.incident.state is state
+        assert now.duties[0].state is duty_state
+        assert now.incident.clocks[clock].at == at(seconds)
+        assert now.duties[0].place == north(10)
+    assert now.duties[0].order_id is None
+
+
+def test_a_late_receipt_moves_nothing_back() -> None:
+    now = ordered()
+    now = after(now, dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=40), at(40)))
+    late = dispatch.receive(now, receipt(ReceiptKind.ACCEPTED, seconds=5), at(41))
+    assert late == Outcome(reason="late receipt")
+
+
+def test_a_position_on_the_way_moves_the_unit_and_tells_nobody() -> None:
+    now = ordered()
+    now = after(now, dispatch.receive(now, receipt(ReceiptKind.EN_ROUTE, seconds=6, place=north(90)), at(6)))
+    outcome = dispatch.receive(now, receipt(ReceiptKind.EN_ROUTE, seconds=7, place=north(80)), at(7))
+    assert outcome.duties[0].place == north(80)
+    assert outcome.messages == ()
+    stale = dispatch.receive(after(now, outcome), receipt(ReceiptKind.EN_ROUTE, seconds=6.5, place=north(85)), at(8))
+    assert stale.duties == ()
+
+
+def test_a_refusal_frees_the_unit_and_the_next_best_goes() -> None:
+    start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
+    now = after(start, dispatch.assign(start, OrderId("O-1"), at(1)))
+    now = after(now, dispatch.receive(now, receipt(ReceiptKind.REJECTED), at(5)))
+    assert now.incident.state is IncidentState.NEW
+    assert now.orders[0].state is OrderState.REJECTED
+    assert dispatch.assign(now, NEXT, at(6)).orders[0].unit_id == "U-2"
+
+
+def test_who_refused_is_not_asked_again_who_was_silent_only_last() -> None:
+    refused = situation(orders=(order(state=OrderState.REJECTED),))
+    assert dispatch.assign(refused, NEXT, at(20)).reason == "no unit free"
+    silent = situation(orders=(order(state=OrderState.EXPIRED),), duties=(duty("U-1", 10), duty("U-2", 500)))
+    assert dispatch.assign(silent, NEXT, at(20)).orders[0].unit_id == "U-2"
+    only_silent = situation(orders=(order(state=OrderState.EXPIRED),))
+    assert dispatch.assign(only_silent, NEXT, at(20)).orders[0].unit_id == "U-1"
+
+
+def test_silence_takes_the_order_back_and_calls_the_unit_back() -> None:
+    now = ordered()
+    assert dispatch.expire(now, 10, at(10.9)).reason == "still in time"
+    outcome = dispatch.expire(now, 10, at(11))
+    assert outcome.orders[0].state is OrderState.EXPIRED
+    assert outcome.duties[0].state is UnitState.AVAILABLE
+    assert json.loads(outcome.messages[-1].body)["type"] == "cn.patrol.order.recall.v1"
+
+
+def test_an_accepted_order_does_not_expire() -> None:
+    now = ordered()
+    now = after(now, dispatch.receive(now, receipt(ReceiptKind.ACCEPTED), at(5)))
+    assert dispatch.expire(now, 10, at(100)).reason == "nothing waits"
+
+
+def test_receipts_for_dead_or_unknown_orders_change_nothing() -> None:
+    expired = situation(orders=(order(state=OrderState.EXPIRED),))
+    assert dispatch.receive(expired, receipt(ReceiptKind.ACCEPTED), at(20)).incident is None
+    assert dispatch.receive(expired, receipt(ReceiptKind.ACCEPTED, "O-77"), at(20)).reason == "unknown order"
+
+
+def test_overdue_is_flagged_once_and_only_without_a_unit_on_scene() -> None:
+    assert dispatch.mark_overdue(situation(), at(59)).reason == "not overdue"
+    flagged = dispatch.mark_overdue(situation(), at(61))
+    assert flagged.incident is not None
+    assert flagged.incident.overdue
+    assert dispatch.mark_overdue(situation(incident=flagged.incident), at(62)).incident is None
+    in_time = incident().stamped(ClockName.ON_SCENE, at(50), "unit U-1")
+    assert dispatch.mark_overdue(situation(incident=in_time), at(90)).incident is None
+
+
+def test_arriving_late_is_overdue_even_if_nobody_ticked() -> None:
+    now = ordered()
+    outcome = dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=75), at(75))
+    assert outcome.incident is not None
+    assert outcome.incident.overdue
+
+
+def test_display_and_confirm_stamp_once() -> None:
+    shown = dispatch.display(situation(), "seat-1", at(1))
+    assert shown.incident is not None
+    assert shown.incident.clocks[ClockName.DISPLAYED] == Stamp(at(1), "seat-1")
+    assert dispatch.display(situation(incident=shown.incident), "seat-2", at(2)).incident is None
+    confirmed = dispatch.confirm(situation(), "li", at(3))
+    assert confirmed.incident is not None
+    assert dispatch.confirm(situation(incident=confirmed.incident), "wang", at(4)).incident is None
+
+
+def test_closing_records_who_and_why_and_calls_units_back() -> None:
+    outcome = dispatch.close(ordered(), Disposition.FALSE_ALARM, "li", "树影", at(30))
+    assert outcome.incident is not None
+    assert outcome.incident.disposition is Disposition.FALSE_ALARM
+    assert (outcome.incident.closed_by, outcome.incident.reason) == ("li", "树影")
+    assert outcome.orders[0].state is OrderState.RECALLED
+    assert outcome.duties[0].state is UnitState.AVAILABLE
+    assert stage_of(outcome.incident) is None
+
+
+def test_a_closed_incident_stays_closed() -> None:
+    closed = dispatch.close(situation(), Disposition.HANDLED, "li", "", at(30)).incident
+    assert closed is not None
+    with pytest.raises(IllegalTransition, match="closed -> closed"):
+        dispatch.close(situation(incident=closed), Disposition.HANDLED, "li", "", at(31))
+    assert dispatch.assign(situation(incident=closed), NEXT, at(31)).reason == "already under way"
+
+
+@given(st.data())
+def test_whatever_happens_sequence_grows_units_are_never_double_booked_and_paths_are_legal(data: st.DataObject) -> None:
+    now = situation(duties=tuple(duty(f"U-{n}", 50.0 * n) for n in range(1, 4)))
+    sequence, number = now.incident.sequence, 0
+    for second in range(data.draw(st.integers(1, 25))):
+        number += 1
+        action = data.draw(st.sampled_from(["assign", "receive", "expire", "overdue", "display", "confirm", "close"]))
+        try:
+            outcome = _act(data, action, now, number, second)
+        except IllegalTransition:
+            continue
+        told = [int(json.loads(m.body)["sequence"]) for m in outcome.messages]
+        assert told == list(range(sequence + 1, sequence + 1 + len(told)))
+        now = after(now, outcome)
+        sequence += len(told)
+        assert now.incident.sequence == sequence
+        open_orders = [o for o in now.orders if o.is_open]
+        assert len(open_orders) <= 1
+        busy = {d.unit.id for d in now.duties if d.state is not UnitState.AVAILABLE}
+        assert busy == {o.unit_id for o in open_orders}
+        if now.incident.state is IncidentState.CLOSED:
+            assert open_orders == []
+
+
+def _act(data: st.DataObject, action: str, now: Situation, number: int, second: int) -> Outcome:
+    when = at(5.0 * second)
+    match action:
+        case "assign":
+            return dispatch.assign(now, OrderId(f"O-{number}"), when)
+        case "receive":
+            known = [o.id for o in now.orders] or [OrderId("O-0")]
+            kind = data.draw(st.sampled_from(list(ReceiptKind)))
+            return dispatch.receive(now, receipt(kind, data.draw(st.sampled_from(known)), 5.0 * second), when)
+        case "expire":
+            return dispatch.expire(now, 10, when)
+        case "overdue":
+            return dispatch.mark_overdue(now, when)
+        case "display":
+            return dispatch.display(now, "seat", when)
+        case "confirm":
+            return dispatch.confirm(now, "li", when)
+        case _:
+            return dispatch.close(now, Disposition.HANDLED, "li", "", when)
+
+
+def test_duty_of_finds_the_unit_or_nobody() -> None:
+    assert situation().duty_of(UnitId("U-1")) is not None
+    assert situation().duty_of(UnitId("U-9")) is None

@@ -1,0 +1,86 @@
+"""The life of an incident: legal steps only, timestamps once, a stage for every state."""
+
+from __future__ import annotations
+
+import pytest
+
+from patrol.domain.camera import StreamAddress
+from patrol.domain.errors import IllegalTransition
+from patrol.domain.ids import make_id
+from patrol.domain.incidents import (
+    TRANSITIONS,
+    ClockName,
+    IncidentState,
+    LoopStage,
+    is_overdue,
+    stage_of,
+)
+from tests.builders import SQUARE, at, incident, north
+
+
+@pytest.mark.parametrize("state", list(IncidentState))
+@pytest.mark.parametrize("wanted", list(IncidentState))
+def test_only_the_tables_steps_are_taken(state: IncidentState, wanted: IncidentState) -> None:
+    here = incident(state=state)
+    if wanted in TRANSITIONS[state]:
+        assert here.to(wanted).state is wanted
+    else:
+        with pytest.raises(IllegalTransition, match=f"{state} -> {wanted}"):
+            here.to(wanted)
+
+
+def test_every_open_state_can_be_closed_and_closed_is_the_end() -> None:
+    assert all(IncidentState.CLOSED in TRANSITIONS[s] for s in IncidentState if s is not IncidentState.CLOSED)
+    assert TRANSITIONS[IncidentState.CLOSED] == frozenset()
+
+
+def test_the_first_timestamp_of_a_name_stays() -> None:
+    stamped = incident().stamped(ClockName.ON_SCENE, at(40), "unit U-1").stamped(ClockName.ON_SCENE, at(50), "U-2")
+    assert stamped.clocks[ClockName.ON_SCENE].at == at(40)
+    assert stamped.seconds(ClockName.ACCEPTED, ClockName.ON_SCENE) == 40
+    assert stamped.seconds(ClockName.ACCEPTED, ClockName.CLOSED) is None
+
+
+def test_every_state_is_in_one_stage_of_the_loop() -> None:
+    seen = incident().stamped(ClockName.DISPLAYED, at(1), "seat")
+    assert stage_of(incident()) is LoopStage.COLLECT
+    assert stage_of(seen) is LoopStage.ROUTE
+    stages = {state: stage_of(incident(state=state)) for state in IncidentState if state is not IncidentState.NEW}
+    assert stages == {
+        IncidentState.ORDERED: LoopStage.ORDER,
+        IncidentState.ACCEPTED: LoopStage.FOLLOW_UP,
+        IncidentState.EN_ROUTE: LoopStage.FOLLOW_UP,
+        IncidentState.ON_SCENE: LoopStage.FOLLOW_UP,
+        IncidentState.HANDLED: LoopStage.FEED_BACK,
+        IncidentState.CLOSED: None,
+    }
+
+
+def test_overdue_is_measured_to_arrival_and_a_closed_one_without_arrival_is_not() -> None:
+    assert not is_overdue(incident(), at(60))
+    assert is_overdue(incident(), at(60.1))
+    assert not is_overdue(incident().stamped(ClockName.ON_SCENE, at(59), "U-1"), at(600))
+    assert is_overdue(incident().stamped(ClockName.ON_SCENE, at(61), "U-1"), at(600))
+    assert not is_overdue(incident(state=IncidentState.CLOSED), at(600))
+
+
+def test_ids_say_what_and_when_and_differ() -> None:
+    assert make_id("A", at(0), 0xABC) == "A-20260101-120000-000000000abc"
+    assert make_id("A", at(0), 1) != make_id("A", at(0), 2)
+
+
+def test_an_address_never_shows_its_credentials() -> None:
+    address = StreamAddress("rtsp://operator:canary@10.0.0.1:554/ch/1?token=canary")
+    for shown in (str(address), repr(address), f"{address}", f"{address!r}"):
+        assert "canary" not in shown
+        assert "operator" not in shown
+        assert "10.0.0.1:554" in shown
+    assert address.reveal() == "rtsp://operator:canary@10.0.0.1:554/ch/1?token=canary"
+    assert address.host == "10.0.0.1:554"
+
+
+def test_places_know_their_distance_and_the_way() -> None:
+    assert SQUARE.distance_m(north(500)) == pytest.approx(500, abs=1)
+    assert SQUARE.towards(north(500), 100).distance_m(SQUARE) == pytest.approx(100, abs=0.5)
+    assert SQUARE.towards(north(50), 100) == north(50)
+    assert SQUARE.towards(SQUARE, 10) == SQUARE
