@@ -1,0 +1,133 @@
+"""What all frame sources share, and the router that picks one by the scheme of a camera's address.
+
+Blocking work goes through one door per source, ``Workers``: a named pool of threads that never outlast the visit
+they work for, because each is handed the visit's ``Deadline`` and starts no wait that could end after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+from patrol.domain.camera import Camera
+from patrol.domain.errors import CaptureError, CaptureFailure
+from patrol.domain.frame import Frame
+from patrol.ports import FrameSource
+
+Result = TypeVar("Result")
+
+
+class ClosableSource(FrameSource, Protocol):
+    """A frame source that owns something (threads, connections) which must be given back."""
+
+    async def aclose(self) -> None:
+        """Give everything back. No capture may run or follow."""
+
+
+class Deadline:
+    """How long one visit may still take, for a thread that cannot be cancelled from outside.
+
+    It counts real time, not the injected clock's: what it bounds is a wait in the operating system.
+    """
+
+    __slots__ = ("_ends_at", "_given_up")
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self._given_up = threading.Event()
+
+    def left_s(self) -> float:
+        """Seconds left; 0 when the time is up or nobody waits for the result any more."""
+        return 0.0 if self._given_up.is_set() else max(0.0, self._ends_at - time.monotonic())
+
+    def allows(self, wait_s: float) -> bool:
+        """Whether a wait of up to ``wait_s`` would end in time."""
+        return self.left_s() >= wait_s
+
+    def give_up(self) -> None:
+        """Nobody waits any more: the thread ends at its next look at the deadline."""
+        self._given_up.set()
+
+
+class Workers:
+    """The one door to blocking work: ``count`` threads of their own.
+
+    The queue before them holds no more than the visits under way, whose number the tour bounds.
+    """
+
+    def __init__(self, name: str, count: int) -> None:
+        if count < 1:
+            raise ValueError(f"workers: expected at least 1, got {count}")
+        self._executor = ThreadPoolExecutor(max_workers=count, thread_name_prefix=name)
+
+    async def run(self, work: Callable[[Deadline], Result], deadline_s: float) -> Result:
+        """``work`` in a thread. Raises CaptureError TIMED_OUT after ``deadline_s``, the wait for a thread included.
+
+        When this is cancelled or times out, the thread is told to stop and ends by its own deadline.
+        """
+        deadline = Deadline(deadline_s)
+        future = self._executor.submit(work, deadline)
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            raise CaptureError(CaptureFailure.TIMED_OUT, f"no picture within {deadline_s:g} s") from None
+        finally:
+            deadline.give_up()
+
+    async def aclose(self) -> None:
+        """Wait for the threads, each at most until its deadline."""
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+
+
+def fitted(width: int, height: int, box: tuple[int, int] | None) -> tuple[int, int]:
+    """The size (width, height) of a picture scaled down into ``box`` (width, height), aspect kept; never larger."""
+    if box is None:
+        return width, height
+    scale = min(1.0, box[0] / width, box[1] / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def is_whole_jpeg(data: bytes) -> bool:
+    """Whether a JPEG has its end: decoders fill up a picture that breaks off with grey and say nothing.
+
+    Inside the picture's data 0xFF is always followed by a zero, so an end marker after its start is the real one.
+    """
+    return data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") > 0
+
+
+class SourceRouter:
+    """A frame source made of others, one per scheme (``rtsp``, ``http``, ``file`` ...)."""
+
+    def __init__(self, sources: Mapping[str, ClosableSource]) -> None:
+        if not sources:
+            raise ValueError("sources: expected at least one scheme")
+        self._sources = {scheme.lower(): source for scheme, source in sources.items()}
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """What it can open, sorted."""
+        return tuple(sorted(self._sources))
+
+    def source_of(self, camera: Camera) -> ClosableSource:
+        """The source for the camera's scheme. Raises ValueError naming the camera and the schemes there are."""
+        source = self._sources.get(camera.stream.scheme)
+        if source is None:
+            raise ValueError(
+                f"camera {camera.id}: no source for addresses of the scheme {camera.stream.scheme!r};"
+                f" expected one of {', '.join(self.schemes)}"
+            )
+        return source
+
+    async def capture(self, camera: Camera, deadline_s: float) -> Frame:
+        """A frame from the source that fits the camera's address. Raises as that does; see ``source_of``."""
+        return await self.source_of(camera).capture(camera, deadline_s)
+
+    async def aclose(self) -> None:
+        """Close every source once, also where it serves several schemes."""
+        for source in {id(source): source for source in self._sources.values()}.values():
+            await source.aclose()
