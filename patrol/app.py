@@ -45,12 +45,15 @@ from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.touring import TourBook, Touring
 from patrol.pipeline.viewing import Room
+from patrol.ports import Clock, Detector
 from patrol.web.app import make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
 
-# A person waits for Ctrl-C: what the detector has not looked at by then is dropped, and counted.
+# A person waits for Ctrl-C: what the detector has not looked at by then is dropped, and counted; what a store that
+# is away has not taken is given up some time later, and said so.
 FINISH_DETECTING_S = 1.5
+FINISH_ACCEPTING_S = 1.0
 
 
 class Role(StrEnum):
@@ -125,9 +128,15 @@ Companion = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 @contextlib.asynccontextmanager
 async def assembled(
-    configuration: Configuration, options: Options, progress: Callable[[str], None] = lambda line: None
+    configuration: Configuration,
+    options: Options,
+    progress: Callable[[str], None] = lambda line: None,
+    detector: Detector | None = None,
 ) -> AsyncIterator[Parts]:
-    """All parts, opened; closed in the opposite order. Raises PatrolError with what to do."""
+    """All parts, opened; closed in the opposite order. Raises PatrolError with what to do.
+
+    ``detector``: one that stays the caller's, instead of the configured one.
+    """
     options.check()
     _make_folder(options.var)
     clock = SystemClock()
@@ -136,7 +145,7 @@ async def assembled(
         redis_url = options.redis_url or stack.enter_context(embedded_valkey(options.var / "valkey"))
         redis = connect(redis_url)
         stack.push_async_callback(redis.aclose)
-        store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units)
+        store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units, clock)
         stack.push_async_callback(store.aclose)
         await store.open()
         evidence = DiskEvidence(options.var / "evidence")
@@ -145,7 +154,9 @@ async def assembled(
         deciding = Deciding(store, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
-            tour = await _tour_parts(stack, configuration, options, store, evidence, reports, clock, metrics, progress)
+            if detector is None:
+                detector = stack.enter_context(contextlib.closing(await _detector(configuration, options, progress)))
+            tour = _tour_parts(stack, configuration, detector, store, evidence, reports, clock, metrics)
         yield Parts(
             clock=clock,
             metrics=metrics,
@@ -173,19 +184,16 @@ async def assembled(
         )
 
 
-async def _tour_parts(
+def _tour_parts(
     stack: contextlib.AsyncExitStack,
     configuration: Configuration,
-    options: Options,
+    detector: Detector,
     store: SqlStore,
     evidence: DiskEvidence,
     reports: RedisTourReports,
     clock: SystemClock,
     metrics: Metrics,
-    progress: Callable[[str], None],
 ) -> TourParts:
-    detector = await _detector(configuration, options, progress)
-    stack.callback(detector.close)
     settings = configuration.tour
     source = _source_router(configuration, clock)
     stack.push_async_callback(source.aclose)
@@ -272,32 +280,41 @@ async def _run_upstream(parts: Parts, options: Options, stopping: asyncio.Event,
     if parts.tour is None:
         await stopping.wait()
     else:
-        await _run_tour(parts.tour, stopping)
+        await _run_tour(parts.tour, parts.clock, stopping)
     drained.set()
 
 
-async def _run_tour(tour: TourParts, stopping: asyncio.Event) -> None:
+async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
+        late = group.create_task(_abandon_late_work(tour, clock, stopping))
         accepting = group.create_task(tour.alerting.run())
         group.create_task(tour.touring.run_reports(stopping))
         async with asyncio.TaskGroup() as frames:
             frames.create_task(tour.touring.run(stopping))
             frames.create_task(tour.detecting.run())
-            frames.create_task(_abandon_late_frames(tour.detecting, stopping))
         await tour.alerting.close()
         await accepting
+        late.cancel()
 
 
-async def _abandon_late_frames(detecting: Detecting, stopping: asyncio.Event) -> None:
+async def _abandon_late_work(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> None:
     await stopping.wait()
-    await asyncio.sleep(FINISH_DETECTING_S)
-    detecting.abandon()
+    await clock.sleep(FINISH_DETECTING_S)
+    tour.detecting.abandon()
+    await clock.sleep(FINISH_ACCEPTING_S)
+    tour.alerting.abandon()
 
 
 def _dispatch_consumer(parts: Parts) -> Consuming:
     # The host's name keeps a consumer's name the same over a restart: it finds its own unfinished work.
-    subscription = RedisSubscription(parts.redis, dispatching.GROUP, socket.gethostname(), dispatching.STREAMS)
-    return Consuming(dispatching.GROUP, subscription, parts.dispatching.handle, parts.metrics)
+    subscription = RedisSubscription(
+        parts.redis,
+        dispatching.GROUP,
+        socket.gethostname(),
+        dispatching.STREAMS,
+        on_reclaimed=parts.metrics.queue.reclaimed.labels(dispatching.GROUP).inc,
+    )
+    return Consuming(dispatching.GROUP, subscription, parts.dispatching.handle, parts.clock, parts.metrics)
 
 
 async def _serve(

@@ -95,6 +95,7 @@ class TourMetrics:
         )
         _start_at_zero(self.blind_age, RINGS, ("p50", "p99", "max"))
         self.bound = Gauge("patrol_revisit_bound_seconds", "The ring's revisit bound.", ("ring",), registry=registry)
+        _start_at_zero(self.bound, RINGS)
         self.cameras = Gauge("patrol_cameras", "Cameras in the tour.", ("ring", "state"), registry=registry)
         _start_at_zero(self.cameras, RINGS, ("ok", "failing"))
         self.stretch = Gauge(
@@ -165,6 +166,9 @@ class AlertMetrics:
             registry=registry,
         )
         _start_at_zero(self.accepted, RINGS, LEVELS)
+        self.lost = Counter(
+            "patrol_events_lost_total", "Events given up at a stop, because the store still refused.", registry=registry
+        )
         self.waiting = Gauge(
             "patrol_events_waiting", "Confirmed events the store has not taken yet.", registry=registry
         )

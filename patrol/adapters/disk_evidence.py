@@ -10,7 +10,7 @@ from pathlib import Path
 from patrol.domain.errors import StoreError
 from patrol.domain.incidents import EvidenceId
 
-_ID = re.compile(r"^V-(\d{8})-\d{6}-[0-9a-f]{12}$")
+_ID = re.compile(r"V-([0-9]{8})-[0-9]{6}-[0-9a-f]{12}")
 
 
 class DiskEvidence:
@@ -52,15 +52,27 @@ class DiskEvidence:
             raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
 
     def _path(self, evidence_id: EvidenceId) -> Path | None:
-        match = _ID.match(evidence_id)
+        match = _ID.fullmatch(evidence_id)
         return self._folder / match.group(1) / f"{evidence_id}.jpg" if match else None
 
 
 def _write_durably(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sync_folder(path.parent.parent)
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # A file whose name is not on the disk yet is gone after a power cut, however well its content was synced.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

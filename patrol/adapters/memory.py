@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from patrol.domain.errors import QueueError
 from patrol.domain.incidents import EvidenceId
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.domain.room import TourStatus
-from patrol.ports import Delivery
+from patrol.pipeline.stopping import pause
+from patrol.ports import Clock, Delivery
+
+# So many turns of the event loop without a new sleeper count as "nobody has anything left to do".
+QUIET_TURNS = 20
 
 
 class FakeClock:
-    """A clock whose sleep advances time: four hours of tour pass in milliseconds."""
+    """A clock that runs on by itself once everybody sleeps: hours of tour pass in a moment, always in the same order.
+
+    It cannot see into threads: while one works, the time of those that sleep runs on.
+    """
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start
         self._elapsed_s = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = count()
+        self._quiet_turns = 0
+        self._ticks_on: asyncio.AbstractEventLoop | None = None
 
     def now(self) -> datetime:
         """See Clock."""
@@ -30,13 +44,33 @@ class FakeClock:
         return self._elapsed_s
 
     async def sleep(self, seconds: float) -> None:
-        """Advance at once, and let others run."""
-        self.advance(seconds)
-        await asyncio.sleep(0)
+        """See Clock. Takes no real time."""
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        heapq.heappush(self._sleepers, (self._elapsed_s + max(0.0, seconds), next(self._numbers), woken))
+        self._quiet_turns = 0
+        if self._ticks_on is not loop:
+            self._ticks_on = loop
+            loop.call_soon(self._tick, loop)
+        await woken
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._elapsed_s += max(0.0, seconds)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._sleepers and self._sleepers[0][2].done():  # cancelled: nobody waits for that time any more
+            heapq.heappop(self._sleepers)
+        if not self._sleepers:
+            self._ticks_on = None
+            return
+        self._quiet_turns += 1
+        if self._sleepers[0][0] <= self._elapsed_s or self._quiet_turns >= QUIET_TURNS:
+            wakes_at, _, woken = heapq.heappop(self._sleepers)
+            self._elapsed_s = max(self._elapsed_s, wakes_at)
+            self._quiet_turns = 0
+            woken.set_result(None)
+        loop.call_soon(self._tick, loop)
 
 
 class MemoryEvidence:
@@ -58,12 +92,33 @@ class MemoryEvidence:
         self.pictures.pop(evidence_id, None)
 
 
-class MemoryQueue:
-    """Streams in memory, with groups that begin at 0. ``broken`` makes every call fail as Redis away would."""
+@dataclass(slots=True)
+class _Pending:
+    """A message delivered to a consumer and not acknowledged."""
 
-    def __init__(self) -> None:
+    body: bytes
+    consumer: str
+    delivered_at: float
+    attempt: int
+
+
+@dataclass(slots=True)
+class _Group:
+    """How far a group has read each stream, and what its consumers have in hand, oldest first."""
+
+    read: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    pending: dict[tuple[str, int], _Pending] = field(default_factory=dict)
+
+
+class MemoryQueue:
+    """Publisher on streams in memory, with groups that begin at 0. ``broken``: every call fails as without Redis."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.streams: dict[str, list[bytes]] = defaultdict(list)
+        self.reasons: list[str] = []
         self.broken = False
+        self._groups: dict[str, _Group] = defaultdict(_Group)
         self._arrived = asyncio.Event()
 
     async def publish(self, messages: Sequence[Message]) -> None:
@@ -72,68 +127,105 @@ class MemoryQueue:
         for message in messages:
             self.append(message.stream, message.body.encode())
 
+    async def dead_letters(self) -> int:
+        """How many messages lie in the dead letters. Raises QueueError."""
+        self.check()
+        return len(self.streams[DEAD_STREAM])
+
     def append(self, stream: str, body: bytes) -> None:
         """Put any bytes on a stream, as a stranger could."""
         self.streams[stream].append(body)
         self._arrived.set()
+
+    def empty(self) -> None:
+        """Forget everything, the groups too, as FLUSHALL does."""
+        self.streams.clear()
+        self.reasons.clear()
+        self._groups.clear()
 
     def check(self) -> None:
         """Raises QueueError while broken."""
         if self.broken:
             raise QueueError("memory queue: away")
 
+    def group(self, name: str) -> _Group:
+        """The group's standing; made at 0 where there is none."""
+        return self._groups[name]
+
     async def arrival(self, wait_s: float) -> None:
         """Wait until something was published, at most ``wait_s``."""
         self._arrived.clear()
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._arrived.wait()
-        except TimeoutError:
-            return
+        await pause(self.clock, self._arrived, wait_s)
 
 
 class MemorySubscription:
-    """Subscription on a MemoryQueue: one group with one consumer. ``restart`` forgets what a process would."""
+    """Subscription on a MemoryQueue. A new one with the same consumer name is that consumer, restarted."""
 
-    def __init__(self, queue: MemoryQueue, streams: Sequence[str]) -> None:
+    def __init__(
+        self, queue: MemoryQueue, group: str, consumer: str, streams: Sequence[str], *, lease_s: float = 30.0
+    ) -> None:
         self._queue = queue
+        self._group = group
+        self._consumer = consumer
         self._streams = tuple(streams)
-        self._read: dict[str, int] = dict.fromkeys(streams, 0)
-        self._pending: dict[tuple[str, str], Delivery] = {}
-        self._again: list[Delivery] = []
-
-    def restart(self) -> None:
-        """A new process with the same consumer name: what was not acknowledged comes again."""
-        self._again = [Delivery(d.stream, d.entry_id, d.body, d.attempt + 1) for d in self._pending.values()]
+        self._lease_s = lease_s
+        self._own: list[tuple[str, int]] | None = None  # None: not read again yet
 
     async def receive(self, limit: int, wait_s: float) -> Sequence[Delivery]:
         """See Subscription."""
-        self._queue.check()
+        self._check()
         found = self._take(limit)
         if not found:
             await self._queue.arrival(wait_s)
+            self._check()
             found = self._take(limit)
-        return found
-
-    def _take(self, limit: int) -> list[Delivery]:
-        found, self._again = self._again[:limit], self._again[limit:]
-        for stream in self._streams:
-            bodies = self._queue.streams[stream][self._read[stream] :][: limit - len(found)]
-            found += [Delivery(stream, str(self._read[stream] + index), body, 1) for index, body in enumerate(bodies)]
-            self._read[stream] += len(bodies)
-        self._pending |= {(d.stream, d.entry_id): d for d in found}
         return found
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """See Subscription."""
-        self._queue.check()
+        self._check()
+        pending = self._queue.group(self._group).pending
         for delivery in deliveries:
-            self._pending.pop((delivery.stream, delivery.entry_id), None)
+            pending.pop((delivery.stream, int(delivery.entry_id)), None)
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         """See Subscription."""
+        self._check()
         self._queue.append(DEAD_STREAM, delivery.body)
+        self._queue.reasons.append(reason)
         await self.acknowledge([delivery])
+
+    def _check(self) -> None:
+        try:
+            self._queue.check()
+        except QueueError:
+            self._own = None  # what is in hand may be in nobody's hands now
+            raise
+
+    def _take(self, limit: int) -> list[Delivery]:
+        group = self._queue.group(self._group)
+        if self._own is None:
+            self._own = [key for key, pending in group.pending.items() if pending.consumer == self._consumer]
+        again, self._own = self._own[:limit], self._own[limit:]
+        late = self._queue.clock.monotonic() - self._lease_s
+        again = again or [key for key, pending in group.pending.items() if pending.delivered_at <= late][:limit]
+        return [self._deliver(group, key) for key in (again or self._unread(group)[:limit]) if key[0] in self._streams]
+
+    def _unread(self, group: _Group) -> list[tuple[str, int]]:
+        return [
+            (stream, index)
+            for stream in self._streams
+            for index in range(group.read[stream], len(self._queue.streams[stream]))
+        ]
+
+    def _deliver(self, group: _Group, key: tuple[str, int]) -> Delivery:
+        stream, index = key
+        before = group.pending.get(key)
+        body = before.body if before else self._queue.streams[stream][index]
+        attempt = before.attempt + 1 if before else 1
+        group.read[stream] = max(group.read[stream], index + 1)
+        group.pending[key] = _Pending(body, self._consumer, self._queue.clock.monotonic(), attempt)
+        return Delivery(stream, str(index), body, attempt)
 
 
 class MemoryTourReports:

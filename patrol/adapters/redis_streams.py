@@ -5,18 +5,20 @@ Groups are created at 0, never at ``$``: what was published before a consumer fi
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from patrol.domain.errors import QueueError
+from patrol.domain.errors import ConfigError, ConfigProblem, QueueError
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.domain.room import TourStatus
 from patrol.ports import Delivery
@@ -24,8 +26,8 @@ from patrol.ports import Delivery
 _Result = TypeVar("_Result")
 
 FIELD = "ce"  # the one field of an entry: the CloudEvents JSON
-LEASE_S = 30.0  # a delivery idle for that long belongs to a dead consumer
-RECLAIM_EVERY_S = 5.0
+LEASE_S = 30.0
+LOOKS_PER_LEASE = 6
 COMMAND_TIMEOUT_S = 5.0
 TOUR_KEY = "patrol:status:tour"
 TOUR_STALE_AFTER_S = 10
@@ -34,23 +36,41 @@ _TOUR = TypeAdapter(TourStatus)
 
 
 def connect(address: str) -> Redis:
-    """A client for a Redis URL. Nothing is sent yet; every command has a time-out and is tried three times."""
-    return Redis.from_url(
-        address,
-        socket_connect_timeout=COMMAND_TIMEOUT_S,
-        socket_timeout=COMMAND_TIMEOUT_S,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
-        health_check_interval=15,
-    )
+    """A client for a Redis URL. Nothing is sent yet; every command has a time-out and is tried three times.
+
+    Raises ConfigError if the address cannot be one.
+    """
+    try:
+        return Redis.from_url(
+            address,
+            socket_connect_timeout=COMMAND_TIMEOUT_S,
+            socket_timeout=COMMAND_TIMEOUT_S,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
+            health_check_interval=15,
+        )
+    except ValueError:
+        # The cause's text is left out: of an address with a stray "#" or "/" it quotes half the password.
+        expected = "expected redis://[user:password@]host:port/number; rediss:// and unix:// are fine, too"
+        raise ConfigError("REDIS_URL", (ConfigProblem("REDIS_URL", expected),)) from None
 
 
 async def _ask(command: Awaitable[_Result]) -> _Result:
     try:
         return await command
     except (RedisError, OSError) as error:
-        # The type alone where the text might hold an address with a password.
-        detail = str(error) if isinstance(error, ResponseError) else type(error).__name__
-        raise QueueError(f"redis: {detail}") from None
+        raise _queue_error(error) from None
+
+
+async def _execute(pipeline: Pipeline) -> None:
+    # Raised by the pipeline itself, an error would quote the whole message.
+    for answer in await _ask(pipeline.execute(raise_on_error=False)):
+        if isinstance(answer, RedisError):
+            raise _queue_error(answer) from None
+
+
+def _queue_error(error: RedisError | OSError) -> QueueError:
+    # The type alone where the text might hold an address with a password.
+    return QueueError(f"redis: {error if isinstance(error, ResponseError) else type(error).__name__}")
 
 
 class RedisPublisher:
@@ -64,7 +84,7 @@ class RedisPublisher:
         pipeline = self._redis.pipeline(transaction=False)
         for message in messages:
             pipeline.xadd(message.stream, {FIELD: message.body})
-        await _ask(pipeline.execute())
+        await _execute(pipeline)
 
     async def ping(self) -> None:
         """Raises QueueError if Redis does not answer."""
@@ -76,9 +96,22 @@ class RedisPublisher:
 
 
 class RedisSubscription:
-    """One consumer of one group. ``consumer`` must be stable: after a restart it finds its own unfinished work."""
+    """One consumer of one group. ``consumer`` must be stable: after a restart it finds its own unfinished work.
 
-    def __init__(self, redis: Redis, group: str, consumer: str, streams: Sequence[str]) -> None:
+    ``lease_s``: a delivery idle for that long belongs to a dead consumer, and whoever comes by takes it over.
+    ``on_reclaimed`` is told how many were.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        group: str,
+        consumer: str,
+        streams: Sequence[str],
+        *,
+        lease_s: float = LEASE_S,
+        on_reclaimed: Callable[[int], None] = lambda count: None,
+    ) -> None:
         self._redis = redis
         self._group = group
         self._consumer = consumer
@@ -87,13 +120,21 @@ class RedisSubscription:
         self._own_read_to: dict[str, str] = dict.fromkeys(streams, "0")
         self._reclaim_from: dict[str, str] = dict.fromkeys(streams, "0-0")
         self._reclaim_at = 0.0
-        self.reclaimed = 0
+        self._lease_s = lease_s
+        self._on_reclaimed = on_reclaimed
 
     async def receive(self, limit: int, wait_s: float) -> Sequence[Delivery]:
         """See Subscription."""
-        try:
+        with self._failures_remembered():
             return await self._receive(limit, wait_s)
+
+    @contextlib.contextmanager
+    def _failures_remembered(self) -> Iterator[None]:
+        try:
+            yield
         except QueueError as error:
+            # What was delivered may be in nobody's hands now: it is read again at once, not after its lease.
+            self._own_read_to = dict.fromkeys(self._streams, "0")
             if "NOGROUP" in str(error):  # Redis was emptied: the group is made again, at 0
                 self._groups_made = False
             raise
@@ -125,12 +166,10 @@ class RedisSubscription:
     async def _make_groups(self) -> None:
         for stream in self._streams:
             try:
-                await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
-            except ResponseError as error:
-                if "BUSYGROUP" not in str(error):
-                    raise QueueError(f"redis: {error}") from None
-            except (RedisError, OSError) as error:
-                raise QueueError(f"redis: {type(error).__name__}") from None
+                await _ask(self._redis.xgroup_create(stream, self._group, id="0", mkstream=True))
+            except QueueError as error:
+                if "BUSYGROUP" not in str(error):  # that one says that it is there already
+                    raise
         self._groups_made = True
 
     async def _own_unfinished(self, limit: int) -> Sequence[Delivery]:
@@ -156,7 +195,7 @@ class RedisSubscription:
                     stream,
                     self._group,
                     self._consumer,
-                    min_idle_time=int(LEASE_S * 1000),
+                    min_idle_time=int(self._lease_s * 1000),
                     start_id=self._reclaim_from[stream],
                     count=limit,
                 )
@@ -164,14 +203,16 @@ class RedisSubscription:
             self._reclaim_from[stream] = _str(answer[0])
             found = await self._with_attempts(stream, answer[1])
             if found:
-                self.reclaimed += len(found)
+                self._on_reclaimed(len(found))
                 return found
-        self._reclaim_at = time.monotonic() + RECLAIM_EVERY_S
+        self._reclaim_at = time.monotonic() + self._lease_s / LOOKS_PER_LEASE
         return ()
 
-    async def _with_attempts(self, stream: str, entries: Sequence[tuple[bytes, Any]]) -> Sequence[Delivery]:
+    async def _with_attempts(self, stream: str, entries: Sequence[tuple[bytes | None, Any]]) -> Sequence[Delivery]:
         deliveries = []
         for entry_id, fields in entries:
+            if entry_id is None:  # Redis 6.2 does not say which one was deleted
+                continue
             if not fields:  # deleted from the stream while pending: nothing is left to handle
                 await _ask(self._redis.xack(stream, self._group, entry_id))
                 continue
@@ -185,7 +226,8 @@ class RedisSubscription:
         pipeline = self._redis.pipeline(transaction=False)
         for delivery in deliveries:
             pipeline.xack(delivery.stream, self._group, delivery.entry_id)
-        await _ask(pipeline.execute())
+        with self._failures_remembered():
+            await _execute(pipeline)
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         """See Subscription. One transaction: never acknowledged without lying in the dead letters."""
@@ -203,7 +245,8 @@ class RedisSubscription:
             },
         )
         pipeline.xack(delivery.stream, self._group, delivery.entry_id)
-        await _ask(pipeline.execute())
+        with self._failures_remembered():
+            await _execute(pipeline)
 
 
 class RedisTourReports:
@@ -219,11 +262,14 @@ class RedisTourReports:
     async def latest(self) -> TourStatus | None:
         """See TourReports."""
         body = await _ask(self._redis.get(TOUR_KEY))
-        return _TOUR.validate_json(body) if body else None
+        try:
+            return _TOUR.validate_json(body) if body else None
+        except ValidationError:
+            return None  # a tour of another version reports, in the middle of an upgrade
 
 
 def _by_stream(answer: Any) -> list[tuple[bytes, list[tuple[bytes, Mapping[bytes, bytes]]]]]:
-    # RESP2 answers with a list of pairs, RESP3 with a mapping to a list of lists.
+    # A list of pairs; a client told to speak RESP3 answers with a mapping to a list of lists.
     if isinstance(answer, Mapping):
         return [(stream, [entry for page in pages for entry in page]) for stream, pages in answer.items()]
     return list(answer or [])

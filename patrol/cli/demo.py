@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from patrol.app import Options, Parts
     from patrol.config import Configuration
     from patrol.demo.summary import TourLog
+    from patrol.ports import Clock
 
 # The demo shares two cores with whoever watches it; small people far away are not what its pictures show.
 DEMO_INPUT_PX = (512, 288)
 DEMO_WORKERS = 8
 SEED = 8476
+STARTS_WITHIN_S = 3.0  # from here until the tour begins: the queue, the store and the compiled model
 
 
 def register(app: typer.Typer) -> None:
@@ -74,13 +76,16 @@ def demo(
 
 
 def _simulated(configuration: Configuration, var: Path) -> Configuration:
+    from patrol.adapters.detectors import Device, chosen_device
+    from patrol.adapters.model_store import ensure_model
     from patrol.demo.scenes import demo_cameras, render_scenes
 
-    tell("Rendering the demo's scenes (once) ...")
-    scenes = render_scenes(var.parent / "scenes", lambda done, of: tell(f"  scene {done} of {of}"))
+    scenes = render_scenes(var.parent / "scenes", lambda done, of: tell(f"  scene {done} of {of} is rendered (once)"))
+    # The model first: what happens in the scenes is counted from now on, and fetching may take a while.
+    ensure_model(configuration.detector.model, progress=tell, export=chosen_device(Device.AUTO) is Device.CPU)
     return replace(
         configuration,
-        cameras=demo_cameras(configuration.cameras, scenes, time.time()),
+        cameras=demo_cameras(configuration.cameras, scenes, time.time() + STARTS_WITHIN_S, configuration.rules),
         units=tuple(replace(unit, simulated=True) for unit in configuration.units),
         detector=replace(configuration.detector, input_px=DEMO_INPUT_PX),
         tour=replace(configuration.tour, workers=DEMO_WORKERS),
@@ -107,7 +112,7 @@ async def _run(
     from patrol.demo.summary import TourLog
 
     async with assembled(configuration, options, progress=tell) as parts:
-        log = TourLog(parts.room)
+        log = TourLog(parts.room, parts.clock)
         started = time.monotonic()
 
         def ready(address: str) -> None:
@@ -116,7 +121,7 @@ async def _run(
 
         companions = [*_simulations(parts, configuration), log.run]
         if duration is not None:
-            companions.append(lambda _drained: _stop_after(duration, stopping))
+            companions.append(lambda _drained: _stop_after(parts.clock, duration, stopping))
         await run_parts(parts, configuration, options, stopping, ready, companions)
         result.update(await _summary(parts, log, started))
     return 0 if result["incidents"]["closed"] > 0 else 1
@@ -131,17 +136,18 @@ def _simulations(parts: Parts, configuration: Configuration) -> list[Any]:
     chance = random.Random(SEED)
     subscription = RedisSubscription(parts.redis, simulated_units.GROUP, "simulated-units", ORDER_STREAMS)
     units = simulated_units.SimulatedUnits(configuration.units, subscription, parts.publisher, parts.clock, chance)
-    return [units.run, SimulatedOperators(parts.store, parts.desk, chance).run]
+    return [units.run, SimulatedOperators(parts.store, parts.desk, parts.clock, chance).run]
 
 
-async def _stop_after(seconds: float, stopping: asyncio.Event) -> None:
+async def _stop_after(clock: Clock, seconds: float, stopping: asyncio.Event) -> None:
     from patrol.pipeline.stopping import pause
 
     shown = sys.stderr.isatty()
-    for second in range(int(seconds)):
-        if shown and second % 10 == 0:
-            tell(f"  {second} of {seconds:.0f} s")
-        if await pause(stopping, 1.0):
+    ends_at = time.monotonic() + seconds
+    while (left_s := ends_at - time.monotonic()) > 0:
+        if shown:
+            tell(f"  {left_s:.0f} of {seconds:.0f} s left")
+        if await pause(clock, stopping, min(10.0, left_s)):
             return
     stopping.set()
 

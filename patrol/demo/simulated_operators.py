@@ -8,7 +8,7 @@ import random
 from patrol.domain.errors import IllegalTransition, StoreError
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, IncidentState
 from patrol.pipeline.stopping import pause
-from patrol.ports import IncidentReader, RoomDesk
+from patrol.ports import Clock, IncidentReader, RoomDesk
 
 NAME = "模拟值班员 simulated operator"
 SEAT = "simulated-seat"
@@ -20,15 +20,16 @@ FEEDBACK_S = (3.0, 8.0)
 class SimulatedOperators:
     """Works through the desk as a person would through the feed. Each step takes a person's time."""
 
-    def __init__(self, reader: IncidentReader, desk: RoomDesk, chance: random.Random) -> None:
+    def __init__(self, reader: IncidentReader, desk: RoomDesk, clock: Clock, chance: random.Random) -> None:
         self._reader = reader
         self._desk = desk
+        self._clock = clock
         self._chance = chance
         self._due: dict[tuple[IncidentId, str], float] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until ``stopping``."""
-        while not await pause(stopping, LOOKS_EVERY_S):
+        while not await pause(self._clock, stopping, LOOKS_EVERY_S):
             try:
                 incidents = (await self._reader.open_ledger()).incidents
                 for incident in incidents:

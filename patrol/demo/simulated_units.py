@@ -29,6 +29,7 @@ ON_SCENE_S = (6.0, 15.0)
 REPORT_EVERY_S = 1.0
 DECLINES = 0.04
 STAYS_SILENT = 0.04
+ORDERS_REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class _Drive:
     incident_id: IncidentId
     unit: Unit
     destination: Place
-    recalled: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)  # called back, or the demo stops
     sequence: int = 0
 
 
@@ -60,8 +61,7 @@ class SimulatedUnits:
         self._publisher = publisher
         self._clock = clock
         self._chance = chance
-        self._drives: dict[str, _Drive] = {}
-        self.orders_received: list[str] = []
+        self._drives: dict[str, _Drive] = {}  # also those that have ended: an order may come again
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Hear orders until ``stopping``."""
@@ -70,23 +70,25 @@ class SimulatedUnits:
                 try:
                     deliveries = await self._subscription.receive(20, 0.5)
                     for delivery in deliveries:
-                        self._hear(delivery, drives, stopping)
+                        self._hear(delivery, drives)
                     if deliveries:
                         await self._subscription.acknowledge(deliveries)
                 except QueueError:
-                    await pause(stopping, 1.0)
+                    await pause(self._clock, stopping, 1.0)
+            for drive in self._drives.values():
+                drive.ended.set()
 
-    def _hear(self, delivery: Delivery, drives: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+    def _hear(self, delivery: Delivery, drives: asyncio.TaskGroup) -> None:
         try:
             envelope = read_message(delivery.body)
             if envelope.type == RECALL and (drive := self._drives.get(str(envelope.data["order_id"]))):
-                drive.recalled.set()
+                drive.ended.set()
             elif envelope.type == ORDER:
-                self._begin(envelope, drives, stopping)
-        except (MessageError, KeyError) as error:
+                self._begin(envelope, drives)
+        except (MessageError, KeyError, TypeError) as error:
             _log.error("simulated units: message %s not understood: %s", delivery.entry_id, error)
 
-    def _begin(self, envelope: Envelope, drives: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+    def _begin(self, envelope: Envelope, drives: asyncio.TaskGroup) -> None:
         data = envelope.data
         order_id, unit = str(data["order_id"]), self._units.get(UnitId(data["unit_id"]))
         if unit is None or order_id in self._drives:
@@ -94,11 +96,12 @@ class SimulatedUnits:
         destination = Place(data["destination"]["latitude"], data["destination"]["longitude"])
         drive = _Drive(order_id, envelope.incident_id, unit, destination)
         self._drives[order_id] = drive
-        self.orders_received.append(order_id)
-        drives.create_task(self._drive(drive, stopping))
+        if len(self._drives) > ORDERS_REMEMBERED:
+            del self._drives[next(iter(self._drives))]
+        drives.create_task(self._drive(drive))
 
-    async def _drive(self, drive: _Drive, stopping: asyncio.Event) -> None:
-        if await pause(stopping, self._chance.uniform(*ACCEPT_S)):
+    async def _drive(self, drive: _Drive) -> None:
+        if await self._waits_or_ends(drive, self._chance.uniform(*ACCEPT_S)):
             return
         luck = self._chance.random()
         if luck < STAYS_SILENT:
@@ -107,19 +110,19 @@ class SimulatedUnits:
             await self._answer(drive, ReceiptKind.REJECTED, reason_code="busy")
             return
         await self._answer(drive, ReceiptKind.ACCEPTED)
-        if await self._waits_or_ends(drive, drive.unit.mobilise_s, stopping):
+        if await self._waits_or_ends(drive, drive.unit.mobilise_s):
             return
-        if await self._moves_there(drive, stopping):
+        if await self._moves_there(drive):
             await self._answer(drive, ReceiptKind.ON_SCENE)
-            if not await self._waits_or_ends(drive, self._chance.uniform(*ON_SCENE_S), stopping):
+            if not await self._waits_or_ends(drive, self._chance.uniform(*ON_SCENE_S)):
                 await self._answer(drive, ReceiptKind.DONE)
 
-    async def _moves_there(self, drive: _Drive, stopping: asyncio.Event) -> bool:
+    async def _moves_there(self, drive: _Drive) -> bool:
         """Move, telling its position every second. Returns whether it arrived."""
         step_m = drive.unit.speed_m_s / DETOUR_FACTOR * REPORT_EVERY_S
         await self._answer(drive, ReceiptKind.EN_ROUTE)
         while self._place(drive).distance_m(drive.destination) > 1.0:
-            if await self._waits_or_ends(drive, REPORT_EVERY_S, stopping):
+            if await self._waits_or_ends(drive, REPORT_EVERY_S):
                 return False
             self._places[drive.unit.id] = self._place(drive).towards(drive.destination, step_m)
             await self._answer(drive, ReceiptKind.EN_ROUTE)
@@ -128,9 +131,9 @@ class SimulatedUnits:
     def _place(self, drive: _Drive) -> Place:
         return self._places[drive.unit.id]
 
-    async def _waits_or_ends(self, drive: _Drive, seconds: float, stopping: asyncio.Event) -> bool:
-        """Wait. Returns whether the drive ends here: called back, or the demo stops."""
-        return await pause(drive.recalled, seconds) or stopping.is_set()
+    async def _waits_or_ends(self, drive: _Drive, seconds: float) -> bool:
+        """Wait. Returns whether the drive ends here."""
+        return await pause(self._clock, drive.ended, seconds)
 
     async def _answer(self, drive: _Drive, kind: ReceiptKind, reason_code: str | None = None) -> None:
         drive.sequence += 1
@@ -150,6 +153,7 @@ class SimulatedUnits:
             try:
                 await self._publisher.publish([message])
             except QueueError:
-                await self._clock.sleep(1.0)
+                if await self._waits_or_ends(drive, 1.0):
+                    return
             else:
                 return

@@ -14,7 +14,7 @@ from patrol.domain.incidents import ClockName, Incident, IncidentState
 from patrol.domain.orders import Order
 from patrol.domain.room import RingStatus, TourStatus
 from patrol.pipeline.stopping import pause
-from patrol.ports import Ledger, RoomView, Totals
+from patrol.ports import Clock, Ledger, RoomView, Totals
 
 SAMPLE_EVERY_S = 1.0
 
@@ -22,15 +22,16 @@ SAMPLE_EVERY_S = 1.0
 class TourLog:
     """Keeps what the tour reported, second by second, for the summary."""
 
-    def __init__(self, view: RoomView) -> None:
+    def __init__(self, view: RoomView, clock: Clock) -> None:
         self._view = view
+        self._clock = clock
         self._rings: dict[RingName, list[RingStatus]] = defaultdict(list)
         self.max_stretch = 1.0
         self.errors = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sample until ``stopping``."""
-        while not await pause(stopping, SAMPLE_EVERY_S):
+        while not await pause(self._clock, stopping, SAMPLE_EVERY_S):
             try:
                 tour = (await self._view.snapshot()).tour
             except PatrolError:

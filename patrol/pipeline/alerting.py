@@ -1,6 +1,7 @@
 """Alerting: confirmed events become alerts, each with its picture, in one durable transaction.
 
-Nothing is lost here: while the store refuses, events wait, the buffer fills, and the detector waits behind it.
+Nothing is lost here: while the store refuses, events wait, the buffer fills, and the detector waits behind it. Only
+at the very end, when the store refuses and no time is left, events are given up, each counted and named in the log.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from patrol.domain.rules import Rule
 from patrol.domain.zones import RuleId, Zone
 from patrol.metrics import Metrics
 from patrol.pipeline.confirming import Sighting
+from patrol.pipeline.stopping import pause
 from patrol.ports import AlertStore, Clock, EvidenceStore
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,8 @@ class Alerting:
         self._rules = rules
         self._clock = clock
         self._metrics = metrics
+        self._abandoned = asyncio.Event()
+        self._refusing = False
         self._sightings: asyncio.Queue[tuple[Sighting, datetime] | None] = asyncio.Queue(WAITING_EVENTS)
 
     async def submit(self, sighting: Sighting) -> None:
@@ -66,6 +70,10 @@ class Alerting:
     async def close(self) -> None:
         """End of stream: what waits is still accepted, then ``run`` returns."""
         await self._sightings.put(None)
+
+    def abandon(self) -> None:
+        """Too little time is left: what the store refuses from now on is given up, loudly."""
+        self._abandoned.set()
 
     async def run(self) -> None:
         """Accept until the end of the stream."""
@@ -79,20 +87,24 @@ class Alerting:
         zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
         jpeg = await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone)
         failures = 0
-        while True:
+        while not (self._refusing and self._abandoned.is_set()):
             try:
                 acceptance = await self._accept(candidate, jpeg)
             except StoreError as error:
                 self._metrics.stages.errors.labels("accept").inc()
                 if failures == 0:
                     _log.error("alert %s is refused and waits: %s", candidate.alert_id, error)
-                await self._clock.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                self._refusing = True
+                await pause(self._clock, self._abandoned, RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
                 continue
             if failures:
                 _log.info("alert %s: the store is back after %d refusals", candidate.alert_id, failures)
+            self._refusing = False
             self._count(candidate, acceptance)
             return
+        self._metrics.alerts.lost.inc()
+        _log.error("alert %s is lost, the store refused it to the end: %s", candidate.alert_id, sighting.event)
 
     async def _accept(self, candidate: Candidate, jpeg: bytes) -> Acceptance:
         # The picture first: an accepted alert always has its evidence.

@@ -10,7 +10,7 @@ from patrol.domain.errors import IllegalTransition, MessageError, QueueError, St
 from patrol.domain.messages import Envelope, read_message
 from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
-from patrol.ports import Delivery, Subscription
+from patrol.ports import Clock, Delivery, Subscription
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +26,11 @@ Handle = Callable[[Envelope], Awaitable[bool]]
 class Consuming:
     """One consumer: receives, has the effect stored, acknowledges; what cannot be handled goes to the dead letters."""
 
-    def __init__(self, group: str, subscription: Subscription, handle: Handle, metrics: Metrics) -> None:
+    def __init__(self, group: str, subscription: Subscription, handle: Handle, clock: Clock, metrics: Metrics) -> None:
         self._group = group
         self._subscription = subscription
         self._handle = handle
+        self._clock = clock
         self._metrics = metrics
         self._away = False
 
@@ -74,7 +75,7 @@ class Consuming:
                 if failures == 0:
                     _log.error("%s: message %s waits for the store: %s", self._group, envelope.id, error)
                 failures += 1
-            if await pause(stopping, RETRY_S):
+            if await pause(self._clock, stopping, RETRY_S):
                 return None
 
     async def _bury(self, delivery: Delivery, reason: str) -> None:
@@ -86,4 +87,4 @@ class Consuming:
         if not self._away:
             self._away = True
             _log.error("%s: %s", self._group, error)
-        await pause(stopping, RETRY_S)
+        await pause(self._clock, stopping, RETRY_S)

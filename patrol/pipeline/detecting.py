@@ -83,7 +83,7 @@ class NewestFrames:
     async def take(self, limit: int, close_after_s: float) -> Sequence[_Waiting]:
         """The oldest frames, at most ``limit``; once the first is there, no longer than ``close_after_s``.
 
-        Empty only at the end of the stream.
+        Empty at the end of the stream, or where another lane was quicker.
         """
         await self._arrived.wait()
         if len(self._slots) < limit and not self._closed:
@@ -168,12 +168,13 @@ class Detecting:
     async def _process(self, batch: Sequence[_Waiting]) -> None:
         self._metrics.detect.batch.observe(len(batch))
         try:
-            results = await self._detector.detect([waiting.frame for waiting in batch])
+            found = await self._detector.detect([waiting.frame for waiting in batch])
+            results = list(zip(batch, found, strict=True))
         except BaseException:
             for waiting in batch:
                 self._drop(waiting.frame, "detector_error")
             raise
-        for waiting, detections in zip(batch, results, strict=True):
+        for waiting, detections in results:
             self.counts.processed += 1
             self._metrics.detect.processed.inc()
             self._metrics.stages.took("detect", waiting.ring, self._clock.monotonic() - waiting.since)

@@ -43,7 +43,7 @@ class FollowingUp:
     async def run(self, stopping: asyncio.Event) -> None:
         """Tick until ``stopping``."""
         failing = False
-        while not await pause(stopping, TICK_S):
+        while not await pause(self._clock, stopping, TICK_S):
             try:
                 await self.tick()
             except StoreError as error:

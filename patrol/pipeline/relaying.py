@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from patrol.domain.errors import QueueError, StoreError
@@ -30,7 +31,7 @@ class Relaying:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Relay until ``stopping``, and then once more what was decided on before."""
-        while not await pause(stopping, await self._round()):
+        while not await pause(self._clock, stopping, await self._round()):
             pass
         await self.drain()
 
@@ -50,13 +51,21 @@ class Relaying:
         """Relay one batch. Returns the seconds to wait before the next round."""
         try:
             published = await self._relay_batch()
-            count, oldest = await self._outbox.waiting()
-        except (QueueError, StoreError) as error:
+            await self._show_waiting()
+        except StoreError as error:
+            return self._failed(error)
+        except QueueError as error:
+            # How much waits, and for how long, matters most while nothing goes out.
+            with contextlib.suppress(StoreError):
+                await self._show_waiting()
             return self._failed(error)
         self._recovered()
+        return 0.0 if published == BATCH else POLL_S
+
+    async def _show_waiting(self) -> None:
+        count, oldest = await self._outbox.waiting()
         self._metrics.queue.outbox.set(count)
         self._metrics.queue.outbox_age.set((self._clock.now() - oldest).total_seconds() if oldest else 0.0)
-        return 0.0 if published == BATCH else POLL_S
 
     async def _relay_batch(self) -> int:
         rows = await self._outbox.unpublished(BATCH)

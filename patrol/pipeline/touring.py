@@ -25,6 +25,9 @@ RECENT = 12
 FINISH_VISITS_S = 1.0
 # A drop or a focus may make something due sooner than the tour could foresee.
 LOOK_AGAIN_S = 0.1
+# Of all slots, at most one in four for cameras that failed last time: with a dead network segment most of them
+# would hold a slot for the whole deadline, and healthy cameras would miss their bounds.
+RETRIES_SHARE = 4
 # Visits rest while so many frames wait for the detector: a picture should be looked at while it is fresh.
 MAX_WAITING_FRAMES = 64
 
@@ -69,7 +72,8 @@ class TourBook:
         age = self._clock.now() - frame.captured_at
         captured_at = self._clock.monotonic() - max(age, timedelta(0)).total_seconds()
         gap_s = self._tour.seen(frame.camera_id, captured_at, people)
-        self._metrics.tour.gap.labels(self._tour.ring_of(frame.camera_id).value).observe(gap_s)
+        # Never below zero: a wall clock that was set while the picture was on its way must not count backwards.
+        self._metrics.tour.gap.labels(self._tour.ring_of(frame.camera_id).value).observe(max(0.0, gap_s))
         self._recent.appendleft(frame.camera_id)
         if frame.camera_id in self._failing:
             self._failing.discard(frame.camera_id)
@@ -120,8 +124,11 @@ class Touring:
         self._detecting = detecting
         self._reports = reports
         self._clock = clock
-        self._slots = asyncio.Semaphore(settings.workers)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._workers = settings.workers
+        self._retries_at_once = max(1, settings.workers // RETRIES_SHARE)
+        self._under_way: dict[asyncio.Task[None], Visit] = {}
+        self._visit_ended = asyncio.Event()
+        self._retries_waiting: deque[Visit] = deque()  # at most one of each camera
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tour until ``stopping``; visits under way have a moment to finish, then no more frames come."""
@@ -129,29 +136,49 @@ class Touring:
             while not stopping.is_set():
                 visit = await self._next_visit(stopping)
                 if visit is not None:
-                    self._keep(visits.create_task(self._make(visit)))
-            if self._under_way:
-                await asyncio.wait(self._under_way, timeout=FINISH_VISITS_S)
-            for task in self._under_way:
-                task.cancel()
+                    self._keep(visits.create_task(self._make(visit)), visit)
+            await self._finish()
         self._detecting.close()
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+    async def _finish(self) -> None:
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=FINISH_VISITS_S)
+        for task in self._under_way:
+            task.cancel()
+
+    def _keep(self, task: asyncio.Task[None], visit: Visit) -> None:
+        self._under_way[task] = visit
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._visit_ended.set()
 
     async def _next_visit(self, stopping: asyncio.Event) -> Visit | None:
-        """The next visit, with a slot taken for it; None after a short wait if there is none to make."""
-        await self._slots.acquire()
+        """The next visit to make; None after a short wait if there is none, or no slot for it."""
+        if len(self._under_way) >= self._workers:
+            self._visit_ended.clear()
+            await pause(self._clock, self._visit_ended, LOOK_AGAIN_S)
+            return None
         wait_s = LOOK_AGAIN_S
         if self._detecting.waiting < MAX_WAITING_FRAMES:
-            visit = self._book.next()
+            visit = self._next_that_may_begin()
             if isinstance(visit, Visit):
                 return visit
             wait_s = min(visit, LOOK_AGAIN_S)
-        self._slots.release()
-        await pause(stopping, max(wait_s, 0.002))
+        await pause(self._clock, stopping, max(wait_s, 0.002))
         return None
+
+    def _next_that_may_begin(self) -> Visit | float:
+        """The next visit, but of failing cameras only some at once: each may hold its slot up to the deadline."""
+        under_way = sum(visit.turn is Turn.RETRY for visit in self._under_way.values())
+        if self._retries_waiting and under_way < self._retries_at_once:
+            return self._retries_waiting.popleft()
+        while isinstance(visit := self._book.next(), Visit):
+            if visit.turn is not Turn.RETRY or under_way < self._retries_at_once:
+                return visit
+            self._retries_waiting.append(visit)
+        return visit
 
     async def _make(self, visit: Visit) -> None:
         began = self._clock.monotonic()
@@ -160,14 +187,12 @@ class Touring:
         except CaptureError as error:
             self._book.failed(visit, error.failure)
             return
-        finally:
-            self._slots.release()
         self._book.visited(visit, self._clock.monotonic() - began)
         self._detecting.offer(frame, visit.camera.ring)
 
     async def run_reports(self, stopping: asyncio.Event) -> None:
         """Tell the room and Prometheus how the tour stands, once a second."""
-        while not await pause(stopping, REPORT_EVERY_S):
+        while not await pause(self._clock, stopping, REPORT_EVERY_S):
             status = self.status()
             try:
                 await self._reports.report(status)

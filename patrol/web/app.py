@@ -1,0 +1,296 @@
+"""The feed's web app: one page, its live events, an operator's actions, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Collection, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from patrol.domain.errors import IllegalTransition, PatrolError, StoreError
+from patrol.domain.incidents import EvidenceId, IncidentId
+from patrol.ports import Clock, EvidenceStore, HealthCheck, RoomDesk, RoomView
+from patrol.web.assets import load_assets
+from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
+from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
+from patrol.web.layout import EncodedLayout, RoomLayout
+from patrol.web.schemas import CloseBody, ConfirmBody, DisplayedBody, encode_room, with_time
+from patrol.web.serving import serve
+
+__all__ = ["FeedLimits", "RoomLayout", "make_web_app", "serve"]
+
+MAX_BODY = 16 * 1024
+ANSWER_WITHIN_S = 5.0
+CHECK_WITHIN_S = 1.0
+ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}")
+
+Body = TypeVar("Body", bound=BaseModel)
+Answer = TypeVar("Answer")
+
+
+def make_web_app(
+    view: RoomView,
+    desk: RoomDesk,
+    evidence: EvidenceStore,
+    checks: Sequence[HealthCheck],
+    registry: CollectorRegistry,
+    layout: RoomLayout,
+    clock: Clock,
+    *,
+    stopping: asyncio.Event,
+    hosts: Collection[str] = (),
+    limits: FeedLimits | None = None,
+) -> Starlette:
+    """The app, ready for ``serve``, which also runs its feed.
+
+    ``hosts``: dotted names under which people open the page, besides addresses and dotless names.
+    ``stopping``: once set, streams end and ``/readyz`` says so.
+    """
+    encoded = EncodedLayout.of(layout)
+    encode = partial(encode_room, layout=layout, layout_version=encoded.version)
+    feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
+    room = _Room(view, encoded, feed)
+    actions = _Actions(desk)
+    app = Starlette(
+        routes=[
+            *_asset_routes(),
+            Route("/api/layout", room.layout),
+            Route("/api/state", room.state),
+            Route("/events", _Events(feed), methods=["GET"]),
+            Route("/api/incidents/{incident_id}/displayed", actions.displayed, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
+            Route("/evidence/{evidence_id}.jpg", _Evidence(evidence).picture),
+            Route("/healthz", _healthz),
+            Route("/readyz", _Readiness(checks, stopping).readyz),
+            Route("/metrics", partial(_metrics, registry)),
+        ],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(OwnHostOnly, names=hosts),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+        ],
+        exception_handlers={
+            HTTPException: _http_error,
+            StoreError: _store_away,
+            TimeoutError: _too_slow,
+            IllegalTransition: _closed_already,
+        },
+    )
+    app.state.feed = feed
+    return app
+
+
+class _Room:
+    """The room as JSON."""
+
+    def __init__(self, view: RoomView, layout: EncodedLayout, feed: RoomFeed) -> None:
+        self._view = view
+        self._layout = layout
+        self._feed = feed
+
+    async def layout(self, request: Request) -> Response:
+        return Response(self._layout.json, media_type="application/json")
+
+    async def state(self, request: Request) -> Response:
+        snapshot = await _in_time(self._view.snapshot())
+        room = encode_room(snapshot, self._layout.layout, self._layout.version)
+        return Response(with_time(snapshot.at, room), media_type="application/json")
+
+
+class _Events:
+    """The live feed, as an ASGI app: a viewer's place is given back however its stream ends."""
+
+    def __init__(self, feed: RoomFeed) -> None:
+        self._feed = feed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if scope["method"] == "HEAD":
+            await Response(headers=headers, media_type="text/event-stream")(scope, receive, send)
+            return
+        try:
+            with self._feed.viewer():
+                async with aclosing(self._feed.messages()) as messages:
+                    stream = StreamingResponse(messages, headers=headers, media_type="text/event-stream")
+                    await stream(scope, receive, send)
+        except FeedFull:
+            full = error_response(503, "feed_full", "as many viewers watch as the feed takes; close one or try again")
+            full.headers["Retry-After"] = "10"
+            await full(scope, receive, send)
+
+
+class _Actions:
+    """What an operator does. Another site's page can send none of these: they need JSON and our own origin."""
+
+    def __init__(self, desk: RoomDesk) -> None:
+        self._desk = desk
+
+    async def displayed(self, request: Request) -> Response:
+        body = await _read(request, DisplayedBody)
+        return await _done(self._desk.displayed(_incident_id(request), body.seat))
+
+    async def confirm(self, request: Request) -> Response:
+        await _read(request, ConfirmBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.confirm(_incident_id(request), operator))
+
+    async def close(self, request: Request) -> Response:
+        body = await _read(request, CloseBody)
+        operator = operator_of(request.headers)
+        incident_id = _incident_id(request)
+        return await _done(self._desk.close(incident_id, body.disposition, operator, body.reason))
+
+
+class _Evidence:
+    """The pictures that go with alerts."""
+
+    def __init__(self, store: EvidenceStore) -> None:
+        self._store = store
+
+    async def picture(self, request: Request) -> Response:
+        evidence_id = EvidenceId(_id(request, "evidence_id"))
+        jpeg = await _in_time(self._store.get(evidence_id))
+        if jpeg is None:
+            raise HTTPException(404, "there is no such picture")
+        # A picture never changes under its id; an hour keeps the feed quick and little on the disk.
+        headers = {"Cache-Control": "private, max-age=3600, immutable"}
+        return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+class _Readiness:
+    """Whether Patrol is fit for work."""
+
+    def __init__(self, checks: Sequence[HealthCheck], stopping: asyncio.Event) -> None:
+        self._checks = tuple(checks)
+        self._stopping = stopping
+
+    async def readyz(self, request: Request) -> Response:
+        async with asyncio.TaskGroup() as tasks:
+            answers = [(check.name, tasks.create_task(_problem_of(check))) for check in self._checks]
+        failing = [{"name": name, "problem": task.result()} for name, task in answers if task.result() is not None]
+        if self._stopping.is_set():
+            failing.append({"name": "patrol", "problem": "stopping"})
+        return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
+
+
+async def _problem_of(check: HealthCheck) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_WITHIN_S):
+            return await check.problem()
+    except TimeoutError:
+        return f"no answer within {CHECK_WITHIN_S:g} s"
+    except PatrolError as error:
+        return str(error)
+
+
+async def _healthz(request: Request) -> Response:
+    return JSONResponse({"alive": True})
+
+
+async def _metrics(registry: CollectorRegistry, request: Request) -> Response:
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(registry), headers={"Content-Type": content_type})
+
+
+def _asset_routes() -> list[Route]:
+    return [
+        Route("/" if name == "index.html" else f"/static/{name}", asset.response, name=name)
+        for name, asset in load_assets().items()
+    ]
+
+
+async def _in_time(answer: Awaitable[Answer]) -> Answer:
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        return await answer
+
+
+async def _done(action: Awaitable[None]) -> Response:
+    try:
+        await _in_time(action)
+    except KeyError:
+        raise HTTPException(404, "there is no such incident") from None
+    return JSONResponse({"done": True})
+
+
+def _incident_id(request: Request) -> IncidentId:
+    return IncidentId(_id(request, "incident_id"))
+
+
+def _id(request: Request, name: str) -> str:
+    value = str(request.path_params[name])
+    if not ID.fullmatch(value):
+        raise HTTPException(404, "there is nothing by this id")
+    return value
+
+
+async def _read(request: Request, model: type[Body]) -> Body:
+    check_same_origin(request.headers)
+    _check_json(request.headers)
+    try:
+        return model.model_validate_json(await _limited_body(request))
+    except ValidationError as error:
+        raise HTTPException(400, _in_words(error)) from None
+
+
+def _check_json(headers: Headers) -> None:
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "expected Content-Type: application/json")
+
+
+async def _limited_body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"expected at most {MAX_BODY} bytes")
+    return bytes(body)
+
+
+def _in_words(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems)
+
+
+CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "not_json",
+}
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    response = error_response(error.status_code, CODES.get(error.status_code, "error"), error.detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _store_away(request: Request, error: Exception) -> Response:
+    return error_response(503, "store_away", f"nothing was changed: {error}")
+
+
+async def _too_slow(request: Request, error: Exception) -> Response:
+    return error_response(503, "too_slow", f"no answer within {ANSWER_WITHIN_S:g} s; look before you try again")
+
+
+async def _closed_already(request: Request, error: Exception) -> Response:
+    return error_response(409, "closed_already", str(error))

@@ -1,0 +1,315 @@
+// The selected incident: its picture, its clock, its timeline, why this unit, and what an operator can do.
+
+import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
+import { language, t, word } from "./words.js";
+import { minutes, signed, timeOfDay } from "./times.js";
+import { Countdown, stampOf } from "./countdown.js";
+import { cameraName, incidentById, isOpen, room, titleOf, unitLine, unitName, wordsOf } from "./room.js";
+import { pictureOf } from "./feed.js";
+import { act } from "./stream.js";
+
+const CLOCKS = Array.from({ length: 13 }, (_, number) => `t${number}`);
+const STAGES = ["collect", "route", "order", "follow_up", "feed_back"];
+const DISPOSITIONS = ["handled", "false_alarm", "unfounded", "duplicate", "referred", "drill"];
+const OPERATOR = "patrol.operator";
+
+export class IncidentPanel {
+  #id = null;
+  #closing = false;
+  #sending = false;
+
+  constructor(node) {
+    this.node = node;
+    this.nothing = el("div", { class: "teach" }, el("h3", { "data-t": "nothing_title" }), el("p", { "data-t": "nothing_text" }));
+    this.title = el("h2");
+    this.about = el("p", { class: "about" });
+    this.picture = el("figure");
+    this.countdown = new Countdown("large");
+    this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
+    this.stages = el("ol", { class: "stages" });
+    this.why = el("div", { class: "why" });
+    this.candidates = el("div", { class: "candidates" });
+    this.timeline = el("div", { class: "timeline" });
+    this.actions = this.#makeActions();
+    const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
+    const parts = [this.picture, clocks, this.stages, this.why, this.timeline, this.candidates];
+    this.body = el("div", { class: "scroll" }, el("header", {}, this.title, this.about), ...parts);
+    node.append(this.nothing, this.body, this.actions);
+  }
+
+  select(id) {
+    if (id !== this.#id) {
+      this.#openClosing(false);
+      this.#say("", "plain");
+    }
+    this.#id = id;
+    if (room.state) this.update();
+    this.body.scrollTop = 0;
+  }
+
+  update() {
+    const incident = incidentById(this.#id);
+    this.nothing.hidden = incident !== null;
+    this.body.hidden = incident === null;
+    this.actions.hidden = incident === null;
+    if (incident === null) return;
+    const spoken = language();
+    setAttribute(this.node, "data-level", incident.level);
+    rebuild(this.title, [incident.level, titleOf(incident), spoken], () => [
+      mark(incident.level, word("level", incident.level)),
+      el("span", {}, titleOf(incident)),
+    ]);
+    setText(this.about, aboutText(incident));
+    rebuild(this.picture, [incident.id, incident.evidence_id, spoken], () => [picture(incident)]);
+    rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
+    this.#showReasons(incident);
+    rebuild(this.timeline, [incident.id, incident.clocks, spoken], () => timeline(incident));
+    this.#showActions(incident);
+  }
+
+  tick(now) {
+    const incident = incidentById(this.#id);
+    if (incident === null) return;
+    this.countdown.show(incident, now);
+    const line = unitLine(incident, now);
+    setAttribute(this.unit, "data-tone", line.tone);
+    setText(this.unit.children[0], line.unit);
+    setText(this.unit.children[1], line.text);
+  }
+
+  async confirm() {
+    const incident = incidentById(this.#id);
+    if (incident === null || !this.#canConfirm(incident)) return;
+    const operator = this.#operatorOrAsk();
+    if (operator) await this.#send(incident.id, "confirm", {}, operator);
+  }
+
+  escape() {
+    this.#openClosing(false);
+  }
+
+  #showReasons(incident) {
+    const order = room.state.orders[incident.id] ?? null;
+    const about = [incident.id, incident.level, order?.id, order?.unit_id, order?.target_feasible, language()];
+    rebuild(this.why, about, () => reasons(incident, order));
+    rebuild(this.candidates, [incident.id, order?.candidates, order?.unit_id, language()], () => candidateTable(order));
+  }
+
+  #canConfirm(incident) {
+    return isOpen(incident) && !incident.clocks.t5 && !this.#sending;
+  }
+
+  #showActions(incident) {
+    const open = isOpen(incident);
+    const confirmation = incident.clocks.t5;
+    setAttribute(this.actions, "data-open", open);
+    this.confirmButton.disabled = !this.#canConfirm(incident);
+    setText(this.confirmButton.firstElementChild, t(confirmation ? "confirmed" : "confirm"));
+    setAttribute(this.confirmButton, "data-done", Boolean(confirmation));
+    this.closeButton.disabled = !open || this.#sending;
+    this.sendButton.disabled = !open || this.#sending;
+    if (!open) this.#openClosing(false);
+    const result = open ? null : closingText(incident);
+    setText(this.outcome, result ?? "");
+    this.outcome.hidden = result === null;
+  }
+
+  #makeActions() {
+    this.operator = el("input", {
+      id: "operator",
+      type: "text",
+      maxlength: 64,
+      autocomplete: "name",
+      "data-t-hint": "operator_hint",
+    });
+    this.operator.value = localStorage.getItem(OPERATOR) ?? "";
+    this.operator.addEventListener("input", () => localStorage.setItem(OPERATOR, this.operator.value.trim()));
+    this.confirmButton = el("button", { type: "button", class: "main" }, el("span"), el("kbd", {}, "C"));
+    this.confirmButton.addEventListener("click", () => this.confirm());
+    this.closeButton = el("button", { type: "button", "aria-expanded": "false", "data-t": "close" });
+    this.closeButton.addEventListener("click", () => this.#openClosing(!this.#closing));
+    this.message = el("p", { class: "message", role: "alert" });
+    this.outcome = el("p", { class: "outcome", hidden: true });
+    this.form = this.#makeForm();
+    const who = el("label", { class: "who" }, el("span", { "data-t": "operator" }), this.operator);
+    const row = el("div", { class: "row" }, this.confirmButton, this.sendButton, this.closeButton);
+    return el("div", { class: "actions" }, this.outcome, who, this.form, this.message, row);
+  }
+
+  #makeForm() {
+    const choices = DISPOSITIONS.map((name) =>
+      el("label", {}, el("input", { type: "radio", name: "disposition", value: name }), el("span", { "data-t": `disposition_${name}` })),
+    );
+    this.reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, "data-t-hint": "reason_hint" });
+    this.sendButton = el("button", { type: "submit", form: "closing", class: "main", hidden: true, "data-t": "close_send" });
+    const form = el("form", { id: "closing", hidden: true });
+    form.append(
+      el("fieldset", {}, el("legend", { "data-t": "disposition" }), ...choices),
+      el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.reason),
+    );
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#close();
+    });
+    return form;
+  }
+
+  async #close() {
+    const disposition = this.form.elements.disposition.value;
+    const reason = this.reason.value.trim();
+    if (!disposition) return this.#ask("disposition_missing", this.form.elements.disposition[0]);
+    if (!reason) return this.#ask("reason_missing", this.reason);
+    const operator = this.#operatorOrAsk();
+    if (operator && (await this.#send(this.#id, "close", { disposition, reason }, operator))) this.#openClosing(false);
+  }
+
+  #operatorOrAsk() {
+    const operator = this.operator.value.trim();
+    if (!operator) this.#ask("operator_missing", this.operator);
+    return operator;
+  }
+
+  #ask(key, field) {
+    this.#say(t(key), "amber");
+    field.focus();
+  }
+
+  #say(text, tone) {
+    setAttribute(this.message, "data-tone", tone);
+    setText(this.message, text);
+  }
+
+  async #send(id, action, body, operator) {
+    this.#sending = true;
+    this.#say(t("sending"), "plain");
+    this.update();
+    try {
+      await act(id, action, body, operator);
+      this.#say(t("sent"), "green");
+      return true;
+    } catch (error) {
+      this.#say(t("failed", { why: failureText(error) }), "red");
+      return false;
+    } finally {
+      this.#sending = false;
+      this.update();
+    }
+  }
+
+  #openClosing(open) {
+    this.#closing = open;
+    this.form.hidden = !open;
+    this.sendButton.hidden = !open;
+    this.confirmButton.hidden = open;
+    setAttribute(this.closeButton, "aria-expanded", String(open));
+    setAttribute(this.closeButton, "data-t", open ? "close_cancel" : "close");
+    setText(this.closeButton, t(open ? "close_cancel" : "close"));
+    if (open) {
+      this.form.elements.disposition[0].focus();
+      return;
+    }
+    this.form.reset();
+  }
+}
+
+function failureText(error) {
+  if (error.code === undefined) throw error;
+  if (error.code === "network") return t("failed_network");
+  const known = t(`error_${error.code}`);
+  return known === `error_${error.code}` ? error.message : known;
+}
+
+function aboutText(incident) {
+  const alerts = incident.alert_ids.length;
+  return [
+    incident.id,
+    word("ring", incident.ring),
+    incident.camera_id,
+    alerts > 1 ? t("merged", { n: alerts }) : t("single"),
+    t("accepted_at", { time: timeOfDay(stampOf(incident, "t3")) }),
+    ...(incident.simulated ? [t("simulated")] : []),
+  ].join(" · ");
+}
+
+function picture(incident) {
+  if (incident.evidence_id === null) return el("p", { class: "no-picture" }, t("picture_none"));
+  const image = el("img", { src: pictureOf(incident), alt: t("picture_alt", { camera: cameraName(incident) }) });
+  const lost = () => image.replaceWith(el("p", { class: "no-picture" }, t("picture_lost")));
+  image.addEventListener("error", lost, { once: true });
+  return image;
+}
+
+function stageBar(incident) {
+  const at = STAGES.indexOf(room.state.incident_stages[incident.id]);
+  return STAGES.map((stage, place) => {
+    const progress = at < 0 || place < at ? "done" : place === at ? "now" : "ahead";
+    const current = progress === "now" ? "step" : null;
+    return el("li", { "data-progress": progress, "aria-current": current, title: t(`stage_${stage}_means`) }, word("stage", stage));
+  });
+}
+
+function reasons(incident, order) {
+  const level = t("why_level", { level: word("level", incident.level) });
+  const seenWords = t("why_level_text", {
+    ring: word("ring", incident.ring),
+    kind: word("kind", incident.kind),
+    words: wordsOf(incident),
+  });
+  const paragraphs = [el("p", {}, el("b", {}, level), seenWords)];
+  if (order) {
+    const why = language() === "en" ? order.why_en : order.why_zh;
+    paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), why));
+    if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
+  } else if (isOpen(incident) && incident.kind !== "camera_health") {
+    paragraphs.push(el("p", {}, t("why_unit_none")));
+  }
+  return paragraphs;
+}
+
+function candidateTable(order) {
+  if (!order || order.candidates.length === 0) return [];
+  // Units of other rings are many and never a choice: one line says how many.
+  const counted = order.candidates.filter((one) => one.unit_id === order.unit_id || one.left_out !== "other_ring");
+  const others = order.candidates.length - counted.length;
+  const rows = counted.map((candidate) => {
+    const chosen = candidate.unit_id === order.unit_id;
+    const eta = candidate.eta_s === null ? "—" : t("candidate_eta", { time: minutes(candidate.eta_s) });
+    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : word("left", candidate.left_out);
+    return el("tr", { "data-chosen": chosen, "data-left-out": candidate.left_out !== null },
+      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note));
+  });
+  return [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows)),
+    others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
+}
+
+function timeline(incident) {
+  const accepted = stampOf(incident, "t3");
+  const stamped = CLOCKS.filter((name) => incident.clocks[name]);
+  const rows = stamped.map((name) => {
+    const at = stampOf(incident, name);
+    const delta = name === "t3" ? "0" : signed((at - accepted) / 1000);
+    return el("tr", {}, el("th", { scope: "row" }, el("i", {}, name), t(`clock_${name}`)), el("td", {}, timeOfDay(at)),
+      el("td", {}, delta), el("td", { class: "from" }, incident.clocks[name].source));
+  });
+  const next = isOpen(incident) ? nextClock(incident) : null;
+  if (next) {
+    rows.push(el("tr", { class: "next" }, el("th", { scope: "row" }, el("i", {}, next), t(`clock_${next}`)),
+      el("td", { colspan: 3 }, t("next_step"))));
+  }
+  const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
+    el("th", { scope: "col" }, t("source")));
+  return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
+}
+
+// The first step not taken after the last one that was.
+function nextClock(incident) {
+  const last = CLOCKS.findLastIndex((name) => incident.clocks[name]);
+  const ahead = CLOCKS.slice(last + 1);
+  return ahead.find((name) => name !== "t5") ?? null;
+}
+
+function closingText(incident) {
+  const end = stampOf(incident, "t12");
+  const by = t("closed_by", { who: incident.closed_by ?? "—", time: end === null ? "—" : timeOfDay(end) });
+  return `${word("disposition", incident.disposition)} · ${by}${incident.reason ? ` · ${incident.reason}` : ""}`;
+}

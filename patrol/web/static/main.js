@@ -1,0 +1,155 @@
+// The page: takes what the server sends, keeps the selection, and lets every part show it.
+
+import { setText } from "./dom.js";
+import { chooseLanguage, language, t, translate } from "./words.js";
+import { heardServerTime, serverNow } from "./times.js";
+import { isOpen, incidentById, room, takeLayout, takeState } from "./room.js";
+import { Feed } from "./feed.js";
+import { IncidentPanel } from "./incident.js";
+import { RoomMap } from "./map.js";
+import { act, Stream } from "./stream.js";
+import { showBanners, showClock, showTop } from "./top.js";
+import { showVisited, tickVisited } from "./visited.js";
+
+const TICK_MS = 250;
+const RETRY_MS = 2000;
+const MAX_REMEMBERED = 500;
+
+let selected = null;
+let trouble = null;
+let layoutVersion = null;
+let fetchingLayout = false;
+
+const panel = new IncidentPanel(document.getElementById("incident"));
+const map = new RoomMap(document.getElementById("map"), choose);
+const feed = new Feed({ onSelect: choose, onOpen: openIncident, onShown: tellDisplayed });
+
+function choose(id) {
+  selected = id;
+  feed.select(id);
+  panel.select(id);
+  map.select(id);
+}
+
+// On a narrow screen the incident stands below the feed.
+function openIncident(withFocus) {
+  const node = document.getElementById("incident");
+  if (matchMedia("(max-width: 900px)").matches) node.scrollIntoView({ block: "start" });
+  if (withFocus) node.focus({ preventScroll: true });
+}
+
+// Which seat this is, for the receipts; a name of the tab, not of a person.
+function seat() {
+  let name = sessionStorage.getItem("patrol.seat");
+  if (name === null) {
+    const random = crypto.getRandomValues(new Uint8Array(6));
+    name = `seat-${[...random].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+    sessionStorage.setItem("patrol.seat", name);
+  }
+  return name;
+}
+
+const told = new Set(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]"));
+
+async function tellDisplayed(id) {
+  const incident = incidentById(id);
+  if (incident === null || !isOpen(incident) || told.has(id)) return;
+  told.add(id);
+  try {
+    await act(id, "displayed", { seat: seat() });
+    sessionStorage.setItem("patrol.displayed", JSON.stringify([...told].slice(-MAX_REMEMBERED)));
+  } catch (error) {
+    if (["network", "store_away", "too_slow"].includes(error.code)) setTimeout(() => tellAgain(id), RETRY_MS);
+  }
+}
+
+function tellAgain(id) {
+  told.delete(id);
+  tellDisplayed(id);
+}
+
+async function fetchLayout() {
+  if (fetchingLayout) return;
+  fetchingLayout = true;
+  try {
+    const response = await fetch("/api/layout", { signal: AbortSignal.timeout(10000) });
+    if (!response.ok) return;
+    const layout = await response.json();
+    takeLayout(layout);
+    layoutVersion = layout.version;
+    map.furnish();
+    if (room.state) showAll();
+  } catch {
+    // The next state asks again; the banner already says that the server is away.
+  } finally {
+    fetchingLayout = false;
+  }
+}
+
+function takeMessage(message) {
+  trouble = null;
+  heardServerTime(Date.parse(message.at));
+  takeState(message);
+  if (message.room.layout !== layoutVersion) fetchLayout();
+  else showAll();
+}
+
+function showAll() {
+  if (layoutVersion === null) return;
+  document.body.dataset.ready = "true";
+  showTop();
+  feed.update();
+  map.update();
+  showVisited();
+  if (incidentById(selected) === null) choose(feed.order[0] ?? null);
+  else panel.update();
+  document.title = t("page_title", { n: room.state.incidents.filter(isOpen).length });
+  tick();
+}
+
+function tick() {
+  showBanners({ lost: stream.lost, trouble });
+  if (room.state === null || layoutVersion === null) return;
+  const now = serverNow();
+  showClock();
+  feed.tick(now);
+  panel.tick(now);
+  map.tick(now);
+  tickVisited();
+}
+
+function speak() {
+  translate(document);
+  setText(document.getElementById("keys"), t("keys"));
+  if (layoutVersion === null) return;
+  map.furnish();
+  if (room.state) showAll();
+}
+
+document.getElementById("language").addEventListener("click", () => {
+  chooseLanguage(language() === "en" ? "zh" : "en");
+  speak();
+});
+
+const KEYS = {
+  j: () => feed.step(1),
+  ArrowDown: () => feed.step(1),
+  k: () => feed.step(-1),
+  ArrowUp: () => feed.step(-1),
+  Enter: () => openIncident(true),
+  c: () => panel.confirm(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") panel.escape();
+  const writing = event.target.closest?.("input, textarea, button, a, select");
+  if (writing || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
+  const action = KEYS[event.key];
+  if (action === undefined) return;
+  event.preventDefault();
+  action();
+});
+
+speak();
+const stream = new Stream(takeMessage, (message) => (trouble = message.message));
+setInterval(tick, TICK_MS);

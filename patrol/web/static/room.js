@@ -1,0 +1,96 @@
+// What is known of the room: the layout, fetched once, and the newest state; and words made from both.
+
+import { pick, t, word } from "./words.js";
+import { minutes, serverNow } from "./times.js";
+
+export const room = {
+  layout: { cameras: [], rings: [], units: [] },
+  cameras: new Map(), // id -> { camera, index }
+  state: null,
+  at: null,
+};
+
+export function takeLayout(layout) {
+  room.layout = layout;
+  room.cameras = new Map(layout.cameras.map((camera, index) => [camera.id, { camera, index }]));
+}
+
+export function takeState(message) {
+  room.state = message.room;
+  room.at = Date.parse(message.at);
+}
+
+export function incidentById(id) {
+  return room.state?.incidents.find((incident) => incident.id === id) ?? null;
+}
+
+export function isOpen(incident) {
+  return incident.state !== "closed";
+}
+
+export function unitName(id) {
+  const unit = room.state?.units.find((one) => one.id === id) ?? room.layout.units.find((one) => one.id === id);
+  return unit ? pick(unit.name, unit.name_en) : id;
+}
+
+export function cameraName(incident) {
+  return pick(incident.camera_name, incident.camera_name_en);
+}
+
+export function wordsOf(incident) {
+  return pick(incident.words_zh, incident.words_en);
+}
+
+export function titleOf(incident) {
+  return `${word("kind", incident.kind)} · ${cameraName(incident)}`;
+}
+
+// How a camera stands now: its blind age grows between two messages too.
+export function seen(index) {
+  const tour = room.state?.tour;
+  const camera = room.layout.cameras[index];
+  if (!tour || !camera) return { age: null, tone: "never", people: null, failing: null };
+  const age = tour.blind_ages_s[index] ?? null;
+  const now = age === null ? null : age + Math.max(0, (serverNow() - Date.parse(tour.at)) / 1000);
+  const failing = tour.failing[camera.id] ?? null;
+  return { age: now, tone: toneOf(age, camera.revisit_bound_s, failing), people: tour.people[index] ?? null, failing };
+}
+
+const SOON = 0.97; // a camera is visited just before its bound, so close to it is where it should be
+
+// Judged by the age the server measured, not by one that grew while the connection was away.
+export function toneOfShare(share) {
+  if (share > 1) return "late";
+  return share > SOON ? "soon" : "ok";
+}
+
+function toneOf(age, bound, failing) {
+  if (age !== null && age > bound) return "late";
+  if (failing !== null) return "failing";
+  return age === null ? "never" : toneOfShare(age / bound);
+}
+
+export function peopleText(people) {
+  return people === null ? t("people_unknown") : t("people_count", { n: people });
+}
+
+// Where the unit of an incident is, in a few words: { tone, unit, text }.
+export function unitLine(incident, now) {
+  const order = room.state.orders[incident.id];
+  if (!isOpen(incident)) {
+    return { tone: "done", unit: "", text: t("closed_as", { disposition: word("disposition", incident.disposition) }) };
+  }
+  if (incident.kind === "camera_health") return { tone: "plain", unit: "", text: t("technicians_told") };
+  if (!order) return { tone: "none", unit: "", text: t("order_none") };
+  return { tone: order.state, unit: unitName(order.unit_id), text: orderText(order, now) };
+}
+
+function orderText(order, now) {
+  const elapsed = (now - Date.parse(order.sent_at)) / 1000;
+  const left = order.eta_s - elapsed;
+  if (order.state === "sent") return t("order_sent", { time: minutes(elapsed) });
+  if (order.state === "accepted") return t("order_accepted", { time: minutes(left) });
+  if (order.state === "en_route" && left < 0) return t("order_late", { time: minutes(-left) });
+  if (order.state === "en_route") return t("order_en_route", { time: minutes(left) });
+  return word("order", order.state);
+}

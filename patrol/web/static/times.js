@@ -1,0 +1,40 @@
+// Times: the server's clock, learnt from its messages, and how seconds are written.
+
+const HEARD = 10;
+const offsets = [];
+
+// The message that travelled quickest shows the largest offset, and is the closest to the truth.
+export function heardServerTime(at) {
+  offsets.push(at - Date.now());
+  if (offsets.length > HEARD) offsets.shift();
+}
+
+export function serverNow() {
+  return Date.now() + (offsets.length > 0 ? Math.max(...offsets) : 0);
+}
+
+const two = (number) => String(number).padStart(2, "0");
+
+export function timeOfDay(at) {
+  const time = new Date(at);
+  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+// 31 -> "0:31", 3723 -> "1:02:03"
+export function minutes(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+// Ages: one decimal while it matters.
+export function age(seconds) {
+  if (seconds < 60) return `${Math.max(0, seconds).toFixed(1)} s`;
+  return minutes(seconds);
+}
+
+export function signed(seconds) {
+  const size = Math.abs(seconds);
+  const text = size < 60 ? `${size.toFixed(1)} s` : minutes(size);
+  return `${seconds < 0 ? "−" : "+"}${text}`;
+}

@@ -1,0 +1,108 @@
+"""Evidence pictures: kept whole or not at all, found by their own ids only; on disk and in memory alike."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from patrol.adapters.disk_evidence import DiskEvidence
+from patrol.adapters.memory import MemoryEvidence
+from patrol.domain.errors import StoreError
+from patrol.domain.incidents import EvidenceId
+from patrol.ports import EvidenceStore
+
+ID = EvidenceId("V-20260101-120000-0123456789ab")
+OTHER = EvidenceId("V-20260102-120000-0123456789ab")
+
+
+@pytest.fixture(params=["disk", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> EvidenceStore:
+    return DiskEvidence(tmp_path / "evidence") if request.param == "disk" else MemoryEvidence()
+
+
+def test_a_picture_comes_back_as_it_was_put_and_the_newest_wins(store: EvidenceStore) -> None:
+    async def check() -> None:
+        assert await store.get(ID) is None
+        await store.put(ID, b"first")
+        await store.put(OTHER, b"other")
+        await store.put(ID, b"second")  # a try repeated after a lost answer
+        assert await store.get(ID) == b"second"
+        assert await store.get(OTHER) == b"other"
+
+    asyncio.run(check())
+
+
+def test_a_removed_picture_is_gone_and_removing_it_again_is_fine(store: EvidenceStore) -> None:
+    async def check() -> None:
+        await store.put(ID, b"picture")
+        for _ in range(2):
+            await store.remove(ID)
+            assert await store.get(ID) is None
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "../../etc/passwd",
+        "V-20260101-120000-0123456789ab/../../x",
+        "V-20260101-120000-0123456789AB",
+        "V-20260101-120000-0123456789ab\n",
+        "V-２０２６０１０１-120000-0123456789ab",
+        "V-20260101-120000-0123456789ab.jpg",
+        "",
+    ],
+)
+def test_only_ids_that_patrol_made_reach_the_disk(tmp_path: Path, evil: str) -> None:
+    async def check() -> None:
+        folder = tmp_path / "evidence"
+        store = DiskEvidence(folder)
+        with pytest.raises(StoreError, match="expected V-<date>-<time>-<12 hex digits>"):
+            await store.put(EvidenceId(evil), b"x")
+        assert await store.get(EvidenceId(evil)) is None
+        await store.remove(EvidenceId(evil))
+        assert not folder.exists()
+
+    asyncio.run(check())
+
+
+def test_pictures_lie_in_a_folder_a_day_with_nothing_unfinished_beside_them(tmp_path: Path) -> None:
+    async def check() -> None:
+        store = DiskEvidence(tmp_path)
+        await store.put(ID, b"one")
+        await store.put(OTHER, b"two")
+
+    asyncio.run(check())
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert found == [f"20260101/{ID}.jpg", f"20260102/{OTHER}.jpg"]
+
+
+def test_a_restart_finds_the_pictures(tmp_path: Path) -> None:
+    asyncio.run(DiskEvidence(tmp_path).put(ID, b"kept"))
+    assert asyncio.run(DiskEvidence(tmp_path).get(ID)) == b"kept"
+
+
+def test_a_disk_that_refuses_is_a_store_error_in_words(tmp_path: Path) -> None:
+    async def check() -> None:
+        (tmp_path / "20260101").write_text("a file where the folder should be")
+        store = DiskEvidence(tmp_path)
+        for call in (store.put(ID, b"x"), store.get(ID), store.remove(ID)):
+            with pytest.raises(StoreError, match=f"evidence {tmp_path}/20260101: "):
+                await call
+
+    asyncio.run(check())
+
+
+def test_a_picture_that_could_not_be_finished_is_not_there(tmp_path: Path) -> None:
+    async def check() -> None:
+        store = DiskEvidence(tmp_path)
+        # The name for the unfinished file is taken by a folder: writing fails as it does on a full disk.
+        (tmp_path / "20260101" / f"{ID}.part").mkdir(parents=True)
+        with pytest.raises(StoreError):
+            await store.put(ID, b"x")
+        assert await store.get(ID) is None
+
+    asyncio.run(check())

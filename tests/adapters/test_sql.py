@@ -1,0 +1,571 @@
+"""The store of record: one transaction or nothing, everything once, and nothing forgotten by a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from patrol.adapters.memory import FakeClock
+from patrol.adapters.sql import SqlStore
+from patrol.domain.alerts import Alert, Candidate, Verdict
+from patrol.domain.camera import CameraId, Place
+from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive
+from patrol.domain.errors import ConfigError, IllegalTransition, StoreError
+from patrol.domain.events import Kind, Level
+from patrol.domain.incidents import (
+    AlertId,
+    ClockName,
+    Disposition,
+    Incident,
+    IncidentId,
+    IncidentState,
+    OrderId,
+    Stamp,
+)
+from patrol.domain.orders import Candidate as WeighedUnit
+from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
+from patrol.domain.units import Unit, UnitId, UnitState
+from patrol.ports import Effect, OutboxRow
+from tests.builders import NOON, at, candidate, order, unit
+from tests.builders import event as seen
+
+UNITS = (unit("U-1"), unit("U-2"))
+FIRST = IncidentId("I-1")
+
+
+@asynccontextmanager
+async def opened(folder: Path, units: Sequence[Unit] = UNITS) -> AsyncIterator[SqlStore]:
+    store = SqlStore(address(folder), units, FakeClock(NOON))
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+def address(folder: Path) -> str:
+    return f"sqlite:///{folder / 'patrol.db'}"
+
+
+def by_camera(number: int, camera_id: str) -> Candidate:
+    return candidate(number, event=seen(camera_id=CameraId(camera_id)))
+
+
+async def send(store: SqlStore, incident_id: str, order_id: str, once: Effect | None = None) -> Outcome | None:
+    return await store.decide(IncidentId(incident_id), lambda s: assign(s, OrderId(order_id), at(1)), once)
+
+
+async def answer(store: SqlStore, order_id: str, kind: ReceiptKind, seconds: float, place: Place | None = None) -> None:
+    receipt = Receipt(order_id, 1, "units", "U-1", kind, at(seconds), place=place)
+    await store.decide(FIRST, lambda s: receive(s, receipt, at(seconds)))
+
+
+async def accept_many(store: SqlStore) -> None:
+    for number in range(2, 400):
+        await store.accept(by_camera(number, f"C-{number}"), at(1))
+
+
+async def pragma(store: SqlStore, text: str) -> object:
+    """What the store's own connection answers."""
+    return await store._transaction(lambda connection: connection.exec_driver_sql(f"PRAGMA {text}").scalar())
+
+
+async def outbox(store: SqlStore) -> list[tuple[str, str]]:
+    return [(row.message.stream, row.message.id) for row in await store.unpublished(1000)]
+
+
+def test_an_accepted_alert_is_stored_with_its_messages(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            acceptance = await store.accept(candidate(), at(0))
+            assert acceptance.verdict is Verdict.NEW_INCIDENT
+            assert acceptance.alert is not None
+            assert acceptance.alert.accepted_at == at(0)
+            assert (await store.open_ledger()).incidents == (acceptance.incident,)
+            assert await outbox(store) == [("patrol:alert:red", "A-1"), ("patrol:incident", "I-1:2")]
+            assert (await store.totals()).alerts_accepted == 1
+
+    asyncio.run(check())
+
+
+def test_the_same_alert_again_gets_the_first_answer_and_changes_nothing(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            first = await store.accept(candidate(), at(0))
+            for later in (0.1, 30, 3600):
+                assert await store.accept(candidate(), at(later)) == first
+            assert (await store.totals()).alerts_accepted == 1
+            assert len(await outbox(store)) == 2
+
+    asyncio.run(check())
+
+
+def test_an_alert_and_its_messages_are_stored_together_or_not_at_all(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            with sqlite3.connect(tmp_path / "patrol.db") as other:
+                other.execute("create trigger full before insert on outbox begin select raise(abort, 'full'); end")
+            with pytest.raises(StoreError, match="full"):
+                await store.accept(candidate(), at(0))
+            assert (await store.open_ledger()).incidents == ()
+            assert (await store.totals()).alerts_accepted == 0
+            with sqlite3.connect(tmp_path / "patrol.db") as other:
+                other.execute("drop trigger full")
+            assert (await store.accept(candidate(), at(5))).verdict is Verdict.NEW_INCIDENT
+
+    asyncio.run(check())
+
+
+def test_one_camera_cools_down_and_mutes_no_other(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(by_camera(1, "C-1"), at(0))
+            repeated = await store.accept(by_camera(2, "C-1"), at(59))
+            other = await store.accept(by_camera(3, "C-2"), at(59))
+            assert (repeated.verdict, repeated.alert) == (Verdict.COOLING_DOWN, None)
+            assert other.verdict is Verdict.NEW_INCIDENT
+            assert (await store.totals()).alerts_accepted == 2
+
+    asyncio.run(check())
+
+
+def test_after_the_cool_down_it_joins_the_open_incident_and_after_that_is_closed_opens_its_own(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(1), at(0))
+            joined = await store.accept(candidate(2), at(60))
+            assert joined.verdict is Verdict.JOINED
+            assert joined.incident is not None
+            assert joined.incident.id == FIRST
+            assert joined.incident.alert_ids == ("A-1", "A-2")
+            assert joined.incident.accepted_at == at(0)  # the ring's clock never restarts
+            assert await store.accept(candidate(2), at(61)) == joined
+            await store.decide(FIRST, lambda s: close(s, Disposition.HANDLED, "Li", "", at(100)))
+            reopened = await store.accept(candidate(3), at(121))
+            assert reopened.verdict is Verdict.NEW_INCIDENT
+            assert reopened.incident is not None
+            assert reopened.incident.id == "I-3"
+
+    asyncio.run(check())
+
+
+def test_messages_of_an_incident_carry_growing_sequence_numbers(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(1), at(0))
+            await send(store, "I-1", "O-1")
+            await answer(store, "O-1", ReceiptKind.ACCEPTED, 3)
+            await store.accept(candidate(2), at(70))
+            await store.decide(FIRST, lambda s: close(s, Disposition.HANDLED, "Li", "", at(100)))
+            told = [row.message.body.split('"sequence":"')[1][:12] for row in await store.unpublished(100)]
+            numbers = [int(text) for text in told]
+            assert numbers == sorted(set(numbers))
+
+    asyncio.run(check())
+
+
+def test_a_unit_with_an_open_order_is_refused_a_second_one_by_the_database_itself(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(by_camera(1, "C-1"), at(0))
+            await store.accept(by_camera(2, "C-2"), at(0))
+            await send(store, "I-1", "O-1")
+            before = await store.open_ledger()
+            second = order(number=2, incident_id=IncidentId("I-2"))
+            with pytest.raises(StoreError, match="UNIQUE"):
+                await store.decide(IncidentId("I-2"), lambda s: Outcome(orders=(second,)))
+            assert await store.open_ledger() == before
+            # ... and a free one is taken, so that the refusal above is about the unit.
+            await store.decide(IncidentId("I-2"), lambda s: Outcome(orders=(replace(second, unit_id=UnitId("U-2")),)))
+
+    asyncio.run(check())
+
+
+def test_a_decision_sees_all_orders_of_its_incident_and_what_every_unit_does(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            await send(store, "I-1", "O-1")
+            await store.decide(FIRST, lambda s: expire(s, 10, at(20)))
+            await send(store, "I-1", "O-2")
+            looked_at: list[Situation] = []
+
+            def look(found: Situation) -> Outcome:
+                looked_at.append(found)
+                return Outcome()
+
+            await store.decide(FIRST, look)
+            (found,) = looked_at
+            assert [(o.id, o.state) for o in found.orders] == [("O-1", OrderState.EXPIRED), ("O-2", OrderState.SENT)]
+            states = {duty.unit.id: (duty.state, duty.order_id) for duty in found.duties}
+            assert states == {"U-1": (UnitState.AVAILABLE, None), "U-2": (UnitState.ASSIGNED, "O-2")}
+
+    asyncio.run(check())
+
+
+def test_an_effect_is_stored_once_and_the_second_time_nothing_is_even_decided(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            once = Effect("dispatch", "/patrol#A-1")
+            assert await send(store, "I-1", "O-1", once) is not None
+            before, sent = await store.open_ledger(), await outbox(store)
+
+            def never(found: Situation) -> Outcome:
+                raise AssertionError("decided again")
+
+            assert await store.decide(FIRST, never, once) is None
+            assert await store.open_ledger() == before
+            assert await outbox(store) == sent
+            assert await store.decide(FIRST, lambda s: Outcome(), Effect("console", "/patrol#A-1")) is not None
+
+    asyncio.run(check())
+
+
+def test_a_decision_that_raises_stores_nothing_not_even_its_effect(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            before, sent = await store.open_ledger(), await outbox(store)
+            once = Effect("dispatch", "k")
+
+            def refuse(found: Situation) -> Outcome:
+                raise IllegalTransition("no")
+
+            with pytest.raises(IllegalTransition):
+                await store.decide(FIRST, refuse, once)
+            with pytest.raises(KeyError):
+                await store.decide(IncidentId("I-unknown"), lambda s: Outcome(), once)
+            assert await store.open_ledger() == before
+            assert await outbox(store) == sent
+            assert await send(store, "I-1", "O-1", once) is not None
+
+    asyncio.run(check())
+
+
+def test_the_outbox_gives_the_oldest_first_until_they_are_published(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            assert await store.waiting() == (0, None)
+            for number in range(3):
+                await store.accept(by_camera(number, f"C-{number}"), at(number))
+            rows: Sequence[OutboxRow] = await store.unpublished(3)
+            assert [row.message.id for row in rows] == ["A-0", "I-0:2", "A-1"]
+            assert [row.waiting_since for row in rows] == [NOON] * 3
+            await store.mark_published(rows)
+            await store.mark_published([])
+            assert [row.message.id for row in await store.unpublished(100)] == ["I-1:2", "A-2", "I-2:2"]
+            assert await store.waiting() == (3, NOON)
+            assert (await store.totals()).alerts_delivered == 2
+
+    asyncio.run(check())
+
+
+def test_the_first_receipt_for_an_alert_counts_and_an_unknown_alert_changes_nothing(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            for alert_id in ("A-1", "A-1", "A-nobody"):
+                await store.acknowledge_alert(alert_id, at(1))
+            assert (await store.totals()).alerts_acknowledged == 1
+
+    asyncio.run(check())
+
+
+def test_closed_incidents_are_listed_by_when_they_were_closed(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            for number in (1, 2, 3):
+                await store.accept(by_camera(number, f"C-{number}"), at(number))
+            for number, closed_at in ((3, 10), (1, 20), (2, 15)):
+                await store.decide(
+                    IncidentId(f"I-{number}"), lambda s, t=closed_at: close(s, Disposition.UNFOUNDED, "Li", "", at(t))
+                )
+            assert [found.id for found in (await store.latest_closed(2)).incidents] == ["I-1", "I-2"]
+            assert (await store.open_ledger()).incidents == ()
+
+    asyncio.run(check())
+
+
+def test_open_incidents_are_listed_newest_first_with_their_orders_oldest_first(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            for number in (1, 2, 3):
+                await store.accept(by_camera(number, f"C-{number}"), at(number))
+            await send(store, "I-2", "O-9")
+            await store.decide(IncidentId("I-2"), lambda s: expire(s, 1, at(9)))
+            await store.decide(IncidentId("I-2"), lambda s: assign(s, OrderId("O-1"), at(10)))
+            ledger = await store.open_ledger()
+            assert [found.id for found in ledger.incidents] == ["I-3", "I-2", "I-1"]
+            assert [found.id for found in ledger.orders] == ["O-9", "O-1"]
+            assert [found.unit.id for found in ledger.duties] == ["U-1", "U-2"]
+
+    asyncio.run(check())
+
+
+def test_a_restart_keeps_everything(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            await send(store, "I-1", "O-1", Effect("dispatch", "k"))
+            await answer(store, "O-1", ReceiptKind.ON_SCENE, 30, Place(35.5, 112.9))
+            await store.mark_published(await store.unpublished(1))
+            before = (await store.open_ledger(), await store.unpublished(100), await store.totals())
+        async with opened(tmp_path) as store:
+            assert (await store.open_ledger(), await store.unpublished(100), await store.totals()) == before
+            assert await send(store, "I-1", "O-2", Effect("dispatch", "k")) is None
+            assert (await store.accept(candidate(7), at(59))).verdict is Verdict.COOLING_DOWN
+
+    asyncio.run(check())
+
+
+def test_the_configuration_says_who_the_units_are_and_the_store_what_they_do(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            await send(store, "I-1", "O-1")
+        renamed = replace(UNITS[0], name="新名")
+        async with opened(tmp_path, (renamed, unit("U-3"))) as store:
+            duties = (await store.open_ledger()).duties
+            assert [(d.unit.id, d.unit.name, d.state) for d in duties] == [
+                ("U-1", "新名", UnitState.ASSIGNED),
+                ("U-3", "联勤1组", UnitState.AVAILABLE),
+            ]
+
+    asyncio.run(check())
+
+
+def test_connections_write_ahead_and_sync_every_commit(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            full = 2
+            for name, expected in (("journal_mode", "wal"), ("synchronous", full), ("foreign_keys", 1)):
+                assert await pragma(store, name) == expected
+
+    asyncio.run(check())
+
+
+def test_a_reader_never_blocks_while_another_process_writes(tmp_path: Path) -> None:
+    """WAL: somebody who looks at the database with a tool holds nothing up."""
+
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            with sqlite3.connect(tmp_path / "patrol.db", isolation_level=None) as other:
+                other.execute("BEGIN")
+                assert other.execute("SELECT count(*) FROM alerts").fetchone() == (1,)
+                async with asyncio.timeout(5):
+                    assert (await store.accept(by_camera(2, "C-2"), at(1))).verdict is Verdict.NEW_INCIDENT
+                assert other.execute("SELECT count(*) FROM alerts").fetchone() == (1,)
+                other.execute("COMMIT")
+
+    asyncio.run(check())
+
+
+def test_a_folder_that_does_not_exist_and_a_file_that_is_no_database_are_store_errors(tmp_path: Path) -> None:
+    async def check() -> None:
+        with pytest.raises(StoreError, match="unable to open database file"):
+            async with opened(tmp_path / "missing"):
+                pass
+        (tmp_path / "patrol.db").write_bytes(b"no database at all, but long enough to be looked at" * 40)
+        with pytest.raises(StoreError, match="not a database"):
+            async with opened(tmp_path):
+                pass
+
+    asyncio.run(check())
+
+
+def test_a_full_disk_is_a_store_error_that_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            before = await store.open_ledger()
+            # What SQLite says of a full disk it says of a full page budget, too.
+            await pragma(store, "max_page_count=1")
+            with pytest.raises(StoreError, match="database or disk is full"):
+                await accept_many(store)
+            kept = await store.open_ledger()
+            await pragma(store, "max_page_count=1000000")
+            assert kept.incidents[-1:] == before.incidents
+            assert (await store.totals()).alerts_accepted == len(kept.incidents)
+            assert (await store.accept(by_camera(999, "C-999"), at(2))).verdict is Verdict.NEW_INCIDENT
+
+    asyncio.run(check())
+
+
+def test_a_row_that_cannot_be_read_is_a_store_error_that_names_it(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            with sqlite3.connect(tmp_path / "patrol.db") as other:
+                other.execute("update incidents set body = '{}'")
+            with pytest.raises(StoreError, match="stored Incident cannot be read"):
+                await store.open_ledger()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://patrol:canary-41@db/patrol",
+        "postgresql+psycopg://patrol:canary-41@db/patrol",
+        "sqlite+aiosqlite:///x.db",
+        "patrol:canary-41",
+        "mysql://patrol:canary-41@db:port/x",
+        "",
+    ],
+)
+def test_another_database_is_a_configuration_error_that_shows_no_password(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL: .*expected sqlite:///path/to/patrol\.db") as caught:
+        SqlStore(url, UNITS, FakeClock())
+    assert "canary-41" not in str(caught.value)
+
+
+def test_a_cancelled_caller_leaves_a_whole_transaction_behind(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            caller = asyncio.create_task(store.accept(candidate(), at(0)))
+            await asyncio.sleep(0)
+            caller.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await caller
+            assert (await store.totals()).alerts_accepted == 1
+            assert len(await outbox(store)) == 2
+
+    asyncio.run(check())
+
+
+def test_two_stores_at_once_on_one_database_lose_no_update(tmp_path: Path) -> None:
+    """As two processes would: each with connections of its own."""
+
+    async def decide_often(store: SqlStore) -> None:
+        for _ in range(60):
+            await store.decide(FIRST, lambda s: Outcome(replace(s.incident, sequence=s.incident.sequence + 1)))
+
+    async def check() -> None:
+        async with opened(tmp_path) as one, opened(tmp_path) as other:
+            await one.accept(candidate(), at(0))
+            async with asyncio.TaskGroup() as both:
+                both.create_task(decide_often(one))
+                both.create_task(decide_often(other))
+            assert (await one.open_ledger()).incidents[0].sequence == 2 + 2 * 60
+
+    asyncio.run(check())
+
+
+def test_two_stores_that_open_a_new_database_at_once_both_get_it(tmp_path: Path) -> None:
+    async def check() -> None:
+        stores = [SqlStore(address(tmp_path), UNITS, FakeClock(NOON)) for _ in range(4)]
+        try:
+            await asyncio.gather(*(store.open() for store in stores))
+            for number, store in enumerate(stores):
+                await store.accept(by_camera(number, f"C-{number}"), at(0))
+            assert (await stores[0].totals()).alerts_accepted == 4
+        finally:
+            for store in stores:
+                await store.aclose()
+
+    asyncio.run(check())
+
+
+def test_times_come_back_aware_and_exact(tmp_path: Path) -> None:
+    async def check() -> None:
+        beijing = timezone(timedelta(hours=8))
+        began = datetime(2026, 3, 1, 20, 0, 0, 123456, tzinfo=beijing)
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(event=seen(began_at=began)), at(0))
+            await store.decide(FIRST, lambda s: confirm(s, "Li", began))
+            (found,) = (await store.open_ledger()).incidents
+            for name, expected in ((ClockName.BEGAN, began), (ClockName.ACCEPTED, at(0)), (ClockName.CONFIRMED, began)):
+                assert found.clocks[name].at == expected
+                assert found.clocks[name].at.utcoffset() is not None
+
+    asyncio.run(check())
+
+
+# Everything a value may hold is drawn, so that no field is forgotten on the way into the database and back.
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+moments = st.timedeltas(timedelta(0), timedelta(days=36_500)).map(lambda since: NOON + since)
+places = st.builds(Place, numbers, numbers)
+stamps = st.builds(Stamp, moments, texts)
+incidents = st.builds(
+    Incident,
+    id=st.just(FIRST),
+    kind=st.sampled_from(Kind),
+    level=st.sampled_from(Level),
+    place=places,
+    target_s=numbers,
+    camera_name=texts,
+    words_zh=texts,
+    evidence_id=st.none() | texts,
+    simulated=st.booleans(),
+    alert_ids=st.lists(texts, max_size=3).map(tuple),
+    state=st.sampled_from([state for state in IncidentState if state is not IncidentState.CLOSED]),
+    sequence=st.integers(0, 10**9),
+    clocks=st.dictionaries(st.sampled_from(ClockName), stamps).map(
+        lambda clocks: {**clocks, ClockName.ACCEPTED: Stamp(NOON, "store")}
+    ),
+    overdue=st.booleans(),
+    disposition=st.none() | st.sampled_from(Disposition),
+    closed_by=st.none() | texts,
+    reason=st.none() | texts,
+)
+weighed = st.builds(WeighedUnit, texts, st.none() | numbers, st.none() | texts)
+orders = st.builds(
+    Order,
+    id=st.just(OrderId("O-1")),
+    incident_id=st.just(FIRST),
+    destination=places,
+    state=st.sampled_from(OrderState),
+    sent_at=moments,
+    eta_s=numbers,
+    target_feasible=st.booleans(),
+    why_zh=texts,
+    candidates=st.lists(weighed, max_size=3).map(tuple),
+)
+duties = st.builds(
+    Duty,
+    unit=st.just(UNITS[0]),
+    state=st.sampled_from(UnitState),
+    place=st.none() | places,
+    fix_at=st.none() | moments,
+    order_id=st.none() | texts,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(incidents, orders, duties)
+def test_whatever_is_stored_comes_back_as_it_was(tmp_path: Path, stored: Incident, sent: Order, on_duty: Duty) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            await store.decide(FIRST, lambda s: Outcome(incident=stored, orders=(sent,), duties=(on_duty,)))
+            ledger = await store.open_ledger()
+            assert ledger.incidents == (stored,)
+            assert ledger.orders == (sent,)
+            assert ledger.duties[0] == on_duty
+
+    asyncio.run(check())
+
+
+def test_an_alert_comes_back_whole_when_it_is_accepted_again(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            alert = (await store.accept(candidate(), at(0))).alert
+            assert isinstance(alert, Alert)
+        async with opened(tmp_path) as store:
+            assert (await store.accept(candidate(), at(9))).alert == alert
+        assert alert.id == AlertId("A-1")
+
+    asyncio.run(check())

@@ -1,0 +1,133 @@
+"""A fake room behind the real app: over ASGI for routes, on a loopback port where sockets matter."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+from starlette.applications import Starlette
+
+from patrol.ports import HealthCheck
+from patrol.web.app import FeedLimits, make_web_app, serve
+
+from .fake_room import FakeRoom, SystemClock
+
+HOST = "http://127.0.0.1:8476"
+
+
+@dataclass(slots=True)
+class Check:
+    """A health check that says what it is told to; ``slow`` ones never answer."""
+
+    name: str
+    says: str | None = None
+    slow: bool = False
+
+    async def problem(self) -> str | None:
+        if self.slow:
+            await asyncio.Event().wait()
+        return self.says
+
+
+@dataclass(slots=True)
+class Site:
+    """One app with what it was made of."""
+
+    room: FakeRoom = field(default_factory=FakeRoom)
+    checks: list[HealthCheck] = field(default_factory=list)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    limits: FeedLimits = field(default_factory=FeedLimits)
+    hosts: tuple[str, ...] = ()
+
+    def app(self) -> Starlette:
+        room = self.room
+        return make_web_app(
+            room,
+            room,
+            room,
+            self.checks,
+            self.registry,
+            room.layout,
+            SystemClock(),
+            stopping=self.stopping,
+            hosts=self.hosts,
+            limits=self.limits,
+        )
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Straight into the app, no socket."""
+        transport = httpx.ASGITransport(app=self.app())
+        async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
+            yield client
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[str]:
+        """On a loopback port of its own; gives the address and stops the server at the end."""
+        ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(self.app(), "127.0.0.1", 0, self.stopping, ready.set_result))
+            try:
+                async with asyncio.timeout(5):
+                    yield await ready
+            finally:
+                self.stopping.set()
+
+
+@pytest.fixture
+def site() -> Site:
+    """A room with an evening going on."""
+    site = Site()
+    site.room.fill()
+    Counter("visits", "Visits made.", registry=site.registry).inc(3)
+    return site
+
+
+@dataclass(slots=True)
+class ServedRoom:
+    """A served room for a browser test, which is not async: ``do`` changes the room inside its own loop."""
+
+    room: FakeRoom
+    address: str
+    loop: asyncio.AbstractEventLoop
+    halt: Callable[[], None]
+
+    def do(self, change: Callable[[], object]) -> None:
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (change(), done.set()))
+        assert done.wait(5)
+
+
+@contextmanager
+def served_in_thread(room: FakeRoom, port: int = 0) -> Iterator[ServedRoom]:
+    """Runs the real server in a thread with its own loop, until the block ends."""
+    ready = threading.Event()
+    parts: list[ServedRoom] = []
+
+    async def run() -> None:
+        site = Site(room=room)
+        loop = asyncio.get_running_loop()
+
+        def on_ready(address: str) -> None:
+            parts.append(ServedRoom(room, address, loop, site.stopping.set))
+            ready.set()
+
+        await serve(site.app(), "127.0.0.1", port, site.stopping, on_ready)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), name="served-room")
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield parts[0]
+    finally:
+        if parts:
+            parts[0].loop.call_soon_threadsafe(parts[0].halt)
+        thread.join(10)
+        assert not thread.is_alive()

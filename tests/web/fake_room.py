@@ -1,0 +1,434 @@
+"""A command room in memory: 476 toured cameras, units, incidents, pictures; it follows Patrol's own state table.
+
+``python -m tests.web.fake_room`` serves the page on it, to look at while working on the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import cv2
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
+from patrol.domain.errors import IllegalTransition, StoreError
+from patrol.domain.events import Kind, Level
+from patrol.domain.incidents import (
+    AlertId,
+    ClockName,
+    Disposition,
+    EvidenceId,
+    Incident,
+    IncidentId,
+    IncidentState,
+    LoopStage,
+    OrderId,
+    stage_of,
+)
+from patrol.domain.orders import Candidate, Order, OrderState
+from patrol.domain.room import (
+    CameraStatus,
+    QueueStatus,
+    RingStatus,
+    RoomSnapshot,
+    StageStatus,
+    TourStatus,
+    UnitStatus,
+)
+from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
+from patrol.web.app import RoomLayout, make_web_app, serve
+
+CANARY = "canary-password"
+CENTRE = Place(35.4912, 112.8516)
+RINGS = (
+    Ring(RingName.CORE, 5.0, 60.0, 10.0),
+    Ring(RingName.PERIPHERY, 15.0, 180.0, 20.0),
+    Ring(RingName.FAR, 30.0, 300.0, 30.0),
+)
+CAMERAS_IN = {RingName.CORE: 64, RingName.PERIPHERY: 200, RingName.FAR: 212}
+REACH_M = {RingName.CORE: (15.0, 240.0), RingName.PERIPHERY: (255.0, 500.0), RingName.FAR: (520.0, 950.0)}
+SITES = (
+    ("会堂东广场", "Hall east square"),
+    ("会堂北口", "Hall north gate"),
+    ("物贸广场", "Trade square"),
+    ("凤翔小区南门", "Fengxiang south gate"),
+    ("建东巷", "Jiandong lane"),
+    ("文昌路口", "Wenchang crossing"),
+    ("客运站前", "Coach station front"),
+    ("滨河步道", "Riverside walk"),
+    ("第二中学门前", "Second school gate"),
+    ("人民医院西侧", "Hospital west side"),
+)
+ALONE = ("禁入区域内有人，持续 3 秒", "someone in a closed area for 3 s")
+ALL_RINGS = frozenset(RingName)
+UNITS = (
+    ("U-JP1", "联勤1组", "Joint 1", UnitKind.JOINT_PATROL, ALL_RINGS, (-60.0, 150.0)),
+    ("U-POST", "警务站", "Post", UnitKind.POST, frozenset({RingName.CORE}), (40.0, -60.0)),
+    ("U-P2", "巡2车", "Car 2", UnitKind.STATION_PATROL, ALL_RINGS, (-380.0, -160.0)),
+    ("U-P3", "巡3车", "Car 3", UnitKind.STATION_PATROL, ALL_RINGS, (330.0, 290.0)),
+    ("U-CU2", "作战单元2", "Combat 2", UnitKind.COMBAT_UNIT, ALL_RINGS, (180.0, -420.0)),
+    ("U-DRONE", "无人机组", "Drones", UnitKind.DRONE_GROUP, frozenset({RingName.FAR}), (-700.0, 420.0)),
+    ("U-SQ2", "社区2", "Community 2", UnitKind.COMMUNITY_OFFICER, ALL_RINGS, (560.0, -140.0)),
+)
+
+
+def at_metres(east: float, north: float) -> Place:
+    """A place that far from the centre."""
+    degrees = 180.0 / math.pi / 6_371_008.8
+    return Place(
+        CENTRE.latitude + north * degrees,
+        CENTRE.longitude + east * degrees / math.cos(math.radians(CENTRE.latitude)),
+    )
+
+
+def make_cameras() -> tuple[Camera, ...]:
+    """All 476, always the same, each with a password in its address that must never be seen."""
+    dice = random.Random(476)
+    bounds = {ring.name: ring.revisit_bound_s for ring in RINGS}
+    cameras: list[Camera] = []
+    for ring, count in CAMERAS_IN.items():
+        least, most = REACH_M[ring]
+        for number in range(1, count + 1):
+            angle, far = dice.uniform(0, 2 * math.pi), math.sqrt(dice.uniform(least**2, most**2))
+            zh, en = SITES[dice.randrange(len(SITES))]
+            cameras.append(
+                Camera(
+                    id=CameraId(f"{ring.value[0].upper()}-{number:03d}"),
+                    name=f"{zh}{number}号",
+                    name_en=f"{en} {number}",
+                    site=zh,
+                    ring=ring,
+                    revisit_bound_s=bounds[ring],
+                    place=at_metres(far * math.sin(angle), far * math.cos(angle)),
+                    heading_deg=float(dice.randrange(360)),
+                    view_deg=float(dice.choice((60, 75, 90))),
+                    stream=StreamAddress(f"rtsp://admin:{CANARY}@10.0.0.{number % 250}/stream"),
+                    simulated=True,
+                )
+            )
+    return tuple(cameras)
+
+
+def make_units() -> tuple[Unit, ...]:
+    """Seven units of different kinds."""
+    return tuple(
+        Unit(UnitId(unit_id), zh, en, kind, rings, at_metres(*home), 4.0, 3.0, simulated=True)
+        for unit_id, zh, en, kind, rings, home in UNITS
+    )
+
+
+def draw_scene(seed: int, people: int) -> bytes:
+    """A street at night with people and the boxes around them, as JPEG."""
+    dice = random.Random(seed)
+    height, width = 360, 640
+    shade = np.linspace(70, 30, height, dtype=np.float32)[:, None, None]
+    picture = np.broadcast_to(shade * np.array([1.0, 0.92, 0.85]), (height, width, 3)).astype(np.uint8).copy()
+    cv2.rectangle(picture, (0, 0), (width, 130), (52, 46, 44), -1)
+    for x in range(10, width, 62):
+        lit = (120, 190, 215) if dice.random() < 0.4 else (60, 58, 58)
+        cv2.rectangle(picture, (x, 30), (x + 30, 78), lit, -1)
+    for x in range(-200, width + 200, 90):
+        cv2.line(picture, (width // 2 + (x - width // 2) // 3, 130), (x, height), (58, 54, 52), 1)
+    for _ in range(people):
+        x, foot = dice.randrange(40, width - 40), dice.randrange(190, height - 10)
+        tall = int(28 + (foot - 130) * 0.36)
+        body = tuple(dice.randrange(40, 190) for _ in range(3))
+        cv2.ellipse(picture, (x, foot - tall // 2), (tall // 6, tall // 3), 0, 0, 360, body, -1)
+        cv2.circle(picture, (x, foot - int(tall * 0.9)), max(3, tall // 9), (120, 140, 165), -1)
+        cv2.rectangle(picture, (x - tall // 4, foot - tall), (x + tall // 4, foot), (216, 231, 110), 2)
+    done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
+    assert done
+    return bytes(jpeg.tobytes())
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass(slots=True)
+class FakeRoom:
+    """RoomView, RoomDesk and EvidenceStore in memory. ``away``: what the store says instead of answering;
+    ``takes_s``: how long a snapshot takes.
+    """
+
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    cameras: tuple[Camera, ...] = field(default_factory=make_cameras)
+    units: tuple[Unit, ...] = field(default_factory=make_units)
+    incidents: dict[IncidentId, Incident] = field(default_factory=dict)
+    orders: dict[IncidentId, Order] = field(default_factory=dict)
+    pictures: dict[EvidenceId, bytes] = field(default_factory=dict)
+    unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
+    stretch: float = 1.0
+    toured: bool = True
+    away: str | None = None
+    takes_s: float = 0.0
+    snapshots: int = 0
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def layout(self) -> RoomLayout:
+        return RoomLayout.of("泽州路派出所", "Zezhou Road station", self.cameras, RINGS, self.units)
+
+    # RoomView
+
+    async def snapshot(self) -> RoomSnapshot:
+        await asyncio.sleep(self.takes_s)
+        self._answer()
+        self.snapshots += 1
+        now = self.now()
+        ordered = sorted(
+            self.incidents.values(), key=lambda one: (not one.is_open, list(Level).index(one.level), one.accepted_at)
+        )
+        return RoomSnapshot(
+            at=now,
+            station=self.layout.station,
+            station_en=self.layout.station_en,
+            simulated=True,
+            tour=self._tour(now) if self.toured else None,
+            queue=self.queue,
+            stages=self._stages(now),
+            incidents=tuple(ordered),
+            orders={str(key): order for key, order in self.orders.items()},
+            units=tuple(self._unit(unit, now) for unit in self.units),
+        )
+
+    # RoomDesk
+
+    async def displayed(self, incident_id: IncidentId, seat: str) -> None:
+        self._stamp("displayed", incident_id, seat, ClockName.DISPLAYED)
+
+    async def confirm(self, incident_id: IncidentId, operator: str) -> None:
+        self._stamp("confirm", incident_id, operator, ClockName.CONFIRMED)
+
+    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
+        self._answer()
+        self.calls.append(("close", incident_id, disposition.value, operator, reason))
+        incident = self.incidents[incident_id]
+        closed = incident.to(IncidentState.CLOSED).stamped(ClockName.FEEDBACK, self.now(), operator)
+        closed = closed.stamped(ClockName.CLOSED, self.now(), operator)
+        self.incidents[incident_id] = replace(closed, disposition=disposition, closed_by=operator, reason=reason)
+
+    # EvidenceStore
+
+    async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
+        self.pictures[evidence_id] = jpeg
+
+    async def get(self, evidence_id: EvidenceId) -> bytes | None:
+        self._answer()
+        return self.pictures.get(evidence_id)
+
+    async def remove(self, evidence_id: EvidenceId) -> None:
+        self.pictures.pop(evidence_id, None)
+
+    # What happens in the room
+
+    def alert(
+        self,
+        number: int,
+        camera_id: str = "C-017",
+        *,
+        kind: Kind = Kind.CROWD,
+        level: Level = Level.RED,
+        accepted_s_ago: float = 0.0,
+        target_s: float | None = None,
+        words: tuple[str, str] = ("9 人，门限 6 人，持续 11 秒", "9 people, threshold 6, for 11 s"),
+        people: int = 9,
+        alerts: int = 1,
+    ) -> IncidentId:
+        """A new incident, accepted that long ago; it began 12 s before that."""
+        camera = next(camera for camera in self.cameras if camera.id == camera_id)
+        accepted = self.now() - timedelta(seconds=accepted_s_ago)
+        incident_id = IncidentId(f"I-20261123-{number:06d}")
+        evidence_id = EvidenceId(f"E-{number:06d}")
+        self.pictures[evidence_id] = draw_scene(number, people)
+        targets = {ring.name: ring.response_target_s for ring in RINGS}
+        incident = Incident(
+            id=incident_id,
+            kind=kind,
+            level=level,
+            ring=camera.ring,
+            camera_id=camera.id,
+            camera_name=camera.name,
+            camera_name_en=camera.name_en,
+            place=camera.place,
+            target_s=target_s or targets[camera.ring],
+            fingerprint=f"{camera.id}/{kind}",
+            words_zh=words[0],
+            words_en=words[1],
+            evidence_id=evidence_id,
+            simulated=True,
+            alert_ids=tuple(AlertId(f"A-{number:06d}-{alert}") for alert in range(alerts)),
+        )
+        before = {"t0": 12.0, "t1": 12.0, "t2": 0.9, "t3": 0.0}
+        sources = {"t0": "rule", "t1": "camera", "t2": "detector", "t3": "store"}
+        for name, seconds in before.items():
+            incident = incident.stamped(ClockName(name), accepted - timedelta(seconds=seconds), sources[name])
+        self.incidents[incident_id] = incident
+        return incident_id
+
+    def send(self, incident_id: IncidentId, unit_id: str, *, eta_s: float, sent_s_ago: float = 0.0) -> None:
+        """Order a unit to it."""
+        incident, now = self.incidents[incident_id], self.now()
+        candidates = [Candidate(UnitId(unit_id), eta_s, None), Candidate(UnitId("U-P3"), eta_s + 34, None)]
+        candidates += [
+            Candidate(UnitId("U-POST"), None, "unit_on_scene"),
+            Candidate(UnitId("U-DRONE"), None, "other_ring"),
+        ]
+        self.orders[incident_id] = Order(
+            id=OrderId(f"O-{incident_id}"),
+            incident_id=incident_id,
+            unit_id=UnitId(unit_id),
+            ring=incident.ring,
+            destination=incident.place,
+            state=OrderState.SENT,
+            sent_at=now - timedelta(seconds=sent_s_ago),
+            eta_s=eta_s,
+            target_feasible=eta_s <= incident.target_s,
+            why_zh=f"2 个空闲警力中最快：{eta_s:.0f} 秒",
+            why_en=f"soonest of 2 free units: {eta_s:.0f} s",
+            candidates=tuple(candidates),
+        )
+        sent = now - timedelta(seconds=sent_s_ago)
+        self._move(incident_id, IncidentState.ORDERED, ClockName.ORDER_SENT, sent, "dispatch", UnitState.ASSIGNED)
+
+    def accept(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
+        """The unit accepts and sets out."""
+        at = self.now() - timedelta(seconds=s_ago)
+        self._order(incident_id, OrderState.EN_ROUTE)
+        self._move(incident_id, IncidentState.ACCEPTED, ClockName.UNIT_ACCEPTED, at, "unit", UnitState.ASSIGNED)
+        self._move(incident_id, IncidentState.EN_ROUTE, ClockName.MOVING, at, "unit", UnitState.EN_ROUTE)
+
+    def arrive(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
+        """The unit is on scene."""
+        at = self.now() - timedelta(seconds=s_ago)
+        self._order(incident_id, OrderState.ON_SCENE)
+        self._move(incident_id, IncidentState.ON_SCENE, ClockName.ON_SCENE, at, "geofence", UnitState.ON_SCENE)
+
+    def fill(self) -> None:
+        """An evening with something in every stage."""
+        crowd = self.alert(147, "C-017", accepted_s_ago=29, alerts=2)
+        self.send(crowd, "U-JP1", eta_s=46, sent_s_ago=25)
+        self.accept(crowd, 20)
+        intruder = self.alert(146, "C-041", kind=Kind.INTRUSION, accepted_s_ago=95, people=2, words=ALONE)
+        self.send(intruder, "U-POST", eta_s=40, sent_s_ago=92)
+        self.accept(intruder, 88)
+        self.arrive(intruder, 51)
+        self.alert(149, "C-005", kind=Kind.CROWD, accepted_s_ago=66, people=14)
+        gate = self.alert(
+            144, "P-112", kind=Kind.INTRUSION, level=Level.YELLOW, accepted_s_ago=14, people=1, words=ALONE
+        )
+        self.send(gate, "U-SQ2", eta_s=150, sent_s_ago=6)
+        lane = self.alert(140, "P-087", kind=Kind.CROWD, level=Level.BLUE, accepted_s_ago=110, people=17)
+        self.send(lane, "U-P2", eta_s=180, sent_s_ago=100)
+        self.accept(lane, 90)
+        words = ("同一交换机 6 路失视", "6 cameras on one switch went blind")
+        self.alert(139, "F-201", kind=Kind.CAMERA_HEALTH, level=Level.GREEN, accepted_s_ago=300, people=0, words=words)
+        old = self.alert(130, "F-020", level=Level.YELLOW, accepted_s_ago=1500, people=8)
+        self.incidents[old] = replace(
+            self.incidents[old]
+            .to(IncidentState.CLOSED)
+            .stamped(ClockName.CLOSED, self.now() - timedelta(seconds=900), "李明"),
+            disposition=Disposition.FALSE_ALARM,
+            closed_by="李明",
+            reason="散场人流，无异常",
+        )
+
+    def _answer(self) -> None:
+        if self.away is not None:
+            raise StoreError(self.away)
+
+    def _stamp(self, call: str, incident_id: IncidentId, who: str, clock: ClockName) -> None:
+        self._answer()
+        self.calls.append((call, incident_id, who))
+        incident = self.incidents[incident_id]
+        if not incident.is_open and clock is ClockName.CONFIRMED:
+            raise IllegalTransition(f"incident {incident_id} is closed")
+        self.incidents[incident_id] = incident.stamped(clock, self.now(), who)
+
+    def _move(
+        self, incident_id: IncidentId, state: IncidentState, clock: ClockName, at: datetime, who: str, unit: UnitState
+    ) -> None:
+        self.incidents[incident_id] = self.incidents[incident_id].to(state).stamped(clock, at, who)
+        self.unit_states[self.orders[incident_id].unit_id] = unit
+
+    def _order(self, incident_id: IncidentId, state: OrderState) -> None:
+        self.orders[incident_id] = replace(self.orders[incident_id], state=state)
+
+    def _stages(self, now: datetime) -> tuple[StageStatus, ...]:
+        ages: Mapping[LoopStage, list[float]] = {stage: [] for stage in LoopStage}
+        for incident in self.incidents.values():
+            stage = stage_of(incident)
+            if stage is not None:
+                ages[stage].append((now - incident.accepted_at).total_seconds())
+        return tuple(StageStatus(stage, len(found), max(found, default=0.0)) for stage, found in ages.items())
+
+    def _unit(self, unit: Unit, now: datetime) -> UnitStatus:
+        order = next((order for order in self.orders.values() if order.unit_id == unit.id and order.is_open), None)
+        place = unit.home
+        if order is not None and order.state in {OrderState.EN_ROUTE, OrderState.ON_SCENE}:
+            share = min(1.0, (now - order.sent_at).total_seconds() / order.eta_s)
+            arrived = order.state is OrderState.ON_SCENE
+            whole = place.distance_m(order.destination)
+            place = place.towards(order.destination, whole if arrived else whole * share)
+        state = self.unit_states.get(unit.id, UnitState.AVAILABLE)
+        return UnitStatus(unit, state, place.latitude, place.longitude, now, order)
+
+    def _tour(self, now: datetime) -> TourStatus:
+        running = (now - self.began).total_seconds() + 1000.0
+        statuses, ages = [], {}
+        for index, camera in enumerate(self.cameras):
+            failing = "timed_out" if index % 79 == 40 else None
+            period = camera.revisit_bound_s * self.stretch * (0.78 + 0.2 * ((index * 37) % 100) / 100)
+            age = (running + index * 0.618 * period) % period + (camera.revisit_bound_s * 1.4 if failing else 0.0)
+            ages[camera.id] = age
+            statuses.append(CameraStatus(camera.id, age, failing, (index * 7) % 5 * (index % 3)))
+        recent = sorted(ages, key=lambda camera_id: ages[camera_id])[:24]
+        seen = int(running * 43)
+        rings = tuple(self._ring(ring, ages) for ring in RINGS)
+        return TourStatus(now, self.stretch, 43.1, rings, tuple(statuses), tuple(recent), seen, seen - 15, 12)
+
+    def _ring(self, ring: Ring, ages: Mapping[CameraId, float]) -> RingStatus:
+        within = sorted(ages[camera.id] for camera in self.cameras if camera.ring is ring.name)
+        fine = [age for age in within if age <= ring.revisit_bound_s * self.stretch]
+        return RingStatus(
+            name=ring.name,
+            revisit_bound_s=ring.revisit_bound_s,
+            response_target_s=ring.response_target_s,
+            cameras=len(within),
+            failing=len(within) - len(fine),
+            visits=12000,
+            blind_age_p50_s=fine[len(fine) // 2],
+            blind_age_p99_s=fine[int(len(fine) * 0.99)],
+            blind_age_max_s=fine[-1],
+        )
+
+
+async def _main() -> None:
+    room, stopping = FakeRoom(), asyncio.Event()
+    room.fill()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    app = make_web_app(room, room, room, (), CollectorRegistry(), room.layout, SystemClock(), stopping=stopping)
+    await serve(app, "127.0.0.1", 8477, stopping, print)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

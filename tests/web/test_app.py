@@ -1,0 +1,276 @@
+"""The routes: what a page gets, what an operator can do, and what nobody else can."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from patrol.domain.incidents import ClockName, Disposition, IncidentId
+from patrol.web.app import MAX_BODY
+
+from .conftest import Check, Site
+from .fake_room import CANARY
+
+INCIDENT = IncidentId("I-20261123-000147")
+OPERATOR = {"X-Patrol-Operator": "%E6%9D%8E%E6%98%8E"}  # 李明
+CLOSE = {"disposition": "false_alarm", "reason": "散场人流"}
+
+
+def get(site: Site, path: str, **more: object):
+    async def ask():
+        async with site.client() as client:
+            return await client.get(path, **more)
+
+    return asyncio.run(ask())
+
+
+def post(site: Site, path: str, body: object, **headers: str):
+    async def ask():
+        async with site.client() as client:
+            return await client.post(path, json=body, headers=headers)
+
+    return asyncio.run(ask())
+
+
+def test_the_page_comes_whole_with_a_policy_that_forbids_everything_foreign(site: Site) -> None:
+    page = get(site, "/")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert "http" + "://" not in page.text
+    assert "https://" not in page.text
+
+
+@pytest.mark.parametrize("name", ["main.js", "room.css", "icon.svg"])
+def test_the_pages_own_files_come_from_the_package_and_are_not_sent_twice(site: Site, name: str) -> None:
+    first = get(site, f"/static/{name}")
+    assert first.status_code == 200
+    again = get(site, f"/static/{name}", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/app.py", "/static/"])
+def test_no_other_file_can_be_had(site: Site, path: str) -> None:
+    assert get(site, path).status_code == 404
+
+
+def test_the_layout_holds_all_476_cameras_and_no_address_of_any(site: Site) -> None:
+    answer = get(site, "/api/layout")
+    layout = answer.json()
+    assert len(layout["cameras"]) == 476
+    assert layout["cameras"][0]["ring"] == "core"
+    assert layout["rings"][0] == {"name": "core", "revisit_bound_s": 5.0, "response_target_s": 60.0}
+    assert {unit["id"] for unit in layout["units"]} >= {"U-JP1", "U-DRONE"}
+    assert CANARY not in answer.text
+    assert "rtsp" not in answer.text
+
+
+def test_the_state_tells_the_room_with_its_per_camera_numbers_in_the_layouts_order(site: Site) -> None:
+    layout, state = get(site, "/api/layout").json(), get(site, "/api/state").json()
+    room = state["room"]
+    assert room["layout"] == layout["version"]
+    assert len(room["tour"]["blind_ages_s"]) == len(room["tour"]["people"]) == 476
+    failing = [camera["id"] for index, camera in enumerate(layout["cameras"]) if index % 79 == 40]
+    assert sorted(room["tour"]["failing"]) == sorted(failing)
+    incident = next(one for one in room["incidents"] if one["id"] == INCIDENT)
+    assert incident["clocks"]["t3"]["source"] == "store"
+    assert room["incident_stages"][INCIDENT] == "follow_up"
+    assert room["orders"][INCIDENT]["candidates"][0]["unit_id"] == "U-JP1"
+    assert next(unit for unit in room["units"] if unit["id"] == "U-JP1")["incident_id"] == INCIDENT
+
+
+def test_the_per_camera_part_stays_small_enough_for_once_a_second(site: Site) -> None:
+    tour = get(site, "/api/state").json()["room"]["tour"]
+    assert len(json.dumps([tour["blind_ages_s"], tour["people"], tour["failing"]])) < 8_000
+
+
+def test_json_is_compressed_for_a_browser_that_takes_it(site: Site) -> None:
+    answer = get(site, "/api/layout", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(answer.json()["cameras"]) == 476
+
+
+def test_displayed_needs_no_operator_and_stamps_t4_with_the_seat(site: Site) -> None:
+    assert post(site, f"/api/incidents/{INCIDENT}/displayed", {"seat": "seat-1"}).status_code == 200
+    assert site.room.incidents[INCIDENT].clocks[ClockName.DISPLAYED].source == "seat-1"
+
+
+def test_an_operators_chinese_name_arrives_as_it_was_typed(site: Site) -> None:
+    assert post(site, f"/api/incidents/{INCIDENT}/confirm", {}, **OPERATOR).status_code == 200
+    assert site.room.incidents[INCIDENT].clocks[ClockName.CONFIRMED].source == "李明"
+
+
+def test_closing_keeps_disposition_operator_and_reason(site: Site) -> None:
+    assert post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR).status_code == 200
+    closed = site.room.incidents[INCIDENT]
+    assert (closed.disposition, closed.closed_by, closed.reason) == (Disposition.FALSE_ALARM, "李明", "散场人流")
+
+
+def test_closing_twice_is_a_conflict(site: Site) -> None:
+    post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR)
+    again = post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR)
+    assert again.status_code == 409
+    assert again.json()["error"]["code"] == "closed_already"
+
+
+@pytest.mark.parametrize("action", ["displayed", "confirm", "close"])
+def test_an_unknown_incident_is_not_found(site: Site, action: str) -> None:
+    bodies = {"displayed": {"seat": "s"}, "confirm": {}, "close": CLOSE}
+    for incident_id in ("I-nobody", "..", "a b", "%2e%2e"):
+        answer = post(site, f"/api/incidents/{incident_id}/{action}", bodies[action], **OPERATOR)
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "says"),
+    [
+        ("displayed", {}, "seat"),
+        ("displayed", {"seat": "<b>"}, "seat"),
+        ("confirm", {"extra": 1}, "extra"),
+        ("close", {"disposition": "gone", "reason": "x"}, "disposition"),
+        ("close", {"disposition": "handled", "reason": "   "}, "reason"),
+        ("close", {"disposition": "handled", "reason": "x" * 501}, "reason"),
+        ("close", [], "body"),
+    ],
+)
+def test_a_bad_body_is_refused_with_the_field_that_is_wrong(site: Site, action: str, body: object, says: str) -> None:
+    answer = post(site, f"/api/incidents/{INCIDENT}/{action}", body, **OPERATOR)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "bad_request"
+    assert says in answer.json()["error"]["message"]
+    assert site.room.calls == []
+
+
+@pytest.mark.parametrize("name", ["", "%20", "%ff", "a" * 65, "a%00b", "a%0Ab"])
+def test_who_acts_must_have_a_name(site: Site, name: str) -> None:
+    answer = post(site, f"/api/incidents/{INCIDENT}/confirm", {}, **{"X-Patrol-Operator": name})
+    assert answer.status_code == 400
+    assert "X-Patrol-Operator" in answer.json()["error"]["message"]
+    assert site.room.calls == []
+
+
+def test_a_form_from_another_page_is_refused_by_its_content_type(site: Site) -> None:
+    async def ask():
+        async with site.client() as client:
+            return await client.post(f"/api/incidents/{INCIDENT}/confirm", data={"a": "b"}, headers=OPERATOR)
+
+    assert asyncio.run(ask()).status_code == 415
+    assert site.room.calls == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://elsewhere.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9999"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_another_site_cannot_act_in_an_operators_browser(site: Site, headers: dict[str, str]) -> None:
+    answer = post(site, f"/api/incidents/{INCIDENT}/confirm", {}, **OPERATOR, **headers)
+    assert answer.status_code == 403
+    assert site.room.calls == []
+
+
+def test_our_own_page_behind_a_tls_proxy_can_act(site: Site) -> None:
+    own = {"Origin": "https://127.0.0.1:8476", "Sec-Fetch-Site": "same-origin"}
+    assert post(site, f"/api/incidents/{INCIDENT}/confirm", {}, **OPERATOR, **own).status_code == 200
+
+
+def test_a_name_that_is_not_ours_gets_nothing_but_the_probes(site: Site) -> None:
+    foreign = {"Host": "rebound.example"}
+    for path in ("/", "/api/state", "/api/layout", "/events", "/evidence/E-000147.jpg"):
+        assert get(site, path, headers=foreign).status_code == 421
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert get(site, path, headers=foreign).status_code == 200
+
+
+def test_a_name_we_were_given_is_ours(site: Site) -> None:
+    site.hosts = ("Patrol.Example",)
+    assert get(site, "/api/state", headers={"Host": "patrol.example:8476"}).status_code == 200
+
+
+def test_a_body_without_end_is_cut_off(site: Site) -> None:
+    body = {"disposition": "handled", "reason": "x" * MAX_BODY}
+    assert post(site, f"/api/incidents/{INCIDENT}/close", body, **OPERATOR).status_code == 413
+
+
+def test_a_store_that_is_away_is_said_to_be_away(site: Site) -> None:
+    site.room.away = "database is locked"
+    for answer in (
+        get(site, "/api/state"),
+        get(site, "/evidence/E-000147.jpg"),
+        post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR),
+    ):
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "store_away"
+        assert "database is locked" in answer.json()["error"]["message"]
+
+
+def test_evidence_is_a_picture_that_stays_in_this_browser(site: Site) -> None:
+    picture = get(site, "/evidence/E-000147.jpg")
+    assert picture.status_code == 200
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert picture.content[:2] == b"\xff\xd8"
+    assert "private" in picture.headers["cache-control"]
+    assert picture.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("name", ["E-none", "..", "%2e%2e%2fetc", "a%00", "x" * 200])
+def test_there_is_no_other_picture(site: Site, name: str) -> None:
+    assert get(site, f"/evidence/{name}.jpg").status_code == 404
+
+
+def test_what_tells_of_people_is_not_kept_by_caches(site: Site) -> None:
+    assert get(site, "/api/state").headers["cache-control"] == "no-store"
+
+
+def test_alive_says_nothing_about_fitness(site: Site) -> None:
+    site.checks.append(Check("store", "away"))
+    assert get(site, "/healthz").status_code == 200
+
+
+def test_ready_when_every_check_is_content(site: Site) -> None:
+    site.checks += [Check("store"), Check("queue")]
+    answer = get(site, "/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "failing": []})
+
+
+def test_not_ready_names_each_failing_check_even_one_that_never_answers(site: Site) -> None:
+    site.checks += [Check("store"), Check("queue", "refused"), Check("tour", slow=True)]
+    answer = get(site, "/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["failing"] == [
+        {"name": "queue", "problem": "refused"},
+        {"name": "tour", "problem": "no answer within 1 s"},
+    ]
+
+
+def test_not_ready_while_stopping(site: Site) -> None:
+    site.stopping.set()
+    assert get(site, "/readyz").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"), [("text/plain", "text/plain"), ("application/openmetrics-text", "application/openmetrics-text")]
+)
+def test_metrics_of_the_given_registry_in_the_format_asked_for(site: Site, accept: str, kind: str) -> None:
+    answer = get(site, "/metrics", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith(kind)
+    assert "visits_total 3.0" in answer.text
+    assert ("# EOF" in answer.text) == (kind != "text/plain")
+
+
+def test_errors_have_one_shape(site: Site) -> None:
+    for answer in (get(site, "/nothing"), get(site, f"/api/incidents/{INCIDENT}/close")):
+        assert set(answer.json()["error"]) == {"code", "message"}

@@ -1,0 +1,218 @@
+"""The feed over real sockets: live, newest first, bounded, honest about trouble, and gone when it must be."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from patrol.web.app import FeedLimits
+
+from .conftest import Site
+
+QUICK = FeedLimits(period_s=0.05, quiet_s=0.4, heartbeat_s=0.15, viewers=2)
+
+
+class Viewer:
+    """One browser's end of the stream."""
+
+    def __init__(self, lines: AsyncIterator[str]) -> None:
+        self._lines = lines
+
+    async def next(self) -> dict[str, str]:
+        """The next event or comment, as its fields."""
+        fields: dict[str, str] = {}
+        async for line in self._lines:
+            if not line and fields:
+                return fields
+            name, _, value = line.partition(":")
+            if line:
+                fields[name or "comment"] = value.strip()
+        return fields
+
+    async def event(self, kind: str) -> dict[str, Any]:
+        """The data of the next event of that kind."""
+        while True:
+            fields = await self.next()
+            assert fields, "the stream ended"
+            if fields.get("event") == kind:
+                return {"id": int(fields["id"]), **json.loads(fields["data"])}
+
+
+@asynccontextmanager
+async def watching(address: str) -> AsyncIterator[Viewer]:
+    async with httpx.AsyncClient(base_url=address) as client, client.stream("GET", "/events") as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert "content-encoding" not in answer.headers
+        yield Viewer(answer.aiter_lines())
+
+
+def test_a_viewer_gets_the_room_at_once_and_then_as_it_changes(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address, watching(address) as viewer:
+            assert await viewer.next() == {"retry": "2000"}
+            first = await viewer.event("state")
+            incident = site.room.alert(500)
+            while True:
+                later = await viewer.event("state")
+                if any(one["id"] == incident for one in later["room"]["incidents"]):
+                    break
+            assert later["id"] > first["id"]
+            assert later["at"] > first["at"]
+
+    asyncio.run(check())
+
+
+def test_one_look_at_the_room_serves_every_viewer(site: Site) -> None:
+    site.limits = FeedLimits(period_s=0.1, viewers=10)
+
+    async def check() -> None:
+        async with site.served() as address, asyncio.TaskGroup() as tasks:
+            before = site.room.snapshots
+
+            async def watch() -> None:
+                async with watching(address) as viewer:
+                    for _ in range(3):
+                        await viewer.event("state")
+
+            for _ in range(8):
+                tasks.create_task(watch())
+        assert site.room.snapshots - before < 8
+
+    asyncio.run(check())
+
+
+def test_nobody_watching_means_nobody_looks(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address:
+            await asyncio.sleep(0.2)
+            assert site.room.snapshots == 0
+            async with watching(address) as viewer:
+                await viewer.event("state")
+            await asyncio.sleep(0.3)  # the server notices that the viewer has gone
+            looked = site.room.snapshots
+            await asyncio.sleep(0.3)
+            assert site.room.snapshots == looked
+
+    asyncio.run(check())
+
+
+def test_who_comes_back_sees_the_room_as_it_is_and_not_as_it_was(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address:
+            async with watching(address) as viewer:
+                await viewer.event("state")
+            await asyncio.sleep(0.3)
+            incident = site.room.alert(501)
+            site.room.takes_s = 0.1
+            async with watching(address) as viewer:
+                state = await viewer.event("state")
+            assert any(one["id"] == incident for one in state["room"]["incidents"])
+
+    asyncio.run(check())
+
+
+def test_one_viewer_too_many_is_told_to_come_back_and_a_place_given_up_is_free(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address, httpx.AsyncClient(base_url=address) as client:
+            async with watching(address), watching(address):
+                full = await client.get("/events")
+                assert full.status_code == 503
+                assert full.json()["error"]["code"] == "feed_full"
+                assert "retry-after" in full.headers
+            await asyncio.sleep(0.3)
+            async with watching(address) as viewer:
+                await viewer.event("state")
+
+    asyncio.run(check())
+
+
+def test_a_calm_room_is_silent_but_for_signs_of_life(site: Site) -> None:
+    site.limits = QUICK
+    still = site.room.now()
+    site.room.now = lambda: still
+
+    async def check() -> None:
+        async with site.served() as address, watching(address) as viewer:
+            await viewer.event("state")
+            heard = [await viewer.next() for _ in range(4)]
+        assert {"comment": "still here"} in heard
+        assert any(fields.get("event") == "state" for fields in heard)
+        # 4 messages at 0.15 s to 0.4 s; a room told every 0.05 s would have had no room for a comment.
+        assert sum("comment" in fields for fields in heard) >= 2
+
+    asyncio.run(check())
+
+
+def test_a_store_that_is_away_is_told_and_its_return_is_too(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address, watching(address) as viewer:
+            await viewer.event("state")
+            site.room.away = "disk is full"
+            trouble = await viewer.event("trouble")
+            assert trouble["message"] == "disk is full"
+            site.room.away = None
+            assert (await viewer.event("state"))["room"]["incidents"]
+
+    asyncio.run(check())
+
+
+def test_a_store_that_hangs_is_told_as_trouble(site: Site) -> None:
+    site.limits = FeedLimits(period_s=0.05, snapshot_within_s=0.1)
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    class Hanging(type(site.room)):  # type: ignore[misc]
+        snapshot = staticmethod(hang)
+
+    site.room = Hanging()
+
+    async def check() -> None:
+        async with site.served() as address, watching(address) as viewer:
+            assert "no answer within" in (await viewer.event("trouble"))["message"]
+
+    asyncio.run(check())
+
+
+def test_a_viewer_that_does_not_read_costs_the_others_nothing(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address:
+            host, port = address.removeprefix("http://").rstrip("/").split(":")
+            _, writer = await asyncio.open_connection(host, int(port), limit=1024)
+            writer.write(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            await writer.drain()
+            async with watching(address) as viewer:
+                ids = [(await viewer.event("state"))["id"] for _ in range(12)]
+            assert ids == sorted(ids)
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(check())
+
+
+def test_asking_only_for_the_head_takes_no_place(site: Site) -> None:
+    async def check() -> None:
+        async with site.served() as address, httpx.AsyncClient(base_url=address) as client:
+            answer = await client.head("/events")
+            assert answer.headers["content-type"].startswith("text/event-stream")
+        assert site.room.snapshots == 0
+
+    asyncio.run(check())

@@ -1,0 +1,379 @@
+"""The page in a real browser: what an operator sees and does."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from patrol.domain.events import Level
+from patrol.domain.incidents import Disposition, IncidentId
+from patrol.domain.room import QueueStatus
+
+from .conftest import ServedRoom, served_in_thread
+from .fake_room import FakeRoom
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM} (Debian's package chromium)"),
+]
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served() -> Iterator[ServedRoom]:
+    with served_in_thread(FakeRoom()) as served:
+        yield served
+
+
+@pytest.fixture
+def open_page(browser: Browser, served: ServedRoom) -> Iterator[Open]:
+    """Opens the page; whatever the browser complains about (errors, the policy's violations) fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(query: str = "", width: int = 1440, height: int = 900) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(served.address + query)
+        expect(page.locator("body")).to_have_attribute("data-ready", "true")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def card(page: Page, incident: IncidentId) -> Locator:
+    return page.locator(f'.card[data-id="{incident}"]')
+
+
+def ring(page: Page, incident: IncidentId) -> Locator:
+    return card(page, incident).locator(".countdown")
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 8
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_an_empty_room_teaches_and_then_an_alert_appears_with_all_it_knows(served: ServedRoom, open_page: Open) -> None:
+    page = open_page()
+    expect(page.locator("#feed-empty")).to_contain_text("还没有预警")
+    expect(page.locator("#feed-empty")).to_contain_text("476")
+    served.do(lambda: served.room.alert(1, alerts=2))
+    incident = IncidentId("I-20261123-000001")
+    expect(card(page, incident)).to_have_attribute("data-level", "red")
+    expect(card(page, incident)).to_contain_text("人员聚集")
+    expect(card(page, incident)).to_contain_text("9 人，门限 6 人")
+    expect(card(page, incident)).to_contain_text("2 条预警合并")
+    expect(card(page, incident)).to_contain_text("尚未派警")
+    expect(card(page, incident).locator("svg.mark")).to_have_attribute("aria-label", "红色")
+    thumbnail = card(page, incident).locator(".thumb img")
+    wait_for(lambda: bool(thumbnail.evaluate("image => image.complete && image.naturalWidth === 640")))
+    expect(page.locator("#announcer")).to_contain_text("新预警：红色，人员聚集")
+    expect(page.locator("#incident h2")).to_contain_text("人员聚集")
+
+
+def test_the_countdown_runs_turns_and_counts_up_and_arrival_freezes_it(served: ServedRoom, open_page: Open) -> None:
+    page = open_page()
+    quick, slow = IncidentId("I-20261123-000001"), IncidentId("I-20261123-000002")
+    served.do(lambda: served.room.alert(1, target_s=5.0))
+    served.do(lambda: served.room.alert(2, target_s=600.0))
+    for tone in ("green", "amber", "red"):
+        expect(ring(page, quick)).to_have_attribute("data-tone", tone)
+    expect(ring(page, quick)).to_have_attribute("data-mode", "over")
+    expect(ring(page, quick).locator(".dial b")).to_have_text(re.compile(r"\+0:0[1-9]"))
+    expect(ring(page, slow)).to_have_attribute("data-mode", "running")
+    served.do(lambda: served.room.send(slow, "U-JP1", eta_s=20))
+    served.do(lambda: served.room.accept(slow))
+    expect(card(page, slow).locator(".chip")).to_contain_text("联勤1组")
+    expect(card(page, slow).locator(".chip")).to_contain_text("途中 0:")
+    served.do(lambda: served.room.arrive(slow))
+    expect(ring(page, slow)).to_have_attribute("data-mode", "arrived")
+    expect(ring(page, slow)).to_contain_text("✓ 目标 10 分钟")
+    frozen = ring(page, slow).inner_text()
+    running = ring(page, quick).inner_text()
+    page.wait_for_timeout(1300)
+    assert ring(page, slow).inner_text() == frozen
+    assert ring(page, quick).inner_text() != running
+
+
+def test_an_arrival_past_the_target_is_shown_as_missed(served: ServedRoom, open_page: Open) -> None:
+    late = served.room.alert(1, accepted_s_ago=90)
+    served.room.send(late, "U-JP1", eta_s=40, sent_s_ago=85)
+    served.room.arrive(late, s_ago=10)
+    page = open_page("?lang=en")
+    expect(ring(page, late)).to_have_attribute("data-tone", "red")
+    expect(ring(page, late)).to_contain_text("✗ 1 min target")
+    expect(ring(page, late).locator(".dial b")).to_have_text("1:20")
+    expect(ring(page, late).locator(".since")).to_have_text("1:32")
+
+
+def test_nothing_jumps_under_the_pointer(served: ServedRoom, open_page: Open) -> None:
+    first = served.room.alert(1, level=Level.YELLOW)
+    page = open_page()
+    card(page, first).hover()
+    served.do(lambda: served.room.alert(2, level=Level.RED))
+    pill = page.locator("#news")
+    expect(pill).to_have_text("↑ 1 条新预警")
+    expect(pill).to_have_attribute("data-level", "red")
+    expect(page.locator(".card")).to_have_count(1)
+    served.do(lambda: served.room.alert(3, level=Level.BLUE))
+    expect(pill).to_have_text("↑ 2 条新预警")
+    page.mouse.move(720, 400)
+    expect(page.locator(".card")).to_have_count(3)
+    expect(pill).to_be_hidden()
+    levels = page.locator(".card").evaluate_all("cards => cards.map(card => card.dataset.level)")
+    assert levels == ["red", "yellow", "blue"]
+    card(page, first).hover()
+    served.do(lambda: served.room.alert(4, level=Level.RED))
+    pill.click()
+    expect(page.locator(".card")).to_have_count(4)
+
+
+def test_the_language_changes_with_one_click_and_stays(served: ServedRoom, open_page: Open) -> None:
+    served.room.fill()
+    page = open_page()
+    expect(page.locator("#feed-title")).to_have_text("预警")
+    page.locator("#language").click()
+    expect(page.locator("#feed-title")).to_have_text("Alerts")
+    expect(page.locator("#loop")).to_contain_text("Follow up")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert re.findall(r"[\u4e00-\u9fff]+", page.locator("body").inner_text()) == ["巡", "中"]
+    page.reload()
+    expect(page.locator("#feed-title")).to_have_text("Alerts")
+
+
+def test_confirming_by_key_asks_who_and_then_says_so_once(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    page = open_page()
+    page.keyboard.press("c")
+    expect(page.locator(".message")).to_have_text("请先填值班员")
+    expect(page.locator("#operator")).to_be_focused()
+    page.keyboard.type("李明")
+    card(page, incident).click()
+    page.keyboard.press("c")
+    expect(page.locator(".timeline")).to_contain_text("人工确认")
+    assert ("confirm", incident, "李明") in served.room.calls
+    expect(page.locator(".actions .main").first).to_be_disabled()
+    page.reload()
+    expect(page.locator("#operator")).to_have_value("李明")
+
+
+def test_closing_needs_an_outcome_and_a_reason_and_is_shown_with_both(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    page = open_page()
+    page.get_by_role("button", name="结案…").click()
+    send = page.get_by_role("button", name="结案", exact=True)
+    send.click()
+    expect(page.locator(".message")).to_have_text("请选择结果")
+    page.get_by_text("误报").click()
+    send.click()
+    expect(page.locator(".message")).to_have_text("请写明说明")
+    page.locator("#reason").fill("散场人流")
+    send.click()
+    expect(page.locator(".message")).to_have_text("请先填值班员")
+    page.locator("#operator").fill("李明")
+    assert not [call for call in served.room.calls if call[0] == "close"]
+    send.click()
+    expect(page.locator("#filters [data-filter=closed] b")).to_have_text("1")
+    assert ("close", incident, "false_alarm", "李明", "散场人流") in served.room.calls
+    page.locator("#filters [data-filter=closed]").click()
+    card(page, incident).click()
+    expect(page.locator(".outcome")).to_contain_text("误报 · 李明")
+    expect(page.locator(".outcome")).to_contain_text("散场人流")
+    expect(page.get_by_role("button", name="结案…")).to_be_hidden()
+
+
+def test_an_action_that_fails_says_why_and_keeps_what_was_written(browser: Browser, served: ServedRoom) -> None:
+    incident = served.room.alert(1)
+    with browser.new_context(locale="zh-CN") as context:  # the browser reports the 409 as an error, rightly
+        page = context.new_page()
+        page.goto(served.address)
+        page.locator("#operator").fill("李明")
+        page.get_by_role("button", name="结案…").click()
+        page.get_by_text("误报").click()
+        page.locator("#reason").fill("散场人流")
+        served.do(lambda: setattr(served.room, "away", "disk is full"))
+        page.get_by_role("button", name="结案", exact=True).click()
+        expect(page.locator(".message")).to_contain_text("什么都没有改变")
+        expect(page.locator("#reason")).to_have_value("散场人流")
+        expect(page.locator("#banners")).to_contain_text("数据库没有应答（disk is full）")
+        served.do(lambda: setattr(served.room, "away", None))
+        expect(page.locator("#banners")).to_be_empty()
+        page.get_by_role("button", name="结案", exact=True).click()
+        wait_for(lambda: served.room.incidents[incident].disposition is Disposition.FALSE_ALARM)
+
+
+def test_a_seat_tells_once_what_it_has_shown(served: ServedRoom, open_page: Open) -> None:
+    seen = served.room.alert(1)
+    page = open_page()
+    wait_for(lambda: len(served.room.calls) == 1)
+    page.reload()
+    expect(card(page, seen)).to_be_visible()
+    page.wait_for_timeout(1200)
+    assert [call[:2] for call in served.room.calls] == [("displayed", seen)]
+    assert re.fullmatch(r"seat-[0-9a-f]{12}", served.room.calls[0][2])
+
+
+def test_a_card_below_the_fold_is_not_told_as_shown_until_it_is(served: ServedRoom, open_page: Open) -> None:
+    for number in range(12):
+        served.room.alert(number, accepted_s_ago=100 - number)
+    page = open_page()
+    wait_for(lambda: len(served.room.calls) >= 4)
+    page.wait_for_timeout(500)
+    last = IncidentId("I-20261123-000011")
+    assert ("displayed", last) not in [call[:2] for call in served.room.calls]
+    page.locator(".card").last.scroll_into_view_if_needed()
+    wait_for(lambda: ("displayed", last) in [call[:2] for call in served.room.calls])
+
+
+def test_keys_move_the_selection_and_open_it(served: ServedRoom, open_page: Open) -> None:
+    served.room.fill()
+    page = open_page()
+    selected = page.locator('.card[aria-selected="true"]')
+    first = selected.get_attribute("data-id")
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    third = selected.get_attribute("data-id")
+    assert page.locator(".card").nth(2).get_attribute("data-id") == third
+    expect(page.locator(".about")).to_contain_text(str(third))
+    page.keyboard.press("k")
+    page.keyboard.press("k")
+    assert selected.get_attribute("data-id") == first
+    page.keyboard.press("Enter")
+    expect(page.locator("#incident")).to_be_focused()
+
+
+def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1, accepted_s_ago=29)
+    served.room.send(incident, "U-JP1", eta_s=75, sent_s_ago=25)
+    page = open_page("?lang=en")
+    panel = page.locator("#incident")
+    expect(panel.locator(".why")).to_contain_text("Red, because: Crowd in the Core ring. 9 people, threshold 6")
+    expect(panel.locator(".why")).to_contain_text("Joint 1, because: soonest of 2 free units")
+    expect(panel.locator(".why .warning")).to_contain_text("No unit can arrive within the target")
+    expect(panel.locator(".candidates tr").first).to_contain_text("chosen")
+    expect(panel.locator(".candidates")).to_contain_text("on another scene")
+    expect(panel.locator(".candidates")).to_contain_text("1 more are not for this ring")
+    rows = panel.locator(".timeline tbody tr")
+    expect(rows.first).to_contain_text("Began")
+    expect(rows.first).to_contain_text("−12.0 s")
+    expect(rows.first).to_contain_text("rule")
+    expect(rows.last).to_contain_text("Unit accepted")
+    expect(rows.last).to_contain_text("waiting")
+
+
+def test_the_map_shows_every_camera_and_the_tour_moves(served: ServedRoom, open_page: Open) -> None:
+    served.room.fill()
+    page = open_page()
+    expect(page.locator("#map .cameras path")).to_have_count(476)
+    expect(page.locator('#map .cameras path[data-tone="late"]')).to_have_count(6)
+    expect(page.locator("#map .units > g")).to_have_count(7)
+    expect(page.locator("#map .orders line")).to_have_count(3)
+    expect(page.locator("#map .incidents > g")).to_have_count(6)
+    tile = page.locator("#tiles li").first
+    before = tile.inner_text()
+    wait_for(lambda: tile.inner_text() != before)
+    unit = page.locator("#map .units > g").first
+    where = unit.get_attribute("style")
+    wait_for(lambda: unit.get_attribute("style") != where)
+    page.get_by_role("button", name="周边").click()
+    assert page.locator("#map .cameras path").first.get_attribute("transform")
+
+
+def test_what_is_wrong_is_said_in_banners(served: ServedRoom, open_page: Open) -> None:
+    served.room.stretch = 1.3
+    served.room.queue = QueueStatus("connection refused", 4, 12.0, 2)
+    page = open_page()
+    for words in ("放宽 1.30 倍", "connection refused", "4 条待发", "2 条消息处理不了"):
+        expect(page.locator("#banners")).to_contain_text(words)
+    served.do(lambda: setattr(served.room, "toured", False))
+    expect(page.locator("#banners")).to_contain_text("没有轮巡报告")
+
+
+def test_no_units_is_said_where_it_matters(served: ServedRoom, open_page: Open) -> None:
+    served.room.units = ()
+    expect(open_page().locator("#feed-empty")).to_contain_text("没有警力上报")
+
+
+def test_a_lost_connection_is_said_with_its_age_and_mends_itself(browser: Browser) -> None:
+    room = FakeRoom()
+    room.fill()
+    with browser.new_context(locale="zh-CN") as context:  # a refused connection is an error to the browser, rightly
+        page = context.new_page()
+        with served_in_thread(room) as served:
+            page.goto(served.address)
+            expect(page.locator("body")).to_have_attribute("data-ready", "true")
+            port = int(served.address.rstrip("/").rpartition(":")[2])
+        expect(page.locator("#banners")).to_contain_text(re.compile(r"连接中断.*（0:\d\d 前）"), timeout=10000)
+        expect(page.locator("body")).to_have_attribute("data-stale", "")
+        with served_in_thread(room, port):
+            expect(page.locator("#banners")).to_be_empty(timeout=15000)
+            expect(page.locator("body")).not_to_have_attribute("data-stale", "")
+            page.close()
+
+
+def test_text_from_the_server_stays_text(served: ServedRoom, open_page: Open) -> None:
+    nasty = '<img src="/x" onerror="document.title=1"><b>bold</b>'
+    incident = served.room.alert(1, words=(nasty, nasty))
+    served.room.incidents[incident] = replace(served.room.incidents[incident], camera_name=nasty, camera_name_en=nasty)
+    page = open_page()
+    expect(card(page, incident).locator(".words")).to_have_text(nasty)
+    expect(page.locator("#incident h2")).to_contain_text(nasty)
+    expect(page.locator(".card b b, .why img, #incident h2 img")).to_have_count(0)
+
+
+@pytest.mark.parametrize("query", ["?lang=zh", "?lang=en"])
+def test_no_width_scrolls_sideways(served: ServedRoom, open_page: Open, query: str) -> None:
+    served.room.fill()
+    served.room.stretch = 1.2
+    page = open_page(query, width=390, height=844)
+    page.get_by_role("button", name=re.compile("结案…|Close…")).click()
+    for width in (390, 768, 1024, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate("document.body.scrollWidth") <= width
+
+
+def test_on_a_phone_an_alert_opens_below_the_feed(served: ServedRoom, open_page: Open) -> None:
+    served.room.fill()
+    page = open_page(width=390, height=844)
+    order = [
+        page.locator(name).evaluate("node => node.getBoundingClientRect().top")
+        for name in ("#feed", "#incident", "#place")
+    ]
+    assert order == sorted(order)
+    page.locator(".card").nth(1).click()
+    expect(page.locator("#incident h2")).to_be_in_viewport()

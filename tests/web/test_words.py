@@ -1,0 +1,68 @@
+"""Both languages say everything: no key, and no member of a closed set, without its words."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from patrol.domain.camera import RingName
+from patrol.domain.errors import CaptureFailure
+from patrol.domain.events import Kind, Level
+from patrol.domain.incidents import ClockName, Disposition, LoopStage
+from patrol.domain.orders import OrderState
+from patrol.domain.units import UnitState
+
+STATIC = files("patrol.web") / "static"
+CLOSED_SETS = {
+    "kind": list(Kind),
+    "level": list(Level),
+    "ring": list(RingName),
+    "stage": list(LoopStage),
+    "clock": list(ClockName),
+    "disposition": list(Disposition),
+    "order": list(OrderState),
+    "unit": list(UnitState),
+    "failing": list(CaptureFailure),
+    "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
+}
+
+
+def dictionary(name: str) -> dict[str, str]:
+    source = (STATIC / "words.js").read_text(encoding="utf-8")
+    body = source.split(f"const {name} = {{")[1].split("\n};")[0]
+    return dict(re.findall(r'^  (\w+): "(.*)",$', body, re.MULTILINE))
+
+
+def keys_in_use() -> set[str]:
+    sources = [file.read_text(encoding="utf-8") for file in STATIC.iterdir() if file.name.endswith((".js", ".html"))]
+    used: set[str] = set()
+    for source in sources:
+        used.update(re.findall(r'\bt\("(\w+)"', source))
+        used.update(re.findall(r'data-t(?:-\w+)?"?[=:]\s*"(\w+)"', source))
+    return used
+
+
+def test_both_languages_hold_the_same_keys() -> None:
+    zh, en = dictionary("zh"), dictionary("en")
+    assert len(zh) > 150
+    assert set(zh) == set(en)
+
+
+def test_both_languages_fill_in_the_same_values() -> None:
+    zh, en = dictionary("zh"), dictionary("en")
+    differing = {key for key in zh if set(re.findall(r"{\w+}", zh[key])) != set(re.findall(r"{\w+}", en[key]))}
+    assert differing == set()
+
+
+def test_every_key_that_the_page_uses_has_words() -> None:
+    used = keys_in_use()
+    assert {"feed", "simulated", "countdown"} <= used
+    assert used - set(dictionary("zh")) == set()
+
+
+@pytest.mark.parametrize("name", CLOSED_SETS)
+def test_every_member_of_a_closed_set_has_words(name: str) -> None:
+    words = dictionary("zh")
+    assert [member for member in CLOSED_SETS[name] if f"{name}_{member.value}" not in words] == []
