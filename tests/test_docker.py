@@ -304,7 +304,7 @@ def test_the_whole_service_works_without_the_packages_that_stay_out_of_the_image
         service = subprocess.Popen(
             [sys.executable, "-c", WITHOUT.format(names=sorted(modules)), *arguments],
             cwd=tmp_path,
-            env=environment | {"PATROL_MODELS": str(models)},
+            env=environment | {"PATROL_MODELS": str(models), "PYTHONPATH": str(ROOT)},
             stdout=log,
             stderr=log,
         )

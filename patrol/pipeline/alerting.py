@@ -64,8 +64,8 @@ class Alerting:
 
     async def submit(self, sighting: Sighting) -> None:
         """See AlertSide."""
+        self._metrics.alerts.waiting.inc()
         await self._sightings.put((sighting, self._clock.now()))
-        self._metrics.alerts.waiting.set(self._sightings.qsize())
 
     async def close(self) -> None:
         """End of stream: what waits is still accepted, then ``run`` returns."""
@@ -80,7 +80,7 @@ class Alerting:
         while (item := await self._sightings.get()) is not None:
             sighting, detected_at = item
             await self._accept_for_sure(sighting, detected_at)
-            self._metrics.alerts.waiting.set(self._sightings.qsize())
+            self._metrics.alerts.waiting.dec()
 
     async def _accept_for_sure(self, sighting: Sighting, detected_at: datetime) -> None:
         candidate = self._candidate(sighting, detected_at)

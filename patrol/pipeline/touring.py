@@ -141,8 +141,10 @@ class Touring:
         self._detecting.close()
 
     async def _finish(self) -> None:
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=FINISH_VISITS_S)
+        ends_at = self._clock.monotonic() + FINISH_VISITS_S
+        while self._under_way and (left_s := ends_at - self._clock.monotonic()) > 0:
+            self._visit_ended.clear()
+            await pause(self._clock, self._visit_ended, left_s)
         for task in self._under_way:
             task.cancel()
 

@@ -1,0 +1,283 @@
+"""Alerting: nothing confirmed is lost, nothing is accepted without its picture, and order is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from patrol.adapters.memory import FakeClock, MemoryEvidence
+from patrol.domain.alerts import Acceptance, Candidate, History, LevelPolicy, Verdict, accept, fingerprint
+from patrol.domain.camera import CameraId, RingName
+from patrol.domain.detections import Detections
+from patrol.domain.errors import StoreError
+from patrol.domain.events import Kind, Level
+from patrol.domain.frame import Frame
+from patrol.domain.incidents import EvidenceId
+from patrol.domain.zones import RuleId, Zone
+from patrol.pipeline import alerting as module
+from patrol.pipeline.alerting import Alerting
+from patrol.pipeline.confirming import Sighting
+from patrol.ports import EvidenceStore
+from tests.builders import NOON, at, camera, crowd, event, ring, rule
+from tests.pipeline.parts import counted, frame_of, fresh_metrics, sql_store, turns
+
+LEVELS = LevelPolicy({Kind.CROWD: {RingName.CORE: Level.RED}}, Level.GREEN)
+
+
+class FlakyStore:
+    """AlertStore in memory that decides as the real one does. Refuses the tries for which ``refuses`` says so."""
+
+    def __init__(self, evidence: EvidenceStore, clock: FakeClock) -> None:
+        self.refuses: Callable[[int], bool] = lambda number: False
+        self.tries: list[Candidate] = []
+        self.accepted: dict[str, Acceptance] = {}
+        self.tried_at: list[float] = []
+        self.had_its_picture: list[bool] = []
+        self._evidence = evidence
+        self._clock = clock
+        self._last: dict[str, datetime] = {}
+
+    async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
+        self.tries.append(candidate)
+        self.tried_at.append(self._clock.monotonic())
+        if self.refuses(len(self.tries)):
+            raise StoreError("disk full")
+        self.had_its_picture.append(await self._evidence.get(candidate.evidence_id) is not None)
+        key = fingerprint(candidate.event)
+        acceptance = accept(candidate, History(self._last.get(key), None), now)
+        if acceptance.alert is not None:
+            self.accepted[candidate.alert_id] = acceptance
+            self._last[key] = now
+        return acceptance
+
+
+class Desk:
+    """An alerting stage of its own with all it needs."""
+
+    def __init__(self, evidence: EvidenceStore | None = None) -> None:
+        self.clock = FakeClock(NOON)
+        self.metrics = fresh_metrics()
+        self.evidence = MemoryEvidence()
+        used = evidence or self.evidence
+        self.store = FlakyStore(used, self.clock)
+        self.alerting = Alerting(
+            self.store,
+            used,
+            drawn,
+            LEVELS,
+            {RingName.CORE: ring(), RingName.FAR: ring(RingName.FAR)},
+            {RuleId("crowd"): rule(cool_down_s=60.0)},
+            self.clock,
+            self.metrics,
+        )
+
+    async def run_over(self, *sightings: Sighting) -> None:
+        """Submit, end the stream, and run to its end."""
+        for sighting in sightings:
+            await self.alerting.submit(sighting)
+        await self.alerting.close()
+        await self.alerting.run()
+
+    def verdicts(self) -> dict[str, float]:
+        return {
+            verdict.value: counted(self.metrics, "patrol_alert_verdicts_total", ring="core", verdict=verdict.value)
+            for verdict in Verdict
+        }
+
+
+def drawn(frame: Frame, detections: Detections, zone: Zone) -> bytes:
+    return f"{frame.camera_id} {len(detections)} in {zone.id}".encode()
+
+
+def sighting(camera_id: str = "C-1", seconds: float = 0.0, name: RingName = RingName.CORE) -> Sighting:
+    seen = event(camera_id=CameraId(camera_id), began_at=at(seconds - 3), confirmed_at=at(seconds))
+    return Sighting(seen, camera(camera_id, ring=name), frame_of(camera_id, at(seconds)), crowd(4))
+
+
+def test_an_event_becomes_an_alert_with_level_ids_and_picture() -> None:
+    async def check() -> None:
+        desk = Desk()
+        await desk.run_over(sighting("C-1"))
+        (acceptance,) = desk.store.accepted.values()
+        alert = acceptance.alert
+        assert alert is not None
+        assert (alert.level, alert.ring, alert.camera_id) == (Level.RED, RingName.CORE, "C-1")
+        assert alert.id.startswith("A-20260101-120000-")
+        assert alert.incident_id.startswith("I-20260101-120000-")
+        assert desk.evidence.pictures == {alert.evidence_id: b"C-1 4 in ground"}
+        assert desk.store.had_its_picture == [True]
+        assert desk.verdicts()["new_incident"] == 1
+        assert counted(desk.metrics, "patrol_alerts_accepted_total", ring="core", level="red") == 1
+
+    asyncio.run(check())
+
+
+def test_the_level_is_that_of_the_cameras_ring() -> None:
+    async def check() -> None:
+        desk = Desk()
+        await desk.run_over(sighting("C-9", name=RingName.FAR))
+        assert [candidate.level for candidate in desk.store.tries] == [Level.GREEN]
+        assert counted(desk.metrics, "patrol_alerts_accepted_total", ring="far", level="green") == 1
+
+    asyncio.run(check())
+
+
+def test_while_the_store_refuses_nothing_is_lost_and_the_order_is_kept() -> None:
+    async def check() -> None:
+        desk = Desk()
+        desk.store.refuses = lambda number: 2 <= number <= 9
+        await desk.run_over(*(sighting(f"C-{number}") for number in range(5)))
+        accepted = [acceptance.alert for acceptance in desk.store.accepted.values()]
+        assert [alert.camera_id for alert in accepted if alert] == [f"C-{number}" for number in range(5)]
+        assert counted(desk.metrics, "patrol_stage_errors_total", stage="accept") == 8
+        assert counted(desk.metrics, "patrol_events_lost_total") == 0
+        assert len(desk.evidence.pictures) == 5
+        # The same alert was tried again each time, ever more slowly, at most 5 s apart.
+        assert len({candidate.alert_id for candidate in desk.store.tries}) == 5
+        waits = [b - a for a, b in zip(desk.store.tried_at[1:9], desk.store.tried_at[2:10], strict=True)]
+        assert waits == sorted(waits)
+        assert waits[-1] == 5.0
+
+    asyncio.run(check())
+
+
+def test_a_refusal_is_told_once_and_so_is_the_end_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def check() -> None:
+        desk = Desk()
+        desk.store.refuses = lambda number: number <= 5
+        await desk.run_over(sighting())
+
+    caplog.set_level("INFO", "patrol")
+    asyncio.run(check())
+    told = [record.message for record in caplog.records]
+    assert len(told) == 3
+    assert "is refused and waits: disk full" in told[0]
+    assert "the store is back after 5 refusals" in told[1]
+    assert "accepted" in told[2]
+
+
+def test_an_answer_that_was_lost_leads_to_one_alert_in_the_real_store(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with sql_store(tmp_path) as store:
+            desk = Desk()
+
+            class LosesItsFirstAnswer:
+                answers = 0
+
+                async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
+                    acceptance = await store.accept(candidate, now)
+                    self.answers += 1
+                    if self.answers == 1:
+                        raise StoreError("the answer was lost")
+                    return acceptance
+
+            desk.alerting._store = LosesItsFirstAnswer()
+            await desk.run_over(sighting())
+            assert (await store.totals()).alerts_accepted == 1
+            assert (await store.waiting())[0] == 2
+            assert desk.verdicts() == {"new_incident": 1, "joined": 0, "cooling_down": 0}
+            assert len(desk.evidence.pictures) == 1
+
+    asyncio.run(check())
+
+
+def test_what_is_cooling_down_leaves_no_picture_and_is_counted() -> None:
+    async def check() -> None:
+        desk = Desk()
+        await desk.run_over(sighting("C-1", 0), sighting("C-1", 5), sighting("C-2", 5))
+        assert desk.verdicts() == {"new_incident": 2, "joined": 0, "cooling_down": 1}
+        kept = {acceptance.alert.evidence_id for acceptance in desk.store.accepted.values() if acceptance.alert}
+        assert set(desk.evidence.pictures) == kept
+        assert counted(desk.metrics, "patrol_alerts_accepted_total", ring="core", level="red") == 2
+
+    asyncio.run(check())
+
+
+def test_a_picture_that_cannot_be_kept_yet_holds_its_alert_back() -> None:
+    class FullDisk(MemoryEvidence):
+        refusals = 3
+
+        async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
+            if self.refusals:
+                self.refusals -= 1
+                raise StoreError("evidence: no space left")
+            await super().put(evidence_id, jpeg)
+
+    async def check() -> None:
+        desk = Desk(FullDisk())
+        await desk.run_over(sighting())
+        assert desk.store.had_its_picture == [True]
+        assert len(desk.store.tries) == 1
+
+    asyncio.run(check())
+
+
+def test_a_full_buffer_makes_the_rules_wait_instead_of_losing_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_EVENTS", 2)
+
+    async def check() -> None:
+        desk = Desk()
+        for number in range(2):
+            await desk.alerting.submit(sighting(f"C-{number}"))
+        assert counted(desk.metrics, "patrol_events_waiting") == 2
+        third = asyncio.create_task(desk.alerting.submit(sighting("C-2")))
+        await turns()
+        assert not third.done()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await third
+            await desk.alerting.close()
+        assert len(desk.store.accepted) == 3
+        assert counted(desk.metrics, "patrol_events_waiting") == 0
+
+    asyncio.run(check())
+
+
+def test_at_the_very_end_a_store_that_still_refuses_is_not_waited_for_and_the_loss_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def check() -> None:
+        desk = Desk()
+        desk.store.refuses = lambda number: number > 1
+        for number in range(4):
+            await desk.alerting.submit(sighting(f"C-{number}"))
+        await desk.alerting.close()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await desk.clock.sleep(30)
+            stopped_at = desk.clock.monotonic()
+            desk.alerting.abandon()
+        assert desk.clock.monotonic() - stopped_at < 1
+        assert len(desk.store.accepted) == 1
+        assert counted(desk.metrics, "patrol_events_lost_total") == 3
+
+    asyncio.run(check())
+    lost = [record.message for record in caplog.records if "is lost" in record.message]
+    assert [camera_id in line for camera_id, line in zip(("C-1", "C-2", "C-3"), lost, strict=True)] == [True] * 3
+
+
+def test_at_the_very_end_a_store_that_works_still_takes_everything() -> None:
+    async def check() -> None:
+        desk = Desk()
+        desk.alerting.abandon()
+        await desk.run_over(*(sighting(f"C-{number}") for number in range(20)))
+        assert len(desk.store.accepted) == 20
+        assert counted(desk.metrics, "patrol_events_lost_total") == 0
+
+    asyncio.run(check())
+
+
+def test_the_time_from_picture_to_acceptance_is_measured() -> None:
+    async def check() -> None:
+        desk = Desk()
+        late = replace(sighting(), event=event(confirmed_at=at(-2)))
+        await desk.run_over(late)
+        labels = {"stage": "accept", "ring": "core", "level": "red"}
+        assert counted(desk.metrics, "patrol_stage_duration_seconds_sum", **labels) == 2.0
+
+    asyncio.run(check())

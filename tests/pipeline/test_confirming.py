@@ -1,0 +1,141 @@
+"""Confirming: what the detector saw goes through the rules; the tour and the alerts are told what follows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+
+from patrol.adapters.memory import FakeClock
+from patrol.domain.camera import Camera, CameraId
+from patrol.domain.detections import Detections
+from patrol.domain.frame import Frame
+from patrol.domain.watching import Watcher
+from patrol.domain.zones import RuleId
+from patrol.pipeline.confirming import FOCUS_EVERY_S, FOCUS_S, Confirming, Sighting
+from tests.builders import NOON, at, camera, crowd, people, rule, zone
+from tests.pipeline.parts import counted, frame_of, fresh_metrics, turns
+
+LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+
+
+class ToldTour:
+    """A tour that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.seen_with: list[tuple[str, int]] = []
+        self.dropped_frames: list[Frame] = []
+        self.focused: list[tuple[str, float, float]] = []
+
+    def seen(self, frame: Frame, people: int) -> None:
+        self.seen_with.append((frame.camera_id, people))
+
+    def dropped(self, frame: Frame) -> None:
+        self.dropped_frames.append(frame)
+
+    def focus(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
+        self.focused.append((camera_id, seconds, every_s))
+
+
+class SlowAlerts:
+    """Takes sightings, each only once it may."""
+
+    def __init__(self) -> None:
+        self.taken: list[Sighting] = []
+        self.may = asyncio.Event()
+        self.may.set()
+
+    async def submit(self, sighting: Sighting) -> None:
+        await self.may.wait()
+        self.taken.append(sighting)
+
+
+class Stage:
+    def __init__(self, *cameras: Camera) -> None:
+        self.tour, self.alerts, self.metrics = ToldTour(), SlowAlerts(), fresh_metrics()
+        watcher = Watcher({RuleId("crowd"): rule(for_s=3.0)})
+        known = {each.id: each for each in cameras or (camera(),)}
+        self.confirming = Confirming(known, watcher, self.tour, self.alerts, FakeClock(NOON), self.metrics)
+
+    async def sees(self, seconds: float, detections: Detections, camera_id: str = "C-1") -> Frame:
+        frame = replace(frame_of(camera_id, at(seconds)), pixels=np.zeros((4, 4, 3), np.uint8))
+        await self.confirming.processed(frame, detections)
+        return frame
+
+
+def test_a_crowd_that_holds_is_one_sighting_with_the_frame_that_confirmed_it() -> None:
+    async def check() -> None:
+        stage = Stage()
+        for seconds in range(3):
+            await stage.sees(seconds, crowd(5))
+        assert stage.alerts.taken == []
+        confirming_frame = await stage.sees(3, crowd(5))
+        await stage.sees(4, crowd(5))
+        (sighting,) = stage.alerts.taken
+        assert sighting.frame is confirming_frame
+        assert sighting.camera.id == "C-1"
+        assert (sighting.event.began_at, sighting.event.confirmed_at) == (at(0), at(3))
+        assert len(sighting.detections) == 5
+        assert counted(stage.metrics, "patrol_suspicions_total", kind="crowd", ring="core") == 1
+        assert counted(stage.metrics, "patrol_events_total", kind="crowd", ring="core") == 1
+
+    asyncio.run(check())
+
+
+def test_every_frame_counts_as_seen_with_the_people_in_it_wherever_they_stand() -> None:
+    async def check() -> None:
+        stage = Stage(camera(zones=(zone(polygon=LEFT),)))
+        await stage.sees(0, people((0.2, 0.5), (0.9, 0.5)))
+        await stage.sees(1, people((0.2, 0.5), label="car"))
+        await stage.sees(2, people())
+        assert stage.tour.seen_with == [("C-1", 2), ("C-1", 0), ("C-1", 0)]
+
+    asyncio.run(check())
+
+
+def test_a_suspicion_asks_for_more_looks_once_and_again_after_it_was_cleared() -> None:
+    async def check() -> None:
+        stage = Stage()
+        for seconds, detections in ((0, crowd(3)), (1, crowd(3)), (2, people()), (20, people()), (30, crowd(4))):
+            await stage.sees(seconds, detections)
+        assert stage.tour.focused == [("C-1", FOCUS_S, FOCUS_EVERY_S)] * 2
+        assert stage.alerts.taken == []
+
+    asyncio.run(check())
+
+
+def test_a_camera_is_told_seen_before_its_alert_waits_for_a_place() -> None:
+    """A store that is away must not make cameras look blind: they were seen."""
+
+    async def check() -> None:
+        stage = Stage()
+        await stage.sees(0, crowd(3))
+        stage.alerts.may.clear()
+        waiting = asyncio.create_task(stage.sees(3, crowd(3)))
+        await turns()
+        assert not waiting.done()
+        assert len(stage.tour.seen_with) == 2
+        stage.alerts.may.set()
+        await waiting
+        assert len(stage.alerts.taken) == 1
+
+    asyncio.run(check())
+
+
+def test_cameras_keep_their_suspicions_apart() -> None:
+    async def check() -> None:
+        stage = Stage(camera("C-1"), camera("C-2"))
+        for seconds in range(4):
+            await stage.sees(seconds, crowd(3), "C-1" if seconds % 2 else "C-2")
+        assert stage.alerts.taken == []
+
+    asyncio.run(check())
+
+
+def test_a_dropped_frame_is_passed_on_to_the_tour() -> None:
+    stage = Stage()
+    frame = frame_of()
+    stage.confirming.dropped(frame)
+    assert stage.tour.dropped_frames == [frame]
+    assert stage.tour.seen_with == []
