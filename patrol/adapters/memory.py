@@ -206,9 +206,10 @@ class MemorySubscription:
         group = self._queue.group(self._group)
         if self._own is None:
             self._own = [key for key, pending in group.pending.items() if pending.consumer == self._consumer]
-        again, self._own = self._own[:limit], self._own[limit:]
+        # One at a time: where one kills its handler, the tries of those behind it must not grow with its own.
+        again, self._own = self._own[:1], self._own[1:]
         late = self._queue.clock.monotonic() - self._lease_s
-        again = again or [key for key, pending in group.pending.items() if pending.delivered_at <= late][:limit]
+        again = again or [key for key, pending in group.pending.items() if pending.delivered_at <= late][:1]
         return [self._deliver(group, key) for key in (again or self._unread(group)[:limit]) if key[0] in self._streams]
 
     def _unread(self, group: _Group) -> list[tuple[str, int]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from patrol.adapters.model_store import InstalledModel, Precision
 from patrol.adapters.openvino_runtime import import_openvino
-from patrol.adapters.yolo import PADDING, Reading, checked_input_size, letterbox, read_output
+from patrol.adapters.yolo import PADDING, Placement, Reading, checked_input_size, letterbox, read_output
 from patrol.domain.detections import Detections
 from patrol.domain.errors import ModelError
 from patrol.domain.frame import Frame
@@ -52,9 +52,9 @@ class OpenVinoDetector:
             openvino, core, _graph_for(model, self.precision), self._input_size, self.precision, threads
         )
         self.requests = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        self._idle: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(self.requests):
-            self._idle.put(compiled.create_infer_request())
+        self._requests = [compiled.create_infer_request() for _ in range(self.requests)]
+        self._idle: asyncio.Queue[Any] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._warm_up()
         self._door = ThreadPoolExecutor(self.requests, thread_name_prefix="openvino")
 
@@ -65,17 +65,26 @@ class OpenVinoDetector:
 
     async def detect(self, frames: Sequence[Frame]) -> Sequence[Detections]:
         """One result per frame, in order, in pixels of that frame. Raises TimeoutError after two minutes."""
-        loop = asyncio.get_running_loop()
+        self._work_in(asyncio.get_running_loop())
         async with asyncio.timeout(BATCH_TIMEOUT_S):
-            return await asyncio.gather(
-                *(loop.run_in_executor(self._door, self._detect_one, frame.pixels) for frame in frames)
-            )
+            return await asyncio.gather(*(self._detect_one(frame.pixels) for frame in frames))
 
     def close(self) -> None:
         """Give threads and memory back; waits for the inferences under way, drops those not begun."""
         self._door.shutdown(wait=True, cancel_futures=True)
-        while not self._idle.empty():
-            self._idle.get()
+        for request in self._requests:
+            request.wait()
+        self._requests.clear()
+
+    def _work_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The requests belong to one event loop at a time; a new one takes them all over."""
+        if self._loop is loop:
+            return
+        self._loop = loop
+        self._idle = asyncio.Queue()
+        for request in self._requests:
+            request.set_callback(_tell_loop, None)
+            self._idle.put_nowait(request)
 
     def _warm_up(self) -> None:
         """Run every request once, here, before any thread does.
@@ -84,20 +93,40 @@ class OpenVinoDetector:
         threads come first at once: one waits for the interpreter's lock inside C++'s guard of a static, the other for
         that guard with the interpreter's lock (seen in 3 of 16 fresh processes with a short switch interval).
         """
-        grey = np.full((self._input_size[1], self._input_size[0], 3), PADDING, np.uint8)
+        grey = np.full((1, self._input_size[1], self._input_size[0], 3), PADDING, np.uint8)
         with _FIRST_USE:
-            for _ in range(self.requests):
-                self._detect_one(grey)
+            for request in self._requests:
+                request.infer({0: grey})
+                self._read(request, Placement(1.0, 0, 0), self._input_size)
 
-    def _detect_one(self, pixels: npt.NDArray[np.uint8]) -> Detections:
-        fitted, placement = letterbox(pixels, self._input_size)
-        request = self._idle.get_nowait()  # there are as many as threads
-        try:
-            request.infer({0: fitted[np.newaxis]})
-            output = request.get_output_tensor().data[0]
-            return read_output(output, placement, (pixels.shape[1], pixels.shape[0]), self._reading)
-        finally:
-            self._idle.put(request)
+    async def _detect_one(self, pixels: npt.NDArray[np.uint8]) -> Detections:
+        request = await self._idle.get()
+        work = asyncio.ensure_future(self._run(request, pixels))
+        work.add_done_callback(lambda _: self._idle.put_nowait(request))
+        # A request once started ends in its own time, also when nobody waits for it any more.
+        return await asyncio.shield(work)
+
+    async def _run(self, request: Any, pixels: npt.NDArray[np.uint8]) -> Detections:
+        loop = asyncio.get_running_loop()
+        fitted, placement = await loop.run_in_executor(self._door, letterbox, pixels, self._input_size)
+        ended = loop.create_future()
+        request.start_async({0: fitted[np.newaxis]}, (loop, ended))
+        await ended
+        request.wait()  # has ended: raises what went wrong
+        size = (pixels.shape[1], pixels.shape[0])
+        return await loop.run_in_executor(self._door, self._read, request, placement, size)
+
+    def _read(self, request: Any, placement: Placement, size: tuple[int, int]) -> Detections:
+        return read_output(request.get_output_tensor().data[0], placement, size, self._reading)
+
+
+def _tell_loop(loop_and_future: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None) -> None:
+    """Called by OpenVINO's own thread when a request has ended."""
+    if loop_and_future is None:
+        return
+    loop, ended = loop_and_future
+    with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever waited
+        loop.call_soon_threadsafe(lambda: None if ended.done() else ended.set_result(None))
 
 
 def cpu_has_bf16() -> bool:

@@ -142,10 +142,10 @@ class RedisSubscription:
     async def _receive(self, limit: int, wait_s: float) -> Sequence[Delivery]:
         if not self._groups_made:
             await self._make_groups()
-        own = await self._own_unfinished(limit)
+        own = await self._own_unfinished()
         if own:
             return own
-        reclaimed = await self._reclaim(limit)
+        reclaimed = await self._reclaim()
         if reclaimed:
             return reclaimed
         answer = await _ask(
@@ -172,11 +172,14 @@ class RedisSubscription:
                     raise
         self._groups_made = True
 
-    async def _own_unfinished(self, limit: int) -> Sequence[Delivery]:
-        """After a restart: what was delivered to this consumer before and never acknowledged."""
+    async def _own_unfinished(self) -> Sequence[Delivery]:
+        """After a restart: what was delivered to this consumer before and never acknowledged.
+
+        One at a time: where one kills its handler, the tries of those behind it must not grow with its own.
+        """
         for stream in [stream for stream, position in self._own_read_to.items() if position]:
             answer = await _ask(
-                self._redis.xreadgroup(self._group, self._consumer, {stream: self._own_read_to[stream]}, count=limit)
+                self._redis.xreadgroup(self._group, self._consumer, {stream: self._own_read_to[stream]}, count=1)
             )
             entries = [entry for _, entries in _by_stream(answer) for entry in entries]
             self._own_read_to[stream] = _str(entries[-1][0]) if entries else ""
@@ -185,8 +188,8 @@ class RedisSubscription:
                 return found
         return ()
 
-    async def _reclaim(self, limit: int) -> Sequence[Delivery]:
-        """Take over what another consumer left idle for longer than its lease."""
+    async def _reclaim(self) -> Sequence[Delivery]:
+        """Take over what another consumer left idle for longer than its lease; one at a time, as above."""
         if time.monotonic() < self._reclaim_at:
             return ()
         for stream in self._streams:
@@ -197,7 +200,7 @@ class RedisSubscription:
                     self._consumer,
                     min_idle_time=int(self._lease_s * 1000),
                     start_id=self._reclaim_from[stream],
-                    count=limit,
+                    count=1,
                 )
             )
             self._reclaim_from[stream] = _str(answer[0])

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from patrol.adapters.model_store import InstalledModel, ModelManifest, Precision
@@ -130,13 +130,13 @@ def test_closing_ends_its_threads(colour_model: InstalledModel) -> None:
 def test_no_two_threads_ever_come_first(colour_model: InstalledModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first use of OpenVINO's array conversion by two threads at once locked up the process for good."""
     used_by: list[str] = []
-    detect_one = OpenVinoDetector._detect_one
+    read = OpenVinoDetector._read
 
-    def noted(self: OpenVinoDetector, pixels: npt.NDArray[np.uint8]) -> Detections:
+    def noted(self: OpenVinoDetector, *arguments: Any) -> Detections:
         used_by.append(threading.current_thread().name)
-        return detect_one(self, pixels)
+        return read(self, *arguments)
 
-    monkeypatch.setattr(OpenVinoDetector, "_detect_one", noted)
+    monkeypatch.setattr(OpenVinoDetector, "_read", noted)
     with closing(OpenVinoDetector(colour_model, Reading(COLOURS))) as made:
         assert used_by == [threading.current_thread().name] * made.requests
 

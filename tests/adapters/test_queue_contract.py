@@ -127,7 +127,7 @@ def numbered(*numbers: int) -> list[str]:
     return [message(number).body for number in numbers]
 
 
-async def received(subscription: Subscription, count: int, tries: int = 20) -> list[Delivery]:
+async def received(subscription: Subscription, count: int, tries: int = 40) -> list[Delivery]:
     """So many deliveries, in as many calls as that takes."""
     found: list[Delivery] = []
     for _ in range(tries):
@@ -211,6 +211,21 @@ def test_a_restart_with_more_unfinished_than_one_call_takes_gets_all_before_anyt
             again = await received(restarted, 25)
             assert bodies(again) == numbered(*range(25))
             assert bodies(await received(restarted, 1)) == numbered(99)
+
+    asyncio.run(check())
+
+
+def test_of_the_unfinished_one_comes_at_a_time_so_that_one_which_kills_takes_no_other_along(opened: Opened) -> None:
+    async def check() -> None:
+        async with opened() as queue:
+            await queue.publisher.publish([message(number) for number in range(3)])
+            await received(queue.subscription("one"), 3)
+            for attempt in (2, 3):
+                (killer,) = await queue.subscription("one").receive(10, SOON_S)
+                assert (killer.body.decode(), killer.attempt) == (message(0).body, attempt)
+            restarted = queue.subscription("one")
+            attempts = [delivery.attempt for delivery in await received(restarted, 3)]
+            assert attempts == [4, 2, 2]
 
     asyncio.run(check())
 

@@ -163,7 +163,7 @@ def test_work_taken_over_is_counted(valkey: str) -> None:
                 redis, "dispatch", "living", (STREAM,), lease_s=0.01, on_reclaimed=counted.append
             )
             await living.acknowledge(await received(living, 2))
-        assert counted == [2]
+        assert sum(counted) == 2
 
     asyncio.run(check())
 

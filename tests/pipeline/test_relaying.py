@@ -1,0 +1,203 @@
+"""Relaying: what was decided on reaches the queue, in order and at least once, however often the queue is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import groupby
+
+import pytest
+
+from patrol.adapters.memory import FakeClock, MemoryQueue
+from patrol.domain.errors import QueueError
+from patrol.domain.messages import Message
+from patrol.pipeline.relaying import BATCH, Relaying
+from tests.builders import NOON
+from tests.pipeline.parts import MemoryOutbox, counted, fresh_metrics
+
+STREAM = "patrol:alert:red"
+
+
+def messages(first: int, count: int) -> list[Message]:
+    return [Message(STREAM, f"A-{number}", str(number)) for number in range(first, first + count)]
+
+
+class Relay:
+    def __init__(self) -> None:
+        self.clock = FakeClock(NOON)
+        self.metrics = fresh_metrics()
+        self.outbox = MemoryOutbox(self.clock)
+        self.queue = MemoryQueue(self.clock)
+        self.relaying = Relaying(self.outbox, self.queue, self.clock, self.metrics)
+
+    def published(self) -> list[int]:
+        return [int(body) for body in self.queue.streams[STREAM]]
+
+    def gauge(self, name: str) -> float:
+        return counted(self.metrics, name)
+
+
+def test_what_waits_is_published_in_order_within_a_moment() -> None:
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.relaying.run(stopping))
+            await relay.clock.sleep(10)
+            relay.outbox.add(*messages(0, 3))
+            await relay.clock.sleep(0.2)
+            assert relay.published() == [0, 1, 2]
+            relay.outbox.add(*messages(3, 2))
+            await relay.clock.sleep(0.2)
+            assert relay.published() == [0, 1, 2, 3, 4]
+            stopping.set()
+        assert relay.gauge("patrol_messages_published_total") == 5
+        assert relay.gauge("patrol_outbox_messages") == 0
+
+    asyncio.run(check())
+
+
+def test_a_storm_goes_out_batch_after_batch_without_pausing() -> None:
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        relay.outbox.add(*messages(0, 25 * BATCH))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.relaying.run(stopping))
+            await relay.clock.sleep(1.0)
+            stopping.set()
+        assert relay.published() == list(range(25 * BATCH))
+
+    asyncio.run(check())
+
+
+def test_while_the_queue_is_away_it_is_said_and_everything_waits_and_then_goes_out_in_order(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.relaying.run(stopping))
+            await relay.clock.sleep(1)
+            relay.queue.broken = True
+            relay.outbox.add(*messages(0, 3))
+            await relay.clock.sleep(60)
+            assert relay.relaying.degraded == "memory queue: away"
+            assert relay.gauge("patrol_queue_degraded") == 1
+            assert relay.gauge("patrol_outbox_messages") == 3
+            assert 55 <= relay.gauge("patrol_outbox_age_seconds") <= 60
+            relay.outbox.add(*messages(3, 2))
+            relay.queue.broken = False
+            await relay.clock.sleep(3)
+            assert relay.published() == [0, 1, 2, 3, 4]
+            assert relay.relaying.degraded is None
+            assert relay.gauge("patrol_queue_degraded") == 0
+            assert relay.gauge("patrol_outbox_age_seconds") == 0
+            stopping.set()
+
+    caplog.set_level("INFO", "patrol")
+    asyncio.run(check())
+    told = [record.message for record in caplog.records]
+    assert told[0] == "queue degraded: memory queue: away"
+    assert told[1].startswith("queue restored after ")
+    assert len(told) == 2  # the change, not each try
+
+
+def test_a_publish_whose_answer_was_lost_is_repeated_with_the_same_ids_and_overtakes_nothing() -> None:
+    class LosesAnswers(MemoryQueue):
+        calls = 0
+
+        async def publish(self, messages: Sequence[Message]) -> None:
+            await super().publish(messages)
+            self.calls += 1
+            if self.calls in (1, 2):
+                raise QueueError("the answer was lost")
+
+    async def check() -> None:
+        relay = Relay()
+        queue = LosesAnswers(relay.clock)
+        relaying = Relaying(relay.outbox, queue, relay.clock, relay.metrics)
+        relay.outbox.add(*messages(0, 3))
+        stopping = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relaying.run(stopping))
+            await relay.clock.sleep(5)
+            relay.outbox.add(*messages(3, 1))
+            await relay.clock.sleep(5)
+            stopping.set()
+        numbers = [int(body) for body in queue.streams[STREAM]]
+        assert numbers == [0, 1, 2] * 3 + [3]
+
+    asyncio.run(check())
+
+
+def test_a_store_that_is_away_is_said_and_survived() -> None:
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        relay.outbox.broken = True
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.relaying.run(stopping))
+            await relay.clock.sleep(10)
+            assert relay.relaying.degraded == "outbox: away"
+            assert counted(relay.metrics, "patrol_stage_errors_total", stage="relay") >= 4
+            relay.outbox.broken = False
+            relay.outbox.add(*messages(0, 1))
+            await relay.clock.sleep(3)
+            stopping.set()
+        assert relay.published() == [0]
+
+    asyncio.run(check())
+
+
+def test_at_the_end_what_was_decided_before_still_goes_out() -> None:
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        stopping.set()
+        relay.outbox.add(*messages(0, 2 * BATCH + 7))
+        await relay.relaying.run(stopping)
+        assert relay.published() == list(range(2 * BATCH + 7))
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("away", ["queue", "outbox"])
+def test_the_end_does_not_wait_for_what_is_away_and_keeps_what_waits(away: str) -> None:
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        relay.outbox.add(*messages(0, 2))
+        getattr(relay, away).broken = True
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.relaying.run(stopping))
+            await relay.clock.sleep(30)
+            stopping.set()
+            stopped_at = relay.clock.monotonic()
+        assert relay.clock.monotonic() - stopped_at < 0.5
+        relay.outbox.broken = relay.queue.broken = False
+        assert (await relay.outbox.waiting())[0] == 2
+        await relay.relaying.drain()
+        assert relay.published() == [0, 1]
+
+    asyncio.run(check())
+
+
+def test_tries_while_the_queue_is_away_are_spread_out() -> None:
+    class Counting(MemoryQueue):
+        tried_at: list[float]
+
+        async def publish(self, messages: Sequence[Message]) -> None:
+            self.tried_at.append(self.clock.monotonic())
+            raise QueueError("away")
+
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        queue = Counting(relay.clock)
+        queue.tried_at = []
+        relaying = Relaying(relay.outbox, queue, relay.clock, relay.metrics)
+        relay.outbox.add(*messages(0, 1))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relaying.run(stopping))
+            await relay.clock.sleep(60)
+            stopping.set()
+        per_ten_s = [len(list(tries)) for _, tries in groupby(queue.tried_at, key=lambda at: int(at // 10))]
+        assert per_ten_s[0] <= 10
+        assert all(4 <= count <= 6 for count in per_ten_s[1:6])  # every 2 s: back within 2 s of the queue
+
+    asyncio.run(check())
