@@ -46,7 +46,7 @@ from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.touring import TourBook, Touring
 from patrol.pipeline.viewing import Room
 from patrol.ports import Clock, Detector
-from patrol.web.app import make_web_app
+from patrol.web.app import make_status_app, make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
 
@@ -195,7 +195,7 @@ def _tour_parts(
     metrics: Metrics,
 ) -> TourParts:
     settings = configuration.tour
-    source = _source_router(configuration, clock)
+    source = source_router(configuration, clock)
     stack.push_async_callback(source.aclose)
     cameras = {camera.id: camera for camera in configuration.cameras}
     tour = Tour(configuration.cameras, settings, clock.monotonic(), random.SystemRandom().random)
@@ -237,7 +237,8 @@ def detector_options(configuration: Configuration, device: Device) -> DetectorOp
     )
 
 
-def _source_router(configuration: Configuration, clock: SystemClock) -> SourceRouter:
+def source_router(configuration: Configuration, clock: SystemClock) -> SourceRouter:
+    """One source for every kind of address; pictures come scaled to what the detector looks at."""
     box, workers = configuration.detector.input_px, configuration.tour.workers
     stream = StreamSource(box, clock, workers)
     snapshot = HttpSnapshotSource(box, clock, workers)
@@ -324,24 +325,26 @@ async def _serve(
     stopping: asyncio.Event,
     on_ready: Callable[[str], None],
 ) -> None:
-    layout = RoomLayout.of(
+    checks = (StoreCheck(parts.store), QueueCheck(parts.publisher))
+    registry = parts.metrics.registry
+    if Role.CONSOLE in options.roles:
+        layout = _layout(configuration)
+        app = make_web_app(
+            parts.room, parts.desk, parts.evidence, checks, registry, layout, parts.clock, stopping=stopping
+        )
+    else:
+        app = make_status_app(checks, registry, stopping=stopping)
+    await serve(app, options.host, options.port, stopping, on_ready)
+
+
+def _layout(configuration: Configuration) -> RoomLayout:
+    return RoomLayout.of(
         configuration.station,
         configuration.station_en,
         configuration.cameras,
         configuration.rings.values(),
         configuration.units,
     )
-    app = make_web_app(
-        parts.room,
-        parts.desk,
-        parts.evidence,
-        (StoreCheck(parts.store), QueueCheck(parts.publisher)),
-        parts.metrics.registry,
-        layout,
-        parts.clock,
-        stopping=stopping,
-    )
-    await serve(app, options.host, options.port, stopping, on_ready)
 
 
 class StoreCheck:

@@ -6,7 +6,10 @@ from importlib import import_module
 
 import typer
 
-COMMANDS = ("demo", "run", "check", "detect", "replay", "model")
+from patrol.cli import model
+from patrol.cli.camera_pictures import camera_pictures
+
+COMMANDS = ("demo", "run", "check", "detect", "replay")
 
 
 def make_cli() -> typer.Typer:
@@ -21,6 +24,7 @@ def make_cli() -> typer.Typer:
     )
     for name in COMMANDS:
         import_module(f"patrol.cli.{name}").register(app)
+    model.register(app, camera_pictures)
     app.command("version")(version)
     return app
 

@@ -57,7 +57,11 @@ def run(
         raise typer.BadParameter(f"{device}: expected {', '.join(Device)}", param_hint="--device")
     log_to_stderr(logging.INFO if verbose else logging.WARNING)
     with errors_told():
-        configuration = configuring.load(config, os.environ)
+        # Only the tour opens cameras: no other role is asked for their credentials.
+        opens_cameras = bool({"all", "tour"} & set(names))
+        configuration = configuring.load(config, os.environ, variables_required=opens_cameras)
+        for warning in configuration.warnings if opens_cameras else ():
+            tell(f"{config}: {warning}")
         options = Options(
             var=var,
             roles=ALL_ROLES if "all" in names else frozenset(Role(name) for name in names),

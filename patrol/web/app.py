@@ -32,7 +32,7 @@ from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.schemas import CloseBody, ConfirmBody, DisplayedBody, encode_room, with_time
 from patrol.web.serving import serve
 
-__all__ = ["FeedLimits", "RoomLayout", "make_web_app", "serve"]
+__all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
 
 MAX_BODY = 16 * 1024
 ANSWER_WITHIN_S = 5.0
@@ -76,9 +76,7 @@ def make_web_app(
             Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
             Route("/evidence/{evidence_id}.jpg", _Evidence(evidence).picture),
-            Route("/healthz", _healthz),
-            Route("/readyz", _Readiness(checks, stopping).readyz),
-            Route("/metrics", partial(_metrics, registry)),
+            *_status_routes(checks, registry, stopping),
         ],
         middleware=[
             Middleware(SecurityHeaders),
@@ -94,6 +92,21 @@ def make_web_app(
     )
     app.state.feed = feed
     return app
+
+
+def make_status_app(
+    checks: Sequence[HealthCheck], registry: CollectorRegistry, *, stopping: asyncio.Event
+) -> Starlette:
+    """Health and metrics alone, for the roles that show people nothing; for ``serve``."""
+    return Starlette(routes=_status_routes(checks, registry, stopping), middleware=[Middleware(SecurityHeaders)])
+
+
+def _status_routes(checks: Sequence[HealthCheck], registry: CollectorRegistry, stopping: asyncio.Event) -> list[Route]:
+    return [
+        Route("/healthz", _healthz),
+        Route("/readyz", _Readiness(checks, stopping).readyz),
+        Route("/metrics", partial(_metrics, registry)),
+    ]
 
 
 class _Room:

@@ -50,12 +50,12 @@ class _Server(uvicorn.Server):
 
 
 async def serve(app: Starlette, host: str, port: int, stopping: asyncio.Event, on_ready: Callable[[str], None]) -> None:
-    """Serve an app of ``make_web_app`` until ``stopping`` is set, and be gone within 2 s of that.
+    """Serve an app of ``patrol.web.app`` until ``stopping`` is set, and be gone within 2 s of that.
 
     ``port`` 0 takes any free one. ``on_ready`` gets the address to open, once connections are taken.
     Raises PatrolError if the port cannot be had.
     """
-    feed: RoomFeed = app.state.feed
+    feed: RoomFeed | None = getattr(app.state, "feed", None)
     with await _listen(host, port) as listener:
         address = _address_of(listener)
         config = uvicorn.Config(
@@ -73,13 +73,14 @@ async def serve(app: Starlette, host: str, port: int, stopping: asyncio.Event, o
         )
         server = _Server(config, lambda: on_ready(address))
         async with asyncio.TaskGroup() as tasks:
-            feeding = tasks.create_task(feed.run(), name="web-feed")
-            end = tasks.create_task(_end(server, stopping), name="web-end")
+            beside = [tasks.create_task(_end(server, stopping), name="web-end")]
+            if feed is not None:
+                beside.append(tasks.create_task(feed.run(), name="web-feed"))
             try:
                 await server.serve(sockets=[listener])
             finally:
-                feeding.cancel()
-                end.cancel()
+                for task in beside:
+                    task.cancel()
                 await server.drop_the_rest()
 
 
