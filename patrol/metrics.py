@@ -26,7 +26,8 @@ KINDS = tuple(kind.value for kind in Kind)
 NO_LEVEL = "none"  # before a level is decided
 
 STAGES_BEFORE_LEVEL = ("visit", "detect", "rules")
-STAGES_WITH_LEVEL = ("accept", "relay", "order", "unit_accept", "travel", "feedback")
+STAGES_WITH_LEVEL = ("accept", "order", "unit_accept", "travel", "feedback")
+STAGES_THAT_RETRY = ("accept", "relay", "dispatch", "console")
 GROUPS = ("dispatch", "console", "units")
 
 FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 180, 300, 600, 1800)
@@ -59,7 +60,7 @@ class StageMetrics:
             ("stage",),
             registry=registry,
         )
-        _start_at_zero(self.errors, (*STAGES_BEFORE_LEVEL, "accept", "relay", "dispatch", "console"))
+        _start_at_zero(self.errors, STAGES_THAT_RETRY)
 
     def took(self, stage: str, ring: RingName, seconds: float, level: Level | None = None) -> None:
         """One stage was passed in so many seconds."""

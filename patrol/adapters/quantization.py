@@ -66,7 +66,7 @@ def pictures_in(folder: Path) -> list[Picture]:
 def require_nncf() -> None:
     """Raises ModelError, saying how to get it, where NNCF is not installed."""
     if importlib.util.find_spec("nncf") is None:
-        raise ModelError("quantising needs NNCF, which is not installed; get it with: pip install 'patrol[quantize]'")
+        raise ModelError("quantising needs NNCF, which is not installed; get it with: make install-quantize")
 
 
 def held_out(pictures: Iterable[Picture]) -> tuple[list[Picture], list[Picture]]:

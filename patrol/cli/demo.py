@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import random
+import resource
 import shutil
 import sys
 import time
@@ -124,6 +125,7 @@ async def _run(
             companions.append(lambda _drained: _stop_after(parts.clock, duration, stopping))
         await run_parts(parts, configuration, options, stopping, ready, companions)
         result.update(await _summary(parts, log, started))
+        result["process"] = _process(sum(result["visits"].values()))
     return 0 if result["incidents"]["closed"] > 0 else 1
 
 
@@ -178,3 +180,14 @@ async def _summary(parts: Parts, log: TourLog, started: float) -> dict[str, Any]
             "samples_missed": log.errors,
         },
     )
+
+
+def _process(visits: int) -> dict[str, float]:
+    """What this process has used since it started: everything but the embedded queue, start and feed included."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    processor_s = usage.ru_utime + usage.ru_stime
+    return {
+        "processor_s": round(processor_s, 1),
+        "processor_ms_per_visit": round(1000 * processor_s / visits, 1) if visits else 0.0,
+        "peak_memory_mb": round(usage.ru_maxrss / 1024, 0),
+    }

@@ -65,8 +65,8 @@ def run(
         options = Options(
             var=var,
             roles=ALL_ROLES if "all" in names else frozenset(Role(name) for name in names),
-            redis_url=os.environ.get("REDIS_URL"),
-            database_url=os.environ.get("DATABASE_URL"),
+            redis_url=os.environ.get("REDIS_URL") or None,
+            database_url=os.environ.get("DATABASE_URL") or None,
             host=host or configuration.web.host,
             port=configuration.web.port if port is None else port,
             device=Device(device),

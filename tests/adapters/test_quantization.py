@@ -21,7 +21,7 @@ from patrol.domain.errors import InputError, ModelError
 from tests.adapters.real_model import bus_pixels, real_model
 
 with_nncf = pytest.mark.skipif(
-    importlib.util.find_spec("nncf") is None, reason="NNCF is not installed: pip install 'patrol[quantize]'"
+    importlib.util.find_spec("nncf") is None, reason="NNCF is not installed: make install-quantize"
 )
 
 

@@ -184,13 +184,11 @@ def test_quantize_without_nncf_says_how_to_get_it(empty_models: Path, monkeypatc
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     result = patrol("quantize", "--from", empty_models)
     assert result.exit_code == 1
-    assert "pip install 'patrol[quantize]'" in result.stderr
+    assert "make install-quantize" in result.stderr
 
 
 @pytest.mark.weights
-@pytest.mark.skipif(
-    importlib.util.find_spec("nncf") is None, reason="NNCF is not installed: pip install 'patrol[quantize]'"
-)
+@pytest.mark.skipif(importlib.util.find_spec("nncf") is None, reason="NNCF is not installed: make install-quantize")
 def test_quantize_from_live_cameras_makes_a_graph_that_is_found(own_models: Path, tmp_path: Path) -> None:
     asked: list[tuple[Path, int]] = []
 

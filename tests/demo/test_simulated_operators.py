@@ -1,0 +1,115 @@
+"""Simulated operators: they look, confirm and close through the desk, in a person's time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+
+from patrol.adapters.memory import FakeClock
+from patrol.demo.simulated_operators import CONFIRM_S, FEEDBACK_S, SimulatedOperators
+from patrol.domain.errors import IllegalTransition, StoreError
+from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, IncidentState
+from patrol.ports import Ledger
+from tests.builders import NOON, incident
+
+
+class Feed:
+    """A ledger and a desk in memory. ``away``: every call fails as a store that is away would."""
+
+    def __init__(self, clock: FakeClock, *incidents: Incident) -> None:
+        self.clock = clock
+        self.incidents = {each.id: each for each in incidents}
+        self.done: list[tuple[str, str, float]] = []
+        self.away = False
+        self.refuses_to_close = False
+
+    async def open_ledger(self) -> Ledger:
+        if self.away:
+            raise StoreError("away")
+        return Ledger(tuple(each for each in self.incidents.values() if each.is_open), (), ())
+
+    latest_closed = totals = None
+
+    async def displayed(self, incident_id: IncidentId, seat: str) -> None:
+        self._note("displayed", incident_id, ClockName.DISPLAYED)
+
+    async def confirm(self, incident_id: IncidentId, operator: str) -> None:
+        self._note("confirm", incident_id, ClockName.CONFIRMED)
+
+    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
+        if self.refuses_to_close:
+            raise IllegalTransition("closed already")
+        assert "模拟" in operator
+        assert "模拟" in reason
+        self._note("close", incident_id, ClockName.CLOSED)
+        self.incidents[incident_id] = replace(self.incidents[incident_id], state=IncidentState.CLOSED)
+
+    def _note(self, what: str, incident_id: IncidentId, name: ClockName) -> None:
+        self.done.append((what, incident_id, self.clock.monotonic()))
+        self.incidents[incident_id] = self.incidents[incident_id].stamped(name, self.clock.now(), "test")
+
+    def at(self, what: str) -> list[float]:
+        return [seconds for name, _, seconds in self.done if name == what]
+
+
+async def work(feed: Feed, seconds: float) -> SimulatedOperators:
+    operators = SimulatedOperators(feed, feed, feed.clock, random.Random(3))
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(operators.run(stopping))
+        await feed.clock.sleep(seconds)
+        stopping.set()
+        stopped_at = feed.clock.monotonic()
+    assert feed.clock.monotonic() - stopped_at < 0.1
+    return operators
+
+
+def test_a_new_incident_is_looked_at_at_once_and_confirmed_after_a_persons_time() -> None:
+    async def check() -> None:
+        feed = Feed(FakeClock(NOON), incident(1))
+        await work(feed, 60)
+        assert feed.at("displayed") == [1.0]
+        (confirmed_at,) = feed.at("confirm")
+        assert CONFIRM_S[0] <= confirmed_at <= CONFIRM_S[1] + 2
+        assert feed.at("close") == []  # nobody has been there yet
+
+    asyncio.run(check())
+
+
+def test_a_handled_incident_is_closed_after_a_persons_time() -> None:
+    async def check() -> None:
+        feed = Feed(FakeClock(NOON), incident(1, state=IncidentState.HANDLED), incident(2))
+        operators = await work(feed, 60)
+        assert [incident_id for what, incident_id, _ in feed.done if what == "close"] == ["I-1"]
+        assert FEEDBACK_S[0] <= feed.at("close")[0] <= FEEDBACK_S[1] + 2
+        assert {incident_id for incident_id, _ in operators._due} <= {"I-2"}  # nothing is kept of what is closed
+
+    asyncio.run(check())
+
+
+def test_somebody_at_the_real_feed_may_be_faster() -> None:
+    async def check() -> None:
+        feed = Feed(FakeClock(NOON), incident(1, state=IncidentState.HANDLED), incident(2))
+        feed.refuses_to_close = True
+        await work(feed, 30)
+        assert len(feed.at("confirm")) == 2
+
+    asyncio.run(check())
+
+
+def test_a_store_that_is_away_is_looked_at_again() -> None:
+    async def check() -> None:
+        feed = Feed(FakeClock(NOON), incident(1))
+        feed.away = True
+
+        async def mend() -> None:
+            await feed.clock.sleep(30)
+            feed.away = False
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(mend())
+            tasks.create_task(work(feed, 60))
+        assert 30 <= feed.at("displayed")[0] <= 32
+
+    asyncio.run(check())

@@ -1,0 +1,121 @@
+"""Deciding: each decision is stored once, and counted once, for what it came to."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from patrol.domain.errors import IllegalTransition
+from patrol.domain.incidents import ClockName, Disposition, IncidentId
+from patrol.domain.orders import OrderState, Receipt, ReceiptKind
+from patrol.ports import Effect
+from tests.builders import at
+from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
+from tests.pipeline.parts import counted
+
+FIRST = IncidentId("I-1")
+
+
+async def answer(room: DispatchRoom, kind: ReceiptKind, number: int) -> None:
+    order = (await room.orders())[-1]
+    receipt = Receipt(order.id, number, "units", order.unit_id, kind, room.clock.now())
+    await room.deciding.receive(FIRST, receipt, Effect("dispatch", f"{order.id}/{number}"))
+
+
+def orders(room: DispatchRoom, state: OrderState) -> float:
+    return counted(room.metrics, "patrol_orders_total", ring="core", state=state.value)
+
+
+def took(room: DispatchRoom, stage: str) -> tuple[float, float]:
+    """How often a stage was passed, and how long that took in all."""
+    labels = {"stage": stage, "ring": "core", "level": "red"}
+    name = "patrol_stage_duration_seconds"
+    return counted(room.metrics, f"{name}_count", **labels), counted(room.metrics, f"{name}_sum", **labels)
+
+
+def test_the_way_of_an_incident_is_measured_stage_by_stage(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            room.clock.advance(2)
+            await room.deciding.assign(FIRST)
+            for number, (kind, after_s) in enumerate(
+                ((ReceiptKind.ACCEPTED, 3), (ReceiptKind.ON_SCENE, 30), (ReceiptKind.DONE, 60))
+            ):
+                room.clock.advance(after_s)
+                await answer(room, kind, number)
+            room.clock.advance(20)
+            await room.deciding.close(FIRST, Disposition.HANDLED, "Li", "settled")
+            assert took(room, "order") == (1, 2)
+            assert took(room, "unit_accept") == (1, 3)
+            assert took(room, "travel") == (1, 30)
+            assert took(room, "feedback") == (1, 20)
+            for state in (OrderState.SENT, OrderState.ACCEPTED, OrderState.ON_SCENE, OrderState.DONE):
+                assert orders(room, state) == 1
+            assert orders(room, OrderState.EXPIRED) == 0
+            assert counted(room.metrics, "patrol_incidents_closed_total", disposition="handled") == 1
+            assert counted(room.metrics, "patrol_response_seconds_count", ring="core", level="red") == 1
+
+    asyncio.run(check())
+
+
+def test_what_changes_nothing_and_what_was_done_before_is_not_counted(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            once = Effect("dispatch", "A-1")
+            assert await room.deciding.assign(FIRST, once) is not None
+            assert await room.deciding.assign(FIRST, once) is None
+            again = await room.deciding.assign(FIRST)
+            assert again is not None
+            assert again.reason == "already under way"
+            await answer(room, ReceiptKind.ACCEPTED, 1)
+            await answer(room, ReceiptKind.ACCEPTED, 2)
+            assert (orders(room, OrderState.SENT), orders(room, OrderState.ACCEPTED)) == (1, 1)
+            assert took(room, "order")[0] == took(room, "unit_accept")[0] == 1
+
+    asyncio.run(check())
+
+
+def test_what_operators_do_is_stamped_with_their_name_and_the_time_and_only_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            for seconds, name in ((1, "Li"), (5, "Wang")):
+                room.clock.advance(seconds)
+                await room.desk.displayed(FIRST, f"seat of {name}")
+                await room.desk.confirm(FIRST, name)
+            await room.desk.close(FIRST, Disposition.FALSE_ALARM, "Wang", "a shadow")
+            found = await room.incident()
+            shown = {name: (stamp.at, stamp.source) for name, stamp in found.clocks.items()}
+            assert shown[ClockName.DISPLAYED] == (at(1), "seat of Li")
+            assert shown[ClockName.CONFIRMED] == (at(1), "Li")
+            assert shown[ClockName.CLOSED] == shown[ClockName.FEEDBACK] == (at(6), "Wang")
+            assert (found.disposition, found.closed_by, found.reason) == (Disposition.FALSE_ALARM, "Wang", "a shadow")
+
+    asyncio.run(check())
+
+
+def test_closing_twice_and_an_unknown_incident_are_refused_and_not_counted(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            await room.desk.close(FIRST, Disposition.HANDLED, "Li", "")
+            with pytest.raises(IllegalTransition):
+                await room.desk.close(FIRST, Disposition.DUPLICATE, "Wang", "")
+            for call in (
+                room.desk.displayed(IncidentId("I-nobody"), "seat"),
+                room.desk.confirm(IncidentId("I-nobody"), "Li"),
+                room.desk.close(IncidentId("I-nobody"), Disposition.HANDLED, "Li", ""),
+            ):
+                with pytest.raises(KeyError):
+                    await call
+            closed = {
+                each.value: counted(room.metrics, "patrol_incidents_closed_total", disposition=each.value)
+                for each in Disposition
+            }
+            assert {name: count for name, count in closed.items() if count} == {"handled": 1}
+
+    asyncio.run(check())

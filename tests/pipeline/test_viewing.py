@@ -1,0 +1,219 @@
+"""Viewing: what the command room sees is true, in the order of urgency, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from patrol.domain.events import Level
+from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentState, LoopStage, Stamp
+from patrol.domain.orders import ReceiptKind
+from patrol.domain.room import RoomSnapshot, TourStatus
+from patrol.domain.units import UnitState
+from patrol.pipeline.viewing import INCIDENTS_SHOWN, most_urgent_first, stages
+from tests.builders import NOON, SQUARE, at, incident, unit
+from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
+from tests.pipeline.parts import counted
+
+
+def tour_status(seen_at: datetime = NOON) -> TourStatus:
+    return TourStatus(seen_at, 1.0, 33.0, (), (), (), 10, 9, 0)
+
+
+def stage_counts(snapshot: RoomSnapshot) -> dict[LoopStage, int]:
+    return {found.stage: found.count for found in snapshot.stages if found.count}
+
+
+async def order_sent(room: DispatchRoom) -> None:
+    await room.relay()
+    await room.consume()
+
+
+def test_an_empty_room_is_a_whole_one(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            snapshot = await room.room.snapshot()
+            assert (snapshot.station, snapshot.station_en, snapshot.simulated) == ("站", "Station", True)
+            assert snapshot.at == NOON
+            assert (snapshot.tour, snapshot.incidents, dict(snapshot.orders)) == (None, (), {})
+            assert snapshot.queue.degraded is None
+            assert [found.stage for found in snapshot.stages] == list(LoopStage)
+            assert [(found.unit.id, found.state) for found in snapshot.units] == [
+                ("U-1", UnitState.AVAILABLE),
+                ("U-2", UnitState.AVAILABLE),
+            ]
+
+    asyncio.run(check())
+
+
+def test_an_incident_walks_through_the_stages_of_the_loop(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            incident_id = await room.alert()
+            assert stage_counts(await room.room.snapshot()) == {LoopStage.COLLECT: 1}
+            await room.desk.displayed(incident_id, "seat-1")
+            assert stage_counts(await room.room.snapshot()) == {LoopStage.ROUTE: 1}
+            await order_sent(room)
+            assert stage_counts(await room.room.snapshot()) == {LoopStage.ORDER: 1}
+            (order,) = await room.orders()
+            for number, (kind, stage) in enumerate(
+                (
+                    (ReceiptKind.ACCEPTED, LoopStage.FOLLOW_UP),
+                    (ReceiptKind.ON_SCENE, LoopStage.FOLLOW_UP),
+                    (ReceiptKind.DONE, LoopStage.FEED_BACK),
+                )
+            ):
+                room.clock.advance(10)
+                await room.dispatching.handle(room.receipt(order, kind, number))
+                snapshot = await room.room.snapshot()
+                assert stage_counts(snapshot) == {stage: 1}
+                assert max(found.oldest_s for found in snapshot.stages) == (number + 1) * 10
+            await room.desk.close(incident_id, Disposition.HANDLED, "Li", "")
+            snapshot = await room.room.snapshot()
+            assert stage_counts(snapshot) == {}
+            assert [found.state for found in snapshot.incidents] == [IncidentState.CLOSED]
+            assert snapshot.orders[incident_id].id == order.id
+
+    asyncio.run(check())
+
+
+def test_a_unit_shows_where_it_is_and_what_for(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            await order_sent(room)
+            (order,) = await room.orders()
+            await room.dispatching.handle(room.receipt(order, ReceiptKind.EN_ROUTE, 1, SQUARE))
+            busy, free = (await room.room.snapshot()).units
+            assert (busy.state, busy.fix_at) == (UnitState.EN_ROUTE, NOON)
+            assert (busy.latitude, busy.longitude) == (SQUARE.latitude, SQUARE.longitude)
+            assert busy.order is not None
+            assert busy.order.id == order.id
+            assert (free.state, free.order) == (UnitState.AVAILABLE, None)
+            assert free.latitude == free.unit.home.latitude
+
+    asyncio.run(check())
+
+
+def test_the_latest_order_of_an_incident_is_shown(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            incident_id = await room.alert()
+            await order_sent(room)
+            (first,) = await room.orders()
+            room.clock.advance(5)
+            await room.dispatching.handle(room.receipt(first, ReceiptKind.REJECTED))
+            await room.following_up.tick()
+            snapshot = await room.room.snapshot()
+            assert snapshot.orders[incident_id].unit_id == "U-2"
+
+    asyncio.run(check())
+
+
+def test_red_comes_before_green_and_the_oldest_first() -> None:
+    def accepted(number: int, level: Level, seconds: float) -> Incident:
+        return incident(number, level=level, clocks={ClockName.ACCEPTED: Stamp(at(seconds), "store")})
+
+    found = [
+        accepted(1, Level.GREEN, 0),
+        accepted(2, Level.RED, 20),
+        accepted(3, Level.YELLOW, 5),
+        accepted(4, Level.RED, 10),
+        accepted(5, Level.BLUE, 1),
+    ]
+    assert [each.id for each in most_urgent_first(found)] == ["I-4", "I-2", "I-3", "I-5", "I-1"]
+
+
+def test_what_waits_too_long_is_called_degraded_also_while_redis_answers(tmp_path: Path) -> None:
+    """Redis out of memory, or a relay that died: people must know within five seconds."""
+
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.reports.report(tour_status())
+            await room.alert()
+            room.clock.advance(3)
+            snapshot = await room.room.snapshot()
+            assert (snapshot.queue.degraded, snapshot.queue.waiting, snapshot.queue.oldest_s) == (None, 2, 3)
+            room.clock.advance(2)
+            snapshot = await room.room.snapshot()
+            assert snapshot.queue.degraded == "2 messages are not published, the oldest for 5 s"
+            assert snapshot.tour == tour_status()
+            await room.relay()
+            assert (await room.room.snapshot()).queue.degraded is None
+
+    asyncio.run(check())
+
+
+def test_without_redis_the_room_still_shows_incidents_from_the_store_and_says_so(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.reports.report(tour_status())
+            await room.alert()
+            room.queue.broken = True
+            snapshot = await room.room.snapshot()
+            assert snapshot.queue.degraded == "memory queue: away"
+            assert snapshot.queue.waiting == 2
+            assert [found.id for found in snapshot.incidents] == ["I-1"]
+
+    asyncio.run(check())
+
+
+def test_dead_letters_are_counted_on_the_page(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            room.queue.append("patrol:receipt", b"not a receipt")
+            await room.consume()
+            assert (await room.room.snapshot()).queue.dead_letters == 1
+
+    asyncio.run(check())
+
+
+def test_a_storm_shows_no_more_than_a_page_can_hold_and_counts_all(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            for number in range(INCIDENTS_SHOWN + 20):
+                await room.alert(number, level=Level.GREEN if number < 30 else Level.YELLOW)
+            await room.following_up.tick()
+            snapshot = await room.room.snapshot()
+            assert len(snapshot.incidents) == INCIDENTS_SHOWN
+            assert sum(found.level is Level.GREEN for found in snapshot.incidents) == 10
+            assert sum(found.count for found in snapshot.stages) == INCIDENTS_SHOWN + 20
+            assert set(snapshot.orders) <= {found.id for found in snapshot.incidents}
+
+    asyncio.run(check())
+
+
+def test_closed_incidents_follow_the_open_ones_the_last_closed_first(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1"),)) as room:
+            for number in range(4):
+                await room.alert(number)
+            for number in (2, 0):
+                room.clock.advance(1)
+                await room.desk.close(f"I-{number}", Disposition.UNFOUNDED, "Li", "")
+            assert [found.id for found in (await room.room.snapshot()).incidents] == ["I-1", "I-3", "I-0", "I-2"]
+
+    asyncio.run(check())
+
+
+def test_the_gauges_of_the_loop_follow_the_store(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            room.clock.advance(7)
+            ledger = await room.store.open_ledger()
+            room.metrics.dispatch.show(stages(ledger.incidents, room.clock.now()))
+            assert counted(room.metrics, "patrol_incidents_open", stage="collect") == 1
+            assert counted(room.metrics, "patrol_incident_age_seconds", stage="collect") == 7
+            assert counted(room.metrics, "patrol_incidents_open", stage="order") == 0
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("seconds", [0, 30])
+def test_the_age_of_a_stage_is_that_of_its_oldest_incident(seconds: int) -> None:
+    found = {each.stage: each for each in stages([incident(1), incident(2)], at(seconds))}
+    assert (found[LoopStage.COLLECT].count, found[LoopStage.COLLECT].oldest_s) == (2, seconds)

@@ -1,0 +1,365 @@
+"""The whole service, put together: from a camera to feedback, and through every kind of end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from patrol.adapters.redis_streams import RedisSubscription
+from patrol.app import ALL_ROLES, Options, Parts, QueueCheck, Role, StoreCheck, assembled, run_parts
+from patrol.config import Configuration
+from patrol.demo import simulated_operators, simulated_units
+from patrol.demo.simulated_operators import SimulatedOperators
+from patrol.demo.simulated_units import SimulatedUnits
+from patrol.domain.errors import ConfigError, InputError, PatrolError, QueueError, StoreError
+from patrol.domain.incidents import ClockName, Disposition
+from patrol.domain.messages import ORDER_STREAMS
+from patrol.domain.orders import OrderState
+from tests.adapters.real_model import real_model, real_models_directory
+from tests.config.files import as_yaml, sound
+from tests.pipeline.parts import counted
+from tests.service import CrowdDetector, configuration
+
+STOPS_WITHIN_S = 5.0
+
+
+@pytest.fixture
+def _quick_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated people who lose no time."""
+    for name in ("ACCEPT_S", "ON_SCENE_S"):
+        monkeypatch.setattr(simulated_units, name, (0.05, 0.1))
+    for name in ("DECLINES", "STAYS_SILENT"):
+        monkeypatch.setattr(simulated_units, name, 0.0)
+    monkeypatch.setattr(simulated_units, "REPORT_EVERY_S", 0.1)
+    monkeypatch.setattr(simulated_operators, "LOOKS_EVERY_S", 0.1)
+    for name in ("CONFIRM_S", "FEEDBACK_S"):
+        monkeypatch.setattr(simulated_operators, name, (0.1, 0.2))
+
+
+def people(parts: Parts, settings: Configuration) -> list[Callable[[asyncio.Event], object]]:
+    """Simulated units and operators on the real queue and store."""
+    chance = random.Random(1)
+    subscription = RedisSubscription(parts.redis, simulated_units.GROUP, "units", ORDER_STREAMS)
+    units = SimulatedUnits(settings.units, subscription, parts.publisher, parts.clock, chance)
+    return [units.run, SimulatedOperators(parts.store, parts.desk, parts.clock, chance).run]
+
+
+async def until(condition: Callable[[], object], within_s: float = 20.0) -> None:
+    """Look again and again until an awaited condition holds."""
+    async with asyncio.timeout(within_s):
+        while not await condition():  # noqa: ASYNC110  (what it waits for is in a database)
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.usefixtures("_quick_people")
+def test_from_a_crowd_on_a_camera_to_feedback_in_one_process(tmp_path: Path) -> None:
+    """Drawn cameras, a real SQLite, a real Valkey, the real web server; only detector, units and operators are ours."""
+    settings, options = configuration(crowds=2, calm=10), Options(var=tmp_path, port=0, simulated=True)
+    pages: dict[str, int] = {}
+
+    async def check() -> None:
+        stopping = asyncio.Event()
+        async with assembled(settings, options, detector=CrowdDetector()) as parts:
+            address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+            async def closed_both(_drained: asyncio.Event) -> None:
+                async def closed() -> bool:
+                    return len((await parts.store.latest_closed(10)).incidents) == 2
+
+                await until(closed)
+                async with httpx.AsyncClient(base_url=await address) as client:
+                    for page in ("/healthz", "/readyz", "/metrics", "/"):
+                        pages[page] = (await client.get(page)).status_code
+                stopping.set()
+
+            companions = [*people(parts, settings), closed_both]
+            await run_parts(parts, settings, options, stopping, address.set_result, companions)
+
+            ledger = await parts.store.latest_closed(10)
+            assert {incident.camera_id for incident in ledger.incidents} == {"crowd-0", "crowd-1"}
+            for incident in ledger.incidents:
+                assert incident.disposition is Disposition.HANDLED
+                assert set(incident.clocks) == set(ClockName)  # t0 to t12, none left out
+                way = (ClockName.BEGAN, ClockName.DETECTED, ClockName.ACCEPTED, ClockName.ORDER_SENT)
+                way += (ClockName.UNIT_ACCEPTED, ClockName.ON_SCENE, ClockName.HANDLED, ClockName.CLOSED)
+                times = [incident.clocks[name].at for name in way]
+                assert times == sorted(times)
+                assert incident.evidence_id is not None
+                picture = await parts.evidence.get(incident.evidence_id)
+                assert picture is not None
+                assert picture.startswith(b"\xff\xd8")
+            assert {order.state for order in ledger.orders} == {OrderState.DONE}
+            assert len(ledger.orders) == 2
+            totals = await parts.store.totals()
+            assert totals.alerts_accepted == totals.alerts_delivered == totals.alerts_acknowledged == 2
+            assert (await parts.store.waiting())[0] == 0  # the relay drained the outbox
+            assert parts.tour is not None
+            counts = parts.tour.detecting.counts
+            assert counts.captured == counts.processed + counts.dropped
+            assert counted(parts.metrics, "patrol_messages_dead_total", group="dispatch") == 0
+
+    asyncio.run(check())
+    assert pages == {"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 200}
+
+
+def test_a_stop_drains_in_time_also_while_the_store_refuses_and_says_what_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, options = configuration(crowds=3, calm=3), Options(var=tmp_path, port=0)
+
+    async def check() -> float:
+        stopping = asyncio.Event()
+        async with assembled(settings, options, detector=CrowdDetector()) as parts:
+            with sqlite3.connect(tmp_path / "patrol.db") as other:
+                other.execute("create trigger full before insert on alerts begin select raise(abort, 'disk full'); end")
+
+            async def stop_later(_drained: asyncio.Event) -> None:
+                async def refused() -> bool:
+                    return counted(parts.metrics, "patrol_events_waiting") == 3
+
+                await until(refused)
+                stopping.set()
+                stopped_at.append(time.monotonic())
+
+            stopped_at: list[float] = []
+            await run_parts(parts, settings, options, stopping, lambda address: None, [stop_later])
+            took_s = time.monotonic() - stopped_at[0]
+            assert counted(parts.metrics, "patrol_events_lost_total") == 3
+            return took_s
+
+    assert asyncio.run(check()) < STOPS_WITHIN_S
+    assert sum("is lost, the store refused it to the end" in record.message for record in caplog.records) == 3
+
+
+def test_roles_in_processes_of_their_own_need_a_queue_and_a_store_in_common(tmp_path: Path) -> None:
+    for given in ({}, {"redis_url": "redis://127.0.0.1:1/0"}, {"database_url": f"sqlite:///{tmp_path}/x.db"}):
+        options = Options(var=tmp_path, roles=frozenset({Role.DISPATCH}), **given)
+        with pytest.raises(InputError, match="set REDIS_URL and DATABASE_URL"):
+            options.check()
+    Options(var=tmp_path).check()
+    both = {"redis_url": "redis://127.0.0.1:1/0", "database_url": f"sqlite:///{tmp_path}/x.db"}
+    Options(var=tmp_path, roles=frozenset({Role.DISPATCH}), **both).check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"redis_url": "http://:canary-5b@host"}, ConfigError, "REDIS_URL"),
+        ({"database_url": "postgresql://u:canary-5b@db/x"}, ConfigError, "DATABASE_URL"),
+        ({"database_url": "sqlite:////nowhere/at/all.db"}, StoreError, "unable to open"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_in_words_before_anything_runs(
+    tmp_path: Path, changes: dict[str, str], error: type[PatrolError], words: str
+) -> None:
+    async def check() -> None:
+        given = {"redis_url": "redis://127.0.0.1:1/0", **changes}
+        async with assembled(configuration(), Options(var=tmp_path, **given), detector=CrowdDetector()):
+            raise AssertionError("it was opened")
+
+    with pytest.raises(error, match=words) as caught:
+        asyncio.run(check())
+    assert "canary-5b" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    async def check() -> None:
+        async with assembled(configuration(), Options(var=tmp_path / "file" / "var"), detector=CrowdDetector()):
+            raise AssertionError("it was opened")
+
+    with pytest.raises(InputError, match="cannot be made: Not a directory"):
+        asyncio.run(check())
+
+
+def test_the_dispatch_role_tours_nothing_and_needs_no_model(tmp_path: Path) -> None:
+    async def check() -> None:
+        options = Options(
+            var=tmp_path,
+            roles=frozenset({Role.DISPATCH, Role.RELAY}),
+            redis_url="redis://127.0.0.1:1/0",
+            database_url=f"sqlite:///{tmp_path}/x.db",
+            port=0,
+        )
+        async with assembled(configuration(), options) as parts:
+            assert parts.tour is None
+            stopping = asyncio.Event()
+            up: list[str] = []
+
+            def ready(address: str) -> None:
+                up.append(address)
+                stopping.set()
+
+            await run_parts(parts, configuration(), options, stopping, ready)  # Redis away is no reason to fail
+            assert up
+
+    asyncio.run(check())
+    assert Role.DISPATCH in ALL_ROLES
+
+
+def test_readiness_follows_store_and_queue(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with assembled(configuration(), Options(var=tmp_path), detector=CrowdDetector()) as parts:
+            assert await StoreCheck(parts.store).problem() is None
+            assert await QueueCheck(parts.publisher).problem() is None
+
+            class Away:
+                async def ping(self) -> None:
+                    raise QueueError("redis: ConnectionError")
+
+                async def waiting(self) -> None:
+                    raise StoreError("database: disk full")
+
+            assert await QueueCheck(Away()).problem() == "redis: ConnectionError"
+            assert await StoreCheck(Away()).problem() == "database: disk full"
+
+    asyncio.run(check())
+
+
+class Process:
+    """A Patrol in a process of its own, with what it said so far in a file."""
+
+    def __init__(self, arguments: list[str], log: Path, environ: dict[str, str] | None = None) -> None:
+        self._log = log
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, *arguments], stderr=output, stdout=output, env={**os.environ, **(environ or {})}
+            )
+
+    def said(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def wait_for(self, words: str, within_s: float = 30.0) -> None:
+        deadline = time.monotonic() + within_s
+        while words not in self.said():
+            assert self.popen.poll() is None, f"it ended: {self.said()}"
+            assert time.monotonic() < deadline, f"no {words!r} in: {self.said()}"
+            time.sleep(0.02)
+
+
+@contextmanager
+def processes() -> Iterator[Callable[..., Process]]:
+    """Makes processes, and ends those that are still there at the end."""
+    with ExitStack() as stack:
+
+        def start(arguments: list[str], log: Path, environ: dict[str, str] | None = None) -> Process:
+            process = Process(arguments, log, environ)
+            stack.callback(_end, process.popen)
+            return process
+
+        yield start
+
+
+def _end(popen: subprocess.Popen[bytes]) -> None:
+    if popen.poll() is None:
+        popen.terminate()
+        try:
+            popen.wait(10)
+        except subprocess.TimeoutExpired:
+            popen.kill()
+            popen.wait()
+
+
+def query(database: Path, statement: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_killed_in_the_middle_of_a_storm_it_has_lost_no_accepted_alert_when_it_is_back(tmp_path: Path) -> None:
+    """kill -9 as soon as alerts are accepted, and again; the ids are those the process said, not those in its tables."""
+    var, log = tmp_path / "var", tmp_path / "log"
+    with processes() as start:
+        for kills in (1, 2):
+            process = start(["-m", "tests.service", str(var)], log)
+            if kills == 1:
+                process.wait_for(" accepted: ")
+            else:
+                process.wait_for("up http", 30)
+            process.popen.kill()
+            process.popen.wait()
+        accepted = set(re.findall(r"alert (A-\S+) accepted", process.said()))
+        assert accepted
+        process = start(["-m", "tests.service", str(var)], log)
+        database = var / "patrol.db"
+        deadline = time.monotonic() + 20
+
+        def settled() -> bool:
+            waiting = query(database, "select count(*) from outbox where published_at is null")[0][0]
+            orderless = query(
+                database, "select id from incidents where is_open and id not in (select incident_id from orders)"
+            )
+            unheard = query(database, "select id from alerts where acknowledged_at is null")
+            return waiting == 0 and not orderless and not unheard
+
+        while not settled():
+            assert time.monotonic() < deadline, process.said()
+            time.sleep(0.1)
+        stored = {row[0] for row in query(database, "select id from alerts")}
+        assert accepted <= stored
+        busy = query(database, "select busy_unit_id from orders where busy_unit_id is not null")
+        assert len(busy) == len(set(busy))
+        per_incident = query(
+            database, "select count(*) from orders where busy_unit_id is not null group by incident_id"
+        )
+        assert set(per_incident) == {(1,)}
+        evidence = {path.stem for path in (var / "evidence").rglob("*.jpg")}
+        wanted = {row[0] for row in query(database, "select json_extract(body, '$.evidence_id') from alerts")}
+        assert wanted <= evidence
+        _stop_and_check(process)
+
+
+def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
+    with processes() as start:
+        process = start(["-m", "tests.service", str(tmp_path / "var")], tmp_path / "log")
+        process.wait_for("up http")
+        process.popen.send_signal(signal.SIGINT)
+        process.wait_for("once more to leave at once")
+        process.popen.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.popen.wait(10) in (0, 130)  # 0 where it was quicker than the second signal
+        assert time.monotonic() - began < 3
+
+
+def _stop_and_check(process: Process) -> None:
+    process.popen.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert process.popen.wait(20) == 0, process.said()
+    assert time.monotonic() - began < STOPS_WITHIN_S
+    assert process.said().rstrip().endswith("stopped")
+    assert "Traceback" not in process.said()
+
+
+@pytest.mark.weights
+def test_the_service_with_the_real_model_comes_up_and_stops_cleanly(tmp_path: Path) -> None:
+    real_model()
+    data = sound()
+    data["templates"]["square"]["stream"] = "synthetic:{id}"
+    data["cameras"][0]["stream"] = "synthetic:P-1"
+    config = tmp_path / "cameras.yaml"
+    config.write_text(as_yaml(data), encoding="utf-8")
+    arguments = ["-m", "patrol", "run", "--config", str(config), "--var", str(tmp_path / "var"), "--port", "0"]
+    with processes() as start:
+        environ = {"PATROL_MODELS": str(real_models_directory()), "REDIS_URL": "", "DATABASE_URL": ""}
+        process = start([*arguments, "--device", "cpu"], tmp_path / "log", environ)
+        process.wait_for("Patrol is up: http://127.0.0.1:", 60)
+        address = process.said().split("Patrol is up: ")[1].split()[0]
+        seen = re.compile(r"patrol_frames_processed_total (\d+)")
+        deadline = time.monotonic() + 20
+        while not (found := seen.search(httpx.get(f"{address}metrics").text)) or int(found[1]) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        _stop_and_check(process)
