@@ -29,11 +29,12 @@ def configuration(folder: Path, *streams: str) -> Path:
         for number, stream in enumerate(streams)
     ]
     ring = {"revisit_bound_s": 5, "response_target_s": 60, "accept_within_s": 10}
+    rule = {"kind": "crowd", "name": "聚集", "name_en": "Crowd", "at_least": 5, "for_s": 3}
     content = {
         "station": {"name": "所", "name_en": "Station", "at": [35.49, 112.85]},
         "rings": {"core": ring, "periphery": ring, "far": ring},
-        "rules": {"crowd": {"kind": "crowd", "name": "聚集", "name_en": "Crowd", "at_least": 5, "for_s": 3}},
-        "levels": {"otherwise": "green"},
+        "rules": {"crowd": {**rule, "clear_after_s": 12, "cool_down_s": 120}},
+        "levels": {"by_kind": {}, "otherwise": "green"},
         "tour": {"visit_deadline_s": 3},
         "units": [
             {
