@@ -28,12 +28,12 @@ NO_LEVEL = "none"  # before a level is decided
 STAGES_BEFORE_LEVEL = ("visit", "detect", "rules")
 STAGES_WITH_LEVEL = ("accept", "order", "unit_accept", "travel", "feedback")
 STAGES_THAT_RETRY = ("accept", "relay", "dispatch", "console")
-GROUPS = ("dispatch", "console", "units")
+GROUPS = ("dispatch",)
 
-FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 180, 300, 600, 1800)
+FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 180, 300, 600, 1800)
 # The rings' revisit bounds (5, 15, 30) and response targets (60, 180, 300) are edges: the share inside is exact.
 GAP_SECONDS = (1, 2, 3, 4, 5, 6, 7.5, 10, 12.5, 15, 20, 25, 30, 45, 60, 120, 300)
-RESPONSE_SECONDS = (15, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1800)
+RESPONSE_SECONDS = (5, 15, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1800)
 
 
 def _start_at_zero(metric: Counter | Gauge | Histogram, *label_values: Iterable[str]) -> None:
