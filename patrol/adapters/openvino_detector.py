@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from patrol.adapters.model_store import InstalledModel, Precision
-from patrol.adapters.openvino_runtime import import_openvino
+from patrol.adapters.openvino_runtime import import_openvino, signal_stack_kept
 from patrol.adapters.yolo import PADDING, Placement, Reading, checked_input_size, letterbox, read_output
 from patrol.domain.detections import Detections
 from patrol.domain.errors import ModelError
@@ -46,16 +46,16 @@ class OpenVinoDetector:
         self._input_size = checked_input_size(input_size or model.manifest.input_size)
         self._reading = reading
         openvino = import_openvino()
-        core = openvino.Core()
-        self.precision = chosen_precision(model, precision, bf16=_has_bf16(core))
-        compiled = _compiled(
-            openvino, core, _graph_for(model, self.precision), self._input_size, self.precision, threads
-        )
-        self.requests = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        self._requests = [compiled.create_infer_request() for _ in range(self.requests)]
+        with signal_stack_kept():
+            core = openvino.Core()
+            self.precision = chosen_precision(model, precision, bf16=_has_bf16(core))
+            graph = _graph_for(model, self.precision)
+            compiled = _compiled(openvino, core, graph, self._input_size, self.precision, threads)
+            self.requests = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+            self._requests = [compiled.create_infer_request() for _ in range(self.requests)]
+            self._warm_up()
         self._idle: asyncio.Queue[Any] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._warm_up()
         self._door = ThreadPoolExecutor(self.requests, thread_name_prefix="openvino")
 
     @property
@@ -131,7 +131,9 @@ def _tell_loop(loop_and_future: tuple[asyncio.AbstractEventLoop, asyncio.Future[
 
 def cpu_has_bf16() -> bool:
     """Whether this CPU computes in bf16 natively; elsewhere it would only be slower."""
-    return _has_bf16(import_openvino().Core())
+    openvino = import_openvino()
+    with signal_stack_kept():
+        return _has_bf16(openvino.Core())
 
 
 def _has_bf16(core: Any) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 
 def import_openvino() -> Any:
@@ -18,3 +21,25 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+class _SignalStack(ctypes.Structure):
+    """C's stack_t."""
+
+    _fields_: ClassVar = [("sp", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+
+@contextlib.contextmanager
+def signal_stack_kept() -> Iterator[None]:
+    """Give the calling thread its signal stack back.
+
+    Compiling a model puts the thread's signal handlers on a stack of OpenVINO's own, and releasing the model unmaps
+    that stack: the next Ctrl-C is then a segmentation fault (seen with OpenVINO 2026.4 on Linux).
+    """
+    libc = ctypes.CDLL(None)
+    before = _SignalStack()
+    libc.sigaltstack(None, ctypes.byref(before))
+    try:
+        yield
+    finally:
+        libc.sigaltstack(ctypes.byref(before), None)

@@ -21,6 +21,7 @@ from patrol.domain.errors import QueueError
 
 START_S = 20.0
 STOP_S = 3.0
+PID_FILE = "valkey.pid"
 
 
 @contextlib.contextmanager
@@ -31,10 +32,10 @@ def embedded_valkey(folder: Path) -> Iterator[str]:
     Raises QueueError if it does not come up.
     """
     folder = folder.resolve()
-    pid_file = folder / "valkey.pid"
+    pid_file = folder / PID_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _end_left_over(pid_file, folder)
+        end_left_over(folder)
         port = _free_port()
         server = _start(folder, pid_file, port)
     except OSError as error:
@@ -91,9 +92,11 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _end_left_over(pid_file: Path, folder: Path) -> None:
+def end_left_over(folder: Path) -> None:
+    """End the server that a killed Patrol left behind in ``folder``, if there is one."""
+    folder = folder.resolve()
     try:
-        pid = int(pid_file.read_text(encoding="ascii"))
+        pid = int((folder / PID_FILE).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return
     for number, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, 1.0)):

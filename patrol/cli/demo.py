@@ -95,6 +95,9 @@ def _simulated(configuration: Configuration, var: Path) -> Configuration:
 
 def _empty(var: Path) -> None:
     """Begin with an empty room. Only what a demo wrote itself is removed."""
+    from patrol.adapters.valkey_embedded import end_left_over
+
+    end_left_over(var / "valkey")  # before the note of its number is gone
     for name in ("valkey", "evidence"):
         shutil.rmtree(var / name, ignore_errors=True)
     for file in var.glob("patrol.db*"):

@@ -174,6 +174,8 @@ def receive(situation: Situation, receipt: Receipt, now: datetime) -> Outcome:
     order = next((order for order in situation.orders if order.id == receipt.subject_id), None)
     if order is None:
         return Outcome(reason="unknown order")
+    if receipt.kind in _NEXT_STATE and _came_late(order, receipt):
+        return _late(situation, order, receipt, now)
     if not order.is_open:
         return _position_only(situation, order, receipt)
     if receipt.kind is ReceiptKind.REJECTED and order.state is not OrderState.ON_SCENE:
@@ -181,8 +183,6 @@ def receive(situation: Situation, receipt: Receipt, now: datetime) -> Outcome:
     if receipt.kind not in _NEXT_STATE:
         return _position_only(situation, order, receipt)
     order_state, incident_state, clock = _NEXT_STATE[receipt.kind]
-    if PROGRESS[order_state] <= PROGRESS[order.state]:
-        return _position_only(situation, order, receipt)
     incident = situation.incident.to(incident_state).stamped(clock, receipt.at, f"unit {order.unit_id}")
     incident = replace(incident, overdue=is_overdue(incident, now))
     duty = situation.duty_of(order.unit_id)
@@ -195,6 +195,23 @@ def receive(situation: Situation, receipt: Receipt, now: datetime) -> Outcome:
         ),
         now,
     )
+
+
+def _came_late(order: Order, receipt: Receipt) -> bool:
+    """Whether the order was already as far, or farther, when this receipt came."""
+    return order.state in PROGRESS and PROGRESS[_NEXT_STATE[receipt.kind][0]] <= PROGRESS[order.state]
+
+
+def _late(situation: Situation, order: Order, receipt: Receipt, now: datetime) -> Outcome:
+    """A receipt that was overtaken: it moves nothing, but a timestamp that only it knows is kept."""
+    clock = _NEXT_STATE[receipt.kind][2]
+    incident = situation.incident
+    moved = _position_only(situation, order, receipt)
+    if clock in incident.clocks or not incident.is_open:
+        return moved
+    stamped = incident.stamped(clock, receipt.at, f"unit {order.unit_id}")
+    stamped = replace(stamped, overdue=is_overdue(stamped, now))
+    return _told(replace(moved, incident=stamped, reason="late timestamp"), now)
 
 
 def _moved(duty: Duty, state: OrderState, receipt: Receipt) -> Duty:

@@ -7,6 +7,7 @@ version and unknown fields are ignored. Contract: docs/queue.md.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -197,7 +198,7 @@ def read_message(body: str | bytes) -> Envelope:
         raise MessageError(f"expected at most {MAX_BYTES} bytes, got {len(body)}")
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MessageError(f"expected JSON: {error}") from None
     if not isinstance(content, dict):
         raise MessageError(f"expected a JSON object, got {type(content).__name__}")
@@ -208,7 +209,7 @@ def read_message(body: str | bytes) -> Envelope:
             raise MessageError(f"{name}: expected a non-empty string, got {content.get(name)!r}")
     if content["type"] not in TYPES:
         raise MessageError(f"type: expected one of {', '.join(sorted(TYPES))}, got {content['type']!r}")
-    if not content["sequence"].isdigit():
+    if re.fullmatch("[0-9]{1,18}", content["sequence"]) is None:
         raise MessageError(f"sequence: expected digits, got {content['sequence']!r}")
     if not isinstance(content.get("data"), dict):
         raise MessageError(f"data: expected an object, got {content.get('data')!r}")
@@ -236,10 +237,17 @@ def read_receipt(envelope: Envelope) -> Receipt:
             at=_aware(data["at"]),
             operator=data.get("operator"),
             reason_code=data.get("reason_code"),
-            place=Place(float(place["latitude"]), float(place["longitude"])) if place else None,
+            place=_read_place(place) if place else None,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise MessageError(f"receipt: {type(error).__name__}: {error}") from None
+
+
+def _read_place(place: Mapping[str, Any]) -> Place:
+    found = Place(float(place["latitude"]), float(place["longitude"]))
+    if not (abs(found.latitude) <= 90 and abs(found.longitude) <= 180):  # also where either is no number
+        raise ValueError(f"place: expected degrees, got {found.latitude}, {found.longitude}")
+    return found
 
 
 def _aware(text: str) -> datetime:

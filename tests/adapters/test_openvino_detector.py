@@ -276,3 +276,27 @@ def test_the_fast_precision_finds_the_same_things(street: OpenVinoDetector) -> N
         # bf16 keeps 8 bits: 2 pixels in 640 of the input, 4 after scaling, for the centre and for the size.
         assert nearest == pytest.approx(box, abs=12)
         assert its_confidence == pytest.approx(confidence, abs=0.1)
+
+
+def test_a_signal_after_a_detector_is_closed_is_only_a_signal() -> None:
+    """Compiling moved the thread's signal handlers to a stack that closing unmapped: Ctrl-C was a crash."""
+    code = (
+        "import asyncio, os, signal, numpy as np\n"
+        "from tests.adapters.test_openvino_detector import *\n"
+        "class Folders:\n"
+        "    def mktemp(self, name): import pathlib, tempfile; return pathlib.Path(tempfile.mkdtemp())\n"
+        "model = colour_model.__wrapped__(Folders())\n"
+        "for size in ((32, 32), (512, 288), (640, 384)):\n"
+        "    with closing(OpenVinoDetector(model, Reading(COLOURS), input_size=size)) as made:\n"
+        "        detect(made, colour(255, 0, 0, size))\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('heard')); os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    heard = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (heard.returncode, heard.stdout) == (0, "heard\n"), heard.stderr

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -54,6 +54,13 @@ async def opened(folder: Path, units: Sequence[Unit] = UNITS) -> AsyncIterator[S
 
 def address(folder: Path) -> str:
     return f"sqlite:///{folder / 'patrol.db'}"
+
+
+@contextmanager
+def direct(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The database without the store."""
+    with closing(sqlite3.connect(folder / "patrol.db", isolation_level=None)) as connection:
+        yield connection
 
 
 def by_camera(number: int, camera_id: str) -> Candidate:
@@ -112,13 +119,13 @@ def test_the_same_alert_again_gets_the_first_answer_and_changes_nothing(tmp_path
 def test_an_alert_and_its_messages_are_stored_together_or_not_at_all(tmp_path: Path) -> None:
     async def check() -> None:
         async with opened(tmp_path) as store:
-            with sqlite3.connect(tmp_path / "patrol.db") as other:
+            with direct(tmp_path) as other:
                 other.execute("create trigger full before insert on outbox begin select raise(abort, 'full'); end")
             with pytest.raises(StoreError, match="full"):
                 await store.accept(candidate(), at(0))
             assert (await store.open_ledger()).incidents == ()
             assert (await store.totals()).alerts_accepted == 0
-            with sqlite3.connect(tmp_path / "patrol.db") as other:
+            with direct(tmp_path) as other:
                 other.execute("drop trigger full")
             assert (await store.accept(candidate(), at(5))).verdict is Verdict.NEW_INCIDENT
 
@@ -360,7 +367,7 @@ def test_a_reader_never_blocks_while_another_process_writes(tmp_path: Path) -> N
     async def check() -> None:
         async with opened(tmp_path) as store:
             await store.accept(candidate(), at(0))
-            with sqlite3.connect(tmp_path / "patrol.db", isolation_level=None) as other:
+            with direct(tmp_path) as other:
                 other.execute("BEGIN")
                 assert other.execute("SELECT count(*) FROM alerts").fetchone() == (1,)
                 async with asyncio.timeout(5):
@@ -406,7 +413,7 @@ def test_a_row_that_cannot_be_read_is_a_store_error_that_names_it(tmp_path: Path
     async def check() -> None:
         async with opened(tmp_path) as store:
             await store.accept(candidate(), at(0))
-            with sqlite3.connect(tmp_path / "patrol.db") as other:
+            with direct(tmp_path) as other:
                 other.execute("update incidents set body = '{}'")
             with pytest.raises(StoreError, match="stored Incident cannot be read"):
                 await store.open_ledger()

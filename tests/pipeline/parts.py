@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 from prometheus_client import CollectorRegistry
 
 from patrol.adapters.memory import FakeClock
@@ -49,6 +50,11 @@ async def turns(count: int = 30) -> None:
     """Let everybody who has something to do get on with it."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+def told_by(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What Patrol logged; in its debug mode the event loop has things to say, too."""
+    return [record.message for record in caplog.records if record.name.startswith("patrol")]
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from patrol.pipeline.alerting import Alerting
 from patrol.pipeline.confirming import Sighting
 from patrol.ports import EvidenceStore
 from tests.builders import NOON, at, camera, crowd, event, ring, rule
-from tests.pipeline.parts import counted, frame_of, fresh_metrics, sql_store, turns
+from tests.pipeline.parts import counted, frame_of, fresh_metrics, sql_store, told_by, turns
 
 LEVELS = LevelPolicy({Kind.CROWD: {RingName.CORE: Level.RED}}, Level.GREEN)
 
@@ -154,7 +154,7 @@ def test_a_refusal_is_told_once_and_so_is_the_end_of_it(caplog: pytest.LogCaptur
 
     caplog.set_level("INFO", "patrol")
     asyncio.run(check())
-    told = [record.message for record in caplog.records]
+    told = told_by(caplog)
     assert len(told) == 3
     assert "is refused and waits: disk full" in told[0]
     assert "the store is back after 5 refusals" in told[1]
@@ -257,7 +257,7 @@ def test_at_the_very_end_a_store_that_still_refuses_is_not_waited_for_and_the_lo
         assert counted(desk.metrics, "patrol_events_lost_total") == 3
 
     asyncio.run(check())
-    lost = [record.message for record in caplog.records if "is lost" in record.message]
+    lost = [line for line in told_by(caplog) if "is lost" in line]
     assert [camera_id in line for camera_id, line in zip(("C-1", "C-2", "C-3"), lost, strict=True)] == [True] * 3
 
 

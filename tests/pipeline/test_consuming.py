@@ -15,7 +15,7 @@ from patrol.domain.errors import IllegalTransition, MessageError, StoreError
 from patrol.domain.messages import ALERT, DEAD_STREAM, SOURCE, Envelope
 from patrol.pipeline.consuming import MAX_ATTEMPTS, Consuming
 from tests.builders import NOON
-from tests.pipeline.parts import counted, fresh_metrics
+from tests.pipeline.parts import counted, fresh_metrics, told_by
 
 STREAM = "patrol:alert:red"
 
@@ -178,7 +178,7 @@ def test_while_the_store_is_away_messages_wait_and_none_is_buried(caplog: pytest
         assert counted(consumer.metrics, "patrol_stage_errors_total", stage="dispatch") > 500
 
     asyncio.run(check())
-    told = [record.message for record in caplog.records]
+    told = told_by(caplog)
     assert told == ["dispatch: message A-0 waits for the store: database is locked"]  # once, not six hundred times
 
 
@@ -253,7 +253,7 @@ def test_while_the_queue_is_away_it_is_said_once_and_consuming_goes_on_afterward
 
     caplog.set_level("INFO", "patrol")
     asyncio.run(check())
-    assert [record.message for record in caplog.records] == [
+    assert told_by(caplog) == [
         "dispatch: memory queue: away",
         "dispatch: the queue is back",
     ]

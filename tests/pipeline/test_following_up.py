@@ -18,7 +18,7 @@ from patrol.pipeline.following_up import QUEUE_HAS_S, FollowingUp
 from patrol.ports import Ledger
 from tests.builders import NOON, unit
 from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
-from tests.pipeline.parts import counted, fresh_metrics
+from tests.pipeline.parts import counted, fresh_metrics, told_by
 
 
 async def ticks(room: DispatchRoom, seconds: int) -> None:
@@ -182,5 +182,5 @@ def test_a_store_that_is_away_is_told_once_and_survived(caplog: pytest.LogCaptur
         assert counted(metrics, "patrol_stage_errors_total", stage="dispatch") == 60
 
     asyncio.run(check())
-    told = [record.message for record in caplog.records]
+    told = told_by(caplog)
     assert told == ["follow-up waits for the store: database is locked"] * 2  # at each change for the worse

@@ -13,7 +13,7 @@ from patrol.domain.errors import QueueError
 from patrol.domain.messages import Message
 from patrol.pipeline.relaying import BATCH, Relaying
 from tests.builders import NOON
-from tests.pipeline.parts import MemoryOutbox, counted, fresh_metrics
+from tests.pipeline.parts import MemoryOutbox, counted, fresh_metrics, told_by
 
 STREAM = "patrol:alert:red"
 
@@ -95,7 +95,7 @@ def test_while_the_queue_is_away_it_is_said_and_everything_waits_and_then_goes_o
 
     caplog.set_level("INFO", "patrol")
     asyncio.run(check())
-    told = [record.message for record in caplog.records]
+    told = told_by(caplog)
     assert told[0] == "queue degraded: memory queue: away"
     assert told[1].startswith("queue restored after ")
     assert len(told) == 2  # the change, not each try

@@ -25,7 +25,7 @@ from patrol.pipeline.detecting import Detecting
 from patrol.pipeline.touring import TourBook, Touring, VisitRate
 from patrol.ports import Clock
 from tests.builders import CLASSES, NOON, camera, ring
-from tests.pipeline.parts import counted, fresh_metrics, turns
+from tests.pipeline.parts import counted, fresh_metrics, told_by, turns
 
 RINGS = {
     RingName.CORE: ring(RingName.CORE, revisit_bound_s=5.0),
@@ -169,16 +169,16 @@ def test_a_dead_network_segment_never_makes_a_healthy_camera_late(how: str) -> N
     """A third of all cameras swallow every visit until its deadline, as a dead switch does."""
 
     async def check() -> None:
-        station = Station(ring_cameras(12, 30, 30), TourSettings(workers=16, visit_deadline_s=10.0))
+        station = Station(ring_cameras(9, 15, 15), TourSettings(workers=8, visit_deadline_s=10.0))
         dead = [each for each in station.cameras if int(each.id.rpartition("-")[2]) % 3 == 0]
         station.source.looks = {each.id: getattr(station.source, how) for each in dead}
-        await station.run_for(300)
+        await station.run_for(150)
         for each in station.cameras:
             if each not in dead:
                 # The first failures of all at once may cost a moment; from then on every bound holds.
                 assert station.worst_gap_s(each.id, after_s=40) <= each.revisit_bound_s, each.id
         for each in dead:
-            assert len(station.source.visits[each.id]) >= 3  # tried again and again, at a distance
+            assert len(station.source.visits[each.id]) >= 2  # tried again, at a distance
             assert station.fates.seen_at[each.id] == []
         status = station.touring.status()
         assert {found.id for found in status.cameras if found.failing} == {each.id for each in dead}
@@ -228,7 +228,7 @@ def test_a_camera_that_comes_back_is_seen_again_and_no_longer_called_failing(
 
     caplog.set_level("INFO", "patrol")
     asyncio.run(check())
-    told = [record.message for record in caplog.records]
+    told = told_by(caplog)
     assert told == ["camera core-0 cannot be seen: unreachable", "camera core-0 is back"]  # changes only, no retries
 
 
