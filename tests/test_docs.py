@@ -174,7 +174,10 @@ class TestBothReadmes:
 
     def test_name_the_same_commands_and_link_to_the_same_places(self) -> None:
         for pattern in (r"\]\(((?!README)[^)\s]+)\)", r"`((?:patrol|make) [^`]+)`"):
-            english, chinese = (re.findall(pattern, without_fences(read(file))) for file in READMES)
+            # Each shows the feed in its own language.
+            english, chinese = (
+                re.findall(pattern, without_fences(read(file)).replace(".zh.png", ".png")) for file in READMES
+            )
             assert sorted(english) == sorted(chinese)
 
     @pytest.mark.parametrize("readme", READMES, ids=lambda file: file.name)
