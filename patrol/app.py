@@ -278,11 +278,15 @@ async def run_parts(
 
 
 async def _run_upstream(parts: Parts, options: Options, stopping: asyncio.Event, drained: asyncio.Event) -> None:
-    if parts.tour is None:
-        await stopping.wait()
-    else:
-        await _run_tour(parts.tour, parts.clock, stopping)
-    drained.set()
+    try:
+        if parts.tour is None:
+            await stopping.wait()
+        else:
+            await _run_tour(parts.tour, parts.clock, stopping)
+    finally:
+        # Also when another part has died: a consumer in the middle of a command may miss its cancellation
+        # (redis-py's read under asyncio.wait_for on 3.11), but not this.
+        drained.set()
 
 
 async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> None:

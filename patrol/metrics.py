@@ -27,7 +27,7 @@ NO_LEVEL = "none"  # before a level is decided
 
 STAGES_BEFORE_LEVEL = ("visit", "detect", "rules")
 STAGES_WITH_LEVEL = ("accept", "order", "unit_accept", "travel", "feedback")
-STAGES_THAT_RETRY = ("accept", "relay", "dispatch", "console")
+STAGES_THAT_RETRY = ("accept", "relay", "dispatch")
 GROUPS = ("dispatch",)
 
 FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 180, 300, 600, 1800)
@@ -190,6 +190,14 @@ class QueueMetrics:
             ("group",),
             registry=registry,
         )
+        self.handling = Histogram(
+            "patrol_message_handling_seconds",
+            "How long a message took to have its effect stored, the waits for the store included.",
+            ("group",),
+            buckets=FAST_SECONDS,
+            registry=registry,
+        )
+        _start_at_zero(self.handling, GROUPS)
         self.repeated = Counter(
             "patrol_messages_repeated_total",
             "Deliveries of a message whose effect was stored before.",
@@ -207,7 +215,7 @@ class QueueMetrics:
         )
         for counter in (self.handled, self.repeated, self.reclaimed, self.dead):
             _start_at_zero(counter, GROUPS)
-        self.degraded = Gauge("patrol_queue_degraded", "1 while Redis cannot be reached.", registry=registry)
+        self.degraded = Gauge("patrol_queue_degraded", "1 while Redis cannot be reached or refuses messages.", registry=registry)
 
 
 class DispatchMetrics:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.camera import Camera
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
+from patrol.domain.errors import QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import Message
@@ -136,11 +137,25 @@ class IncidentReader(Protocol):
         """Counts of alerts. Raises StoreError."""
 
 
+class MessagesRefusedError(QueueError):
+    """The queue answered for every message, and took some of them at most.
+
+    ``refused``: the index of each one that was not taken, and why; the others lie in their streams.
+    """
+
+    def __init__(self, refused: Mapping[int, str]) -> None:
+        self.refused = refused
+        super().__init__(next(iter(refused.values())))
+
+
 class Publisher(Protocol):
     """Gives messages to the queue."""
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Append each to its stream, in order. Raises QueueError; then any of them may have arrived."""
+        """Append each to its stream, in order. A stream that refuses holds up no other.
+
+        Raises MessagesRefusedError, which says of each whether it arrived; any other QueueError: any of them may have.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,14 @@ class CrowdDetector:
 
 def drawn_cameras(crowds: int, calm: int) -> list[Camera]:
     ids = [f"crowd-{number}" for number in range(crowds)] + [f"calm-{number}" for number in range(calm)]
-    return [camera(name, stream=camera().stream, revisit_bound_s=2.0) for name in ids]
+    return [camera(name, stream=camera().stream, revisit_bound_s=2.0, simulated=True) for name in ids]
 
 
 def near_units(count: int) -> tuple[Unit, ...]:
     """Units next to the scene that are there in a moment."""
-    return tuple(unit(f"U-{n}", home=north(20 + n), speed_m_s=60.0, mobilise_s=0.1) for n in range(count))
+    return tuple(
+        unit(f"U-{n}", home=north(20 + n), speed_m_s=60.0, mobilise_s=0.1, simulated=True) for n in range(count)
+    )
 
 
 def configuration(crowds: int = 2, calm: int = 10, units: int = 3) -> Configuration:

@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -365,3 +366,20 @@ def test_the_service_with_the_real_model_comes_up_and_stops_cleanly(tmp_path: Pa
             assert time.monotonic() < deadline
             time.sleep(0.1)
         _stop_and_check(process)
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_part_that_dies_ends_the_whole_and_is_named(tmp_path: Path, attempt: int) -> None:
+    """A used port: three starts of four hung half dead, since a consumer in mid-command missed its cancellation."""
+
+    async def check(port: int) -> None:
+        settings = configuration()
+        chosen = Options(var=tmp_path, port=port)
+        async with asyncio.timeout(20), assembled(settings, chosen, detector=CrowdDetector()) as parts:
+            await run_parts(parts, settings, chosen, asyncio.Event(), lambda address: None)
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ExceptionGroup) as raised:
+        asyncio.run(check(taken.getsockname()[1]))
+    (error,) = raised.value.exceptions
+    assert isinstance(error, PatrolError)
+    assert "port" in str(error)

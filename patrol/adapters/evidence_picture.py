@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
+from patrol.domain.events import Event
 from patrol.domain.frame import Frame
-from patrol.domain.zones import Zone, inside
+from patrol.domain.zones import Zone
+
+Box = tuple[float, float, float, float]
 
 ACCENT = (216, 231, 110)  # BGR of the console's accent #6ee7d8
 MUTED = (171, 156, 142)
@@ -16,19 +20,25 @@ ZONE = (60, 183, 246)
 QUALITY = 85
 
 
-def draw_evidence(frame: Frame, detections: Detections, zone: Zone) -> bytes:
-    """Draw the zone's outline, the people in it and, muted, those outside. Returns a JPEG.
+def draw_evidence(frame: Frame, detections: Detections, zone: Zone, event: Event) -> bytes:
+    """Draw the zone's outline, what the event counted and, muted, all else that was found. Returns a JPEG.
 
     Raises StoreError if the picture cannot be encoded.
     """
     canvas = frame.pixels.copy()
     corners = np.array(zone.polygon) * (frame.width, frame.height)
     cv2.polylines(canvas, [corners.round().astype(np.int32)], isClosed=True, color=ZONE, thickness=1)
-    people = detections.of("person")
-    for (box, _, _), counted in zip(people, inside(zone, people), strict=True):
-        x1, y1, x2, y2 = (round(value) for value in box)
-        cv2.rectangle(canvas, (x1, y1), (x2, y2), ACCENT if counted else MUTED, 2 if counted else 1)
+    for box, _, _ in detections:
+        _draw_box(canvas, box, MUTED, 1)
+    for x1, y1, x2, y2 in event.evidence.boxes:  # over their muted selves
+        counted = (x1 * frame.width, y1 * frame.height, x2 * frame.width, y2 * frame.height)
+        _draw_box(canvas, counted, ACCENT, 2)
     encoded, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not encoded:
         raise StoreError("evidence: the picture could not be encoded")
     return jpeg.tobytes()
+
+
+def _draw_box(canvas: npt.NDArray[np.uint8], box: Box, colour: tuple[int, int, int], thickness: int) -> None:
+    x1, y1, x2, y2 = (round(side) for side in box)
+    cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, thickness)

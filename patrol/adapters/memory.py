@@ -15,7 +15,7 @@ from patrol.domain.incidents import EvidenceId
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.domain.room import TourStatus
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, Delivery
+from patrol.ports import Clock, Delivery, MessagesRefusedError
 
 # So many turns of the event loop without a new sleeper count as "nobody has anything left to do".
 QUIET_TURNS = 20
@@ -111,21 +111,31 @@ class _Group:
 
 
 class MemoryQueue:
-    """Publisher on streams in memory, with groups that begin at 0. ``broken``: every call fails as without Redis."""
+    """Publisher on streams in memory, with groups that begin at 0.
+
+    ``broken``: every call fails as without Redis. ``refusing``: these streams take nothing.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.streams: dict[str, list[bytes]] = defaultdict(list)
         self.reasons: list[str] = []
         self.broken = False
+        self.refusing: set[str] = set()
         self._groups: dict[str, _Group] = defaultdict(_Group)
         self._arrived = asyncio.Event()
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See Publisher."""
         self.check()
-        for message in messages:
-            self.append(message.stream, message.body.encode())
+        refused = {}
+        for index, message in enumerate(messages):
+            if message.stream in self.refusing:
+                refused[index] = f"memory queue: {message.stream} refuses"
+            else:
+                self.append(message.stream, message.body.encode())
+        if refused:
+            raise MessagesRefusedError(refused)
 
     async def dead_letters(self) -> int:
         """How many messages lie in the dead letters. Raises QueueError."""

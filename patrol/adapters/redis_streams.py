@@ -21,7 +21,7 @@ from redis.exceptions import RedisError, ResponseError
 from patrol.domain.errors import ConfigError, ConfigProblem, QueueError
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.domain.room import TourStatus
-from patrol.ports import Delivery
+from patrol.ports import Delivery, MessagesRefusedError
 
 _Result = TypeVar("_Result")
 
@@ -61,9 +61,13 @@ async def _ask(command: Awaitable[_Result]) -> _Result:
         raise _queue_error(error) from None
 
 
+async def _answers(pipeline: Pipeline) -> list[Any]:
+    # Raised by the pipeline itself, an error would quote the whole message, and say nothing of the others.
+    return await _ask(pipeline.execute(raise_on_error=False))
+
+
 async def _execute(pipeline: Pipeline) -> None:
-    # Raised by the pipeline itself, an error would quote the whole message.
-    for answer in await _ask(pipeline.execute(raise_on_error=False)):
+    for answer in await _answers(pipeline):
         if isinstance(answer, RedisError):
             raise _queue_error(answer) from None
 
@@ -84,7 +88,10 @@ class RedisPublisher:
         pipeline = self._redis.pipeline(transaction=False)
         for message in messages:
             pipeline.xadd(message.stream, {FIELD: message.body})
-        await _execute(pipeline)
+        answers = await _answers(pipeline)
+        refused = {i: str(_queue_error(answer)) for i, answer in enumerate(answers) if isinstance(answer, RedisError)}
+        if refused:
+            raise MessagesRefusedError(refused)
 
     async def ping(self) -> None:
         """Raises QueueError if Redis does not answer."""

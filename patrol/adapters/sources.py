@@ -80,8 +80,8 @@ class Workers:
             deadline.give_up()
 
     async def aclose(self) -> None:
-        """Wait for the threads, each at most until its deadline."""
-        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        """Take no more work. Threads on a silent camera are not waited for: each ends by its own deadline."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def fitted(width: int, height: int, box: tuple[int, int] | None) -> tuple[int, int]:

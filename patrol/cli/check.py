@@ -42,13 +42,14 @@ def check(
     Exit code 0: it is right; 1: it is not. A variable that is not set (CAMERA_USER, CAMERA_PASSWORD ...) is a
     warning here, so that a file can be checked where the credentials are not; `patrol run` refuses to start.
     """
+    from patrol.adapters.model_store import known_classes
     from patrol.config import load, schema_text
 
     if schema:
         typer.echo(schema_text(), nl=False)
         return
     try:
-        configuration = load(file, os.environ, variables_required=False)
+        configuration = load(file, os.environ, variables_required=False, known_models=known_classes())
     except ConfigError as error:
         if as_json:
             typer.echo(_json({"file": str(file), "valid": False, "problems": _as_json(error.problems)}))

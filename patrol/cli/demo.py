@@ -11,6 +11,7 @@ import resource
 import shutil
 import sys
 import time
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from patrol.cli.failing import errors_told
-from patrol.cli.run import DEFAULT_CONFIG, leave, log_to_stderr, run_until_stopped, tell
+from patrol.cli.run import DEFAULT_CONFIG, enter_unless_stopped, leave, log_to_stderr, run_until_stopped, tell
 
 if TYPE_CHECKING:
     from patrol.app import Options, Parts
@@ -63,8 +64,8 @@ def demo(
         _empty(var)
         options = Options(
             var=var,
-            redis_url=os.environ.get("REDIS_URL"),
-            database_url=os.environ.get("DATABASE_URL"),
+            # Its store is its own: what it makes up must never stand among real incidents.
+            redis_url=os.environ.get("REDIS_URL") or None,
             host=configuration.web.host,
             port=configuration.web.port if port is None else port,
             simulated=True,
@@ -115,7 +116,8 @@ async def _run(
     from patrol.app import assembled, run_parts
     from patrol.demo.summary import TourLog
 
-    async with assembled(configuration, options, progress=tell) as parts:
+    async with AsyncExitStack() as stack:
+        parts = await enter_unless_stopped(stack, assembled(configuration, options, progress=tell), stopping)
         log = TourLog(parts.room, parts.clock)
         started = time.monotonic()
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from patrol.cli.failing import errors_told
+from patrol.cli.progressing import progress_on_stderr
 
 if TYPE_CHECKING:  # numpy, OpenCV and OpenVINO are imported when a command runs, so that --help is quick
     from patrol.adapters.benchmark import Measurement
-    from patrol.adapters.model_store import ModelStatus
+    from patrol.adapters.model_store import InstalledModel, ModelStatus
     from patrol.adapters.quantization import Picture
 
 CAMERAS = "cameras"
@@ -40,10 +41,8 @@ def register(app: typer.Typer, camera_pictures: CameraPictures | None = None) ->
 
 def get(name: Name = "yolov8n") -> None:
     """Have a model on disk: fetch it, check its hash, export it for this machine's CPU."""
-    from patrol.adapters.model_store import ensure_model
-
     with errors_told():
-        installed = ensure_model(name, progress=_tell)
+        installed = _have(name)
     print(f"{name} is installed: {installed.weights} and {installed.openvino_f32}")
 
 
@@ -80,10 +79,9 @@ def bench(
 ) -> None:
     """Measure how fast this machine's CPU detects, per precision and input size, with all cores and with one thread."""
     from patrol.adapters.benchmark import measure_all
-    from patrol.adapters.model_store import ensure_model
 
     with errors_told():
-        measurements = measure_all(ensure_model(name, progress=_tell), seconds, progress=_tell)
+        measurements = measure_all(_have(name), seconds, progress=_tell)
     if as_json:
         print(json.dumps([_measurement_as_json(measurement) for measurement in measurements], indent=2))
         return
@@ -113,12 +111,11 @@ def _quantize_command(camera_pictures: CameraPictures | None) -> Callable[..., N
     ) -> None:
         """Make the int8 graph of a model from pictures of the place it will watch."""
         pictures = _pictures_from(source, config, camera_pictures)
-        from patrol.adapters.model_store import ensure_model
         from patrol.adapters.quantization import agreement, held_out, quantize, require_nncf
 
         with errors_told():
             require_nncf()
-            model = ensure_model(name, progress=_tell)
+            model = _have(name)
             learn_from, check_on = held_out(pictures())
             made = quantize(model, learn_from, folder=out, progress=_tell)
             same = asyncio.run(agreement(model, made.graph, check_on))
@@ -179,6 +176,23 @@ def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def _have(name: str) -> InstalledModel:
+    """The model, fetched and exported if need be, with a line for each step and a bar that moves."""
+    from patrol.adapters.model_store import ensure_model
+
+    with progress_on_stderr("{task.fields[bytes]}") as bar:
+        task = bar.add_task(name, total=None, bytes="")
+
+        def tell(line: str) -> None:
+            _tell(line)
+            bar.update(task, total=None, bytes="")  # how long a step takes is not known before it moves
+
+        def received(came: int, of: int) -> None:
+            bar.update(task, completed=came, total=of, bytes=f"{came / 1e6:.1f} of {of / 1e6:.1f} MB")
+
+        return ensure_model(name, progress=tell, received=received)
 
 
 def _tell(line: str) -> None:

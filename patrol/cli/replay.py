@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from patrol.cli.failing import errors_told, tell_error
+from patrol.cli.progressing import progress_on_stderr
 from patrol.domain.errors import InputError
 
 if TYPE_CHECKING:
     from patrol.adapters.detectors import AnyDetector
     from patrol.config import Configuration
     from patrol.domain.camera import Camera
-    from patrol.pipeline.replaying import ReplayedEvent
+    from patrol.pipeline.replaying import ReplayedEvent, TimedPixels
 
 
 def register(app: typer.Typer) -> None:
@@ -38,20 +39,18 @@ def replay(
     """Run recorded video through the same detector and rules as live, at the recording's own time."""
     from patrol import config as configuring
     from patrol.adapters.detectors import Device, open_detector
+    from patrol.adapters.model_store import known_classes
     from patrol.app import detector_options
 
     with errors_told():
-        configuration = configuring.load(config, os.environ, variables_required=False)
+        configuration = configuring.load(config, os.environ, variables_required=False, known_models=known_classes())
         chosen = _camera(configuration, camera)
         options = detector_options(configuration, Device.AUTO)
-        progress = sys.stderr.isatty()
         detector = open_detector(
             options, configuration.detector.model, progress=lambda line: print(line, file=sys.stderr)
         )
         with closing(detector):
-            failed = asyncio.run(
-                _replay_files(files, configuration, chosen, detector, fps, as_json=as_json, progress=progress)
-            )
+            failed = asyncio.run(_replay_files(files, configuration, chosen, detector, fps, as_json=as_json))
     if failed:
         raise typer.Exit(1)
 
@@ -71,12 +70,9 @@ async def _replay_files(
     fps: float,
     *,
     as_json: bool,
-    progress: bool,
 ) -> bool:
     failed = False
     for file in files:
-        if progress:
-            print(f"replaying {file} ...", file=sys.stderr)
         try:
             async for found in _replay_file(file, configuration, camera, detector, fps):
                 print(_as_json(file, camera, configuration, found) if as_json else _as_text(file, found), flush=True)
@@ -93,9 +89,22 @@ async def _replay_file(
     from patrol.domain.watching import Watcher
     from patrol.pipeline.replaying import replay as run
 
-    frames = frames_of(file, fps, configuration.detector.input_px)
+    frames = _followed(file, frames_of(file, fps, configuration.detector.input_px))
     async for found in run(frames, camera, Watcher(configuration.rules), detector):
         yield found
+
+
+def _followed(file: Path, frames: Iterable[TimedPixels]) -> Iterator[TimedPixels]:
+    """The frames, with a bar that shows how much of the film is done."""
+    from patrol.adapters.stream import duration_of
+
+    duration_s = duration_of(file)
+    of = "" if duration_s is None else f" of {duration_s:.0f}"
+    with progress_on_stderr("{task.completed:.0f}{task.fields[of]} s") as bar:
+        task = bar.add_task(f"replaying {file}", total=duration_s, of=of)
+        for t_s, index, pixels in frames:
+            bar.update(task, completed=t_s)
+            yield t_s, index, pixels
 
 
 def _as_json(file: Path, camera: Camera, configuration: Configuration, found: ReplayedEvent) -> str:

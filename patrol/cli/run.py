@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from patrol.config import Configuration
 
 DEFAULT_CONFIG = Path("configs/cameras.yaml")
+STOPPED_AT_START = 130  # as a shell says of a command that Ctrl-C ended
+
+Entered = TypeVar("Entered")
+
 ROLE_NAMES = ("all", "tour", "relay", "dispatch", "console")
 
 
@@ -62,6 +67,8 @@ def run(
         configuration = configuring.load(config, os.environ, variables_required=opens_cameras)
         for warning in configuration.warnings if opens_cameras else ():
             tell(f"{config}: {warning}")
+        if all(unit.simulated for unit in configuration.units):
+            tell(f"{config}: units: all are simulated; nobody will be sent to what real cameras see")
         options = Options(
             var=var,
             roles=ALL_ROLES if "all" in names else frozenset(Role(name) for name in names),
@@ -78,13 +85,30 @@ def run(
 async def _serve(configuration: Configuration, options: Options, stopping: asyncio.Event) -> int:
     from patrol.app import assembled, run_parts
 
-    async with assembled(configuration, options, progress=tell) as parts:
+    async with AsyncExitStack() as stack:
+        parts = await enter_unless_stopped(stack, assembled(configuration, options, progress=tell), stopping)
         await run_parts(parts, configuration, options, stopping, lambda address: tell(f"Patrol is up: {address}"))
         if parts.tour is not None:
             frames = parts.tour.detecting.counts
             tell(f"frames: {frames.captured} captured = {frames.processed} processed + {frames.dropped} dropped")
     tell("stopped")
     return 0
+
+
+async def enter_unless_stopped(
+    stack: AsyncExitStack, context: AbstractAsyncContextManager[Entered], stopping: asyncio.Event
+) -> Entered:
+    """Enter a context that may take long (a model is fetched); leaves the process if ``stopping`` comes first."""
+    entering = asyncio.ensure_future(stack.enter_async_context(context))
+    told = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait((entering, told), return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not entering.done():
+        entering.cancel()
+        with suppress(asyncio.CancelledError):
+            await entering
+        leave(STOPPED_AT_START)
+    return await entering
 
 
 def run_until_stopped(service: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
@@ -99,7 +123,7 @@ def run_until_stopped(service: Callable[[asyncio.Event], Coroutine[Any, Any, int
 
         def stop() -> None:
             if stopping.is_set():
-                os._exit(130)
+                os._exit(STOPPED_AT_START)
             tell("stopping ... (once more to leave at once)")
             stopping.set()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "file:///", "synthetic:")
 PLACEHOLDERS = ("host", "channel", "id")
@@ -75,10 +76,20 @@ def address_problem(address: str) -> str | None:
     named = re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,20})://", address)  # without the //, "user:password@host" has a scheme
     scheme = named[1].lower() if named is not None else "none"
     if scheme == "file":
-        return None if re.match(r"(?i)file:///[^/]", address) else "expected file:///path, an absolute path"
+        return _file_problem(address)
     if scheme not in _NETWORK:
         return f"expected an address that begins with one of {', '.join(SCHEMES)}; got {scheme}"
     return _network_problem(address)
+
+
+def _file_problem(address: str) -> str | None:
+    if not re.match(r"(?i)file:///[^/]", address):
+        return "expected file:///path, an absolute path"
+    try:
+        offset_s = float(parse_qs(urlsplit(address).query).get("offset", ["0"])[0])
+    except ValueError:
+        offset_s = math.nan
+    return None if math.isfinite(offset_s) else "has an offset that is no number; expected seconds, as in ?offset=12.5"
 
 
 def _network_problem(address: str) -> str | None:

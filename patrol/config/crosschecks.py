@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
 from patrol.config import addresses
 from patrol.config.document import Location, written
 from patrol.config.parts import CameraPart, Parts
-from patrol.config.wording import did_you_mean
+from patrol.config.wording import did_you_mean, shown
 from patrol.domain.camera import Place, RingName
 
 Finding = tuple[Location, str]
 
 
-def problems(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
+KnownModels = Mapping[str, Collection[str]]
+"""The classes that each model can tell, by the model's name."""
+
+
+def problems(parts: Parts, environ: Mapping[str, str], known_models: KnownModels | None) -> Iterator[Finding]:
     """What makes a file unusable beyond the shape of its values; missing variables are `missing_variables`."""
     yield from _duplicate_ids(parts)
     yield from _ring_order(parts)
@@ -22,6 +26,8 @@ def problems(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from _references(parts)
     yield from _incomplete_cameras(parts)
     yield from _addresses(parts, environ)
+    if known_models is not None and parts.detector is not None:
+        yield from _model_and_labels(parts, parts.detector.model, known_models)
     if not parts.cameras:
         yield ("cameras",), "there is no camera; expected at least one, here or in sites"
 
@@ -108,6 +114,17 @@ def _known(location: Location, what: str, name: str, known: Mapping[str, object]
         yield location, f"there is no {what} '{name}'{did_you_mean(name, known)}"
 
 
+def _model_and_labels(parts: Parts, model: str, known_models: KnownModels) -> Iterator[Finding]:
+    if model not in known_models:
+        yield ("detector", "model"), f"there is no model {shown(model)}{did_you_mean(model, list(known_models))}"
+        return
+    classes = known_models[model]
+    for name, rule in parts.rules.items():
+        if rule is not None and rule.label not in classes:
+            message = f"{model} cannot tell {shown(rule.label)}{did_you_mean(rule.label, list(classes))}"
+            yield ("rules", name, "label"), message
+
+
 def _incomplete_cameras(parts: Parts) -> Iterator[Finding]:
     for part in parts.cameras:
         site_unread = part.site is not None and part.site.head is None
@@ -142,7 +159,7 @@ def _addresses(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
     for location, (address, part) in used.items():
         message = _address_problem(address, parts.values_of(part), environ)
         if message is not None:
-            yield location, message
+            yield location, message if part.camera is None else f"{message} (camera {part.camera.id})"
 
 
 def _address_problem(address: str, values: Mapping[str, str], environ: Mapping[str, str]) -> str | None:

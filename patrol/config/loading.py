@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,11 +15,19 @@ from patrol.config.settings import Configuration
 from patrol.domain.errors import ConfigError, ConfigProblem
 
 
-def load(path: Path, environ: Mapping[str, str], *, variables_required: bool = True) -> Configuration:
+def load(
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    variables_required: bool = True,
+    known_models: Mapping[str, Collection[str]] | None = None,
+) -> Configuration:
     """Reads the file at ``path``; ``${NAME}`` in stream addresses comes from ``environ``.
 
     ``variables_required=False``: a variable that is not set becomes a warning and stays in the address as it is
     written, for checking a file on a machine that has no credentials; never open cameras from that.
+
+    ``known_models``: the classes that each model can tell, by its name; None: the model and the labels are not checked.
 
     Raises ConfigError with every problem found, in the order of the file. No secret is in its text.
     """
@@ -27,7 +35,7 @@ def load(path: Path, environ: Mapping[str, str], *, variables_required: bool = T
     file, shape_problems = _validated(document)
     parts = parts_of(document.data)
     problems += shape_problems
-    problems += [document.problem(*finding) for finding in crosschecks.problems(parts, environ)]
+    problems += [document.problem(*finding) for finding in crosschecks.problems(parts, environ, known_models)]
     missing = [document.problem(*finding) for finding in crosschecks.missing_variables(parts, environ)]
     if variables_required:
         problems += missing

@@ -33,7 +33,8 @@ class SimulatedOperators:
             try:
                 incidents = (await self._reader.open_ledger()).incidents
                 for incident in incidents:
-                    await self._work_on(incident)
+                    if incident.simulated:
+                        await self._work_on(incident)
             except StoreError:
                 continue  # the page a person sees says so; they would look again, too
             open_ids = {incident.id for incident in incidents}

@@ -100,10 +100,7 @@ def fingerprint(event: Event) -> str:
 
 def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
     """Decide whether an event becomes an alert, and of which incident."""
-    cool_until = (
-        history.last_accepted_at + timedelta(seconds=candidate.cool_down_s) if history.last_accepted_at else None
-    )
-    if cool_until is not None and now < cool_until:
+    if history.last_accepted_at is not None and _cools_down(history.last_accepted_at, candidate.cool_down_s, now):
         return Acceptance(Verdict.COOLING_DOWN)
     if history.open_incident is not None:
         joined = history.open_incident
@@ -111,6 +108,11 @@ def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
         return Acceptance(Verdict.JOINED, alert, replace(joined, alert_ids=(*joined.alert_ids, alert.id)))
     alert = _alert(candidate, now)
     return Acceptance(Verdict.NEW_INCIDENT, alert, _incident(candidate, alert))
+
+
+def _cools_down(last_accepted_at: datetime, cool_down_s: float, now: datetime) -> bool:
+    """An alert from the future was accepted before the clock was set back: it mutes nothing."""
+    return last_accepted_at <= now < last_accepted_at + timedelta(seconds=cool_down_s)
 
 
 def _alert(candidate: Candidate, now: datetime) -> Alert:

@@ -27,6 +27,9 @@ from patrol.domain.units import Unit, UnitId, UnitState
 # (Giacomin and Levinson 2015, "Road network circuity in metropolitan areas", 1.2 to 1.4).
 DETOUR_FACTOR = 1.3
 
+# Clocks of terminals differ a little; one that is farther ahead is not believed.
+UNIT_CLOCK_AHEAD = timedelta(seconds=2)
+
 MessageFor = Callable[[Incident], Message]
 
 
@@ -84,15 +87,21 @@ def travel_time_s(duty: Duty, destination: Place) -> float:
 def weigh(situation: Situation, ring: RingName) -> tuple[Candidate, ...]:
     """All units for this incident, the soonest first; those that cannot go come last, with the reason.
 
+    A simulated incident never moves a real unit, and a simulated unit helps nobody.
     A unit that refused is not asked again; one that let this incident's order expire only after all others.
     """
     tried = {order.unit_id: order.state for order in situation.orders}
-    weighed = [_candidate(duty, situation.incident.place, ring, tried) for duty in situation.duties]
+    incident = situation.incident
+    weighed = [_candidate(duty, incident.place, ring, tried, incident.simulated) for duty in situation.duties]
     return tuple(sorted(weighed, key=lambda c: (c.eta_s is None, c.unit_id in tried, c.eta_s or 0.0, c.unit_id)))
 
 
-def _candidate(duty: Duty, destination: Place, ring: RingName, tried: Mapping[UnitId, OrderState]) -> Candidate:
+def _candidate(
+    duty: Duty, destination: Place, ring: RingName, tried: Mapping[UnitId, OrderState], simulated: bool
+) -> Candidate:
     unit = duty.unit
+    if unit.simulated != simulated:
+        return Candidate(unit.id, None, "simulated" if unit.simulated else "not_simulated")
     if ring not in unit.rings:
         return Candidate(unit.id, None, "other_ring")
     if tried.get(unit.id) is OrderState.REJECTED:
@@ -183,7 +192,7 @@ def receive(situation: Situation, receipt: Receipt, now: datetime) -> Outcome:
     if receipt.kind not in _NEXT_STATE:
         return _position_only(situation, order, receipt)
     order_state, incident_state, clock = _NEXT_STATE[receipt.kind]
-    incident = situation.incident.to(incident_state).stamped(clock, receipt.at, f"unit {order.unit_id}")
+    incident = situation.incident.to(incident_state).stamped(clock, *_when(receipt, order, now))
     incident = replace(incident, overdue=is_overdue(incident, now))
     duty = situation.duty_of(order.unit_id)
     return _told(
@@ -209,9 +218,16 @@ def _late(situation: Situation, order: Order, receipt: Receipt, now: datetime) -
     moved = _position_only(situation, order, receipt)
     if clock in incident.clocks or not incident.is_open:
         return moved
-    stamped = incident.stamped(clock, receipt.at, f"unit {order.unit_id}")
+    stamped = incident.stamped(clock, *_when(receipt, order, now))
     stamped = replace(stamped, overdue=is_overdue(stamped, now))
     return _told(replace(moved, incident=stamped, reason="late timestamp"), now)
+
+
+def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]:
+    """When a unit says it was, and the source; when its receipt came, if its clock cannot be right."""
+    if order.sent_at <= receipt.at <= now + UNIT_CLOCK_AHEAD:
+        return receipt.at, f"unit {order.unit_id}"
+    return now, f"unit {order.unit_id}, on arrival of its receipt (its clock is off)"
 
 
 def _moved(duty: Duty, state: OrderState, receipt: Receipt) -> Duty:

@@ -8,6 +8,7 @@ A rule in a zone is CLEAR, SUSPECTED (it holds, not yet for long enough) or CONF
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,8 @@ from patrol.domain.camera import CameraId
 from patrol.domain.detections import Detections
 from patrol.domain.events import Event, Evidence, Kind
 from patrol.domain.zones import RuleId, Zone, inside
+
+CLOCK_STEP_S = 1.0  # frames of one camera come this much out of order at most; farther back, the clock was set
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,27 @@ class Step:
     ended: Event | None = None
 
 
-def step(rule: Rule, zone: Zone, camera_id: CameraId, watch: Watch, at: datetime, detections: Detections) -> Step:
+def step(
+    rule: Rule,
+    zone: Zone,
+    camera_id: CameraId,
+    watch: Watch,
+    at: datetime,
+    detections: Detections,
+    unseen_s: float = math.inf,
+) -> Step:
     """Decide what one frame, captured at ``at``, changes for one rule in one zone of one camera.
 
-    Frames must come in order of time; one that is not newer than the last is ignored.
+    A frame that is a little older than the last is ignored. After more than ``unseen_s`` without a frame, or after
+    the clock was set back, nothing is known of the time between: what was on has ended, and this frame begins anew.
     """
-    if watch.seen_last_at is not None and at <= watch.seen_last_at:
-        return Step(watch)
+    if watch.seen_last_at is not None:
+        since_s = (at - watch.seen_last_at).total_seconds()
+        if not -CLOCK_STEP_S <= since_s <= unseen_s:
+            anew = step(rule, zone, camera_id, Watch(), at, detections)
+            return replace(anew, ended=last_words(watch))
+        if since_s <= 0:
+            return Step(watch)
     found = detections.of(rule.label, rule.min_confidence)
     found = found.where(inside(zone, found))
     if len(found) < rule.at_least:

@@ -12,6 +12,9 @@ from patrol.domain.events import Event
 from patrol.domain.rules import Rule, RuleState, Watch, last_words, step
 from patrol.domain.zones import RuleId, ZoneId
 
+# A camera may miss that many visits before what was seen in it no longer counts as going on.
+MISSED_VISITS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -38,7 +41,8 @@ class Watcher:
             for rule_id in zone.rules:
                 key, rule = (camera.id, zone.id, rule_id), self._rules[rule_id]
                 before = self._watches.get(key, Watch())
-                result = step(rule, zone, camera.id, before, at, detections)
+                unseen_s = MISSED_VISITS * camera.revisit_bound_s + rule.clear_after_s
+                result = step(rule, zone, camera.id, before, at, detections, unseen_s)
                 self._watches[key] = result.watch
                 if before.state is RuleState.CLEAR and result.watch.state is RuleState.SUSPECTED:
                     suspected.append(rule)

@@ -53,6 +53,7 @@ class Consuming:
             await self._bury(delivery, f"delivered {delivery.attempt} times and never acknowledged")
             return
         try:
+            began = self._clock.monotonic()
             envelope = read_message(delivery.body)
             fresh = await self._handle_for_sure(envelope, stopping)
         except (MessageError, IllegalTransition) as error:
@@ -60,6 +61,7 @@ class Consuming:
             return
         if fresh is None:
             return  # stopping while the store is away: the message stays ours and comes again
+        self._metrics.queue.handling.labels(self._group).observe(self._clock.monotonic() - began)
         counter = self._metrics.queue.handled if fresh else self._metrics.queue.repeated
         counter.labels(self._group).inc()
         await self._subscription.acknowledge([delivery])

@@ -76,12 +76,19 @@ class Deciding:
     async def _decide(
         self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
     ) -> Outcome | None:
-        outcome = await self._store.decide(incident_id, decision, once)
+        was_overdue = False
+
+        def remembering(situation: Situation) -> Outcome:
+            nonlocal was_overdue
+            was_overdue = situation.incident.overdue
+            return decision(situation)
+
+        outcome = await self._store.decide(incident_id, remembering, once)
         if outcome is not None:
-            self._count(outcome)
+            self._count(outcome, was_overdue)
         return outcome
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: Outcome, was_overdue: bool) -> None:
         metrics = self._metrics.dispatch
         for order in outcome.orders:
             metrics.orders.labels(order.ring.value, order.state.value).inc()
@@ -93,16 +100,21 @@ class Deciding:
             seconds = incident.seconds(begin, end)
             if seconds is not None:
                 self._metrics.stages.took(stage, incident.ring, seconds, incident.level)
+        if incident.overdue and not was_overdue:  # a receipt or a closure may be the first to find that
+            metrics.overdue.labels(incident.ring.value, incident.level.value).inc()
         self._count_milestone(outcome.reason, incident)
         _log.info("incident %s (%s %s): %s", incident.id, incident.level, incident.kind, outcome.reason)
 
     def _count_milestone(self, reason: str, incident: Incident) -> None:
         metrics = self._metrics.dispatch
         ring, level = incident.ring.value, incident.level.value
-        if reason == "overdue":
-            metrics.overdue.labels(ring, level).inc()
-        elif reason == "on_scene":
-            metrics.response.labels(ring, level).observe(incident.seconds(ClockName.ACCEPTED, ClockName.ON_SCENE) or 0)
-            metrics.from_onset.labels(ring, level).observe(incident.seconds(ClockName.BEGAN, ClockName.ON_SCENE) or 0)
+        if reason == "on_scene":
+            metrics.response.labels(ring, level).observe(_seconds(incident, ClockName.ACCEPTED, ClockName.ON_SCENE))
+            metrics.from_onset.labels(ring, level).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
         elif reason == "closed" and incident.disposition is not None:
             metrics.closed.labels(incident.disposition.value).inc()
+
+
+def _seconds(incident: Incident, begin: ClockName, end: ClockName) -> float:
+    """Never less than 0: a terminal's clock may be behind ours, and a histogram's sum must not fall."""
+    return max(0.0, incident.seconds(begin, end) or 0.0)

@@ -55,5 +55,6 @@ class Dispatching:
         receipt = read_receipt(envelope)
         incident_id: IncidentId = envelope.incident_id
         if receipt.kind is ReceiptKind.DISPLAYED:
-            return await self._deciding.display(incident_id, receipt.seat, receipt.at, once) is not None
+            shown_at = min(receipt.at, self._clock.now())
+            return await self._deciding.display(incident_id, receipt.seat, shown_at, once) is not None
         return await self._deciding.receive(incident_id, receipt, once) is not None

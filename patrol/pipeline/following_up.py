@@ -14,6 +14,7 @@ from patrol.domain.orders import Order, OrderState
 from patrol.metrics import Metrics
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.stopping import pause
+from patrol.pipeline.viewing import most_urgent_first
 from patrol.ports import Clock, IncidentReader
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class FollowingUp:
         ledger = await self._reader.open_ledger()
         now = self._clock.now()
         open_orders = {order.incident_id: order for order in ledger.orders if order.is_open}
-        for incident in ledger.incidents:
+        for incident in most_urgent_first(ledger.incidents):  # a unit that is free goes to the red one
             await self._follow_up(incident, open_orders.get(incident.id), now)
 
     async def _follow_up(self, incident: Incident, order: Order | None, now: datetime) -> None:

@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from patrol.domain.errors import QueueError, StoreError
 from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, Outbox, Publisher
+from patrol.ports import Clock, MessagesRefusedError, Outbox, OutboxRow, Publisher
 
 _log = logging.getLogger(__name__)
 
 BATCH = 200
+MAX_ROWS = 5 * BATCH  # as far as the outbox is looked through for what its way is free for
 POLL_S = 0.1
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
+_Part = Literal["queue", "store"]
+
 
 class Relaying:
-    """Publishes what waits; in doubt a message is sent again with the same id."""
+    """Publishes what waits; in doubt a message is sent again with the same id.
+
+    A stream that refuses is tried again by and by, and what waits for it keeps its order; the others go on.
+    """
 
     def __init__(self, outbox: Outbox, publisher: Publisher, clock: Clock, metrics: Metrics) -> None:
         self._outbox = outbox
@@ -27,6 +35,11 @@ class Relaying:
         self._clock = clock
         self._metrics = metrics
         self._failures = 0
+        self._failing: list[_Part] = []
+        self._refusing: dict[str, str] = {}  # stream: why
+        self._refusals = 0
+        self._refusing_due_at = 0.0
+        self._held_rows = 0
         self.degraded: str | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -50,44 +63,83 @@ class Relaying:
     async def _round(self) -> float:
         """Relay one batch. Returns the seconds to wait before the next round."""
         try:
-            published = await self._relay_batch()
+            more = await self._relay_batch()
             await self._show_waiting()
         except StoreError as error:
-            return self._failed(error)
+            return self._failed("store", error)
         except QueueError as error:
             # How much waits, and for how long, matters most while nothing goes out.
             with contextlib.suppress(StoreError):
                 await self._show_waiting()
-            return self._failed(error)
+            return self._failed("queue", error)
         self._recovered()
-        return 0.0 if published == BATCH else POLL_S
+        return 0.0 if more else POLL_S
 
     async def _show_waiting(self) -> None:
         count, oldest = await self._outbox.waiting()
         self._metrics.queue.outbox.set(count)
         self._metrics.queue.outbox_age.set((self._clock.now() - oldest).total_seconds() if oldest else 0.0)
 
-    async def _relay_batch(self) -> int:
-        rows = await self._outbox.unpublished(BATCH)
-        if rows:
-            await self._publisher.publish([row.message for row in rows])
-            await self._outbox.mark_published(rows)
-            self._metrics.queue.published.inc(len(rows))
-        return len(rows)
+    async def _relay_batch(self) -> bool:
+        """Returns whether more may wait whose way is free."""
+        limit = BATCH + self._held_rows
+        rows = await self._outbox.unpublished(limit)
+        tried = self._due(rows)
+        refused = await self._publish(tried) if tried else {}
+        taken = [row for index, row in enumerate(tried) if index not in refused]
+        if taken:
+            await self._outbox.mark_published(taken)
+            self._metrics.queue.published.inc(len(taken))
+        if tried:
+            self._note_refusals(tried, refused)
+        self._held_rows = min(len(rows) - len(taken), MAX_ROWS - BATCH)
+        return len(rows) == limit and (bool(taken) or BATCH + self._held_rows > limit)
 
-    def _failed(self, error: QueueError | StoreError) -> float:
+    def _due(self, rows: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
+        if self._clock.monotonic() >= self._refusing_due_at:
+            return rows
+        return [row for row in rows if row.message.stream not in self._refusing]
+
+    async def _publish(self, rows: Sequence[OutboxRow]) -> Mapping[int, str]:
+        """Returns what was refused, by its index, and why. Raises QueueError: any of them may have arrived."""
+        try:
+            await self._publisher.publish([row.message for row in rows])
+        except MessagesRefusedError as error:
+            return error.refused
+        return {}
+
+    def _note_refusals(self, tried: Sequence[OutboxRow], refused: Mapping[int, str]) -> None:
+        reasons = {tried[index].message.stream: why for index, why in refused.items()}
+        for stream, why in reasons.items():
+            if stream not in self._refusing:
+                _log.error("queue refuses what is for %s, it waits: %s", stream, why)
+        for stream in {row.message.stream for row in tried} & self._refusing.keys() - reasons.keys():
+            _log.info("queue takes what is for %s again", stream)
+            del self._refusing[stream]
+        self._refusing.update(reasons)
+        if reasons:
+            self._metrics.stages.errors.labels("relay").inc(len(refused))
+            self._refusing_due_at = self._clock.monotonic() + RETRY_S[min(self._refusals, len(RETRY_S) - 1)]
+            self._refusals += 1
+        elif not self._refusing:
+            self._refusals = 0
+
+    def _failed(self, part: _Part, error: QueueError | StoreError) -> float:
         self._metrics.stages.errors.labels("relay").inc()
-        self._metrics.queue.degraded.set(1)
-        if self._failures == 0:
-            _log.error("queue degraded: %s", error)
+        if part == "queue":
+            self._metrics.queue.degraded.set(1)
+        if part not in self._failing:
+            _log.error("%s degraded: %s", part, error)
+            self._failing.append(part)
         self.degraded = str(error)
         pause_s = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1
         return pause_s
 
     def _recovered(self) -> None:
-        if self._failures:
-            _log.info("queue restored after %d failures", self._failures)
+        if self._failing:
+            _log.info("%s restored after %d failures", " and ".join(self._failing), self._failures)
         self._failures = 0
-        self.degraded = None
-        self._metrics.queue.degraded.set(0)
+        self._failing.clear()
+        self.degraded = next(iter(self._refusing.values()), None)
+        self._metrics.queue.degraded.set(1 if self._refusing else 0)

@@ -96,7 +96,7 @@ class Room:
             try:
                 ledger = await self._reader.open_ledger()
             except StoreError:
-                self._metrics.stages.errors.labels("console").inc()
+                self._metrics.stages.errors.labels("dispatch").inc()
                 continue
             self._metrics.dispatch.show(stages(ledger.incidents, self._clock.now()))
 

@@ -10,6 +10,7 @@ from patrol.adapters.memory import FakeClock, MemoryQueue, MemorySubscription, M
 from patrol.domain.errors import QueueError
 from patrol.domain.messages import Message
 from patrol.domain.room import TourStatus
+from patrol.ports import MessagesRefusedError
 from tests.builders import NOON, at
 
 
@@ -110,6 +111,18 @@ def test_a_broken_queue_fails_every_call_and_gives_what_was_in_hand_again_once_i
         assert await queue.dead_letters() == 0
         (again,) = await subscription.receive(5, 1.0)
         assert (again.body, again.attempt) == (b"{}", 2)
+
+    asyncio.run(check())
+
+
+def test_a_stream_that_refuses_says_so_and_the_others_take_theirs() -> None:
+    async def check() -> None:
+        queue = MemoryQueue(FakeClock())
+        queue.refusing.add("s")
+        with pytest.raises(MessagesRefusedError, match="memory queue: s refuses") as caught:
+            await queue.publish([Message("s", "1", "1"), Message("t", "2", "2")])
+        assert list(caught.value.refused) == [0]
+        assert (queue.streams["s"], queue.streams["t"]) == ([], [b"2"])
 
     asyncio.run(check())
 

@@ -16,7 +16,7 @@ from patrol.domain.camera import CameraId, RingName
 from patrol.domain.errors import ConfigError, QueueError
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.domain.room import CameraStatus, RingStatus, TourStatus
-from patrol.ports import Delivery
+from patrol.ports import Delivery, MessagesRefusedError
 from tests.adapters.cable import cable_to
 from tests.builders import NOON
 
@@ -148,6 +148,40 @@ def test_a_server_out_of_memory_refuses_loudly_and_takes_everything_later(valkey
             await redis.config_set("maxmemory", 0)
             await publisher.publish([message(1), message(2)])
             assert await redis.xlen(STREAM) == 2
+
+    asyncio.run(check())
+
+
+def test_a_stream_that_is_none_refuses_its_own_messages_alone_and_says_which(valkey: str) -> None:
+    async def check() -> None:
+        async with connect(valkey) as redis:
+            await redis.set("patrol:alert:green", "a stranger's")
+            green = Message("patrol:alert:green", "A-2", "{}")
+            with pytest.raises(MessagesRefusedError, match="redis: WRONGTYPE") as caught:
+                await RedisPublisher(redis).publish([message(1), green, message(3), green])
+            assert list(caught.value.refused) == [1, 3]
+            assert [fields[b"ce"] for _, fields in await redis.xrange(STREAM)] == [
+                message(1).body.encode(),
+                message(3).body.encode(),
+            ]
+
+    asyncio.run(check())
+
+
+def test_a_user_without_the_right_to_one_stream_still_writes_the_others(valkey: str) -> None:
+    async def check() -> None:
+        port = urlsplit(valkey).port
+        async with connect(valkey) as admin:
+            await admin.execute_command("ACL", "SETUSER", "relay", "on", f">{CANARY}", f"~{STREAM}", "+@all")
+            try:
+                async with connect(f"redis://relay:{CANARY}@127.0.0.1:{port}/0") as redis:
+                    with pytest.raises(MessagesRefusedError) as caught:
+                        await RedisPublisher(redis).publish([Message("patrol:order:core", "O-1", "{}"), message(1)])
+            finally:
+                await admin.execute_command("ACL", "DELUSER", "relay")
+            assert list(caught.value.refused) == [0]
+            assert CANARY not in str(caught.value)
+            assert await admin.xlen(STREAM) == 1
 
     asyncio.run(check())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
@@ -436,6 +437,38 @@ def test_another_database_is_a_configuration_error_that_shows_no_password(url: s
     with pytest.raises(ConfigError, match=r"DATABASE_URL: .*expected sqlite:///path/to/patrol\.db") as caught:
         SqlStore(url, UNITS, FakeClock())
     assert "canary-41" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite+pysqlite:///:memory:",
+        "sqlite:///file::memory:?cache=shared&uri=true",
+        "sqlite:///file:x?mode=memory&uri=true",
+    ],
+)
+def test_a_database_in_memory_is_refused_because_nothing_in_it_would_last(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL: a path is expected.*sqlite:///path/to/patrol\.db"):
+        SqlStore(url, UNITS, FakeClock())
+
+
+def test_a_database_that_another_process_holds_is_given_up_on_soon_and_used_again_later(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            with direct(tmp_path) as other:
+                other.isolation_level = None
+                other.execute("BEGIN IMMEDIATE")
+                began = time.monotonic()
+                with pytest.raises(StoreError, match="database is locked"):
+                    await store.waiting()
+                assert 1.0 < time.monotonic() - began < 4.0
+                other.execute("ROLLBACK")
+            assert (await store.waiting())[0] == 0
+
+    asyncio.run(check())
 
 
 def test_a_cancelled_caller_leaves_a_whole_transaction_behind(tmp_path: Path) -> None:

@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
+from patrol.adapters import valkey_embedded
 from patrol.adapters.valkey_embedded import embedded_valkey, end_left_over
 from patrol.domain.errors import QueueError
 
@@ -27,6 +31,35 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+@contextmanager
+def other_patrol(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another process that keeps its queue in the folder, and the queue's address; killed at the end at the latest."""
+    code = (
+        "import sys, time; from pathlib import Path; from patrol.adapters.valkey_embedded import embedded_valkey\n"
+        "with embedded_valkey(Path(sys.argv[1])) as address: print(address, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True) as patrol:
+        assert patrol.stdout is not None
+        try:
+            yield patrol, patrol.stdout.readline().strip()
+        finally:
+            patrol.kill()
+
+
+def answers(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_what_it_acknowledged_is_there_after_it_was_killed(tmp_path: Path) -> None:
@@ -54,13 +87,7 @@ def test_it_syncs_every_write_listens_on_loopback_only_and_is_gone_afterwards(tm
 
 
 def test_a_server_left_behind_by_a_killed_patrol_is_ended_before_a_new_one_starts(tmp_path: Path) -> None:
-    code = (
-        "import sys, time; from pathlib import Path; from patrol.adapters.valkey_embedded import embedded_valkey\n"
-        "with embedded_valkey(Path(sys.argv[1])) as address: print(address, flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as patrol:
-        assert patrol.stdout is not None
-        address = patrol.stdout.readline().strip()
+    with other_patrol(tmp_path) as (patrol, address):
         left_over = pid_in(tmp_path)
         with Redis.from_url(address) as redis:
             redis.set("kept", "yes")
@@ -117,8 +144,60 @@ def test_a_server_that_cannot_read_its_own_data_is_told_soon_and_says_where_to_l
 
 
 def test_what_was_left_behind_can_be_ended_before_its_folder_is_emptied(tmp_path: Path) -> None:
-    with embedded_valkey(tmp_path):
+    with other_patrol(tmp_path) as (patrol, _):
         pid = pid_in(tmp_path)
-        end_left_over(tmp_path)
-        assert not is_alive(pid)
+        patrol.kill()
+    assert is_alive(pid)
+    end_left_over(tmp_path)
+    assert not is_alive(pid)
     end_left_over(tmp_path / "nothing here")
+
+
+def test_a_living_patrols_server_is_left_alone_and_a_second_patrol_is_refused(tmp_path: Path) -> None:
+    with other_patrol(tmp_path) as (patrol, address), Redis.from_url(address) as redis:
+        pid = pid_in(tmp_path)
+        with pytest.raises(QueueError, match="another Patrol is using "), embedded_valkey(tmp_path):
+            pass
+        with pytest.raises(QueueError, match="another Patrol is using "):
+            end_left_over(tmp_path)
+        assert redis.ping()
+        assert pid_in(tmp_path) == pid
+        patrol.kill()
+    with embedded_valkey(tmp_path) as again, Redis.from_url(again) as redis:  # the kernel gave the lock back
+        assert redis.ping()
+
+
+def test_a_server_that_dies_comes_back_at_its_address_with_its_data_and_is_gone_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "patrol")
+    monkeypatch.setattr(valkey_embedded, "STEADY_S", 1.5)  # longer than the second death below takes
+    with embedded_valkey(tmp_path) as address, Redis.from_url(address, retry=None) as redis:
+        redis.set("kept", "yes")
+        for _ in range(2):
+            dead = pid_in(tmp_path)
+            os.kill(dead, signal.SIGKILL)
+            wait_until(lambda: answers(redis))
+            assert redis.get("kept") == b"yes"
+        wait_until(lambda: len(caplog.records) > 1)
+        last = pid_in(tmp_path)
+    assert not is_alive(last)
+    assert not (tmp_path / "valkey.pid").exists()
+    assert [record.message.split(";")[0] for record in caplog.records] == [
+        "embedded valkey ended (-9)",
+        "embedded valkey is up again, starts: 2",
+    ]
+
+
+def test_the_end_does_not_wait_for_a_server_that_dies_again_and_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with embedded_valkey(tmp_path):
+        (tmp_path / "appendonlydir" / "appendonly.aof.manifest").write_text("this is no manifest\n")
+        os.kill(pid_in(tmp_path), signal.SIGKILL)
+        time.sleep(2.0)
+        starts = (tmp_path / "valkey.log").read_text().count("FATAL")
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.0
+    assert 1 <= starts <= 6, "tries are spread out"
+    assert len(caplog.records) == 1

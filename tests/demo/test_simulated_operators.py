@@ -67,7 +67,7 @@ async def work(feed: Feed, seconds: float) -> SimulatedOperators:
 
 def test_a_new_incident_is_looked_at_at_once_and_confirmed_after_a_persons_time() -> None:
     async def check() -> None:
-        feed = Feed(FakeClock(NOON), incident(1))
+        feed = Feed(FakeClock(NOON), incident(1, simulated=True))
         await work(feed, 60)
         assert feed.at("displayed") == [1.0]
         (confirmed_at,) = feed.at("confirm")
@@ -79,7 +79,9 @@ def test_a_new_incident_is_looked_at_at_once_and_confirmed_after_a_persons_time(
 
 def test_a_handled_incident_is_closed_after_a_persons_time() -> None:
     async def check() -> None:
-        feed = Feed(FakeClock(NOON), incident(1, state=IncidentState.HANDLED), incident(2))
+        feed = Feed(
+            FakeClock(NOON), incident(1, simulated=True, state=IncidentState.HANDLED), incident(2, simulated=True)
+        )
         operators = await work(feed, 60)
         assert [incident_id for what, incident_id, _ in feed.done if what == "close"] == ["I-1"]
         assert FEEDBACK_S[0] <= feed.at("close")[0] <= FEEDBACK_S[1] + 2
@@ -90,7 +92,9 @@ def test_a_handled_incident_is_closed_after_a_persons_time() -> None:
 
 def test_somebody_at_the_real_feed_may_be_faster() -> None:
     async def check() -> None:
-        feed = Feed(FakeClock(NOON), incident(1, state=IncidentState.HANDLED), incident(2))
+        feed = Feed(
+            FakeClock(NOON), incident(1, simulated=True, state=IncidentState.HANDLED), incident(2, simulated=True)
+        )
         feed.refuses_to_close = True
         await work(feed, 30)
         assert len(feed.at("confirm")) == 2
@@ -100,7 +104,7 @@ def test_somebody_at_the_real_feed_may_be_faster() -> None:
 
 def test_a_store_that_is_away_is_looked_at_again() -> None:
     async def check() -> None:
-        feed = Feed(FakeClock(NOON), incident(1))
+        feed = Feed(FakeClock(NOON), incident(1, simulated=True))
         feed.away = True
 
         async def mend() -> None:

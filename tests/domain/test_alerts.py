@@ -62,3 +62,7 @@ def test_levels_follow_kind_and_ring_and_fall_back() -> None:
     assert policy.level_of(Kind.CROWD, RingName.CORE) is Level.RED
     assert policy.level_of(Kind.CROWD, RingName.FAR) is Level.GREEN
     assert policy.level_of(Kind.INTRUSION, RingName.CORE) is Level.GREEN
+
+
+def test_an_alert_from_before_the_clock_was_set_back_mutes_nothing() -> None:
+    assert accept(candidate(), History(at(3600), None), at(0)).verdict is Verdict.NEW_INCIDENT

@@ -276,3 +276,23 @@ def _act(data: st.DataObject, action: str, now: Situation, number: int, second: 
 def test_duty_of_finds_the_unit_or_nobody() -> None:
     assert situation().duty_of(UnitId("U-1")) is not None
     assert situation().duty_of(UnitId("U-9")) is None
+
+
+@pytest.mark.parametrize("claimed_s", [-1e9, 1e9])
+def test_a_unit_whose_clock_is_off_arrives_when_its_receipt_does(claimed_s: float) -> None:
+    now = ordered()
+    outcome = dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=claimed_s), at(30))
+    assert outcome.incident is not None
+    stamp = outcome.incident.clocks[ClockName.ON_SCENE]
+    assert stamp.at == at(30)
+    assert "clock is off" in stamp.source
+
+
+def test_a_simulated_incident_never_moves_a_real_unit_nor_a_real_one_a_simulated_unit() -> None:
+    made_up = incident(simulated=True)
+    real, simulated = duty("U-1", 10), replace(duty("U-2"), unit=unit("U-2", home=north(900), simulated=True))
+    sent = dispatch.assign(situation(incident=made_up, duties=(real, simulated)), NEXT, at(1))
+    assert sent.orders[0].unit_id == "U-2"
+    sent = dispatch.assign(situation(duties=(real, simulated)), NEXT, at(1))
+    assert sent.orders[0].unit_id == "U-1"
+    assert dispatch.assign(situation(incident=made_up, duties=(real,)), NEXT, at(1)).reason == "no unit free"

@@ -119,3 +119,27 @@ def test_events_are_told_once_in_order_and_never_overlap(steps: list[tuple[float
     for earlier, later in itertools.pairwise(closed):
         assert earlier.ended_at is not None
         assert earlier.ended_at < later.began_at
+
+
+def test_what_nobody_saw_for_long_has_not_gone_on() -> None:
+    first = step(rule(), zone(), CAMERA, Watch(), at(0), crowd(3), unseen_s=30).watch
+    hour_later = step(rule(), zone(), CAMERA, first, at(3600), crowd(3), unseen_s=30)
+    assert hour_later.confirmed is None
+    assert hour_later.watch.began_at == at(3600)
+
+
+def test_an_event_from_before_a_long_gap_ends_and_a_new_one_may_come() -> None:
+    _, _, watch = play([(float(t), crowd(3)) for t in range(5)])
+    back = step(rule(), zone(), CAMERA, watch, at(7200), crowd(3), unseen_s=30)
+    assert back.ended is not None
+    assert back.ended.ended_at == at(4)
+    again = step(rule(), zone(), CAMERA, back.watch, at(7204), crowd(3), unseen_s=30)
+    assert again.confirmed is not None
+    assert again.confirmed.began_at == at(7200)
+
+
+def test_a_clock_set_back_does_not_blind_a_zone() -> None:
+    _, _, watch = play([(7200.0, crowd(0))])
+    frames = [step(rule(), zone(), CAMERA, watch, at(3600), crowd(3), unseen_s=30)]
+    frames += [step(rule(), zone(), CAMERA, frames[-1].watch, at(3604), crowd(3), unseen_s=30)]
+    assert frames[-1].confirmed is not None

@@ -15,11 +15,11 @@ from patrol.pipeline.relaying import BATCH, Relaying
 from tests.builders import NOON
 from tests.pipeline.parts import MemoryOutbox, counted, fresh_metrics, told_by
 
-STREAM = "patrol:alert:red"
+STREAM, GREEN = "patrol:alert:red", "patrol:alert:green"
 
 
-def messages(first: int, count: int) -> list[Message]:
-    return [Message(STREAM, f"A-{number}", str(number)) for number in range(first, first + count)]
+def messages(first: int, count: int, stream: str = STREAM) -> list[Message]:
+    return [Message(stream, f"A-{number}", str(number)) for number in range(first, first + count)]
 
 
 class Relay:
@@ -30,8 +30,8 @@ class Relay:
         self.queue = MemoryQueue(self.clock)
         self.relaying = Relaying(self.outbox, self.queue, self.clock, self.metrics)
 
-    def published(self) -> list[int]:
-        return [int(body) for body in self.queue.streams[STREAM]]
+    def published(self, stream: str = STREAM) -> list[int]:
+        return [int(body) for body in self.queue.streams[stream]]
 
     def gauge(self, name: str) -> float:
         return counted(self.metrics, name)
@@ -129,7 +129,9 @@ def test_a_publish_whose_answer_was_lost_is_repeated_with_the_same_ids_and_overt
     asyncio.run(check())
 
 
-def test_a_store_that_is_away_is_said_and_survived() -> None:
+def test_a_store_that_is_away_is_said_and_survived_and_is_no_fault_of_the_queues(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def check() -> None:
         relay, stopping = Relay(), asyncio.Event()
         relay.outbox.broken = True
@@ -137,12 +139,64 @@ def test_a_store_that_is_away_is_said_and_survived() -> None:
             tasks.create_task(relay.relaying.run(stopping))
             await relay.clock.sleep(10)
             assert relay.relaying.degraded == "outbox: away"
+            assert relay.gauge("patrol_queue_degraded") == 0
             assert counted(relay.metrics, "patrol_stage_errors_total", stage="relay") >= 4
             relay.outbox.broken = False
             relay.outbox.add(*messages(0, 1))
             await relay.clock.sleep(3)
             stopping.set()
         assert relay.published() == [0]
+
+    caplog.set_level("INFO", "patrol")
+    asyncio.run(check())
+    degraded, restored = told_by(caplog)
+    assert degraded == "store degraded: outbox: away"
+    assert restored.startswith("store restored after ")
+
+
+def test_a_stream_that_refuses_holds_up_only_its_own_and_nothing_goes_out_twice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        relay.queue.refusing.add(GREEN)
+        relay.outbox.add(*messages(0, 2, GREEN), *messages(0, 3))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.relaying.run(stopping))
+            await relay.clock.sleep(30)
+            relay.outbox.add(*messages(3, 2), *messages(2, 1, GREEN))
+            await relay.clock.sleep(0.3)
+            assert relay.published() == [0, 1, 2, 3, 4]
+            assert relay.gauge("patrol_messages_published_total") == 5
+            assert relay.gauge("patrol_outbox_messages") == 3
+            assert relay.gauge("patrol_queue_degraded") == 1
+            assert 10 <= counted(relay.metrics, "patrol_stage_errors_total", stage="relay") <= 50
+            relay.queue.refusing.clear()
+            await relay.clock.sleep(3)
+            assert relay.published(GREEN) == [0, 1, 2]
+            assert relay.gauge("patrol_queue_degraded") == 0
+            stopping.set()
+        assert relay.published() == [0, 1, 2, 3, 4]
+
+    caplog.set_level("INFO", "patrol")
+    asyncio.run(check())
+    assert told_by(caplog) == [
+        f"queue refuses what is for {GREEN}, it waits: memory queue: {GREEN} refuses",
+        f"queue takes what is for {GREEN} again",
+    ]
+
+
+def test_more_refused_than_a_batch_do_not_stand_in_the_way_of_the_others() -> None:
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        relay.queue.refusing.add(GREEN)
+        relay.outbox.add(*messages(0, 3 * BATCH, GREEN), *messages(0, 3 * BATCH))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.relaying.run(stopping))
+            await relay.clock.sleep(1)
+            stopping.set()
+        assert relay.published() == list(range(3 * BATCH))
+        assert (await relay.outbox.waiting())[0] == 3 * BATCH
 
     asyncio.run(check())
 
