@@ -215,7 +215,9 @@ class QueueMetrics:
         )
         for counter in (self.handled, self.repeated, self.reclaimed, self.dead):
             _start_at_zero(counter, GROUPS)
-        self.degraded = Gauge("patrol_queue_degraded", "1 while Redis cannot be reached or refuses messages.", registry=registry)
+        self.degraded = Gauge(
+            "patrol_queue_degraded", "1 while Redis cannot be reached or refuses messages.", registry=registry
+        )
 
 
 class DispatchMetrics:

@@ -2,7 +2,8 @@
 
 ``models/yolov8n/yolov8n.pt`` is the file as published, its hash checked before anything reads it (a ``.pt`` file is a
 pickle: loading a wrong one runs its code). ``models/yolov8n/openvino/`` is its export for CPUs, made once and made
-again when the file or OpenVINO's major version changes, or when it is not what was written then. ``models/yolov8n/openvino-int8/`` is there if it was asked for.
+again when the file or OpenVINO's major version changes, or when it is not what was written then.
+``models/yolov8n/openvino-int8/`` is there if it was asked for.
 """
 
 from __future__ import annotations

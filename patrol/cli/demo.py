@@ -54,13 +54,15 @@ def demo(
     Each start begins with an empty room. Ctrl-C stops it.
     """
     from patrol import config as configuring
+    from patrol.adapters.model_store import known_classes
     from patrol.app import Options
 
     log_to_stderr(logging.INFO if verbose else logging.ERROR)
     began = time.monotonic()
     with errors_told():
         tell("Reading the configuration ...")
-        configuration = _simulated(configuring.load(config, os.environ, variables_required=False), var)
+        written = configuring.load(config, os.environ, variables_required=False, known_models=known_classes())
+        configuration = _simulated(written, var)
         _empty(var)
         options = Options(
             var=var,

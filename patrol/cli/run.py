@@ -53,6 +53,7 @@ def run(
     """
     from patrol import config as configuring
     from patrol.adapters.detectors import Device
+    from patrol.adapters.model_store import known_classes
     from patrol.app import ALL_ROLES, Options, Role
 
     names = role or ["all"]
@@ -64,7 +65,9 @@ def run(
     with errors_told():
         # Only the tour opens cameras: no other role is asked for their credentials.
         opens_cameras = bool({"all", "tour"} & set(names))
-        configuration = configuring.load(config, os.environ, variables_required=opens_cameras)
+        configuration = configuring.load(
+            config, os.environ, variables_required=opens_cameras, known_models=known_classes()
+        )
         for warning in configuration.warnings if opens_cameras else ():
             tell(f"{config}: {warning}")
         if all(unit.simulated for unit in configuration.units):

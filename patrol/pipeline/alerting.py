@@ -11,12 +11,12 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NewType
 
 from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
+from patrol.domain.events import Event
 from patrol.domain.frame import Frame
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
@@ -29,8 +29,7 @@ from patrol.ports import AlertStore, Clock, EvidenceStore
 
 _log = logging.getLogger(__name__)
 
-Jpeg = NewType("Jpeg", bytes)
-DrawEvidence = Callable[[Frame, Detections, Zone], bytes]
+DrawEvidence = Callable[[Frame, Detections, Zone, Event], bytes]
 
 WAITING_EVENTS = 256
 RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -85,7 +84,7 @@ class Alerting:
     async def _accept_for_sure(self, sighting: Sighting, detected_at: datetime) -> None:
         candidate = self._candidate(sighting, detected_at)
         zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
-        jpeg = await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone)
+        jpeg = await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone, sighting.event)
         failures = 0
         while not (self._refusing and self._abandoned.is_set()):
             try:

@@ -300,6 +300,19 @@ def test_exports_again_when_the_weights_or_openvino_changed(
     assert bool(told) is again
 
 
+@pytest.mark.parametrize("part", ["model.xml", "model.bin"])
+def test_exports_again_when_the_graph_is_not_what_was_written(
+    manifest: ModelManifest, tmp_path: Path, part: str
+) -> None:
+    install(manifest, tmp_path, lambda line: None, write_graph)
+    graph = tmp_path / "tiny" / EXPORT_FOLDER / part
+    graph.write_bytes(graph.read_bytes() + b"x")
+    told: list[str] = []
+    install(manifest, tmp_path, told.append, write_graph)
+    assert "does not fit or was changed; it is made again" in "".join(told)
+    assert not graph.read_bytes().endswith(b"x")
+
+
 @pytest.mark.parametrize("spoil", ["{", "[]", "12"])
 def test_an_unreadable_record_means_no_export(manifest: ModelManifest, tmp_path: Path, spoil: str) -> None:
     install(manifest, tmp_path, lambda line: None, write_graph)

@@ -113,7 +113,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         Measurement((512, 288), Precision.F32, None, 120, 40.0),
         Measurement((512, 288), Precision.INT8, 1, 60, 25.0),
     ]
-    monkeypatch.setattr(model_store, "ensure_model", lambda name, progress: None)
+    monkeypatch.setattr(model_store, "ensure_model", lambda name, progress, received: None)
     monkeypatch.setattr(benchmark, "measure_all", lambda model, seconds, progress: lines)
     return
 
@@ -152,7 +152,7 @@ def test_bench_measures_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bench_without_the_model_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(name: str, progress: object) -> InstalledModel:
+    def nowhere(name: str, **_: object) -> InstalledModel:
         raise ModelError("yolov8n could not be fetched")
 
     monkeypatch.setattr(model_store, "ensure_model", nowhere)

@@ -15,7 +15,7 @@ from patrol.domain.alerts import Acceptance, Candidate, History, LevelPolicy, Ve
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
-from patrol.domain.events import Kind, Level
+from patrol.domain.events import Event, Kind, Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import EvidenceId
 from patrol.domain.zones import RuleId, Zone
@@ -90,7 +90,7 @@ class Desk:
         }
 
 
-def drawn(frame: Frame, detections: Detections, zone: Zone) -> bytes:
+def drawn(frame: Frame, detections: Detections, zone: Zone, event: Event) -> bytes:
     return f"{frame.camera_id} {len(detections)} in {zone.id}".encode()
 
 

@@ -119,3 +119,16 @@ def test_closing_twice_and_an_unknown_incident_are_refused_and_not_counted(tmp_p
             assert {name: count for name, count in closed.items() if count} == {"handled": 1}
 
     asyncio.run(check())
+
+
+def test_a_target_found_missed_by_a_late_arrival_is_counted_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            await room.deciding.assign(FIRST)
+            room.clock.advance(75)  # nobody ticked in the meantime
+            await answer(room, ReceiptKind.ON_SCENE, 1)
+            await room.deciding.mark_overdue(FIRST)
+            assert counted(room.metrics, "patrol_response_overdue_total", ring="core", level="red") == 1
+
+    asyncio.run(check())
