@@ -139,6 +139,14 @@ def test_takes_the_file_from_its_publisher_and_says_so(manifest: ModelManifest, 
     assert told == [f"getting tiny.pt (0.2 MB) from {site.address}"]
 
 
+def test_a_download_tells_how_far_it_is(manifest: ModelManifest, tmp_path: Path) -> None:
+    came: list[tuple[int, int]] = []
+    install(manifest, tmp_path, lambda line: None, None, lambda so_far, of: came.append((so_far, of)))
+    assert came == sorted(came)
+    assert len(came) > 1
+    assert came[-1] == (len(CONTENT), len(CONTENT))
+
+
 def test_a_file_that_is_there_is_not_fetched_again(manifest: ModelManifest, site: Site, tmp_path: Path) -> None:
     fetched(manifest, tmp_path)
     fetched(manifest, tmp_path)
@@ -286,6 +294,7 @@ def test_exports_once(manifest: ModelManifest, tmp_path: Path) -> None:
         ({"source_sha256": "0" * 64}, True),
         ({"openvino": "1999.1.0"}, True),
         ({"openvino": None}, True),
+        ({"sha256": None}, True),  # as the records were before they held hashes
         ({"note": "a newer minor version reads it"}, False),
     ],
 )
@@ -348,7 +357,9 @@ def test_a_quantised_graph_of_other_weights_is_not_used(manifest: ModelManifest,
     weights = fetched(manifest, tmp_path).weights
     with replacing_export(tmp_path / "tiny" / INT8_FOLDER, replace(manifest, sha256="0" * 64)) as graph:
         write_graph(manifest, weights, graph)
-    assert fetched(manifest, tmp_path).openvino_int8 is None
+    told: list[str] = []
+    assert fetched(manifest, tmp_path, told).openvino_int8 is None
+    assert told == ["the int8 graph of tiny does not fit or was changed; make it again or delete it"]
 
 
 # What is there

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from patrol.adapters.stream import StreamSource, VideoFileSource, frames_of
+from patrol.adapters import stream
+from patrol.adapters.stream import StreamSource, VideoFileSource, duration_of, frames_of
 from patrol.domain.camera import Camera
 from patrol.domain.errors import CaptureError, CaptureFailure, InputError
 from patrol.domain.frame import Frame
@@ -309,12 +310,30 @@ def test_a_clip_with_few_key_frames_costs_no_more_than_its_key_frame(tmp_path: P
         ("file://elsewhere/clip.mp4", CaptureFailure.NOT_FOUND),
         (Path(__file__).as_uri(), CaptureFailure.BROKEN),
         ("CLIP?offset=later", CaptureFailure.BROKEN),
+        ("CLIP?offset=nan", CaptureFailure.BROKEN),
+        ("CLIP?offset=-inf", CaptureFailure.BROKEN),
+        ("CLIP?offset=1e999", CaptureFailure.BROKEN),
+        ("file:///clips/nothing%00.mp4", CaptureFailure.BROKEN),
     ],
 )
 def test_clips_that_cannot_be_played(clip: Path, address: str, expected: CaptureFailure) -> None:
     with pytest.raises(CaptureError) as caught:
         watch(camera_at(address.replace("CLIP", clip.as_uri())), StandingClock())
     assert caught.value.failure is expected
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, OverflowError])
+def test_what_nobody_thought_of_fails_one_visit_and_tells_no_secret(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fails(*arguments: object, **options: object) -> None:
+        raise error("rtsp://user:canary-3f9a@10.0.0.1/live")
+
+    monkeypatch.setattr(stream.av, "open", fails)
+    with pytest.raises(CaptureError) as caught:
+        watch(camera_at(clip.as_uri()), StandingClock())
+    assert caught.value.failure is CaptureFailure.BROKEN
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_raw_stream_has_no_length_to_loop_over(tmp_path: Path) -> None:
@@ -332,6 +351,12 @@ def test_every_frame_of_a_recording_with_its_time(clip: Path) -> None:
     assert [index for _, index, _ in frames] == list(range(48))
     assert [t_s for t_s, _, _ in frames] == pytest.approx([n / 12 for n in range(48)], abs=1e-3)
     assert {pixels.shape for _, _, pixels in frames} == {(90, 160, 3)}
+
+
+def test_a_recording_says_how_long_it_is_where_it_can(clip: Path, tmp_path: Path) -> None:
+    raw = write_clip(tmp_path / "raw.h264", counting_pictures(12))
+    assert duration_of(clip) == pytest.approx(4.0, abs=0.1)
+    assert [duration_of(path) for path in (raw, Path(__file__).parent, tmp_path / "missing.mp4")] == [None] * 3
 
 
 @pytest.mark.parametrize(("fps", "expected"), [(1.0, [0, 12, 24, 36]), (4.0, list(range(0, 48, 3))), (50.0, range(48))])

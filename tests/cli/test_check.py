@@ -162,3 +162,19 @@ def test_the_help_says_how_missing_variables_are_treated(app: typer.Typer) -> No
 
     assert "CAMERA_PASSWORD" in text
     assert "`patrol run` refuses to start" in text
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "told"),
+    [
+        (("rules", "crowd", "label"), "unicorn", "rules.crowd.label: yolov8n cannot tell 'unicorn'"),
+        (("detector",), {"model": "nonesuch"}, "detector.model: there is no model 'nonesuch'"),
+    ],
+)
+def test_what_run_would_refuse_is_refused_here(
+    app: typer.Typer, tmp_path: Path, place: tuple[str, ...], name: object, told: str
+) -> None:
+    result = CliRunner().invoke(app, ["check", str(written_to(tmp_path, changed(*place, to=name)))])
+
+    assert result.exit_code == 1
+    assert told in result.stderr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from patrol.cli import model
 from patrol.cli.model import CameraPictures
 from patrol.domain.errors import ModelError
 from tests.adapters.real_model import bus_pixels, real_model, real_models_directory
+from tests.cli.terminals import terminal_as_stderr
 
 
 def patrol(*arguments: object, camera_pictures: CameraPictures | None = None) -> Any:
@@ -105,6 +107,32 @@ def test_get_of_an_unknown_model_names_the_known(empty_models: Path) -> None:
     result = patrol("get", "yolo99")
     assert result.exit_code == 1
     assert result.stderr == "patrol: there is no model 'yolo99'; there are: yolov8n\n"
+
+
+@pytest.fixture
+def slow_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def ensure(name: str, progress: Callable[[str], None], received: Callable[[int, int], None]) -> InstalledModel:
+        progress("getting it")
+        for came in (1_000_000, 6_000_000):
+            received(came, 6_500_000)
+            time.sleep(0.3)
+        return InstalledModel(manifest_of(name), tmp_path, tmp_path / "w.pt", tmp_path / "model.xml", None)
+
+    monkeypatch.setattr(model_store, "ensure_model", ensure)
+
+
+@pytest.mark.usefixtures("slow_download")
+def test_before_a_terminal_one_sees_how_much_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal_as_stderr(monkeypatch) as seen:
+        model.get("yolov8n")
+    assert "getting it" in seen[0]
+    assert "1.0 of 6.5 MB" in seen[0]
+    assert "6.0 of 6.5 MB" in seen[0]
+
+
+@pytest.mark.usefixtures("slow_download")
+def test_a_program_gets_a_line_for_each_step_and_no_bar() -> None:
+    assert patrol("get").stderr == "getting it\n"
 
 
 @pytest.fixture

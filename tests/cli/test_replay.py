@@ -20,6 +20,7 @@ from patrol.cli import replay as module
 from patrol.domain.detections import Detections
 from patrol.domain.frame import Frame
 from tests.builders import CLASSES
+from tests.cli.terminals import terminal_as_stderr
 from tests.config.files import sound, written_to
 
 FPS = 4
@@ -150,3 +151,20 @@ def test_the_detector_is_asked_for_what_the_rules_need_as_in_the_live_tour(app: 
     assert options is not None
     assert options.labels == {"person"}
     assert options.input_size == (640, 384)
+
+
+def test_before_a_terminal_one_sees_how_much_of_the_film_is_done(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = video(tmp_path / "crowd.mp4", (240, 6))
+    arguments = ["replay", str(file), "--camera", "C-1", "--config", str(written_to(tmp_path, sound())), "--json"]
+    with terminal_as_stderr(monkeypatch) as seen:
+        app(arguments, standalone_mode=False)
+    assert "replaying" in seen[0]
+    assert "6 of 6 s" in seen[0]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["kind"] == "crowd"
+
+
+def test_where_nobody_watches_stderr_stays_empty(app: typer.Typer, tmp_path: Path) -> None:
+    assert invoke(app, tmp_path, str(video(tmp_path / "calm.mp4", (20, 1)))).stderr == ""

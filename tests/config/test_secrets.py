@@ -103,6 +103,9 @@ ADDRESSES = [
     (f"rtsp://u:{CANARY}\t@{{host}}/live", "has a control character"),
     ("file://clips/a.mp4", "expected file:///path"),
     ("file:///", "expected file:///path"),
+    ("file:///clips/a.mp4?offset=nan", "expected seconds, as in ?offset=12.5 (camera C-1)"),
+    ("file:///clips/a.mp4?offset=inf", "has an offset that is no number"),
+    (f"file:///clips/a.mp4?offset={CANARY}", "has an offset that is no number"),
 ]
 
 

@@ -79,6 +79,7 @@ def test_each_message_has_its_effect_and_is_acknowledged() -> None:
         assert consumer.effects == [f"A-{number}" for number in range(120)]
         assert await consumer.unfinished() == []
         assert (consumer.count("handled"), consumer.count("repeated"), consumer.count("dead")) == (120, 0, 0)
+        assert counted(consumer.metrics, "patrol_message_handling_seconds_count", group="dispatch") == 120
 
     asyncio.run(check())
 
@@ -176,6 +177,7 @@ def test_while_the_store_is_away_messages_wait_and_none_is_buried(caplog: pytest
         assert consumer.effects == ["A-0", "A-1", "A-2"]
         assert consumer.queue.streams[DEAD_STREAM] == []
         assert counted(consumer.metrics, "patrol_stage_errors_total", stage="dispatch") > 500
+        assert 590 <= counted(consumer.metrics, "patrol_message_handling_seconds_sum", group="dispatch") <= 610
 
     asyncio.run(check())
     told = told_by(caplog)

@@ -61,6 +61,70 @@ def test_the_way_of_an_incident_is_measured_stage_by_stage(tmp_path: Path) -> No
     asyncio.run(check())
 
 
+def overdue(room: DispatchRoom) -> float:
+    return counted(room.metrics, "patrol_response_overdue_total", ring="core", level="red")
+
+
+async def ordered(room: DispatchRoom) -> None:
+    await room.alert()
+    await room.deciding.assign(FIRST)
+    await answer(room, ReceiptKind.ACCEPTED, 1)
+
+
+def test_a_missed_target_is_counted_once_whoever_finds_it_first(tmp_path: Path) -> None:
+    async def by_the_clock(room: DispatchRoom) -> None:
+        await room.deciding.mark_overdue(FIRST)
+        await room.deciding.mark_overdue(FIRST)
+
+    async def by_a_receipt(room: DispatchRoom) -> None:
+        await answer(room, ReceiptKind.ON_SCENE, 2)
+
+    async def by_the_closure(room: DispatchRoom) -> None:
+        pass
+
+    async def check() -> None:
+        for number, found in enumerate((by_the_clock, by_a_receipt, by_the_closure)):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            async with dispatch_room(folder) as room:
+                await ordered(room)
+                room.clock.advance(61)
+                assert overdue(room) == 0
+                await found(room)
+                await room.deciding.close(FIRST, Disposition.HANDLED, "Li", "")
+                assert overdue(room) == 1, found.__name__
+
+    asyncio.run(check())
+
+
+def test_a_target_that_was_kept_is_not_counted_as_missed(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await ordered(room)
+            room.clock.advance(59)
+            await answer(room, ReceiptKind.ON_SCENE, 2)
+            room.clock.advance(600)
+            await room.deciding.close(FIRST, Disposition.HANDLED, "Li", "")
+            assert overdue(room) == 0
+
+    asyncio.run(check())
+
+
+def test_an_arrival_stamped_before_the_alert_counts_as_no_time_at_all(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await ordered(room)
+            (order,) = await room.orders()
+            early = Receipt(order.id, 2, "units", order.unit_id, ReceiptKind.ON_SCENE, at(-90))  # its clock is slow
+            await room.deciding.receive(FIRST, early, Effect("dispatch", f"{order.id}/2"))
+            for name in ("patrol_response_seconds", "patrol_response_from_onset_seconds"):
+                labels = {"ring": "core", "level": "red"}
+                assert counted(room.metrics, f"{name}_count", **labels) == 1
+                assert counted(room.metrics, f"{name}_sum", **labels) == 0
+
+    asyncio.run(check())
+
+
 def test_what_changes_nothing_and_what_was_done_before_is_not_counted(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:
