@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from patrol.adapters.memory import FakeClock
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import ClockName, Disposition, IncidentId
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
+from patrol.pipeline.deciding import Deciding
 from patrol.ports import Effect
 from tests.builders import at
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
@@ -110,17 +112,21 @@ def test_a_target_that_was_kept_is_not_counted_as_missed(tmp_path: Path) -> None
     asyncio.run(check())
 
 
-def test_an_arrival_stamped_before_the_alert_counts_as_no_time_at_all(tmp_path: Path) -> None:
+def test_a_clock_that_was_set_back_between_alert_and_arrival_counts_as_no_time_at_all(tmp_path: Path) -> None:
+    """A histogram's sum must never fall: Prometheus would take that for a restart."""
+
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:
             await ordered(room)
+            set_back = Deciding(room.store, FakeClock(at(-3600)), room.metrics)
             (order,) = await room.orders()
-            early = Receipt(order.id, 2, "units", order.unit_id, ReceiptKind.ON_SCENE, at(-90))  # its clock is slow
-            await room.deciding.receive(FIRST, early, Effect("dispatch", f"{order.id}/2"))
-            for name in ("patrol_response_seconds", "patrol_response_from_onset_seconds"):
+            arrived = Receipt(order.id, 2, "units", order.unit_id, ReceiptKind.ON_SCENE, at(-3600))
+            await set_back.receive(FIRST, arrived, Effect("dispatch", f"{order.id}/2"))
+            # It came at the moment of the alert, 4 s after the event began.
+            for name, seconds in (("patrol_response_seconds", 0), ("patrol_response_from_onset_seconds", 4)):
                 labels = {"ring": "core", "level": "red"}
                 assert counted(room.metrics, f"{name}_count", **labels) == 1
-                assert counted(room.metrics, f"{name}_sum", **labels) == 0
+                assert counted(room.metrics, f"{name}_sum", **labels) == seconds
 
     asyncio.run(check())
 
