@@ -30,9 +30,10 @@ def camera_pictures(config: Path, at_most: int) -> Iterable[Picture]:
     """
     from patrol import config as configuring
     from patrol.adapters.clock import SystemClock
+    from patrol.adapters.model_store import known_classes
     from patrol.app import source_router
 
-    configuration = configuring.load(config, os.environ)
+    configuration = configuring.load(config, os.environ, known_models=known_classes())
     cameras = list(configuration.cameras)
     random.Random(SEED).shuffle(cameras)
     router = source_router(configuration, SystemClock())

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from patrol.adapters.sql import SqlStore
+from patrol.domain.errors import StoreError
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentState, LoopStage, Stamp
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.units import UnitState
-from patrol.pipeline.viewing import INCIDENTS_SHOWN, most_urgent_first, stages
+from patrol.pipeline.viewing import INCIDENTS_SHOWN, Room, most_urgent_first, stages
+from patrol.ports import Ledger, Totals
 from tests.builders import NOON, SQUARE, at, incident, unit
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted
@@ -25,6 +28,27 @@ def tour_status(seen_at: datetime = NOON) -> TourStatus:
 
 def stage_counts(snapshot: RoomSnapshot) -> dict[LoopStage, int]:
     return {found.stage: found.count for found in snapshot.stages if found.count}
+
+
+class RefusesAtFirst:
+    """A store whose open incidents cannot be read the first few times."""
+
+    def __init__(self, store: SqlStore, times: int) -> None:
+        self._store = store
+        self._times = times
+        self.asked = 0
+
+    async def open_ledger(self) -> Ledger:
+        self.asked += 1
+        if self.asked <= self._times:
+            raise StoreError("database is locked")
+        return await self._store.open_ledger()
+
+    async def latest_closed(self, limit: int) -> Ledger:
+        return await self._store.latest_closed(limit)
+
+    async def totals(self) -> Totals:
+        return await self._store.totals()
 
 
 async def order_sent(room: DispatchRoom) -> None:
@@ -209,6 +233,28 @@ def test_the_gauges_of_the_loop_follow_the_store(tmp_path: Path) -> None:
             assert counted(room.metrics, "patrol_incidents_open", stage="collect") == 1
             assert counted(room.metrics, "patrol_incident_age_seconds", stage="collect") == 7
             assert counted(room.metrics, "patrol_incidents_open", stage="order") == 0
+
+    asyncio.run(check())
+
+
+def test_while_the_store_refuses_the_gauges_stand_still_the_dispatch_role_counts_it_and_they_go_on(
+    tmp_path: Path,
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            reader = RefusesAtFirst(room.store, times=3)
+            stopping = asyncio.Event()
+            viewed = Room(
+                "站", "S", reader, room.store, room.reports, room.queue, room.clock, room.metrics, simulated=True
+            )
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(viewed.run_gauges(stopping))
+                while reader.asked < 4:
+                    await room.clock.sleep(1)
+                stopping.set()
+            assert counted(room.metrics, "patrol_stage_errors_total", stage="dispatch") == 3
+            assert counted(room.metrics, "patrol_incidents_open", stage="collect") == 1
 
     asyncio.run(check())
 
