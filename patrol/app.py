@@ -22,14 +22,26 @@ from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.model_store import Precision
-from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription, RedisTourReports, connect
+from patrol.adapters.processor import MachineProcessor
+from patrol.adapters.redis_streams import (
+    RedisPublisher,
+    RedisSubscription,
+    RedisTourReports,
+    RedisTourRequests,
+    connect,
+)
+from patrol.adapters.rtsp.source import RtspSource
+from patrol.adapters.scene_file import SceneFile
 from patrol.adapters.sources import SourceRouter
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.stream import StreamSource, VideoFileSource
 from patrol.adapters.synthetic import SyntheticSource
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.config import Configuration
+from patrol.domain.camera import Camera, Strategy
+from patrol.domain.camera_health import HealthWatcher
 from patrol.domain.errors import InputError, PatrolError, StoreError
+from patrol.domain.hosts import host_of, sessions_on
 from patrol.domain.tour import Tour
 from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
@@ -42,8 +54,11 @@ from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.detecting import Detecting
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.following_up import FollowingUp
+from patrol.pipeline.inspecting import Inspecting
+from patrol.pipeline.maintaining import Maintaining
 from patrol.pipeline.relaying import Relaying
-from patrol.pipeline.touring import TourBook, Touring
+from patrol.pipeline.reviewing import Reviewing
+from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
 from patrol.pipeline.viewing import Room
 from patrol.ports import Clock, Detector
 from patrol.web.app import make_status_app, make_web_app
@@ -54,6 +69,9 @@ from patrol.web.serving import serve
 # is away has not taken is given up some time later, and said so.
 FINISH_DETECTING_S = 1.5
 FINISH_ACCEPTING_S = 1.0
+DECODERS_A_CORE = 2
+# Each holds its camera for a whole visit. Few cameras send what only FFmpeg reads.
+FALLBACK_THREADS = 32
 
 
 class Role(StrEnum):
@@ -99,8 +117,10 @@ class TourParts:
     """From camera to accepted alert."""
 
     touring: Touring
+    inspecting: Inspecting
     detecting: Detecting
     alerting: Alerting
+    maintaining: Maintaining
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +152,11 @@ async def assembled(
     options: Options,
     progress: Callable[[str], None] = lambda line: None,
     detector: Detector | None = None,
+    on_gap: OnGap = nobody,
 ) -> AsyncIterator[Parts]:
     """All parts, opened; closed in the opposite order. Raises PatrolError with what to do.
 
-    ``detector``: one that stays the caller's, instead of the configured one.
+    ``detector``: one that stays the caller's, instead of the configured one. ``on_gap``: told of every gap.
     """
     options.check()
     _make_folder(options.var)
@@ -151,12 +172,15 @@ async def assembled(
         evidence = DiskEvidence(options.var / "evidence")
         publisher = RedisPublisher(redis)
         reports = RedisTourReports(redis)
+        requests = RedisTourRequests(redis)
         deciding = Deciding(store, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
             if detector is None:
                 detector = stack.enter_context(contextlib.closing(await _detector(configuration, options, progress)))
-            tour = _tour_parts(stack, configuration, detector, store, evidence, reports, clock, metrics)
+            scenes = options.var / "scenes.json"
+            outside = TourOutside(detector, store, evidence, reports, requests, deciding, scenes, on_gap)
+            tour = _tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
             clock=clock,
             metrics=metrics,
@@ -168,7 +192,7 @@ async def assembled(
             deciding=deciding,
             dispatching=Dispatching(deciding, store, clock),
             following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
-            desk=Desk(deciding),
+            desk=Desk(deciding, requests),
             room=Room(
                 configuration.station,
                 configuration.station_en,
@@ -184,35 +208,63 @@ async def assembled(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class TourOutside:
+    """What the tour's parts need from the rest of the service."""
+
+    detector: Detector
+    store: SqlStore
+    evidence: DiskEvidence
+    reports: RedisTourReports
+    requests: RedisTourRequests
+    deciding: Deciding
+    scenes: Path
+    on_gap: OnGap
+
+
 def _tour_parts(
     stack: contextlib.AsyncExitStack,
     configuration: Configuration,
-    detector: Detector,
-    store: SqlStore,
-    evidence: DiskEvidence,
-    reports: RedisTourReports,
+    outside: TourOutside,
     clock: SystemClock,
     metrics: Metrics,
 ) -> TourParts:
-    settings = configuration.tour
-    source = source_router(configuration, clock)
-    stack.push_async_callback(source.aclose)
-    cameras = {camera.id: camera for camera in configuration.cameras}
-    tour = Tour(configuration.cameras, settings, clock.monotonic(), random.SystemRandom().random)
-    book = TourBook(tour, configuration.rings, clock, metrics)
+    sources = frame_sources(
+        configuration, clock, lambda camera: metrics.tour.unconfirmed.labels(camera.ring.value).inc()
+    )
+    stack.push_async_callback(sources.router.aclose)
+    cameras, rings = {camera.id: camera for camera in configuration.cameras}, configuration.rings
+    tour = Tour(
+        configuration.cameras,
+        configuration.tour,
+        clock.monotonic(),
+        random.SystemRandom().random,
+        configuration.sessions_of_host,
+    )
+    book = TourBook(tour, rings, clock, metrics, outside.on_gap)
+    maintaining = Maintaining(
+        outside.store, outside.deciding, configuration.cameras, configuration.levels, clock, metrics
+    )
     alerting = Alerting(
-        store, evidence, draw_evidence, configuration.levels, configuration.rings, configuration.rules, clock, metrics
+        outside.store, outside.evidence, draw_evidence, configuration.levels, rings, configuration.rules, clock, metrics
     )
     confirming = Confirming(cameras, Watcher(configuration.rules), book, alerting, clock, metrics)
     detecting = Detecting(
-        detector,
+        outside.detector,
         clock,
         metrics,
         confirming,
         batch=configuration.detector.batch,
         close_after_s=configuration.detector.close_after_s,
     )
-    return TourParts(Touring(book, settings, source, detecting, reports, clock), detecting, alerting)
+    reviewing = Reviewing(
+        tour, cameras, rings, configuration.timezone, MachineProcessor(), sources.rtsp, maintaining, clock, metrics
+    )
+    inspecting = Inspecting(
+        cameras, HealthWatcher(), detecting, book, maintaining, SceneFile(outside.scenes), clock, metrics
+    )
+    touring = Touring(book, sources.router, inspecting, detecting, reviewing, outside.reports, outside.requests, clock)
+    return TourParts(touring, inspecting, detecting, alerting, maintaining)
 
 
 async def _detector(configuration: Configuration, options: Options, progress: Callable[[str], None]) -> AnyDetector:
@@ -237,21 +289,49 @@ def detector_options(configuration: Configuration, device: Device) -> DetectorOp
     )
 
 
-def source_router(configuration: Configuration, clock: SystemClock) -> SourceRouter:
-    """One source for every kind of address; pictures come scaled to what the detector looks at."""
-    box, workers = configuration.detector.input_px, configuration.tour.workers
-    stream = StreamSource(box, clock, workers)
-    snapshot = HttpSnapshotSource(box, clock, workers)
-    return SourceRouter(
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where pictures come from: one source for every kind of address, and the one that keeps streams open."""
+
+    router: SourceRouter
+    rtsp: RtspSource
+
+
+def frame_sources(
+    configuration: Configuration, clock: SystemClock, on_unconfirmed: Callable[[Camera], None] = lambda _: None
+) -> Sources:
+    """Pictures come scaled to what the detector looks at. ``on_unconfirmed``: told of sessions not torn down surely."""
+    box, cores = configuration.detector.input_px, os.cpu_count() or 1
+    decoders = DECODERS_A_CORE * cores
+    snapshot = HttpSnapshotSource(box, clock, decoders)
+    rtsp = RtspSource(
+        box,
+        clock,
+        decoders,
+        StreamSource(box, clock, FALLBACK_THREADS),
+        snapshots=snapshot,
+        on_unconfirmed=on_unconfirmed,
+        warm_sessions=configuration.tour.warm_sessions,
+        warm_on_host=lambda camera: _warm_on_host(configuration, camera),
+    )
+    router = SourceRouter(
         {
-            "rtsp": stream,
-            "rtsps": stream,
+            "rtsp": rtsp,
+            "rtsps": rtsp,
             "http": snapshot,
             "https": snapshot,
-            "file": VideoFileSource(box, clock, min(workers, os.cpu_count() or 1)),
+            "file": VideoFileSource(box, clock, cores),
             "synthetic": SyntheticSource(box, clock),
         }
     )
+    return Sources(router, rtsp)
+
+
+def _warm_on_host(configuration: Configuration, camera: Camera) -> int:
+    """All that the host bears for a camera that is configured so; where it is our choice, half stay for the others."""
+    settings = configuration.tour
+    sessions = sessions_on(host_of(camera), settings.sessions_per_host, configuration.sessions_of_host)
+    return sessions if camera.strategy is Strategy.WARM else sessions // 2
 
 
 async def run_parts(
@@ -294,6 +374,8 @@ async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> N
         late = group.create_task(_abandon_late_work(tour, clock, stopping))
         accepting = group.create_task(tour.alerting.run())
         group.create_task(tour.touring.run_reports(stopping))
+        group.create_task(tour.maintaining.run(stopping))
+        group.create_task(tour.inspecting.run(stopping))
         async with asyncio.TaskGroup() as frames:
             frames.create_task(tour.touring.run(stopping))
             frames.create_task(tour.detecting.run())
@@ -334,7 +416,15 @@ async def _serve(
     if Role.CONSOLE in options.roles:
         layout = _layout(configuration)
         app = make_web_app(
-            parts.room, parts.desk, parts.evidence, checks, registry, layout, parts.clock, stopping=stopping
+            parts.room,
+            parts.desk,
+            parts.evidence,
+            checks,
+            registry,
+            layout,
+            parts.clock,
+            stopping=stopping,
+            hosts=configuration.web.hosts,
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping)

@@ -7,7 +7,7 @@ set is closed and starts at zero, so a counter that never moved is visible as su
 from __future__ import annotations
 
 from collections import Counter as Counter_
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -16,18 +16,19 @@ from patrol.domain.alerts import Verdict
 from patrol.domain.camera import RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import Disposition, LoopStage
+from patrol.domain.incidents import Cause, Disposition, LoopStage
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
+from patrol.domain.troubles import Trouble
 
 RINGS = tuple(ring.value for ring in RingName)
 LEVELS = tuple(level.value for level in Level)
 KINDS = tuple(kind.value for kind in Kind)
 NO_LEVEL = "none"  # before a level is decided
 
-STAGES_BEFORE_LEVEL = ("visit", "detect", "rules")
+STAGES_BEFORE_LEVEL = ("visit", "inspect", "detect", "rules")
 STAGES_WITH_LEVEL = ("accept", "order", "unit_accept", "travel", "feedback")
-STAGES_THAT_RETRY = ("accept", "relay", "dispatch")
+STAGES_THAT_RETRY = ("accept", "inspect", "relay", "dispatch")
 GROUPS = ("dispatch",)
 
 FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 180, 300, 600, 1800)
@@ -105,6 +106,38 @@ class TourMetrics:
             registry=registry,
         )
         self.stretch.set(1.0)
+        self.past_bound = Gauge(
+            "patrol_cameras_past_bound",
+            "Cameras unseen for longer than their revisit bound, times the stretch.",
+            ("ring",),
+            registry=registry,
+        )
+        self.bounds_passed = Counter(
+            "patrol_bounds_passed_total",
+            "Times a camera went unseen for longer than its revisit bound, times the stretch.",
+            ("ring",),
+            registry=registry,
+        )
+        for metric in (self.past_bound, self.bounds_passed):
+            _start_at_zero(metric, RINGS)
+        self.unconfirmed = Counter(
+            "patrol_sessions_unconfirmed_total",
+            "Sessions closed here without the camera's word that it has given them up, too.",
+            ("ring",),
+            registry=registry,
+        )
+        _start_at_zero(self.unconfirmed, RINGS)
+        self.warm = Gauge("patrol_warm_sessions", "Streams that are kept open between visits.", registry=registry)
+        self.capacity = Gauge(
+            "patrol_tour_capacity_visits_per_second",
+            "Visits a second that the machine could make, as measured lately; 0 until it is known.",
+            registry=registry,
+        )
+        self.needed = Gauge(
+            "patrol_tour_needed_visits_per_second",
+            "Visits a second that the revisit bounds ask for at present.",
+            registry=registry,
+        )
 
     def show(self, stretch: float, rings: Sequence[RingStatus]) -> None:
         """Set the gauges."""
@@ -121,7 +154,7 @@ class TourMetrics:
 class DetectMetrics:
     """Frames through the detector: captured = processed + dropped + under way, exactly."""
 
-    DROPS = ("overwritten", "shutdown", "detector_error")
+    DROPS = ("overwritten", "shutdown", "detector_error", "wrong_picture", "no_signal")
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.captured = Counter("patrol_frames_captured_total", "Frames taken by visits.", registry=registry)
@@ -275,6 +308,52 @@ class DispatchMetrics:
             self.oldest.labels(stage.stage.value).set(stage.oldest_s)
 
 
+class MaintenanceMetrics:
+    """Cameras in trouble, and the incidents technicians have of them. Apart from those that units are sent to."""
+
+    CLOSED_BY = ("patrol", "merged", "person")
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        causes = tuple(cause.value for cause in Cause)
+        self.open = Gauge(
+            "patrol_maintenance_incidents_open",
+            "Open incidents of the class maintenance, by what their cameras have in common.",
+            ("cause",),
+            registry=registry,
+        )
+        _start_at_zero(self.open, causes)
+        self.cameras = Gauge(
+            "patrol_cameras_in_trouble", "Cameras of no use at present, and why.", ("trouble",), registry=registry
+        )
+        _start_at_zero(self.cameras, tuple(trouble.value for trouble in Trouble))
+        self.opened = Counter(
+            "patrol_maintenance_incidents_total",
+            "Incidents of the class maintenance that were opened.",
+            ("cause",),
+            registry=registry,
+        )
+        _start_at_zero(self.opened, causes)
+        self.closed = Counter(
+            "patrol_maintenance_closed_total",
+            "Incidents of the class maintenance that ended: cameras back, part of a larger one, or by a person.",
+            ("by",),
+            registry=registry,
+        )
+        _start_at_zero(self.closed, self.CLOSED_BY)
+        self.refused = Counter(
+            "patrol_maintenance_refusals_total",
+            "Times the store did not take what was decided on cameras in trouble; it is decided again.",
+            registry=registry,
+        )
+
+    def show(self, open_causes: Mapping[Cause, int], troubles: Mapping[Trouble, int]) -> None:
+        """Set the gauges."""
+        for cause in Cause:
+            self.open.labels(cause.value).set(open_causes.get(cause, 0))
+        for trouble in Trouble:
+            self.cameras.labels(trouble.value).set(troubles.get(trouble, 0))
+
+
 class Metrics:
     """All stages' metrics on one registry."""
 
@@ -286,6 +365,7 @@ class Metrics:
         self.alerts = AlertMetrics(registry)
         self.queue = QueueMetrics(registry)
         self.dispatch = DispatchMetrics(registry)
+        self.maintenance = MaintenanceMetrics(registry)
 
     def counts(self) -> Callable[[str], int]:
         """A look at the counters as they are now: the sum over all labels of one of them, by its name."""

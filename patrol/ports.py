@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
-from patrol.domain.camera import Camera
+from patrol.domain.camera import Camera, CameraId
+from patrol.domain.camera_health import HealthMemory
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
@@ -16,6 +17,7 @@ from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
+from patrol.domain.pins import Pin
 from patrol.domain.room import RoomSnapshot, TourStatus
 
 
@@ -30,6 +32,25 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
+
+
+class OpenSessions(Protocol):
+    """Which cameras hold a session between visits, too."""
+
+    @property
+    def kept_open(self) -> frozenset[CameraId]:
+        """Those whose streams are kept open now."""
+
+
+class ProcessorUse(Protocol):
+    """What the work costs."""
+
+    @property
+    def cores(self) -> int:
+        """How many cores there are for it."""
+
+    def used_s(self) -> float:
+        """Processor seconds that this process used so far."""
 
 
 class FrameSource(Protocol):
@@ -51,6 +72,16 @@ class Detector(Protocol):
 
     async def detect(self, frames: Sequence[Frame]) -> Sequence[Detections]:
         """One result per frame, in order, in pixels of that frame; a batch equals its frames one by one."""
+
+
+class SceneStore(Protocol):
+    """Remembers over a restart what each camera's scene looks like."""
+
+    async def load(self) -> Mapping[CameraId, HealthMemory]:
+        """What was saved last; nothing if that cannot be read any more."""
+
+    async def save(self, memories: Mapping[CameraId, HealthMemory]) -> None:
+        """Keep this instead. Raises StoreError."""
 
 
 class AlertStore(Protocol):
@@ -104,6 +135,22 @@ class IncidentStore(Protocol):
         Returns None if the effect ``once`` is stored already. Raises KeyError for an unknown incident, whatever
         ``decision`` raises (then nothing is stored), StoreError.
         """
+
+
+class MaintenanceStore(Protocol):
+    """Where incidents of the class maintenance begin, and are found again."""
+
+    async def begin(self, outcome: Outcome) -> Incident:
+        """Store a new incident, which no alert opened, with its messages, in one durable transaction.
+
+        The same incident id again changes nothing and gives what is stored. Raises StoreError.
+        """
+
+    async def open_maintenance(self) -> frozenset[IncidentId]:
+        """Those that are open. Raises StoreError."""
+
+    async def latest_maintenance(self, closed_since: datetime) -> Sequence[Incident]:
+        """Those that are open or were closed no earlier than ``closed_since``. Raises StoreError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +241,16 @@ class TourReports(Protocol):
         """The newest report, or None if there is none younger than some seconds. Raises QueueError."""
 
 
+class TourRequests(Protocol):
+    """What the room asks of the tour, also in another process. A request that nobody takes soon is forgotten."""
+
+    async def ask(self, pin: Pin) -> None:
+        """Ask for a camera to be held in focus. Raises QueueError."""
+
+    async def take(self) -> Sequence[Pin]:
+        """What was asked for since the last time, oldest first. Raises QueueError."""
+
+
 class RoomView(Protocol):
     """What the feed shows."""
 
@@ -212,6 +269,9 @@ class RoomDesk(Protocol):
 
     async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
         """Feedback: close with a disposition (t11, t12). Raises IllegalTransition if it is closed already."""
+
+    async def pin(self, pin: Pin) -> None:
+        """Ask the tour to hold a camera in focus. Raises QueueError."""
 
 
 class EvidenceStore(Protocol):

@@ -13,9 +13,21 @@ from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, Stream
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.events import Event, Evidence, Kind, Level
-from patrol.domain.incidents import AlertId, ClockName, EvidenceId, Incident, IncidentId, OrderId, Stamp
+from patrol.domain.incidents import (
+    AlertId,
+    Cause,
+    ClockName,
+    EvidenceId,
+    Incident,
+    IncidentId,
+    Maintenance,
+    OrderId,
+    Stamp,
+    TroubledCamera,
+)
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.rules import Rule
+from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind
 from patrol.domain.zones import RuleId, Zone, ZoneId
 
@@ -143,6 +155,30 @@ def incident(number: int = 1, **changes: Any) -> Incident:
         simulated=False,
         alert_ids=(AlertId("A-1"),),
         clocks={ClockName.BEGAN: Stamp(at(-4), "rule"), ClockName.ACCEPTED: Stamp(at(0), "store")},
+    )
+    return replace(plain, **changes)
+
+
+def maintenance_incident(number: int = 1, cameras: int = 3, **changes: Any) -> Incident:
+    """A network segment with so many cameras out of sight, the last of them back."""
+    lost = [TroubledCamera(CameraId(f"C-{index}"), Trouble.UNSEEN, "timed_out", at(-4)) for index in range(cameras)]
+    lost[-1] = replace(lost[-1], returned_at=at(0) if cameras > 1 else None)
+    plain = incident(
+        number,
+        kind=Kind.CAMERA_HEALTH,
+        level=Level.BLUE,
+        target_s=None,
+        fingerprint=f"maintenance/I-{number}",
+        words_zh="网段 10.0.3.0/24：3 路看不到画面",
+        words_en="network 10.0.3.0/24: 3 cameras cannot be seen",
+        evidence_id=None,
+        alert_ids=(),
+        maintenance=Maintenance(Cause.SEGMENT, "10.0.3.0/24", Trouble.UNSEEN, tuple(lost)),
+        clocks={
+            ClockName.BEGAN: Stamp(at(-4), "tour"),
+            ClockName.DETECTED: Stamp(at(-3), "tour"),
+            ClockName.ACCEPTED: Stamp(at(0), "store"),
+        },
     )
     return replace(plain, **changes)
 

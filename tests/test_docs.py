@@ -32,10 +32,12 @@ from patrol.domain import dispatch, messages
 from patrol.domain.alerts import History, accept
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import Duty, Situation
-from patrol.domain.events import Level
-from patrol.domain.incidents import ClockName, IncidentState, LoopStage, OrderId
+from patrol.domain.events import IncidentClass, Level
+from patrol.domain.incidents import Cause, ClockName, IncidentState, LoopStage, OrderId
+from patrol.domain.maintenance import MaintenanceLimits
 from patrol.domain.messages import Message, read_message, read_receipt
 from patrol.domain.orders import Receipt, ReceiptKind
+from patrol.domain.troubles import Trouble
 from patrol.metrics import Metrics
 from patrol.pipeline import alerting, consuming, detecting, following_up, relaying, touring
 from patrol.web.app import FeedLimits
@@ -257,6 +259,7 @@ def built_messages() -> dict[str, Message]:
     return {
         "alert": messages.alert_message(accepted.alert, 1),
         "incident": messages.incident_message(accepted.incident, builders.at(0)),
+        "maintenance": messages.incident_message(builders.maintenance_incident(), builders.at(0)),
         "order": next(message for message in outcome.messages if message.stream.startswith("patrol:order:")),
         "recall": messages.recall_message(order, outcome.incident, "expired", builders.at(9)),
         "receipt": messages.receipt_message(receipt, accepted.incident.id),
@@ -296,7 +299,7 @@ class TestQueueContract:
         assert {json.loads(message.body)["type"] for message in golden_messages().values()} == messages.TYPES
         assert set(golden_messages()) == set(built_messages())
 
-    @pytest.mark.parametrize("name", ["alert", "incident", "order", "recall", "receipt"])
+    @pytest.mark.parametrize("name", ["alert", "incident", "maintenance", "order", "recall", "receipt"])
     def test_examples_are_what_the_code_sends(self, name: str) -> None:
         example, built = golden(name), built_messages()[name]
         said, sent = json.loads(example.body), json.loads(built.body)
@@ -306,7 +309,7 @@ class TestQueueContract:
         assert example.stream == built.stream
         assert len(said["sequence"]) == len(sent["sequence"])
 
-    @pytest.mark.parametrize("name", ["alert", "incident", "order", "recall", "receipt"])
+    @pytest.mark.parametrize("name", ["alert", "incident", "maintenance", "order", "recall", "receipt"])
     def test_examples_are_read_by_patrol_itself(self, name: str) -> None:
         envelope = read_message(golden(name).body)
         assert envelope.incident_id.startswith("I-")
@@ -328,6 +331,9 @@ class TestQueueContract:
         ):
             assert f"`{word}`" in text, word
         assert ", ".join(state.value for state in IncidentState) in text
+        for word in (*Trouble, *Cause):
+            assert f"`{word.value}`" in text, word
+        assert f"`class` is {' or '.join(IncidentClass)}" in text
 
     def test_gives_the_sizes_of_the_code(self) -> None:
         text = read(DOCS / "queue.md")
@@ -336,6 +342,12 @@ class TestQueueContract:
         assert f"Patrol's own is {redis_streams.LEASE_S:g} s" in text
         assert consuming.MAX_ATTEMPTS == 5
         assert "moves the fifth to `patrol:dead`" in text
+        limits = MaintenanceLimits()
+        assert f"at most one in {limits.update_every_s:g} s" in text
+        assert f"at most {messages.CAMERAS_LISTED}, those in trouble first" in text
+        assert (limits.steady_s, limits.cool_down_s) == (60, 1800)
+        assert "been back for a minute" in text
+        assert "stays closed for half an hour" in text
 
 
 class TestArchitecture:

@@ -16,10 +16,11 @@ from patrol.domain.alerts import Verdict
 from patrol.domain.camera import RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import Disposition, LoopStage
+from patrol.domain.incidents import Cause, Disposition, LoopStage
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
-from patrol.metrics import Metrics
+from patrol.domain.troubles import Trouble
+from patrol.metrics import DetectMetrics, Metrics
 
 LIST = Path(__file__).parents[1] / "docs" / "metrics.txt"
 HEAD = """\
@@ -94,7 +95,9 @@ def test_every_label_set_is_there_and_zero_from_the_start() -> None:
         ("patrol_response_seconds", {"ring": RINGS, "level": LEVELS}),
         ("patrol_incidents_closed", {"disposition": {disposition.value for disposition in Disposition}}),
         ("patrol_incidents_open", {"stage": {stage.value for stage in LoopStage}}),
-        ("patrol_frames_dropped", {"reason": {"overwritten", "shutdown", "detector_error"}}),
+        ("patrol_maintenance_incidents_open", {"cause": {cause.value for cause in Cause}}),
+        ("patrol_cameras_in_trouble", {"trouble": {trouble.value for trouble in Trouble}}),
+        ("patrol_frames_dropped", {"reason": set(DetectMetrics.DROPS)}),
     ],
 )
 def test_labels_follow_the_words_of_the_domain(name: str, labels: dict[str, set[str]]) -> None:

@@ -1,4 +1,4 @@
-"""The sample configuration for Prometheus, tried with the real programs (Debian's package ``prometheus``)."""
+"""The sample configuration and the alarms for Prometheus, tried with the real programs (Debian's ``prometheus``)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ from patrol.config import WebSettings
 from patrol.domain.camera import RingName
 from patrol.metrics import Metrics
 
-SAMPLE = Path(__file__).parents[1] / "configs" / "prometheus.yml"
+CONFIGS = Path(__file__).parents[1] / "configs"
+SAMPLE, RULES = CONFIGS / "prometheus.yml", CONFIGS / "prometheus.rules.yml"
+OPERATIONS = Path(__file__).parents[1] / "docs" / "operations.md"
 ROLES = ("console", "tour", "relay", "dispatch")
 WITHIN_S = 30.0
+CORE, FAR = "CameraPastBound/critical", "CameraPastBound/warning"
 
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed")
@@ -59,10 +62,155 @@ def test_the_commented_lines_name_every_role_once_on_ports_of_their_own() -> Non
 def test_promtool_accepts_the_sample(change: Any, tmp_path: Path) -> None:
     file = tmp_path / "prometheus.yml"
     file.write_text(change(SAMPLE.read_text("utf-8")), "utf-8")
-    done = subprocess.run(
-        ["promtool", "check", "config", str(file)], capture_output=True, text=True, timeout=30, check=False
+    shutil.copy(RULES, tmp_path)
+    promtool("check", "config", str(file))
+
+
+def rules() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
+
+
+def test_the_sample_names_the_alarms_and_looks_more_often_than_the_shortest_of_them_waits() -> None:
+    sample = yaml.safe_load(SAMPLE.read_text("utf-8"))
+    assert sample["rule_files"] == [RULES.name]
+    assert seconds(sample["global"]["evaluation_interval"]) * 3 <= min(seconds(rule["for"]) for rule in rules())
+
+
+def test_every_alarm_says_in_both_languages_what_is_wrong_and_what_to_do() -> None:
+    for rule in rules():
+        said = rule["annotations"]
+        assert set(said) == {"summary", "summary_zh", "action", "action_zh"}, rule["alert"]
+        for key, text in said.items():
+            assert bool(re.search(r"[\u4e00-\u9fff]", text)) is key.endswith("_zh"), (rule["alert"], key)
+        assert rule["labels"]["severity"] in {"critical", "warning"}
+
+
+def test_alarms_are_made_of_metrics_that_patrol_exposes() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry)
+    exposed = {sample.name for family in registry.collect() for sample in family.samples}
+    for rule in rules():
+        assert (used := set(re.findall(r"patrol_\w+", rule["expr"]))), rule["alert"]
+        assert used <= exposed, rule["alert"]
+
+
+def test_every_alarm_is_in_the_handbook() -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", OPERATIONS.read_text("utf-8"), flags=re.MULTILINE)
+    assert {rule["alert"] for rule in rules()} <= set(listed)
+
+
+# A tour at peace, in a role of its own beside a console, which exposes the same names at zero. 30 minutes by 10 s.
+PEACE = {
+    'patrol_tour_stretch_ratio{job="patrol",role="tour"}': "1x180",
+    'patrol_tour_stretch_ratio{job="patrol",role="console"}': "1x180",
+    'patrol_visits_total{job="patrol",role="tour",ring="core"}': "0+130x180",
+    'patrol_visits_total{job="patrol",role="console",ring="core"}': "0x180",
+    'patrol_tour_capacity_visits_per_second{job="patrol",role="tour"}': "0x6 48x174",
+    'patrol_tour_capacity_visits_per_second{job="patrol",role="console"}': "0x180",
+    'patrol_tour_needed_visits_per_second{job="patrol",role="tour"}': "33x180",
+    'patrol_tour_needed_visits_per_second{job="patrol",role="console"}': "0x180",
+    'patrol_cameras_past_bound{job="patrol",role="tour",ring="core"}': "0x180",
+    'patrol_cameras_past_bound{job="patrol",role="tour",ring="far"}': "0x180",
+    'patrol_frames_captured_total{job="patrol",role="tour"}': "0+130x180",
+    'patrol_frames_dropped_total{job="patrol",role="tour",reason="overwritten"}': "0+1x180",
+    'patrol_frames_dropped_total{job="patrol",role="tour",reason="no_signal"}': "0+20x180",
+    'patrol_sessions_unconfirmed_total{job="patrol",role="tour",ring="far"}': "0+0.5x180",
+    'patrol_maintenance_incidents_open{job="patrol",role="tour",cause="segment"}': "0x180",
+}
+
+# What changes, how many seconds after the start it is looked at, and what rings by then.
+SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
+    "at peace": ({}, 1800, []),
+    "stretched for a moment": ({"patrol_tour_stretch_ratio": "1x30 1.4x3 1x147"}, 340, []),
+    "stretched": ({"patrol_tour_stretch_ratio": "1x30 1.2x150"}, 390, ["TourStretched"]),
+    "close to what it can do": ({"patrol_tour_needed_visits_per_second": "40x180"}, 1800, []),
+    "closer": ({"patrol_tour_needed_visits_per_second": "40.1x180"}, 420, ["TourNotAdmitted"]),
+    "silent": ({"patrol_visits_total": "0+130x30 4030x150"}, 420, ["TourSilent"]),
+    "gone": (
+        {"patrol_visits_total": None, 'patrol_visits_total{job="patrol",role="console"': None},
+        60,
+        ["TourSilent"],
+    ),
+    "one core camera": ({'patrol_cameras_past_bound{job="patrol",role="tour",ring="core"}': "1x180"}, 40, [CORE]),
+    "one far camera, at first": ({'patrol_cameras_past_bound{job="patrol",role="tour",ring="far"}': "1x180"}, 100, []),
+    "one far camera": ({'patrol_cameras_past_bound{job="patrol",role="tour",ring="far"}': "1x180"}, 130, [FAR]),
+    "2 in 100 frames lost": (
+        {'patrol_frames_dropped_total{job="patrol",role="tour",reason="overwritten"}': "0+2.6x180"},
+        700,
+        ["FramesDropping"],
+    ),
+    "sessions left open": ({"patrol_sessions_unconfirmed_total": "0+2x180"}, 1000, ["StreamsUnconfirmed"]),
+    "a segment down": ({"patrol_maintenance_incidents_open": "1x180"}, 920, ["MaintenanceIncidentsOpen"]),
+    "a segment down, at first": ({"patrol_maintenance_incidents_open": "1x180"}, 800, []),
+}
+
+
+@needs_promtool
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_alarm_rings_when_it_should_and_no_other_does(script: str, tmp_path: Path) -> None:
+    changes, at_s, ringing = SCRIPTS[script]
+    promtool_test(
+        tmp_path,
+        changes,
+        promql_expr_test=[
+            {
+                "expr": 'count by (alertname, severity) (ALERTS{alertstate="firing"})',
+                "eval_time": f"{at_s}s",
+                "exp_samples": [{"labels": labels_of(name), "value": 1} for name in ringing],
+            }
+        ],
     )
+
+
+@needs_promtool
+def test_an_alarm_tells_its_figure_in_words(tmp_path: Path) -> None:
+    (rule,) = [rule for rule in rules() if rule["alert"] == "TourStretched"]
+    said = {key: re.sub(r"{{.*?}}", "1.20", text) for key, text in rule["annotations"].items()}
+    assert said["summary"] == "All revisit bounds are stretched by 1.20"
+    expected = {"exp_labels": {"severity": "warning", "job": "patrol"}, "exp_annotations": said}
+    promtool_test(
+        tmp_path,
+        {"patrol_tour_stretch_ratio": "1.2x180"},
+        alert_rule_test=[{"eval_time": "5m", "alertname": "TourStretched", "exp_alerts": [expected]}],
+    )
+
+
+def labels_of(ringing: str) -> str:
+    name, _, severity = ringing.partition("/")
+    (found,) = {rule["labels"]["severity"] for rule in rules() if rule["alert"] == name} & (
+        {severity} if severity else {"critical", "warning"}
+    )
+    return f'{{alertname="{name}", severity="{found}"}}'
+
+
+def promtool_test(folder: Path, changes: dict[str, str | None], **checks: Any) -> None:
+    """Play PEACE with some series changed (those of the tour whose names begin so; None: not there), then check."""
+    series = dict(PEACE)
+    for start, values in changes.items():
+        changed = [name for name in series if name.startswith(start) and ("console" in start or "console" not in name)]
+        assert changed, start
+        for name in changed:
+            if values is None:
+                del series[name]
+            else:
+                series[name] = values
+    played = [{"series": name, "values": values} for name, values in series.items()]
+    test = {"interval": "10s", "input_series": played, **checks}
+    file = folder / "test.yml"
+    plan = {"rule_files": [str(RULES)], "evaluation_interval": "10s", "tests": [test]}
+    file.write_text(yaml.safe_dump(plan, allow_unicode=True), "utf-8")
+    promtool("test", "rules", str(file))
+
+
+def promtool(*arguments: str) -> None:
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def seconds(duration: str) -> int:
+    return int(duration[:-1]) * {"s": 1, "m": 60}[duration[-1]]
 
 
 @needs_prometheus
@@ -77,6 +225,8 @@ def test_a_real_prometheus_scrapes_patrols_metrics(tmp_path: Path) -> None:
         assert asked(address, 'patrol_gap_seconds_bucket{ring="core",le="4.0"}') == 0
         # What never happened is there as zero: an alert on its rate works from the first minute.
         assert asked(address, 'patrol_messages_dead_total{group="dispatch"}') == 0
+        # And it has taken the alarms.
+        assert alarms(address) == [rule["alert"] for rule in rules()]
 
 
 @contextmanager
@@ -100,6 +250,7 @@ def running_prometheus(folder: Path, patrol_port: int) -> Iterator[str]:
         "scrape_timeout: 4s", "scrape_timeout: 1s"
     )
     (folder / "prometheus.yml").write_text(text, "utf-8")
+    shutil.copy(RULES, folder)
     command = [
         "prometheus",
         f"--config.file={folder / 'prometheus.yml'}",
@@ -131,6 +282,14 @@ def asked(address: str, query: str) -> float:
                 return float(answer[0]["value"][1])
         time.sleep(0.2)
     raise AssertionError(f"{query}: no single value within {WITHIN_S:g} s, but {answer}")
+
+
+def alarms(address: str) -> list[str]:
+    """The names of the alarms that a running Prometheus knows, in order."""
+    with urllib.request.urlopen(f"{address}/api/v1/rules?type=alert", timeout=5) as response:
+        (group,) = json.load(response)["data"]["groups"]
+    assert {rule["health"] for rule in group["rules"]} <= {"ok", "unknown"}
+    return [rule["name"] for rule in group["rules"]]
 
 
 def free_port() -> int:

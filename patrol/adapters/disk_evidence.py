@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from pathlib import Path
 
+from patrol.adapters.durable_files import write_durably
 from patrol.domain.errors import StoreError
 from patrol.domain.incidents import EvidenceId
 
@@ -25,7 +25,7 @@ class DiskEvidence:
         if path is None:
             raise StoreError(f"evidence id {evidence_id!r}: expected V-<date>-<time>-<12 hex digits>")
         try:
-            await asyncio.to_thread(_write_durably, path, jpeg)
+            await asyncio.to_thread(write_durably, path, jpeg)
         except OSError as error:
             raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
 
@@ -54,25 +54,3 @@ class DiskEvidence:
     def _path(self, evidence_id: EvidenceId) -> Path | None:
         match = _ID.fullmatch(evidence_id)
         return self._folder / match.group(1) / f"{evidence_id}.jpg" if match else None
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sync_folder(path.parent.parent)
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # A file whose name is not on the disk yet is gone after a power cut, however well its content was synced.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from patrol.domain.errors import QueueError
-from patrol.domain.incidents import EvidenceId
+from patrol.domain.dispatch import Outcome, Situation
+from patrol.domain.errors import QueueError, StoreError
+from patrol.domain.events import IncidentClass
+from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import DEAD_STREAM, Message
+from patrol.domain.pins import Pin
 from patrol.domain.room import TourStatus
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, Delivery, MessagesRefusedError
+from patrol.ports import Clock, Delivery, Effect, MessagesRefusedError
 
 # So many turns of the event loop without a new sleeper count as "nobody has anything left to do".
 QUIET_TURNS = 20
@@ -90,6 +93,66 @@ class MemoryEvidence:
     async def remove(self, evidence_id: EvidenceId) -> None:
         """See EvidenceStore."""
         self.pictures.pop(evidence_id, None)
+
+
+class MemoryIncidents:
+    """IncidentStore and MaintenanceStore in a dictionary, for incidents that no unit is sent to.
+
+    ``messages``: all that were told, oldest first. ``broken``: every call fails as without a database.
+    """
+
+    def __init__(self) -> None:
+        self.incidents: dict[IncidentId, Incident] = {}
+        self.messages: list[Message] = []
+        self.broken = False
+        self._effects: set[Effect] = set()
+
+    async def decide(
+        self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
+    ) -> Outcome | None:
+        """See IncidentStore."""
+        self._check()
+        if once in self._effects:
+            return None
+        outcome = decision(Situation(self.incidents[incident_id], (), ()))
+        self._take(outcome)
+        if once is not None:
+            self._effects.add(once)
+        return outcome
+
+    async def begin(self, outcome: Outcome) -> Incident:
+        """See MaintenanceStore."""
+        self._check()
+        assert outcome.incident is not None
+        if outcome.incident.id not in self.incidents:
+            self._take(outcome)
+        return self.incidents[outcome.incident.id]
+
+    async def open_maintenance(self) -> frozenset[IncidentId]:
+        """See MaintenanceStore."""
+        self._check()
+        return frozenset(incident.id for incident in self._maintenance() if incident.is_open)
+
+    async def latest_maintenance(self, closed_since: datetime) -> Sequence[Incident]:
+        """See MaintenanceStore."""
+        self._check()
+        return [
+            incident
+            for incident in self._maintenance()
+            if incident.is_open or incident.clocks[ClockName.CLOSED].at >= closed_since
+        ]
+
+    def _maintenance(self) -> list[Incident]:
+        return [one for one in self.incidents.values() if one.incident_class is IncidentClass.MAINTENANCE]
+
+    def _take(self, outcome: Outcome) -> None:
+        if outcome.incident is not None:
+            self.incidents[outcome.incident.id] = outcome.incident
+        self.messages += outcome.messages
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StoreError("memory store: away")
 
 
 @dataclass(slots=True)
@@ -237,6 +300,23 @@ class MemorySubscription:
         group.read[stream] = max(group.read[stream], index + 1)
         group.pending[key] = _Pending(body, self._consumer, self._queue.clock.monotonic(), attempt)
         return Delivery(stream, str(index), body, attempt)
+
+
+class MemoryTourRequests:
+    """TourRequests in one list: for one process."""
+
+    def __init__(self) -> None:
+        self._pins: deque[Pin] = deque(maxlen=100)
+
+    async def ask(self, pin: Pin) -> None:
+        """See TourRequests."""
+        self._pins.append(pin)
+
+    async def take(self) -> Sequence[Pin]:
+        """See TourRequests."""
+        taken = list(self._pins)
+        self._pins.clear()
+        return taken
 
 
 class MemoryTourReports:

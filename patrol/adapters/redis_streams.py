@@ -20,6 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from patrol.domain.errors import ConfigError, ConfigProblem, QueueError
 from patrol.domain.messages import DEAD_STREAM, Message
+from patrol.domain.pins import Pin
 from patrol.domain.room import TourStatus
 from patrol.ports import Delivery, MessagesRefusedError
 
@@ -31,8 +32,12 @@ LOOKS_PER_LEASE = 6
 COMMAND_TIMEOUT_S = 5.0
 TOUR_KEY = "patrol:status:tour"
 TOUR_STALE_AFTER_S = 10
+REQUESTS_KEY = "patrol:tour:requests"
+REQUESTS_STALE_AFTER_S = 10  # a wish of a minute ago would only surprise
+MOST_REQUESTS = 100
 
 _TOUR = TypeAdapter(TourStatus)
+_PIN = TypeAdapter(Pin)
 
 
 def connect(address: str) -> Redis:
@@ -276,6 +281,30 @@ class RedisTourReports:
             return _TOUR.validate_json(body) if body else None
         except ValidationError:
             return None  # a tour of another version reports, in the middle of an upgrade
+
+
+class RedisTourRequests:
+    """TourRequests in one short list that expires."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def ask(self, pin: Pin) -> None:
+        """See TourRequests."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.rpush(REQUESTS_KEY, _PIN.dump_json(pin))
+            pipeline.ltrim(REQUESTS_KEY, -MOST_REQUESTS, -1)
+            pipeline.expire(REQUESTS_KEY, REQUESTS_STALE_AFTER_S)
+            await _execute(pipeline)
+
+    async def take(self) -> Sequence[Pin]:
+        """See TourRequests. What cannot be read, in the middle of an upgrade, is left out."""
+        pins = []
+        bodies: Any = await _ask(self._redis.lpop(REQUESTS_KEY, MOST_REQUESTS))
+        for body in bodies or ():
+            with contextlib.suppress(ValidationError):
+                pins.append(_PIN.validate_json(body))
+        return pins
 
 
 def _by_stream(answer: Any) -> list[tuple[bytes, list[tuple[bytes, Mapping[bytes, bytes]]]]]:

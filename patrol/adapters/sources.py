@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from patrol.domain.camera import Camera
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
+from patrol.domain.masks import blackened
 from patrol.ports import FrameSource
 
 Result = TypeVar("Result")
@@ -124,8 +126,14 @@ class SourceRouter:
         return source
 
     async def capture(self, camera: Camera, deadline_s: float) -> Frame:
-        """A frame from the source that fits the camera's address. Raises as that does; see ``source_of``."""
-        return await self.source_of(camera).capture(camera, deadline_s)
+        """A frame from the source that fits the camera's address, its privacy masks blackened.
+
+        Raises as that source does; see ``source_of``.
+        """
+        frame = await self.source_of(camera).capture(camera, deadline_s)
+        if not camera.masks:
+            return frame
+        return replace(frame, pixels=blackened(frame.pixels, camera.masks))
 
     async def aclose(self) -> None:
         """Close every source once, also where it serves several schemes."""

@@ -29,16 +29,21 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    inspect,
+    or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.schema import CreateColumn
 
 from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, fingerprint
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import ConfigError, ConfigProblem, StoreError
+from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState
 from patrol.domain.messages import Message, alert_message, incident_message
 from patrol.domain.orders import Order
@@ -58,6 +63,8 @@ _INCIDENTS = Table(
     Column("is_open", Integer, nullable=False, index=True),
     Column("accepted_at", String, nullable=False, index=True),
     Column("closed_at", String, index=True),
+    # With a default, as every column that came after the first version: older rows and older programs have none.
+    Column("class", String, nullable=False, server_default=IncidentClass.SECURITY.value),
     Column("body", Text, nullable=False),
 )
 _ALERTS = Table(
@@ -107,6 +114,8 @@ _EFFECTS = Table(
     Column("at", String, nullable=False),
 )
 
+_IS_MAINTENANCE = _INCIDENTS.c["class"] == IncidentClass.MAINTENANCE.value
+
 _INCIDENT = TypeAdapter(Incident)
 _ORDER = TypeAdapter(Order)
 _DUTY = TypeAdapter(Duty)
@@ -127,8 +136,8 @@ class SqlStore:
         self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
 
     async def open(self) -> None:
-        """Make what is missing in the database. Raises StoreError."""
-        await self._through_the_door(lambda: _METADATA.create_all(self._engine))
+        """Make what is missing in the database, also in one of an older version. Raises StoreError."""
+        await self._transaction(_make_what_is_missing)
 
     async def aclose(self) -> None:
         """Finish what was begun and close."""
@@ -197,6 +206,33 @@ class SqlStore:
             at = _text(self._clock.now())
             connection.execute(insert(_EFFECTS).values(consumer_group=once.group, key=once.key, at=at))
         return outcome
+
+    async def begin(self, outcome: Outcome) -> Incident:
+        """See MaintenanceStore."""
+
+        def work(connection: Connection) -> Incident:
+            begun = outcome.incident
+            assert begun is not None
+            known = connection.execute(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == begun.id)).scalar()
+            if known is not None:
+                return _INCIDENT.validate_json(known)
+            _store_outcome(connection, outcome, self._clock.now())
+            return begun
+
+        return await self._transaction(work)
+
+    async def open_maintenance(self) -> frozenset[IncidentId]:
+        """See MaintenanceStore."""
+        query = select(_INCIDENTS.c.id).where(_INCIDENTS.c.is_open == 1, _IS_MAINTENANCE)
+        return await self._transaction(lambda connection: frozenset(connection.execute(query).scalars()))
+
+    async def latest_maintenance(self, closed_since: datetime) -> Sequence[Incident]:
+        """See MaintenanceStore."""
+        lately = or_(_INCIDENTS.c.is_open == 1, _INCIDENTS.c.closed_at >= _text(closed_since))
+        query = select(_INCIDENTS.c.body).where(_IS_MAINTENANCE, lately).order_by(_INCIDENTS.c.accepted_at)
+        return await self._transaction(
+            lambda connection: [_INCIDENT.validate_json(body) for body in connection.execute(query).scalars()]
+        )
 
     def _duties(self, connection: Connection) -> tuple[Duty, ...]:
         stored = {
@@ -312,6 +348,17 @@ def _engine(address: str) -> Engine:
     return engine
 
 
+def _make_what_is_missing(connection: Connection) -> None:
+    """Tables first, then columns that came later: what is there already is never changed."""
+    _METADATA.create_all(connection)
+    for table in _METADATA.sorted_tables:
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                definition = CreateColumn(column).compile(connection)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
+
+
 def _history(connection: Connection, key: str) -> History:
     last = connection.execute(select(func.max(_ALERTS.c.accepted_at)).where(_ALERTS.c.fingerprint == key)).scalar()
     body = connection.execute(
@@ -380,6 +427,7 @@ def _store_incident(connection: Connection, incident: Incident) -> None:
         is_open=int(incident.state is not IncidentState.CLOSED),
         accepted_at=_text(incident.accepted_at),
         closed_at=_text(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
+        **{"class": incident.incident_class.value},
         body=_INCIDENT.dump_json(incident).decode(),
     )
 

@@ -72,16 +72,39 @@ def letterbox(pixels: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> tup
     ``pixels``: (h, w, 3) uint8. Returns (input height, input width, 3) uint8, contiguous; the very same array where
     it fits already.
     """
-    width, height = input_size
-    frame_height, frame_width = pixels.shape[:2]
-    if (frame_width, frame_height) == input_size:
+    if (pixels.shape[1], pixels.shape[0]) == input_size:
         return np.ascontiguousarray(pixels), Placement(1.0, 0, 0)
-    scale = min(width / frame_width, height / frame_height)
-    inner = (max(1, round(frame_width * scale)), max(1, round(frame_height * scale)))
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    canvas = np.full((height, width, 3), PADDING, np.uint8)
-    cv2.resize(pixels, inner, dst=canvas[top : top + inner[1], left : left + inner[0]], interpolation=cv2.INTER_LINEAR)
-    return canvas, Placement(scale, left, top)
+    canvas = Canvas(input_size)
+    return canvas.pixels, canvas.show(pixels)
+
+
+class Canvas:
+    """A network's input that is filled in place, again and again. ``pixels``: (height, width, 3) uint8."""
+
+    def __init__(self, input_size: tuple[int, int]) -> None:
+        """``input_size``: (width, height)."""
+        self.pixels = np.full((input_size[1], input_size[0], 3), PADDING, np.uint8)
+        self._shown = (0, 0)
+
+    def show(self, picture: npt.NDArray[np.uint8]) -> Placement:
+        """Fit ``picture`` (h, w, 3) uint8 in: aspect kept, centred, grey around it."""
+        height, width = self.pixels.shape[:2]
+        frame_height, frame_width = picture.shape[:2]
+        scale = min(width / frame_width, height / frame_height)
+        inner = (max(1, round(frame_width * scale)), max(1, round(frame_height * scale)))
+        left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+        if inner != self._shown:  # the pictures of one place have one shape: the grey around them stays
+            self.pixels[:] = PADDING
+            self._shown = inner
+        _scale_into(self.pixels[top : top + inner[1], left : left + inner[0]], picture)
+        return Placement(scale, left, top)
+
+
+def _scale_into(place: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8]) -> None:
+    if place.shape == picture.shape:
+        place[:] = picture
+    else:
+        cv2.resize(picture, (place.shape[1], place.shape[0]), dst=place, interpolation=cv2.INTER_LINEAR)
 
 
 def read_output(
@@ -93,6 +116,8 @@ def read_output(
     then one confidence per class. ``frame_size``: (width, height) of the frame before it was fitted.
     """
     boxes, class_id, confidence = _candidates(output, reading)
+    if len(boxes) == 0:
+        return Detections.none(*frame_size, reading.class_names)
     keep = _without_duplicates(boxes, class_id, confidence, reading)
     xyxy = _to_frame(boxes[keep], placement, frame_size)
     visible = (xyxy[:, 0] < xyxy[:, 2]) & (xyxy[:, 1] < xyxy[:, 3])  # a box wholly in the grey is nothing
@@ -118,17 +143,24 @@ def _candidates(
     Looks only at the rows of wanted classes first (one of 80, most of the time), then at all classes of the few
     that are left: a box belongs to its best class, also where that one is not wanted.
     """
-    scores = output[4:]
-    rows = scores if reading.wanted is None else scores[list(reading.wanted)]
-    columns = np.flatnonzero(rows.max(axis=0, initial=0.0) > reading.min_confidence)
-    few = scores[:, columns]
-    class_id = few.argmax(axis=0).astype(np.int64)
+    few = output[:, np.flatnonzero(_surest_wanted(output[4:], reading.wanted) > reading.min_confidence)]
+    class_id = few[4:].argmax(axis=0)
     if reading.wanted is not None:
-        asked_for = np.isin(class_id, reading.wanted)
-        columns, few, class_id = columns[asked_for], few[:, asked_for], class_id[asked_for]
+        wanted = np.zeros(len(output) - 4, np.bool_)
+        wanted[list(reading.wanted)] = True
+        asked_for = wanted[class_id]
+        few, class_id = few[:, asked_for], class_id[asked_for]
     # Reduced precision may round a certain box just above 1.
-    confidence = np.minimum(few.max(axis=0, initial=0.0), 1.0).astype(np.float32)
-    return output[:4, columns].T, class_id, confidence
+    confidence = np.minimum(few[4:].max(axis=0, initial=0.0), np.float32(1))
+    return few[:4].T, class_id, confidence
+
+
+def _surest_wanted(scores: npt.NDArray[np.float32], wanted: tuple[int, ...] | None) -> npt.NDArray[np.float32]:
+    """Of every candidate the highest confidence in a wanted class; (candidates,)."""
+    if wanted is not None and len(wanted) == 1:
+        return np.asarray(scores[wanted[0]])  # as it lies: nothing to compare, nothing to copy
+    rows = scores if wanted is None else scores[list(wanted)]
+    return np.asarray(rows.max(axis=0, initial=0.0))
 
 
 def _without_duplicates(
@@ -138,8 +170,6 @@ def _without_duplicates(
     reading: Reading,
 ) -> npt.NDArray[np.int64]:
     """Indices (m,) of the boxes to keep, surest first."""
-    if len(boxes) == 0:
-        return np.zeros(0, np.int64)
     corners = boxes.astype(np.float64)
     corners[:, :2] -= corners[:, 2:] / 2
     kept = np.asarray(

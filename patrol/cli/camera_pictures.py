@@ -31,12 +31,12 @@ def camera_pictures(config: Path, at_most: int) -> Iterable[Picture]:
     from patrol import config as configuring
     from patrol.adapters.clock import SystemClock
     from patrol.adapters.model_store import known_classes
-    from patrol.app import source_router
+    from patrol.app import frame_sources
 
     configuration = configuring.load(config, os.environ, known_models=known_classes())
     cameras = list(configuration.cameras)
     random.Random(SEED).shuffle(cameras)
-    router = source_router(configuration, SystemClock())
+    router = frame_sources(configuration, SystemClock()).router
     return asyncio.run(_visit(router, cameras[:at_most], configuration.tour.visit_deadline_s))
 
 

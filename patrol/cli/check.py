@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patrol.cli.failing import tell_error
+from patrol.cli.failing import errors_told, tell_error
 from patrol.domain.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:  # pydantic and shapely are imported when the command runs, so that --help is quick
+    from patrol.cli.admitting import Verdict
     from patrol.config import Configuration
-    from patrol.config.capacity import Feasibility
 
 File = Annotated[Path, typer.Argument(help="the configuration file", show_default=True)]
-Cost = Annotated[
-    float | None, typer.Option(min=0.01, help="processor time of one visit in ms: tells whether the bounds can be kept")
+Cost = Annotated[float | None, typer.Option(min=0.01, help="processor time of one visit in ms")]
+Measured = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE-OR-URL",
+        help="what a visit costs: a benchmark's JSON, or the address of a running Patrol, which is watched for 10 s",
+    ),
 ]
 Cores = Annotated[int | None, typer.Option(min=1, help="processor cores for the tour", show_default="this machine's")]
 
@@ -35,16 +41,21 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="warnings and bounds that cannot be kept fail too")] = False,
     visit_cost_ms: Cost = None,
+    measured: Measured = None,
     cores: Cores = None,
 ) -> None:
-    """Check a configuration: every problem with its line, or a summary of what it asks for.
+    """Check a configuration: every problem with its line, or what it asks for and whether that can be kept.
 
     Exit code 0: it is right; 1: it is not. A variable that is not set (CAMERA_USER, CAMERA_PASSWORD ...) is a
     warning here, so that a file can be checked where the credentials are not; `patrol run` refuses to start.
+
+    What a visit costs is taken from --visit-cost-ms or --measured; without them it is assumed, and said so.
     """
     from patrol.adapters.model_store import known_classes
     from patrol.config import load, schema_text
 
+    if visit_cost_ms is not None and measured is not None:
+        raise typer.BadParameter("expected only one of --visit-cost-ms and --measured", param_hint="--measured")
     if schema:
         typer.echo(schema_text(), nl=False)
         return
@@ -56,26 +67,31 @@ def check(
         else:
             tell_error(error)
         raise typer.Exit(1) from None
-    feasible = _feasibility(configuration, visit_cost_ms, cores)
+    found = _verdict(configuration, visit_cost_ms, measured, cores)
     if as_json:
-        typer.echo(_json(_summary(file, configuration, feasible)))
+        typer.echo(_json(_summary(file, configuration, found)))
     else:
-        _print_summary(file, configuration, feasible)
-    if strict and (configuration.warnings or (feasible is not None and not feasible.kept)):
+        _print_summary(file, configuration, found)
+    if strict and (configuration.warnings or found.fails):
         raise typer.Exit(1)
 
 
-def _feasibility(configuration: Configuration, cost_ms: float | None, cores: int | None) -> Feasibility | None:
-    from patrol.config.capacity import feasibility
+def _verdict(configuration: Configuration, cost_ms: float | None, where: str | None, cores: int | None) -> Verdict:
+    from patrol.cli.admitting import verdict
+    from patrol.config import measuring
 
-    if cost_ms is None:
-        return None
-    capacity_per_s = (cores or len(os.sched_getaffinity(0))) * 1000 / cost_ms
-    return feasibility(configuration.cameras, configuration.rings, capacity_per_s)
+    with errors_told():
+        if cost_ms is not None:
+            cost = measuring.given(cost_ms)
+        elif where is not None:
+            cost = measuring.measured(where)
+        else:
+            cost = measuring.assumed()
+    return verdict(configuration, cost, cores, datetime.now(configuration.timezone).replace(tzinfo=None))
 
 
-def _summary(file: Path, configuration: Configuration, feasible: Feasibility | None) -> dict[str, Any]:
-    from patrol.domain.tour import visits_per_s_needed
+def _summary(file: Path, configuration: Configuration, found: Verdict) -> dict[str, Any]:
+    from patrol.cli.admitting import as_json
 
     cameras = configuration.cameras
     return {
@@ -87,26 +103,10 @@ def _summary(file: Path, configuration: Configuration, feasible: Feasibility | N
         "zones": sum(len(camera.zones) for camera in cameras),
         "rules": list(configuration.rules),
         "units": {name.value: sum(name in u.rings for u in configuration.units) for name in configuration.rings},
-        "visits_per_s": round(visits_per_s_needed(cameras), 2),
-        "feasibility": None if feasible is None else _feasibility_as_json(feasible),
+        "visits_per_s": round(found.admission.usual.needed_per_s, 2),
+        "feasibility": as_json(found),
         "problems": [],
         "warnings": _as_json(configuration.warnings),
-    }
-
-
-def _feasibility_as_json(feasible: Feasibility) -> dict[str, Any]:
-    return {
-        "kept": feasible.kept,
-        "usable_per_s": round(feasible.usable_per_s, 2),
-        "stretch": round(feasible.stretch, 3),
-        "rings": {
-            demand.ring.value: {
-                "kept": demand.kept,
-                "visits_per_s": round(demand.visits_per_s, 2),
-                "possible_bound_s": None if demand.possible_bound_s is None else round(demand.possible_bound_s, 1),
-            }
-            for demand in feasible.rings
-        },
     }
 
 
@@ -118,14 +118,17 @@ def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def _print_summary(file: Path, configuration: Configuration, feasible: Feasibility | None) -> None:
+def _print_summary(file: Path, configuration: Configuration, found: Verdict) -> None:
     from rich.console import Console
+
+    from patrol.cli import admitting
 
     console = Console(highlight=False)
     console.print(_table(configuration))
-    for line in _lines(configuration):
+    for line in (*_lines(configuration), f"the bounds ask for {admitting.needed(found.admission)}"):
         console.print(line, markup=False)
-    for line in _capacity_lines(feasible) if feasible is not None else ():
+    console.print(admitting.table(found))
+    for line in admitting.lines(found):
         console.print(line, markup=False)
     count = len(configuration.warnings)
     noted = f", {count} warning{'s' if count > 1 else ''}" if count else ""
@@ -138,11 +141,9 @@ def _table(configuration: Configuration) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    from patrol.domain.tour import visits_per_s_needed
-
     table = Table(title=escape(f"{configuration.station} · {configuration.station_en}"), title_justify="left")
     table.add_column("ring")
-    for heading in ("cameras", "zones", "units", "seen every", "visits/s", "on scene in"):
+    for heading in ("cameras", "zones", "units", "seen every", "on scene in"):
         table.add_column(heading, justify="right")
     for name, ring in configuration.rings.items():
         cameras = [camera for camera in configuration.cameras if camera.ring is name]
@@ -152,34 +153,19 @@ def _table(configuration: Configuration) -> Any:
             str(sum(len(camera.zones) for camera in cameras)),
             str(sum(name in unit.rings for unit in configuration.units)),
             f"{ring.revisit_bound_s:g} s",
-            f"{visits_per_s_needed(cameras):.1f}",
             f"{ring.response_target_s:g} s",
         )
     return table
 
 
 def _lines(configuration: Configuration) -> list[str]:
-    from patrol.domain.tour import visits_per_s_needed
-
+    cameras = configuration.cameras
     kinds = Counter(site.kind.value.replace("_", " ") for site in configuration.sites)
-    cameras, needed = configuration.cameras, visits_per_s_needed(configuration.cameras)
-    lines = [
-        f"{len(cameras)} cameras, {sum(len(c.zones) for c in cameras)} zones, {len(configuration.units)} units",
-        f"rules: {', '.join(configuration.rules)}",
-        f"the bounds ask for {needed:.1f} visits per second",
-    ]
-    sites = "sites: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return [lines[0], *([sites] if kinds else []), *lines[1:]]
-
-
-def _capacity_lines(feasible: Feasibility) -> list[str]:
-    have = f"{feasible.usable_per_s:.1f} visits per second can be promised"
-    if feasible.kept:
-        return [f"{have}: every bound can be kept ({feasible.needed_per_s / feasible.usable_per_s:.0%} used)"]
-    lines = [f"{have}: not every bound can be kept"]
-    for demand in feasible.rings:
-        if demand.kept:
-            continue
-        instead = f"{demand.possible_bound_s:.1f} s could be" if demand.possible_bound_s else "nothing is left for it"
-        lines.append(f"  {demand.ring.value}: cannot be kept; {instead}")
-    return [*lines, f"  or all bounds stretched by {feasible.stretch:.2f}"]
+    schedules = Counter(bound for camera in cameras for bound in camera.bounds)
+    lines = [f"{len(cameras)} cameras, {sum(len(c.zones) for c in cameras)} zones, {len(configuration.units)} units"]
+    if kinds:
+        lines.append("sites: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+    lines.append(f"rules: {', '.join(configuration.rules)}")
+    for bound, count in schedules.items():
+        lines.append(f"{bound.name_en}: {count} camera{'s' if count > 1 else ''} every {bound.revisit_bound_s:g} s")
+    return lines

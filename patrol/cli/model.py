@@ -86,7 +86,7 @@ def bench(
         print(json.dumps([_measurement_as_json(measurement) for measurement in measurements], indent=2))
         return
     _print_table(
-        ("input", "precision", "threads", "frames/s", "ms per frame"),
+        ("input", "precision", "threads", "frames/s", "ms per frame", "processor-ms per frame"),
         [
             (
                 "x".join(map(str, measurement.input_size)),
@@ -94,6 +94,7 @@ def bench(
                 "all" if measurement.threads is None else str(measurement.threads),
                 f"{measurement.frames_per_s:.1f}",
                 f"{1000 / measurement.frames_per_s:.1f}",
+                f"{measurement.processor_ms:.1f}",
             )
             for measurement in measurements
         ],
@@ -165,6 +166,7 @@ def _measurement_as_json(measurement: Measurement) -> dict[str, Any]:
         "frames": measurement.frames,
         "frames_per_s": round(measurement.frames_per_s, 2),
         "ms_per_frame": round(1000 / measurement.frames_per_s, 2),
+        "processor_ms_per_frame": round(measurement.processor_ms, 2),
     }
 
 

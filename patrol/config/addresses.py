@@ -51,6 +51,14 @@ def is_set(name: str, environ: Mapping[str, str]) -> bool:
     return bool(environ.get(name))
 
 
+def host_name(address: str) -> str:
+    """The host without its port, lower case; empty where there is none, or where it cannot be read."""
+    try:
+        return urlsplit(address).hostname or "" if "://" in address else ""
+    except ValueError:
+        return ""
+
+
 def wording_problem(address: str) -> str | None:
     """What is wrong with an address as it is written, before anything is filled in, or None."""
     if "${" in _VARIABLE.sub("", address):

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import date
+from zoneinfo import ZoneInfo
 
 from patrol.config import addresses
-from patrol.config.models import DetectorModel, FileModel, RingModel, RuleModel, SiteModel, UnitModel, ZoneModel
+from patrol.config.document import Location
+from patrol.config.models import (
+    DetectorModel,
+    FileModel,
+    RingModel,
+    RuleModel,
+    ScheduleModel,
+    SiteModel,
+    UnitModel,
+    WindowModel,
+    ZoneModel,
+)
 from patrol.config.parts import CameraPart, Parts
 from patrol.config.settings import Configuration, DetectorSettings, Site, WebSettings
+from patrol.config.times import time_of_day
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.events import Kind
 from patrol.domain.rules import Rule
+from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit, UnitId
-from patrol.domain.zones import RuleId, Zone, ZoneId
+from patrol.domain.zones import Polygon, RuleId, Zone, ZoneId
 
 USUAL_VIEW_DEG = 90.0
 
@@ -37,9 +52,11 @@ def build(
         sites=tuple(_site(site) for site in file.sites),
         template_of={CameraId(camera): name for camera, name in templates.items() if name is not None},
         units=tuple(_unit(unit) for unit in file.units),
-        tour=TourSettings(**file.tour.model_dump()),
+        tour=TourSettings(**file.tour.model_dump(exclude={"hosts"})),
         detector=_detector(file.detector),
-        web=WebSettings(host=file.web.host, port=file.web.port),
+        web=WebSettings(host=file.web.host, port=file.web.port, hosts=tuple(name.lower() for name in file.web.hosts)),
+        timezone=ZoneInfo(file.station.timezone),
+        sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
     )
 
@@ -64,14 +81,13 @@ def _rule(name: str, rule: RuleModel) -> Rule:
 
 
 def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], environ: Mapping[str, str]) -> Camera:
-    camera, ring, stream = part.camera, parts.ring_of(part), parts.stream_of(part)
+    camera, ring = part.camera, parts.ring_of(part)
+    stream = _address(parts.stream_of(part), part, parts, environ)
     if camera is None or ring is None or stream is None:
         raise AssertionError(f"{part.location}: the checks let a camera pass that is not whole")
     template = parts.templates.get(parts.template_of(part) or "")
     site = part.site.head if part.site is not None else None
-    bound = camera.revisit_bound_s or (template.revisit_bound_s if template is not None else None)
     view = camera.view_deg or (template.view_deg if template is not None else None)
-    address = StreamAddress(addresses.expanded(addresses.filled(stream[1], parts.values_of(part)), environ))
     return Camera(
         id=CameraId(camera.id),
         name=site.name + camera.name if site is not None else camera.name,
@@ -80,13 +96,49 @@ def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], envi
         ),
         site=site.name if site is not None else camera.name,
         ring=ring,
-        revisit_bound_s=bound or rings[ring].revisit_bound_s,
+        revisit_bound_s=parts.usual_bound_of(part) or rings[ring].revisit_bound_s,
         place=Place(*camera.at),
         heading_deg=camera.heading_deg % 360,
         view_deg=view or USUAL_VIEW_DEG,
-        stream=address,
+        stream=stream,
         zones=tuple(_zone(zone) for zone in parts.zones_of(part)),
-        simulated=address.scheme == "synthetic",
+        simulated=stream.scheme == "synthetic",
+        strategy=parts.strategy_of(part),
+        snapshot=_address(parts.snapshot_of(part), part, parts, environ),
+        masks=tuple(_polygon(mask.polygon) for mask in parts.masks_of(part)),
+        bounds=tuple(_bounds(part, parts)),
+    )
+
+
+def _address(
+    written: tuple[Location, str] | None, part: CameraPart, parts: Parts, environ: Mapping[str, str]
+) -> StreamAddress | None:
+    if written is None:
+        return None
+    return StreamAddress(addresses.expanded(addresses.filled(written[1], parts.values_of(part)), environ))
+
+
+def _bounds(part: CameraPart, parts: Parts) -> Iterable[ScheduledBound]:
+    for schedule in parts.schedules.values():
+        if schedule is not None and parts.is_concerned(part, schedule):
+            yield _scheduled_bound(schedule)
+
+
+def _scheduled_bound(schedule: ScheduleModel) -> ScheduledBound:
+    return ScheduledBound(
+        name=schedule.name,
+        name_en=schedule.name_en or schedule.name,
+        windows=tuple(_window(window) for window in schedule.windows),
+        revisit_bound_s=schedule.revisit_bound_s,
+    )
+
+
+def _window(window: WindowModel) -> TimeWindow:
+    return TimeWindow(
+        begins=time_of_day(window.begins),
+        ends=time_of_day(window.ends),
+        days=window.days if window.days is not None else EVERY_DAY,
+        dates=frozenset(date.fromisoformat(day) for day in window.dates),
     )
 
 
@@ -95,9 +147,13 @@ def _zone(zone: ZoneModel) -> Zone:
         id=ZoneId(zone.id),
         name=zone.name,
         name_en=zone.name_en or zone.name,
-        polygon=tuple((x, y) for x, y in zone.polygon),
+        polygon=_polygon(zone.polygon),
         rules=tuple(RuleId(rule) for rule in zone.rules),
     )
+
+
+def _polygon(points: list[list[float]]) -> Polygon:
+    return tuple((x, y) for x, y in points)
 
 
 def _site(site: SiteModel) -> Site:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
+import shapely
+
 from patrol.config import addresses
 from patrol.config.document import Location, written
-from patrol.config.parts import CameraPart, Parts
-from patrol.config.wording import did_you_mean, shown
-from patrol.domain.camera import Place, RingName
+from patrol.config.models import ScheduleModel
+from patrol.config.parts import ADDRESS_KEYS, CameraPart, Parts
+from patrol.config.showing import did_you_mean, shown
+from patrol.config.times import timezone_problem
+from patrol.domain.camera import Place, RingName, Strategy
 
 Finding = tuple[Location, str]
 
+SHORTEST_BOUND_S = 1.0
+STILL_PICTURES = ("http://", "https://")
+NO_STILL_PICTURES = ("rtsp://", "rtsps://", "file:///", "synthetic:")  # a scheme nobody knows is told elsewhere
+ROUNDING = 1e-9  # of a polygon whose edge lies on another's
 
 KnownModels = Mapping[str, Collection[str]]
 """The classes that each model can tell, by the model's name."""
@@ -26,6 +34,11 @@ def problems(parts: Parts, environ: Mapping[str, str], known_models: KnownModels
     yield from _references(parts)
     yield from _incomplete_cameras(parts)
     yield from _addresses(parts, environ)
+    yield from _strategies(parts)
+    yield from _warm_cameras(parts)
+    yield from _schedules(parts)
+    if parts.station is not None and (zone := timezone_problem(parts.station.timezone)) is not None:
+        yield ("station", "timezone"), zone
     if known_models is not None and parts.detector is not None:
         yield from _model_and_labels(parts, parts.detector.model, known_models)
     if not parts.cameras:
@@ -40,16 +53,21 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from _unused_rules(parts)
     yield from _deaf_rules(parts)
     yield from _rings_without_units(parts)
+    yield from _hidden_zones(parts)
+    yield from _short_bounds(parts)
+    yield from _loose_schedules(parts)
+    yield from _unknown_hosts(parts)
 
 
 def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
     """One finding per variable that is not set, with the cameras that need it."""
     needed: dict[str, tuple[Location, list[CameraPart]]] = {}
-    for part in parts.cameras:
-        stream = parts.stream_of(part)
-        for name in addresses.variables(stream[1]) if stream is not None else ():
-            if stream is not None and not addresses.is_set(name, environ):
-                needed.setdefault(name, (stream[0], []))[1].append(part)
+    for part, location, address in parts.addresses():
+        for name in addresses.variables(address):
+            if not addresses.is_set(name, environ):
+                cameras = needed.setdefault(name, (location, []))[1]
+                if part not in cameras[-1:]:
+                    cameras.append(part)
     for name, (location, cameras) in needed.items():
         yield location, f"needs the environment variable {name}, which is not set; {_listed(cameras)} cannot be opened"
 
@@ -132,30 +150,32 @@ def _incomplete_cameras(parts: Parts) -> Iterator[Finding]:
             continue
         if parts.ring_of(part) is None and not site_unread:
             yield part.location, "has no ring; expected ring: core, periphery or far, here or at its site"
-        yield from _incomplete_stream(parts, part, site_unread)
-
-
-def _incomplete_stream(parts: Parts, part: CameraPart, site_unread: bool) -> Iterator[Finding]:
-    stream = parts.stream_of(part)
-    if stream is None:
-        name = parts.template_of(part)
-        unread = name is not None and parts.templates.get(name) is None
-        if not unread and not (name is None and site_unread):
+        if parts.stream_of(part) is None and not _is_template_unread(parts, part):
             yield part.location, "has no address; expected stream, here or in its template"
-        return
-    given = parts.values_of(part)
-    for name in addresses.placeholders(stream[1]):
-        if name in addresses.PLACEHOLDERS and name not in given:
-            yield part.location, f"has no {name}; {written(stream[0])} needs it for {{{name}}}"
+        for key in ADDRESS_KEYS:
+            yield from _unfilled_places(parts, part, key)
+
+
+def _is_template_unread(parts: Parts, part: CameraPart) -> bool:
+    """Whether what a camera's template would say cannot be told, because it or the site cannot be used."""
+    name = parts.template_of(part)
+    if name is None:
+        return part.site is not None and part.site.head is None
+    return parts.templates.get(name) is None
+
+
+def _unfilled_places(parts: Parts, part: CameraPart, key: str) -> Iterator[Finding]:
+    address, given = parts.address_of(part, key), parts.values_of(part)
+    for name in addresses.placeholders(address[1]) if address is not None else ():
+        if address is not None and name in addresses.PLACEHOLDERS and name not in given:
+            yield part.location, f"has no {name}; {written(address[0])} needs it for {{{name}}}"
 
 
 def _addresses(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Each address where it is written, filled in for the first camera that uses it: one mistake, one finding."""
     used: dict[Location, tuple[str, CameraPart]] = {}
-    for part in parts.cameras:
-        stream = parts.stream_of(part)
-        if stream is not None:
-            used.setdefault(stream[0], (stream[1], part))
+    for part, location, address in parts.addresses():
+        used.setdefault(location, (address, part))
     for location, (address, part) in used.items():
         message = _address_problem(address, parts.values_of(part), environ)
         if message is not None:
@@ -170,6 +190,106 @@ def _address_problem(address: str, values: Mapping[str, str], environ: Mapping[s
     if addresses.variables(full) or addresses.placeholders(full):
         return None  # told as a missing variable or value
     return addresses.address_problem(full)
+
+
+def _strategies(parts: Parts) -> Iterator[Finding]:
+    """One finding for each place where a strategy is written that its cameras' addresses do not bear."""
+    blamed: dict[Location, list[CameraPart]] = {}
+    for part in parts.cameras:
+        if part.camera is not None and parts.stream_of(part) is not None and not _has_fitting_address(parts, part):
+            blamed.setdefault(_strategy_location(parts, part), []).append(part)
+    for location, cameras in blamed.items():
+        strategy = parts.strategy_of(cameras[0])
+        yield location, f"is {strategy.value}, but {_listed(cameras)} {_NEEDS[strategy]}"
+    for part, location, address in parts.addresses():
+        if location[-1] == "snapshot" and address.lower().startswith(NO_STILL_PICTURES) and location not in blamed:
+            blamed[location] = [part]
+            yield location, f"expected an address that begins with {' or '.join(STILL_PICTURES)} (JPEG pictures)"
+
+
+_NEEDS = {
+    Strategy.SNAPSHOT: "have no http or https address; expected snapshot, or stream with such an address",
+    Strategy.WARM: "have an http or https stream, which is asked for single pictures; expected rtsp or rtsps",
+}
+
+
+def _strategy_location(parts: Parts, part: CameraPart) -> Location:
+    if part.camera is not None and part.camera.strategy is not None:
+        return (*part.location, "strategy")
+    return ("templates", parts.template_of(part) or "", "strategy")
+
+
+def _has_fitting_address(parts: Parts, part: CameraPart) -> bool:
+    strategy = parts.strategy_of(part)
+    stream, snapshot = parts.stream_of(part), parts.snapshot_of(part)
+    if strategy is Strategy.SNAPSHOT:
+        return snapshot is not None or (stream is not None and not stream[1].lower().startswith(NO_STILL_PICTURES))
+    return strategy is not Strategy.WARM or stream is None or not stream[1].lower().startswith(STILL_PICTURES)
+
+
+def _warm_cameras(parts: Parts) -> Iterator[Finding]:
+    warm = [part for part in parts.cameras if parts.strategy_of(part) is Strategy.WARM and part.camera is not None]
+    tour = parts.tour
+    if tour is None:
+        return
+    if len(warm) > tour.warm_sessions:
+        yield (
+            ("tour", "warm_sessions"),
+            f"{len(warm)} cameras are to be kept open (strategy warm); "
+            f"expected {len(warm)} or more, or fewer such cameras, got {tour.warm_sessions}",
+        )
+    by_host: dict[str, list[CameraPart]] = {}
+    for part in warm:
+        by_host.setdefault(_host_name(parts, part), []).append(part)
+    sessions_of = {name.lower(): host.sessions for name, host in tour.hosts.items()}
+    for host, cameras in by_host.items():
+        sessions = sessions_of.get(host, tour.sessions_per_host)
+        if host and len(cameras) > sessions:
+            message = (
+                f"{_listed(cameras)} are to be kept open (strategy warm) on {host}, which bears {sessions} sessions"
+            )
+            yield _strategy_location(parts, cameras[sessions]), message
+
+
+def _host_name(parts: Parts, part: CameraPart) -> str:
+    """The host of a camera's stream, without its port; empty where there is none that can be told."""
+    stream = parts.stream_of(part)
+    filled = addresses.filled(stream[1], parts.values_of(part)) if stream is not None else ""
+    return addresses.host_name(filled)
+
+
+def _schedules(parts: Parts) -> Iterator[Finding]:
+    for name, schedule in parts.schedules.items():
+        if schedule is None:
+            continue
+        unknown = list(_unknown_names(parts, ("schedules", name), schedule))
+        yield from unknown
+        if not (schedule.rings or schedule.sites or schedule.site_kinds or schedule.cameras):
+            yield ("schedules", name), "concerns nobody; expected one or more of rings, sites, site_kinds and cameras"
+        elif not unknown and _are_all_read(parts) and not _concerned(parts, schedule):
+            kinds = sorted({site.head.kind.value for site in parts.sites if site.head is not None})
+            hint = f" (sites are of the kind {', '.join(kinds)})" if schedule.site_kinds and kinds else ""
+            yield ("schedules", name), f"concerns no camera: there is none in what it names{hint}"
+
+
+def _unknown_names(parts: Parts, location: Location, schedule: ScheduleModel) -> Iterator[Finding]:
+    if not _are_all_read(parts):
+        return  # what it names may be what cannot be used
+    heads = [site.head for site in parts.sites if site.head is not None]
+    sites = dict.fromkeys(name for head in heads for name in (head.name, head.name_en) if name is not None)
+    cameras = dict.fromkeys(part.camera.id for part in parts.cameras if part.camera is not None)
+    for index, site in enumerate(schedule.sites):
+        yield from _known((*location, "sites", index), "site", site, sites)
+    for index, camera in enumerate(schedule.cameras):
+        yield from _known((*location, "cameras", index), "camera", camera, cameras)
+
+
+def _are_all_read(parts: Parts) -> bool:
+    return all(site.head is not None for site in parts.sites) and all(part.camera is not None for part in parts.cameras)
+
+
+def _concerned(parts: Parts, schedule: ScheduleModel) -> list[CameraPart]:
+    return [part for part in parts.cameras if parts.is_concerned(part, schedule)]
 
 
 def _misplaced_cameras(parts: Parts) -> Iterator[Finding]:
@@ -206,10 +326,11 @@ def _cameras_without_zones(parts: Parts) -> Iterator[Finding]:
 def _shared_addresses(parts: Parts) -> Iterator[Finding]:
     """Two cameras with one address would put one place's alerts on the other's name."""
     by_address: dict[str, list[CameraPart]] = {}
-    for part in parts.cameras:
-        stream = parts.stream_of(part)
-        if stream is not None and stream[1].partition(":")[0] not in ("file", "synthetic"):
-            by_address.setdefault(addresses.filled(stream[1], parts.values_of(part)), []).append(part)
+    for part, _, address in parts.addresses():
+        if address.partition(":")[0] not in ("file", "synthetic"):
+            cameras = by_address.setdefault(addresses.filled(address, parts.values_of(part)), [])
+            if part not in cameras[-1:]:  # one address for both its stream and its still pictures
+                cameras.append(part)
     for cameras in by_address.values():
         if len(cameras) > 1:
             yield cameras[1].location, f"{_listed(cameras)} have the same address: they would show the same picture"
@@ -234,6 +355,63 @@ def _rings_without_units(parts: Parts) -> Iterator[Finding]:
     for name in RingName:
         if not any(unit is None or name in unit.rings for unit in parts.units):
             yield ("units",), f"no unit may be sent to the {name} ring"
+
+
+def _hidden_zones(parts: Parts) -> Iterator[Finding]:
+    hidden: dict[str, tuple[Location, list[CameraPart]]] = {}
+    for part in parts.cameras:
+        masks = parts.masks_of(part)
+        if not masks:
+            continue
+        black = shapely.union_all([shapely.Polygon(mask.polygon) for mask in masks]).buffer(ROUNDING)
+        for zone in parts.zones_of(part):
+            if black.covers(shapely.Polygon(zone.polygon)):
+                hidden.setdefault(zone.id, (_masks_location(part), []))[1].append(part)
+    for zone_id, (location, cameras) in hidden.items():
+        yield location, f"cover the whole zone '{zone_id}' of {_listed(cameras)}: it never raises an alert"
+
+
+def _masks_location(part: CameraPart) -> Location:
+    own = part.camera is not None and part.camera.masks is not None
+    return (*part.location, "masks") if own else part.location
+
+
+def _short_bounds(parts: Parts) -> Iterator[Finding]:
+    written_down = [
+        *((("rings", name.value), ring) for name, ring in parts.rings.items()),
+        *((("templates", name), template) for name, template in parts.templates.items()),
+        *((("schedules", name), schedule) for name, schedule in parts.schedules.items()),
+        *((part.location, part.camera) for part in parts.cameras),
+    ]
+    for location, one in written_down:
+        bound_s = one.revisit_bound_s if one is not None else None
+        if bound_s is not None and bound_s < SHORTEST_BOUND_S:
+            message = f"is {bound_s:g} s: a visit takes about as long, so it can hardly be kept; expected 1 s or more"
+            yield (*location, "revisit_bound_s"), message
+
+
+def _loose_schedules(parts: Parts) -> Iterator[Finding]:
+    for name, schedule in parts.schedules.items():
+        if schedule is None:
+            continue
+        core = [part for part in _concerned(parts, schedule) if parts.ring_of(part) is RingName.CORE]
+        looser = [part for part in core if (parts.usual_bound_of(part) or 0.0) < schedule.revisit_bound_s]
+        if looser:
+            message = f"is {schedule.revisit_bound_s:g} s, which is longer than usual for {_listed(looser)} of the core"
+            yield ("schedules", name, "revisit_bound_s"), message
+
+
+def _unknown_hosts(parts: Parts) -> Iterator[Finding]:
+    """A host that no camera is on; not told where a host comes from the environment."""
+    names = {_host_name(parts, part) for part in parts.cameras}
+    from_environment = any("$" in name for name in names) or any(a.startswith("${") for _, _, a in parts.addresses())
+    if parts.tour is None or from_environment:
+        return
+    for host in parts.tour.hosts:
+        if host.lower() not in names:
+            near = did_you_mean(host.lower(), sorted(names - {""}))
+            hint = near if "did you mean" in near else ""
+            yield ("tour", "hosts", host), f"no camera is on this host{hint}"
 
 
 def _listed(cameras: list[CameraPart]) -> str:

@@ -152,6 +152,8 @@ class _Reading:
         if construct is None:
             self._refuse(node, location, _TAGGED)
             return None
+        if ":" in node.value:  # YAML 1.1 reads 16:00 as a number to the base of 60: 960
+            return node.value
         try:
             return construct(node)
         except (ValueError, KeyError):  # "0x_" looks like a number to YAML's pattern and is none

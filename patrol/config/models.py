@@ -9,10 +9,20 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 
-from patrol.config.settings import DetectorSettings, Precision, SiteKind, WebSettings
-from patrol.domain.camera import RingName
+from patrol.config import times
+from patrol.config.settings import USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
+from patrol.domain.camera import RingName, Strategy
 from patrol.domain.events import Kind, Level
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import UnitKind
@@ -51,10 +61,15 @@ def _usable_polygon(polygon: list[list[float]]) -> list[list[float]]:
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 WholeNumber = Annotated[int, Strict()]
 Seconds = Annotated[Number, Field(gt=0, le=DAY_S)]
+PerSecond = Annotated[Number, Field(gt=0, le=10_000)]
 SecondsFromZero = Annotated[Number, Field(ge=0, le=DAY_S)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Name = Annotated[str, Field(min_length=1, max_length=120)]
+Host = Annotated[str, Field(pattern=HOST_PATTERN)]
+TimeOfDay = Annotated[str, Field(pattern=times.TIME_PATTERN)]
+Date = Annotated[str, Field(pattern=times.DATE_PATTERN), AfterValidator(times.is_date)]
+Days = Annotated[frozenset[int], PlainValidator(times.days), WithJsonSchema(times.DAYS_SCHEMA)]
 At = Annotated[list[Number], Field(min_length=2, max_length=2), AfterValidator(_on_earth)]
 Point = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Polygon = Annotated[list[Point], Field(min_length=3, max_length=64), AfterValidator(_usable_polygon)]
@@ -70,6 +85,7 @@ _STREAM = (
     "an address: rtsp, rtsps, http, https, file or synthetic; ${NAME} is taken from the environment, "
     "{host}, {channel} and {id} from the camera"
 )
+_POLYGON = "[[x, y], ...] as shares of the picture, 0..1, origin top left"
 
 
 class _Edge(BaseModel):
@@ -82,6 +98,9 @@ class StationModel(_Edge):
     name: Name = Field(description=_NAME)
     name_en: Name | None = Field(default=None, description=_NAME_EN)
     at: At = Field(description=_AT + ", the centre of the rings")
+    timezone: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        default=USUAL_TIMEZONE, description="the time zone in which schedules are meant, as in Asia/Shanghai"
+    )
 
 
 class RingModel(_Edge):
@@ -134,10 +153,19 @@ class ZoneModel(_Edge):
     name: Name = Field(description=_NAME)
     name_en: Name | None = Field(default=None, description=_NAME_EN)
     rules: Annotated[list[Id], Field(min_length=1, max_length=16)] = Field(description="the rules that watch it")
-    polygon: Polygon = Field(description="[[x, y], ...] as shares of the picture, 0..1, origin top left")
+    polygon: Polygon = Field(description=_POLYGON)
+
+
+class MaskModel(_Edge):
+    """A part of the picture that is blackened before anything sees it."""
+
+    name: Name | None = Field(default=None, description="what is hidden, as operators say it")
+    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    polygon: Polygon = Field(description=_POLYGON)
 
 
 Zones = Annotated[list[ZoneModel], Field(max_length=32)]
+Masks = Annotated[list[MaskModel], Field(max_length=32)]
 
 
 class TemplateModel(_Edge):
@@ -147,6 +175,13 @@ class TemplateModel(_Edge):
     view_deg: Annotated[Number, Field(gt=0, le=360)] | None = Field(default=None, description=_VIEW)
     revisit_bound_s: Seconds | None = Field(default=None, description=_BOUND)
     zones: Zones | None = Field(default=None, description="the zones in its picture")
+    masks: Masks | None = Field(default=None, description="what is blackened in its picture before anything sees it")
+    strategy: Strategy | None = Field(
+        default=None, description="how it is looked at: auto, cold, warm or snapshot; auto where left out"
+    )
+    snapshot: str | None = Field(
+        default=None, repr=False, description="an http or https address of still pictures (JPEG), written as stream is"
+    )
 
 
 class CameraModel(TemplateModel):
@@ -161,9 +196,7 @@ class CameraModel(TemplateModel):
     )
     ring: RingName | None = Field(default=None, description=_RING + "; the site's where left out")
     use: Id | None = Field(default=None, description=_USE + "; the site's where left out")
-    host: Annotated[str, Field(pattern=HOST_PATTERN)] | None = Field(
-        default=None, description="a host name or IP address, which takes the place of {host}"
-    )
+    host: Host | None = Field(default=None, description="a host name or IP address, which takes the place of {host}")
     channel: Annotated[WholeNumber, Field(ge=0, le=65_535)] | None = Field(
         default=None, description="a number, which takes the place of {channel}"
     )
@@ -199,18 +232,79 @@ class UnitModel(_Edge):
     simulated: Annotated[bool, Strict()] = Field(default=False, description="true: it is not a real crew")
 
 
+class WindowModel(_Edge):
+    """A stretch of the day, in the station's own time."""
+
+    days: Days | None = Field(
+        default=None, description="workdays, weekend, every_day, or a list of mon..sun or 1 (Monday)..7; every day else"
+    )
+    dates: Annotated[list[Date], Field(max_length=366)] = Field(
+        default=[], description="certain days instead of weekdays, as in [2026-10-01]"
+    )
+    begins: TimeOfDay = Field(default="00:00", description="when it begins, 00:00..24:00")
+    ends: TimeOfDay = Field(default="24:00", description="when it ends, 00:00..24:00; on the next day if not later")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> WindowModel:
+        if self.days is not None and self.dates:
+            raise ValueError("has both days and dates; expected one of them (for both, write two windows)")
+        if self.begins == self.ends:
+            raise ValueError(f"begins and ends at {self.ends}; expected a later end (24:00 for the end of the day)")
+        return self
+
+
+class ScheduleModel(_Edge):
+    """Hours in which cameras must be seen sooner, or may be seen later, than at other times."""
+
+    name: Name = Field(description=_NAME)
+    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    revisit_bound_s: Seconds = Field(description=_BOUND + ", in these hours")
+    windows: Annotated[list[WindowModel], Field(min_length=1, max_length=16)] = Field(description="when")
+    rings: Annotated[list[RingName], Field(max_length=3)] = Field(default=[], description="the cameras of these rings")
+    sites: Annotated[list[Name], Field(max_length=1_000)] = Field(
+        default=[], description="the cameras of these sites, by name or name_en"
+    )
+    site_kinds: Annotated[list[SiteKind], Field(max_length=16)] = Field(
+        default=[], description="the cameras of all sites of these kinds"
+    )
+    cameras: Annotated[list[Id], Field(max_length=10_000)] = Field(default=[], description="these cameras, by id")
+
+
+class HostModel(_Edge):
+    """What one host bears."""
+
+    sessions: Annotated[WholeNumber, Field(ge=1, le=512)] = Field(description="sessions at once on this host")
+
+
 class TourModel(_Edge):
     """How the tour works."""
 
-    workers: Annotated[WholeNumber, Field(ge=1, le=512)] = Field(
-        default=TOUR.workers, description="visits at the same time"
+    workers: Annotated[WholeNumber, Field(ge=1, le=4096)] = Field(
+        default=TOUR.workers, description="visits of cameras that are due, at the same time"
     )
     visit_deadline_s: Seconds = Field(
         default=TOUR.visit_deadline_s, description="the longest one visit may take, seconds"
     )
     lead_s: SecondsFromZero = Field(
-        default=TOUR.lead_s, description="how long before its bound a camera is due, seconds"
+        default=TOUR.lead_s,
+        description="added to the time before its bound at which a camera becomes due, for a busy machine, seconds",
     )
+    sessions_per_host: Annotated[WholeNumber, Field(ge=1, le=512)] = Field(
+        default=TOUR.sessions_per_host, description="sessions at once on one host, such as a recorder"
+    )
+    hosts: Annotated[dict[Host, HostModel], Field(max_length=10_000)] = Field(
+        default={}, description="hosts that bear another number of sessions: host: {sessions: 8}"
+    )
+    warm_sessions: Annotated[WholeNumber, Field(ge=0, le=4096)] = Field(
+        default=TOUR.warm_sessions, description="streams kept open at most"
+    )
+    opens_per_s: PerSecond = Field(
+        default=TOUR.opens_per_s, description="sessions begun a second while the tour is behind"
+    )
+    retries_per_s: PerSecond = Field(
+        default=TOUR.retries_per_s, description="tries a second of cameras that failed last time"
+    )
+    retries_per_host_per_s: PerSecond = Field(default=TOUR.retries_per_host_per_s, description="of them on one host")
     backoff_base_s: Seconds = Field(default=TOUR.backoff_base_s, description="a failing camera's first wait, seconds")
     backoff_cap_s: Seconds = Field(default=TOUR.backoff_cap_s, description="a failing camera's longest wait, seconds")
 
@@ -239,6 +333,9 @@ class WebModel(_Edge):
 
     host: Name = Field(default=WEB.host, description="an address of this machine")
     port: Annotated[WholeNumber, Field(ge=1, le=65_535)] = Field(default=WEB.port, description="a port, 1..65535")
+    hosts: Annotated[list[Host], Field(max_length=64)] = Field(
+        default=[], description="names with a dot under which the console may be opened; addresses always may"
+    )
 
 
 class FileModel(_Edge):
@@ -258,6 +355,9 @@ class FileModel(_Edge):
         default=[], description="cameras outside of sites"
     )
     units: Annotated[list[UnitModel], Field(min_length=1, max_length=1_000)] = Field(description="who can be sent")
+    schedules: Annotated[dict[Id, ScheduleModel], Field(max_length=32)] = Field(
+        default={}, description="hours with other revisit bounds, by id"
+    )
     tour: TourModel = Field(default=TourModel(), description="how the tour works")
     detector: DetectorModel = Field(default=DetectorModel(), description="how people are found in pictures")
     web: WebModel = Field(default=WebModel(), description="where the console listens")

@@ -16,8 +16,10 @@ from patrol.config.document import Location
 from patrol.config.models import (
     CameraModel,
     DetectorModel,
+    MaskModel,
     RingModel,
     RuleModel,
+    ScheduleModel,
     SiteHead,
     StationModel,
     TemplateModel,
@@ -25,10 +27,12 @@ from patrol.config.models import (
     UnitModel,
     ZoneModel,
 )
-from patrol.domain.camera import RingName
+from patrol.domain.camera import RingName, Strategy
 
 Part = TypeVar("Part", StationModel, RingModel, RuleModel, TemplateModel, SiteHead, CameraModel, UnitModel, TourModel,
-               DetectorModel)  # fmt: skip
+               DetectorModel, ScheduleModel)  # fmt: skip
+
+ADDRESS_KEYS = ("stream", "snapshot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Parts:
     sites: tuple[SitePart, ...]
     cameras: tuple[CameraPart, ...]
     units: tuple[UnitModel | None, ...]
+    schedules: dict[str, ScheduleModel | None]
     tour: TourModel | None
     detector: DetectorModel | None
 
@@ -76,13 +81,28 @@ class Parts:
 
     def stream_of(self, part: CameraPart) -> tuple[Location, str] | None:
         """A camera's address as it is written, and where it is written."""
-        if part.camera is not None and part.camera.stream is not None:
-            return (*part.location, "stream"), part.camera.stream
+        return self.address_of(part, "stream")
+
+    def snapshot_of(self, part: CameraPart) -> tuple[Location, str] | None:
+        """The address of its still pictures, likewise."""
+        return self.address_of(part, "snapshot")
+
+    def address_of(self, part: CameraPart, key: str) -> tuple[Location, str] | None:
+        """One of ``ADDRESS_KEYS`` of a camera as it is written, and where it is written."""
+        own: str | None = getattr(part.camera, key, None)
+        if own is not None:
+            return (*part.location, key), own
         name = self.template_of(part)
-        template = self.templates.get(name) if name is not None else None
-        if name is None or template is None or template.stream is None:
-            return None
-        return ("templates", name, "stream"), template.stream
+        lent: str | None = getattr(self.templates.get(name), key, None) if name is not None else None
+        return (("templates", name, key), lent) if name is not None and lent is not None else None
+
+    def addresses(self) -> Iterator[tuple[CameraPart, Location, str]]:
+        """Every camera with each of its addresses, and where that is written."""
+        for part in self.cameras:
+            for key in ADDRESS_KEYS:
+                found = self.address_of(part, key)
+                if found is not None:
+                    yield part, *found
 
     def values_of(self, part: CameraPart) -> dict[str, str]:
         """What a camera has to put into the places held by ``{...}`` in an address."""
@@ -97,6 +117,38 @@ class Parts:
             return part.camera.zones
         template = self.templates.get(self.template_of(part) or "")
         return (template.zones or []) if template is not None else []
+
+    def masks_of(self, part: CameraPart) -> list[MaskModel]:
+        """What is blackened in a camera's picture: its own masks, else its template's."""
+        if part.camera is not None and part.camera.masks is not None:
+            return part.camera.masks
+        template = self.templates.get(self.template_of(part) or "")
+        return (template.masks or []) if template is not None else []
+
+    def strategy_of(self, part: CameraPart) -> Strategy:
+        """How a camera is looked at."""
+        template = self.templates.get(self.template_of(part) or "")
+        own = part.camera.strategy if part.camera is not None else None
+        return own or (template.strategy if template is not None else None) or Strategy.AUTO
+
+    def usual_bound_of(self, part: CameraPart) -> float | None:
+        """A camera's revisit bound at times that no schedule names, seconds; None where it cannot be told."""
+        template = self.templates.get(self.template_of(part) or "")
+        own = part.camera.revisit_bound_s if part.camera is not None else None
+        name = self.ring_of(part)
+        ring = self.rings[name] if name is not None else None
+        lent = template.revisit_bound_s if template is not None else None
+        return own or lent or (ring.revisit_bound_s if ring is not None else None)
+
+    def is_concerned(self, part: CameraPart, schedule: ScheduleModel) -> bool:
+        """Whether a schedule is meant for a camera."""
+        if part.camera is None:
+            return False
+        site = part.site.head if part.site is not None else None
+        of_site = site is not None and (
+            site.kind in schedule.site_kinds or not {site.name, site.name_en}.isdisjoint(schedule.sites)
+        )
+        return of_site or self.ring_of(part) in schedule.rings or part.camera.id in schedule.cameras
 
     def zone_lists(self) -> Iterator[tuple[Location, list[ZoneModel]]]:
         """Every list of zones as it stands in the file."""
@@ -131,6 +183,7 @@ def parts_of(data: object) -> Parts:
         sites=tuple(site for site, _ in sites),
         cameras=tuple(in_sites + alone),
         units=tuple(_part(UnitModel, raw) for raw in _list(data, "units")),
+        schedules={name: _part(ScheduleModel, raw) for name, raw in _at(data, "schedules").items()},
         tour=_part(TourModel, _at(data, "tour")),
         detector=_part(DetectorModel, _at(data, "detector")),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
@@ -13,6 +14,8 @@ from patrol.domain.rules import Rule
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit
 from patrol.domain.zones import RuleId
+
+USUAL_TIMEZONE = "Asia/Shanghai"
 
 
 class Precision(StrEnum):
@@ -54,10 +57,14 @@ class DetectorSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where the console listens."""
+    """Where the console listens.
+
+    ``hosts``: names with a dot under which it may be opened, besides addresses and names without one.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8476
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,10 @@ class Site:
 class Configuration:
     """Everything the file says, checked.
 
-    ``template_of``: the template each camera was made from, where it has one. ``warnings``: what is allowed and
-    still looks like a mistake; they carry no secrets.
+    ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
+    which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
+    than ``tour.sessions_per_host``. ``warnings``: what is allowed and still looks like a mistake; they carry no
+    secrets.
     """
 
     station: str
@@ -91,4 +100,6 @@ class Configuration:
     web: WebSettings
     sites: tuple[Site, ...] = ()
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
+    sessions_of_host: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[ConfigProblem, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -13,11 +12,15 @@ from pydantic_core import ErrorDetails
 
 from patrol.config.document import Document, Location, written
 from patrol.config.models import HOST_PATTERN, ID_PATTERN, FileModel
+from patrol.config.showing import did_you_mean, shown
+from patrol.config.times import DATE_PATTERN, TIME_PATTERN
 from patrol.domain.errors import ConfigProblem
 
 _PATTERNS = {
     ID_PATTERN: "an id of up to 64 letters, digits, '.', '_' and '-' that begins with a letter or digit",
     HOST_PATTERN: "a host name or IPv4 address (the port stands in the address)",
+    TIME_PATTERN: "a time of day, 00:00 to 24:00",
+    DATE_PATTERN: "a day, as in 2026-10-01",
 }
 _PLAIN = {
     "string_type": "text",
@@ -41,38 +44,13 @@ _FROM_CONTEXT = {
     "string_too_long": "at most {max_length} characters",
     "enum": "one of {expected}",
 }
-_LONGEST_SHOWN = 40
+_ADDRESSES = {"stream", "snapshot"}
 
 
 def problem(error: ErrorDetails, document: Document) -> ConfigProblem:
     """One pydantic error as a problem in the file."""
     location = tuple(part for part in error["loc"] if part != "[key]")
     return document.problem(location, _message(error, location))
-
-
-def did_you_mean(given: str, known: Mapping[str, object] | list[str]) -> str:
-    """``; did you mean `ring`?`` or, where nothing is near, what there is."""
-    near = get_close_matches(given, list(known), n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean `{near[0]}`?"
-    return f"; expected one of {', '.join(sorted(known))}" if known else "; there is none"
-
-
-def shown(value: object) -> str:
-    """``value`` for an error message. An address is never shown: it may hold a password."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, dict):
-        return "keys with values" if value else "no entry"
-    if not isinstance(value, str):
-        return f"{value}"
-    if "://" in value or "@" in value:
-        return "an address"
-    return f"'{value[:_LONGEST_SHOWN]}…'" if len(value) > _LONGEST_SHOWN else f"'{value}'"
 
 
 def _message(error: ErrorDetails, location: Location) -> str:
@@ -83,7 +61,7 @@ def _message(error: ErrorDetails, location: Location) -> str:
         return f"is not a key that is known here{did_you_mean(str(location[-1]), _keys(location[:-1]))}"
     if kind == "value_error":
         return str(error["ctx"]["error"])
-    got = "a value" if "stream" in location else shown(given)
+    got = "a value" if _ADDRESSES & set(location) else shown(given)
     return f"expected {_expected(error)}, got {got}{_hint(error)}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from patrol.domain.camera import RingName
 from patrol.domain.errors import PatrolError
+from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, Incident, IncidentState
 from patrol.domain.orders import Order
 from patrol.domain.room import RingStatus, TourStatus
@@ -105,7 +106,7 @@ def _orders(orders: Sequence[Order]) -> dict[str, int]:
 
 
 def _on_scene(incidents: Sequence[Incident], ring: RingName) -> dict[str, Any]:
-    here = [incident for incident in incidents if incident.ring is ring]
+    here = [each for each in incidents if each.ring is ring and each.incident_class is IncidentClass.SECURITY]
     times = [
         seconds
         for incident in here

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
-from patrol.domain.events import Event, Kind, Level
+from patrol.domain.events import Event, IncidentClass, Kind, Level, class_of
 from patrol.domain.incidents import AlertId, ClockName, EvidenceId, Incident, IncidentId, IncidentState
 from patrol.domain.zones import RuleId, ZoneId
 
@@ -22,7 +22,11 @@ class LevelPolicy:
 
     def level_of(self, kind: Kind, ring: RingName) -> Level:
         """The level of an event of ``kind`` seen in ``ring``."""
-        return self.by_kind.get(kind, {}).get(ring, self.otherwise)
+        return self.configured(kind, ring) or self.otherwise
+
+    def configured(self, kind: Kind, ring: RingName) -> Level | None:
+        """The level that was set for just this kind and ring, if one was."""
+        return self.by_kind.get(kind, {}).get(ring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def _incident(candidate: Candidate, alert: Alert) -> Incident:
         camera_name=camera.name,
         camera_name_en=camera.name_en,
         place=camera.place,
-        target_s=candidate.ring.response_target_s,
+        target_s=candidate.ring.response_target_s if class_of(alert.kind) is IncidentClass.SECURITY else None,
         fingerprint=alert.fingerprint,
         words_zh=alert.words_zh,
         words_en=alert.words_en,

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import NewType
 from urllib.parse import urlsplit, urlunsplit
 
-from patrol.domain.zones import Zone
+from patrol.domain.schedules import ScheduledBound
+from patrol.domain.zones import Polygon, Zone
 
 CameraId = NewType("CameraId", str)
 
@@ -80,9 +81,14 @@ class StreamAddress:
 
     @property
     def host(self) -> str:
-        """Host and port, the key of per-host limits; empty for files."""
+        """Host and port; empty for files."""
         parts = urlsplit(self._address)
         return parts.netloc.rpartition("@")[2]
+
+    @property
+    def host_name(self) -> str:
+        """The host without its port: channels of one recorder share it. Empty for files."""
+        return urlsplit(self._address).hostname or ""
 
     def __str__(self) -> str:
         parts = urlsplit(self._address)
@@ -100,12 +106,23 @@ class StreamAddress:
         return hash(self._address)
 
 
+class Strategy(StrEnum):
+    """How a camera is looked at."""
+
+    AUTO = "auto"  # whichever of the others measures best
+    COLD = "cold"  # open, take the first key frame, tear down
+    WARM = "warm"  # kept open; the newest key frame is decoded on a visit
+    SNAPSHOT = "snapshot"  # a JPEG over HTTP
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     """One video source.
 
     ``heading_deg``: where it looks, clockwise from north; ``view_deg``: its horizontal angle of view.
-    ``revisit_bound_s``: its own bound, already resolved (the ring's unless the camera overrides it).
+    ``revisit_bound_s``: its own bound, already resolved (the ring's unless the camera overrides it); ``bounds``: other
+    bounds by the hour. ``snapshot``: where still pictures can be had, if not from ``stream`` itself.
+    ``masks``: polygons, as shares of the picture, that are blackened before anything sees it.
     ``simulated``: its pictures are made up (the demo); shown wherever its alerts are.
     """
 
@@ -121,3 +138,7 @@ class Camera:
     stream: StreamAddress
     zones: tuple[Zone, ...] = ()
     simulated: bool = False
+    strategy: Strategy = Strategy.AUTO
+    snapshot: StreamAddress | None = None
+    masks: tuple[Polygon, ...] = ()
+    bounds: tuple[ScheduledBound, ...] = ()

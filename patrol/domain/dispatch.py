@@ -112,8 +112,10 @@ def _candidate(
 
 
 def assign(situation: Situation, order_id: OrderId, now: datetime) -> Outcome:
-    """Send the unit that is there soonest, unless one is on its way already or nobody can go."""
+    """Send the unit that is there soonest, unless one is on its way already, nobody can go or none is wanted."""
     incident = situation.incident
+    if incident.due_at is None:
+        return Outcome(reason="no unit for maintenance")
     if incident.state is not IncidentState.NEW or situation.open_order is not None:
         return Outcome(reason="already under way")
     candidates = weigh(situation, incident.ring)
@@ -122,9 +124,9 @@ def assign(situation: Situation, order_id: OrderId, now: datetime) -> Outcome:
         return Outcome(reason="no unit free")
     duty = situation.duty_of(best.unit_id)
     assert duty is not None
-    order = _order(order_id, incident, duty, best.eta_s, candidates, now)
+    order = _order(order_id, incident, duty, best.eta_s, (incident.due_at - now).total_seconds(), candidates, now)
     changed = incident.to(IncidentState.ORDERED).stamped(ClockName.ORDER_SENT, now, "dispatch")
-    return _told(
+    return told(
         Outcome(
             incident=changed,
             orders=(order,),
@@ -132,7 +134,7 @@ def assign(situation: Situation, order_id: OrderId, now: datetime) -> Outcome:
             reason="ordered",
         ),
         now,
-        (lambda told: order_message(order, told, now),),
+        (lambda changed: order_message(order, changed, now),),
     )
 
 
@@ -141,10 +143,10 @@ def _order(
     incident: Incident,
     duty: Duty,
     eta_s: float,
+    left_s: float,
     candidates: tuple[Candidate, ...],
     now: datetime,
 ) -> Order:
-    left_s = (incident.due_at - now).total_seconds()
     free = sum(candidate.eta_s is not None for candidate in candidates)
     late_zh = "" if eta_s <= left_s else f"；预计超时 {eta_s - left_s:.0f} 秒"
     late_en = "" if eta_s <= left_s else f"; expected {eta_s - left_s:.0f} s late"
@@ -195,7 +197,7 @@ def receive(situation: Situation, receipt: Receipt, now: datetime) -> Outcome:
     incident = situation.incident.to(incident_state).stamped(clock, *_when(receipt, order, now))
     incident = replace(incident, overdue=is_overdue(incident, now))
     duty = situation.duty_of(order.unit_id)
-    return _told(
+    return told(
         Outcome(
             incident=incident,
             orders=(replace(order, state=order_state),),
@@ -220,7 +222,7 @@ def _late(situation: Situation, order: Order, receipt: Receipt, now: datetime) -
         return moved
     stamped = incident.stamped(clock, *_when(receipt, order, now))
     stamped = replace(stamped, overdue=is_overdue(stamped, now))
-    return _told(replace(moved, incident=stamped, reason="late timestamp"), now)
+    return told(replace(moved, incident=stamped, reason="late timestamp"), now)
 
 
 def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]:
@@ -269,7 +271,7 @@ def _give_up(
     duty = situation.duty_of(order.unit_id)
     freed = (replace(duty, state=unit_state, order_id=None, place=place or duty.place),) if duty else ()
     ended = replace(order, state=order_state)
-    return _told(
+    return told(
         Outcome(
             incident=situation.incident.to(IncidentState.NEW),
             orders=(ended,),
@@ -277,7 +279,7 @@ def _give_up(
             reason=order_state.value,
         ),
         now,
-        () if order_state is OrderState.REJECTED else (lambda told: recall_message(ended, told, "expired", now),),
+        () if order_state is OrderState.REJECTED else (lambda changed: recall_message(ended, changed, "expired", now),),
     )
 
 
@@ -286,7 +288,7 @@ def mark_overdue(situation: Situation, now: datetime) -> Outcome:
     incident = situation.incident
     if incident.overdue or not is_overdue(incident, now):
         return Outcome(reason="not overdue")
-    return _told(Outcome(incident=replace(incident, overdue=True), reason="overdue"), now)
+    return told(Outcome(incident=replace(incident, overdue=True), reason="overdue"), now)
 
 
 def display(situation: Situation, seat: str, now: datetime) -> Outcome:
@@ -294,7 +296,7 @@ def display(situation: Situation, seat: str, now: datetime) -> Outcome:
     incident = situation.incident.stamped(ClockName.DISPLAYED, now, seat)
     if incident is situation.incident:
         return Outcome(reason="already displayed")
-    return _told(Outcome(incident=incident, reason="displayed"), now)
+    return told(Outcome(incident=incident, reason="displayed"), now)
 
 
 def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
@@ -302,7 +304,7 @@ def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
     incident = situation.incident.stamped(ClockName.CONFIRMED, now, operator)
     if incident is situation.incident or not situation.incident.is_open:
         return Outcome(reason="already confirmed")
-    return _told(Outcome(incident=incident, reason="confirmed"), now)
+    return told(Outcome(incident=incident, reason="confirmed"), now)
 
 
 def close(situation: Situation, disposition: Disposition, operator: str, reason: str, now: datetime) -> Outcome:
@@ -322,7 +324,7 @@ def close(situation: Situation, disposition: Disposition, operator: str, reason:
         for order in recalled
         if (duty := situation.duty_of(order.unit_id)) is not None
     )
-    return _told(
+    return told(
         Outcome(incident=incident, orders=recalled, duties=freed, reason="closed"),
         now,
         tuple(partial(_recall, order, disposition, now) for order in recalled),
@@ -333,16 +335,16 @@ def _recall(order: Order, disposition: Disposition, now: datetime, incident: Inc
     return recall_message(order, incident, disposition.value, now)
 
 
-def _told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = ()) -> Outcome:
+def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = ()) -> Outcome:
     """The outcome with its messages: each takes the incident's next sequence number."""
     assert outcome.incident is not None
-    told = outcome.incident
+    incident = outcome.incident
     messages: list[Message] = []
     tell_state: MessageFor = partial(_state, now)
     for message_for in (tell_state, *more):
-        told = replace(told, sequence=told.sequence + 1)
-        messages.append(message_for(told))
-    return replace(outcome, incident=told, messages=tuple(messages))
+        incident = replace(incident, sequence=incident.sequence + 1)
+        messages.append(message_for(incident))
+    return replace(outcome, incident=incident, messages=tuple(messages))
 
 
 def _state(now: datetime, incident: Incident) -> Message:

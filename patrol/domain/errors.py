@@ -64,7 +64,11 @@ class CaptureFailure(StrEnum):
     NOT_FOUND = "not_found"
     TIMED_OUT = "timed_out"
     NO_KEY_FRAME = "no_key_frame"
+    BUSY = "busy"  # the camera or its recorder has no session left
+    UNSUPPORTED = "unsupported"  # a video format that cannot be read
     BROKEN = "broken"
+    WRONG_PICTURE = "wrong_picture"  # a picture of another scene than this camera's
+    NO_SIGNAL = "no_signal"  # a recorder's picture that says it has none
 
 
 class CaptureError(PatrolError):

@@ -29,6 +29,18 @@ class Kind(StrEnum):
     CAMERA_HEALTH = "camera_health"
 
 
+class IncidentClass(StrEnum):
+    """Who is told of an incident."""
+
+    SECURITY = "security"  # units are sent, the ring's clock runs
+    MAINTENANCE = "maintenance"  # technicians are told; no unit, no clock
+
+
+def class_of(kind: Kind) -> IncidentClass:
+    """The class of incidents of a kind."""
+    return IncidentClass.MAINTENANCE if kind is Kind.CAMERA_HEALTH else IncidentClass.SECURITY
+
+
 class Level(StrEnum):
     """How urgent (等级 红黄蓝绿), most urgent first."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +12,25 @@ import numpy.typing as npt
 from patrol.domain.camera import CameraId
 
 
+class CaptureClock(StrEnum):
+    """Whose clock a frame's capture time is from."""
+
+    ARRIVAL = "arrival"  # when its last byte reached us
+    STREAM = "stream"  # when the camera says it was taken (RTCP sender reports), where that can be true
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture.
 
-    ``captured_at``: aware UTC. ``pixels``: (height, width, 3) uint8, BGR, origin top left.
+    ``captured_at``: aware UTC, by ``clock``. ``pixels``: (height, width, 3) uint8, BGR, origin top left.
     Raises ValueError for another shape or type, or a naive time.
     """
 
     camera_id: CameraId
     captured_at: datetime
     pixels: npt.NDArray[np.uint8]
+    clock: CaptureClock = CaptureClock.ARRIVAL
 
     def __post_init__(self) -> None:
         if self.captured_at.tzinfo is None:

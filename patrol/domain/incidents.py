@@ -13,7 +13,8 @@ from typing import NewType
 
 from patrol.domain.camera import CameraId, Place, RingName
 from patrol.domain.errors import IllegalTransition
-from patrol.domain.events import Kind, Level
+from patrol.domain.events import IncidentClass, Kind, Level, class_of
+from patrol.domain.troubles import Trouble
 
 IncidentId = NewType("IncidentId", str)
 AlertId = NewType("AlertId", str)
@@ -112,13 +113,64 @@ class Disposition(StrEnum):
     DRILL = "drill"
 
 
+class Cause(StrEnum):
+    """What the cameras of a maintenance incident have in common: where to look first."""
+
+    CAMERA = "camera"  # one camera alone
+    HOST = "host"  # one recorder
+    SEGMENT = "segment"  # one network segment
+    SITE = "site"
+    STATION = "station"  # a large share of all cameras at once
+    DIGEST = "digest"  # nothing: more came at once than can be told one by one
+
+
+@dataclass(frozen=True, slots=True)
+class TroubledCamera:
+    """One camera of a maintenance incident.
+
+    ``detail``: a closed word that says more, or nothing. ``since``, ``returned_at``: aware UTC; the latter is None
+    while the trouble lasts. ``unsteady``: it comes and goes, so it is not called returned before it has stayed.
+    """
+
+    id: CameraId
+    trouble: Trouble
+    detail: str
+    since: datetime
+    returned_at: datetime | None = None
+    unsteady: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What is to be mended. ``where`` names the cause: a host, a network, a site; empty where it has no name.
+
+    ``trouble``: what is wrong with all of them, None in a digest. ``cameras``: by id.
+    """
+
+    cause: Cause
+    where: str
+    trouble: Trouble | None
+    cameras: tuple[TroubledCamera, ...]
+
+    @property
+    def returned(self) -> int:
+        """How many cameras are back."""
+        return sum(camera.returned_at is not None for camera in self.cameras)
+
+    @property
+    def troubled(self) -> int:
+        """How many cameras are not."""
+        return len(self.cameras) - self.returned
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """One thing that happened. ``sequence`` grows by one with every message told about it.
 
-    ``target_s``: the ring's response target; its clock is t9 - t3 and never restarts.
+    ``target_s``: the ring's response target; its clock is t9 - t3 and never restarts. None: no unit is awaited.
     ``evidence_id``: the picture of the first alert. ``simulated``: made of simulated cameras.
     ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
+    ``maintenance``: the cameras to be mended, of the class maintenance; ``camera_id`` is the first of them then.
     """
 
     id: IncidentId
@@ -129,7 +181,7 @@ class Incident:
     camera_name: str
     camera_name_en: str
     place: Place
-    target_s: float
+    target_s: float | None
     fingerprint: str
     words_zh: str
     words_en: str
@@ -143,6 +195,12 @@ class Incident:
     disposition: Disposition | None = None
     closed_by: str | None = None
     reason: str | None = None
+    maintenance: Maintenance | None = None
+
+    @property
+    def incident_class(self) -> IncidentClass:
+        """Who is told of it."""
+        return class_of(self.kind)
 
     @property
     def accepted_at(self) -> datetime:
@@ -155,9 +213,9 @@ class Incident:
         return self.state is not IncidentState.CLOSED
 
     @property
-    def due_at(self) -> datetime:
-        """When the first unit must be on scene."""
-        return self.accepted_at + timedelta(seconds=self.target_s)
+    def due_at(self) -> datetime | None:
+        """When the first unit must be on scene; None where none is awaited."""
+        return None if self.target_s is None else self.accepted_at + timedelta(seconds=self.target_s)
 
     def to(self, state: IncidentState) -> Incident:
         """This incident in ``state``. Raises IllegalTransition if the table does not hold that step."""
@@ -181,11 +239,14 @@ class Incident:
 def stage_of(incident: Incident) -> LoopStage | None:
     """The loop stage an incident is in; None once it is closed.
 
-    Collect: nobody has been told yet. Route: told, no unit ordered. Order: sent, not accepted.
+    Collect: nobody has been told yet. Route: told, no unit ordered. Order: sent, not accepted. No unit is ever
+    ordered for maintenance: it is followed up once a person has taken it on (t5).
     """
     match incident.state:
         case IncidentState.NEW if ClockName.DISPLAYED not in incident.clocks:
             return LoopStage.COLLECT
+        case IncidentState.NEW if _is_maintenance(incident) and ClockName.CONFIRMED in incident.clocks:
+            return LoopStage.FOLLOW_UP
         case IncidentState.NEW:
             return LoopStage.ROUTE
         case IncidentState.ORDERED:
@@ -198,8 +259,14 @@ def stage_of(incident: Incident) -> LoopStage | None:
             return None
 
 
+def _is_maintenance(incident: Incident) -> bool:
+    return incident.incident_class is IncidentClass.MAINTENANCE
+
+
 def is_overdue(incident: Incident, now: datetime) -> bool:
     """Whether the response target has passed with no unit on scene."""
+    if incident.due_at is None:
+        return False
     on_scene = incident.clocks.get(ClockName.ON_SCENE)
     reached = on_scene.at if on_scene else now
     if not incident.is_open and on_scene is None:

@@ -17,7 +17,7 @@ from patrol.domain.alerts import Alert
 from patrol.domain.camera import Place, RingName
 from patrol.domain.errors import MessageError
 from patrol.domain.events import Level
-from patrol.domain.incidents import ClockName, Incident, IncidentId
+from patrol.domain.incidents import ClockName, Incident, IncidentId, Maintenance
 from patrol.domain.orders import Order, Receipt, ReceiptKind
 
 SOURCE = "/patrol"
@@ -35,6 +35,8 @@ RECEIPT_STREAM = "patrol:receipt"
 DEAD_STREAM = "patrol:dead"
 
 MAX_BYTES = 64 * 1024
+# A station has more cameras than a message has room for; those in trouble are listed first.
+CAMERAS_LISTED = 200
 ALERT_EXPIRES_AFTER = timedelta(hours=24)
 
 
@@ -104,6 +106,7 @@ def incident_message(incident: Incident, now: datetime) -> Message:
     """Tell what an incident's state is now."""
     data = {
         "incident_id": incident.id,
+        "class": incident.incident_class,
         "kind": incident.kind,
         "level": incident.level,
         "ring": incident.ring,
@@ -115,6 +118,8 @@ def incident_message(incident: Incident, now: datetime) -> Message:
         "disposition": incident.disposition,
         "clocks": {name: {"at": _time(stamp.at), "source": stamp.source} for name, stamp in incident.clocks.items()},
         "simulated": incident.simulated,
+        "words": {"zh": incident.words_zh, "en": incident.words_en},
+        "maintenance": _maintenance(incident.maintenance) if incident.maintenance else None,
     }
     return _message(
         INCIDENT_STREAM,
@@ -129,6 +134,28 @@ def incident_message(incident: Incident, now: datetime) -> Message:
     )
 
 
+def _maintenance(maintenance: Maintenance) -> dict[str, Any]:
+    in_order = sorted(maintenance.cameras, key=lambda camera: camera.returned_at is not None)
+    return {
+        "cause": maintenance.cause,
+        "where": maintenance.where,
+        "trouble": maintenance.trouble,
+        "troubled": maintenance.troubled,
+        "returned": maintenance.returned,
+        "cameras": [
+            {
+                "id": camera.id,
+                "trouble": camera.trouble,
+                "detail": camera.detail,
+                "since": _time(camera.since),
+                "returned_at": _time(camera.returned_at) if camera.returned_at else None,
+                "unsteady": camera.unsteady,
+            }
+            for camera in in_order[:CAMERAS_LISTED]
+        ],
+    }
+
+
 def order_message(order: Order, incident: Incident, now: datetime) -> Message:
     """Send a unit: everything its crew needs on the way."""
     data = {
@@ -141,7 +168,7 @@ def order_message(order: Order, incident: Incident, now: datetime) -> Message:
         "destination": _place(order.destination),
         "camera": {"id": incident.camera_id, "name": {"zh": incident.camera_name, "en": incident.camera_name_en}},
         "words": {"zh": incident.words_zh, "en": incident.words_en},
-        "due_at": _time(incident.due_at),
+        "due_at": _time(incident.due_at) if incident.due_at else None,
         "eta_s": round(order.eta_s, 1),
         "evidence_id": incident.evidence_id,
         "simulated": incident.simulated,

@@ -17,7 +17,11 @@ from patrol.domain.units import Unit, UnitState
 
 @dataclass(frozen=True, slots=True)
 class RingStatus:
-    """One ring's tour: blind ages in seconds against the bound. ``failing``: cameras whose last visit failed."""
+    """One ring's tour: blind ages in seconds against the bound. ``failing``: cameras whose last visit failed.
+
+    ``past_bound``: cameras unseen for longer than their bound times the stretch. ``bound_in_force_s``: what most of its
+    cameras have at this hour; None: ``revisit_bound_s``, the ring's usual one.
+    """
 
     name: RingName
     revisit_bound_s: float
@@ -28,16 +32,31 @@ class RingStatus:
     blind_age_p50_s: float
     blind_age_p99_s: float
     blind_age_max_s: float
+    past_bound: int = 0
+    bound_in_force_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """One camera in the tour. ``blind_age_s``: None until first seen. ``people``: boxes of people last time."""
+    """One camera in the tour. ``blind_age_s``: None until first seen. ``people``: boxes of people last time.
+
+    ``bound_s``: its revisit bound at this hour; None: the configured one.
+    """
 
     id: CameraId
     blind_age_s: float | None
     failing: str | None
     people: int | None
+    bound_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedCamera:
+    """A camera that an operator holds in focus until then. Aware UTC."""
+
+    id: CameraId
+    until: datetime
+    operator: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +64,9 @@ class TourStatus:
     """The tour as a whole. ``stretch``: the factor by which all bounds are stretched; 1.0 is as promised.
 
     ``recent``: the cameras seen last, newest first. ``frames_*``: counts since the start, where
-    captured = processed + dropped + still under way.
+    captured = processed + dropped + still under way. ``pinned``: by operators; None: this tour does not say.
+    ``capacity_per_s``, ``needed_per_s``: visits a second that the machine could make, and that the bounds ask for;
+    None until they are known.
     """
 
     at: datetime
@@ -57,6 +78,9 @@ class TourStatus:
     frames_captured: int
     frames_processed: int
     frames_dropped: int
+    pinned: tuple[PinnedCamera, ...] | None = None
+    capacity_per_s: float | None = None
+    needed_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +103,14 @@ class StageStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class MaintenanceStatus:
+    """What technicians have to do: open incidents of the class maintenance, and the cameras still in trouble."""
+
+    incidents: int
+    cameras: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnitStatus:
     """A unit and what it is doing. Position in WGS-84 degrees."""
 
@@ -94,7 +126,9 @@ class UnitStatus:
 class RoomSnapshot:
     """All of it. ``incidents``: open ones, most urgent first, then the latest closed ones (at most 100 in all).
 
-    ``orders``: per incident, the latest order. ``tour`` is None while no tour reports.
+    Of the open ones security comes before maintenance; ``stages`` count the former, ``maintenance`` the latter.
+    ``orders``: per incident, the latest order. ``tour`` is None while no tour reports; ``tour_reported_at``: when one
+    last did, if that is known.
     """
 
     at: datetime
@@ -107,3 +141,5 @@ class RoomSnapshot:
     incidents: tuple[Incident, ...]
     orders: Mapping[str, Order]
     units: tuple[UnitStatus, ...]
+    maintenance: MaintenanceStatus = MaintenanceStatus(0, 0)
+    tour_reported_at: datetime | None = None

@@ -1,35 +1,56 @@
 """The tour: which camera is visited next, and how long each has been unseen.
 
-Earliest deadline first: a camera's deadline is its last look plus its revisit bound. It becomes due ``lead_s``
-before that. Failing cameras wait out a random back-off and never take a healthy one's turn; a focus gets a turn only
-when nothing else is due. All times are monotonic seconds, given by the caller.
+Earliest deadline first. A camera's deadline is its last look plus its revisit bound; it becomes due early enough before
+it that a visit which takes all the time it is allowed, after the longest possible wait for a slot (see slots.py), still
+brings a picture in time. Cameras that failed, and cameras in focus, have slots of their own and never take a due one's
+turn. All times are monotonic seconds, given by the caller.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
+from patrol.domain.errors import CaptureFailure
+from patrol.domain.hosts import HOST_FAILURES, Host, host_of, sessions_on
+from patrol.domain.pacing import TokenBucket, full_jitter
 from patrol.domain.room import CameraStatus, RingStatus
+from patrol.domain.slots import Demand, worst_wait_s
 
 
 @dataclass(frozen=True, slots=True)
 class TourSettings:
     """How the tour works; times in seconds.
 
-    ``workers``: visits at the same time. ``visit_deadline_s``: the longest one visit may hold a worker.
-    ``lead_s``: how long before its bound a camera becomes due. ``backoff_base_s``, ``backoff_cap_s``: a failing
-    camera is tried again after a random wait of up to base x 2^failures, at most the cap (full jitter).
+    ``workers``: visits of due cameras at the same time; a quarter as many again may be retries and focus.
+    ``visit_deadline_s``: the longest one visit may take. ``lead_s``: what is added to the time before its bound at
+    which a camera becomes due, for whatever the analysis cannot know, such as a busy machine.
+    ``sessions_per_host``: sessions at once on one host. ``opens_per_s``: sessions begun a second while the tour is
+    behind. ``retries_per_s``, ``retries_per_host_per_s``: tries of cameras that failed last time.
+    ``warm_sessions``: streams kept open at most.
+    ``backoff_base_s``, ``backoff_cap_s``: a failing camera is tried again after a random wait of up to
+    base x 2^failures, at most the cap (full jitter).
     """
 
-    workers: int = 32
+    workers: int = 512
     visit_deadline_s: float = 10.0
-    lead_s: float = 1.5
+    lead_s: float = 0.25
+    sessions_per_host: int = 4
+    opens_per_s: float = 100.0
+    retries_per_s: float = 10.0
+    retries_per_host_per_s: float = 2.0
+    warm_sessions: int = 64
     backoff_base_s: float = 1.0
     backoff_cap_s: float = 60.0
+
+    @property
+    def lower_rank_workers(self) -> int:
+        """Visits at once that are retries or focus."""
+        return max(1, self.workers // 4)
 
 
 class Turn(StrEnum):
@@ -42,24 +63,41 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One look at one camera that is to be made now."""
+    """One look at one camera that is to be made now, and that must have brought its picture in ``deadline_s``.
+
+    ``in_new_session``: it takes one of its host's sessions; else the camera's own has been kept open.
+    """
 
     camera: Camera
     turn: Turn
+    deadline_s: float
+    in_new_session: bool = True
 
 
 @dataclass(slots=True)
 class _Standing:
-    """What the tour knows of one camera."""
+    """What the tour knows of one camera.
+
+    ``since``: its last look, or when its bound was last made stricter. ``usual_s``: how long visits lately took, at
+    worst. ``deadline_s``: what the visit under way is given.
+    """
 
     camera: Camera
+    host: Host[_Entry]
+    bound_s: float
     seen_at: float
+    since: float
+    kept_open: bool = False
     ever_seen: bool = False
+    usual_s: float = 0.0
+    deadline_s: float = 0.0
     failures: int = 0
     failing: str | None = None
     under_way: bool = False
+    taken: bool = False
     people: int | None = None
     ticket: int = 0
+    focus_at: float = -1.0
     focus_until: float = 0.0
     focus_every_s: float = 1.0
 
@@ -75,131 +113,401 @@ class _Entry:
 
 
 MAX_STRETCH = 100.0
+# A visit is given three times what visits of its camera took lately, and never less than this: a moment in which the
+# machine is busy must not look like a dead camera.
+PATIENCE = 3.0
+SHORTEST_DEADLINE_S = 1.5
+# A stream that is kept open has its newest key frame ready. Asked later, it has a newer one: the gap that is ended is
+# longer, and fewer visits do.
+SHORTEST_KEPT_OPEN_S = 0.6
+CATCHING_UP = 2.0
+EXTRA_LOOKS_PER_S = 10.0  # for focus, until it is known how many there is capacity for
+FORGET = 0.9  # a slow visit is remembered, by 10% less with every quicker one
+DETECTING_S = 2.0  # a picture that was taken in time has so long to go through the detector
+SLOW_FAILURES = frozenset({CaptureFailure.TIMED_OUT, CaptureFailure.NO_KEY_FRAME})
+LOOK_AGAIN_S = 0.02  # whether what has to wait for a slot may begin now
+RETRY_AGAIN_S = 0.2  # whether a camera may be tried again that its host has no room for now
 
 
 class Tour:
     """Decides who is next. Not thread-safe: one event loop owns it.
 
-    ``jitter``: a number in [0, 1) at each call, for the back-off. Cost per decision: O(log n).
+    ``jitter``: a number in [0, 1) at each call, for the back-off. ``sessions_of_host``: hosts that bear another number
+    of sessions than the usual one. Cost per decision: O(log n).
     """
 
     def __init__(
-        self, cameras: Sequence[Camera], settings: TourSettings, now: float, jitter: Callable[[], float]
+        self,
+        cameras: Sequence[Camera],
+        settings: TourSettings,
+        now: float,
+        jitter: Callable[[], float],
+        sessions_of_host: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._jitter = jitter
-        self._standings = {camera.id: _Standing(camera, seen_at=now) for camera in cameras}
+        self._hosts: dict[str | None, Host[_Entry]] = {}
+        self._standings = {c.id: self._standing(c, now, sessions_of_host) for c in cameras}
         self._waiting: list[_Entry] = []  # by the time at which it becomes due
         self._due: list[_Entry] = []  # by deadline
+        self._retrying: list[_Entry] = []  # by the time at which its back-off ended
         self._focused: list[_Entry] = []  # by the time of the next extra look
+        self._late: set[CameraId] = set()  # whose visits under way began late
+        self._opens = self._pace(now)
+        self._retries = TokenBucket(settings.retries_per_s, settings.retries_per_s / 2, now)
+        self._extra_looks = TokenBucket(EXTRA_LOOKS_PER_S, EXTRA_LOOKS_PER_S, now)
+        self._due_under_way = 0
+        self._lower_under_way = 0
         self._tickets = 0
+        self._weighed_by = 1.0
         self.stretch = 1.0
-        self._spread_first_looks(now)
+        self.worst_waits_s = self._worst_waits()
+        self._spread(self._standings.values(), now)
 
-    def _spread_first_looks(self, now: float) -> None:
-        """First looks are spread over each camera's own bound: no rush at the start, and none is late."""
+    def _standing(self, camera: Camera, now: float, sessions_of_host: Mapping[str, int]) -> _Standing:
+        settings, name = self._settings, host_of(camera)
+        if name not in self._hosts:
+            per_s = settings.retries_per_host_per_s if name is not None else settings.retries_per_s
+            sessions = sessions_on(name, settings.sessions_per_host, sessions_of_host)
+            self._hosts[name] = Host(sessions, TokenBucket(per_s, per_s, now))
+        return _Standing(camera, self._hosts[name], camera.revisit_bound_s, seen_at=now, since=now)
+
+    def _pace(self, now: float) -> TokenBucket:
+        """For sessions begun while the tour is behind: quicker than the bounds ask for, or it would never catch up."""
+        per_s = max(self._settings.opens_per_s, CATCHING_UP * sum(1 / s.bound_s for s in self._standings.values()))
+        return TokenBucket(per_s, per_s / 4, now)
+
+    def _spread(self, standings: Iterable[_Standing], now: float) -> None:
+        """Next looks are spread over each camera's own bound: no rush, and none is late if it answers quickly."""
         by_bound: dict[float, list[_Standing]] = {}
-        for standing in self._standings.values():
-            by_bound.setdefault(standing.camera.revisit_bound_s, []).append(standing)
+        for standing in standings:
+            by_bound.setdefault(standing.bound_s, []).append(standing)
         for bound_s, group in by_bound.items():
-            span = max(0.0, bound_s - self._lead(bound_s))
             for index, standing in enumerate(group):
-                self._wait(standing, now + span * index / len(group))
+                visit_s = self._allowance(standing)
+                lead_s = self._lead(standing, visit_s if standing.ever_seen else min(visit_s, SHORTEST_DEADLINE_S))
+                evenly = now + max(0.0, bound_s - lead_s) * index / len(group)
+                self._wait(standing, min(evenly, standing.since + bound_s - lead_s))
+
+    # --- who is next -------------------------------------------------------------------------------------------
 
     def next(self, now: float) -> Visit | float:
         """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun."""
+        self._release(now)
+        visit = self._next_due(now)
+        if visit is None and (not self._due or self._is_a_retry_starved(now)):
+            visit = self._next_retry(now)
+        if visit is None and not self._due:
+            visit = self._next_focus(now)
+        return visit if visit is not None else self._idle_s(now)
+
+    def _release(self, now: float) -> None:
         while self._waiting and self._waiting[0].at <= now:
             entry = heapq.heappop(self._waiting)
-            if self._is_current(entry):
+            if not self._is_current(entry):
+                continue
+            if self._standings[entry.camera_id].failures:
+                heapq.heappush(self._retrying, entry)
+            else:
                 heapq.heappush(self._due, replace(entry, at=self._deadline(entry)))
-        while self._due:
+
+    def _next_due(self, now: float) -> Visit | None:
+        if self._is_a_retry_starved(now):
+            return None
+        while self._due and self._due_under_way < self._settings.workers:
             entry = heapq.heappop(self._due)
-            if self._is_current(entry):
-                standing = self._standings[entry.camera_id]
-                return self._begin(standing, Turn.RETRY if standing.failures else Turn.DUE)
-        focused = self._next_focus(now)
-        return focused if focused is not None else self._idle_s(now)
+            standing = self._standings[entry.camera_id]
+            if not self._is_current(entry):
+                self._unpark(standing.host)  # it may have been the one to take a session that is free
+                continue
+            if not self._has_room(standing):
+                heapq.heappush(standing.host.parked, entry)
+            elif self._must_be_paced(standing, now) and self._opens.wait_s(now) > 0:
+                heapq.heappush(self._due, entry)
+                return None
+            else:
+                return self._begin(standing, Turn.DUE, now)
+        return None
+
+    def _has_room(self, standing: _Standing) -> bool:
+        return standing.kept_open or standing.host.has_room()
+
+    def _must_be_paced(self, standing: _Standing, now: float) -> bool:
+        """First looks, and cameras that come late: after an outage they would all be opened at the same moment."""
+        return not standing.ever_seen or self._is_late(standing, now)
+
+    def _next_retry(self, now: float) -> Visit | None:
+        if self._lower_under_way >= self._settings.lower_rank_workers or self._retries.wait_s(now) > 0:
+            return None
+        while self._retrying and self._retrying[0].at <= now:
+            entry = heapq.heappop(self._retrying)
+            if not self._is_current(entry):
+                continue
+            standing = self._standings[entry.camera_id]
+            wait_s = standing.host.retry_wait_s(now)
+            if wait_s == 0.0 and standing.host.has_room_for_lower_rank():
+                self._retries.take(now)
+                standing.host.retries.take(now)
+                return self._begin(standing, Turn.RETRY, now)
+            heapq.heappush(self._waiting, replace(entry, at=now + max(wait_s, RETRY_AGAIN_S)))
+        return None
+
+    def _is_a_retry_starved(self, now: float) -> bool:
+        """Where something is always due, a failing camera gets its turn too, once its bound has passed anew.
+
+        It has a slot of its own, so no one that is due waits longer for one.
+        """
+        if not self._retrying:
+            return False
+        entry = self._retrying[0]
+        late = now - entry.due_at > self._standings[entry.camera_id].bound_s * self.stretch
+        may = self._lower_under_way < self._settings.lower_rank_workers and self._retries.wait_s(now) == 0.0
+        return late and may
 
     def _next_focus(self, now: float) -> Visit | None:
         while self._focused and self._focused[0].at <= now:
-            standing = self._standings[heapq.heappop(self._focused).camera_id]
+            entry = heapq.heappop(self._focused)
+            standing = self._standings[entry.camera_id]
+            if entry.at != standing.focus_at:
+                continue  # it was pinned anew since
             if now > standing.focus_until:
                 standing.focus_until = 0.0
                 continue
-            self._focus_again(standing, now)
-            if not standing.under_way and not standing.failures:
-                return self._begin(standing, Turn.FOCUS)
+            self._focus_at(standing, now + standing.focus_every_s)
+            if self._may_focus(standing) and self._extra_looks.wait_s(now) == 0.0:
+                self._extra_looks.take(now)
+                return self._begin(standing, Turn.FOCUS, now)
         return None
 
-    def _focus_again(self, standing: _Standing, now: float) -> None:
-        at = now + standing.focus_every_s
+    def _may_focus(self, standing: _Standing) -> bool:
+        return (
+            not standing.under_way
+            and not standing.failures
+            and self.stretch == 1.0
+            and self._lower_under_way < self._settings.lower_rank_workers
+            and (standing.kept_open or standing.host.has_room_for_lower_rank())
+        )
+
+    def _focus_at(self, standing: _Standing, at: float) -> None:
+        if standing.focus_at == at:
+            return
+        standing.focus_at = at
         heapq.heappush(self._focused, _Entry(at, 0, standing.camera.id, at))
 
     def _idle_s(self, now: float) -> float:
-        upcoming = [heap[0].at for heap in (self._waiting, self._focused) if heap]
-        return min(1.0, max(0.0, min(upcoming) - now)) if upcoming else 1.0
+        upcoming = [self._waiting[0].at - now] if self._waiting else []
+        if self._focused:
+            upcoming.append(max(self._focused[0].at - now, LOOK_AGAIN_S))
+        if self._due:
+            upcoming.append(max(self._opens.wait_s(now), LOOK_AGAIN_S))
+        if self._retrying:
+            upcoming.append(max(self._retries.wait_s(now), LOOK_AGAIN_S))
+        return min(1.0, *upcoming) if upcoming else 1.0
+
+    def _begin(self, standing: _Standing, turn: Turn, now: float) -> Visit:
+        standing.ticket = 0  # its places in the heaps are stale until the visit ends
+        standing.under_way = True
+        standing.deadline_s = self._allowance(standing)
+        visit = Visit(standing.camera, turn, standing.deadline_s, in_new_session=not standing.kept_open)
+        self._count(visit, standing.host, 1)
+        if self._must_be_paced(standing, now):
+            self._opens.take(now)
+        if standing.ever_seen and not standing.failures and self._is_late(standing, now):
+            self._late.add(standing.camera.id)
+            self._announce(self._expected_share(standing, now))
+        return visit
+
+    def _count(self, visit: Visit, host: Host[_Entry], change: int) -> None:
+        """One visit more, or one less."""
+        host.under_way += change * visit.in_new_session
+        if visit.turn is Turn.DUE:
+            self._due_under_way += change
+        else:
+            self._lower_under_way += change
+            host.of_lower_rank += change * visit.in_new_session
+
+    def _is_late(self, standing: _Standing, now: float) -> bool:
+        """Whether a visit that begins now could end after the bound."""
+        return now + self._allowance(standing) - standing.since > standing.bound_s + 1e-9
+
+    def _expected_share(self, standing: _Standing, now: float) -> float:
+        """The share of its bound that will have passed when a visit that begins now ends, by what it usually takes."""
+        return (now + min(standing.usual_s, self._allowance(standing)) - standing.since) / standing.bound_s
+
+    def _announce(self, share: float) -> None:
+        self.stretch = min(MAX_STRETCH, max(self.stretch, share))
+
+    # --- what became of a visit --------------------------------------------------------------------------------
+
+    def ended(self, visit: Visit) -> None:
+        """The visit holds no session any more, whatever it brought. Call it once for each."""
+        host = self._standings[visit.camera.id].host
+        self._count(visit, host, -1)
+        self._unpark(host)
+
+    def _unpark(self, host: Host[_Entry]) -> None:
+        """Let the most urgent of the cameras that wait for this host's sessions have those that are free."""
+        free = host.for_visits - host.under_way
+        while host.parked and free > 0:
+            entry = heapq.heappop(host.parked)
+            if self._is_current(entry):
+                heapq.heappush(self._due, entry)
+                free -= 1
+
+    def captured(self, camera_id: CameraId, seconds: float) -> None:
+        """The visit brought a picture after so many seconds; what becomes of it is not known yet."""
+        standing = self._standings[camera_id]
+        standing.usual_s = max(seconds, standing.usual_s * FORGET)
+        standing.taken = True
+        standing.host.answered()
 
     def seen(self, camera_id: CameraId, captured_at: float, people: int) -> float:
         """A frame captured at ``captured_at`` went through the detector. Returns the gap it ends, seconds."""
         standing = self._standings[camera_id]
         gap_s = captured_at - standing.seen_at
+        if camera_id in self._late:
+            self._announce((captured_at - standing.since) / standing.bound_s)
         standing.seen_at = max(standing.seen_at, captured_at)
+        standing.since = max(standing.since, captured_at)
         standing.ever_seen = True
         standing.failures, standing.failing, standing.people = 0, None, people
         self._wait_for_next_look(standing)
         return gap_s
 
-    def failed(self, camera_id: CameraId, why: str, now: float) -> float:
-        """The visit brought no frame. Returns the seconds until the next try."""
-        standing = self._standings[camera_id]
+    def failed(self, camera_id: CameraId, why: CaptureFailure | str, now: float) -> float:
+        """The visit brought no frame that counts. Returns the seconds until the next try."""
+        standing, settings = self._standings[camera_id], self._settings
+        first = standing.failures == 0 and standing.ever_seen
         standing.failures += 1
-        standing.failing = why
-        settings = self._settings
-        ceiling_s = min(settings.backoff_cap_s, settings.backoff_base_s * 2.0 ** min(standing.failures, 32))
-        pause_s = ceiling_s * self._jitter()
+        standing.failing = str(why)
+        if why in SLOW_FAILURES:  # the next visit gets twice as long
+            standing.usual_s = max(standing.usual_s, 2 * standing.deadline_s / PATIENCE)
+        if why in HOST_FAILURES:
+            standing.host.failed(now, settings.backoff_base_s, settings.backoff_cap_s, self._jitter)
+        else:
+            standing.host.answered()
+        # One failure may be a hiccup, and the bound has not passed yet: the second try comes at once.
+        pause_s = 0.0 if first else self._back_off_s(standing.failures)
         self._wait(standing, now + pause_s)
         return pause_s
+
+    def _back_off_s(self, failures: int) -> float:
+        return full_jitter(failures, self._settings.backoff_base_s, self._settings.backoff_cap_s, self._jitter)
 
     def dropped(self, camera_id: CameraId) -> None:
         """The frame was captured but never went through the detector: the camera is still unseen."""
         self._wait_for_next_look(self._standings[camera_id])
 
-    def focus(self, camera_id: CameraId, now: float, seconds: float, every_s: float) -> None:
-        """Look again every ``every_s`` for ``seconds``, with spare capacity only."""
-        standing = self._standings[camera_id]
-        already = standing.focus_until > 0.0
-        standing.focus_until, standing.focus_every_s = now + seconds, every_s
-        if not already:
-            self._focus_again(standing, now)
+    # --- what others ask for -----------------------------------------------------------------------------------
+
+    def pin(self, camera_id: CameraId, now: float, seconds: float, every_s: float) -> None:
+        """Focus: look again every ``every_s`` for ``seconds``, with spare capacity only; 0 seconds ends it.
+
+        A camera that is not in the tour is nobody's wish any more.
+        """
+        standing = self._standings.get(camera_id)
+        if standing is None:
+            return
+        already = standing.focus_until > now
+        next_at = standing.focus_at if already else now + every_s
+        # One who asks for less does not take away what another asked for; only an end is an end.
+        standing.focus_until = max(now + seconds, standing.focus_until) if seconds else now
+        standing.focus_every_s = min(every_s, standing.focus_every_s) if already else every_s
+        self._focus_at(standing, min(next_at, now + every_s))
+
+    def set_bounds(self, bounds: Mapping[CameraId, float], now: float) -> None:
+        """Other bounds hold from now on. A stricter one counts from now: nobody is late by a change of mind."""
+        stricter = []
+        for camera_id, bound_s in bounds.items():
+            standing = self._standings[camera_id]
+            in_time = not standing.failures and now - standing.since <= standing.bound_s * self.stretch
+            if bound_s < standing.bound_s and in_time:
+                # Seen by then it would have been anyway; and by the new bound if that is sooner.
+                standing.since = max(standing.since, min(now, standing.since + standing.bound_s - bound_s))
+                stricter.append(standing)
+            standing.bound_s = bound_s
+            standing.camera = replace(standing.camera, revisit_bound_s=bound_s)
+        self.worst_waits_s = self._worst_waits()
+        self._opens = self._pace(now)
+        self._spread([standing for standing in stricter if not standing.under_way], now)
+
+    def set_kept_open(self, camera_ids: Set[CameraId]) -> None:
+        """The sessions of these cameras are kept open at present."""
+        for host in self._hosts.values():
+            host.kept_open = 0
+        for standing in self._standings.values():
+            standing.kept_open = standing.camera.id in camera_ids
+            standing.host.kept_open += standing.kept_open
+        self.worst_waits_s = self._worst_waits()
+        for host in self._hosts.values():
+            self._unpark(host)
+
+    def set_spare(self, visits_per_s: float, now: float) -> None:
+        """So many visits a second are left for focus."""
+        self._extra_looks = TokenBucket(max(visits_per_s, 0.1), max(visits_per_s, 1.0), now)
+
+    # --- stretch -----------------------------------------------------------------------------------------------
 
     def review_stretch(self, now: float) -> float:
         """Announce by how much all bounds are stretched at present: 1.0 unless the tour cannot keep up.
 
-        Rises at once to the worst share of its bound that a healthy camera has waited for its turn, and comes down
-        by 3% a call. A visit under way does not count: how long a camera takes to answer is not the tour's doing.
+        It rises as soon as a visit begins too late, or waits too long to begin, and comes down by 3% a call. How long
+        a camera takes to answer is not the tour's doing, and does not count.
         """
-        worst = max(
-            (
-                (now - standing.seen_at) / standing.camera.revisit_bound_s
-                for standing in self._standings.values()
-                if not standing.failures and not standing.under_way
-            ),
-            default=0.0,
-        )
-        before = self.stretch
+        waiting = (self._expected_share(standing, now) for standing in self._all_due())
+        late = (self._standings[camera_id] for camera_id in self._late)
+        worst = max([*waiting, *((now - s.since) / s.bound_s for s in late)], default=0.0)
         self.stretch = min(MAX_STRETCH, max(1.0, worst, self.stretch * 0.97))
-        if self.stretch != before:
+        if abs(self.stretch / self._weighed_by - 1.0) > 0.02:
             self._weigh_anew()
         return self.stretch
 
+    def _all_due(self) -> Iterator[_Standing]:
+        for heap in (self._due, *(host.parked for host in self._hosts.values() if host.parked)):
+            for entry in heap:
+                if self._is_current(entry):
+                    yield self._standings[entry.camera_id]
+
     def _weigh_anew(self) -> None:
         """Order what is due by the stretch as it is now: by an older, larger one distant deadlines would starve."""
-        self._due = [replace(entry, at=self._deadline(entry)) for entry in self._due if self._is_current(entry)]
-        heapq.heapify(self._due)
+        self._weighed_by = self.stretch
+        for heap in (self._due, *(host.parked for host in self._hosts.values())):
+            heap[:] = [replace(entry, at=self._deadline(entry)) for entry in heap if self._is_current(entry)]
+            heapq.heapify(heap)
+
+    # --- how it stands -----------------------------------------------------------------------------------------
 
     def blind_age_s(self, camera_id: CameraId, now: float) -> float:
         """Seconds since the camera was last seen; since the start if it never was."""
         return now - self._standings[camera_id].seen_at
+
+    def past_bound(self, now: float) -> tuple[CameraId, ...]:
+        """The cameras unseen for longer than their bound, times the stretch; a healthy one is never among them."""
+        return tuple(standing.camera.id for standing in self._standings.values() if self._is_past(standing, now))
+
+    def _is_past(self, standing: _Standing, now: float) -> bool:
+        in_detection_s = DETECTING_S if standing.taken else 0.0
+        return now - standing.since > standing.bound_s * self.stretch + in_detection_s
+
+    def failing(self, camera_id: CameraId) -> str | None:
+        """Why the camera's last visit failed, or None."""
+        return self._standings[camera_id].failing
+
+    def deadline_s(self, camera_id: CameraId) -> float:
+        """What a visit of the camera is given at present, seconds."""
+        return self._allowance(self._standings[camera_id])
+
+    @property
+    def admitted(self) -> bool:
+        """Whether there are slots enough that no bound is ever passed, even if every visit takes all it is given.
+
+        How many visits the processor can bear is another matter, and measured: see admission.py.
+        """
+        return all(wait_s is not None for wait_s in self.worst_waits_s.values())
+
+    def bounds(self) -> dict[CameraId, float]:
+        """Every camera's bound as it is now, seconds."""
+        return {camera_id: standing.bound_s for camera_id, standing in self._standings.items()}
 
     def camera_statuses(self, now: float) -> tuple[CameraStatus, ...]:
         """Every camera's standing, in the order of the configuration."""
@@ -209,6 +517,7 @@ class Tour:
                 blind_age_s=now - standing.seen_at if standing.ever_seen else None,
                 failing=standing.failing,
                 people=standing.people,
+                bound_s=standing.bound_s,
             )
             for standing in self._standings.values()
         )
@@ -222,6 +531,8 @@ class Tour:
             revisit_bound_s=ring.revisit_bound_s,
             response_target_s=ring.response_target_s,
             cameras=len(standings),
+            past_bound=sum(self._is_past(standing, now) for standing in standings),
+            bound_in_force_s=quantile(sorted(standing.bound_s for standing in standings), 0.5) or None,
             failing=sum(standing.failures > 0 for standing in standings),
             visits=visits,
             blind_age_p50_s=quantile(ages, 0.5),
@@ -233,33 +544,70 @@ class Tour:
         """The ring a camera belongs to."""
         return self._standings[camera_id].camera.ring
 
+    # --- times -------------------------------------------------------------------------------------------------
+
+    def _longest_visit_s(self, standing: _Standing) -> float:
+        """The most a visit is ever given: half the bound, so that there is time for another."""
+        return min(self._settings.visit_deadline_s, standing.bound_s / 2)
+
+    def _allowance(self, standing: _Standing) -> float:
+        """What the next visit is given, by how long visits of this camera took lately; all there is at first."""
+        longest = self._longest_visit_s(standing)
+        if standing.usual_s == 0.0:
+            return longest
+        shortest = SHORTEST_KEPT_OPEN_S if standing.kept_open else SHORTEST_DEADLINE_S
+        return min(longest, max(shortest, PATIENCE * standing.usual_s))
+
+    def _lead(self, standing: _Standing, visit_s: float) -> float:
+        """How long before its bound a camera becomes due, if a visit may take ``visit_s``."""
+        wait_s = self._worst_wait(None) + (0.0 if standing.kept_open else self._worst_wait(standing.host))
+        return visit_s + wait_s + self._margin(standing)
+
+    def _margin(self, standing: _Standing) -> float:
+        return min(self._settings.lead_s, standing.bound_s / 4)
+
+    def _worst_wait(self, host: Host[_Entry] | None) -> float:
+        return self.worst_waits_s.get(id(host) if host is not None else 0, 0.0) or 0.0
+
+    def _worst_waits(self) -> dict[int, float | None]:
+        """The longest possible waits for a slot, of the tour's own (0) and of each host's; None: not to be bounded."""
+        everyone = list(self._standings.values())
+        overall = worst_wait_s([self._demand(s) for s in everyone], self._settings.workers)
+        waits: dict[int, float | None] = {0: overall}
+        by_host: dict[int, list[_Standing]] = {}
+        for standing in everyone:
+            if not standing.kept_open:
+                by_host.setdefault(id(standing.host), []).append(standing)
+        for key, group in by_host.items():
+            waits[key] = self._worst_wait_of_host(group, overall or 0.0)
+        return waits
+
+    def _worst_wait_of_host(self, group: Sequence[_Standing], overall_s: float) -> float | None:
+        host = group[0].host
+        demands = [self._demand(standing, overall_s) for standing in group]
+        blocked_by_s = max(d.visit_s for d in demands) if host.for_visits == 1 else 0.0
+        return worst_wait_s(demands, host.due_slots, blocked_by_s)
+
+    def _demand(self, standing: _Standing, besides_s: float = 0.0) -> Demand:
+        return Demand(self._longest_visit_s(standing) + besides_s, standing.bound_s - self._margin(standing))
+
     def _wait_for_next_look(self, standing: _Standing) -> None:
-        bound_s = standing.camera.revisit_bound_s
-        self._wait(standing, standing.seen_at + bound_s - self._lead(bound_s))
+        self._wait(standing, standing.since + standing.bound_s - self._lead(standing, self._allowance(standing)))
 
     def _deadline(self, entry: _Entry) -> float:
         """When a camera that is due must be looked at.
 
-        The stretch weighs who goes first; it never makes anyone wait while a slot is free. A failing camera has no
-        claim on a bound: its deadline counts from when it became due, so it queues behind the healthy ones.
+        The stretch weighs who goes first; it never makes anyone wait while a slot is free.
         """
         standing = self._standings[entry.camera_id]
-        since = entry.due_at if standing.failures else standing.seen_at
-        return since + standing.camera.revisit_bound_s * self.stretch
-
-    def _lead(self, bound_s: float) -> float:
-        return min(self._settings.lead_s, bound_s / 2)
+        return standing.since + standing.bound_s * self.stretch
 
     def _wait(self, standing: _Standing, due_at: float) -> None:
         self._tickets += 1
         standing.ticket = self._tickets
-        standing.under_way = False
+        standing.under_way = standing.taken = False
+        self._late.discard(standing.camera.id)
         heapq.heappush(self._waiting, _Entry(due_at, standing.ticket, standing.camera.id, due_at))
-
-    def _begin(self, standing: _Standing, turn: Turn) -> Visit:
-        standing.ticket = 0  # its places in the heaps are stale until the visit ends
-        standing.under_way = True
-        return Visit(standing.camera, turn)
 
     def _is_current(self, entry: _Entry) -> bool:
         return self._standings[entry.camera_id].ticket == entry.ticket

@@ -14,19 +14,21 @@ from patrol.domain.detections import Detections
 ZoneId = NewType("ZoneId", str)
 RuleId = NewType("RuleId", str)
 
+Polygon = tuple[tuple[float, float], ...]
+"""At least three (x, y) points as shares of a picture's width and height, 0..1, origin top left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A polygon in the picture, and the rules that watch it.
 
-    ``polygon``: at least three (x, y) points as shares of the picture's width and height, 0..1, origin top left;
-    so a zone holds for every resolution a camera may send.
+    Its polygon is in shares of the picture, so that it holds for every resolution a camera may send.
     """
 
     id: ZoneId
     name: str
     name_en: str
-    polygon: tuple[tuple[float, float], ...]
+    polygon: Polygon
     rules: tuple[RuleId, ...]
 
 
@@ -52,7 +54,7 @@ def inside(zone: Zone, detections: Detections) -> npt.NDArray[np.bool_]:
     return np.asarray(shapely.intersects(polygon, shapely.points(points)), dtype=np.bool_)
 
 
-def polygon_problem(polygon: tuple[tuple[float, float], ...]) -> str | None:
+def polygon_problem(polygon: Polygon) -> str | None:
     """What makes this polygon unusable as a zone, or None."""
     if len(polygon) < 3:
         return f"expected at least 3 points, got {len(polygon)}"

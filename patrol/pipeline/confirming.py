@@ -28,7 +28,7 @@ class TourSide(Protocol):
     def dropped(self, frame: Frame) -> None:
         """The frame never will."""
 
-    def focus(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
+    def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
         """Look again soon."""
 
 
@@ -77,7 +77,7 @@ class Confirming:
         self._tour.seen(frame, people=len(detections.of("person")))
         for rule in findings.suspected:
             self._metrics.alerts.suspicions.labels(rule.kind.value, camera.ring.value).inc()
-            self._tour.focus(camera.id, FOCUS_S, FOCUS_EVERY_S)
+            self._tour.pin(camera.id, FOCUS_S, FOCUS_EVERY_S)
         for event in findings.confirmed:
             self._metrics.alerts.events.labels(event.kind.value, camera.ring.value).inc()
             await self._alerting.submit(Sighting(event, camera, frame, detections))

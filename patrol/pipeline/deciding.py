@@ -9,6 +9,7 @@ from datetime import datetime
 
 from patrol.domain import dispatch
 from patrol.domain.dispatch import Outcome, Situation
+from patrol.domain.events import IncidentClass
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, OrderId
 from patrol.domain.orders import Receipt
@@ -73,6 +74,12 @@ class Deciding:
         now = self._clock.now()
         return await self._decide(incident_id, lambda s: dispatch.close(s, disposition, operator, reason, now))
 
+    async def maintain(self, incident_id: IncidentId, decision: Callable[[Situation], Outcome]) -> Outcome:
+        """A decision on cameras to be mended; see domain.maintenance."""
+        outcome = await self._decide(incident_id, decision)
+        assert outcome is not None  # only an effect that was stored before gives none
+        return outcome
+
     async def _decide(
         self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
     ) -> Outcome | None:
@@ -95,6 +102,9 @@ class Deciding:
         incident = outcome.incident
         if incident is None:
             return
+        _log.info("incident %s (%s %s): %s", incident.id, incident.level, incident.kind, outcome.reason)
+        if incident.incident_class is IncidentClass.MAINTENANCE:
+            return  # how soon a camera is mended says nothing of how soon units are on scene
         if outcome.reason in _STAGE_ENDS:
             stage, begin, end = _STAGE_ENDS[outcome.reason]
             seconds = incident.seconds(begin, end)
@@ -103,7 +113,6 @@ class Deciding:
         if incident.overdue and not was_overdue:  # a receipt or a closure may be the first to find that
             metrics.overdue.labels(incident.ring.value, incident.level.value).inc()
         self._count_milestone(outcome.reason, incident)
-        _log.info("incident %s (%s %s): %s", incident.id, incident.level, incident.kind, outcome.reason)
 
     def _count_milestone(self, reason: str, incident: Incident) -> None:
         metrics = self._metrics.dispatch

@@ -142,6 +142,13 @@ class Detecting:
         self._frames.put(frame, ring)
         self._show()
 
+    def refuse(self, reason: str) -> None:
+        """Count a captured frame that nothing shall be detected in."""
+        self.counts.captured += 1
+        self.counts.dropped += 1
+        self._metrics.detect.captured.inc()
+        self._metrics.detect.dropped.labels(reason).inc()
+
     def close(self) -> None:
         """End of stream: what waits is still processed, then ``run`` returns."""
         self._frames.close()

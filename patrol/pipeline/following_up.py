@@ -9,6 +9,7 @@ from datetime import datetime
 
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.errors import StoreError
+from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import Incident, IncidentState, is_overdue
 from patrol.domain.orders import Order, OrderState
 from patrol.metrics import Metrics
@@ -60,7 +61,8 @@ class FollowingUp:
         ledger = await self._reader.open_ledger()
         now = self._clock.now()
         open_orders = {order.incident_id: order for order in ledger.orders if order.is_open}
-        for incident in most_urgent_first(ledger.incidents):  # a unit that is free goes to the red one
+        units_wanted = [one for one in ledger.incidents if one.incident_class is IncidentClass.SECURITY]
+        for incident in most_urgent_first(units_wanted):  # a unit that is free goes to the red one
             await self._follow_up(incident, open_orders.get(incident.id), now)
 
     async def _follow_up(self, incident: Incident, order: Order | None, now: datetime) -> None:

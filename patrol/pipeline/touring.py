@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Protocol
 
 from patrol.domain.camera import CameraId, Ring, RingName
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
-from patrol.domain.room import TourStatus
-from patrol.domain.tour import Tour, TourSettings, Turn, Visit
+from patrol.domain.pins import Pin
+from patrol.domain.room import PinnedCamera, TourStatus
+from patrol.domain.tour import Tour, Turn, Visit
 from patrol.metrics import Metrics
 from patrol.pipeline.detecting import Detecting, FrameCounts
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, FrameSource, TourReports
+from patrol.ports import Clock, FrameSource, TourReports, TourRequests
 
 _log = logging.getLogger(__name__)
 
@@ -25,29 +28,46 @@ RECENT = 12
 FINISH_VISITS_S = 1.0
 # A drop or a focus may make something due sooner than the tour could foresee.
 LOOK_AGAIN_S = 0.1
-# Of all slots, at most one in four for cameras that failed last time: with a dead network segment most of them
-# would hold a slot for the whole deadline, and healthy cameras would miss their bounds.
-RETRIES_SHARE = 4
 # Visits rest while so many frames wait for the detector: a picture should be looked at while it is fresh.
-MAX_WAITING_FRAMES = 64
+MAX_WAITING_FRAMES = 32
+
+OnGap = Callable[[CameraId, RingName, float], None]
+"""Told of every gap, in seconds, by camera and ring."""
+
+
+def nobody(_camera: CameraId, _ring: RingName, _gap_s: float) -> None:
+    """Nobody listens."""
 
 
 class TourBook:
     """The tour with what happened in it: who is next, who was seen, who failed. See confirming.TourSide."""
 
-    def __init__(self, tour: Tour, rings: Mapping[RingName, Ring], clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        tour: Tour,
+        rings: Mapping[RingName, Ring],
+        clock: Clock,
+        metrics: Metrics,
+        on_gap: OnGap = nobody,
+    ) -> None:
         self._tour = tour
+        self._on_gap = on_gap
         self._rings = rings
         self._clock = clock
         self._metrics = metrics
         self._visits: Counter[RingName] = Counter()
         self._recent: deque[CameraId] = deque(maxlen=RECENT)
         self._failing: set[CameraId] = set()
+        self._pins: dict[CameraId, PinnedCamera] = {}
         self._rate = VisitRate()
 
     def next(self) -> Visit | float:
         """The visit to make now, or the seconds in which nothing is due."""
         return self._tour.next(self._clock.monotonic())
+
+    def ended(self, visit: Visit) -> None:
+        """The visit holds nothing any more."""
+        self._tour.ended(visit)
 
     def visited(self, visit: Visit, seconds: float) -> None:
         """The visit brought a frame."""
@@ -55,6 +75,7 @@ class TourBook:
         self._visits[ring] += 1
         self._metrics.tour.visits.labels(ring.value).inc()
         self._metrics.stages.took("visit", ring, seconds)
+        self._tour.captured(visit.camera.id, seconds)
         if visit.turn is Turn.FOCUS:
             self._metrics.tour.focus_visits.inc()
 
@@ -62,18 +83,28 @@ class TourBook:
         """The visit brought none: the camera waits out a back-off."""
         camera = visit.camera
         self._metrics.tour.failures.labels(camera.ring.value, failure.value).inc()
-        self._tour.failed(camera.id, failure.value, self._clock.monotonic())
-        if camera.id not in self._failing:
-            self._failing.add(camera.id)
-            _log.warning("camera %s cannot be seen: %s", camera.id, failure.value)
+        self._failed(camera.id, failure)
+
+    def refused(self, frame: Frame, failure: CaptureFailure) -> None:
+        """A frame does not show its camera's scene: it counts for nothing."""
+        self._metrics.tour.failures.labels(self._tour.ring_of(frame.camera_id).value, failure.value).inc()
+        self._failed(frame.camera_id, failure)
+
+    def _failed(self, camera_id: CameraId, failure: CaptureFailure) -> None:
+        self._tour.failed(camera_id, failure, self._clock.monotonic())
+        if camera_id not in self._failing:
+            self._failing.add(camera_id)
+            _log.warning("camera %s cannot be seen: %s", camera_id, failure.value)
 
     def seen(self, frame: Frame, people: int) -> None:
         """A frame went through the detector: its camera has been seen."""
         age = self._clock.now() - frame.captured_at
         captured_at = self._clock.monotonic() - max(age, timedelta(0)).total_seconds()
         gap_s = self._tour.seen(frame.camera_id, captured_at, people)
+        ring = self._tour.ring_of(frame.camera_id)
         # Never below zero: a wall clock that was set while the picture was on its way must not count backwards.
-        self._metrics.tour.gap.labels(self._tour.ring_of(frame.camera_id).value).observe(max(0.0, gap_s))
+        self._metrics.tour.gap.labels(ring.value).observe(max(0.0, gap_s))
+        self._on_gap(frame.camera_id, ring, gap_s)
         self._recent.appendleft(frame.camera_id)
         if frame.camera_id in self._failing:
             self._failing.discard(frame.camera_id)
@@ -83,9 +114,27 @@ class TourBook:
         """A frame never went through the detector: its camera is still unseen."""
         self._tour.dropped(frame.camera_id)
 
-    def focus(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
-        """Look at a camera again soon, for a while, with spare capacity."""
-        self._tour.focus(camera_id, self._clock.monotonic(), seconds, every_s)
+    @property
+    def visits(self) -> int:
+        """How many visits brought a frame."""
+        return self._visits.total()
+
+    def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
+        """Focus: look at a camera again soon, for a while, with spare capacity."""
+        self._tour.pin(camera_id, self._clock.monotonic(), seconds, every_s)
+
+    def pinned(self, pin: Pin) -> None:
+        """An operator pins a camera, or lets it go."""
+        until = self._clock.now() + timedelta(seconds=pin.seconds)
+        self._pins.pop(pin.camera_id, None)
+        if pin.seconds:
+            self._pins[pin.camera_id] = PinnedCamera(pin.camera_id, until, pin.operator)
+        self.pin(pin.camera_id, pin.seconds, pin.every_s)
+
+    def _pinned(self) -> tuple[PinnedCamera, ...]:
+        now = self._clock.now()
+        self._pins = {camera_id: pin for camera_id, pin in self._pins.items() if pin.until > now}
+        return tuple(self._pins.values())
 
     def status(self, frames: FrameCounts) -> TourStatus:
         """How the tour stands now."""
@@ -101,34 +150,56 @@ class TourBook:
             frames_captured=frames.captured,
             frames_processed=frames.processed,
             frames_dropped=frames.dropped,
+            pinned=self._pinned(),
         )
         self._metrics.tour.show(status.stretch, rings)
         return status
 
 
+class FrameSide(Protocol):
+    """Where captured frames go."""
+
+    def offer(self, frame: Frame, ring: RingName) -> None:
+        """Take a frame; never waits."""
+
+
+class ReviewSide(Protocol):
+    """Who looks at the tour as a whole. Visits a second that could be made, and are asked for; None until known."""
+
+    @property
+    def capacity_per_s(self) -> float | None: ...
+
+    @property
+    def needed_per_s(self) -> float | None: ...
+
+    def review(self, visits: int) -> None:
+        """Once a second. ``visits``: how many brought a frame since the start."""
+
+
 class Touring:
-    """Spends the visit slots on the cameras the tour names, and reports on it."""
+    """Makes the visits the tour names, and reports on it."""
 
     def __init__(
         self,
         book: TourBook,
-        settings: TourSettings,
         source: FrameSource,
+        frames: FrameSide,
         detecting: Detecting,
+        reviewing: ReviewSide,
         reports: TourReports,
+        requests: TourRequests,
         clock: Clock,
     ) -> None:
         self._book = book
-        self._deadline_s = settings.visit_deadline_s
+        self._requests = requests
         self._source = source
+        self._frames = frames
         self._detecting = detecting
+        self._reviewing = reviewing
         self._reports = reports
         self._clock = clock
-        self._workers = settings.workers
-        self._retries_at_once = max(1, settings.workers // RETRIES_SHARE)
         self._under_way: dict[asyncio.Task[None], Visit] = {}
         self._visit_ended = asyncio.Event()
-        self._retries_waiting: deque[Visit] = deque()  # at most one of each camera
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tour until ``stopping``; visits under way have a moment to finish, then no more frames come."""
@@ -153,57 +224,46 @@ class Touring:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
+        self._book.ended(self._under_way.pop(task))
         self._visit_ended.set()
 
     async def _next_visit(self, stopping: asyncio.Event) -> Visit | None:
         """The next visit to make; None after a short wait if there is none, or no slot for it."""
-        if len(self._under_way) >= self._workers:
-            self._visit_ended.clear()
-            await pause(self._clock, self._visit_ended, LOOK_AGAIN_S)
-            return None
         wait_s = LOOK_AGAIN_S
         if self._detecting.waiting < MAX_WAITING_FRAMES:
-            visit = self._next_that_may_begin()
+            visit = self._book.next()
             if isinstance(visit, Visit):
                 return visit
             wait_s = min(visit, LOOK_AGAIN_S)
         await pause(self._clock, stopping, max(wait_s, 0.002))
         return None
 
-    def _next_that_may_begin(self) -> Visit | float:
-        """The next visit, but of failing cameras only some at once: each may hold its slot up to the deadline."""
-        under_way = sum(visit.turn is Turn.RETRY for visit in self._under_way.values())
-        if self._retries_waiting and under_way < self._retries_at_once:
-            return self._retries_waiting.popleft()
-        while isinstance(visit := self._book.next(), Visit):
-            if visit.turn is not Turn.RETRY or under_way < self._retries_at_once:
-                return visit
-            self._retries_waiting.append(visit)
-        return visit
-
     async def _make(self, visit: Visit) -> None:
         began = self._clock.monotonic()
         try:
-            frame = await self._source.capture(visit.camera, self._deadline_s)
+            frame = await self._source.capture(visit.camera, visit.deadline_s)
         except CaptureError as error:
             self._book.failed(visit, error.failure)
             return
         self._book.visited(visit, self._clock.monotonic() - began)
-        self._detecting.offer(frame, visit.camera.ring)
+        self._frames.offer(frame, visit.camera.ring)
 
     async def run_reports(self, stopping: asyncio.Event) -> None:
-        """Tell the room and Prometheus how the tour stands, once a second."""
+        """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second."""
         while not await pause(self._clock, stopping, REPORT_EVERY_S):
-            status = self.status()
+            self._reviewing.review(self._book.visits)
             try:
-                await self._reports.report(status)
+                await self._reports.report(self.status())
+                for pin in await self._requests.take():
+                    self._book.pinned(pin)
             except QueueError:
                 continue  # the relay says that the queue is away; the tour goes on
 
     def status(self) -> TourStatus:
         """How the tour stands now."""
-        return self._book.status(self._detecting.counts)
+        status = self._book.status(self._detecting.counts)
+        reviewing = self._reviewing
+        return replace(status, capacity_per_s=reviewing.capacity_per_s, needed_per_s=reviewing.needed_per_s)
 
 
 class VisitRate:

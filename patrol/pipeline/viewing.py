@@ -9,15 +9,16 @@ from typing import Protocol
 
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
-from patrol.domain.events import Level
+from patrol.domain.events import IncidentClass, Level
 from patrol.domain.incidents import Incident, LoopStage, stage_of
 from patrol.domain.orders import Order
-from patrol.domain.room import QueueStatus, RoomSnapshot, StageStatus, TourStatus, UnitStatus
+from patrol.domain.room import MaintenanceStatus, QueueStatus, RoomSnapshot, StageStatus, TourStatus, UnitStatus
 from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, IncidentReader, Outbox, TourReports
 
 INCIDENTS_SHOWN = 100
+MAINTENANCE_SHOWN = 30
 CLOSED_SHOWN = 40
 # Redis may answer and yet take nothing (out of memory, a replica): people must know within 5 s.
 LATE_AFTER_S = 4.0
@@ -57,6 +58,7 @@ class Room:
         self._clock = clock
         self._metrics = metrics
         self._simulated = simulated
+        self._tour_reported_at: datetime | None = None
 
     async def snapshot(self) -> RoomSnapshot:
         """See RoomView."""
@@ -65,7 +67,9 @@ class Room:
         closed = await self._reader.latest_closed(CLOSED_SHOWN)
         tour, queue = await self._tour_and_queue(now)
         # Never more than a page can show; beyond that the least urgent are counted in the stages only.
-        shown = (*most_urgent_first(open_ledger.incidents), *closed.incidents)[:INCIDENTS_SHOWN]
+        security, maintenance = (of_class(open_ledger.incidents, one) for one in IncidentClass)
+        open_shown = (*most_urgent_first(security), *most_urgent_first(maintenance)[:MAINTENANCE_SHOWN])
+        shown = (*open_shown, *closed.incidents)[:INCIDENTS_SHOWN]
         shown_ids = {incident.id for incident in shown}
         orders = (*closed.orders, *open_ledger.orders)
         return RoomSnapshot(
@@ -75,10 +79,12 @@ class Room:
             simulated=self._simulated,
             tour=tour,
             queue=queue,
-            stages=stages(open_ledger.incidents, now),
+            stages=stages(security, now),
             incidents=shown,
             orders={order.incident_id: order for order in orders if order.incident_id in shown_ids},
             units=unit_statuses(open_ledger.duties, open_ledger.orders),
+            maintenance=maintenance_status(maintenance),
+            tour_reported_at=self._tour_reported_at,
         )
 
     async def _tour_and_queue(self, now: datetime) -> tuple[TourStatus | None, QueueStatus]:
@@ -86,6 +92,7 @@ class Room:
         oldest_s = (now - oldest).total_seconds() if oldest else 0.0
         try:
             tour = await self._reports.latest()
+            self._tour_reported_at = tour.at if tour else self._tour_reported_at
             return tour, QueueStatus(_late(count, oldest_s), count, oldest_s, await self._dead.dead_letters())
         except QueueError as error:
             return None, QueueStatus(str(error), count, oldest_s, 0)
@@ -98,11 +105,22 @@ class Room:
             except StoreError:
                 self._metrics.stages.errors.labels("dispatch").inc()
                 continue
-            self._metrics.dispatch.show(stages(ledger.incidents, self._clock.now()))
+            security = of_class(ledger.incidents, IncidentClass.SECURITY)
+            self._metrics.dispatch.show(stages(security, self._clock.now()))
 
 
 def _late(count: int, oldest_s: float) -> str | None:
     return f"{count} messages are not published, the oldest for {oldest_s:.0f} s" if oldest_s > LATE_AFTER_S else None
+
+
+def of_class(incidents: Sequence[Incident], wanted: IncidentClass) -> list[Incident]:
+    """Those of one class, in their order."""
+    return [incident for incident in incidents if incident.incident_class is wanted]
+
+
+def maintenance_status(incidents: Sequence[Incident]) -> MaintenanceStatus:
+    """What the open incidents of the class maintenance come to."""
+    return MaintenanceStatus(len(incidents), sum(one.maintenance.troubled for one in incidents if one.maintenance))
 
 
 def stages(incidents: Sequence[Incident], now: datetime) -> tuple[StageStatus, ...]:

@@ -22,14 +22,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from patrol.domain.errors import IllegalTransition, PatrolError, StoreError
+from patrol.domain.camera import CameraId
+from patrol.domain.errors import IllegalTransition, PatrolError, QueueError, StoreError
 from patrol.domain.incidents import EvidenceId, IncidentId
+from patrol.domain.pins import Pin
 from patrol.ports import Clock, EvidenceStore, HealthCheck, RoomDesk, RoomView
 from patrol.web.assets import load_assets
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
 from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
 from patrol.web.layout import EncodedLayout, RoomLayout
-from patrol.web.schemas import CloseBody, ConfirmBody, DisplayedBody, encode_room, with_time
+from patrol.web.schemas import CloseBody, ConfirmBody, DisplayedBody, PinBody, encode_room, with_time
 from patrol.web.serving import serve
 
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
@@ -66,6 +68,7 @@ def make_web_app(
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
     room = _Room(view, encoded, feed)
     actions = _Actions(desk)
+    pins = _Pins(desk, layout)
     app = Starlette(
         routes=[
             *_asset_routes(),
@@ -75,6 +78,7 @@ def make_web_app(
             Route("/api/incidents/{incident_id}/displayed", actions.displayed, methods=["POST"]),
             Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
+            Route("/api/cameras/{camera_id}/pin", pins.pin, methods=["POST"]),
             Route("/evidence/{evidence_id}.jpg", _Evidence(evidence).picture),
             *_status_routes(checks, registry, stopping),
         ],
@@ -86,6 +90,7 @@ def make_web_app(
         exception_handlers={
             HTTPException: _http_error,
             StoreError: _store_away,
+            QueueError: _queue_away,
             TimeoutError: _too_slow,
             IllegalTransition: _closed_already,
         },
@@ -168,6 +173,27 @@ class _Actions:
         operator = operator_of(request.headers)
         incident_id = _incident_id(request)
         return await _done(self._desk.close(incident_id, body.disposition, operator, body.reason))
+
+
+class _Pins:
+    """What an operator asks of the tour; guarded like every action."""
+
+    def __init__(self, desk: RoomDesk, layout: RoomLayout) -> None:
+        self._desk = desk
+        self._cameras = frozenset(camera.id for camera in layout.cameras)
+
+    async def pin(self, request: Request) -> Response:
+        body = await _read(request, PinBody)
+        pin = self._asked(CameraId(request.path_params["camera_id"]), body, operator_of(request.headers))
+        return await _done(self._desk.pin(pin))
+
+    def _asked(self, camera_id: CameraId, body: PinBody, operator: str) -> Pin:
+        if camera_id not in self._cameras:
+            raise HTTPException(404, "there is no such camera")
+        try:
+            return Pin(camera_id, body.seconds, body.every_s, operator)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
 
 
 class _Evidence:
@@ -287,6 +313,7 @@ CODES = {
     405: "method_not_allowed",
     413: "too_large",
     415: "not_json",
+    422: "out_of_range",
 }
 
 
@@ -299,6 +326,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _store_away(request: Request, error: Exception) -> Response:
     return error_response(503, "store_away", f"nothing was changed: {error}")
+
+
+async def _queue_away(request: Request, error: Exception) -> Response:
+    return error_response(503, "queue_away", f"the tour was not asked: {error}")
 
 
 async def _too_slow(request: Request, error: Exception) -> Response:

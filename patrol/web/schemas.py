@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from patrol.domain.camera import CameraId
 from patrol.domain.incidents import Disposition, Incident, IncidentId, LoopStage, stage_of
 from patrol.domain.orders import Order
-from patrol.domain.room import QueueStatus, RingStatus, RoomSnapshot, StageStatus, TourStatus, UnitStatus
+from patrol.domain.pins import USUAL_EVERY_S, USUAL_S
+from patrol.domain.room import (
+    CameraStatus,
+    MaintenanceStatus,
+    PinnedCamera,
+    QueueStatus,
+    RingStatus,
+    RoomSnapshot,
+    StageStatus,
+    TourStatus,
+    UnitStatus,
+)
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.web.layout import RoomLayout
+
+# A page cannot show more of one incident, and gets them all once a second.
+CAMERAS_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCounts:
+    """How many cameras of a maintenance incident are still in trouble, and how many are back."""
+
+    troubled: int
+    returned: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +44,8 @@ class TourState:
     """The tour without 476 objects in it.
 
     ``blind_ages_s`` and ``people`` come in the order of the layout's cameras; None where nothing is known.
-    ``failing`` names only the cameras whose last visit failed, and why.
+    ``failing`` names only the cameras whose last visit failed, and why; ``bounds_s`` only those that have another
+    bound at this hour than the layout says.
     """
 
     at: datetime
@@ -36,6 +59,10 @@ class TourState:
     blind_ages_s: tuple[float | None, ...]
     people: tuple[int | None, ...]
     failing: Mapping[CameraId, str]
+    bounds_s: Mapping[CameraId, float]
+    pinned: tuple[PinnedCamera, ...] | None
+    capacity_per_s: float | None
+    needed_per_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +83,11 @@ class UnitOnMap:
 
 @dataclass(frozen=True, slots=True)
 class RoomState:
-    """Everything in a snapshot but its time. ``incident_stages``: the loop stage of each open incident."""
+    """Everything in a snapshot but its time. ``incident_stages``: the loop stage of each open incident.
+
+    ``camera_counts``: of each maintenance incident, whose own list of cameras is cut. ``tour_reported_at``: when the
+    tour last did, where ``tour`` is None.
+    """
 
     layout: str
     station: str
@@ -69,6 +100,9 @@ class RoomState:
     incident_stages: Mapping[str, LoopStage]
     orders: Mapping[str, Order]
     units: tuple[UnitOnMap, ...]
+    maintenance: MaintenanceStatus
+    camera_counts: Mapping[str, CameraCounts]
+    tour_reported_at: datetime | None
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
@@ -94,11 +128,27 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
         tour=_tour_state(snapshot.tour, layout) if snapshot.tour else None,
         queue=snapshot.queue,
         stages=snapshot.stages,
-        incidents=snapshot.incidents,
+        incidents=tuple(_cut(incident) for incident in snapshot.incidents),
         incident_stages=_stages(snapshot.incidents),
         orders=snapshot.orders,
         units=tuple(_unit_on_map(unit) for unit in snapshot.units),
+        maintenance=snapshot.maintenance,
+        camera_counts={
+            incident.id: CameraCounts(incident.maintenance.troubled, incident.maintenance.returned)
+            for incident in snapshot.incidents
+            if incident.maintenance is not None
+        },
+        tour_reported_at=None if snapshot.tour else snapshot.tour_reported_at,
     )
+
+
+def _cut(incident: Incident) -> Incident:
+    if incident.maintenance is None:
+        return incident
+    # Nobody goes through the cameras of what is closed; its words say how many they were.
+    longest = CAMERAS_SHOWN if incident.is_open else 0
+    shown = sorted(incident.maintenance.cameras, key=lambda camera: camera.returned_at is not None)[:longest]
+    return replace(incident, maintenance=replace(incident.maintenance, cameras=tuple(shown)))
 
 
 def _stages(incidents: tuple[Incident, ...]) -> dict[str, LoopStage]:
@@ -122,7 +172,16 @@ def _tour_state(tour: TourStatus, layout: RoomLayout) -> TourState:
         blind_ages_s=tuple(None if age is None else round(age, 2) for age in ages),
         people=tuple(camera.people if camera else None for camera in in_order),
         failing={camera.id: camera.failing for camera in tour.cameras if camera.failing is not None},
+        bounds_s=_other_bounds(by_id, layout),
+        pinned=tour.pinned,
+        capacity_per_s=tour.capacity_per_s,
+        needed_per_s=tour.needed_per_s,
     )
+
+
+def _other_bounds(by_id: Mapping[CameraId, CameraStatus], layout: RoomLayout) -> dict[CameraId, float]:
+    bounds = ((camera, by_id[camera.id].bound_s) for camera in layout.cameras if camera.id in by_id)
+    return {camera.id: bound for camera, bound in bounds if bound is not None and bound != camera.revisit_bound_s}
 
 
 def _unit_on_map(status: UnitStatus) -> UnitOnMap:
@@ -159,3 +218,10 @@ class CloseBody(_Body):
 
     disposition: Disposition
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+class PinBody(_Body):
+    """How long a camera is to be held in focus, and how often it is to be looked at; see Pin for the limits."""
+
+    seconds: Annotated[float, Field(strict=True)] = USUAL_S
+    every_s: Annotated[float, Field(strict=True)] = USUAL_EVERY_S

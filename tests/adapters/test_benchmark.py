@@ -18,6 +18,8 @@ def test_a_line_says_how_many_frames_took_how_long() -> None:
     assert (line.input_size, line.precision, line.threads) == ((128, 96), Precision.F32, 1)
     assert line.frames > 0
     assert line.frames / line.frames_per_s == pytest.approx(0.2, rel=0.9)
+    # One thread cannot take more than its time; some goes by on the other side of it.
+    assert 0 < line.processor_ms < 3 * 1000 / line.frames_per_s
     assert told == ["measuring 128x96 f32, 1 threads"]
 
 

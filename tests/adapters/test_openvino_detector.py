@@ -18,8 +18,10 @@ import cv2
 import numpy as np
 import pytest
 
+from patrol.adapters import openvino_detector
 from patrol.adapters.model_store import InstalledModel, ModelManifest, Precision
 from patrol.adapters.openvino_detector import (
+    LANES,
     OpenVinoDetector,
     available_precisions,
     chosen_precision,
@@ -118,6 +120,70 @@ def test_a_cancelled_caller_leaves_the_detector_whole(detector: OpenVinoDetector
     assert asyncio.run(cancelled_then_again()) == ["green"] * 8
 
 
+def test_nobody_waits_for_what_a_cancelled_caller_asked_for(detector: OpenVinoDetector) -> None:
+    begun: list[int] = []
+    pictures = CountedPictures(begun, [colour(255, 0, 0).pixels] * 5000)
+
+    async def left_early() -> None:
+        left = threading.Event()
+        work = asyncio.get_running_loop().run_in_executor(None, detector._detect_batch, pictures, left)
+        await asyncio.sleep(0.01)
+        left.set()
+        found = await work
+        assert len(found) <= len(begun) < 5000
+
+    asyncio.run(left_early())
+
+
+class CountedPictures(list[Any]):
+    """Pictures that note when they are taken."""
+
+    def __init__(self, taken: list[int], pictures: list[Any]) -> None:
+        super().__init__(pictures)
+        self._taken = taken
+
+    def __iter__(self) -> Iterator[Any]:
+        for index, picture in enumerate(super().__iter__()):
+            self._taken.append(index)
+            yield picture
+
+
+def test_a_batch_that_fails_leaves_the_detector_whole(
+    detector: OpenVinoDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Detections:
+        raise RuntimeError("cannot be read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(openvino_detector, "read_output", broken)
+        for _ in range(2 * LANES):  # no lane is lost
+            with pytest.raises(RuntimeError, match="cannot be read"):
+                detect(detector, *[colour(255, 0, 0)] * 5)
+    assert [label for one in detect(detector, *[colour(0, 0, 255)] * 5) for _, label, _ in one] == ["blue"] * 5
+
+
+def test_what_was_shown_before_shines_through_nowhere(detector: OpenVinoDetector) -> None:
+    """Inputs are filled in place: pictures of another shape leave other margins."""
+    tall, wide = colour(255, 255, 255, (32, 64)), colour(255, 255, 255, (64, 32))
+    [expected] = detect(detector, wide)
+    for _ in range(3):
+        detect(detector, *[tall] * 4 * LANES * detector.requests)
+        for found in detect(detector, *[wide] * detector.requests):
+            np.testing.assert_array_equal(found.confidence, expected.confidence)
+
+
+def test_an_inference_that_does_not_end_is_told(detector: OpenVinoDetector) -> None:
+    class Endless:
+        def wait_for(self, milliseconds: int) -> bool:
+            return False
+
+    slot = detector._lanes[0][0]
+    kept, slot._request = slot._request, Endless()
+    with pytest.raises(TimeoutError, match="did not end"):
+        slot.output()
+    slot._request = kept
+
+
 def test_closing_ends_its_threads(colour_model: InstalledModel) -> None:
     made = OpenVinoDetector(colour_model, Reading(COLOURS), precision=Precision.F32)
     detect(made, colour(255, 0, 0))
@@ -138,7 +204,7 @@ def test_no_two_threads_ever_come_first(colour_model: InstalledModel, monkeypatc
 
     monkeypatch.setattr(OpenVinoDetector, "_read", noted)
     with closing(OpenVinoDetector(colour_model, Reading(COLOURS))) as made:
-        assert used_by == [threading.current_thread().name] * made.requests
+        assert used_by == [threading.current_thread().name] * made.requests * LANES
 
 
 @pytest.mark.weights
@@ -238,18 +304,59 @@ def test_finds_what_ultralytics_publishes_for_its_own_picture(street: OpenVinoDe
     assert nearest == pytest.approx(published, abs=0.25)
 
 
-@pytest.mark.weights
-def test_a_real_batch_is_its_frames_one_by_one(street: OpenVinoDetector) -> None:
+@pytest.fixture(scope="module")
+def alone(street: OpenVinoDetector) -> list[tuple[Frame, Detections]]:
+    """Eight different frames, of four shapes, each with what is found in it alone."""
     bus = bus_pixels()
     pictures = [bus, np.ascontiguousarray(bus[:, ::-1]), cv2.resize(bus, (640, 360)), np.zeros((90, 160, 3), np.uint8)]
-    frames = [frame_of(np.asarray(picture, np.uint8)) for picture in pictures] * 2
-    batch = detect(street, *frames)
-    singly = [detect(street, frame)[0] for frame in frames]
-    assert [len(one) > 0 for one in batch[:4]] == [True, True, True, False]
-    for together, alone in zip(batch, singly, strict=True):
-        np.testing.assert_array_equal(together.xyxy, alone.xyxy)
-        np.testing.assert_array_equal(together.confidence, alone.confidence)
-        np.testing.assert_array_equal(together.class_id, alone.class_id)
+    pictures += [np.ascontiguousarray(picture[picture.shape[0] // 4 :]) for picture in pictures]
+    frames = [frame_of(np.asarray(picture, np.uint8)) for picture in pictures]
+    return [(frame, detect(street, frame)[0]) for frame in frames]
+
+
+def assert_same(one: Detections, other: Detections) -> None:
+    """To the last bit."""
+    assert (one.width, one.height) == (other.width, other.height)
+    np.testing.assert_array_equal(one.xyxy, other.xyxy)
+    np.testing.assert_array_equal(one.confidence, other.confidence)
+    np.testing.assert_array_equal(one.class_id, other.class_id)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("size", range(1, 9))
+def test_a_real_batch_is_its_frames_one_by_one(
+    street: OpenVinoDetector, alone: list[tuple[Frame, Detections]], size: int
+) -> None:
+    order = [(3 * place + size) % 8 for place in range(size)]  # not always the same neighbours
+    batch = detect(street, *(alone[index][0] for index in order))
+    assert len(batch) == size
+    for together, index in zip(batch, order, strict=True):
+        assert_same(together, alone[index][1])
+    assert [len(found) > 0 for _, found in alone] == [True, True, True, False] * 2
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("precision", [Precision.BF16, Precision.INT8])
+def test_so_it_is_in_reduced_precision(alone: list[tuple[Frame, Detections]], precision: Precision) -> None:
+    model = real_model()
+    if precision not in available_precisions(model, bf16=cpu_has_bf16()):
+        pytest.skip(f"{precision.value} cannot be had: this CPU lacks it, or the model is not quantised here")
+    frames = [frame for frame, _ in alone]
+    with closing(OpenVinoDetector(model, Reading(model.manifest.classes), precision=precision)) as fast:
+        for together, frame in zip(detect(fast, *frames), frames, strict=True):
+            assert_same(together, detect(fast, frame)[0])
+
+
+@pytest.mark.weights
+def test_two_batches_at_once_are_each_their_own(
+    street: OpenVinoDetector, alone: list[tuple[Frame, Detections]]
+) -> None:
+    async def both() -> list[Detections]:
+        halves = [[frame for frame, _ in half] for half in (alone[:4], alone[4:])]
+        return [found for batch in await asyncio.gather(*map(street.detect, halves)) for found in batch]
+
+    for together, (_, expected) in zip(asyncio.run(both()), alone, strict=True):
+        assert_same(together, expected)
 
 
 @pytest.mark.weights

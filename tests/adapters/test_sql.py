@@ -19,24 +19,28 @@ from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.domain.alerts import Alert, Candidate, Verdict
 from patrol.domain.camera import CameraId, Place
-from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive
+from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive, told
 from patrol.domain.errors import ConfigError, IllegalTransition, StoreError
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import (
     AlertId,
+    Cause,
     ClockName,
     Disposition,
     Incident,
     IncidentId,
     IncidentState,
+    Maintenance,
     OrderId,
     Stamp,
+    TroubledCamera,
 )
 from patrol.domain.orders import Candidate as WeighedUnit
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
+from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitState
 from patrol.ports import Effect, OutboxRow
-from tests.builders import NOON, at, candidate, order, unit
+from tests.builders import NOON, at, candidate, maintenance_incident, order, unit
 from tests.builders import event as seen
 
 UNITS = (unit("U-1"), unit("U-2"))
@@ -539,13 +543,24 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 moments = st.timedeltas(timedelta(0), timedelta(days=36_500)).map(lambda since: NOON + since)
 places = st.builds(Place, numbers, numbers)
 stamps = st.builds(Stamp, moments, texts)
+troubled = st.builds(
+    TroubledCamera, texts, st.sampled_from(Trouble), texts, moments, st.none() | moments, st.booleans()
+)
+repairs = st.builds(
+    Maintenance,
+    st.sampled_from(Cause),
+    texts,
+    st.none() | st.sampled_from(Trouble),
+    st.lists(troubled, max_size=3).map(tuple),
+)
 incidents = st.builds(
     Incident,
     id=st.just(FIRST),
     kind=st.sampled_from(Kind),
     level=st.sampled_from(Level),
     place=places,
-    target_s=numbers,
+    target_s=st.none() | numbers,
+    maintenance=st.none() | repairs,
     camera_name=texts,
     words_zh=texts,
     evidence_id=st.none() | texts,
@@ -607,5 +622,62 @@ def test_an_alert_comes_back_whole_when_it_is_accepted_again(tmp_path: Path) -> 
         async with opened(tmp_path) as store:
             assert (await store.accept(candidate(), at(9))).alert == alert
         assert alert.id == AlertId("A-1")
+
+    asyncio.run(check())
+
+
+# As version 0.1 made it, with one incident in it.
+OLDER_TABLE = """
+CREATE TABLE incidents (
+    id VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, is_open INTEGER NOT NULL,
+    accepted_at VARCHAR NOT NULL, closed_at VARCHAR, body TEXT NOT NULL, PRIMARY KEY (id)
+)
+"""
+OLDER_BODY = """
+{"id":"I-1","kind":"crowd","level":"red","ring":"core","camera_id":"C-1","camera_name":"会堂东",
+"camera_name_en":"Hall east","place":{"latitude":35.4908,"longitude":112.8518},"target_s":60.0,
+"fingerprint":"C-1/crowd/crowd/ground","words_zh":"广场内 3 人","words_en":"3 in square",
+"evidence_id":"V-20260101-120000-000000000001","simulated":false,"alert_ids":["A-1"],"state":"new","sequence":2,
+"clocks":{"t0":{"at":"2026-01-01T11:59:56Z","source":"rule"},"t3":{"at":"2026-01-01T12:00:00Z","source":"store"}},
+"overdue":false,"disposition":null,"closed_by":null,"reason":null}
+"""
+INSERT_OLDER = (
+    "INSERT INTO incidents (id, fingerprint, is_open, accepted_at, closed_at, body) VALUES (?, ?, 1, ?, NULL, ?)"
+)
+
+
+def an_older_database(folder: Path) -> None:
+    with direct(folder) as other:
+        other.execute(OLDER_TABLE)
+        row = ("I-1", "C-1/crowd/crowd/ground", "2026-01-01T12:00:00.000000+00:00", OLDER_BODY)
+        other.execute(INSERT_OLDER, row)
+
+
+def test_a_database_of_an_older_version_is_opened_with_all_that_is_in_it(tmp_path: Path) -> None:
+    async def check() -> None:
+        an_older_database(tmp_path)
+        for _ in range(2):  # the second time there is nothing left to add
+            async with opened(tmp_path) as store:
+                (found,) = (await store.open_ledger()).incidents
+                assert (found.id, found.target_s, found.maintenance) == ("I-1", 60.0, None)
+                assert await store.open_maintenance() == frozenset()
+                assert found.due_at == at(60)
+        async with opened(tmp_path) as store:
+            await store.begin(told(Outcome(incident=maintenance_incident(2)), at(0)))
+            assert await store.open_maintenance() == {"I-2"}
+            assert (await store.accept(candidate(3), at(70))).verdict is Verdict.JOINED
+
+    asyncio.run(check())
+
+
+def test_a_program_of_an_older_version_can_still_write_into_a_newer_database(tmp_path: Path) -> None:
+    """In the middle of an upgrade: what it does not know of has a default."""
+
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            with direct(tmp_path) as other:
+                other.execute(INSERT_OLDER, ("I-1", "x", "2026-01-01T12:00:00.000000+00:00", OLDER_BODY))
+            assert [found.id for found in (await store.open_ledger()).incidents] == ["I-1"]
+            assert await store.open_maintenance() == frozenset()
 
     asyncio.run(check())

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -75,6 +76,88 @@ def test_weights_that_cannot_be_loaded_are_a_model_error(tmp_path: Path) -> None
     missing = replace(real_model(), weights=tmp_path / "none.pt", folder=tmp_path)
     with pytest.raises(ModelError, match="yolov8n cannot be loaded on cpu"):
         UltralyticsDetector(missing, Reading(("person",)), device="cpu")
+
+
+# TensorRT, as far as can be told without a GPU: the network runs on the CPU, what is around it is stood in for.
+
+
+class Card:
+    """What is asked of ``torch.cuda``."""
+
+    def get_device_name(self, device: str) -> str:
+        return "a card"
+
+
+@pytest.fixture
+def pretended(on_torch: UltralyticsDetector, monkeypatch: pytest.MonkeyPatch) -> Iterator[UltralyticsDetector]:
+    """A detector that believes itself on a card whose TensorRT is installed; its network goes back afterwards."""
+    monkeypatch.setattr(ultralytics_detector, "missing_for_tensorrt", lambda: None)
+    monkeypatch.setattr(on_torch._torch.cuda, "get_device_name", Card().get_device_name)
+    before = on_torch._network, on_torch._half, on_torch.runs_in
+    yield on_torch
+    on_torch._network, on_torch._half, on_torch.runs_in = before
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("why", ["no room on the card", "not installed"])
+def test_without_an_engine_it_goes_on_as_it_was_and_says_why(
+    pretended: UltralyticsDetector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, why: str
+) -> None:
+    def none(*_: object) -> Path:
+        raise ModelError("no room on the card")
+
+    monkeypatch.setattr(ultralytics_detector, "have_engine", none)
+    if why == "not installed":
+        monkeypatch.setattr(ultralytics_detector, "missing_for_tensorrt", lambda: "tensorrt not installed")
+    pretended._use_tensorrt(real_model())
+    assert pretended.runs_in == "full precision"
+    assert "half precision with torch instead" in caplog.text
+    assert why in caplog.text
+    assert len(asyncio.run(pretended.detect([frame_of(bus_pixels())]))[0]) >= 4
+
+
+@pytest.mark.weights
+def test_a_file_that_is_no_engine_is_not_used(
+    pretended: UltralyticsDetector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Ultralytics' own runner is what refuses it; without TensorRT it already refuses to be imported or made."""
+    (tmp_path / "x.engine").write_bytes(b"no engine")
+    monkeypatch.setattr(ultralytics_detector, "have_engine", lambda *_: tmp_path / "x.engine")
+    pretended._use_tensorrt(real_model())
+    assert pretended.runs_in == "full precision"
+    assert "the engine cannot be used" in caplog.text
+
+
+@pytest.mark.weights
+def test_an_engine_gets_whole_batches_as_they_lie_in_memory(
+    pretended: UltralyticsDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[tuple[int, ...], bool]] = []
+    network = pretended._network
+
+    class Engine:
+        fp16 = False
+
+        def __call__(self, pictures: Any) -> list[Any]:
+            seen.append((tuple(pictures.shape), pictures.is_contiguous()))
+            return [network(pictures)[0]]
+
+    monkeypatch.setattr(ultralytics_detector, "_engine", lambda *_: Engine())
+    [expected] = asyncio.run(pretended.detect([frame_of(bus_pixels())]))
+    pretended._use_tensorrt(real_model())
+    assert pretended.runs_in == "TensorRT"
+    found = asyncio.run(pretended.detect([frame_of(bus_pixels())] * 3))
+    assert seen == [((3, 3, 384, 640), True)]
+    for one in found:
+        np.testing.assert_allclose(one.xyxy, expected.xyxy, atol=0.05)
+
+
+@pytest.mark.weights
+def test_on_the_cpu_nobody_asks_for_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ultralytics_detector, "_engine", lambda *_: pytest.fail("asked for an engine"))
+    model = real_model()
+    with closing(UltralyticsDetector(model, Reading(model.manifest.classes), device="cpu")) as made:
+        assert made.runs_in == "full precision"
 
 
 # Which detector

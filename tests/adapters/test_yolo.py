@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from patrol.adapters.yolo import (
     PADDING,
+    Canvas,
     Placement,
     Reading,
     checked_input_size,
@@ -127,6 +128,25 @@ def test_the_input_takes_the_shape_of_the_picture(
 def test_an_input_size_the_network_cannot_take_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ModelError, match="multiples of 32"):
         checked_input_size(size)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 120), st.integers(1, 120)), min_size=1, max_size=6))
+def test_a_canvas_shows_each_picture_as_if_it_were_the_first(shapes: list[tuple[int, int]]) -> None:
+    canvas = Canvas((96, 64))
+    for shade, (width, height) in enumerate(shapes):
+        picture = np.full((height, width, 3), 10 * shade, np.uint8)
+        placement = canvas.show(picture)
+        fresh, expected = letterbox(picture, (96, 64))
+        assert placement == expected
+        np.testing.assert_array_equal(canvas.pixels, fresh)
+
+
+def test_a_canvas_keeps_a_copy() -> None:
+    canvas, picture = Canvas((64, 32)), np.full((32, 64, 3), 7, np.uint8)
+    canvas.show(picture)
+    picture[:] = 9
+    assert set(canvas.pixels.ravel().tolist()) == {7}
 
 
 # Reading

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -50,11 +52,12 @@ def test_the_sample_passes_in_a_fresh_clone_and_says_what_is_missing(
 @pytest.mark.usefixtures("credentials")
 def test_the_summary_counts_what_the_file_asks_for(app: typer.Typer) -> None:
     result = CliRunner().invoke(app, ["check", str(SAMPLE)])
-    rows = {line.split()[1]: line.split()[3] for line in result.stdout.splitlines() if line.startswith("│")}
+    rows = [line.replace("│", " ").split() for line in result.stdout.splitlines() if line.startswith("│")]
 
     assert result.exit_code == 0
-    assert rows == {"core": "64", "periphery": "200", "far": "212"}
+    assert [row[:2] for row in rows[:3]] == [["core", "64"], ["periphery", "200"], ["far", "212"]]
     assert "476 cameras" in result.stdout
+    assert "School hours: 42 cameras every 10 s" in result.stdout
     assert "the bounds ask for 33.2 visits per second" in result.stdout
     assert "canary-3f9a" not in result.output
     assert result.stderr == ""
@@ -93,6 +96,7 @@ def test_json_for_programs(app: typer.Typer) -> None:
     assert found["rules"] == ["crowd", "crowd-large", "intrusion"]
     assert found["visits_per_s"] == 33.2
     assert found["feasibility"]["kept"] is False
+    assert found["feasibility"]["origin"] == "given"
     assert found["feasibility"]["rings"]["far"] == {"kept": False, "visits_per_s": 7.07, "possible_bound_s": 128.9}
     assert (found["problems"], found["warnings"]) == ([], [])
 
@@ -112,16 +116,143 @@ def test_json_of_a_wrong_file(app: typer.Typer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cost_ms", "expected"),
     [
-        ("34", ["every bound can be kept (68% used)"]),
+        ("34", ["every bound can be kept (68% used, "]),
         ("60", ["not every bound can be kept", "far: cannot be kept; 128.9 s could be", "stretched by 1.20"]),
         ("200", ["core: cannot be kept; 7.7 s could be", "periphery: cannot be kept; nothing is left for it"]),
     ],
 )
-def test_it_says_whether_a_machine_can_keep_the_bounds(app: typer.Typer, cost_ms: str, expected: list[str]) -> None:
+def test_it_says_whether_a_machine_can_keep_the_bounds(
+    app: typer.Typer, monkeypatch: pytest.MonkeyPatch, cost_ms: str, expected: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     result = CliRunner().invoke(app, ["check", str(SAMPLE), "--visit-cost-ms", cost_ms, "--cores", "2"])
 
     assert result.exit_code == 0
     assert [line for line in expected if line not in result.stdout] == []
+
+
+def school_hours(bound_s: float) -> dict[str, Any]:
+    """The sound file (0.47 visits a second) whose two core cameras are seen more often on weekday mornings."""
+    return sound() | {
+        "schedules": {
+            "school": {
+                "name": "上学", "name_en": "School hours", "revisit_bound_s": bound_s, "sites": ["大楼"],
+                "windows": [{"days": "workdays", "begins": "07:10", "ends": "08:20"}],
+            }
+        }
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("credentials")
+def test_an_overload_of_school_hours_is_told_on_whatever_day_it_is_asked(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    path = written_to(tmp_path, school_hours(2))
+    result = CliRunner().invoke(app, ["check", str(path), "--visit-cost-ms", "1000", "--cores", "1"])
+    words = result.stdout
+
+    assert "the bounds ask for 0.5 visits per second, 1.1 at the worst time (" in words
+    assert "0.8 visits per second can be promised: not every bound can be kept at all times" in words
+    assert re.search(r"School hours \((\w{3} 07:10-08:20, ){2}\w{3} 07:10-08:20 and 2 more\):", words)
+    assert "core: cannot be kept; 6.0 s could be" in words, "1 visit a second instead of 0.83"
+    assert "or all bounds stretched by 1.28, which is what the tour does" in words
+    assert "because of School hours (every 2 s, 2.6 s could be)" in words, "2 / (0.83 - 1/15)"
+
+
+@pytest.mark.usefixtures("credentials")
+def test_an_overload_of_school_hours_for_programs(app: typer.Typer, tmp_path: Path) -> None:
+    path = written_to(tmp_path, school_hours(2))
+    arguments = ["check", str(path), "--json", "--visit-cost-ms", "1000", "--cores", "1"]
+    found = json.loads(CliRunner().invoke(app, arguments).stdout)["feasibility"]
+
+    assert (found["kept"], found["stretch"], found["worst"]["stretch"]) == (False, 1.0, 1.28)
+    assert len(found["overloads"]) == 5
+    assert {entry["begins"][11:] for entry in found["overloads"]} == {"07:10:00"}
+    assert found["overloads"][0]["because_of"] == [{"schedule": "School hours", "possible_bound_s": 2.6}]
+    assert found["overloads"][0]["rings"]["core"]["kept"] is False
+    assert found["overloads"][0]["rings"]["periphery"]["kept"] is False
+
+
+def recorder(channels: int, **tour: Any) -> dict[str, Any]:
+    """The sound file with a site of so many cameras on one recorder, each to be seen every 5 s."""
+    data = sound() | {"tour": tour}
+    first = data["sites"][0]["cameras"][0]
+    data["templates"]["square"]["stream"] = "rtsp://{host}/c{channel}"
+    data["sites"][0]["cameras"] = [first | {"id": f"C-{n}", "host": "10.9.9.9", "channel": n} for n in range(channels)]
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (recorder(8), None),
+        (
+            recorder(9),
+            "10.9.9.9: 9 cameras, the strictest every 5 s: 4 sessions at once are enough while a visit takes 2.2 s or "
+            "less; 5 would be however long it takes",
+        ),
+        (
+            recorder(12),
+            "10.9.9.9: 12 cameras, the strictest every 5 s: 4 sessions at once are not enough for visits of 2.0 s, so "
+            "bounds cannot be kept; 6 would be however long it takes",
+        ),
+        (recorder(12, hosts={"10.9.9.9": {"sessions": 6}}), None),
+        (
+            recorder(12, hosts={"10.9.9.9": {"sessions": 6}}, workers=5),
+            "tour.workers: 13 cameras, the strictest every 5 s: 5 visits at once are enough while a visit takes 2.0 s",
+        ),
+    ],
+    ids=["enough", "for quick visits", "never", "a better recorder", "too few workers"],
+)
+def test_a_recorder_with_too_few_sessions_is_named_with_the_number_that_would_do(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: dict[str, Any], expected: str | None
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    words = CliRunner().invoke(app, ["check", str(written_to(tmp_path, data)), "--cores", "2"]).stdout
+
+    assert "right" in words
+    assert expected in words if expected is not None else "at once" not in words
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_cost_nobody_measured_is_called_assumed_and_fails_no_strict_check(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    path = written_to(tmp_path, school_hours(1) | {"tour": {"workers": 1}})
+    result = CliRunner().invoke(app, ["check", str(path), "--strict", "--cores", "1"])
+
+    assert result.exit_code == 0
+    assert "36 ms a visit (assumed" in result.stdout
+    assert "not enough" in result.stdout, "else this test tests nothing"
+    assert CliRunner().invoke(app, ["check", str(path), "--strict", "--visit-cost-ms", "900"]).exit_code == 1
+
+
+def test_a_measured_cost_is_used_and_said(app: typer.Typer, tmp_path: Path) -> None:
+    bench = tmp_path / "bench-tour.json"
+    bench.write_text(json.dumps({"figures": {"visit_cost_ms": 21.5, "visit_s": 0.4}}), "utf-8")
+    arguments = ["check", str(written_to(tmp_path, sound())), "--measured", str(bench), "--cores", "2"]
+
+    assert "capacity: 2 cores, 21.5 ms a visit (as measured)" in CliRunner().invoke(app, arguments).stdout
+    found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["feasibility"]
+    assert (found["visit_cost_ms"], found["visit_s"], found["origin"]) == (21.5, 0.4, "measured")
+    assert found["usable_per_s"] == pytest.approx(2000 / 21.5 * 5 / 6, abs=0.01)
+
+
+def test_a_measurement_that_cannot_be_had_fails_in_one_line(app: typer.Typer, tmp_path: Path) -> None:
+    path = written_to(tmp_path, sound())
+    result = CliRunner().invoke(app, ["check", str(path), "--measured", str(tmp_path / "none.json")])
+
+    assert result.exit_code == 1
+    assert "none.json cannot be read" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_cost_is_given_or_measured_not_both(app: typer.Typer) -> None:
+    result = CliRunner().invoke(app, ["check", str(SAMPLE), "--measured", "x.json", "--visit-cost-ms", "3"])
+
+    assert result.exit_code == 2
 
 
 @pytest.mark.usefixtures("credentials")

@@ -138,8 +138,8 @@ def test_a_program_gets_a_line_for_each_step_and_no_bar() -> None:
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     lines = [
-        Measurement((512, 288), Precision.F32, None, 120, 40.0),
-        Measurement((512, 288), Precision.INT8, 1, 60, 25.0),
+        Measurement((512, 288), Precision.F32, None, 120, 40.0, 49.0),
+        Measurement((512, 288), Precision.INT8, 1, 60, 25.0, 40.5),
     ]
     monkeypatch.setattr(model_store, "ensure_model", lambda name, progress, received: None)
     monkeypatch.setattr(benchmark, "measure_all", lambda model, seconds, progress: lines)
@@ -150,8 +150,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_bench_shows_frames_and_milliseconds() -> None:
     rows = [line.strip("│").split("│") for line in patrol("bench").stdout.splitlines() if line.startswith("│")]
     assert [[cell.strip() for cell in row] for row in rows] == [
-        ["512x288", "f32", "all", "40.0", "25.0"],
-        ["512x288", "int8", "1", "25.0", "40.0"],
+        ["512x288", "f32", "all", "40.0", "25.0", "49.0"],
+        ["512x288", "int8", "1", "25.0", "40.0", "40.5"],
     ]
 
 
@@ -165,6 +165,7 @@ def test_bench_tells_programs_the_same() -> None:
         "frames": 120,
         "frames_per_s": 40.0,
         "ms_per_frame": 25.0,
+        "processor_ms_per_frame": 49.0,
     }
     assert second["threads"] == 1
 

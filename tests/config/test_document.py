@@ -107,9 +107,13 @@ def test_a_mapping_as_a_key(tmp_path: Path) -> None:
 
 
 def test_keys_and_odd_scalars_are_taken_as_they_are_written(tmp_path: Path) -> None:
-    document, problems = read(written_to(tmp_path, "{on: 2026-13-45, 1: 0x_, no: ~, d: 5e-1, e: 0.5, yes: 'yes'}"))
+    document, problems = read(
+        written_to(tmp_path, "{on: 2026-13-45, 1: 0x_, no: ~, d: 5e-1, e: 0.5, yes: 'yes', f: 16:00, g: 1:30.5}")
+    )
 
-    assert document.data == {"on": "2026-13-45", "1": "0x_", "no": None, "d": "5e-1", "e": 0.5, "yes": "yes"}
+    assert document.data == {"on": "2026-13-45", "1": "0x_", "no": None, "d": "5e-1", "e": 0.5, "yes": "yes"} | {
+        "f": "16:00", "g": "1:30.5"
+    }  # fmt: skip
     assert problems == []
 
 

@@ -91,15 +91,28 @@ def test_what_is_left_out_has_the_documented_defaults(tmp_path: Path) -> None:
 
 def test_what_is_given_is_taken(tmp_path: Path) -> None:
     data = sound() | {
-        "tour": {"workers": 4, "visit_deadline_s": 2, "lead_s": 0, "backoff_base_s": 2, "backoff_cap_s": 20},
+        "tour": {"workers": 4, "visit_deadline_s": 2, "lead_s": 0, "backoff_base_s": 2, "backoff_cap_s": 20,
+                 "sessions_per_host": 3, "opens_per_s": 50, "retries_per_s": 5, "retries_per_host_per_s": 0.5,
+                 "warm_sessions": 0},
         "detector": {"model": "yolov8s", "input_px": [512, 288], "precision": "int8", "batch": 2, "close_after_s": 0},
-        "web": {"host": "0.0.0.0", "port": 80},
-    }
+        "web": {"host": "0.0.0.0", "port": 80, "hosts": ["room.example"]},
+    }  # fmt: skip
     configuration = loaded(tmp_path, data)
 
-    assert configuration.tour == TourSettings(4, 2.0, 0.0, 2.0, 20.0)
+    assert configuration.tour == TourSettings(
+        workers=4,
+        visit_deadline_s=2.0,
+        lead_s=0.0,
+        sessions_per_host=3,
+        opens_per_s=50.0,
+        retries_per_s=5.0,
+        retries_per_host_per_s=0.5,
+        warm_sessions=0,
+        backoff_base_s=2.0,
+        backoff_cap_s=20.0,
+    )
     assert configuration.detector == DetectorSettings("yolov8s", (512, 288), 0.35, Precision.INT8, 2, 0.0)
-    assert configuration.web == WebSettings("0.0.0.0", 80)
+    assert configuration.web == WebSettings("0.0.0.0", 80, ("room.example",))
 
 
 def test_pictures_of_a_synthetic_camera_are_marked_as_made_up(tmp_path: Path) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections import Counter
+from datetime import datetime
 
 import pytest
+from shapely import Polygon
 
 from patrol.config import Configuration, SiteKind, load
+from patrol.config.measuring import ASSUMED_COST_MS, ASSUMED_VISIT_S
+from patrol.domain.admission import admission, host_demands
 from patrol.domain.camera import Camera, RingName
 from patrol.domain.events import Kind, Level
+from patrol.domain.schedules import ScheduledBound, bound_at
 from patrol.domain.units import Unit, UnitKind
 from patrol.domain.zones import RuleId
 from tests.config.files import CREDENTIALS, SAMPLE
@@ -112,6 +117,54 @@ def test_every_address_is_private_distinct_and_takes_its_credentials_from_the_en
     assert len({camera.stream for camera in sample.cameras}) == 476
     assert all(camera.stream.reveal().startswith("rtsp://patrol:canary-3f9a@10.") for camera in sample.cameras)
     assert "canary-3f9a" not in SAMPLE.read_text(encoding="utf-8")
+
+
+def test_schools_markets_and_an_assembly_are_seen_more_often_at_their_hours(sample: Configuration) -> None:
+    kinds = {camera: site.kind for site in sample.sites for camera in site.cameras}
+    concerned = {bound.name_en: [c for c in sample.cameras if bound in c.bounds] for bound in scheduled(sample)}
+    school, market, assembly = (concerned[name] for name in ("School hours", "Market days", "New Year assembly"))
+
+    assert {camera.id for camera in school} == {camera for camera, kind in kinds.items() if kind is SiteKind.SCHOOL}
+    assert {camera.site for camera in market} == {"新泽农贸市场", "城北农贸市场"}
+    assert {camera.ring for camera in assembly} == {RingName.CORE, RingName.PERIPHERY}
+    assert bound_of(school[0], "2026-11-23T07:30") == 10, "a Monday"
+    assert bound_of(school[0], "2026-11-22T07:30") == 30, "a Sunday"
+    assert bound_of(market[0], "2026-11-25T06:00") == 10, "a Wednesday"
+    assert [bound_of(assembly[0], f"2027-01-01T0{hour}:59") for hour in (1, 2)] == [3, 5]
+
+
+def scheduled(sample: Configuration) -> set[ScheduledBound]:
+    return {bound for camera in sample.cameras for bound in camera.bounds}
+
+
+def bound_of(camera: Camera, local: str) -> float:
+    return bound_at(camera.revisit_bound_s, camera.bounds, datetime.fromisoformat(local))
+
+
+def test_all_of_it_can_be_kept_at_every_hour_on_two_cores(sample: Configuration) -> None:
+    since = datetime.fromisoformat("2026-12-25T00:00")
+    found = admission(sample.cameras, sample.rings, 2 * 1000 / ASSUMED_COST_MS, since)
+    hosts = host_demands(
+        sample.cameras,
+        since,
+        visit_s=ASSUMED_VISIT_S,
+        deadline_s=sample.tour.visit_deadline_s,
+        sessions=sample.tour.sessions_per_host,
+        sessions_of=sample.sessions_of_host,
+    )
+
+    assert found.kept
+    assert [bound.name_en for bound in found.worst.in_force] == ["New Year assembly", "School hours"]
+    assert [host.host for host in hosts if not host.kept_at_most] == []
+    assert sum(host.cameras > 1 for host in hosts) == 7, "the schools' recorders"
+    assert set(sample.sessions_of_host) < {host.host for host in hosts if host.cameras > 1}
+
+
+def test_a_mask_hides_homes_and_no_zone(sample: Configuration) -> None:
+    (masked,) = [camera for camera in sample.cameras if camera.masks]
+
+    assert sample.template_of[masked.id] == "street"
+    assert not any(Polygon(mask).intersects(Polygon(zone.polygon)) for mask in masked.masks for zone in masked.zones)
 
 
 def test_it_says_that_it_is_a_sample_and_names_its_schema() -> None:

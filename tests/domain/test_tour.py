@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,49 +12,81 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patrol.domain.camera import Camera, CameraId, RingName
-from patrol.domain.tour import Tour, TourSettings, Turn, Visit, quantile, visits_per_s_needed
+from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
+from patrol.domain.errors import CaptureFailure
+from patrol.domain.hosts import host_of
+from patrol.domain.tour import (
+    PATIENCE,
+    SHORTEST_DEADLINE_S,
+    Tour,
+    TourSettings,
+    Turn,
+    Visit,
+    quantile,
+    visits_per_s_needed,
+)
 from tests.builders import camera, ring
 
-SETTINGS = TourSettings(workers=4, lead_s=1.0, backoff_base_s=1.0, backoff_cap_s=30.0)
+SETTINGS = TourSettings(backoff_base_s=1.0, backoff_cap_s=30.0)
 
 
 @dataclass
 class Run:
-    """A simulated tour with ``workers`` visits at a time. ``takes``: seconds a visit of a camera takes."""
+    """A simulated tour. ``takes``: seconds a visit of a camera would take; longer than its deadline, it fails then.
+
+    ``at_once``: how many visits the machine bears at a time, whatever the tour would like.
+    """
 
     tour: Tour
-    workers: int
     takes: Callable[[CameraId], float]
+    at_once: int = 1_000_000
     fails: frozenset[CameraId] = frozenset()
     gaps: dict[CameraId, list[float]] = field(default_factory=dict)
+    shares_after_first: list[float] = field(default_factory=list)
     tries: dict[CameraId, list[float]] = field(default_factory=dict)
     turns: list[tuple[float, Visit]] = field(default_factory=list)
+    stretches: list[float] = field(default_factory=list)
+    under_way: Counter[str | None] = field(default_factory=Counter)
+    most_under_way: Counter[str | None] = field(default_factory=Counter)
 
     def until(self, end: float, each_second: Callable[[float], None] = lambda now: None) -> None:
-        now, busy, number, second = 0.0, [], 0, 0
+        now, busy, second = 0.0, [], 0
         while now < end:
             while busy and busy[0][0] <= now:
-                ended, _, camera_id = heapq.heappop(busy)
-                self._end(camera_id, ended)
+                self._end(*heapq.heappop(busy))
             if now >= second:
                 each_second(now)
                 second += 1
-            visit = self.tour.next(now) if len(busy) < self.workers else None
+            visit = self.tour.next(now) if len(busy) < self.at_once else None
             if isinstance(visit, Visit):
-                number += 1
-                self.turns.append((now, visit))
-                self.tries.setdefault(visit.camera.id, []).append(now)
-                heapq.heappush(busy, (now + self.takes(visit.camera.id), number, visit.camera.id))
+                heapq.heappush(busy, self._begin(visit, now))
                 continue
             wait = max(visit, 1e-6) if isinstance(visit, float) else 1.0
-            now = min([now + wait, *(ended for ended, _, _ in busy[:1])]) if busy else now + wait
+            now = min([now + wait, second, *(ends for ends, *_ in busy[:1])])
 
-    def _end(self, camera_id: CameraId, now: float) -> None:
-        if camera_id in self.fails:
-            self.tour.failed(camera_id, "refused", now)
+    def _begin(self, visit: Visit, now: float) -> tuple[float, int, Visit, float]:
+        self.turns.append((now, visit))
+        self.tries.setdefault(visit.camera.id, []).append(now)
+        host = host_of(visit.camera)
+        self.under_way[host] += 1
+        self.most_under_way[host] = max(self.most_under_way[host], self.under_way[host])
+        takes = self.takes(visit.camera.id)
+        return now + min(takes, visit.deadline_s), len(self.turns), visit, takes
+
+    def _end(self, now: float, _number: int, visit: Visit, takes: float) -> None:
+        camera_id = visit.camera.id
+        self.under_way[host_of(visit.camera)] -= 1
+        if takes > visit.deadline_s:
+            self.tour.failed(camera_id, CaptureFailure.TIMED_OUT, now)
+        elif camera_id in self.fails:
+            self.tour.failed(camera_id, CaptureFailure.REFUSED, now)
         else:
-            self.gaps.setdefault(camera_id, []).append(self.tour.seen(camera_id, now, people=0))
+            self.tour.captured(camera_id, takes)
+            gap = self.tour.seen(camera_id, now, people=0)
+            self.gaps.setdefault(camera_id, []).append(gap)
+            if len(self.gaps[camera_id]) > 1 and camera_id not in self.fails:
+                self.shares_after_first.append(gap / self.tour.bounds()[camera_id] / self.tour.stretch)
+        self.tour.ended(visit)
 
 
 def cameras(count: int, bound_s: float, ring_name: RingName = RingName.CORE, prefix: str = "C") -> list[Camera]:
@@ -66,7 +99,7 @@ def tour_of(found: list[Camera], tour_settings: TourSettings = SETTINGS) -> Tour
 
 def test_three_rings_hold_their_bounds() -> None:
     found = cameras(64, 5, prefix="C") + cameras(200, 15, prefix="P") + cameras(212, 30, prefix="F")
-    run = Run(tour_of(found), workers=8, takes=lambda _: 0.15)
+    run = Run(tour_of(found), takes=lambda _: 0.15)
     run.until(120)
     bounds = {c.id: c.revisit_bound_s for c in found}
     assert set(run.gaps) == set(bounds)
@@ -75,7 +108,7 @@ def test_three_rings_hold_their_bounds() -> None:
 
 
 def test_the_first_looks_are_spread_and_none_is_late() -> None:
-    run = Run(tour_of(cameras(100, 10)), workers=4, takes=lambda _: 0.05)
+    run = Run(tour_of(cameras(100, 10)), takes=lambda _: 0.05)
     run.until(10)
     firsts = sorted(times[0] for times in run.tries.values())
     assert len(firsts) == 100
@@ -87,7 +120,6 @@ def test_a_failing_camera_backs_off_and_never_takes_a_healthy_ones_turn() -> Non
     healthy, dead = cameras(20, 5), cameras(10, 5, prefix="D")
     run = Run(
         tour_of(healthy + dead),
-        workers=4,
         takes=lambda camera_id: 1.0 if camera_id.startswith("D") else 0.1,
         fails=frozenset(c.id for c in dead),
     )
@@ -102,7 +134,7 @@ def test_back_off_is_random_up_to_a_doubling_ceiling() -> None:
     pauses: list[float] = []
     for draw in (0.0, 0.5, 0.999):
         tour = Tour(cameras(1, 5), SETTINGS, 0.0, lambda draw=draw: draw)
-        pauses += [tour.failed(CameraId("C-0"), "refused", 0.0) for _ in range(8)]
+        pauses += [tour.failed(CameraId("C-0"), CaptureFailure.REFUSED, 0.0) for _ in range(8)]
     assert pauses[:8] == [0.0] * 8
     assert pauses[8:16] == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 15.0]
     assert max(pauses) < SETTINGS.backoff_cap_s
@@ -110,7 +142,7 @@ def test_back_off_is_random_up_to_a_doubling_ceiling() -> None:
 
 def test_a_camera_that_comes_back_is_healthy_at_once() -> None:
     tour = tour_of(cameras(1, 5))
-    tour.failed(CameraId("C-0"), "refused", 0.0)
+    tour.failed(CameraId("C-0"), CaptureFailure.REFUSED, 0.0)
     assert tour.camera_statuses(1.0)[0].failing == "refused"
     tour.seen(CameraId("C-0"), 2.0, people=3)
     status = tour.camera_statuses(3.0)[0]
@@ -119,7 +151,7 @@ def test_a_camera_that_comes_back_is_healthy_at_once() -> None:
 
 def test_a_camera_is_never_visited_twice_at_once() -> None:
     tour = tour_of(cameras(1, 5))
-    tour.focus(CameraId("C-0"), now=0.0, seconds=100, every_s=0.1)
+    tour.pin(CameraId("C-0"), now=0.0, seconds=100, every_s=0.1)
     assert isinstance(tour.next(10.0), Visit)
     assert isinstance(tour.next(20.0), float)
 
@@ -134,8 +166,8 @@ def test_a_dropped_frame_leaves_its_camera_unseen_and_due_again() -> None:
 
 def test_a_focus_looks_again_every_second_but_only_when_nothing_is_due() -> None:
     found = cameras(10, 5)
-    run = Run(tour_of(found), workers=1, takes=lambda _: 0.05)
-    run.tour.focus(CameraId("C-3"), now=0.0, seconds=10, every_s=1.0)
+    run = Run(tour_of(found), at_once=1, takes=lambda _: 0.05)
+    run.tour.pin(CameraId("C-3"), now=0.0, seconds=10, every_s=1.0)
     run.until(20)
     focused = [now for now, visit in run.turns if visit.turn is Turn.FOCUS]
     assert 6 <= len(focused) <= 10
@@ -144,8 +176,8 @@ def test_a_focus_looks_again_every_second_but_only_when_nothing_is_due() -> None
 
 
 def test_a_focus_in_a_full_tour_gets_nothing() -> None:
-    run = Run(tour_of(cameras(60, 5)), workers=1, takes=lambda _: 0.2)  # needs 12 visits/s, has 5
-    run.tour.focus(CameraId("C-3"), now=0.0, seconds=60, every_s=0.5)
+    run = Run(tour_of(cameras(60, 5)), at_once=1, takes=lambda _: 0.2)  # needs 12 visits/s, has 5
+    run.tour.pin(CameraId("C-3"), now=0.0, seconds=60, every_s=0.5)
     run.until(60)
     late = [visit for now, visit in run.turns if now > 6]
     assert all(visit.turn is Turn.DUE for visit in late)
@@ -153,7 +185,7 @@ def test_a_focus_in_a_full_tour_gets_nothing() -> None:
 
 def test_over_capacity_everybody_is_stretched_by_one_factor_and_nobody_starves() -> None:
     found = cameras(50, 5, prefix="C") + cameras(100, 15, RingName.FAR, prefix="F")
-    run = Run(tour_of(found), workers=1, takes=lambda _: 0.1)  # needs 16.7 visits/s, has 10
+    run = Run(tour_of(found), at_once=1, takes=lambda _: 0.1)  # needs 16.7 visits/s, has 10
     stretches: list[float] = []
     run.until(300, each_second=lambda now: stretches.append(run.tour.review_stretch(now)))
     settled = stretches[100:]
@@ -168,7 +200,7 @@ def test_over_capacity_everybody_is_stretched_by_one_factor_and_nobody_starves()
 
 def test_the_stretch_comes_back_to_one() -> None:
     slow = [True]
-    run = Run(tour_of(cameras(40, 5)), workers=1, takes=lambda _: 0.2 if slow[0] else 0.01)
+    run = Run(tour_of(cameras(40, 5)), at_once=1, takes=lambda _: 0.2 if slow[0] else 0.01)
     stretches: list[float] = []
 
     def each_second(now: float) -> None:
@@ -182,8 +214,21 @@ def test_the_stretch_comes_back_to_one() -> None:
 
 def test_a_slow_first_answer_is_not_called_a_stretch() -> None:
     tour = tour_of(cameras(1, 5))
-    tour.next(4.0)  # the camera takes its time: the visit is under way
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    assert isinstance(tour.next(2.3), Visit)  # the camera takes its time: the visit is under way
     assert tour.review_stretch(14.0) == 1.0
+
+
+def test_a_visit_that_begins_late_is_announced_before_its_gap_is_too_long() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    visit = tour.next(4.9)
+    assert isinstance(visit, Visit)
+    assert tour.stretch == 1.0  # it may still make it
+    assert tour.review_stretch(6.0) == pytest.approx(1.2)
+    tour.captured(CameraId("C-0"), 1.6)
+    assert tour.seen(CameraId("C-0"), 6.5, people=0) == 6.5
+    assert tour.stretch == pytest.approx(1.3)
 
 
 @settings(max_examples=40, deadline=None)
@@ -200,7 +245,6 @@ def test_no_healthy_camera_passes_its_bound_while_there_is_capacity(
     broken = cameras(dead, 5, prefix="D")
     run = Run(
         Tour(found + broken, SETTINGS, 0.0, chance.random),
-        workers=8,
         takes=lambda camera_id: 2.0 if camera_id.startswith("D") else chance.uniform(0.01, 0.3),
         fails=frozenset(c.id for c in broken),
     )
@@ -210,10 +254,117 @@ def test_no_healthy_camera_passes_its_bound_while_there_is_capacity(
     assert all(gap <= bounds[camera_id] for camera_id, gaps in run.gaps.items() for gap in gaps)
 
 
+# --- the guarantee ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Some cameras on some hosts, and how they behave; drawn by hypothesis."""
+
+    cameras: tuple[Camera, ...]
+    dead: frozenset[CameraId]
+    slow: frozenset[CameraId]
+    pins: bool
+    settings: TourSettings
+    sessions: dict[str, int]
+    seed: int
+
+
+ROUNDING_S = 1e-4  # the simulation goes in steps of a millionth of a second where nothing can begin yet
+ROOMY = {"workers": st.just(32), "visit_deadline_s": st.sampled_from([0.5, 2.0, 10.0]), "sessions": st.just(32)}
+TIGHT = {"workers": st.integers(1, 3), "visit_deadline_s": st.sampled_from([0.1, 0.2, 0.3]), "sessions": st.just(32)}
+FEW_SESSIONS = {"workers": st.just(32), "visit_deadline_s": st.sampled_from([0.1, 0.3]), "sessions": st.integers(1, 4)}
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> Crowd:
+    shape = draw(st.sampled_from([ROOMY, TIGHT, FEW_SESSIONS]))
+    hosts = [draw(shape["sessions"]) for _ in range(draw(st.integers(1, 3)))]
+    bounds = st.sampled_from(draw(st.sampled_from([(4.0,), (5.0, 15.0, 30.0), (1.0, 2.0, 3.7, 12.3)])))
+    found = tuple(
+        camera(
+            f"C-{number}",
+            revisit_bound_s=draw(bounds),
+            stream=StreamAddress(f"rtsp://host-{draw(st.integers(0, len(hosts) - 1))}/{number}"),
+        )
+        for number in range(draw(st.integers(1, 16)))
+    )
+    some = st.frozensets(st.sampled_from([c.id for c in found]))
+    return Crowd(
+        cameras=found,
+        dead=draw(st.just(frozenset()) | some),
+        slow=draw(st.just(frozenset(c.id for c in found)) | some),
+        pins=draw(st.booleans()),
+        settings=TourSettings(
+            workers=draw(shape["workers"]),
+            visit_deadline_s=draw(shape["visit_deadline_s"]),
+            lead_s=0.0,
+            backoff_base_s=0.5,
+            backoff_cap_s=draw(st.sampled_from([0.5, 5.0])),
+        ),
+        sessions={f"host-{n}": sessions for n, sessions in enumerate(hosts)},
+        seed=draw(st.integers(0, 10_000)),
+    )
+
+
+def run_of(crowd: Crowd) -> Run:
+    """The cameras toured for a while; pins at random. A dead camera takes any time to fail, also all of it."""
+    chance = random.Random(crowd.seed)
+
+    def takes(camera_id: CameraId) -> float:
+        longest = run.tour.deadline_s(camera_id)
+        if camera_id in crowd.slow:
+            return longest
+        return chance.choice([0.0, longest, chance.uniform(0.0, longest)])
+
+    run = Run(Tour(crowd.cameras, crowd.settings, 0.0, chance.random, crowd.sessions), takes, fails=crowd.dead)
+
+    def each_second(now: float) -> None:
+        if crowd.pins:
+            run.tour.pin(chance.choice(crowd.cameras).id, now, chance.uniform(0, 5), chance.choice([0.05, 0.5, 1.0]))
+        run.tour.review_stretch(now)
+        run.stretches.append(run.tour.stretch)
+
+    run.until(60, each_second)
+    return run
+
+
+@settings(max_examples=200, deadline=None)
+@given(crowds())
+def test_no_healthy_camera_passes_its_bound_whatever_the_others_do(crowd: Crowd) -> None:
+    """For any mix of bounds, durations up to the deadline, dead cameras, pins and hosts.
+
+    Admitted: the stretch stays 1.0. Not admitted: no gap is longer than its bound times the stretch announced.
+    """
+    run = run_of(crowd)
+    if run.tour.admitted:
+        assert max(run.stretches) <= 1.0 + ROUNDING_S
+    first_looks = 1
+    bounds = {c.id: c.revisit_bound_s for c in crowd.cameras}
+    for camera_id, gaps in run.gaps.items():
+        if camera_id in crowd.dead or not run.tour.admitted:
+            continue
+        assert all(gap <= bounds[camera_id] + ROUNDING_S for gap in gaps[first_looks:]), camera_id
+    assert max(run.shares_after_first, default=0.0) <= 1.0 + ROUNDING_S
+
+
+@settings(max_examples=60, deadline=None)
+@given(crowds())
+def test_nobody_starves_and_no_host_is_asked_for_more_than_it_bears(crowd: Crowd) -> None:
+    run = run_of(crowd)
+    for host, sessions in crowd.sessions.items():
+        assert run.most_under_way[host] <= sessions
+    worst = max(run.stretches)
+    longest = {c.id: c.revisit_bound_s * worst + crowd.settings.visit_deadline_s for c in crowd.cameras}
+    for c in crowd.cameras:
+        if c.id not in crowd.dead and 3 * longest[c.id] < 60:
+            assert len(run.gaps.get(c.id, [])) >= 2, c.id
+
+
 def test_ring_status_counts_its_own_cameras_only() -> None:
     tour = tour_of(cameras(3, 5) + cameras(2, 30, RingName.FAR, prefix="F"))
     tour.seen(CameraId("C-0"), 8.0, people=0)
-    tour.failed(CameraId("C-1"), "timed_out", 8.0)
+    tour.failed(CameraId("C-1"), CaptureFailure.TIMED_OUT, 8.0)
     status = tour.ring_status(ring(), visits=7, now=10.0)
     assert (status.cameras, status.failing, status.visits) == (3, 1, 7)
     assert (status.blind_age_p50_s, status.blind_age_max_s) == (10.0, 10.0)
@@ -225,3 +376,431 @@ def test_quantiles_and_the_demand_of_the_bounds() -> None:
     assert quantile([1, 2, 3, 4], 0.5) == 3
     assert quantile([1, 2, 3, 4], 0.99) == 4
     assert visits_per_s_needed(cameras(64, 5) + cameras(200, 15) + cameras(212, 30)) == pytest.approx(33.2)
+
+
+# --- hosts, retries and what comes back -----------------------------------------------------------------------------
+
+
+def on_host(count: int, host: str, bound_s: float = 5.0, prefix: str = "H") -> list[Camera]:
+    addresses = [StreamAddress(f"rtsp://{host}/{number}") for number in range(count)]
+    return [camera(f"{prefix}-{n}", revisit_bound_s=bound_s, stream=address) for n, address in enumerate(addresses)]
+
+
+def segment(count: int, bound_s: float = 30.0) -> list[Camera]:
+    """Cameras with an address each, behind one switch."""
+    return [found for n in range(count) for found in on_host(1, f"10.0.3.{n}", bound_s, prefix=f"S{n}")]
+
+
+def most_within(times: list[float], seconds: float) -> int:
+    """The most that began in any stretch of so many seconds."""
+    ordered, oldest, most = sorted(times), 0, 0
+    for index, at in enumerate(ordered):
+        while ordered[oldest] <= at - seconds:
+            oldest += 1
+        most = max(most, index - oldest + 1)
+    return most
+
+
+def begun(run: Run, turn: Turn, since: float = 0.0, until: float = 1e9) -> list[float]:
+    return [now for now, visit in run.turns if visit.turn is turn and since <= now < until]
+
+
+def test_a_recorder_is_never_asked_for_more_sessions_than_it_bears_and_its_neighbour_not_held_up() -> None:
+    channels, others = on_host(8, "recorder", 10.0), on_host(8, "another", 10.0, prefix="A")
+    tour = Tour(channels + others, SETTINGS, 0.0, random.Random(1).random, {"recorder": 2})
+    run = Run(tour, takes=lambda camera_id: 0.5 if camera_id.startswith("H") else 0.1)
+    for c in channels[:4]:
+        tour.pin(c.id, 0.0, 100, 0.5)
+    run.until(100)
+    assert run.most_under_way["recorder"] == 2
+    assert all(gap <= 10.0 for gaps in run.gaps.values() for gap in gaps)
+    assert tour.stretch == 1.0
+
+
+def test_a_recorder_that_is_down_is_tried_once_at_a_time_and_seldom() -> None:
+    found = on_host(16, "recorder")
+    run = Run(tour_of(found), takes=lambda _: 0.3, fails=frozenset(c.id for c in found))
+    run.until(320, each_second=lambda now: run.most_under_way.clear() if now == 20 else None)
+    assert run.most_under_way["recorder"] == 1
+    # Its pauses reach 30 s, 15 on average; without the breaker 16 cameras would make a try a second.
+    assert 5 <= len(begun(run, Turn.RETRY, since=20)) <= 60
+
+
+def test_a_recorder_that_answers_again_has_all_its_channels_back_paced() -> None:
+    found = on_host(16, "recorder")
+    run = Run(tour_of(found), takes=lambda _: 0.1, fails=frozenset(c.id for c in found))
+
+    def each_second(now: float) -> None:
+        run.fails = run.fails if now < 60 else frozenset()
+
+    run.until(180, each_second)
+    assert set(run.gaps) == {c.id for c in found}
+    back = begun(run, Turn.RETRY, since=60)
+    assert most_within(back, 1.0) <= 2 * SETTINGS.retries_per_host_per_s
+
+
+def test_retries_are_paced_in_all_however_many_cameras_fail() -> None:
+    found = segment(300, 5.0)
+    run = Run(tour_of(found), takes=lambda _: 0.05, fails=frozenset(c.id for c in found))
+    run.until(60)
+    tries = begun(run, Turn.RETRY)
+    assert most_within(tries, 1.0) <= 1.5 * SETTINGS.retries_per_s + 1
+    assert len(tries) > 5 * 60  # the pace is used, too
+
+
+def test_a_segment_of_120_cameras_that_comes_back_is_paced_and_harms_nobody() -> None:
+    healthy, lost = cameras(100, 5), segment(120)
+    run = Run(tour_of(healthy + lost), takes=lambda _: 0.2)
+
+    def each_second(now: float) -> None:
+        run.fails = frozenset(c.id for c in lost) if 60 <= now < 180 else frozenset()
+        run.stretches.append(run.tour.review_stretch(now))
+
+    run.until(330, each_second)
+    opened = [now for now, visit in run.turns if visit.camera in lost and now >= 180]
+    assert most_within(opened, 1.0) <= 25  # of 120; in step they would all come in the same second
+    assert all(gap <= 5 for c in healthy for gap in run.gaps[c.id])
+    assert max(run.stretches) == 1.0
+    assert all(run.tour.blind_age_s(c.id, 330.0) <= 30 for c in lost)
+
+
+def test_one_hiccup_is_tried_again_at_once_and_the_bound_still_held() -> None:
+    run = Run(tour_of(cameras(20, 5)), takes=lambda _: 0.2)
+
+    def each_second(now: float) -> None:
+        run.fails = frozenset({CameraId("C-7")}) if 40 <= now < 43 and not begun(run, Turn.RETRY) else frozenset()
+
+    run.until(60, each_second)
+    assert [visit.camera.id for _, visit in run.turns if visit.turn is Turn.RETRY][:1] == ["C-7"]
+    assert max(run.gaps["C-7"]) <= 5
+
+
+def test_a_second_failure_and_a_camera_never_seen_wait() -> None:
+    tour = Tour(cameras(2, 5), SETTINGS, 0.0, lambda: 0.5)
+    assert tour.failed(CameraId("C-0"), CaptureFailure.REFUSED, 0.0) == 1.0
+    tour.seen(CameraId("C-1"), 0.0, people=0)
+    assert tour.failed(CameraId("C-1"), CaptureFailure.REFUSED, 4.0) == 0.0
+    assert tour.failed(CameraId("C-1"), CaptureFailure.REFUSED, 4.2) == 2.0
+
+
+def test_in_overload_cameras_that_failed_get_their_turn_too() -> None:
+    busy, dead = cameras(60, 5), cameras(3, 5, prefix="D")
+    run = Run(tour_of(busy + dead), at_once=1, takes=lambda _: 0.2, fails=frozenset(c.id for c in dead))
+
+    def each_second(now: float) -> None:  # needs 12 visits/s, has 5
+        run.tour.review_stretch(now)
+        run.fails = run.fails if now < 200 else frozenset()
+
+    run.until(600, each_second)
+    assert all(len([at for at in run.tries[c.id] if at < 200]) >= 3 for c in dead)
+    assert all(c.id in run.gaps for c in dead)
+
+
+def test_a_camera_that_came_back_is_found_even_where_the_tour_has_little_to_spare() -> None:
+    back = cameras(1, 5, prefix="D")
+    run = Run(tour_of(cameras(20, 5) + back), at_once=1, takes=lambda _: 0.2, fails=frozenset({back[0].id}))
+
+    def each_second(now: float) -> None:  # needs 4.2 visits/s, has 5
+        run.tour.review_stretch(now)
+        run.fails = run.fails if now < 30 else frozenset()
+
+    run.until(300, each_second)
+    assert run.tour.blind_age_s(back[0].id, 300.0) <= 5 * run.tour.stretch
+
+
+def test_a_tour_that_makes_more_visits_than_its_pace_is_not_halted_by_the_first_late_camera() -> None:
+    found = cameras(100, 10)
+    run = Run(tour_of(found, TourSettings(opens_per_s=13.0)), takes=lambda _: 0.1)
+
+    def each_second(now: float) -> None:
+        if now == 20:  # 20 visits a second from now on, and none of them late
+            run.tour.set_bounds({c.id: 5.0 for c in found}, now)
+        run.at_once = 1 if 120 <= now < 124 else 1_000_000  # a busy machine, for four seconds
+        run.stretches.append(run.tour.review_stretch(now))
+
+    run.until(160, each_second)
+    assert max(run.stretches[:120]) == 1.0
+    assert max(run.stretches) < 3.0
+
+
+# --- how long a visit may take --------------------------------------------------------------------------------------
+
+
+def visited(tour: Tour, camera_id: str, at: float, seconds: float) -> None:
+    """A visit that brought a picture after so many seconds."""
+    tour.captured(CameraId(camera_id), seconds)
+    tour.seen(CameraId(camera_id), at, people=0)
+
+
+def test_a_visit_is_given_what_its_camera_needed_lately_and_never_too_little() -> None:
+    tour = tour_of(cameras(1, 30))
+    assert tour.deadline_s(CameraId("C-0")) == SETTINGS.visit_deadline_s
+    visited(tour, "C-0", 1.0, 2.0)
+    assert tour.deadline_s(CameraId("C-0")) == pytest.approx(PATIENCE * 2.0)
+    for second in range(60):
+        visited(tour, "C-0", 2.0 + second, 0.1)
+    assert tour.deadline_s(CameraId("C-0")) == SHORTEST_DEADLINE_S
+    visited(tour, "C-0", 70.0, 1.0)
+    assert tour.deadline_s(CameraId("C-0")) == pytest.approx(PATIENCE * 1.0)
+
+
+def test_a_slow_visit_is_forgotten_slowly() -> None:
+    tour = tour_of(cameras(1, 30))
+    visited(tour, "C-0", 1.0, 2.0)
+    visited(tour, "C-0", 2.0, 0.1)
+    assert tour.deadline_s(CameraId("C-0")) == pytest.approx(PATIENCE * 2.0 * 0.9)
+
+
+@pytest.mark.parametrize("why", [CaptureFailure.TIMED_OUT, CaptureFailure.NO_KEY_FRAME])
+def test_after_a_time_out_the_next_visit_gets_twice_as_long_up_to_half_the_bound(why: CaptureFailure) -> None:
+    tour = tour_of(cameras(1, 30))
+    visited(tour, "C-0", 1.0, 0.1)
+    given = []
+    for number in range(5):
+        visit = tour.next(100.0 * (number + 1))
+        assert isinstance(visit, Visit)
+        given.append(visit.deadline_s)
+        tour.failed(CameraId("C-0"), why, 100.0 * (number + 1) + visit.deadline_s)
+        tour.ended(visit)
+    assert given == pytest.approx([1.5, 3.0, 6.0, 10.0, 10.0])
+    assert tour_of(cameras(1, 5)).deadline_s(CameraId("C-0")) == 2.5
+
+
+def test_a_refusal_does_not_make_the_next_visit_longer() -> None:
+    tour = tour_of(cameras(1, 30))
+    visited(tour, "C-0", 1.0, 0.1)
+    tour.failed(CameraId("C-0"), CaptureFailure.REFUSED, 2.0)
+    assert tour.deadline_s(CameraId("C-0")) == SHORTEST_DEADLINE_S
+
+
+# --- other bounds from now on ---------------------------------------------------------------------------------------
+
+
+def changing(bounds: dict[float, dict[CameraId, float]], takes_s: float, found: list[Camera]) -> Run:
+    """A tour of 200 s in which other bounds hold from certain seconds on."""
+    run = Run(tour_of(found), takes=lambda _: takes_s)
+
+    def each_second(now: float) -> None:
+        if now in bounds:
+            run.tour.set_bounds(bounds[now], now)
+        run.stretches.append(run.tour.review_stretch(now))
+        assert run.tour.past_bound(now) == ()
+
+    run.until(200, each_second)
+    return run
+
+
+def test_stricter_bounds_for_400_cameras_in_the_middle_of_a_tour_make_nobody_late_and_no_rush() -> None:
+    found = cameras(400, 30, RingName.FAR, prefix="F") + cameras(60, 5)
+    strict = {c.id: 10.0 for c in found[:400]}
+    run = changing({60.0: strict}, 0.2, found)
+    assert max(run.stretches) == 1.0
+    assert all(gap <= 5 for c in found[400:] for gap in run.gaps[c.id])
+    since_then = [gap for c in found[:400] for gap in run.gaps[c.id][-5:]]
+    assert max(since_then) <= 10
+    assert most_within(begun(run, Turn.DUE, since=60), 1.0) <= 2 * (400 / 10 + 60 / 5)
+
+
+def test_looser_bounds_in_the_middle_of_a_tour_save_visits_and_make_nobody_late() -> None:
+    found = cameras(200, 10) + cameras(60, 5, prefix="O")
+    run = changing({60.0: {c.id: 40.0 for c in found[:200]}}, 0.2, found)
+    assert max(run.stretches) == 1.0
+    assert all(gap <= 5 for c in found[200:] for gap in run.gaps[c.id])
+    loosened = [now for now, visit in run.turns if visit.camera in found[:200]]
+    assert sum(120 <= now < 180 for now in loosened) < 0.4 * sum(0 <= now < 60 for now in loosened)
+
+
+def test_a_slightly_stricter_bound_lets_no_camera_wait_longer_than_the_old_one() -> None:
+    found = cameras(60, 30)
+    run = changing({60.0: {c.id: 28.0 for c in found}}, 0.2, found)
+    assert max(gap for gaps in run.gaps.values() for gap in gaps) <= 30
+
+
+def test_stricter_bounds_for_slow_cameras_announce_no_stretch() -> None:
+    found = cameras(200, 30)
+    run = changing({60.0: {c.id: 10.0 for c in found}}, 2.5, found)
+    assert max(run.stretches) == 1.0
+
+
+def test_a_camera_that_cannot_be_seen_stays_past_its_bound_when_the_bound_changes() -> None:
+    tour = tour_of(cameras(1, 30))
+    for second in range(40):
+        tour.failed(CameraId("C-0"), CaptureFailure.REFUSED, float(second))
+    assert tour.past_bound(40.0) == ("C-0",)
+    tour.set_bounds({CameraId("C-0"): 10.0}, 40.0)
+    assert tour.past_bound(40.1) == ("C-0",)
+
+
+def test_a_session_that_is_free_is_used_although_the_camera_it_was_for_has_another_bound_now() -> None:
+    channels, other = on_host(4, "recorder", 20.0), on_host(1, "another", 20.0, prefix="A")
+    tour = tour_of(channels + other, TourSettings(sessions_per_host=1, visit_deadline_s=1.0))
+    for c in channels + other:
+        tour.seen(c.id, 0.0 if c in channels else 10.0, people=0)
+    visit = tour.next(16.0)
+    assert isinstance(visit, Visit)
+    assert isinstance(tour.next(16.0), float)  # the other three wait for the recorder's only session
+    visited(tour, visit.camera.id, 16.1, 0.1)
+    tour.ended(visit)
+    tour.set_bounds({other[0].id: 15.0, channels[1].id: 15.0}, 16.1)
+    free_for = [found for _ in range(3) if isinstance(found := tour.next(16.2), Visit)]
+    assert any(found.camera.id in {"H-2", "H-3"} for found in free_for)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    before=st.lists(st.sampled_from([4.0, 6.0, 15.0, 30.0]), min_size=1, max_size=12),
+    after=st.lists(st.sampled_from([4.0, 6.0, 15.0, 30.0]), min_size=12, max_size=12),
+    when=st.integers(10, 50),
+    seed=st.integers(0, 1000),
+)
+def test_whatever_the_bounds_become_nobody_waits_longer_than_by_the_looser_of_the_two(
+    before: list[float], after: list[float], when: int, seed: int
+) -> None:
+    found = [camera(f"C-{n}", revisit_bound_s=bound_s) for n, bound_s in enumerate(before)]
+    chance = random.Random(seed)
+    run = Run(tour_of(found), takes=lambda camera_id: chance.uniform(0.0, run.tour.deadline_s(camera_id)))
+    changed = {c.id: bound_s for c, bound_s in zip(found, after, strict=False)}
+    at_change: dict[CameraId, int] = {}
+
+    def each_second(now: float) -> None:
+        if now == when:
+            run.tour.set_bounds(changed, now)
+            at_change.update({camera_id: len(gaps) for camera_id, gaps in run.gaps.items()})
+        run.stretches.append(run.tour.review_stretch(now))
+
+    run.until(110, each_second)
+    assert max(run.stretches) == 1.0
+    for c in found:
+        first, old_s, new_s = at_change.get(c.id, 0), c.revisit_bound_s, changed[c.id]
+        assert all(gap <= old_s + ROUNDING_S for gap in run.gaps[c.id][1:first])
+        assert all(gap <= max(old_s, new_s) + ROUNDING_S for gap in run.gaps[c.id][max(1, first) : first + 1])
+        assert all(gap <= new_s + ROUNDING_S for gap in run.gaps[c.id][max(1, first + 1) :])
+
+
+# --- past its bound, and in focus -----------------------------------------------------------------------------------
+
+
+def test_past_its_bound_is_who_was_not_seen_in_time_and_nobody_else() -> None:
+    dead, healthy = cameras(2, 5, prefix="D"), cameras(10, 5)
+    run = Run(tour_of(healthy + dead), takes=lambda _: 0.2, fails=frozenset(c.id for c in dead))
+    past: list[tuple[CameraId, ...]] = []
+    run.until(30, each_second=lambda now: past.append(run.tour.past_bound(now)))
+    assert past[:5] == [()] * 5
+    assert set(past[-1]) == {"D-0", "D-1"}
+    assert run.tour.failing(CameraId("D-0")) == "refused"
+    assert run.tour.failing(CameraId("C-0")) is None
+
+
+def test_with_all_bounds_stretched_only_who_is_later_than_that_is_past_its_bound() -> None:
+    tour = tour_of(cameras(2, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    tour.seen(CameraId("C-1"), 4.0, people=0)
+    tour.stretch = 1.5
+    assert tour.past_bound(7.4) == ()
+    assert tour.past_bound(7.6) == ("C-0",)
+
+
+def test_a_camera_whose_picture_was_taken_in_time_is_not_past_its_bound_while_the_detector_works() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    visit = tour.next(3.4)
+    assert isinstance(visit, Visit)
+    tour.captured(CameraId("C-0"), 1.4)
+    tour.ended(visit)
+    assert tour.past_bound(5.1) == ()
+
+
+def test_a_focus_makes_no_more_extra_looks_than_there_is_capacity_for() -> None:
+    found = cameras(40, 10)
+    run = Run(tour_of(found), takes=lambda _: 0.05)
+    run.tour.set_spare(2.0, 0.0)
+    for c in found:
+        run.tour.pin(c.id, 0.0, 60, 0.5)
+    run.until(60)
+    assert len(begun(run, Turn.FOCUS)) == pytest.approx(2.0 * 60, rel=0.1)
+    assert all(gap <= 10 for gaps in run.gaps.values() for gap in gaps)
+
+
+def test_where_nothing_is_to_spare_a_focus_gets_next_to_nothing() -> None:
+    run = Run(tour_of(cameras(40, 10)), takes=lambda _: 0.05)
+    run.tour.set_spare(-5.0, 0.0)
+    run.tour.pin(CameraId("C-1"), 0.0, 100, 0.5)
+    run.until(100)
+    assert len(begun(run, Turn.FOCUS)) <= 12
+
+
+def test_a_focus_can_be_ended_before_its_time() -> None:
+    run = Run(tour_of(cameras(1, 5)), takes=lambda _: 0.05)
+    run.tour.pin(CameraId("C-0"), 0.0, 100, 0.5)
+    run.until(10, each_second=lambda now: run.tour.pin(CameraId("C-0"), 5.0, 0, 0.5) if now == 5 else None)
+    assert max(begun(run, Turn.FOCUS)) <= 5.0
+
+
+def test_a_quicker_focus_does_not_wait_for_the_slower_one_it_replaces() -> None:
+    run = Run(tour_of(cameras(1, 60)), takes=lambda _: 0.05)
+    run.tour.pin(CameraId("C-0"), 0.0, 300, 40.0)
+    run.until(30, each_second=lambda now: run.tour.pin(CameraId("C-0"), 5.0, 60, 1.0) if now == 5 else None)
+    assert len(begun(run, Turn.FOCUS, since=5)) >= 15
+
+
+# --- sessions that are kept open, and the pace of those that are not ------------------------------------------------
+
+
+def test_a_camera_that_is_kept_open_needs_no_session_and_leaves_its_host_one_less() -> None:
+    channels = on_host(6, "recorder", 10.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=3, visit_deadline_s=0.5))
+    kept = frozenset(c.id for c in channels[:2])
+    tour.set_kept_open(kept)
+    for c in channels:
+        tour.seen(c.id, 0.0, people=0)
+    visits = [visit for _ in range(7) if isinstance(visit := tour.next(9.9), Visit)]
+    assert {visit.camera.id for visit in visits if not visit.in_new_session} == kept
+    assert sum(visit.in_new_session for visit in visits) == 1
+
+
+def test_a_host_whose_sessions_are_all_kept_open_still_lets_the_others_in_one_by_one() -> None:
+    channels = on_host(4, "recorder", 20.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=2, visit_deadline_s=0.5))
+    tour.set_kept_open(frozenset(c.id for c in channels[:2]))
+    run = Run(tour, takes=lambda _: 0.2)
+    run.until(60)
+    assert {camera_id for camera_id, gaps in run.gaps.items() if max(gaps[1:]) <= 20} == {c.id for c in channels}
+
+
+def test_sessions_that_are_kept_open_are_counted_in_what_is_promised() -> None:
+    channels = on_host(10, "recorder", 10.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=4, visit_deadline_s=0.5, lead_s=0.0))
+    tour.set_kept_open(frozenset(c.id for c in channels[:3]))
+    for c in channels:
+        tour.seen(c.id, 0.0, people=0)  # so that all are due together
+    run = Run(tour, takes=lambda _: 0.5)
+    run.until(11)
+    worst = max(gap for gaps in run.gaps.values() for gap in gaps)
+    assert worst <= 10.0 + ROUNDING_S or not tour.admitted
+
+
+def test_sessions_that_are_no_longer_kept_open_are_all_used_for_those_that_wait() -> None:
+    channels = on_host(12, "recorder", 20.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=8, visit_deadline_s=1.0))
+    tour.set_kept_open(frozenset(c.id for c in channels[:7]))
+    for c in channels:
+        tour.seen(c.id, 0.0, people=0)
+    visits = [visit for _ in range(14) if isinstance(visit := tour.next(19.0), Visit)]
+    assert len(visits) == 8
+    tour.set_kept_open(frozenset())
+    assert sum(isinstance(tour.next(19.1), Visit) for _ in range(6)) >= 4
+
+
+def test_a_tour_that_was_late_once_is_in_time_again_however_many_visits_its_bounds_ask_for() -> None:
+    found = cameras(100, 10)
+    run = Run(tour_of(found, TourSettings(opens_per_s=13.0)), takes=lambda _: 0.1)
+
+    def each_second(now: float) -> None:
+        if now == 20:  # 20 visits a second from now on
+            run.tour.set_bounds({c.id: 5.0 for c in found}, now)
+        run.at_once = 1 if 60 <= now < 64 else 1_000_000  # a busy machine, for four seconds
+        run.stretches.append(run.tour.review_stretch(now))
+
+    run.until(240, each_second)
+    assert max(run.stretches[:60]) == 1.0
+    assert run.stretches[-1] == 1.0

@@ -34,7 +34,7 @@ class ToldTour:
     def dropped(self, frame: Frame) -> None:
         self.dropped_frames.append(frame)
 
-    def focus(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
+    def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
         self.focused.append((camera_id, seconds, every_s))
 
 

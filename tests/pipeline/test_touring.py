@@ -13,11 +13,12 @@ from random import Random
 import numpy as np
 import pytest
 
-from patrol.adapters.memory import FakeClock, MemoryTourReports
+from patrol.adapters.memory import FakeClock, MemoryTourReports, MemoryTourRequests
 from patrol.domain.camera import Camera, CameraId, RingName
 from patrol.domain.detections import Detections
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
+from patrol.domain.pins import Pin
 from patrol.domain.room import TourStatus
 from patrol.domain.tour import Tour, TourSettings
 from patrol.metrics import Metrics
@@ -104,6 +105,14 @@ class SeenAndDropped:
         self._book.dropped(frame)
 
 
+class NoReview:
+    capacity_per_s: float | None = 48.0
+    needed_per_s: float | None = 33.0
+
+    def review(self, visits: int) -> None:
+        """Nothing is reviewed here: see test_reviewing."""
+
+
 class Station:
     """A tour with its detector on a clock that runs on by itself."""
 
@@ -121,7 +130,10 @@ class Station:
             QuickDetector(self.clock, detect_s), self.clock, self.metrics, self.fates, batch=8, close_after_s=0.02
         )
         self.reports = MemoryTourReports()
-        self.touring = Touring(self.book, settings, self.source, self.detecting, self.reports, self.clock)
+        self.requests = MemoryTourRequests()
+        self.touring = Touring(
+            self.book, self.source, self.detecting, self.detecting, NoReview(), self.reports, self.requests, self.clock
+        )
 
     async def run_for(self, seconds: float) -> float:
         """Tour for so long; returns how long the stop took."""
@@ -250,7 +262,7 @@ def test_a_stop_comes_through_also_while_every_slot_is_held_by_a_silent_camera()
         station = Station(ring_cameras(6), TourSettings(workers=3, visit_deadline_s=600.0))
         station.source.looks = {each.id: station.source.silent for each in station.cameras}
         took_s = await station.run_for(30)
-        assert station.source.most_under_way == 3
+        assert station.source.most_under_way == 4  # three that are due, one more try
         assert took_s <= 2.0
 
     asyncio.run(check())
@@ -330,7 +342,7 @@ def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
             tasks.create_task(station.touring.run(stopping))
             tasks.create_task(station.detecting.run())
             await station.clock.sleep(60)
-            station.book.focus(CameraId("far-1"), 10.0, 1.0)
+            station.book.pin(CameraId("far-1"), 10.0, 1.0)
             await station.clock.sleep(12)
             stopping.set()
         looks = [seconds for seconds in station.source.visits["far-1"] if seconds > 60]
@@ -377,5 +389,21 @@ def test_a_source_with_a_bug_stops_the_tour_instead_of_blinding_one_camera_quiet
         with pytest.raises(ExceptionGroup) as caught:
             await station.run_for(30)
         assert caught.group_contains(ZeroDivisionError, depth=2)
+
+    asyncio.run(check())
+
+
+def test_an_operators_pin_is_looked_at_every_second_and_shown_until_it_is_over() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(0, 0, 3), TourSettings(workers=4))
+        await station.requests.ask(Pin(CameraId("far-1"), 10.0, 1.0, "seat-1"))
+        await station.requests.ask(Pin(CameraId("nowhere"), 10.0, 1.0, "seat-1"))
+        await station.run_for(8)
+        status = await station.reports.latest()
+        assert status is not None
+        assert status.pinned is not None
+        assert [(each.id, each.operator) for each in status.pinned if each.id != "nowhere"] == [("far-1", "seat-1")]
+        assert len(station.source.visits["far-1"]) >= 6
+        assert (status.capacity_per_s, status.needed_per_s) == (48.0, 33.0)
 
     asyncio.run(check())

@@ -171,6 +171,33 @@ def test_what_waits_too_long_is_called_degraded_also_while_redis_answers(tmp_pat
     asyncio.run(check())
 
 
+def test_when_the_tour_last_reported_is_known_after_it_fell_silent_and_while_redis_is_away(tmp_path: Path) -> None:
+    class Silent:
+        async def report(self, status: TourStatus) -> None:
+            raise AssertionError("nobody reports")
+
+        async def latest(self) -> TourStatus | None:
+            return None if said.is_set() else tour_status()
+
+    said = asyncio.Event()
+
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            viewed = Room(
+                "站", "S", room.store, room.store, Silent(), room.queue, room.clock, room.metrics, simulated=True
+            )
+            assert (await viewed.snapshot()).tour == tour_status()
+            said.set()
+            room.clock.advance(60)
+            silent = await viewed.snapshot()
+            assert (silent.tour, silent.tour_reported_at) == (None, NOON)
+            room.queue.broken = True
+            assert (await viewed.snapshot()).tour_reported_at == NOON
+            assert (await room.room.snapshot()).tour_reported_at is None
+
+    asyncio.run(check())
+
+
 def test_without_redis_the_room_still_shows_incidents_from_the_store_and_says_so(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:

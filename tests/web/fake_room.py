@@ -18,10 +18,11 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
-from patrol.domain.errors import IllegalTransition, StoreError
-from patrol.domain.events import Kind, Level
+from patrol.domain.errors import IllegalTransition, QueueError, StoreError
+from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
     AlertId,
+    Cause,
     ClockName,
     Disposition,
     EvidenceId,
@@ -29,12 +30,17 @@ from patrol.domain.incidents import (
     IncidentId,
     IncidentState,
     LoopStage,
+    Maintenance,
     OrderId,
+    TroubledCamera,
     stage_of,
 )
 from patrol.domain.orders import Candidate, Order, OrderState
+from patrol.domain.pins import Pin
 from patrol.domain.room import (
     CameraStatus,
+    MaintenanceStatus,
+    PinnedCamera,
     QueueStatus,
     RingStatus,
     RoomSnapshot,
@@ -42,6 +48,7 @@ from patrol.domain.room import (
     TourStatus,
     UnitStatus,
 )
+from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 from patrol.web.app import RoomLayout, make_web_app, serve
 
@@ -163,8 +170,11 @@ class SystemClock:
 
 @dataclass(slots=True)
 class FakeRoom:
-    """RoomView, RoomDesk and EvidenceStore in memory. ``away``: what the store says instead of answering;
-    ``takes_s``: how long a snapshot takes.
+    """RoomView, RoomDesk and EvidenceStore in memory.
+
+    ``away``, ``queue_away``: what the store and the queue say instead of answering; ``takes_s``: how long a snapshot
+    takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more. ``pins``: what the tour was
+    asked for; it says so unless ``tells_pins`` is false, as a tour of an older version would not.
     """
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -179,7 +189,14 @@ class FakeRoom:
     stretch: float = 1.0
     toured: bool = True
     away: str | None = None
+    queue_away: str | None = None
     takes_s: float = 0.0
+    dead: frozenset[CameraId] = frozenset()
+    pins: dict[CameraId, PinnedCamera] = field(default_factory=dict)
+    tells_pins: bool = True
+    capacity: tuple[float, float] | None = None
+    bounds_of_the_hour: dict[CameraId, float] = field(default_factory=dict)
+    tour_reported_at: datetime | None = None
     snapshots: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -195,8 +212,15 @@ class FakeRoom:
         self.snapshots += 1
         now = self.now()
         ordered = sorted(
-            self.incidents.values(), key=lambda one: (not one.is_open, list(Level).index(one.level), one.accepted_at)
+            self.incidents.values(),
+            key=lambda one: (
+                not one.is_open,
+                one.incident_class is IncidentClass.MAINTENANCE,
+                list(Level).index(one.level),
+                one.accepted_at,
+            ),
         )
+        repairs = [one.maintenance for one in ordered if one.is_open and one.maintenance is not None]
         return RoomSnapshot(
             at=now,
             station=self.layout.station,
@@ -208,6 +232,8 @@ class FakeRoom:
             incidents=tuple(ordered),
             orders={str(key): order for key, order in self.orders.items()},
             units=tuple(self._unit(unit, now) for unit in self.units),
+            maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
+            tour_reported_at=self.tour_reported_at,
         )
 
     # RoomDesk
@@ -225,6 +251,14 @@ class FakeRoom:
         closed = incident.to(IncidentState.CLOSED).stamped(ClockName.FEEDBACK, self.now(), operator)
         closed = closed.stamped(ClockName.CLOSED, self.now(), operator)
         self.incidents[incident_id] = replace(closed, disposition=disposition, closed_by=operator, reason=reason)
+
+    async def pin(self, pin: Pin) -> None:
+        if self.queue_away is not None:
+            raise QueueError(self.queue_away)
+        self.calls.append(("pin", pin.camera_id, f"{pin.seconds:g}", f"{pin.every_s:g}", pin.operator))
+        self.pins[pin.camera_id] = PinnedCamera(
+            pin.camera_id, self.now() + timedelta(seconds=pin.seconds), pin.operator
+        )
 
     # EvidenceStore
 
@@ -284,6 +318,43 @@ class FakeRoom:
         self.incidents[incident_id] = incident
         return incident_id
 
+    def trouble(self, number: int, cameras: int = 6, returned: int = 0, accepted_s_ago: float = 0.0) -> IncidentId:
+        """A network segment with the first of the far cameras out of sight, the last of them back."""
+        accepted = self.now() - timedelta(seconds=accepted_s_ago)
+        lost = [camera for camera in self.cameras if camera.ring is RingName.FAR][:cameras]
+        troubled = tuple(
+            TroubledCamera(
+                camera.id,
+                Trouble.UNSEEN,
+                "timed_out",
+                accepted - timedelta(seconds=9),
+                accepted if index >= cameras - returned else None,
+            )
+            for index, camera in enumerate(lost)
+        )
+        incident = Incident(
+            id=IncidentId(f"I-20261123-{number:06d}"),
+            kind=Kind.CAMERA_HEALTH,
+            level=Level.YELLOW if cameras >= 20 else Level.BLUE,
+            ring=RingName.FAR,
+            camera_id=lost[0].id,
+            camera_name=lost[0].name,
+            camera_name_en=lost[0].name_en,
+            place=lost[0].place,
+            target_s=None,
+            fingerprint=f"maintenance/{number}",
+            words_zh=f"网段 10.0.3.0/24：{cameras} 路看不到画面",
+            words_en=f"network 10.0.3.0/24: {cameras} cameras cannot be seen",
+            evidence_id=None,
+            simulated=True,
+            alert_ids=(),
+            maintenance=Maintenance(Cause.SEGMENT, "10.0.3.0/24", Trouble.UNSEEN, troubled),
+        )
+        for name, seconds in {"t0": 9.0, "t2": 5.0, "t3": 0.0}.items():
+            incident = incident.stamped(ClockName(name), accepted - timedelta(seconds=seconds), "tour")
+        self.incidents[incident.id] = incident
+        return incident.id
+
     def send(self, incident_id: IncidentId, unit_id: str, *, eta_s: float, sent_s_ago: float = 0.0) -> None:
         """Order a unit to it."""
         incident, now = self.incidents[incident_id], self.now()
@@ -301,7 +372,7 @@ class FakeRoom:
             state=OrderState.SENT,
             sent_at=now - timedelta(seconds=sent_s_ago),
             eta_s=eta_s,
-            target_feasible=eta_s <= incident.target_s,
+            target_feasible=incident.target_s is not None and eta_s <= incident.target_s,
             why_zh=f"2 个空闲警力中最快：{eta_s:.0f} 秒",
             why_en=f"soonest of 2 free units: {eta_s:.0f} s",
             candidates=tuple(candidates),
@@ -323,7 +394,8 @@ class FakeRoom:
         self._move(incident_id, IncidentState.ON_SCENE, ClockName.ON_SCENE, at, "geofence", UnitState.ON_SCENE)
 
     def fill(self) -> None:
-        """An evening with something in every stage."""
+        """An evening with something in every stage, and six cameras that cannot be seen."""
+        self.dead = frozenset(camera.id for index, camera in enumerate(self.cameras) if index % 79 == 40)
         crowd = self.alert(147, "C-017", accepted_s_ago=29, alerts=2)
         self.send(crowd, "U-JP1", eta_s=46, sent_s_ago=25)
         self.accept(crowd, 20)
@@ -339,8 +411,7 @@ class FakeRoom:
         lane = self.alert(140, "P-087", kind=Kind.CROWD, level=Level.BLUE, accepted_s_ago=110, people=17)
         self.send(lane, "U-P2", eta_s=180, sent_s_ago=100)
         self.accept(lane, 90)
-        words = ("同一交换机 6 路失视", "6 cameras on one switch went blind")
-        self.alert(139, "F-201", kind=Kind.CAMERA_HEALTH, level=Level.GREEN, accepted_s_ago=300, people=0, words=words)
+        self.trouble(139, accepted_s_ago=300)
         old = self.alert(130, "F-020", level=Level.YELLOW, accepted_s_ago=1500, people=8)
         self.incidents[old] = replace(
             self.incidents[old]
@@ -376,7 +447,7 @@ class FakeRoom:
         ages: Mapping[LoopStage, list[float]] = {stage: [] for stage in LoopStage}
         for incident in self.incidents.values():
             stage = stage_of(incident)
-            if stage is not None:
+            if stage is not None and incident.incident_class is IncidentClass.SECURITY:
                 ages[stage].append((now - incident.accepted_at).total_seconds())
         return tuple(StageStatus(stage, len(found), max(found, default=0.0)) for stage, found in ages.items())
 
@@ -395,15 +466,19 @@ class FakeRoom:
         running = (now - self.began).total_seconds() + 1000.0
         statuses, ages = [], {}
         for index, camera in enumerate(self.cameras):
-            failing = "timed_out" if index % 79 == 40 else None
+            failing = "timed_out" if camera.id in self.dead else None
             period = camera.revisit_bound_s * self.stretch * (0.78 + 0.2 * ((index * 37) % 100) / 100)
             age = (running + index * 0.618 * period) % period + (camera.revisit_bound_s * 1.4 if failing else 0.0)
             ages[camera.id] = age
-            statuses.append(CameraStatus(camera.id, age, failing, (index * 7) % 5 * (index % 3)))
+            people, bound_s = (index * 7) % 5 * (index % 3), self.bounds_of_the_hour.get(camera.id)
+            statuses.append(CameraStatus(camera.id, age, failing, people, bound_s))
         recent = sorted(ages, key=lambda camera_id: ages[camera_id])[:24]
         seen = int(running * 43)
         rings = tuple(self._ring(ring, ages) for ring in RINGS)
-        return TourStatus(now, self.stretch, 43.1, rings, tuple(statuses), tuple(recent), seen, seen - 15, 12)
+        pins = tuple(pin for pin in self.pins.values() if pin.until > now) if self.tells_pins else None
+        can, needed = self.capacity or (None, None)
+        counts = (seen, seen - 15, 12)
+        return TourStatus(now, self.stretch, 43.1, rings, tuple(statuses), tuple(recent), *counts, pins, can, needed)
 
     def _ring(self, ring: Ring, ages: Mapping[CameraId, float]) -> RingStatus:
         within = sorted(ages[camera.id] for camera in self.cameras if camera.ring is ring.name)
@@ -413,7 +488,8 @@ class FakeRoom:
             revisit_bound_s=ring.revisit_bound_s,
             response_target_s=ring.response_target_s,
             cameras=len(within),
-            failing=len(within) - len(fine),
+            failing=sum(camera.id in self.dead for camera in self.cameras if camera.ring is ring.name),
+            past_bound=len(within) - len(fine),
             visits=12000,
             blind_age_p50_s=fine[len(fine) // 2],
             blind_age_p99_s=fine[int(len(fine) * 0.99)],

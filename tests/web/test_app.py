@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 
 import pytest
 
+from patrol.domain.camera import CameraId
 from patrol.domain.incidents import ClockName, Disposition, IncidentId
 from patrol.web.app import MAX_BODY
 
@@ -15,6 +17,7 @@ from .fake_room import CANARY
 
 INCIDENT = IncidentId("I-20261123-000147")
 OPERATOR = {"X-Patrol-Operator": "%E6%9D%8E%E6%98%8E"}  # 李明
+PIN = "/api/cameras/C-017/pin"
 CLOSE = {"disposition": "false_alarm", "reason": "散场人流"}
 
 
@@ -157,6 +160,90 @@ def test_who_acts_must_have_a_name(site: Site, name: str) -> None:
     assert site.room.calls == []
 
 
+def test_a_pinned_camera_is_asked_for_with_who_and_how_and_usually_for_a_minute(site: Site) -> None:
+    assert post(site, PIN, {}, **OPERATOR).status_code == 200
+    assert post(site, PIN, {"seconds": 600, "every_s": 0.25}, **OPERATOR).status_code == 200
+    assert post(site, PIN, {"seconds": 0}, **OPERATOR).status_code == 200
+    assert site.room.calls == [
+        ("pin", "C-017", "60", "1", "李明"),
+        ("pin", "C-017", "600", "0.25", "李明"),
+        ("pin", "C-017", "0", "1", "李明"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"seconds": 601}, "seconds: expected 0 to 600, got 601"),
+        ({"seconds": -1}, "seconds: expected 0 to 600, got -1"),
+        ({"every_s": 0.1}, "every_s: expected 0.25 to 600, got 0.1"),
+        ({"seconds": 60, "every_s": 1e9}, "every_s: expected 0.25 to 600, got 1e+09"),
+    ],
+)
+def test_a_pin_out_of_range_is_refused_with_the_range(site: Site, body: object, says: str) -> None:
+    answer = post(site, PIN, body, **OPERATOR)
+    assert (answer.status_code, answer.json()["error"]) == (422, {"code": "out_of_range", "message": says})
+    assert site.room.calls == []
+
+
+@pytest.mark.parametrize("body", [{"seconds": "60"}, {"seconds": True}, {"seconds": None}, {"rate": 1}, []])
+def test_a_pin_that_is_not_one_is_refused(site: Site, body: object) -> None:
+    assert post(site, PIN, body, **OPERATOR).status_code == 400
+    assert site.room.calls == []
+
+
+def test_a_number_that_is_none_pins_nothing(site: Site) -> None:
+    async def ask():
+        async with site.client() as client:
+            headers = {**OPERATOR, "Content-Type": "application/json"}
+            return await client.post(PIN, content=b'{"seconds": NaN}', headers=headers)
+
+    assert asyncio.run(ask()).status_code in {400, 422}
+    assert site.room.calls == []
+
+
+@pytest.mark.parametrize("camera_id", ["C-999", "c-017", "..", "%2e%2e", "a b", "C-017%00"])
+def test_a_camera_that_is_not_in_the_room_cannot_be_pinned(site: Site, camera_id: str) -> None:
+    answer = post(site, f"/api/cameras/{camera_id}/pin", {}, **OPERATOR)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert site.room.calls == []
+
+
+def test_pinning_is_guarded_like_every_action(site: Site) -> None:
+    assert post(site, PIN, {}).status_code == 400
+    assert post(site, PIN, {}, **OPERATOR, Origin="http://elsewhere.example").status_code == 403
+    assert get(site, PIN).status_code == 405
+    assert site.room.calls == []
+
+
+def test_without_the_queue_nobody_is_told_that_a_camera_is_pinned(site: Site) -> None:
+    site.room.queue_away = "redis does not answer"
+    answer = post(site, PIN, {}, **OPERATOR)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_away")
+    assert "redis does not answer" in answer.json()["error"]["message"]
+
+
+def test_the_tours_pins_its_capacity_and_the_bounds_of_the_hour_come_to_the_page(site: Site) -> None:
+    post(site, PIN, {}, **OPERATOR)
+    site.room.capacity = (48.0, 33.0)
+    site.room.bounds_of_the_hour = {CameraId("F-001"): 10.0, CameraId("F-002"): 30.0}
+    tour = get(site, "/api/state").json()["room"]["tour"]
+    (pin,) = tour["pinned"]
+    assert (pin["id"], pin["operator"]) == ("C-017", "李明")
+    assert (tour["capacity_per_s"], tour["needed_per_s"]) == (48.0, 33.0)
+    assert tour["bounds_s"] == {"F-001": 10.0}
+    assert [(ring["name"], ring["past_bound"]) for ring in tour["rings"]] == [("core", 1), ("periphery", 2), ("far", 3)]
+
+
+def test_when_the_tour_last_reported_is_told_while_it_does_not(site: Site) -> None:
+    site.room.tour_reported_at = site.room.now()
+    assert get(site, "/api/state").json()["room"]["tour_reported_at"] is None
+    site.room.toured = False
+    room = get(site, "/api/state").json()["room"]
+    assert room["tour"] is None
+    assert datetime.fromisoformat(room["tour_reported_at"]) == site.room.tour_reported_at
+
+
 def test_a_form_from_another_page_is_refused_by_its_content_type(site: Site) -> None:
     async def ask():
         async with site.client() as client:
@@ -274,3 +361,25 @@ def test_metrics_of_the_given_registry_in_the_format_asked_for(site: Site, accep
 def test_errors_have_one_shape(site: Site) -> None:
     for answer in (get(site, "/nothing"), get(site, f"/api/incidents/{INCIDENT}/close")):
         assert set(answer.json()["error"]) == {"code", "message"}
+
+
+def test_a_maintenance_incident_tells_how_many_cameras_it_has_and_lists_no_more_than_a_page_shows(site: Site) -> None:
+    lost = site.room.trouble(7, cameras=200, returned=30)
+    room = get(site, "/api/state").json()["room"]
+    (incident,) = [one for one in room["incidents"] if one["id"] == lost]
+    assert room["camera_counts"][lost] == {"troubled": 170, "returned": 30}
+    assert room["maintenance"] == {"incidents": 2, "cameras": 176}
+    assert len(incident["maintenance"]["cameras"]) == 60
+    assert {camera["returned_at"] for camera in incident["maintenance"]["cameras"]} == {None}
+    assert (incident["target_s"], incident["evidence_id"]) == (None, None)
+    assert sum(stage["count"] for stage in room["stages"]) == 5
+    assert CANARY not in json.dumps(room)
+
+
+def test_a_closed_maintenance_incident_costs_the_page_nothing(site: Site) -> None:
+    lost = site.room.trouble(7, cameras=200)
+    assert post(site, f"/api/incidents/{lost}/close", CLOSE, **OPERATOR).status_code == 200
+    room = get(site, "/api/state").json()["room"]
+    (incident,) = [one for one in room["incidents"] if one["id"] == lost]
+    assert incident["maintenance"]["cameras"] == []
+    assert room["camera_counts"][lost] == {"troubled": 200, "returned": 0}

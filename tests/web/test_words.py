@@ -10,8 +10,9 @@ import pytest
 from patrol.domain.camera import RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import ClockName, Disposition, LoopStage
+from patrol.domain.incidents import Cause, ClockName, Disposition, LoopStage
 from patrol.domain.orders import OrderState
+from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import UnitState
 
 STATIC = files("patrol.web") / "static"
@@ -25,6 +26,8 @@ CLOSED_SETS = {
     "order": list(OrderState),
     "unit": list(UnitState),
     "failing": list(CaptureFailure),
+    "trouble": list(Trouble),
+    "cause": list(Cause),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
 
@@ -66,3 +69,8 @@ def test_every_key_that_the_page_uses_has_words() -> None:
 def test_every_member_of_a_closed_set_has_words(name: str) -> None:
     words = dictionary("zh")
     assert [member for member in CLOSED_SETS[name] if f"{name}_{member.value}" not in words] == []
+
+
+def test_troubles_are_called_the_same_on_the_page_and_in_messages() -> None:
+    zh, en = dictionary("zh"), dictionary("en")
+    assert {trouble: (zh[f"trouble_{trouble}"], en[f"trouble_{trouble}"]) for trouble in Trouble} == WORDS

@@ -3,6 +3,7 @@
 import { el, setAttribute, setText, svg } from "./dom.js";
 import { t } from "./words.js";
 import { minutes } from "./times.js";
+import { isMaintenance } from "./room.js";
 
 const AMBER_FROM = 0.5;
 const RED_FROM = 0.8;
@@ -21,7 +22,7 @@ export function reading(incident, now) {
   const ended = stampOf(incident, "t12");
   const until = arrived ?? ended ?? now;
   const since = Math.max(0, (until - began) / 1000);
-  if (incident.kind === "camera_health") return { mode: "none", tone: "plain", left: 0, text: "", since };
+  if (isMaintenance(incident)) return { mode: "none", tone: "plain", left: 0, text: "", since };
   const elapsed = Math.max(0, (until - accepted) / 1000);
   const share = elapsed / incident.target_s;
   const left = Math.max(0, 1 - share);
@@ -79,8 +80,8 @@ export class Countdown {
   }
 
   #result(shown, incident) {
-    const target = targetText(incident.target_s);
     if (shown.mode === "none") return t("maintenance");
+    const target = targetText(incident.target_s);
     if (shown.mode === "arrived") return t(shown.tone === "red" ? "target_missed" : "target_met", { target });
     if (shown.mode === "over") return t("over_target", { target });
     if (shown.mode === "ended") return t("ended_unattended");

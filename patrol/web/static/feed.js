@@ -4,12 +4,14 @@ import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
 import { t, word } from "./words.js";
 import { serverNow } from "./times.js";
 import { Countdown } from "./countdown.js";
-import { cameraName, isOpen, room, titleOf, unitLine, wordsOf } from "./room.js";
+import { cameraName, isMaintenance, isOpen, room, titleOf, unitLine, wordsOf } from "./room.js";
 
 const TOUCH_MS = 4000; // a finger or a key counts as touching for that long
+const isForUnits = (incident) => isOpen(incident) && !isMaintenance(incident);
 const FILTERS = {
-  open: isOpen,
-  unconfirmed: (incident) => isOpen(incident) && !incident.clocks.t5 && incident.kind !== "camera_health",
+  open: isForUnits,
+  unconfirmed: (incident) => isForUnits(incident) && !incident.clocks.t5,
+  maintenance: (incident) => isOpen(incident) && isMaintenance(incident),
   closed: (incident) => !isOpen(incident),
 };
 const URGENCY = ["red", "yellow", "blue", "green"];
@@ -159,7 +161,11 @@ export class Feed {
     for (const button of this.filters.children) {
       const { filter } = button.dataset;
       setText(button.children[0], t(`filter_${filter}`));
-      setText(button.children[1], String(room.state.incidents.filter(FILTERS[filter]).length));
+      const shown = room.state.incidents.filter(FILTERS[filter]).length;
+      // Not all of a flood of maintenance comes to the page; how many there are does.
+      const count = filter === "maintenance" ? Math.max(shown, room.state.maintenance.incidents) : shown;
+      setText(button.children[1], String(count));
+      button.hidden = filter === "maintenance" && count === 0 && filter !== this.#filter;
       setAttribute(button, "aria-pressed", String(filter === this.#filter));
     }
   }
@@ -221,6 +227,7 @@ class Card {
   constructor(id) {
     this.id = id;
     this.mark = el("span", { class: "level" });
+    this.badge = el("span", { class: "badge", hidden: true });
     this.kind = el("strong");
     this.camera = el("span", { class: "camera" });
     this.facts = el("p", { class: "facts" });
@@ -228,7 +235,7 @@ class Card {
     this.chip = el("p", { class: "chip" }, el("b"), el("span"));
     this.picture = el("div", { class: "thumb" });
     this.countdown = new Countdown();
-    const title = el("h3", {}, this.mark, this.kind, this.camera);
+    const title = el("h3", {}, this.mark, this.kind, this.badge, this.camera);
     const text = el("div", { class: "text" }, title, this.facts, this.words);
     const node = el("li", { class: "card", role: "option", tabindex: -1, "data-id": id, "aria-selected": "false" });
     node.append(this.picture, text, this.countdown.node, this.chip);
@@ -243,6 +250,9 @@ class Card {
     setAttribute(this.node, "data-state", incident.state);
     const level = word("level", incident.level);
     rebuild(this.mark, [incident.level, level], () => [mark(incident.level, level)]);
+    setAttribute(this.node, "data-class", isMaintenance(incident) ? "maintenance" : "security");
+    this.badge.hidden = !isMaintenance(incident);
+    setText(this.badge, t("maintenance"));
     setText(this.kind, word("kind", incident.kind));
     setText(this.camera, cameraName(incident));
     setText(this.facts, factsOf(incident));
@@ -268,6 +278,7 @@ class Card {
 
 function factsOf(incident) {
   const facts = [word("ring", incident.ring), incident.camera_id];
+  if (incident.maintenance) facts.push(word("cause", incident.maintenance.cause));
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
   if (incident.simulated && !room.state.simulated) facts.push(t("simulated"));
   return facts.join(" · ");

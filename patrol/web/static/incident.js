@@ -1,17 +1,21 @@
 // The selected incident: its picture, its clock, its timeline, why this unit, and what an operator can do.
 
 import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
-import { language, t, word } from "./words.js";
+import { language, pick, t, word } from "./words.js";
 import { minutes, signed, timeOfDay } from "./times.js";
 import { Countdown, stampOf } from "./countdown.js";
-import { cameraName, incidentById, isOpen, room, titleOf, unitLine, unitName, wordsOf } from "./room.js";
+import {
+  cameraName, camerasOf, incidentById, isMaintenance, isOpen, room, titleOf, unitLine, unitName, wordsOf,
+} from "./room.js";
 import { pictureOf } from "./feed.js";
-import { act } from "./stream.js";
+import { keepOperator, operatorName } from "./operator.js";
+import { PinButton } from "./pins.js";
+import { act, failureText } from "./stream.js";
 
 const CLOCKS = Array.from({ length: 13 }, (_, number) => `t${number}`);
+const UNIT_CLOCKS = ["t6", "t7", "t8", "t9"];
 const STAGES = ["collect", "route", "order", "follow_up", "feed_back"];
 const DISPOSITIONS = ["handled", "false_alarm", "unfounded", "duplicate", "referred", "drill"];
-const OPERATOR = "patrol.operator";
 
 export class IncidentPanel {
   #id = null;
@@ -29,10 +33,11 @@ export class IncidentPanel {
     this.stages = el("ol", { class: "stages" });
     this.why = el("div", { class: "why" });
     this.candidates = el("div", { class: "candidates" });
+    this.cameras = el("div", { class: "cameras" });
     this.timeline = el("div", { class: "timeline" });
     this.actions = this.#makeActions();
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
-    const parts = [this.picture, clocks, this.stages, this.why, this.timeline, this.candidates];
+    const parts = [this.picture, clocks, this.stages, this.why, this.cameras, this.timeline, this.candidates];
     this.body = el("div", { class: "scroll" }, el("header", {}, this.title, this.about), ...parts);
     node.append(this.nothing, this.body, this.actions);
   }
@@ -60,6 +65,8 @@ export class IncidentPanel {
       el("span", {}, titleOf(incident)),
     ]);
     setText(this.about, aboutText(incident));
+    this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
+    rebuild(this.cameras, [incident.id, incident.maintenance, spoken], () => cameraTable(incident));
     rebuild(this.picture, [incident.id, incident.evidence_id, spoken], () => [picture(incident)]);
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
@@ -75,6 +82,11 @@ export class IncidentPanel {
     setAttribute(this.unit, "data-tone", line.tone);
     setText(this.unit.children[0], line.unit);
     setText(this.unit.children[1], line.text);
+    this.pinButton.show(incident.camera_id);
+  }
+
+  pin() {
+    if (!this.pinButton.node.hidden && incidentById(this.#id) !== null) this.pinButton.press();
   }
 
   async confirm() {
@@ -104,14 +116,23 @@ export class IncidentPanel {
     const confirmation = incident.clocks.t5;
     setAttribute(this.actions, "data-open", open);
     this.confirmButton.disabled = !this.#canConfirm(incident);
-    setText(this.confirmButton.firstElementChild, t(confirmation ? "confirmed" : "confirm"));
+    const [ask, done] = isMaintenance(incident) ? [t("take_on"), t("taken_on")] : [t("confirm"), t("confirmed")];
+    setText(this.confirmButton.firstElementChild, confirmation ? done : ask);
     setAttribute(this.confirmButton, "data-done", Boolean(confirmation));
+    this.#showPin(incident);
     this.closeButton.disabled = !open || this.#sending;
     this.sendButton.disabled = !open || this.#sending;
     if (!open) this.#openClosing(false);
     const result = open ? null : closingText(incident);
     setText(this.outcome, result ?? "");
     this.outcome.hidden = result === null;
+  }
+
+  #showPin(incident) {
+    // Where many cameras are in trouble, none of them stands for all.
+    const one = incident !== null && (!isMaintenance(incident) || camerasOf(incident).all === 1);
+    this.pinButton.node.hidden = !one || this.#closing;
+    this.pinButton.show(one ? incident.camera_id : null);
   }
 
   #makeActions() {
@@ -122,17 +143,18 @@ export class IncidentPanel {
       autocomplete: "name",
       "data-t-hint": "operator_hint",
     });
-    this.operator.value = localStorage.getItem(OPERATOR) ?? "";
-    this.operator.addEventListener("input", () => localStorage.setItem(OPERATOR, this.operator.value.trim()));
+    keepOperator(this.operator);
     this.confirmButton = el("button", { type: "button", class: "main" }, el("span"), el("kbd", {}, "C"));
     this.confirmButton.addEventListener("click", () => this.confirm());
+    const failed = (error) => this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red");
+    this.pinButton = new PinButton({ key: "P", operator: () => this.#operatorOrAsk(), onFailure: failed });
     this.closeButton = el("button", { type: "button", "aria-expanded": "false", "data-t": "close" });
     this.closeButton.addEventListener("click", () => this.#openClosing(!this.#closing));
     this.message = el("p", { class: "message", role: "alert" });
     this.outcome = el("p", { class: "outcome", hidden: true });
     this.form = this.#makeForm();
     const who = el("label", { class: "who" }, el("span", { "data-t": "operator" }), this.operator);
-    const row = el("div", { class: "row" }, this.confirmButton, this.sendButton, this.closeButton);
+    const row = el("div", { class: "row" }, this.confirmButton, this.sendButton, this.pinButton.node, this.closeButton);
     return el("div", { class: "actions" }, this.outcome, who, this.form, this.message, row);
   }
 
@@ -164,7 +186,7 @@ export class IncidentPanel {
   }
 
   #operatorOrAsk() {
-    const operator = this.operator.value.trim();
+    const operator = operatorName();
     if (!operator) this.#ask("operator_missing", this.operator);
     return operator;
   }
@@ -201,6 +223,7 @@ export class IncidentPanel {
     this.form.hidden = !open;
     this.sendButton.hidden = !open;
     this.confirmButton.hidden = open;
+    this.#showPin(incidentById(this.#id));
     setAttribute(this.closeButton, "aria-expanded", String(open));
     setAttribute(this.closeButton, "data-t", open ? "close_cancel" : "close");
     setText(this.closeButton, t(open ? "close_cancel" : "close"));
@@ -212,20 +235,14 @@ export class IncidentPanel {
   }
 }
 
-function failureText(error) {
-  if (error.code === undefined) throw error;
-  if (error.code === "network") return t("failed_network");
-  const known = t(`error_${error.code}`);
-  return known === `error_${error.code}` ? error.message : known;
-}
-
 function aboutText(incident) {
   const alerts = incident.alert_ids.length;
+  const what = alerts > 1 ? t("merged", { n: alerts }) : t("single");
   return [
     incident.id,
     word("ring", incident.ring),
     incident.camera_id,
-    alerts > 1 ? t("merged", { n: alerts }) : t("single"),
+    isMaintenance(incident) ? t("cameras_count", { n: camerasOf(incident).all }) : what,
     t("accepted_at", { time: timeOfDay(stampOf(incident, "t3")) }),
     ...(incident.simulated ? [t("simulated")] : []),
   ].join(" · ");
@@ -260,7 +277,9 @@ function reasons(incident, order) {
     const why = language() === "en" ? order.why_en : order.why_zh;
     paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), why));
     if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
-  } else if (isOpen(incident) && incident.kind !== "camera_health") {
+  } else if (isMaintenance(incident)) {
+    paragraphs.push(el("p", {}, t("no_clock_means")));
+  } else if (isOpen(incident)) {
     paragraphs.push(el("p", {}, t("why_unit_none")));
   }
   return paragraphs;
@@ -280,6 +299,23 @@ function candidateTable(order) {
   });
   return [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows)),
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
+}
+
+function cameraTable(incident) {
+  const { maintenance } = incident;
+  if (!maintenance || maintenance.cameras.length === 0) return [];
+  const rows = maintenance.cameras.map((camera) => {
+    const known = room.cameras.get(camera.id)?.camera;
+    const why = camera.detail ? `${word("trouble", camera.trouble)} · ${word("failing", camera.detail)}` : word("trouble", camera.trouble);
+    const back = camera.returned_at === null ? t("camera_since", { time: timeOfDay(Date.parse(camera.since)) })
+      : t("camera_back", { time: timeOfDay(Date.parse(camera.returned_at)) });
+    return el("tr", { "data-left-out": camera.returned_at !== null },
+      el("th", { scope: "row" }, known ? pick(known.name, known.name_en) : camera.id, " ", el("small", {}, camera.id)),
+      el("td", {}, why), el("td", {}, camera.unsteady ? t("camera_unsteady") : back));
+  });
+  const others = camerasOf(incident).all - maintenance.cameras.length;
+  return [el("h3", {}, t("cameras")), el("table", {}, el("tbody", {}, ...rows)),
+    others > 0 ? el("p", { class: "others" }, t("cameras_others", { n: others })) : ""];
 }
 
 function timeline(incident) {
@@ -304,7 +340,7 @@ function timeline(incident) {
 // The first step not taken after the last one that was.
 function nextClock(incident) {
   const last = CLOCKS.findLastIndex((name) => incident.clocks[name]);
-  const ahead = CLOCKS.slice(last + 1);
+  const ahead = CLOCKS.slice(last + 1).filter((name) => !isMaintenance(incident) || !UNIT_CLOCKS.includes(name));
   return ahead.find((name) => name !== "t5") ?? null;
 }
 

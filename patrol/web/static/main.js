@@ -3,7 +3,7 @@
 import { setText } from "./dom.js";
 import { chooseLanguage, language, t, translate } from "./words.js";
 import { heardServerTime, serverNow } from "./times.js";
-import { isOpen, incidentById, room, takeLayout, takeState } from "./room.js";
+import { isMaintenance, isOpen, incidentById, room, takeLayout, takeState } from "./room.js";
 import { Feed } from "./feed.js";
 import { IncidentPanel } from "./incident.js";
 import { RoomMap } from "./map.js";
@@ -103,7 +103,9 @@ function showAll() {
   showVisited();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
-  document.title = t("page_title", { n: room.state.incidents.filter(isOpen).length });
+  document.title = t("page_title", {
+    n: room.state.incidents.filter((incident) => isOpen(incident) && !isMaintenance(incident)).length,
+  });
   tick();
 }
 
@@ -138,6 +140,7 @@ const KEYS = {
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
   c: () => panel.confirm(),
+  p: () => panel.pin(),
 };
 
 document.addEventListener("keydown", (event) => {

@@ -4,7 +4,8 @@ import { el, markPath, setAttribute, setText, svg } from "./dom.js";
 import { pick, t, word } from "./words.js";
 import { age, minutes } from "./times.js";
 import { targetText } from "./countdown.js";
-import { isOpen, peopleText, room, seen, titleOf } from "./room.js";
+import { boundOf, isOpen, peopleText, room, seen, titleOf } from "./room.js";
+import { pinOf } from "./pins.js";
 
 const METRES_PER_DEGREE = 111195;
 const MARGIN_PX = 26;
@@ -130,8 +131,10 @@ export class RoomMap {
 
   #showWedge(wedge, index) {
     const { age: blind, tone } = seen(index);
-    const bound = room.layout.cameras[index].revisit_bound_s;
+    const camera = room.layout.cameras[index];
+    const bound = boundOf(camera);
     setAttribute(wedge, "data-tone", tone);
+    setAttribute(wedge, "data-pinned", pinOf(camera.id) !== null);
     // Just seen is bright and fades until it is seen again: the tour is visible as a slow glimmer.
     const faded = blind === null ? 1 : Math.min(1, blind / bound);
     wedge.style.setProperty("--fresh", tone === "ok" ? (1 - 0.62 * faded).toFixed(2) : "1");

@@ -28,13 +28,27 @@ export function isOpen(incident) {
   return incident.state !== "closed";
 }
 
+// Technicians are told; no unit is sent and no clock runs.
+export function isMaintenance(incident) {
+  return incident.kind === "camera_health";
+}
+
+// How many cameras a maintenance incident has, and how many of them are back.
+export function camerasOf(incident) {
+  const { troubled, returned } = room.state.camera_counts[incident.id] ?? { troubled: 1, returned: 0 };
+  return { all: troubled + returned, returned };
+}
+
 export function unitName(id) {
   const unit = room.state?.units.find((one) => one.id === id) ?? room.layout.units.find((one) => one.id === id);
   return unit ? pick(unit.name, unit.name_en) : id;
 }
 
 export function cameraName(incident) {
-  return pick(incident.camera_name, incident.camera_name_en);
+  const { maintenance } = incident;
+  if (!maintenance || maintenance.cause === "camera") return pick(incident.camera_name, incident.camera_name_en);
+  const where = maintenance.where || word("cause", maintenance.cause);
+  return t("cameras_at", { where, n: camerasOf(incident).all });
 }
 
 export function wordsOf(incident) {
@@ -45,6 +59,11 @@ export function titleOf(incident) {
   return `${word("kind", incident.kind)} · ${cameraName(incident)}`;
 }
 
+// The bound of a camera at this hour.
+export function boundOf(camera) {
+  return room.state?.tour?.bounds_s[camera.id] ?? camera.revisit_bound_s;
+}
+
 // How a camera stands now: its blind age grows between two messages too.
 export function seen(index) {
   const tour = room.state?.tour;
@@ -53,7 +72,7 @@ export function seen(index) {
   const age = tour.blind_ages_s[index] ?? null;
   const now = age === null ? null : age + Math.max(0, (serverNow() - Date.parse(tour.at)) / 1000);
   const failing = tour.failing[camera.id] ?? null;
-  return { age: now, tone: toneOf(age, camera.revisit_bound_s, failing), people: tour.people[index] ?? null, failing };
+  return { age: now, tone: toneOf(age, boundOf(camera), failing), people: tour.people[index] ?? null, failing };
 }
 
 const SOON = 0.97; // a camera is visited just before its bound, so close to it is where it should be
@@ -80,9 +99,15 @@ export function unitLine(incident, now) {
   if (!isOpen(incident)) {
     return { tone: "done", unit: "", text: t("closed_as", { disposition: word("disposition", incident.disposition) }) };
   }
-  if (incident.kind === "camera_health") return { tone: "plain", unit: "", text: t("technicians_told") };
+  if (isMaintenance(incident)) return { tone: "plain", unit: "", text: maintenanceText(incident) };
   if (!order) return { tone: "none", unit: "", text: t("order_none") };
   return { tone: order.state, unit: unitName(order.unit_id), text: orderText(order, now) };
+}
+
+function maintenanceText(incident) {
+  const { all, returned } = camerasOf(incident);
+  const told = t(incident.clocks.t5 ? "taken_on" : "technicians_told");
+  return returned > 0 ? `${told} · ${t("cameras_back", { n: returned, all })}` : told;
 }
 
 function orderText(order, now) {

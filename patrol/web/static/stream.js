@@ -1,5 +1,7 @@
 // The way to the server: the live stream with its reconnections, and an operator's actions.
 
+import { t } from "./words.js";
+
 const QUIET_MS = 7000; // the server speaks at least every 5 s
 const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks
 const UNOPENED_MS = 2500;
@@ -65,12 +67,28 @@ export class ActionFailed extends Error {
   }
 }
 
-// Raises ActionFailed with the server's own code, or "network".
-export async function act(incidentId, action, body, operator) {
+// Both raise ActionFailed with the server's own code, or "network".
+export function act(incidentId, action, body, operator) {
+  return post(`/api/incidents/${encodeURIComponent(incidentId)}/${action}`, body, operator);
+}
+
+export function pinCamera(cameraId, body, operator) {
+  return post(`/api/cameras/${encodeURIComponent(cameraId)}/pin`, body, operator);
+}
+
+// An action's failure in words; `missing`: the words for what is not there.
+export function failureText(error, missing = "error_not_found") {
+  if (error.code === undefined) throw error;
+  if (error.code === "network") return t("failed_network");
+  if (error.code === "not_found") return t(missing);
+  const known = t(`error_${error.code}`);
+  return known === `error_${error.code}` ? error.message : known;
+}
+
+async function post(address, body, operator) {
   const headers = { "Content-Type": "application/json" };
   // A header takes no Chinese as it is.
   if (operator) headers["X-Patrol-Operator"] = encodeURIComponent(operator);
-  const address = `/api/incidents/${encodeURIComponent(incidentId)}/${action}`;
   let response;
   try {
     const request = { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(10000) };

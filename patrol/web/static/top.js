@@ -4,7 +4,7 @@ import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
 import { pick, t, word } from "./words.js";
 import { age, minutes, serverNow, timeOfDay } from "./times.js";
 import { targetText } from "./countdown.js";
-import { room, toneOfShare } from "./room.js";
+import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, toneOfShare, wordsOf } from "./room.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -55,7 +55,7 @@ function showRings(tour) {
   if (rings.children.length !== shown.length) rings.replaceChildren(...shown.map(ringCell));
   shown.forEach((ring, place) => {
     const status = tour?.rings.find((one) => one.name === ring.name);
-    showRing(rings.children[place], ring, status);
+    showRing(rings.children[place], ring, status, tour?.stretch ?? 1);
   });
 }
 
@@ -64,10 +64,17 @@ function ringCell() {
   return el("li", {}, el("span"), el("b"), bar, el("small"));
 }
 
-function showRing(cell, ring, status) {
+// What most cameras of a ring are to be seen within at this hour.
+function boundOfRing(ring, status) {
+  return status?.bound_in_force_s ?? ring.revisit_bound_s;
+}
+
+function showRing(cell, ring, status, stretch) {
   const [label, value, bar, bound] = cell.children;
+  const bound_s = boundOfRing(ring, status);
   setText(label, word("ring", ring.name));
-  setText(bound, `≤${ring.revisit_bound_s} s`);
+  setText(bound, stretch > 1 ? `≤${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);
+  setAttribute(cell, "data-stretched", stretch > 1);
   setText(value, status ? status.blind_age_max_s.toFixed(1) : "—");
   if (!status) {
     setAttribute(cell, "data-tone", "none");
@@ -75,10 +82,10 @@ function showRing(cell, ring, status) {
     bar.firstElementChild.style.width = "0";
     return;
   }
-  const share = status.blind_age_max_s / ring.revisit_bound_s;
-  setAttribute(cell, "data-tone", RING_TONES[toneOfShare(share)]);
+  const share = status.blind_age_max_s / bound_s;
+  setAttribute(cell, "data-tone", status.past_bound > 0 ? "red" : RING_TONES[toneOfShare(share)]);
   bar.firstElementChild.style.width = `${Math.min(1, share * BOUND_AT) * 100}%`;
-  setAttribute(bar, "aria-valuemax", ring.revisit_bound_s);
+  setAttribute(bar, "aria-valuemax", bound_s);
   setAttribute(bar, "aria-valuenow", status.blind_age_max_s.toFixed(1));
   setAttribute(bar, "aria-label", ringTitle(ring, status));
   setAttribute(cell, "title", ringTitle(ring, status));
@@ -90,8 +97,9 @@ function ringTitle(ring, status) {
     cameras: status.cameras,
     max: status.blind_age_max_s.toFixed(1),
     p99: status.blind_age_p99_s.toFixed(1),
-    bound: ring.revisit_bound_s,
+    bound: boundOfRing(ring, status),
     failing: status.failing,
+    past: status.past_bound,
     target: targetText(ring.response_target_s),
   });
 }
@@ -128,10 +136,76 @@ export function showBanners(link) {
   const banners = bannersOf(link);
   setAttribute(document.body, "data-stale", link.lost || link.trouble !== null);
   rebuild(byId("banners"), banners, () =>
-    banners.map(({ level, text }) =>
-      el("p", { class: "banner", "data-level": level }, mark(level, word("level", level)), el("span", {}, text)),
+    banners.map(({ level, title, text }) =>
+      el("p", { class: "banner", "data-level": level }, mark(level, word("level", level)),
+        el("span", {}, title ? el("strong", {}, title, " ") : null, text)),
     ),
   );
+}
+
+const MANY_CAMERAS = 20;
+
+// The largest of the open ones, in its own words.
+function worstMaintenance(state) {
+  const open = state.incidents.filter((incident) => isOpen(incident) && isMaintenance(incident));
+  const worst = open.reduce((most, one) => (most && camerasOf(most).all >= camerasOf(one).all ? most : one), null);
+  return worst === null ? "" : wordsOf(worst);
+}
+
+function silentTour(state) {
+  const last = state.tour_reported_at === null ? null : Date.parse(state.tour_reported_at);
+  const since = last === null ? "" : t("no_tour_since", { time: timeOfDay(last), age: minutes((serverNow() - last) / 1000) });
+  return { level: "red", title: t("no_tour"), text: since + t(state.queue.degraded === null ? "no_tour_do" : "no_tour_queue") };
+}
+
+function stretchedTour(tour) {
+  if (tour.stretch <= 1) return null;
+  const bounds = room.layout.rings.map((ring) => {
+    const bound = boundOfRing(ring, tour.rings.find((one) => one.name === ring.name));
+    return t("stretched_ring", { ring: word("ring", ring.name), now: (bound * tour.stretch).toFixed(1), bound });
+  });
+  const about = { factor: tour.stretch.toFixed(2) };
+  return { level: "yellow", title: t("stretched", about), text: t("stretched_text", { bounds: bounds.join(t("comma")) }) };
+}
+
+// Cameras past their bound, and those that fail: how many in each ring, and the one that has waited longest for its kind.
+function unseenCameras(tour) {
+  const byRing = (count) =>
+    tour.rings.filter((ring) => count(ring) > 0).map((ring) => `${word("ring", ring.name)} ${count(ring)}`).join(t("comma"));
+  const sum = (count) => tour.rings.reduce((all, ring) => all + count(ring), 0);
+  const [isPast, isFailing] = [(ring) => ring.past_bound, (ring) => ring.failing];
+  const [past, failing] = [sum(isPast), sum(isFailing)];
+  if (past + failing === 0) return null;
+  const parts = [];
+  if (past > 0) parts.push(t("past_bound", { n: past, rings: byRing(isPast) }));
+  if (failing > 0) parts.push(t("failing_now", { n: failing, rings: byRing(isFailing) }));
+  const core = tour.rings.some((ring) => ring.name === "core" && ring.past_bound > 0);
+  const level = core ? "red" : past > 0 ? "yellow" : "blue";
+  return { level, title: parts.shift(), text: parts.join("") + worstUnseen(tour) };
+}
+
+function worstUnseen(tour) {
+  const worst = room.layout.cameras.reduce((most, camera, index) => {
+    const share = shareOfBound(tour, camera, index);
+    return share > (most?.share ?? 0) ? { camera, index, share } : most;
+  }, null);
+  if (worst === null) return "";
+  const { camera, index } = worst;
+  const { age: blind, failing } = seen(index);
+  return t("worst_unseen", {
+    camera: `${pick(camera.name, camera.name_en)} ${camera.id}`,
+    age: blind === null ? t("seen_never") : t("unseen_for", { age: age(blind) }),
+    bound: boundOf(camera),
+    why: failing === null ? "" : t("because", { why: word("failing", failing) }),
+  });
+}
+
+// How much of its bound a camera has been unseen for. One never seen counts once a visit has failed.
+function shareOfBound(tour, camera, index) {
+  const blind = tour.blind_ages_s[index] ?? null;
+  if (blind === null) return tour.failing[camera.id] ? Infinity : 0;
+  const share = blind / (boundOf(camera) * tour.stretch);
+  return share > 1 || tour.failing[camera.id] ? share : 0;
 }
 
 function bannersOf(link) {
@@ -141,11 +215,12 @@ function bannersOf(link) {
   if (link.lost) banners.push({ level: "red", text: t(state ? "lost" : "lost_first", shown) });
   else if (link.trouble !== null) banners.push({ level: "red", text: t("trouble", { ...shown, why: link.trouble }) });
   if (state === null) return banners;
-  if (state.tour === null) banners.push({ level: "yellow", text: t("no_tour") });
-  else if (state.tour.stretch > 1.0) {
-    banners.push({ level: "yellow", text: t("stretched", { factor: state.tour.stretch.toFixed(2) }) });
+  const { queue, maintenance, tour } = state;
+  if (tour === null) banners.push(silentTour(state));
+  else banners.push(...[stretchedTour(tour), unseenCameras(tour)].filter(Boolean));
+  if (maintenance.cameras >= MANY_CAMERAS) {
+    banners.push({ level: "yellow", text: t("cameras_down", { ...maintenance, worst: worstMaintenance(state) }) });
   }
-  const { queue } = state;
   if (queue.degraded !== null) {
     const about = { why: queue.degraded, n: queue.waiting, age: age(queue.oldest_s) };
     banners.push({ level: "yellow", text: t("degraded", about) });

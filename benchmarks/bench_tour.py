@@ -1,0 +1,288 @@
+"""``make bench-tour``: 476 cameras on a real RTSP server, toured by the whole of Patrol on the same machine.
+
+Held against the bounds of the rings, against a floor measured in the same run, and against memory; see ``targets``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.clips import FPS, HEIGHT, KBIT_PER_S, WIDTH, Clips, have_clips
+from benchmarks.figures import Relation, Report, Spread, Table, Target, median, nearest_rank, slope
+from benchmarks.gaps import gaps_by_ring, rounds
+from benchmarks.patrol_under_test import BOUNDS, Floor, Plan, Story, addresses_on, floor, patrol
+from benchmarks.processes import Use, Watch, watched
+from benchmarks.serving import Server, Spot, missing_parts, mounts_of, rtsp_server, spots
+
+WARM_UP_S = 30.0
+ROUND_TARGET_S, ROUND_STRIVEN_FOR_S = 11.0, 9.5
+ROUND_BOUND_S = 6.0  # for all cameras: more than the machine can do, so that it goes round as fast as it can
+ROUNDS, ROUNDS_WITHIN_S, ROUNDS_WARM_UP_S = 5, 110.0, 12.0
+FLOOR_S, FLOOR_AT_ONCE = 15.0, 32
+MOST_MS_OF_FLOOR = 1.25
+MOST_MB, MOST_MB_A_MINUTE = 1000.0, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """A tour that was measured from ``begin`` to ``end``, by the wall clock; ``looks`` and ``samples`` are of then."""
+
+    story: Story
+    begin: float
+    end: float
+    looks: Sequence[Use]
+    samples: Sequence[Mapping[str, Any]]
+    server_ms_per_visit: float
+    server_cores: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it was measured."""
+        return self.end - self.begin
+
+    def counted(self, what: str) -> int:
+        """By how much a counter of Patrol's grew."""
+        return int(self.samples[-1]["counts"][what] - self.samples[0]["counts"][what])
+
+    def spent_s(self, group: str) -> dict[str, float]:
+        """Processor seconds by name, of ``threads`` or of ``stages``."""
+        first, last = self.samples[0][group], self.samples[-1][group]
+        return {name: last[name] - first.get(name, 0.0) for name in last}
+
+    @property
+    def visits(self) -> int:
+        """Frames that went through the detector and the rules."""
+        return self.counted("processed")
+
+    @property
+    def ms_per_visit(self) -> float:
+        """Processor time of Patrol's processes for each of them, everything included."""
+        return 1000 * (self.looks[-1].processor_s - self.looks[0].processor_s) / max(1, self.visits)
+
+    @property
+    def most_stretch(self) -> float:
+        """The largest factor that was announced."""
+        return max(float(sample["stretch"]) for sample in self.samples)
+
+
+def measured_tour(server: Server, cameras: Sequence[Spot], seconds: float, warm_up_s: float, folder: Path) -> Tour:
+    """The whole of Patrol on all cameras with the rings' bounds, for so long after a warm-up."""
+    plan = Plan(cameras, addresses_on(server, cameras))
+    with patrol(plan, folder / "tour") as running, watched(running.pid) as watch:
+        up_at = time.monotonic()
+        running.sleep_until(up_at + warm_up_s)
+        begin, server_before = (time.monotonic(), time.time()), server.processor_s()
+        running.sleep_until(begin[0] + seconds)
+        end, server_after = (time.monotonic(), time.time()), server.processor_s()
+        story = running.stop()
+    return _tour(story, watch, begin, end, server_after - server_before)
+
+
+def _tour(
+    story: Story, watch: Watch, begin: tuple[float, float], end: tuple[float, float], server_processor_s: float
+) -> Tour:
+    samples = story.between(begin[0], end[0])
+    looks = watch.between(samples[0]["at"] - 0.5, samples[-1]["at"] + 0.5)
+    visits = samples[-1]["counts"]["processed"] - samples[0]["counts"]["processed"]
+    return Tour(
+        story=story,
+        begin=begin[1],
+        end=end[1],
+        looks=looks,
+        samples=samples,
+        server_ms_per_visit=1000 * server_processor_s / max(1, visits),
+        server_cores=server_processor_s / (end[0] - begin[0]),
+    )
+
+
+def plain_rounds(server: Server, cameras: Sequence[Spot], folder: Path, count: int = ROUNDS) -> list[float]:
+    """Seconds of each of ``count`` rounds over all cameras, made as fast as the machine can."""
+    bounds = dict.fromkeys(BOUNDS, ROUND_BOUND_S)
+    ids = [camera.camera_id for camera in cameras]
+    with patrol(Plan(cameras, addresses_on(server, cameras), bounds=bounds), folder / "rounds") as running:
+        up_at = time.monotonic()
+        running.sleep_until(up_at + ROUNDS_WARM_UP_S)
+        begin = time.time()
+        while len(rounds(running.story().seen, ids, begin)) < count and time.monotonic() < up_at + ROUNDS_WITHIN_S:
+            running.sleep_until(time.monotonic() + 2.0)
+        story = running.stop()
+    return rounds(story.seen, ids, begin)[:count]
+
+
+# --- telling ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that was measured."""
+
+    tour: Tour
+    gaps: Mapping[str, Spread]
+    floor: Floor
+    rounds: Sequence[float]
+    clips: Clips
+    join: str
+
+    @property
+    def ratio(self) -> float:
+        """A visit's processor time as a multiple of its floor."""
+        return self.tour.ms_per_visit / self.floor.ms
+
+    @property
+    def mb_a_minute(self) -> float:
+        """By how much the memory grew, in the later half."""
+        later = self.tour.looks[len(self.tour.looks) // 2 :]
+        return 60 * slope([look.at for look in later], [look.resident_mb for look in later])
+
+    @property
+    def most_mb(self) -> float:
+        """The largest memory of Patrol's processes together."""
+        return max(look.resident_mb for look in self.tour.looks)
+
+
+def targets(found: Findings) -> list[Target]:
+    """What the tour promises."""
+    held = [Target(f"gap p99.9 {ring}, s", found.gaps[ring].p999, bound_s) for ring, bound_s in BOUNDS.items()]
+    return [
+        *held,
+        Target("stretch factor throughout", found.tour.most_stretch, 1.0, Relation.EXACTLY),
+        Target("plain round of all cameras, median s", median(found.rounds), ROUND_TARGET_S),
+        Target("processor-ms a visit / floor", found.ratio, MOST_MS_OF_FLOOR),
+        Target("memory at most, MB", found.most_mb, MOST_MB),
+        Target("memory growth in the later half, MB a minute", found.mb_a_minute, MOST_MB_A_MINUTE),
+    ]
+
+
+def report(found: Findings) -> Report:
+    """All of it, for people and for programs."""
+    tour = found.tour
+    visits_per_s = tour.visits / tour.seconds
+    summary = (
+        f"{visits_per_s:.1f} visits/s, p99.9 "
+        + "/".join(f"{found.gaps[ring].p999:.2f}" for ring in BOUNDS)
+        + f" s, round {median(found.rounds):.2f} s (strive for {ROUND_STRIVEN_FOR_S:g}),"
+        f" {tour.ms_per_visit:.1f} ms a visit = {found.ratio:.2f} x floor, {found.most_mb:.0f} MB,"
+        f" {tour.story.precision}"
+    )
+    return Report("tour", _figures(found), _tables(found), targets(found), summary)
+
+
+def _tables(found: Findings) -> list[Table]:
+    tour = found.tour
+    per_visit = 1000 / max(1, tour.visits)
+    gap_rows = [
+        (ring, spread.count, spread.p50, spread.p99, spread.p999, spread.max, BOUNDS[ring])
+        for ring, spread in found.gaps.items()
+    ]
+    said = [
+        ("server joins", found.join),
+        ("clips", found.clips.made_of),
+        ("precision", tour.story.precision),
+        ("measured for, s", tour.seconds),
+        ("visits/s", tour.visits / tour.seconds),
+        ("of them in focus", tour.counted("focus")),
+        ("visits that failed", tour.counted("failures")),
+        ("suspicions / alerts", f"{tour.counted('suspicions')} / {tour.counted('alerts')}"),
+        ("largest stretch", tour.most_stretch),
+        ("memory at start / end / most, MB", "{:.0f} / {:.0f} / {:.0f}".format(*_memory(found))),
+        ("memory, MB a minute", found.mb_a_minute),
+        ("descriptors / threads at the end", f"{tour.looks[-1].descriptors} / {tour.looks[-1].threads}"),
+        ("rounds, s: median / worst", f"{median(found.rounds):.2f} / {max(found.rounds, default=float('nan')):.2f}"),
+        ("the server's own: ms a visit / cores", f"{tour.server_ms_per_visit:.1f} / {tour.server_cores:.2f}"),
+    ]
+    stages = [(f"stage: {name}", spent_s * per_visit) for name, spent_s in sorted(tour.spent_s("stages").items())]
+    threads = [(f"threads: {name}", spent_s * per_visit) for name, spent_s in sorted(tour.spent_s("threads").items())]
+    own = found.floor
+    return [
+        Table(
+            "gaps, s (the still open ones included)", ("ring", "gaps", "p50", "p99", "p99.9", "max", "bound"), gap_rows
+        ),
+        Table("the tour", ("", ""), said),
+        Table(
+            "processor-ms a visit; relay, dispatch, store and console included; a stage is part of some threads",
+            ("", "ms"),
+            [
+                ("everything", tour.ms_per_visit),
+                *stages,
+                *threads,
+                ("floor: connection and decoding", own.connect_and_decode_ms),
+                (f"floor: inference ({own.precision})", own.inference_ms),
+                ("floor", own.ms),
+            ],
+        ),
+    ]
+
+
+def _memory(found: Findings) -> tuple[float, float, float]:
+    looks = [look.resident_mb for look in found.tour.looks]
+    return median(looks[:5]), median(looks[-5:]), max(looks)
+
+
+def _figures(found: Findings) -> dict[str, Any]:
+    tour, (start_mb, end_mb, most_mb) = found.tour, _memory(found)
+    return {
+        "server": {
+            "what": "GStreamer's RTSP server, a process of its own on the same machine, RTP over TCP",
+            "clips": found.clips.made_of,
+            "picture": f"{WIDTH}x{HEIGHT}, {FPS} frames/s, key frame every 2 s, {KBIT_PER_S} kbit/s",
+            "measured_kbit_per_s": found.clips.kbit_per_s,
+            "join": found.join,
+            "processor_ms_per_visit": tour.server_ms_per_visit,
+            "cores": tour.server_cores,
+        },
+        "precision": tour.story.precision,
+        "seconds": tour.seconds,
+        "gaps": {ring: asdict(spread) | {"bound_s": BOUNDS[ring]} for ring, spread in found.gaps.items()},
+        "stretch": tour.most_stretch,
+        "visits": tour.visits,
+        "visits_per_s": tour.visits / tour.seconds,
+        "counted": {name: tour.counted(name) for name in tour.samples[-1]["counts"]},
+        "failures": Counter(why for _, why, at in tour.story.failed if tour.begin <= at <= tour.end),
+        "processor_ms_per_visit": tour.ms_per_visit,
+        "processor_s_by_threads": tour.spent_s("threads"),
+        "processor_s_by_stages": tour.spent_s("stages"),
+        "floor": asdict(found.floor) | {"ms": found.floor.ms},
+        "ratio_to_floor": found.ratio,
+        "memory_mb": {"start": start_mb, "end": end_mb, "most": most_mb, "a_minute": found.mb_a_minute},
+        "rounds_s": list(found.rounds),
+        "round_s": {"median": median(found.rounds), "worst": nearest_rank(found.rounds, 1.0)},
+    }
+
+
+def main() -> int:
+    """Measure, tell, and say by the exit code whether all targets are kept."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--minutes", type=float, default=10.0, help="how long the tour is measured")
+    arguments.add_argument("--warm-up", type=float, default=WARM_UP_S, help="seconds before that")
+    arguments.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments.add_argument("--floor-seconds", type=float, default=FLOOR_S, help="for each of its two parts")
+    arguments.add_argument("--join", choices=("key-frame", "mid-gop"), default="key-frame", help="see rtsp_server.py")
+    options = arguments.parse_args()
+    if (missing := missing_parts()) is not None:
+        print(f"bench-tour: not measured: {missing}", file=sys.stderr)
+        return 2
+    clips, cameras = have_clips(), spots()
+    with tempfile.TemporaryDirectory(prefix="bench-tour-") as name:
+        folder = Path(name)
+        with rtsp_server(mounts_of(cameras, clips, options.join), folder) as server:
+            tour = measured_tour(server, cameras, 60 * options.minutes, options.warm_up, folder)
+            addresses = random.Random(1).sample(list(addresses_on(server, cameras).values()), len(cameras))
+            own_floor = floor(addresses, FLOOR_AT_ONCE, options.floor_seconds, folder)
+            round_times = plain_rounds(server, cameras, folder, options.rounds)
+    ring_of = {camera.camera_id: camera.ring for camera in cameras}
+    gaps = gaps_by_ring(tour.story.seen, ring_of, tour.begin, tour.end)
+    spreads = {ring: Spread.of(values) for ring, values in gaps.items()}
+    return report(Findings(tour, spreads, own_floor, round_times, clips, options.join)).tell()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,597 @@
+"""Patrol as the benchmarks run it: a process of its own, the whole of it, with its inner events written down.
+
+    python -m benchmarks.patrol_under_test run ORDER.json     the service, until SIGTERM
+    python -m benchmarks.patrol_under_test floor ORDER.json   a bare loop of its client and decoder; inference alone
+
+The only module of the benchmarks that knows Patrol's insides. What the service does is not changed: functions are
+wrapped, and what passed through them is written to a file of JSON lines, once a second (see ``Journal``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import importlib
+import itertools
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.processes import thread_seconds
+from benchmarks.serving import Server, Spot
+
+ROOT = Path(__file__).parents[1]
+BENCHMARK_MODELS = ROOT / "var" / "benchmarks" / "models"
+UP_WITHIN_S, DOWN_WITHIN_S, FLOOR_WITHIN_S = 120.0, 30.0, 240.0
+SAMPLE_EVERY_S = 1.0
+
+BOUNDS = {"core": 5.0, "periphery": 15.0, "far": 30.0}
+WHOLE_PICTURE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+
+# What a stage does is told by its functions' own processor time; where a name is not there, the stage is not told.
+STAGE_FUNCTIONS = {
+    "decode and scale": (("patrol.adapters.rtsp.source", "decoded"), ("patrol.adapters.stream", "_bgr")),
+    "inspect": (("patrol.pipeline.inspecting", "look_at"), ("patrol.domain.camera_health", "HealthWatcher.observe")),
+    "rules": (("patrol.domain.watching", "Watcher.observe"),),
+    "fit and read boxes": (
+        ("patrol.adapters.openvino_detector", "_Slot.begin"),
+        ("patrol.adapters.openvino_detector", "read_output"),
+    ),
+}
+# What is written down of: frames seen, visits failed, suspicions.
+WATCHED = (
+    ("patrol.pipeline.touring", "TourBook.seen"),
+    ("patrol.pipeline.touring", "TourBook._failed"),
+    ("patrol.domain.watching", "Watcher.observe"),
+)
+
+
+# --- its configuration --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How Patrol is set for a benchmark; what is not said here is its own default.
+
+    ``addresses``: by camera id. ``rule``: fields of the one rule all cameras watch by. ``tour``: fields of the
+    configuration's ``tour``.
+    """
+
+    cameras: Sequence[Spot]
+    addresses: Mapping[str, str]
+    bounds: Mapping[str, float] = field(default_factory=lambda: BOUNDS)
+    rule: Mapping[str, Any] = field(default_factory=dict)
+    tour: Mapping[str, Any] = field(default_factory=dict)
+    strategy: str | None = None
+
+
+def configuration_of(plan: Plan) -> dict[str, Any]:
+    """The configuration as a user would write it (JSON is YAML)."""
+    return {
+        "station": {"name": "测量所", "name_en": "Benchmark", "at": [35.4908, 112.8518]},
+        "rings": {
+            ring: {"revisit_bound_s": plan.bounds[ring], "response_target_s": target_s, "accept_within_s": 10}
+            for ring, target_s in (("core", 60), ("periphery", 180), ("far", 300))
+        },
+        "rules": {"watched": _rule(plan.rule)},
+        "levels": {"by_kind": {}, "otherwise": "blue"},
+        "tour": dict(plan.tour),
+        "units": [_unit(number) for number in range(1, 5)],
+        "cameras": [_camera(camera, plan) for camera in plan.cameras],
+    }
+
+
+def _rule(changes: Mapping[str, Any]) -> dict[str, Any]:
+    usual = {
+        "kind": "crowd",
+        "name": "人群聚集",
+        "name_en": "crowd",
+        "label": "person",
+        "at_least": 5,
+        "min_confidence": 0.35,
+        "for_s": 3,
+        "clear_after_s": 12,
+        "cool_down_s": 120,
+    }
+    return usual | dict(changes)
+
+
+def _unit(number: int) -> dict[str, Any]:
+    return {
+        "id": f"U-{number}",
+        "name": f"巡逻{number}组",
+        "name_en": f"Crew {number}",
+        "kind": "joint_patrol",
+        "rings": ["core", "periphery", "far"],
+        "home": [35.4908, 112.8518 + number / 10_000],
+        "speed_m_s": 5,
+        "mobilise_s": 5,
+        "simulated": True,
+    }
+
+
+def _camera(camera: Spot, plan: Plan) -> dict[str, Any]:
+    place = [35.4908 + camera.number // 25 / 10_000, 112.8518 + camera.number % 25 / 10_000]
+    zone = {"id": "all", "name": "全景", "name_en": "all of it", "rules": ["watched"], "polygon": WHOLE_PICTURE}
+    strategy = {"strategy": plan.strategy} if plan.strategy else {}
+    return strategy | {
+        "id": camera.camera_id,
+        "name": camera.camera_id,
+        "ring": camera.ring,
+        "at": place,
+        "heading_deg": 0,
+        "view_deg": 90,
+        "stream": plan.addresses[camera.camera_id],
+        "zones": [zone],
+    }
+
+
+def addresses_on(server: Server, cameras: Sequence[Spot]) -> dict[str, str]:
+    """Where each camera is on a server, by camera id."""
+    return {camera.camera_id: server.address(camera) for camera in cameras}
+
+
+def retries_per_s_allowed() -> float:
+    """How many tries a second of failing cameras Patrol allows itself."""
+    from patrol.domain.tour import TourSettings
+
+    return TourSettings().retries_per_s
+
+
+def models_folder() -> Path:
+    """The benchmarks' own models, where the int8 graph was made for them, else the ones Patrol uses."""
+    return BENCHMARK_MODELS if BENCHMARK_MODELS.is_dir() else Path(os.environ.get("PATROL_MODELS") or ROOT / "models")
+
+
+# --- from the outside ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Story:
+    """What was written down, read back. Times are seconds since the epoch, but ``at`` of samples is monotonic.
+
+    ``seen``: (camera id, captured, processed); ``suspected``: (camera id, when); ``failed``: (camera id, why, when);
+    ``samples``: what stood once a second, in order.
+    """
+
+    precision: str = ""
+    seen: list[tuple[str, float, float]] = field(default_factory=list)
+    suspected: list[tuple[str, float]] = field(default_factory=list)
+    failed: list[tuple[str, str, float]] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, file: Path) -> Story:
+        """The file's lines; one that was cut off by the end of the process is left out."""
+        story = cls()
+        for line in file.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                story._take(json.loads(line))
+        return story
+
+    def _take(self, said: dict[str, Any]) -> None:
+        self.precision = said.get("precision", self.precision)
+        self.seen += [(who, captured, processed) for who, captured, processed in said.get("seen", ())]
+        self.suspected += [(who, when) for who, when in said.get("suspected", ())]
+        self.failed += [(who, why, when) for who, why, when in said.get("failed", ())]
+        if "at" in said:
+            self.samples.append({key: said[key] for key in ("at", "now", "stretch", "counts", "threads", "stages")})
+
+    def between(self, begin: float, end: float) -> list[dict[str, Any]]:
+        """The samples from ``begin`` to ``end``, monotonic seconds."""
+        return [sample for sample in self.samples if begin <= sample["at"] <= end]
+
+
+class RunningPatrol:
+    """A Patrol that is up."""
+
+    def __init__(self, process: subprocess.Popen[bytes], journal: Path) -> None:
+        self._process = process
+        self._journal = journal
+        self.pid = process.pid
+
+    def check(self) -> None:
+        """Raises ChildProcessError if it has died."""
+        if self._process.poll() is not None:
+            raise ChildProcessError(f"Patrol ended with {self._process.returncode} in the middle of the measurement")
+
+    def sleep_until(self, at: float) -> None:
+        """Let it run until a time of the monotonic clock."""
+        while (left_s := at - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(1.0, left_s))
+
+    def story(self) -> Story:
+        """What it has written down so far."""
+        return Story.read(self._journal)
+
+    def story_since(self, at: float) -> list[dict[str, Any]]:
+        """The samples since a time of the monotonic clock."""
+        return self.story().between(at, float("inf"))
+
+    def stop(self) -> Story:
+        """Stop it as a person would, and read what it wrote."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(DOWN_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(DOWN_WITHIN_S)
+        return self.story()
+
+
+@contextlib.contextmanager
+def patrol(plan: Plan, folder: Path) -> Iterator[RunningPatrol]:
+    """The whole service on the plan's cameras, up and touring; killed at the end if it was not stopped.
+
+    ``folder`` takes its configuration, database, evidence and logs. Raises ChildProcessError if it does not come up.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "patrol.yaml").write_text(json.dumps(configuration_of(plan), ensure_ascii=False, indent=1))
+    journal, log = folder / "journal.jsonl", folder / "patrol.log"
+    order = {"config": str(folder / "patrol.yaml"), "var": str(folder / "var"), "journal": str(journal)}
+    with log.open("wb") as stderr, _child("run", order, folder, stderr=stderr) as process:
+        try:
+            _wait_until_up(process, journal, log)
+            yield RunningPatrol(process, journal)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(DOWN_WITHIN_S)
+                process.kill()
+
+
+def _child(what: str, order: Mapping[str, Any], folder: Path, **pipes: Any) -> subprocess.Popen[bytes]:
+    file = folder / f"{what}.json"
+    file.write_text(json.dumps(dict(order) | {"models": str(models_folder())}))
+    return subprocess.Popen([sys.executable, "-m", "benchmarks.patrol_under_test", what, str(file)], cwd=ROOT, **pipes)
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], journal: Path, log: Path) -> None:
+    ends_at = time.monotonic() + UP_WITHIN_S
+    while not (journal.is_file() and journal.stat().st_size):
+        if process.poll() is not None or time.monotonic() > ends_at:
+            raise ChildProcessError(f"Patrol did not come up:\n{log.read_text(errors='replace')[-3000:]}")
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What cannot be spared, in processor-ms: a visit's connection and decoding, and an inference, each on its own."""
+
+    visits: int
+    failed: int
+    connect_and_decode_ms: float
+    visits_per_s: float
+    inferences: int
+    inference_ms: float
+    inferences_per_s: float
+    precision: str
+
+    @property
+    def ms(self) -> float:
+        """A visit's floor."""
+        return self.connect_and_decode_ms + self.inference_ms
+
+
+def floor(addresses: Sequence[str], at_once: int, seconds: float, folder: Path) -> Floor:
+    """Measure it, for ``seconds`` each, in a process of its own. ``at_once``: visits under way at the same time."""
+    order = {"addresses": list(addresses), "at_once": at_once, "seconds": seconds}
+    with _child("floor", order, folder, stdout=subprocess.PIPE) as process:
+        said, _ = process.communicate(timeout=FLOOR_WITHIN_S)
+    if process.returncode:
+        raise ChildProcessError(f"the floor could not be measured ({process.returncode})")
+    return Floor(**json.loads(said.splitlines()[-1]))
+
+
+# --- from the inside ----------------------------------------------------------------------------------------------
+
+
+class Journal:
+    """Collects what happens and writes it down once a second, so that nothing is kept in memory."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.open("w")
+        self._lists: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self.stages: defaultdict[str, float] = defaultdict(float)
+        self._threads: dict[int, tuple[str, float]] = {}
+
+    def note(self, what: str, *said: Any) -> None:
+        """One thing that happened."""
+        self._lists[what].append(said)
+
+    def write(self, **said: Any) -> None:
+        """One line: what happened since the last, and ``said``."""
+        lists, self._lists = self._lists, defaultdict(list)
+        self._file.write(json.dumps(lists | said) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """No more is written."""
+        self._file.close()
+
+    def thread_groups(self) -> dict[str, float]:
+        """Processor seconds by what threads are called, without their numbers; those that ended included."""
+        names = {thread.native_id: re.sub(r"[-_ (].*|\d+$", "", thread.name) for thread in threading.enumerate()}
+        for number, spent_s in thread_seconds().items():
+            known = self._threads.get(number, ("native", 0.0))[0]
+            self._threads[number] = (names.get(number, known), spent_s)
+        groups: defaultdict[str, float] = defaultdict(float)
+        for name, spent_s in self._threads.values():
+            groups[name] += spent_s
+        return {name: round(spent_s, 2) for name, spent_s in groups.items()}
+
+
+def timed(journal: Journal, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, with its processor time added to a stage's."""
+
+    @functools.wraps(function)
+    def measured(*args: Any, **named: Any) -> Any:
+        began = time.thread_time()
+        try:
+            return function(*args, **named)
+        finally:
+            journal.stages[stage] += time.thread_time() - began
+
+    return measured
+
+
+def wrap(module: str, path: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> bool:
+    """Replace a function, or a method, by one around it; False where there is none of that name."""
+    owner: Any
+    try:
+        owner = importlib.import_module(module)
+        *outer, name = path.split(".")
+        for each in outer:
+            owner = getattr(owner, each)
+        setattr(owner, name, wrapper(getattr(owner, name)))
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def install_hooks(journal: Journal) -> None:
+    """Write down what is seen, suspected and failed, and what the stages take. Raises LookupError if it cannot be."""
+    for stage, functions in STAGE_FUNCTIONS.items():
+        for module, path in functions:
+            wrap(module, path, functools.partial(timed, journal, stage))
+    tellers = (_telling_seen, _telling_failed, _telling_suspected)
+    for (module, path), teller in zip(WATCHED, tellers, strict=True):
+        if not wrap(module, path, functools.partial(teller, journal)):
+            raise LookupError(f"Patrol has changed: there is no {module}.{path} any more")
+
+
+def _telling_seen(journal: Journal, seen: Callable[..., Any]) -> Callable[..., Any]:
+    def told(book: Any, frame: Any, *args: Any, **named: Any) -> Any:
+        journal.note("seen", frame.camera_id, round(frame.captured_at.timestamp(), 4), round(time.time(), 4))
+        return seen(book, frame, *args, **named)
+
+    return told
+
+
+def _telling_failed(journal: Journal, failed: Callable[..., Any]) -> Callable[..., Any]:
+    def told(book: Any, camera_id: Any, failure: Any, *args: Any, **named: Any) -> Any:
+        journal.note("failed", camera_id, str(failure.value), round(time.time(), 3))
+        return failed(book, camera_id, failure, *args, **named)
+
+    return told
+
+
+def _telling_suspected(journal: Journal, observe: Callable[..., Any]) -> Callable[..., Any]:
+    def told(watcher: Any, camera: Any, *args: Any, **named: Any) -> Any:
+        findings = observe(watcher, camera, *args, **named)
+        if findings.suspected:
+            journal.note("suspected", camera.id, round(time.time(), 4))
+        return findings
+
+    return told
+
+
+COUNTERS = {
+    "visits": "patrol_visits_total",
+    "processed": "patrol_frames_processed_total",
+    "captured": "patrol_frames_captured_total",
+    "dropped": "patrol_frames_dropped_total",
+    "failures": "patrol_visit_failures_total",
+    "focus": "patrol_focus_visits_total",
+    "suspicions": "patrol_suspicions_total",
+    "alerts": "patrol_alerts_accepted_total",
+}
+
+
+async def _run(order: Mapping[str, str], stopping: asyncio.Event) -> int:
+    with contextlib.closing(Journal(Path(order["journal"]))) as journal:
+        install_hooks(journal)
+        return await _serve(order, journal, stopping)
+
+
+async def _serve(order: Mapping[str, str], journal: Journal, stopping: asyncio.Event) -> int:
+    from patrol import config as configuring
+    from patrol.adapters.model_store import known_classes
+    from patrol.app import Options, assembled, run_parts
+
+    configuration = configuring.load(Path(order["config"]), os.environ, known_models=known_classes())
+    options = Options(var=Path(order["var"]), models=Path(order["models"]), port=0)
+    async with assembled(configuration, options, progress=lambda line: print(line, file=sys.stderr)) as parts:
+
+        def up(_address: str) -> None:
+            journal.write(precision=_precision_of(parts))
+
+        async def sampling(drained: asyncio.Event) -> None:
+            while not drained.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(drained.wait(), SAMPLE_EVERY_S)
+                _sample(journal, parts)
+
+        await run_parts(parts, configuration, options, stopping, up, companions=(sampling,))
+        _sample(journal, parts)
+    return 0
+
+
+def _sample(journal: Journal, parts: Any) -> None:
+    count = parts.metrics.counts()
+    journal.write(
+        at=time.monotonic(),
+        now=time.time(),
+        stretch=parts.metrics.registry.get_sample_value("patrol_tour_stretch_ratio"),
+        counts={name: count(metric) for name, metric in COUNTERS.items()},
+        threads=journal.thread_groups(),
+        stages={stage: round(spent_s, 4) for stage, spent_s in journal.stages.items()},
+    )
+
+
+def _precision_of(parts: Any) -> str:
+    detector = parts.tour.detecting._detector
+    return str(getattr(detector, "precision", type(detector).__name__))
+
+
+# --- the floor ----------------------------------------------------------------------------------------------------
+
+
+async def _bare_visits(addresses: Sequence[str], at_once: int, seconds: float) -> tuple[int, int, float, float]:
+    """Connect, take a key frame, tear down, decode it, and nothing else: (visits, failed, processor s, wall s).
+
+    The decoded picture stays as the decoder left it: neither scaled nor turned into BGR.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from patrol.domain.camera import StreamAddress
+    from patrol.domain.errors import CaptureError
+
+    ends_at = time.monotonic() + seconds
+    counts: Counter[str] = Counter()
+    waiting = itertools.cycle(addresses)
+    threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+
+    async def visitor(visit: Callable[..., Any]) -> None:
+        while time.monotonic() < ends_at:
+            address = StreamAddress(next(waiting))
+            try:
+                async with asyncio.timeout(10):
+                    await visit(address, threads)
+                counts["visits"] += 1
+            except (CaptureError, TimeoutError):
+                counts["failed"] += 1
+
+    visit = _bare_visit()
+    began, spent = time.monotonic(), time.process_time()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(visitor(visit))
+    return counts["visits"], counts["failed"], time.process_time() - spent, time.monotonic() - began
+
+
+def _bare_visit() -> Callable[..., Any]:
+    from patrol.adapters.clock import SystemClock
+    from patrol.adapters.rtsp.connection import Dialler
+    from patrol.adapters.rtsp.session import Session
+
+    dialler, clock = Dialler(True), SystemClock()
+
+    async def visit(address: Any, threads: Any) -> None:
+        session = Session(dialler, clock, lambda: None)
+        try:
+            await session.open(address, 10)
+            seen = await session.next_key_frame()
+            session.say_goodbye()
+            frame = asyncio.get_running_loop().run_in_executor(threads, _decoded_only, seen.key_frame)
+            assert await frame is not None
+            await session.leave(1.0)
+        finally:
+            session.abandon()
+
+    return visit
+
+
+def _decoded_only(key_frame: Any) -> Any:
+    import av
+
+    context = av.CodecContext.create(key_frame.codec.value, "r")
+    context.thread_count = 1
+    return (context.decode(av.Packet(key_frame.data)) or context.decode(None))[0]
+
+
+def _inferences(models: Path, seconds: float) -> tuple[int, float, float, str]:
+    """Nothing but inference, as the detector runs it: (inferences, processor s, wall s, precision)."""
+    import numpy as np
+
+    from patrol.adapters import openvino_detector
+    from patrol.adapters.model_store import Precision, ensure_model
+    from patrol.adapters.openvino_runtime import import_openvino
+    from patrol.config import DetectorSettings
+
+    settings = DetectorSettings()
+    model = ensure_model(settings.model, models)
+    precision = openvino_detector.chosen_precision(model, Precision.AUTO, bf16=openvino_detector.cpu_has_bf16())
+    openvino = import_openvino()
+    graph = openvino_detector.graph_for(model, precision)
+    compiled = openvino_detector.compiled_graph(openvino, openvino.Core(), graph, settings.input_px, precision, None)
+    width, height = settings.input_px
+    picture = np.random.default_rng(0).integers(0, 255, (1, height, width, 3), np.uint8)
+    # As many at once as the processor has use for, and one that is ready when another ends.
+    requests = [compiled.create_infer_request() for _ in range(_useful_requests(compiled) + 1)]
+    for request in requests:
+        request.set_input_tensor(openvino.Tensor(picture, shared_memory=True))
+        request.infer()
+    began, spent, count = time.monotonic(), time.process_time(), 0
+    for request in itertools.cycle(requests):
+        if time.monotonic() - began >= seconds:
+            break
+        request.wait()
+        request.start_async()
+        count += 1
+    for request in requests:
+        request.wait()
+    return count, time.process_time() - spent, time.monotonic() - began, precision.value
+
+
+def _useful_requests(compiled: Any) -> int:
+    return int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+
+
+def _measure_floor(order: Mapping[str, Any]) -> Floor:
+    visits, failed, visiting_s, visiting_wall_s = asyncio.run(
+        _bare_visits(order["addresses"], order["at_once"], order["seconds"])
+    )
+    count, inferring_s, inferring_wall_s, precision = _inferences(Path(order["models"]), order["seconds"])
+    return Floor(
+        visits=visits,
+        failed=failed,
+        connect_and_decode_ms=1000 * visiting_s / max(1, visits),
+        visits_per_s=visits / visiting_wall_s,
+        inferences=count,
+        inference_ms=1000 * inferring_s / max(1, count),
+        inferences_per_s=count / inferring_wall_s,
+        precision=precision,
+    )
+
+
+def main(what: str, order_file: str) -> None:
+    """The child's side of ``patrol`` and ``floor``."""
+    order = json.loads(Path(order_file).read_text())
+    if what == "floor":
+        print(json.dumps(asdict(_measure_floor(order))), flush=True)
+        return
+    from patrol.cli.run import leave, run_until_stopped
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    shutil.rmtree(order["var"], ignore_errors=True)
+    leave(run_until_stopped(lambda stopping: _run(order, stopping)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""RTSP cameras, visited by a light client of our own (docs/adr/010-rtsp.md)."""

@@ -1,0 +1,132 @@
+"""Basic and digest authentication (RFC 2617, RFC 7616), as a camera asks for them.
+
+The password is sent to no camera that does not ask, and in the clear to none that knows better.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+_SCHEME = re.compile(r"(?:^|,)\s*(digest|basic)(?=\s|$)", re.IGNORECASE)
+_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+
+# In the order of preference; a camera may offer several.
+HASHES: dict[str, Callable[[bytes], str]] = {
+    "sha-256": lambda text: hashlib.sha256(text).hexdigest(),
+    "md5": lambda text: hashlib.md5(text, usedforsecurity=False).hexdigest(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user and a password, neither of which shows in ``repr``."""
+
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a camera asks for. ``algorithm``: a key of HASHES, or empty for basic."""
+
+    algorithm: str
+    parameters: Mapping[str, str]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the camera says that only its nonce had grown old, not that the password is wrong."""
+        return self.parameters.get("stale", "").lower() == "true"
+
+    @property
+    def is_session(self) -> bool:
+        """Whether the user's hash holds the nonces (``-sess``)."""
+        return self.parameters.get("algorithm", "").lower().endswith("-sess")
+
+
+class Authentication:
+    """What one session knows of its camera's wish for a password."""
+
+    def __init__(self, credentials: Credentials | None, new_nonce: Callable[[], str] = lambda: secrets.token_hex(8)):
+        self._credentials = credentials
+        self._new_nonce = new_nonce
+        self._challenge: Challenge | None = None
+        self._count = 0
+
+    def challenged(self, headers: Iterable[str]) -> bool:
+        """The camera answered 401, with these WWW-Authenticate headers: whether asking once more makes sense."""
+        asked_before, challenge = self._challenge is not None, best_of(headers)
+        if self._credentials is None or challenge is None:
+            return False
+        self._challenge, self._count = challenge, 0
+        return challenge.is_stale or not asked_before
+
+    def header(self, method: str, url: str) -> str | None:
+        """The Authorization header for a request; None while the camera asked for none."""
+        if self._credentials is None or self._challenge is None:
+            return None
+        if not self._challenge.algorithm:
+            pair = f"{self._credentials.user}:{self._credentials.password}".encode()
+            return f"Basic {base64.b64encode(pair).decode()}"
+        self._count += 1
+        return digest(self._challenge, self._credentials, method, url, f"{self._count:08x}", self._new_nonce())
+
+
+def best_of(headers: Iterable[str]) -> Challenge | None:
+    """The strongest challenge that can be answered; several may stand in one header."""
+    found = [challenge for header in headers for challenge in _challenges_in(header)]
+    order = [*HASHES, ""]
+    return min(found, key=lambda challenge: order.index(challenge.algorithm), default=None)
+
+
+def digest(challenge: Challenge, credentials: Credentials, method: str, url: str, count: str, client_nonce: str) -> str:
+    """The Authorization header of RFC 7616, section 3.4; without ``qop``, that of RFC 2069. ``count``: eight digits."""
+    hashed, given = HASHES[challenge.algorithm], challenge.parameters
+    realm, nonce, protected = given.get("realm", ""), given.get("nonce", ""), _protection_of(given.get("qop", ""))
+    secret = hashed(f"{credentials.user}:{realm}:{credentials.password}".encode())
+    if challenge.is_session:
+        secret = hashed(f"{secret}:{nonce}:{client_nonce}".encode())
+    asked = hashed(f"{method}:{url}".encode())
+    between = f"{nonce}:{count}:{client_nonce}:auth" if protected else nonce
+    answer = hashed(f"{secret}:{between}:{asked}".encode())
+    fields = {"username": credentials.user, "realm": realm, "nonce": nonce, "uri": url, "response": answer}
+    fields |= {"opaque": given["opaque"]} if "opaque" in given else {}
+    words = [f'{name}="{_quoted(value)}"' for name, value in fields.items()]
+    words += [f"algorithm={given['algorithm']}"] if "algorithm" in given else []
+    words += ["qop=auth", f"nc={count}", f'cnonce="{client_nonce}"'] if protected else []
+    return "Digest " + ", ".join(words)
+
+
+def _challenges_in(header: str) -> Iterator[Challenge]:
+    schemes = list(_SCHEME.finditer(header))
+    for scheme, following in zip(schemes, [*schemes[1:], None], strict=False):
+        text = header[scheme.end() : following.start() if following else len(header)]
+        parameters = {
+            name.lower(): _plain(quoted) if quoted else bare for name, quoted, bare in _PARAMETER.findall(text)
+        }
+        if scheme[1].lower() == "basic":
+            yield Challenge("", parameters)
+            continue
+        algorithm = parameters.get("algorithm", "md5").lower().removesuffix("-sess")
+        if algorithm in HASHES and _is_answerable(parameters.get("qop", "")):
+            yield Challenge(algorithm, parameters)
+
+
+def _protection_of(offered: str) -> bool:
+    return "auth" in re.split(r"[\s,]+", offered.lower())
+
+
+def _is_answerable(offered: str) -> bool:
+    return not offered or _protection_of(offered)
+
+
+def _plain(quoted: str) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted)
+
+
+def _quoted(text: str) -> str:
+    return re.sub(r'(["\\])', r"\\\1", text)

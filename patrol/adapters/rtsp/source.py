@@ -1,0 +1,308 @@
+"""Pictures of RTSP cameras, one key frame a visit; see docs/adr/010-rtsp.md.
+
+What the light client cannot read is left to the source behind it, for an hour at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from patrol.adapters.rtsp.connection import Dialler
+from patrol.adapters.rtsp.decoding import Pixels, decoded
+from patrol.adapters.rtsp.session import Seen, Session
+from patrol.adapters.rtsp.warm import WarmSession, WarmSessions
+from patrol.adapters.sources import ClosableSource, Deadline, Workers
+from patrol.domain.camera import Camera, CameraId, Strategy
+from patrol.domain.errors import CaptureError, CaptureFailure
+from patrol.domain.frame import Frame
+from patrol.domain.strategies import NO_FACTS, CameraFacts, Choice, Demand, choose
+from patrol.ports import Clock, FrameSource
+
+# A visit that found nothing keeps a little of its time to tear its session down properly.
+GOODBYE_SHARE = 0.1
+LONGEST_GOODBYE_S = 1.0
+# A key frame that came whole and cannot be decoded is bad luck once; twice, it is something FFmpeg may know better.
+MOST_UNDECODABLE = 2
+FALL_BACK_FOR_S = 3600.0
+
+
+def _nobody(_: Camera) -> None:
+    """Nobody counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """``ends_at``: by the loop's clock."""
+
+    camera: Camera
+    deadline_s: float
+    ends_at: float
+
+    def left_s(self) -> float:
+        return max(0.0, self.ends_at - asyncio.get_running_loop().time())
+
+    def waited_s(self) -> float:
+        return self.deadline_s - self.left_s()
+
+    @property
+    def looks_until(self) -> float:
+        return self.ends_at - min(LONGEST_GOODBYE_S / 2, GOODBYE_SHARE * self.deadline_s)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of one camera from visit to visit. ``opening``: one warm session at a time is opened."""
+
+    facts: CameraFacts = NO_FACTS
+    choice: Choice | None = None
+    fall_back_until: float = float("-inf")
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class RtspSource:
+    """``rtsp`` and ``rtsps``, video over TCP: H.264 and H.265.
+
+    A camera is opened for each visit (cold), kept open (warm), or asked for a snapshot: as it is configured or, if that
+    is ``auto``, as what was measured of it says (domain/strategies.py). Remembered per camera, so bounded by the
+    configuration.
+    """
+
+    def __init__(
+        self,
+        scale_to: tuple[int, int] | None,
+        clock: Clock,
+        decoders: int,
+        fallback: ClosableSource,
+        *,
+        snapshots: FrameSource | None = None,
+        verify: ssl.SSLContext | bool = True,
+        on_unconfirmed: Callable[[Camera], None] = _nobody,
+        warm_sessions: int = 64,
+        warm_on_host: Callable[[Camera], int] = lambda _: 16,
+        warm_idle_s: float = 120.0,
+    ) -> None:
+        """``scale_to``: the box (width, height) that pictures are scaled down into; ``decoders``: threads.
+
+        ``fallback``: for what is not read here; closed with this one. ``snapshots``: for cameras with an address for
+        them; not closed here. ``verify``: whom to believe over ``rtsps``. ``on_unconfirmed``: told of each session
+        that the camera may still hold after it was closed here. ``warm_sessions``: how many may be kept open at most;
+        ``warm_on_host``: how many of them on one camera's host; ``warm_idle_s``: for how long without a visit.
+        """
+        self._scale_to = scale_to
+        self._clock = clock
+        self._decoders = Workers("rtsp-decode", decoders)
+        self._dialler = Dialler(verify)
+        self._fallback = fallback
+        self._snapshots = snapshots
+        self._on_unconfirmed = on_unconfirmed
+        self._warm = WarmSessions(warm_sessions, warm_on_host, warm_idle_s, self._warm_ended)
+        self._known: dict[CameraId, _Known] = {}
+
+    @property
+    def warm_count(self) -> int:
+        """How many sessions are kept open now."""
+        return len(self._warm)
+
+    @property
+    def kept_open(self) -> frozenset[CameraId]:
+        """The cameras whose sessions are kept open now."""
+        return frozenset(self._warm)
+
+    def facts_of(self, camera_id: CameraId) -> CameraFacts:
+        """What visits measured of a camera; nothing yet for one that was never visited."""
+        known = self._known.get(camera_id)
+        return known.facts if known is not None else NO_FACTS
+
+    def choice_of(self, camera_id: CameraId) -> Choice | None:
+        """How a camera is looked at, and why; None before its first visit."""
+        known = self._known.get(camera_id)
+        return known.choice if known is not None else None
+
+    async def capture(self, camera: Camera, deadline_s: float) -> Frame:
+        """A key frame of the camera. Raises CaptureError, at the latest after ``deadline_s``."""
+        visit = _Visit(camera, deadline_s, asyncio.get_running_loop().time() + deadline_s)
+        known = self._known.setdefault(camera.id, _Known())
+        if visit.left_s() <= 0:
+            raise CaptureError(CaptureFailure.TIMED_OUT, "no time")
+        strategy = self._chosen(camera, known)
+        if strategy is Strategy.SNAPSHOT or self._clock.monotonic() >= known.fall_back_until:
+            try:
+                return await self._captured(visit, known, strategy)
+            except CaptureError as error:
+                known.facts = known.facts.failed(strategy, error.failure, self._clock.monotonic())
+                if error.failure is not CaptureFailure.UNSUPPORTED or strategy is Strategy.SNAPSHOT:
+                    raise
+            known.fall_back_until = self._clock.monotonic() + FALL_BACK_FOR_S
+        return await self._fallback.capture(camera, visit.left_s())
+
+    async def aclose(self) -> None:
+        """Close everything, the fallback included."""
+        await self._warm.aclose()
+        await self._dialler.aclose()
+        await self._decoders.aclose()
+        await self._fallback.aclose()
+
+    def _chosen(self, camera: Camera, known: _Known) -> Strategy:
+        has_snapshot = camera.snapshot is not None and self._snapshots is not None
+        demand = Demand(camera.revisit_bound_s, has_snapshot, self._warm.has_room(camera))
+        known.choice = choose(camera.strategy, known.facts, demand, known.choice, self._clock.monotonic())
+        return known.choice.strategy
+
+    async def _captured(self, visit: _Visit, known: _Known, strategy: Strategy) -> Frame:
+        if strategy is Strategy.WARM:
+            return await self._kept_open(visit, known)
+        await self._warm.drop(visit.camera.id)
+        if strategy is Strategy.SNAPSHOT:
+            return await self._snapshot(visit, known)
+        return await self._cold(visit, known)
+
+    async def _snapshot(self, visit: _Visit, known: _Known) -> Frame:
+        assert self._snapshots is not None
+        assert visit.camera.snapshot is not None
+        there = replace(visit.camera, stream=visit.camera.snapshot)
+        frame = await self._snapshots.capture(there, visit.left_s())
+        known.facts = known.facts.snapshot_came()
+        return frame
+
+    # --- cold -------------------------------------------------------------------------------------------------------
+
+    async def _cold(self, visit: _Visit, known: _Known) -> Frame:
+        async with self._session_of(visit) as session:
+            async with _in_time(visit, session, known):
+                await _open(session, visit, known)
+                seen = await _first_seen(session, known)
+            session.say_goodbye()  # it is answered while the picture is decoded
+            frame = await self._frame_of(seen, visit)
+        return frame if frame is not None else await self._carefully(visit, known)
+
+    async def _carefully(self, visit: _Visit, known: _Known) -> Frame:
+        """Once more, for a camera whose key frame was damaged: with no goodbye before one is decoded."""
+        async with self._session_of(visit) as session, _in_time(visit, session, known):
+            await session.open(visit.camera.stream, visit.left_s())
+            return await self._first_whole(session.next_key_frame, visit)
+
+    @asynccontextmanager
+    async def _session_of(self, visit: _Visit) -> AsyncIterator[Session]:
+        """A session that is torn down whatever becomes of the visit; a cancelled one waits for no answer."""
+        session = self._session(visit.camera)
+        try:
+            yield session
+        except CaptureError:
+            await session.leave(min(LONGEST_GOODBYE_S, visit.left_s()))
+            raise
+        else:
+            await session.leave(min(LONGEST_GOODBYE_S, visit.left_s()))
+        finally:
+            session.abandon()
+
+    # --- warm -------------------------------------------------------------------------------------------------------
+
+    async def _kept_open(self, visit: _Visit, known: _Known) -> Frame:
+        warm, is_new = await self._warm_session(visit, known)
+        try:
+            return await self._newest(warm, visit, known)
+        except CaptureError as error:
+            if error.failure is CaptureFailure.UNSUPPORTED:
+                await self._warm.drop(visit.camera.id)
+            if is_new or not warm.session.is_over or error.failure is CaptureFailure.UNSUPPORTED:
+                raise
+        warm, _ = await self._warm_session(visit, known)  # it had broken since the last visit
+        return await self._newest(warm, visit, known)
+
+    async def _newest(self, warm: WarmSession, visit: _Visit, known: _Known) -> Frame:
+        async with _in_time(visit, warm.session, known):
+            frame = await self._first_whole(warm.next_key_frame, visit)
+        _learn(warm.session, known)
+        return frame
+
+    async def _warm_session(self, visit: _Visit, known: _Known) -> tuple[WarmSession, bool]:
+        """The camera's session, and whether it was opened only now."""
+        session = self._session(visit.camera)
+        async with _in_time(visit, session, known), known.opening:
+            warm = self._warm.of(visit.camera.id)
+            if warm is not None:
+                return warm, False
+            with self._warm.place_for(visit.camera):
+                await self._open_to_keep(session, visit, known)
+            return self._warm.add(visit.camera, session), True
+
+    async def _open_to_keep(self, session: Session, visit: _Visit, known: _Known) -> None:
+        with ExitStack() as otherwise:
+            otherwise.callback(session.abandon)
+            try:
+                await _open(session, visit, known)
+            except CaptureError:
+                await session.leave(min(LONGEST_GOODBYE_S, visit.left_s()))
+                raise
+            otherwise.pop_all()
+
+    def _warm_ended(self, camera_id: CameraId, held: bool) -> None:
+        known = self._known[camera_id]
+        known.facts = known.facts.warm_held() if held else known.facts.warm_broke(self._clock.monotonic())
+
+    # --- both -------------------------------------------------------------------------------------------------------
+
+    def _session(self, camera: Camera) -> Session:
+        return Session(self._dialler, self._clock, lambda: self._on_unconfirmed(camera))
+
+    async def _first_whole(self, next_key_frame: Callable[[], Awaitable[Seen]], visit: _Visit) -> Frame:
+        """The first that can be decoded. Raises CaptureError UNSUPPORTED after several that cannot."""
+        for _ in range(MOST_UNDECODABLE):
+            frame = await self._frame_of(await next_key_frame(), visit)
+            if frame is not None:
+                return frame
+        raise CaptureError(CaptureFailure.UNSUPPORTED, "its key frames cannot be decoded")
+
+    async def _frame_of(self, seen: Seen, visit: _Visit) -> Frame | None:
+        def decode(_: Deadline) -> Pixels | None:
+            return decoded(seen.key_frame, self._scale_to)
+
+        pixels = await self._decoders.run(decode, visit.left_s())
+        return None if pixels is None else Frame(visit.camera.id, seen.captured_at, pixels, seen.clock)
+
+
+async def _open(session: Session, visit: _Visit, known: _Known) -> None:
+    await session.open(visit.camera.stream, visit.left_s())
+    known.facts = known.facts.opened(session.set_up_s or 0.0)
+
+
+async def _first_seen(session: Session, known: _Known) -> Seen:
+    seen = await session.next_key_frame()
+    _learn(session, known)
+    return seen
+
+
+def _learn(session: Session, known: _Known) -> None:
+    """What a session measured; how long its first key frame took, once."""
+    if session.first_key_frame_s is not None:
+        known.facts = known.facts.first_seen(session.first_key_frame_s)
+        session.first_key_frame_s = None
+    if session.key_frame_distance_s is not None:
+        known.facts = known.facts.distance_measured(session.key_frame_distance_s)
+
+
+@asynccontextmanager
+async def _in_time(visit: _Visit, session: Session, known: _Known) -> AsyncIterator[None]:
+    """Raises CaptureError for what takes too long."""
+    try:
+        async with asyncio.timeout_at(visit.looks_until):
+            yield
+    except TimeoutError:
+        if session.packets:
+            known.facts = known.facts.in_vain(_waited_s(visit, session))
+        raise _too_late(visit, session) from None
+
+
+def _too_late(visit: _Visit, session: Session) -> CaptureError:
+    if session.packets:
+        words = f"{session.packets} packets and no new key frame in {_waited_s(visit, session):.1f} s"
+        return CaptureError(CaptureFailure.NO_KEY_FRAME, words)
+    return CaptureError(CaptureFailure.TIMED_OUT, f"no picture within {visit.deadline_s:g} s")
+
+
+def _waited_s(visit: _Visit, session: Session) -> float:
+    return min(visit.waited_s(), session.played_s())

@@ -1,0 +1,670 @@
+"""Camera health: what is wrong with a camera's picture, and whether it is that camera's picture at all.
+
+``step`` is the whole decision: (what was known, what one look measures now) -> (what is known now, what to tell).
+
+A camera's scene is known by up to three fields of edges, one for each light it was seen in (day, infrared, lamps).
+A picture is compared with all of them; the nearest decides:
+
+- SAME: the scene, or enough of it to tell. The scene's memory follows slowly.
+- SHIFTED: the scene, but elsewhere in the picture: the camera was turned a little. It is still this camera's picture.
+- OTHER: a picture with structure of its own that is none of the scenes. Nothing may be concluded from it.
+- UNCLEAR: nothing to compare: black, white, even, or covered. It is not held against the camera.
+- LEARNING: no scene is known yet, or the view never settles (a camera that turns by itself is never judged).
+
+An OTHER picture is a WRONG_PICTURE. If the same new view stays, and is no other camera's, the camera was MOVED; much
+later, or when a person says so (``accepted``), the new view is learned. A view that another camera is known by is
+never learned by waiting.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from patrol.domain.camera import CameraId
+from patrol.domain.looks import GRID, Field, Grey, Look, likeness, likenesses, part_likeness, shifted_likeness
+from patrol.domain.troubles import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How often, in a row, and for how long something must show before it is believed."""
+
+    looks: int
+    seconds: float = 0.0
+
+
+def _raising() -> Mapping[Trouble, Confirmation]:
+    return MappingProxyType(
+        {
+            Trouble.NO_SIGNAL: Confirmation(2, 5.0),
+            Trouble.FROZEN: Confirmation(1),  # the run of equal pictures is its confirmation
+            Trouble.BLACK: Confirmation(3, 20.0),
+            Trouble.COVERED: Confirmation(3, 20.0),  # a lorry passes the lens in less
+            Trouble.OVER_EXPOSED: Confirmation(3, 60.0),  # headlights and a low sun pass
+            Trouble.DEFOCUSED: Confirmation(4, 60.0),  # an autofocus hunts for seconds after the light changed
+            Trouble.MOVED: Confirmation(4, 30.0),
+            Trouble.WRONG_PICTURE: Confirmation(2),  # one torn picture is distrusted, and not told
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """Thresholds. Each figure was measured by ``benchmarks/evaluate_health.py`` on real fixed cameras' clips.
+
+    ``same_scene``, ``same_parts``: two fields at least that alike on the whole, or in three of their twelve parts (of
+    a place half hidden, or lit from elsewhere), are one place. Measured, on the whole and in parts: one camera's
+    pictures, also of other days, 0.40 and 0.71 at the least; one corridor by lamp and by infrared 0.37 and 0.57;
+    other cameras' pictures 0.32 and 0.46 at the most, with the same lettering burnt into all.
+    ``hidden_scene``: a place known by some parts, and on the whole less alike than this, is covered for the most part;
+    ``judged_scene``: so much of it must be there for its sharpness to be judged.
+    ``steady_view``: two looks that alike show one new view. ``sure_scene``: below it, it is worth asking whether the
+    scene lies shifted, or whether this is a new light to be remembered. ``shifted_scene``, ``shift_gain``: how alike
+    the best shift must be (other cameras' pictures: 0.35 at the most), and by how much better than none.
+
+    ``flat``: a share of pixels of one grey with their neighbours that no lens gives (real pictures: 0.21 at most).
+    ``black_level``: 95% of the picture below. ``white``, ``white_gain``: the share burnt out, and the part of it that
+    is new. ``lost_detail``: what is left, of the usual cells with structure, when a lens is covered; ``least_detail``:
+    the same before any are usual. ``poor_detail``: what is left of them in a strange view that is taken for a cover
+    (paint, a bag, a wall), and that waiting alone never makes the camera's own.
+    ``blur``: what is left of the usual sharpness (undegraded: 0.69 at the least; a Gaussian blur of 3 pixels in 640:
+    0.47 at the 95th percentile, with lettering and noise of full sharpness on top). ``veiled``: the sharpness itself,
+    below which a strange picture is something before the lens, not another camera's (the softest camera's: 0.64).
+
+    ``frozen_looks``, ``frozen_s``: pictures equal in every pixel, that long: longer than the longest usual distance
+    of key frames (30 s), as some servers answer with the last key frame they hold. A sensor's noise never repeats;
+    a drawn source does (switch both off for it with ``math.inf``). ``alike_looks``, ``alike_s``: a recorder that
+    encodes its last picture again and again changes pixels, but no 20 x 20 patch by more than one grey level in
+    half an hour; a clock burnt in, daylight or anybody passing does.
+
+    ``settle_looks``: looks that agree before a scene is known; ``light_looks``: before it is known in one more light.
+    ``moved_after_s``: a strange view this long is a moved camera. ``accepted_after_s``: so long, and it is the new
+    scene. ``max_scenes``: lights remembered. ``follow``: how far a scene's memory moves with a look, in 127ths: a
+    running median, so that who walks through leaves no trace (sigma-delta background estimation, Manzanera and
+    Richefeu 2004).
+    """
+
+    same_scene: float = 0.33
+    same_parts: float = 0.50
+    hidden_scene: float = 0.25
+    judged_scene: float = 0.45
+    steady_view: float = 0.45
+    sure_scene: float = 0.60
+    shifted_scene: float = 0.50
+    shift_gain: float = 0.20
+    flat: float = 0.80
+    black_level: int = 24
+    white: float = 0.50
+    white_gain: float = 0.25
+    lost_detail: float = 0.35
+    least_detail: float = 0.03
+    poor_detail: float = 0.70
+    blur: float = 0.58
+    veiled: float = 0.30
+    frozen_looks: int = 5
+    frozen_s: float = 60.0
+    alike_looks: int = 30
+    alike_s: float = 1800.0
+    settle_looks: int = 3
+    light_looks: int = 5
+    moved_after_s: float = 60.0
+    accepted_after_s: float = 600.0
+    max_scenes: int = 3
+    follow: int = 2
+    raising: Mapping[Trouble, Confirmation] = field(default_factory=_raising)
+    clearing: Confirmation = Confirmation(2, 5.0)
+
+
+DEFAULT = HealthSettings()
+
+
+class Identity(StrEnum):
+    """Whose picture a look shows; see the module."""
+
+    SAME = "same"
+    SHIFTED = "shifted"
+    OTHER = "other"
+    UNCLEAR = "unclear"
+    LEARNING = "learning"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownScene:
+    """One camera's scene in one light, and what a good picture of it measures."""
+
+    field: Field
+    looks: int
+    detail: float
+    white: float
+    sharpness: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewView:
+    """A view that is not known (well), and has been the same for some looks. ``of``: whose it seems to be."""
+
+    scene: KnownScene
+    since: datetime
+    of: CameraId | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stillness:
+    """Since when the pictures have been equal, and alike."""
+
+    digest: int
+    equal_since: datetime
+    equal_looks: int
+    thumbnail: Grey
+    alike_since: datetime
+    alike_looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How long a trouble has shown while off, or not shown while on, in a row."""
+
+    on: bool = False
+    looks: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HealthMemory:
+    """What is known of one camera: some 11 kB. ``scenes``: the one recognised last is first."""
+
+    scenes: tuple[KnownScene, ...] = ()
+    new_view: NewView | None = None
+    stillness: Stillness | None = None
+    tallies: Mapping[Trouble, Tally] = field(default_factory=dict)
+    seen_last_at: datetime | None = None
+    identity: Identity = Identity.LEARNING
+    trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HealthStep:
+    """What one look changed.
+
+    ``troubles``: on now; ``raised`` and ``cleared``: with this look, each told once. ``trusted``: the picture may be
+    this camera's; no alert may be made of one that is not. ``looks_like``: the camera whose scene it shows instead.
+    """
+
+    memory: HealthMemory
+    troubles: frozenset[Trouble]
+    raised: frozenset[Trouble]
+    cleared: frozenset[Trouble]
+    trusted: bool
+    identity: Identity
+    looks_like: CameraId | None = None
+
+
+Elsewhere = Callable[[Look], CameraId | None]
+"""Says which other camera's scene a look shows, if any."""
+
+
+def nowhere(look: Look) -> CameraId | None:
+    """No other camera's scene is known."""
+    return None
+
+
+def step(
+    memory: HealthMemory,
+    look: Look,
+    at: datetime,
+    settings: HealthSettings = DEFAULT,
+    elsewhere: Elsewhere = nowhere,
+) -> HealthStep:
+    """Decide what one look at a camera, captured at ``at``, changes. A look that is not newer than the last is ignored.
+
+    ``elsewhere`` is asked only about what is not, or cannot be told to be, the camera's own.
+    """
+    if memory.seen_last_at is not None and at <= memory.seen_last_at:
+        return _told(memory, memory)
+    void = _void(look, memory.scenes, settings)
+    reading = _read(memory, look, void, settings, elsewhere)
+    void = None if reading.identity is Identity.OTHER else void
+    seen = _remembered(memory, reading, look, at, settings)
+    stillness = _still(memory.stillness, look, at)
+    showing = _showing(reading, seen.new_view, void, at, settings)
+    if void is None and _frozen(stillness, at, settings):
+        showing |= {Trouble.FROZEN}
+    now = replace(
+        seen,
+        stillness=stillness,
+        tallies=_tallied(memory.tallies, showing, _untold(reading, void, settings), at, settings),
+        seen_last_at=at,
+        identity=reading.identity,
+        trusted=reading.identity is not Identity.OTHER and void is not Trouble.NO_SIGNAL,
+    )
+    return _told(memory, now)
+
+
+def _told(before: HealthMemory, now: HealthMemory) -> HealthStep:
+    was, on = _on(before), _on(now)
+    of = now.new_view.of if now.new_view is not None and now.identity is Identity.OTHER else None
+    return HealthStep(now, on, on - was, was - on, now.trusted, now.identity, of)
+
+
+def _on(memory: HealthMemory) -> frozenset[Trouble]:
+    return frozenset(trouble for trouble, tally in memory.tallies.items() if tally.on)
+
+
+# What one picture shows by itself
+
+
+def _void(look: Look, scenes: Sequence[KnownScene], settings: HealthSettings) -> Trouble | None:
+    """Why there is no view at all in this picture, or None if there is one."""
+    usual = scenes[0] if scenes else None
+    if look.high < settings.black_level:
+        return Trouble.BLACK
+    if look.white >= settings.white and look.white - (usual.white if usual else 0.0) >= settings.white_gain:
+        return Trouble.OVER_EXPOSED
+    if look.flat >= settings.flat:
+        return Trouble.NO_SIGNAL
+    if look.detail < max(settings.least_detail, settings.lost_detail * usual.detail if usual else 0.0):
+        return Trouble.COVERED
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How a look compares with the scenes. ``nearest``: which one, ``alike``: how much; ``of``: whose it is instead."""
+
+    identity: Identity
+    nearest: int = 0
+    alike: float = 0.0
+    sharpness: float = math.nan  # as a share of the nearest scene's; not-a-number where it cannot be told
+    detail: float = 1.0  # as a share of the nearest scene's
+    of: CameraId | None = None
+
+
+def _read(
+    memory: HealthMemory, look: Look, void: Trouble | None, settings: HealthSettings, elsewhere: Elsewhere
+) -> _Reading:
+    if void in _NOTHING_TO_SEE:
+        return _Reading(Identity.UNCLEAR)
+    alike = [likeness(scene.field, look.field, look.visible) for scene in memory.scenes]
+    if void is not None:
+        return _hidden(look, max(alike, default=0.0), settings, elsewhere)
+    if not memory.scenes:
+        return _Reading(Identity.LEARNING)
+    nearest = int(np.argmax(alike))
+    usual = memory.scenes[nearest]
+    identity = _identify(usual, look, alike[nearest], settings)
+    if identity is Identity.UNCLEAR:
+        return _hidden(look, alike[nearest], settings, elsewhere)
+    of = elsewhere(look) if identity is Identity.OTHER else None
+    return _Reading(
+        identity,
+        nearest,
+        alike[nearest],
+        _of_usual(look.sharpness, usual.sharpness),
+        _of_usual(look.detail, usual.detail),
+        of,
+    )
+
+
+def _of_usual(now: float, usual: float) -> float:
+    return now / usual if usual > 0.0 else math.nan
+
+
+_NOTHING_TO_SEE = frozenset({Trouble.BLACK, Trouble.NO_SIGNAL})
+
+
+def _hidden(look: Look, alike: float, settings: HealthSettings, elsewhere: Elsewhere) -> _Reading:
+    """Of a picture with few edges it cannot be told whose it is, unless another camera always looks like that.
+
+    ``alike``: how much it is like the camera's own scene; two cameras may show one place.
+    """
+    of = elsewhere(look) if alike < settings.same_scene else None
+    return _Reading(Identity.UNCLEAR) if of is None else _Reading(Identity.OTHER, of=of)
+
+
+def _identify(nearest: KnownScene, look: Look, alike: float, settings: HealthSettings) -> Identity:
+    if alike >= settings.sure_scene:
+        return Identity.SAME
+    shifted = shifted_likeness(nearest.field, look.field, look.visible)
+    if shifted >= max(settings.shifted_scene, alike + settings.shift_gain):
+        return Identity.SHIFTED
+    if alike >= settings.same_scene or part_likeness(nearest.field, look.field, look.visible) >= settings.same_parts:
+        return Identity.SAME
+    # A strange view without any fine edges is something before the lens: it hides whose picture this is.
+    return Identity.OTHER if look.sharpness >= settings.veiled else Identity.UNCLEAR
+
+
+def _showing(
+    reading: _Reading,
+    view: NewView | None,
+    void: Trouble | None,
+    at: datetime,
+    settings: HealthSettings,
+) -> frozenset[Trouble]:
+    if void is not None:
+        return frozenset({void})
+    if reading.identity is Identity.UNCLEAR:
+        return frozenset({Trouble.COVERED})
+    if reading.identity is Identity.OTHER:
+        if reading.of is None and reading.detail < settings.poor_detail:
+            return frozenset({Trouble.COVERED})
+        return frozenset({Trouble.MOVED if _moved(view, at, settings) else Trouble.WRONG_PICTURE})
+    if reading.identity is Identity.SAME and reading.alike < settings.hidden_scene:
+        return frozenset({Trouble.COVERED})
+    if reading.identity is Identity.SHIFTED:
+        return frozenset({Trouble.MOVED})
+    return frozenset({Trouble.DEFOCUSED}) if _blurred(reading, settings) else frozenset()
+
+
+def _blurred(reading: _Reading, settings: HealthSettings) -> bool:
+    """A blurred scene is as like itself as ever; of one that is not, sharpness says nothing."""
+    return reading.alike >= settings.judged_scene and reading.sharpness < settings.blur
+
+
+def _moved(view: NewView | None, at: datetime, settings: HealthSettings) -> bool:
+    """Whether a strange view is this camera's own new one."""
+    return (
+        view is not None
+        and view.of is None
+        and view.scene.looks >= settings.settle_looks
+        and (at - view.since).total_seconds() >= settings.moved_after_s
+    )
+
+
+_IDENTITY_TROUBLES = frozenset({Trouble.MOVED, Trouble.WRONG_PICTURE})
+
+
+def _untold(reading: _Reading, void: Trouble | None, settings: HealthSettings) -> frozenset[Trouble]:
+    """The troubles of which this look says neither yes nor no: they stay as they are."""
+    if void is not None or reading.identity is Identity.UNCLEAR:
+        return _IDENTITY_TROUBLES | {Trouble.DEFOCUSED, Trouble.FROZEN}
+    if reading.alike < settings.judged_scene or math.isnan(reading.sharpness):
+        return frozenset({Trouble.DEFOCUSED})
+    return frozenset()
+
+
+# Equal and alike pictures
+
+
+def _still(before: Stillness | None, look: Look, at: datetime) -> Stillness:
+    fresh = Stillness(look.digest, at, 1, look.thumbnail, at, 1)
+    if before is None:
+        return fresh
+    equal = before.digest == look.digest
+    alike = bool(np.abs(before.thumbnail.astype(np.int16) - look.thumbnail).max() <= 1)
+    return Stillness(
+        look.digest,
+        before.equal_since if equal else at,
+        before.equal_looks + 1 if equal else 1,
+        before.thumbnail if alike else look.thumbnail,
+        before.alike_since if alike else at,
+        before.alike_looks + 1 if alike else 1,
+    )
+
+
+def _frozen(still: Stillness, at: datetime, settings: HealthSettings) -> bool:
+    equal_s = (at - still.equal_since).total_seconds()
+    alike_s = (at - still.alike_since).total_seconds()
+    equal = still.equal_looks >= settings.frozen_looks and equal_s >= settings.frozen_s
+    return equal or (still.alike_looks >= settings.alike_looks and alike_s >= settings.alike_s)
+
+
+# Learning
+
+
+def _remembered(
+    memory: HealthMemory, reading: _Reading, look: Look, at: datetime, settings: HealthSettings
+) -> HealthMemory:
+    """The memory with this look's scene learned, followed, or watched as a new view."""
+    match reading.identity:
+        case Identity.UNCLEAR:
+            return memory
+        case Identity.LEARNING:
+            view = _watched(memory.new_view, look, at, settings)
+            return _accepted_if(view.scene.looks >= settings.settle_looks, memory, view)
+        case Identity.SAME:
+            return _followed(memory, reading, look, at, settings)
+        case Identity.SHIFTED:
+            view = _watched(memory.new_view, look, at, settings)
+        case Identity.OTHER:
+            view = _watched(memory.new_view, look, at, settings)
+            view = replace(view, of=reading.of or view.of)
+    return _accepted_if(_acceptable(view, memory.scenes, at, settings), memory, view)
+
+
+def _acceptable(view: NewView, scenes: Sequence[KnownScene], at: datetime, settings: HealthSettings) -> bool:
+    """Whether a new view is learned without a person: never another camera's, never one that shows far less."""
+    usual_detail = max((scene.detail for scene in scenes), default=0.0)
+    long_enough = (at - view.since).total_seconds() >= settings.accepted_after_s
+    settled = view.scene.looks >= settings.settle_looks
+    return long_enough and settled and view.of is None and view.scene.detail >= settings.poor_detail * usual_detail
+
+
+def _accepted_if(enough: bool, memory: HealthMemory, view: NewView) -> HealthMemory:
+    """The view becomes the scene, in place of all that was known, or stays a new view."""
+    if enough:
+        return replace(memory, scenes=(view.scene,), new_view=None)
+    return replace(memory, new_view=view)
+
+
+def _watched(view: NewView | None, look: Look, at: datetime, settings: HealthSettings) -> NewView:
+    """The new view seen once more, or the beginning of another one."""
+    if view is None or likeness(view.scene.field, look.field, look.visible) < settings.steady_view:
+        return NewView(_first_of(look), at)
+    return replace(view, scene=_nearer(view.scene, look, settings))
+
+
+def _first_of(look: Look) -> KnownScene:
+    return KnownScene(look.field, 1, look.detail, look.white, look.sharpness)
+
+
+def _followed(
+    memory: HealthMemory, reading: _Reading, look: Look, at: datetime, settings: HealthSettings
+) -> HealthMemory:
+    """The nearest scene follows the look and comes first; what is hardly like any becomes one more, in time."""
+    if _blurred(reading, settings) or reading.alike < settings.hidden_scene:
+        return memory
+    nearest = memory.scenes[reading.nearest]
+    others = tuple(scene for scene in memory.scenes if scene is not nearest)
+    scenes = (_nearer(nearest, look, settings), *others)
+    if reading.alike >= settings.sure_scene:
+        return replace(memory, scenes=scenes, new_view=None)
+    view = _watched(memory.new_view, look, at, settings)
+    if view.scene.looks < settings.light_looks:
+        return replace(memory, scenes=scenes, new_view=view)
+    return replace(memory, scenes=(view.scene, *scenes)[: settings.max_scenes], new_view=None)
+
+
+_MEAN_OF = 8  # looks of which a young scene is the mean; later it follows slowly
+_USUAL_RATE = 0.02  # of what a good picture measures: half of a change is usual after 35 looks
+
+
+def _nearer(scene: KnownScene, look: Look, settings: HealthSettings) -> KnownScene:
+    """The scene as it is known after one look more."""
+    young = scene.looks < _MEAN_OF
+    rate = 1.0 / (scene.looks + 1) if young else _USUAL_RATE
+    away = look.field.astype(np.int16) - scene.field
+    moved = np.rint(away * rate) if young else np.clip(away, -settings.follow, settings.follow)
+    moved[~look.visible] = 0
+    return KnownScene(
+        field=(scene.field + moved).astype(np.int8),
+        looks=min(scene.looks + 1, _MEAN_OF),
+        detail=scene.detail + rate * (look.detail - scene.detail),
+        white=scene.white + rate * (look.white - scene.white),
+        sharpness=_usual(scene.sharpness, look.sharpness, rate),
+    )
+
+
+def _usual(before: float, now: float, rate: float) -> float:
+    if math.isnan(before) or math.isnan(now):
+        return now if math.isnan(before) else before
+    return before + rate * (now - before)
+
+
+def accepted(memory: HealthMemory) -> HealthMemory:
+    """A person says that what the camera shows is what it shall show: the new view is its scene, or it learns anew."""
+    scenes = (memory.new_view.scene,) if memory.new_view is not None else ()
+    return replace(memory, scenes=scenes, new_view=None)
+
+
+# Confirming and clearing
+
+
+def _tallied(
+    tallies: Mapping[Trouble, Tally],
+    showing: frozenset[Trouble],
+    untold: frozenset[Trouble],
+    at: datetime,
+    settings: HealthSettings,
+) -> Mapping[Trouble, Tally]:
+    before = {trouble: tallies.get(trouble, Tally()) for trouble in settings.raising}
+    if Trouble.MOVED in showing and not before[Trouble.MOVED].on:
+        untold = untold | {Trouble.WRONG_PICTURE}  # until it is told as moved, it stays told as wrong
+    after = {
+        trouble: tally if trouble in untold else _counted(tally, trouble, trouble in showing, at, settings)
+        for trouble, tally in before.items()
+    }
+    return {trouble: tally for trouble, tally in after.items() if tally.on or tally.looks}
+
+
+def _counted(tally: Tally, trouble: Trouble, shows: bool, at: datetime, settings: HealthSettings) -> Tally:
+    if shows == tally.on:
+        return Tally(tally.on)
+    needed = settings.clearing if tally.on else settings.raising[trouble]
+    looks, since = tally.looks + 1, tally.since or at
+    if looks >= needed.looks and (at - since).total_seconds() >= needed.seconds:
+        return Tally(not tally.on)
+    return Tally(tally.on, looks, since)
+
+
+# All cameras
+
+
+class SceneBook:
+    """Every camera's scenes, to say whose a strange picture is. Bounded by the cameras that exist."""
+
+    def __init__(self, alike: float = 0.5) -> None:
+        """``alike``: from where on a picture is taken to be a camera's; one camera's own are 0.53 and up."""
+        self._alike = alike
+        self._fields: dict[CameraId, tuple[Field, ...]] = {}
+
+    def enter(self, camera_id: CameraId, memory: HealthMemory) -> None:
+        """Take over what is known of a camera's scenes now; they are shared, not copied."""
+        self._fields[camera_id] = tuple(scene.field for scene in memory.scenes)
+
+    def forget(self, camera_id: CameraId) -> None:
+        """The camera is gone."""
+        self._fields.pop(camera_id, None)
+
+    def whose(self, look: Look, but: CameraId | None = None) -> CameraId | None:
+        """The camera, other than ``but``, whose scene a look shows best, or None if it is like none.
+
+        Some milliseconds for 476 cameras.
+        """
+        owners = [owner for owner, fields in self._fields.items() if owner != but for _ in fields]
+        if not owners:
+            return None
+        known = [each for owner, fields in self._fields.items() if owner != but for each in fields]
+        alike = likenesses(known, look.field, look.visible)
+        best = int(np.argmax(alike))
+        return owners[best] if alike[best] >= self._alike else None
+
+
+class HealthWatcher:
+    """Remembers one HealthMemory a camera, and the scenes of all; bounded by the cameras that exist."""
+
+    def __init__(self, settings: HealthSettings = DEFAULT) -> None:
+        self._settings = settings
+        self._memories: dict[CameraId, HealthMemory] = {}
+        self._book = SceneBook()
+
+    def observe(
+        self, camera_id: CameraId, look: Look, at: datetime, settings: HealthSettings | None = None
+    ) -> HealthStep:
+        """Take one look at a camera, captured at ``at``. ``settings``: this camera's own."""
+        result = step(
+            self.memory_of(camera_id),
+            look,
+            at,
+            settings or self._settings,
+            lambda strange: self._book.whose(strange, but=camera_id),
+        )
+        self.remember(camera_id, result.memory)
+        return result
+
+    def memory_of(self, camera_id: CameraId) -> HealthMemory:
+        """What is known of a camera; of one never seen, nothing."""
+        return self._memories.get(camera_id, HealthMemory())
+
+    def remember(self, camera_id: CameraId, memory: HealthMemory) -> None:
+        """Know this of a camera from now on, for instance what an earlier run knew."""
+        self._memories[camera_id] = memory
+        self._book.enter(camera_id, memory)
+
+    def accept(self, camera_id: CameraId) -> None:
+        """A person says that the camera shows what it shall show."""
+        self.remember(camera_id, accepted(self.memory_of(camera_id)))
+
+    def forget(self, camera_id: CameraId) -> None:
+        """The camera is gone."""
+        self._memories.pop(camera_id, None)
+        self._book.forget(camera_id)
+
+
+# Over a restart
+
+_FORM = f"{GRID[0]}x{GRID[1]}/1"
+
+
+def to_plain(memory: HealthMemory) -> dict[str, Any]:
+    """The scenes and the troubles that are on, as values JSON can hold (3 to 4 kB a scene); the rest is seen again."""
+    return {
+        "form": _FORM,
+        "scenes": [_scene_to_plain(scene) for scene in memory.scenes],
+        "on": sorted(_on(memory)),
+    }
+
+
+def from_plain(plain: Mapping[str, Any]) -> HealthMemory:
+    """What ``to_plain`` gave. Raises ValueError for anything else, also for what another version gave."""
+    try:
+        if plain["form"] != _FORM:
+            raise ValueError(f"form: expected {_FORM}, got {plain['form']!r}")
+        scenes = tuple(_scene_from_plain(scene) for scene in plain["scenes"])
+        return HealthMemory(scenes, tallies={Trouble(name): Tally(on=True) for name in plain["on"]})
+    except (KeyError, TypeError, AttributeError, zlib.error) as error:
+        raise ValueError(f"expected a camera's health memory: {error!r}") from None
+
+
+def _scene_to_plain(scene: KnownScene) -> dict[str, Any]:
+    packed = base64.b64encode(zlib.compress(scene.field.tobytes())).decode("ascii")
+    sharpness = None if math.isnan(scene.sharpness) else scene.sharpness
+    return {
+        "field": packed,
+        "looks": scene.looks,
+        "detail": scene.detail,
+        "white": scene.white,
+        "sharpness": sharpness,
+    }
+
+
+def _scene_from_plain(plain: Mapping[str, Any]) -> KnownScene:
+    unpacked = zlib.decompress(base64.b64decode(plain["field"], validate=True))
+    flat = np.frombuffer(unpacked, np.int8)
+    sharpness = math.nan if plain["sharpness"] is None else float(plain["sharpness"])
+    return KnownScene(
+        field=flat.reshape(GRID[1], GRID[0], 2),
+        looks=int(plain["looks"]),
+        detail=float(plain["detail"]),
+        white=float(plain["white"]),
+        sharpness=sharpness,
+    )

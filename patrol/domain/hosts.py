@@ -1,0 +1,97 @@
+"""Hosts: cameras that share a recorder or a platform share its few sessions, and its outages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from patrol.domain.camera import Camera, Strategy
+from patrol.domain.errors import CaptureFailure
+from patrol.domain.pacing import TokenBucket, full_jitter
+
+Parked = TypeVar("Parked")
+
+NETWORK_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https"})
+# So many failures in a row, from any of its cameras, and a host counts as down: one try at a time, farther and
+# farther apart, until one succeeds.
+BREAKER_FAILURES = 5
+HOST_FAILURES = frozenset(
+    {CaptureFailure.REFUSED, CaptureFailure.UNREACHABLE, CaptureFailure.TIMED_OUT, CaptureFailure.BUSY}
+)
+
+
+def host_of(camera: Camera) -> str | None:
+    """The host whose sessions a visit of this camera uses; None for what is not on a network."""
+    snapshots = camera.snapshot if camera.strategy is Strategy.SNAPSHOT else None
+    address = snapshots or camera.stream
+    return address.host_name if address.scheme in NETWORK_SCHEMES else None
+
+
+@dataclass(slots=True)
+class Host(Generic[Parked]):
+    """One host. ``sessions``: how many at once it bears, of which some are kept for cameras that are due.
+
+    ``kept_open``: sessions that cameras hold between visits, too; their visits need no other.
+    ``parked``: cameras that are due and wait for one of its sessions.
+    """
+
+    sessions: int
+    retries: TokenBucket
+    parked: list[Parked] = field(default_factory=list)
+    kept_open: int = 0
+    under_way: int = 0
+    of_lower_rank: int = 0
+    failures_in_a_row: int = 0
+    shut_until: float = 0.0
+
+    @property
+    def for_visits(self) -> int:
+        """How many of the sessions there are for visits that need a new one."""
+        return max(1, self.sessions - self.kept_open)
+
+    @property
+    def lower_rank_sessions(self) -> int:
+        """How many of these retries and focus may use at once."""
+        return max(1, self.for_visits // 2)
+
+    @property
+    def due_slots(self) -> int:
+        """How many are always there for cameras that are due; a single one may have to be waited for."""
+        return max(1, self.for_visits - self.lower_rank_sessions)
+
+    def has_room(self) -> bool:
+        """Whether a camera that is due may be visited now."""
+        return self.under_way < self.for_visits
+
+    def has_room_for_lower_rank(self) -> bool:
+        """Whether a retry or a focus may begin now."""
+        return not self.parked and self.has_room() and self.of_lower_rank < self.lower_rank_sessions
+
+    def retry_wait_s(self, now: float) -> float:
+        """Seconds until a camera that failed may be tried again, as far as this host goes; 0 if it may now."""
+        if self.failures_in_a_row >= BREAKER_FAILURES:
+            if now < self.shut_until:
+                return self.shut_until - now
+            if self.of_lower_rank:
+                return 1.0
+        return self.retries.wait_s(now)
+
+    def answered(self) -> None:
+        """One of its cameras brought a picture, or a refusal that shows the host is there."""
+        self.failures_in_a_row = 0
+
+    def failed(self, now: float, base_s: float, cap_s: float, jitter: Callable[[], float]) -> None:
+        """It did not answer."""
+        self.failures_in_a_row += 1
+        beyond = self.failures_in_a_row - BREAKER_FAILURES
+        if beyond >= 0:
+            self.shut_until = now + full_jitter(beyond, base_s, cap_s, jitter)
+
+
+UNLIMITED = 1_000_000
+
+
+def sessions_on(name: str | None, usual: int, of_host: Mapping[str, int]) -> int:
+    """How many sessions a host bears."""
+    return UNLIMITED if name is None else of_host.get(name, usual)

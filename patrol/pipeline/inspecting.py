@@ -1,0 +1,111 @@
+"""Inspecting: whether a captured picture is its camera's own, and fit to be looked at.
+
+A picture of another scene goes no farther: no alert is ever made from it, and its camera counts as unseen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from patrol.domain.camera import Camera, CameraId, RingName
+from patrol.domain.camera_health import DEFAULT, HealthMemory, HealthStep, HealthWatcher, Identity
+from patrol.domain.errors import CaptureFailure, StoreError
+from patrol.domain.frame import Frame
+from patrol.domain.looks import look_at
+from patrol.metrics import Metrics
+from patrol.pipeline.reviewing import TroubleSide
+from patrol.pipeline.stopping import pause
+from patrol.ports import Clock, SceneStore
+
+_log = logging.getLogger(__name__)
+
+SAVE_EVERY_S = 300.0
+# Drawn pictures repeat themselves pixel by pixel, as no sensor's do.
+SIMULATED = replace(DEFAULT, frozen_s=math.inf, alike_s=math.inf)
+
+
+class RefusedSide(Protocol):
+    """Who is told that a visit's picture does not count. See touring.TourBook."""
+
+    def refused(self, frame: Frame, failure: CaptureFailure) -> None:
+        """The frame does not show its camera's scene."""
+
+
+class DetectSide(Protocol):
+    """Where pictures go that are to be looked at. See detecting.Detecting."""
+
+    def offer(self, frame: Frame, ring: RingName) -> None:
+        """Take a frame; never waits."""
+
+    def refuse(self, reason: str) -> None:
+        """Count a frame that nothing shall be detected in."""
+
+
+class Inspecting:
+    """Takes captured frames; see touring.FrameSide."""
+
+    def __init__(
+        self,
+        cameras: Mapping[CameraId, Camera],
+        health: HealthWatcher,
+        detecting: DetectSide,
+        tour: RefusedSide,
+        troubles: TroubleSide,
+        scenes: SceneStore,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._cameras = cameras
+        self._health = health
+        self._detecting = detecting
+        self._tour = tour
+        self._troubles = troubles
+        self._scenes = scenes
+        self._clock = clock
+        self._metrics = metrics
+
+    def offer(self, frame: Frame, ring: RingName) -> None:
+        """Look at the frame as a picture; hand it on if it is its camera's."""
+        camera = self._cameras[frame.camera_id]
+        began = self._clock.monotonic()
+        look = look_at(frame.pixels, camera.masks)
+        found = self._health.observe(camera.id, look, frame.captured_at, SIMULATED if camera.simulated else None)
+        self._metrics.stages.took("inspect", ring, self._clock.monotonic() - began)
+        self._tell(camera, frame, found)
+        if found.trusted:
+            self._detecting.offer(frame, ring)
+            return
+        failure = CaptureFailure.WRONG_PICTURE if found.identity is Identity.OTHER else CaptureFailure.NO_SIGNAL
+        self._detecting.refuse(failure.value)
+        self._tour.refused(frame, failure)
+
+    def _tell(self, camera: Camera, frame: Frame, found: HealthStep) -> None:
+        for trouble in found.raised:
+            detail = found.looks_like or ""
+            _log.warning("camera %s: %s%s", camera.id, trouble.value, f", looks like {detail}" if detail else "")
+            self._troubles.troubled(camera, trouble, detail, frame.captured_at)
+        for trouble in found.cleared:
+            _log.info("camera %s: no longer %s", camera.id, trouble.value)
+            self._troubles.recovered(camera, trouble, frame.captured_at)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Remember every camera's scene over a restart: read what was saved, save it now and then and at the end."""
+        for camera_id, memory in (await self._scenes.load()).items():
+            if camera_id in self._cameras:
+                self._health.remember(camera_id, memory)
+        while not await pause(self._clock, stopping, SAVE_EVERY_S):
+            await self._save()
+        await self._save()
+
+    async def _save(self) -> None:
+        memories: dict[CameraId, HealthMemory] = {c: self._health.memory_of(c) for c in self._cameras}
+        try:
+            await self._scenes.save(memories)
+        except StoreError as error:
+            self._metrics.stages.errors.labels("inspect").inc()
+            _log.error("the cameras' scenes cannot be saved: %s", error)

@@ -1,0 +1,192 @@
+"""Reviewing: once a second, what the tour promises is held against what it does.
+
+Bounds follow their schedule; the measured capacity is held against what the bounds ask for; a camera that passes its
+bound is an alarm, and technicians are told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
+
+from patrol.domain.admission import Feasibility, feasibility
+from patrol.domain.camera import Camera, CameraId, Ring, RingName
+from patrol.domain.errors import CaptureFailure
+from patrol.domain.schedules import bound_at
+from patrol.domain.tour import Tour
+from patrol.domain.troubles import Trouble
+from patrol.metrics import Metrics
+from patrol.ports import Clock, OpenSessions, ProcessorUse
+
+_log = logging.getLogger(__name__)
+
+STARTING = 10  # reviews: what the start costs is no visit's cost
+MEASURED_OVER = 30  # reviews: what one second costs says little
+JUDGED_EVERY = 10
+FEWEST_VISITS = 30
+# What these cameras show is told for itself, as a trouble of its own (inspecting.py).
+SHOWN = frozenset({CaptureFailure.WRONG_PICTURE, CaptureFailure.NO_SIGNAL})
+LATE = "late"  # no visit failed: the tour itself did not come round in time
+
+
+class TroubleSide(Protocol):
+    """Who is told of cameras that are of no use at present."""
+
+    def troubled(self, camera: Camera, trouble: Trouble, detail: str, since: datetime) -> None:
+        """There is trouble with a camera; telling it again changes nothing."""
+
+    def recovered(self, camera: Camera, trouble: Trouble, at: datetime) -> None:
+        """That trouble is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    visits: int
+    own_s: float
+
+
+class Capacity:
+    """How many visits a second the machine could make, measured while it works.
+
+    A visit costs what this process used, rules, store and console included, shared out over the visits it made; the
+    machine has one second of each core a second. What else runs on it is not known: if it takes too much, visits come
+    late, and the stretch says so.
+    """
+
+    def __init__(self, cores: int) -> None:
+        self._cores = cores
+        self._samples: deque[_Sample] = deque(maxlen=MEASURED_OVER)
+
+    def update(self, visits: int, own_s: float) -> float | None:
+        """Take the counts so far. Visits a second; None while too little was seen to say."""
+        self._samples.append(_Sample(visits, own_s))
+        first, last = self._samples[0], self._samples[-1]
+        made, own = last.visits - first.visits, last.own_s - first.own_s
+        if len(self._samples) < JUDGED_EVERY or made < FEWEST_VISITS or own <= 0:
+            return None
+        return self._cores * made / own
+
+
+class Reviewing:
+    """Looks at the tour as a whole."""
+
+    def __init__(
+        self,
+        tour: Tour,
+        cameras: Mapping[CameraId, Camera],
+        rings: Mapping[RingName, Ring],
+        timezone: tzinfo,
+        processor: ProcessorUse,
+        sessions: OpenSessions,
+        troubles: TroubleSide,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._tour = tour
+        self._cameras = cameras
+        self._rings = rings
+        self._timezone = timezone
+        self._processor = processor
+        self._sessions = sessions
+        self._troubles = troubles
+        self._clock = clock
+        self._metrics = metrics
+        self._capacity = Capacity(processor.cores)
+        self._reviews = 0
+        self.capacity_per_s: float | None = None
+        self.needed_per_s: float | None = None
+        self._kept: bool | None = None
+        self._kept_open: frozenset[CameraId] = frozenset()
+        self._told: dict[CameraId, float] = {}  # cameras past their bounds, and when that was told
+
+    def review(self, visits: int) -> None:
+        """Once a second. ``visits``: how many brought a frame since the start."""
+        self.follow_schedules()
+        self._follow_sessions()
+        self._judge_capacity(visits)
+        self._sound_alarms()
+
+    def follow_schedules(self) -> None:
+        """Give each camera the bound of the hour."""
+        local = self._clock.now().astimezone(self._timezone)
+        now_s = self._tour.bounds()
+        changed = {
+            camera.id: bound_s
+            for camera in self._cameras.values()
+            if camera.bounds and (bound_s := bound_at(camera.revisit_bound_s, camera.bounds, local)) != now_s[camera.id]
+        }
+        if changed:
+            self._tour.set_bounds(changed, self._clock.monotonic())
+            _log.info("the revisit bounds of %d cameras changed with the hour", len(changed))
+
+    def _follow_sessions(self) -> None:
+        """Cameras that are kept open hold their hosts' sessions all the time."""
+        kept_open = self._sessions.kept_open
+        self._metrics.tour.warm.set(len(kept_open))
+        if kept_open != self._kept_open:
+            self._tour.set_kept_open(kept_open)
+            self._kept_open = kept_open
+
+    def _judge_capacity(self, visits: int) -> None:
+        self._reviews += 1
+        if self._reviews <= STARTING:
+            return
+        per_s = self._capacity.update(visits, self._processor.used_s())
+        if per_s is None or self._reviews % JUDGED_EVERY:
+            return
+        bounds = self._tour.bounds()
+        found = feasibility(
+            [(self._cameras[camera_id], bound) for camera_id, bound in bounds.items()], self._rings, per_s
+        )
+        self.capacity_per_s, self.needed_per_s = per_s, found.needed_per_s
+        self._metrics.tour.capacity.set(per_s)
+        self._metrics.tour.needed.set(found.needed_per_s)
+        self._tour.set_spare(found.usable_per_s - found.needed_per_s, self._clock.monotonic())
+        self._tell(found, per_s)
+
+    def _tell(self, found: Feasibility, per_s: float) -> None:
+        if found.kept == self._kept:
+            return
+        if not found.kept:
+            rings = ", ".join(
+                f"{ring.ring} ({_seconds(ring.possible_bound_s)} could be kept)"
+                for ring in found.rings
+                if not ring.kept
+            )
+            _log.warning(
+                "the bounds ask for %.1f visits a second, this machine makes %.1f at most, a sixth of it kept in"
+                " reserve: not sure to be kept: %s",
+                found.needed_per_s,
+                per_s,
+                rings,
+            )
+        elif self._kept is False:
+            _log.info("the machine is quick enough again for all bounds: %.1f visits a second", per_s)
+        self._kept = found.kept
+
+    def _sound_alarms(self) -> None:
+        now = self._clock.monotonic()
+        past = [camera for camera in self._tour.past_bound(now) if self._tour.failing(camera) not in SHOWN]
+        by_ring = Counter(self._cameras[camera_id].ring for camera_id in past)
+        for ring in RingName:
+            self._metrics.tour.past_bound.labels(ring.value).set(by_ring[ring])
+        for camera_id in past:
+            if camera_id not in self._told:
+                self._tell_unseen(self._cameras[camera_id], now)
+        for camera_id in [c for c, told_at in self._told.items() if self._tour.blind_age_s(c, now) < now - told_at]:
+            del self._told[camera_id]
+            self._troubles.recovered(self._cameras[camera_id], Trouble.UNSEEN, self._clock.now())
+
+    def _tell_unseen(self, camera: Camera, now: float) -> None:
+        self._told[camera.id] = now
+        self._metrics.tour.bounds_passed.labels(camera.ring.value).inc()
+        since = self._clock.now() - timedelta(seconds=self._tour.blind_age_s(camera.id, now))
+        self._troubles.troubled(camera, Trouble.UNSEEN, self._tour.failing(camera.id) or LATE, since)
+
+
+def _seconds(bound_s: float | None) -> str:
+    return "no bound" if bound_s is None else f"{bound_s:.1f} s"

@@ -1,0 +1,71 @@
+"""What is made of a tour that was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.bench_tour import Findings, Tour, report, targets
+from benchmarks.clips import Clips, Stretch
+from benchmarks.figures import Spread
+from benchmarks.packs import Pack, write_pack
+from benchmarks.patrol_under_test import Floor, Story
+from benchmarks.processes import Use
+
+
+def sample(at: float, processed: int, stretch: float = 1.0) -> dict[str, Any]:
+    names = ("visits", "processed", "captured", "dropped", "failures", "focus", "suspicions", "alerts")
+    counts = dict.fromkeys(names, 0) | {"processed": processed}
+    return {"at": at, "now": at, "stretch": stretch, "counts": counts, "threads": {"MainThread": at}, "stages": {}}
+
+
+def findings(folder: Path, *, stretch: float = 1.0, gap_s: float = 4.9, mb_a_minute: float = 0.0) -> Findings:
+    write_pack(Pack("h264", b"", 640, 360, 12, (0,), (bytes(100),) * 24), folder / "a.clip")
+    stretch_of = Stretch("a.clip", 0, 1)
+    looks = [Use(10.0 * n, 10.0 + 3 * n, 500 + mb_a_minute * n / 6, 100, 30, 2) for n in range(13)]
+    samples = [sample(0.0, 1000), sample(60.0, 1500, stretch), sample(120.0, 2000)]
+    tour = Tour(Story(precision="int8"), 0.0, 120.0, looks, samples, 6.0, 0.2)
+    gaps = {"core": Spread.of([gap_s]), "periphery": Spread.of([14.0]), "far": Spread.of([29.0])}
+    floor = Floor(100, 0, 5.0, 50.0, 100, 25.0, 60.0, "int8")
+    clips = Clips(folder, "made", (stretch_of,), stretch_of, stretch_of, ())
+    return Findings(tour, gaps, floor, [10.0, 12.0, 10.5], clips, "key-frame")
+
+
+def missed(found: Findings) -> list[str]:
+    return [target.name for target in targets(found) if not target.kept]
+
+
+def test_processor_time_a_visit_is_all_of_patrols_over_all_frames_processed(tmp_path: Path) -> None:
+    found = findings(tmp_path)
+    assert found.tour.visits == 1000
+    assert found.tour.ms_per_visit == pytest.approx(36.0)
+    assert found.ratio == pytest.approx(1.2)
+    assert found.tour.spent_s("threads") == {"MainThread": 120.0}
+
+
+def test_a_good_run_keeps_everything(tmp_path: Path) -> None:
+    assert missed(findings(tmp_path)) == []
+
+
+def test_a_stretch_that_was_gone_again_fails_the_run(tmp_path: Path) -> None:
+    assert missed(findings(tmp_path, stretch=1.01)) == ["stretch factor throughout"]
+
+
+def test_a_bound_that_was_passed_fails_the_run(tmp_path: Path) -> None:
+    assert missed(findings(tmp_path, gap_s=5.01)) == ["gap p99.9 core, s"]
+
+
+def test_memory_that_grows_fails_the_run(tmp_path: Path) -> None:
+    found = findings(tmp_path, mb_a_minute=5.0)
+    assert found.mb_a_minute == pytest.approx(5.0)
+    assert missed(found) == ["memory growth in the later half, MB a minute"]
+
+
+def test_what_is_told_names_the_precision_and_the_round(tmp_path: Path) -> None:
+    told = report(findings(tmp_path))
+    assert "round 10.50 s" in told.summary
+    assert told.summary.endswith("int8")
+    assert told.as_json()["figures"]["round_s"] == {"median": 10.5, "worst": 12.0}
+    assert all(table.text() for table in told.tables)

@@ -1,0 +1,86 @@
+"""Patrol as the benchmarks run it: its configuration, and what is written down of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from benchmarks import patrol_under_test
+from benchmarks.patrol_under_test import Journal, Plan, Story, configuration_of, timed, wrap
+from benchmarks.serving import spots
+from patrol.config import load
+from patrol.domain.camera import RingName
+
+
+def test_the_configuration_is_one_that_patrol_takes(tmp_path: Path) -> None:
+    cameras = spots()
+    plan = Plan(cameras, {camera.camera_id: f"rtsp://{camera.host}/{camera.camera_id}" for camera in cameras})
+    (tmp_path / "patrol.yaml").write_text(json.dumps(configuration_of(plan), ensure_ascii=False))
+    configuration = load(tmp_path / "patrol.yaml", {})
+    assert len(configuration.cameras) == 476
+    assert len({camera.stream.host_name for camera in configuration.cameras}) == 476
+    assert {ring.revisit_bound_s for ring in configuration.rings.values()} == {5.0, 15.0, 30.0}
+    assert sum(camera.ring is RingName.CORE for camera in configuration.cameras) == 64
+
+
+def test_a_plan_may_change_the_rule_the_tour_and_the_strategy(tmp_path: Path) -> None:
+    cameras = spots({"far": 1})
+    plan = Plan(
+        cameras, {"far-001": "rtsp://127.0.0.1/x"}, rule={"at_least": 9}, tour={"backoff_cap_s": 2}, strategy="cold"
+    )
+    (tmp_path / "patrol.yaml").write_text(json.dumps(configuration_of(plan), ensure_ascii=False))
+    configuration = load(tmp_path / "patrol.yaml", {})
+    assert next(iter(configuration.rules.values())).at_least == 9
+    assert configuration.tour.backoff_cap_s == 2
+    assert configuration.cameras[0].strategy == "cold"
+
+
+def test_what_is_written_down_comes_back(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "journal.jsonl")) as journal:
+        journal.write(precision="int8")
+        journal.note("seen", "core-001", 10.0, 10.2)
+        journal.note("failed", "core-002", "refused", 11.0)
+        journal.write(at=1.0, now=11.5, stretch=1.0, counts={"visits": 1}, threads={}, stages={})
+        journal.note("seen", "core-001", 14.0, 14.2)
+        journal.note("suspected", "core-001", 14.3)
+        journal.write(at=2.0, now=15.0, stretch=1.1, counts={"visits": 2}, threads={}, stages={})
+    story = Story.read(tmp_path / "journal.jsonl")
+    assert story.precision == "int8"
+    assert story.seen == [("core-001", 10.0, 10.2), ("core-001", 14.0, 14.2)]
+    assert story.failed == [("core-002", "refused", 11.0)]
+    assert story.suspected == [("core-001", 14.3)]
+    assert [sample["stretch"] for sample in story.between(1.5, 3.0)] == [1.1]
+
+
+def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+    file.write_text('{"seen": [["a", 1.0, 1.1]]}\n{"seen": [["a", 2.0, 2')
+    assert Story.read(file).seen == [("a", 1.0, 1.1)]
+
+
+def test_a_stage_is_charged_for_processor_time_and_not_for_waiting(tmp_path: Path) -> None:
+    def work() -> str:
+        time.sleep(0.1)
+        end = time.thread_time() + 0.05
+        while time.thread_time() < end:
+            pass
+        return "done"
+
+    with closing(Journal(tmp_path / "journal.jsonl")) as journal:
+        assert timed(journal, "work", work)() == "done"
+    assert journal.stages["work"] == pytest.approx(0.05, abs=0.03)
+
+
+def test_every_function_that_is_watched_is_there() -> None:
+    functions = [each for stage in patrol_under_test.STAGE_FUNCTIONS.values() for each in stage]
+    functions += patrol_under_test.WATCHED
+    assert [name for name in functions if not wrap(*name, lambda function: function)] == []
+
+
+def test_a_function_that_is_not_there_is_said_to_be_missing() -> None:
+    assert not wrap("patrol.domain.tour", "Tour.fly", lambda function: function)
+    assert not wrap("patrol.no_such_module", "fly", lambda function: function)

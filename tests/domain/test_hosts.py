@@ -1,0 +1,121 @@
+"""Hosts: which cameras share one, whose turn its sessions are, and what becomes of it when it is down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patrol.domain.camera import CameraId, StreamAddress
+from patrol.domain.hosts import BREAKER_FAILURES, UNLIMITED, Host, host_of, sessions_on
+from patrol.domain.pacing import TokenBucket
+from tests.builders import camera
+
+
+def a_host(sessions: int = 4, per_s: float = 1000.0) -> Host[CameraId]:
+    return Host(sessions, TokenBucket(per_s, per_s, 0.0))
+
+
+def fail(host: Host[CameraId], times: int, now: float = 0.0, jitter: Callable[[], float] = lambda: 0.5) -> None:
+    for _ in range(times):
+        host.failed(now, base_s=1.0, cap_s=30.0, jitter=jitter)
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("rtsp://operator:secret@10.0.3.7:554/channel/1", "10.0.3.7"),
+        ("rtsp://10.0.3.7:8554/channel/2", "10.0.3.7"),
+        ("HTTP://Recorder.Example/1.jpg", "recorder.example"),
+        ("rtsps://[fd00::7]/1", "fd00::7"),
+        ("file:///clips/square.mp4", None),
+        ("synthetic:1", None),
+    ],
+)
+def test_channels_of_one_recorder_share_a_host_and_files_have_none(address: str, name: str | None) -> None:
+    assert host_of(camera(stream=StreamAddress(address))) == name
+
+
+def test_a_host_that_is_named_bears_what_was_said_of_it() -> None:
+    assert sessions_on("10.0.3.7", 4, {"10.0.3.7": 32}) == 32
+    assert sessions_on("10.0.3.8", 4, {"10.0.3.7": 32}) == 4
+    assert sessions_on(None, 4, {"10.0.3.7": 32}) == UNLIMITED
+
+
+@given(st.integers(2, 64))
+def test_retries_and_focus_always_leave_sessions_for_cameras_that_are_due(sessions: int) -> None:
+    host = a_host(sessions)
+    while host.has_room_for_lower_rank():
+        host.under_way += 1
+        host.of_lower_rank += 1
+    assert host.of_lower_rank >= 1
+    assert sessions - host.under_way == host.due_slots >= 1
+    assert host.has_room()
+
+
+def test_a_single_session_is_for_whoever_comes_first() -> None:
+    host = a_host(sessions=1)
+    assert host.has_room_for_lower_rank()
+    host.under_way = 1
+    assert not host.has_room()
+    assert not host.has_room_for_lower_rank()
+
+
+def test_sessions_that_are_kept_open_are_not_there_for_others_but_one_always_is() -> None:
+    host = a_host(sessions=4)
+    host.kept_open, host.under_way = 3, 0
+    assert host.has_room()
+    host.under_way = 1
+    assert not host.has_room()
+    host.kept_open, host.under_way = 9, 0
+    assert host.has_room()
+
+
+def test_while_a_due_camera_waits_nothing_of_lower_rank_begins() -> None:
+    host = a_host()
+    host.parked.append(CameraId("C-1"))
+    assert host.has_room()
+    assert not host.has_room_for_lower_rank()
+
+
+def test_retries_of_a_host_are_paced_before_it_counts_as_down() -> None:
+    host = a_host(per_s=2.0)
+    fail(host, BREAKER_FAILURES - 1)
+    for _ in range(2):
+        assert host.retry_wait_s(0.0) == 0.0
+        host.retries.take(0.0)
+    assert host.retry_wait_s(0.0) == pytest.approx(0.5)
+
+
+def test_five_failures_in_a_row_and_it_is_left_alone_for_a_while() -> None:
+    host = a_host()
+    fail(host, BREAKER_FAILURES - 1, now=10.0)
+    assert host.retry_wait_s(10.0) == 0.0
+    fail(host, 1, now=10.0)
+    assert host.retry_wait_s(10.0) == pytest.approx(0.5)
+    assert host.retry_wait_s(10.5) == 0.0
+
+
+def test_a_host_that_is_down_is_tried_once_at_a_time_farther_and_farther_apart() -> None:
+    host = a_host()
+    fail(host, BREAKER_FAILURES)
+    host.of_lower_rank = 1
+    assert host.retry_wait_s(60.0) > 0
+    host.of_lower_rank = 0
+    pauses = []
+    for _ in range(8):
+        fail(host, 1, now=100.0)
+        pauses.append(host.retry_wait_s(100.0))
+    assert pauses == pytest.approx([1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 15.0])  # half of a ceiling that doubles to 30
+
+
+def test_one_answer_and_it_is_up_again() -> None:
+    host = a_host()
+    fail(host, 50)
+    host.answered()
+    host.of_lower_rank = 1
+    assert host.retry_wait_s(0.0) == 0.0
+    fail(host, BREAKER_FAILURES - 1)
+    assert host.retry_wait_s(0.0) == 0.0

@@ -1,0 +1,36 @@
+"""Closing: what an operator asks of the tour reaches it, or is said not to have. (Closing itself: test_deciding.py.)"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from patrol.adapters.memory import MemoryTourRequests
+from patrol.domain.camera import CameraId
+from patrol.domain.errors import QueueError
+from patrol.domain.pins import Pin
+from patrol.pipeline.closing import Desk
+from tests.pipeline.dispatch_room import dispatch_room
+
+PIN = Pin(CameraId("C-1"), 60.0, 1.0, "Li")
+
+
+def test_a_pin_reaches_the_tour_as_it_was_asked_for(tmp_path: Path) -> None:
+    async def check() -> None:
+        requests = MemoryTourRequests()
+        async with dispatch_room(tmp_path) as room:
+            await Desk(room.deciding, requests).pin(PIN)
+        assert list(await requests.take()) == [PIN]
+
+    asyncio.run(check())
+
+
+def test_a_desk_without_a_way_to_the_tour_says_so_instead_of_losing_the_wish(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            with pytest.raises(QueueError, match="no way to the tour"):
+                await Desk(room.deciding).pin(PIN)
+
+    asyncio.run(check())
