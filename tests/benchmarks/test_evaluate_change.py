@@ -127,7 +127,8 @@ def test_a_composed_person_has_the_height_and_contrast_asked_for() -> None:
 
 def test_two_empty_pictures_have_noise_of_their_own() -> None:
     before, again, _ = compose(scene(), somebody(), Faintness(30, 0.5, 4.0, 95), np.random.default_rng(1))
-    assert np.std(before.astype(float) - again) == pytest.approx(4 * math.sqrt(2), rel=0.25)
+    # Of 4 in each, less what JPEG smooths away of the colours.
+    assert 3 < np.std(before.astype(float) - again) < 4 * math.sqrt(2)
 
 
 # The whole
