@@ -401,13 +401,8 @@ class Tour:
     # --- what others ask for -----------------------------------------------------------------------------------
 
     def pin(self, camera_id: CameraId, now: float, seconds: float, every_s: float) -> None:
-        """Focus: look again every ``every_s`` for ``seconds``, with spare capacity only; 0 seconds ends it.
-
-        A camera that is not in the tour is nobody's wish any more.
-        """
-        standing = self._standings.get(camera_id)
-        if standing is None:
-            return
+        """Focus: look again every ``every_s`` for ``seconds``, with spare capacity only; 0 seconds ends it."""
+        standing = self._standings[camera_id]
         already = standing.focus_until > now
         next_at = standing.focus_at if already else now + every_s
         # One who asks for less does not take away what another asked for; only an end is an end.
@@ -492,6 +487,9 @@ class Tour:
     def failing(self, camera_id: CameraId) -> str | None:
         """Why the camera's last visit failed, or None."""
         return self._standings[camera_id].failing
+
+    def __contains__(self, camera_id: CameraId) -> bool:
+        return camera_id in self._standings
 
     def deadline_s(self, camera_id: CameraId) -> float:
         """What a visit of the camera is given at present, seconds."""

@@ -124,7 +124,9 @@ class TourBook:
         self._tour.pin(camera_id, self._clock.monotonic(), seconds, every_s)
 
     def pinned(self, pin: Pin) -> None:
-        """An operator pins a camera, or lets it go."""
+        """An operator pins a camera, or lets it go; one that is not in the tour is nobody's wish any more."""
+        if pin.camera_id not in self._tour:
+            return
         until = self._clock.now() + timedelta(seconds=pin.seconds)
         self._pins.pop(pin.camera_id, None)
         if pin.seconds:
