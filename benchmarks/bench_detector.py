@@ -1,7 +1,7 @@
 """What the detector costs beyond the bare inference: ``python -m benchmarks.bench_detector``.
 
 The floor is the same graph with the same settings, inferring over and over what already lies in its input; the detector
-gets frames and gives boxes: fitting, copying, reading, threads and event loop. Both take turns of some 100 frames, so
+gets frames and gives boxes: fitting, copying, reading, threads and event loop. Both take turns of 64 frames, so
 that what others do on the machine falls on both; the figure is the median of the turns' ratios of processor time a
 frame. Once alone, and once beside a process that takes half a core.
 Ends with 1 if the ratio is above 1.05.
@@ -221,8 +221,8 @@ def report_of(lines: Sequence[Line]) -> Report:
 def main() -> int:
     """0: the detector is near enough to its floor; 1: it is not; 2: not measured, and why."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, default=9, help="of floor and detector, each line")
-    parser.add_argument("--frames", type=int, default=96, help="in a turn")
+    parser.add_argument("--turns", type=int, default=7, help="of floor and detector, each line")
+    parser.add_argument("--frames", type=int, default=64, help="in a turn")
     parser.add_argument("--precision", type=Precision, default=Precision.AUTO, help="only this one; auto: all")
     parser.add_argument("--batch", type=int, default=DetectorSettings().batch, help="frames in a call")
     options = parser.parse_args()

@@ -178,7 +178,13 @@ def configuration(folder: Path, port: int) -> Iterator[Path]:
                 "by_kind": {"crowd": {"core": "red", "periphery": "yellow", "far": "blue"}},
                 "otherwise": "green",
             },
-            "tour": {"workers": 8, "visit_deadline_s": 5, "lead_s": 1.5, "backoff_base_s": 1, "backoff_cap_s": 8},
+            "tour": {
+                "workers": 32,
+                "visit_deadline_s": 5,
+                "backoff_base_s": 1,
+                "backoff_cap_s": 8,
+                "hosts": {"127.0.0.1": {"sessions": 32}},  # all of them on one machine
+            },
             "detector": {"model": "yolov8n", "input_px": [640, 384]},
             "units": [
                 {
