@@ -216,8 +216,7 @@ def compiled_graph(
     """The graph compiled for frames as they are: (1, height, width, 3) uint8 BGR in, the conversion inside.
 
     Throughput: one stream a core and no barrier between cores; in latency mode two threads to a picture cost a third
-    more processor time. Not pinned for the same reason: a stream waits for
-    no core in particular (docs/adr/012-detecting-fast.md).
+    more processor time. Not pinned: no stream waits for one core while another is free. Figures: docs/adr/012.
     No compiled-model cache: compiling takes 0.25 s, from a cache 0.13 s for 13 MB a size and precision.
     """
     config: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}
