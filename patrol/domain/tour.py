@@ -194,8 +194,11 @@ class Tour:
     def next(self, now: float) -> Visit | float:
         """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun."""
         self._release(now)
-        visit = self._next_due(now)
-        if visit is None and (not self._due or self._is_a_retry_starved(now)):
+        # One whose host has no room for it holds up nobody.
+        visit = self._next_retry(now) if self._is_a_retry_starved(now) else None
+        if visit is None:
+            visit = self._next_due(now)
+        if visit is None and not self._due:
             visit = self._next_retry(now)
         if visit is None and not self._due:
             visit = self._next_focus(now)
@@ -212,8 +215,6 @@ class Tour:
                 heapq.heappush(self._due, replace(entry, at=self._deadline(entry)))
 
     def _next_due(self, now: float) -> Visit | None:
-        if self._is_a_retry_starved(now):
-            return None
         while self._due and self._due_under_way < self._settings.workers:
             entry = heapq.heappop(self._due)
             standing = self._standings[entry.camera_id]
