@@ -69,6 +69,12 @@ class Tour:
         return 1000 * (self.looks[-1].processor_s - self.looks[0].processor_s) / max(1, self.visits)
 
     @property
+    def visit_s(self) -> float:
+        """How long a visit took from its start until it had a picture, mean."""
+        took_s = self.samples[-1]["visits_took_s"] - self.samples[0]["visits_took_s"]
+        return float(took_s) / max(1, self.counted("visits"))
+
+    @property
     def most_stretch(self) -> float:
         """The largest factor that was announced."""
         return max(float(sample["stretch"]) for sample in self.samples)
@@ -190,6 +196,7 @@ def _tables(found: Findings) -> list[Table]:
         ("measured for, s", tour.seconds),
         ("visits/s", tour.visits / tour.seconds),
         ("of them in focus", tour.counted("focus")),
+        ("a visit takes, s", tour.visit_s),
         ("visits that failed", tour.counted("failures")),
         ("suspicions / alerts", f"{tour.counted('suspicions')} / {tour.counted('alerts')}"),
         ("largest stretch", tour.most_stretch),
@@ -247,7 +254,9 @@ def _figures(found: Findings) -> dict[str, Any]:
         "visits_per_s": tour.visits / tour.seconds,
         "counted": {name: tour.counted(name) for name in tour.samples[-1]["counts"]},
         "failures": Counter(why for _, why, at in tour.story.failed if tour.begin <= at <= tour.end),
-        "processor_ms_per_visit": tour.ms_per_visit,
+        # These two are what `patrol check --measured` reads.
+        "visit_cost_ms": tour.ms_per_visit,
+        "visit_s": tour.visit_s,
         "processor_s_by_threads": tour.spent_s("threads"),
         "processor_s_by_stages": tour.spent_s("stages"),
         "floor": asdict(found.floor) | {"ms": found.floor.ms},

@@ -159,6 +159,9 @@ def models_folder() -> Path:
 # --- from the outside ---------------------------------------------------------------------------------------------
 
 
+SAMPLED = ("at", "now", "stretch", "counts", "visits_took_s", "threads", "stages")
+
+
 @dataclass(slots=True)
 class Story:
     """What was written down, read back. Times are seconds since the epoch, but ``at`` of samples is monotonic.
@@ -188,7 +191,7 @@ class Story:
         self.suspected += [(who, when) for who, when in said.get("suspected", ())]
         self.failed += [(who, why, when) for who, why, when in said.get("failed", ())]
         if "at" in said:
-            self.samples.append({key: said[key] for key in ("at", "now", "stretch", "counts", "threads", "stages")})
+            self.samples.append({key: said[key] for key in SAMPLED})
 
     def between(self, begin: float, end: float) -> list[dict[str, Any]]:
         """The samples from ``begin`` to ``end``, monotonic seconds."""
@@ -449,8 +452,18 @@ def _sample(journal: Journal, parts: Any) -> None:
         now=time.time(),
         stretch=parts.metrics.registry.get_sample_value("patrol_tour_stretch_ratio"),
         counts={name: count(metric) for name, metric in COUNTERS.items()},
+        visits_took_s=_visits_took_s(parts),
         threads=journal.thread_groups(),
         stages={stage: round(spent_s, 4) for stage, spent_s in journal.stages.items()},
+    )
+
+
+def _visits_took_s(parts: Any) -> float:
+    return sum(
+        sample.value
+        for family in parts.metrics.stages.duration.collect()
+        for sample in family.samples
+        if sample.name.endswith("_sum") and sample.labels["stage"] == "visit"
     )
 
 

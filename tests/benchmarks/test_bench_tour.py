@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,21 @@ from benchmarks.figures import Spread
 from benchmarks.packs import Pack, write_pack
 from benchmarks.patrol_under_test import Floor, Story
 from benchmarks.processes import Use
+from patrol.config.measuring import measured
 
 
 def sample(at: float, processed: int, stretch: float = 1.0) -> dict[str, Any]:
     names = ("visits", "processed", "captured", "dropped", "failures", "focus", "suspicions", "alerts")
-    counts = dict.fromkeys(names, 0) | {"processed": processed}
-    return {"at": at, "now": at, "stretch": stretch, "counts": counts, "threads": {"MainThread": at}, "stages": {}}
+    counts = dict.fromkeys(names, 0) | {"processed": processed, "visits": processed}
+    return {
+        "at": at,
+        "now": at,
+        "stretch": stretch,
+        "counts": counts,
+        "visits_took_s": processed * 0.2,
+        "threads": {"MainThread": at},
+        "stages": {},
+    }
 
 
 def findings(folder: Path, *, stretch: float = 1.0, gap_s: float = 4.9, mb_a_minute: float = 0.0) -> Findings:
@@ -43,6 +53,13 @@ def test_processor_time_a_visit_is_all_of_patrols_over_all_frames_processed(tmp_
     assert found.tour.ms_per_visit == pytest.approx(36.0)
     assert found.ratio == pytest.approx(1.2)
     assert found.tour.spent_s("threads") == {"MainThread": 120.0}
+
+
+def test_what_a_visit_costs_is_written_where_patrol_check_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "bench-tour.json"
+    file.write_text(json.dumps({"figures": report(findings(tmp_path)).figures}, default=str))
+    cost = measured(str(file))
+    assert (cost.cost_ms, cost.visit_s) == (pytest.approx(36.0), pytest.approx(0.2))
 
 
 def test_a_good_run_keeps_everything(tmp_path: Path) -> None:

@@ -44,10 +44,10 @@ def test_what_is_written_down_comes_back(tmp_path: Path) -> None:
         journal.write(precision="int8")
         journal.note("seen", "core-001", 10.0, 10.2)
         journal.note("failed", "core-002", "refused", 11.0)
-        journal.write(at=1.0, now=11.5, stretch=1.0, counts={"visits": 1}, threads={}, stages={})
+        journal.write(at=1.0, now=11.5, stretch=1.0, counts={"visits": 1}, visits_took_s=0.0, threads={}, stages={})
         journal.note("seen", "core-001", 14.0, 14.2)
         journal.note("suspected", "core-001", 14.3)
-        journal.write(at=2.0, now=15.0, stretch=1.1, counts={"visits": 2}, threads={}, stages={})
+        journal.write(at=2.0, now=15.0, stretch=1.1, counts={"visits": 2}, visits_took_s=0.0, threads={}, stages={})
     story = Story.read(tmp_path / "journal.jsonl")
     assert story.precision == "int8"
     assert story.seen == [("core-001", 10.0, 10.2), ("core-001", 14.0, 14.2)]
