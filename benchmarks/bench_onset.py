@@ -184,6 +184,21 @@ class Findings:
     unprovoked: int
     stretch: float
     shown: Sequence[Shown]
+    samples: Sequence[Mapping[str, Any]]
+    look_every: int
+
+    @property
+    def idle_tests(self) -> dict[str, int]:
+        """What the test for idle scenes said, and how often."""
+        first, last = self.samples[0]["idle_tests"], self.samples[-1]["idle_tests"]
+        return {verdict: last[verdict] - first[verdict] for verdict in last}
+
+    @property
+    def ms_per_visit(self) -> float:
+        """Processor time of Patrol's own process for each frame that was judged."""
+        first, last = self.samples[0], self.samples[-1]
+        spent_s = sum(last["threads"].values()) - sum(first["threads"].values())
+        return 1000 * spent_s / max(1, last["counts"]["processed"] - first["counts"]["processed"])
 
 
 def measured(
@@ -195,9 +210,10 @@ def measured(
     warm_up_s: float,
     folder: Path,
     shown: Sequence[Shown],
+    look_every: int,
 ) -> Findings:
     """The tour with onsets in it."""
-    plan = Plan(cameras, addresses_on(server, cameras), rule=RULE)
+    plan = Plan(cameras, addresses_on(server, cameras), rule=RULE, detector={"look_every": look_every})
     with patrol(plan, folder / "onset") as running:
         running.sleep_until(time.monotonic() + warm_up_s)
         began = time.time()
@@ -218,6 +234,8 @@ def measured(
         unprovoked=_unprovoked(onsets, story, began),
         stretch=max(sample["stretch"] for sample in samples),
         shown=shown,
+        samples=samples,
+        look_every=look_every,
     )
 
 
@@ -246,8 +264,17 @@ def report(found: Findings, clips: Clips, join: str) -> Report:
     summary = f"{len(found.onsets)} onsets, p50/p99 " + ", ".join(
         f"{ring} {found.delays[ring].p50:.1f}/{found.delays[ring].p99:.1f} s" for ring in BOUNDS
     )
+    besides = [
+        ("suspicions while nobody was there", found.unprovoked),
+        ("largest stretch", found.stretch),
+        ("processor-ms a visit, Patrol's own process", found.ms_per_visit),
+    ]
+    if found.look_every > 1:
+        besides += [(f"visits: {verdict}", count) for verdict, count in found.idle_tests.items()]
+        skipped = found.idle_tests["skipped"] / max(1, sum(found.idle_tests.values()))
+        summary += f"; idle scenes looked at every {found.look_every} visits: {skipped:.0%} of all visits skipped"
     return Report(
-        "onset",
+        "onset" if found.look_every == 1 else f"onset-look-every-{found.look_every}",
         {
             "join": join,
             "clips": clips.made_of,
@@ -258,15 +285,14 @@ def report(found: Findings, clips: Clips, join: str) -> Report:
             "suspicions_while_nobody_was_there": found.unprovoked,
             "stretch": found.stretch,
             "visits": found.story.samples[-1]["counts"]["processed"],
+            "processor_ms_per_visit": found.ms_per_visit,
+            "look_every": found.look_every,
+            "idle_tests": found.idle_tests,
         },
         [
             Table("from onset to suspicion, s", ("ring", "onsets", "p50", "p99", "max", "bound", "target"), rows),
             Table("scenes: pairs of stretches, looked at with the detector", ("", "pairs"), list(scenes.items())),
-            Table(
-                "besides",
-                ("", ""),
-                [("suspicions while nobody was there", found.unprovoked), ("largest stretch", found.stretch)],
-            ),
+            Table("besides", ("", ""), besides),
         ],
         [*targets, Target("stretch factor throughout", found.stretch, 1.0, Relation.EXACTLY)],
         summary,
@@ -279,6 +305,7 @@ def main() -> int:
     arguments.add_argument("--minutes", type=float, default=5.0, help="over which the onsets are spread")
     arguments.add_argument("--warm-up", type=float, default=WARM_UP_S, help="seconds before that")
     arguments.add_argument("--join", choices=("key-frame", "mid-gop"), default="key-frame", help="see rtsp_server.py")
+    arguments.add_argument("--look-every", type=int, default=1, help="of so many visits to an idle scene; 1: no test")
     options = arguments.parse_args()
     if (missing := missing_parts()) is not None:
         print(f"bench-onset: not measured: {missing}", file=sys.stderr)
@@ -298,7 +325,15 @@ def main() -> int:
         folder = Path(name)
         with rtsp_server(mounts, folder) as server:
             found = measured(
-                server, cameras, onset_cameras, offsets, 60 * options.minutes, options.warm_up, folder, shown
+                server,
+                cameras,
+                onset_cameras,
+                offsets,
+                60 * options.minutes,
+                options.warm_up,
+                folder,
+                shown,
+                options.look_every,
             )
     return report(found, clips, options.join).tell()
 

@@ -38,8 +38,9 @@ from patrol.adapters.stream import StreamSource, VideoFileSource
 from patrol.adapters.synthetic import SyntheticSource
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.config import Configuration
-from patrol.domain.camera import Camera, Strategy
+from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.camera_health import HealthWatcher
+from patrol.domain.change import ChangeMemory, ChangeSettings
 from patrol.domain.errors import InputError, PatrolError, StoreError
 from patrol.domain.hosts import host_of, sessions_on
 from patrol.domain.tour import Tour
@@ -57,6 +58,7 @@ from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.inspecting import Inspecting
 from patrol.pipeline.maintaining import Maintaining
 from patrol.pipeline.relaying import Relaying
+from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
 from patrol.pipeline.viewing import Room
@@ -248,9 +250,14 @@ def _tour_parts(
     alerting = Alerting(
         outside.store, outside.evidence, draw_evidence, configuration.levels, rings, configuration.rules, clock, metrics
     )
-    confirming = Confirming(cameras, Watcher(configuration.rules), book, alerting, clock, metrics)
+    watcher = Watcher(configuration.rules)
+    confirming = Confirming(cameras, watcher, book, alerting, clock, metrics)
+
+    def is_watched(camera_id: CameraId) -> bool:
+        return not watcher.is_clear(cameras[camera_id]) or tour.in_focus(camera_id, clock.monotonic())
+
     detecting = Detecting(
-        outside.detector,
+        _rested(outside.detector, configuration.detector.look_every, is_watched, metrics),
         clock,
         metrics,
         confirming,
@@ -265,6 +272,12 @@ def _tour_parts(
     )
     touring = Touring(book, sources.router, inspecting, detecting, reviewing, outside.reports, outside.requests, clock)
     return TourParts(touring, inspecting, detecting, alerting, maintaining)
+
+
+def _rested(detector: Detector, look_every: int, is_watched: Callable[[CameraId], bool], metrics: Metrics) -> Detector:
+    if look_every == 1:
+        return detector
+    return RestingDetector(detector, ChangeMemory(ChangeSettings(look_every=look_every)), is_watched, metrics)
 
 
 async def _detector(configuration: Configuration, options: Options, progress: Callable[[str], None]) -> AnyDetector:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from patrol.domain.alerts import Verdict
 from patrol.domain.camera import RingName
+from patrol.domain.change import ChangeVerdict
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, Disposition, LoopStage
@@ -24,6 +25,7 @@ from patrol.domain.troubles import Trouble
 RINGS = tuple(ring.value for ring in RingName)
 LEVELS = tuple(level.value for level in Level)
 KINDS = tuple(kind.value for kind in Kind)
+IDLE_VERDICTS = tuple(verdict.value for verdict in ChangeVerdict)
 NO_LEVEL = "none"  # before a level is decided
 
 STAGES_BEFORE_LEVEL = ("visit", "inspect", "detect", "rules")
@@ -168,6 +170,13 @@ class DetectMetrics:
             registry=registry,
         )
         _start_at_zero(self.dropped, self.DROPS)
+        self.idle_tests = Counter(
+            "patrol_idle_test_total",
+            "Frames by what the test for idle scenes said; only skipped ones spare the model its work.",
+            ("verdict",),
+            registry=registry,
+        )
+        _start_at_zero(self.idle_tests, IDLE_VERDICTS)
         self.waiting = Gauge("patrol_detector_waiting_frames", "Frames waiting for the detector.", registry=registry)
         self.waiting_age = Gauge(
             "patrol_detector_waiting_age_seconds", "How long the oldest frame has waited.", registry=registry

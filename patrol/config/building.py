@@ -184,4 +184,5 @@ def _detector(detector: DetectorModel) -> DetectorSettings:
         precision=detector.precision,
         batch=detector.batch,
         close_after_s=detector.close_after_s,
+        look_every=detector.look_every,
     )

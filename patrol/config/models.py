@@ -326,6 +326,10 @@ class DetectorModel(_Edge):
     close_after_s: Annotated[Number, Field(ge=0, le=10)] = Field(
         default=DETECTOR.close_after_s, description="how long a batch waits for more frames, seconds"
     )
+    look_every: Annotated[WholeNumber, Field(ge=1, le=100)] = Field(
+        default=DETECTOR.look_every,
+        description="of so many visits to an idle scene at least one goes through the model; 1: all do",
+    )
 
 
 class WebModel(_Edge):

@@ -44,7 +44,8 @@ class DetectorSettings:
     """How people are found in pictures.
 
     ``input_px``: (width, height) that the model sees, multiples of 32. ``batch``: frames per call at most;
-    ``close_after_s``: how long a batch waits for more frames before it goes as it is.
+    ``close_after_s``: how long a batch waits for more frames before it goes as it is. ``look_every``: of so many visits
+    to an idle scene at least one goes through the model; 1: all do.
     """
 
     model: str = "yolov8n"
@@ -53,6 +54,7 @@ class DetectorSettings:
     precision: Precision = Precision.AUTO
     batch: int = 8
     close_after_s: float = 0.05
+    look_every: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ import numpy as np
 
 from patrol.domain.camera import CameraId
 from patrol.domain.looks import GRID, Field, Grey, Look, likeness, likenesses, part_likeness, shifted_likeness
+from patrol.domain.rules import CLOCK_STEP_S
 from patrol.domain.troubles import Trouble
 
 
@@ -225,12 +226,14 @@ def step(
     settings: HealthSettings = DEFAULT,
     elsewhere: Elsewhere = nowhere,
 ) -> HealthStep:
-    """Decide what one look at a camera, captured at ``at``, changes. A look that is not newer than the last is ignored.
+    """Decide what one look at a camera, captured at ``at``, changes. One a little older than the last is ignored.
 
     ``elsewhere`` is asked only about what is not, or cannot be told to be, the camera's own.
     """
     if memory.seen_last_at is not None and at <= memory.seen_last_at:
-        return _told(memory, memory)
+        if (memory.seen_last_at - at).total_seconds() <= CLOCK_STEP_S:
+            return _told(memory, memory)
+        memory = _timeless(memory)
     void = _void(look, memory.scenes, settings)
     reading = _read(memory, look, void, settings, elsewhere)
     void = None if reading.identity is Identity.OTHER else void
@@ -248,6 +251,12 @@ def step(
         trusted=reading.identity is not Identity.OTHER and void is not Trouble.NO_SIGNAL,
     )
     return _told(memory, now)
+
+
+def _timeless(memory: HealthMemory) -> HealthMemory:
+    """The clock was set back: what is on stays on, and for how long anything has lasted is counted anew."""
+    tallies = {trouble: Tally(tally.on) for trouble, tally in memory.tallies.items()}
+    return replace(memory, new_view=None, stillness=None, tallies=tallies, seen_last_at=None)
 
 
 def _told(before: HealthMemory, now: HealthMemory) -> HealthStep:

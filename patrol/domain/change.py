@@ -31,6 +31,8 @@ MAD_TO_SIGMA = 1.4826  # of a normal distribution: its standard deviation over i
 class ChangeSettings:
     """When a scene has changed, and how long it may go without a full look.
 
+    What each default missed and saved: `make evaluate-change` and docs/adr/012.
+
     ``look_every``: of that many visits in a row at least one is a full look. ``least_grey``, ``most_grey``: between
     these (of 255) lies the difference of a block of 3x3 cells that counts, ``noises`` times the picture's own noise.
     Raises ValueError for settings under which nothing would ever be looked at.
@@ -123,10 +125,6 @@ class ChangeMemory:
     def looked(self, camera_id: CameraId, picture: Thumbnail, *, seen: bool) -> None:
         """The picture went through the detector. ``seen``: anything at all was found in it."""
         self._last[camera_id] = _LastLook(picture, seen, 0)
-
-    def forget(self, camera_id: CameraId) -> None:
-        """The camera is gone, or shows another place: its next visit is a full look."""
-        self._last.pop(camera_id, None)
 
     def _answer(self, last: _LastLook | None, picture: Thumbnail, suspected: bool) -> ChangeVerdict:
         if last is None:

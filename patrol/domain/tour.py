@@ -335,6 +335,13 @@ class Tour:
         """The share of its bound that will have passed when a visit that begins now ends, by what it usually takes."""
         return (now + min(standing.usual_s, self._allowance(standing)) - standing.since) / standing.bound_s
 
+    def _share_by_now(self, standing: _Standing, now: float) -> float:
+        """The share of its bound that has passed. A picture that was taken ends the gap, once it was looked at."""
+        return (now - standing.since - self._in_detection_s(standing)) / standing.bound_s
+
+    def _in_detection_s(self, standing: _Standing) -> float:
+        return DETECTING_S if standing.taken else 0.0
+
     def _announce(self, share: float) -> None:
         self.stretch = min(MAX_STRETCH, max(self.stretch, share))
 
@@ -451,8 +458,8 @@ class Tour:
         a camera takes to answer is not the tour's doing, and does not count.
         """
         waiting = (self._expected_share(standing, now) for standing in self._all_due())
-        late = (self._standings[camera_id] for camera_id in self._late)
-        worst = max([*waiting, *((now - s.since) / s.bound_s for s in late)], default=0.0)
+        late = (self._share_by_now(self._standings[camera_id], now) for camera_id in self._late)
+        worst = max([*waiting, *late], default=0.0)
         self.stretch = min(MAX_STRETCH, max(1.0, worst, self.stretch * 0.97))
         if abs(self.stretch / self._weighed_by - 1.0) > 0.02:
             self._weigh_anew()
@@ -477,13 +484,16 @@ class Tour:
         """Seconds since the camera was last seen; since the start if it never was."""
         return now - self._standings[camera_id].seen_at
 
+    def in_focus(self, camera_id: CameraId, now: float) -> bool:
+        """Whether somebody asked to see more of the camera."""
+        return self._standings[camera_id].focus_until > now
+
     def past_bound(self, now: float) -> tuple[CameraId, ...]:
         """The cameras unseen for longer than their bound, times the stretch; a healthy one is never among them."""
         return tuple(standing.camera.id for standing in self._standings.values() if self._is_past(standing, now))
 
     def _is_past(self, standing: _Standing, now: float) -> bool:
-        in_detection_s = DETECTING_S if standing.taken else 0.0
-        return now - standing.since > standing.bound_s * self.stretch + in_detection_s
+        return now - standing.since > standing.bound_s * self.stretch + self._in_detection_s(standing)
 
     def failing(self, camera_id: CameraId) -> str | None:
         """Why the camera's last visit failed, or None."""

@@ -50,6 +50,11 @@ class Watcher:
                 ended += [result.ended] if result.ended else []
         return Findings(tuple(suspected), tuple(confirmed), tuple(ended))
 
+    def is_clear(self, camera: Camera) -> bool:
+        """Whether no rule holds, or held just now, anywhere in the camera's picture."""
+        watches = (self._watches.get((camera.id, zone.id, rule_id)) for zone in camera.zones for rule_id in zone.rules)
+        return all(watch is None or watch.held_last_at is None for watch in watches)
+
     def finish(self) -> Sequence[Event]:
         """The events that are still on when a recording ends, each ended where it held last."""
         return [event for watch in self._watches.values() if (event := last_words(watch)) is not None]

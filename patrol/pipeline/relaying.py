@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 from patrol.domain.errors import QueueError, StoreError
@@ -64,7 +65,6 @@ class Relaying:
         """Relay one batch. Returns the seconds to wait before the next round."""
         try:
             more = await self._relay_batch()
-            await self._show_waiting()
         except StoreError as error:
             return self._failed("store", error)
         except QueueError as error:
@@ -76,7 +76,9 @@ class Relaying:
         return 0.0 if more else POLL_S
 
     async def _show_waiting(self) -> None:
-        count, oldest = await self._outbox.waiting()
+        self._show(*await self._outbox.waiting())
+
+    def _show(self, count: int, oldest: datetime | None) -> None:
         self._metrics.queue.outbox.set(count)
         self._metrics.queue.outbox_age.set((self._clock.now() - oldest).total_seconds() if oldest else 0.0)
 
@@ -84,6 +86,10 @@ class Relaying:
         """Returns whether more may wait whose way is free."""
         limit = BATCH + self._held_rows
         rows = await self._outbox.unpublished(limit)
+        if not rows:  # as nearly always: one look at the store is enough
+            self._held_rows = 0
+            self._show(0, None)
+            return False
         tried = self._due(rows)
         refused = await self._publish(tried) if tried else {}
         taken = [row for index, row in enumerate(tried) if index not in refused]
@@ -93,6 +99,7 @@ class Relaying:
         if tried:
             self._note_refusals(tried, refused)
         self._held_rows = min(len(rows) - len(taken), MAX_ROWS - BATCH)
+        await self._show_waiting()
         return len(rows) == limit and (bool(taken) or BATCH + self._held_rows > limit)
 
     def _due(self, rows: Sequence[OutboxRow]) -> Sequence[OutboxRow]:

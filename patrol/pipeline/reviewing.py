@@ -28,6 +28,7 @@ STARTING = 10  # reviews: what the start costs is no visit's cost
 MEASURED_OVER = 30  # reviews: what one second costs says little
 JUDGED_EVERY = 10
 FEWEST_VISITS = 30
+RELIEVED = 0.95  # of what is usable: near its edge a verdict that changes every time says nothing
 # What these cameras show is told for itself, as a trouble of its own (inspecting.py).
 SHOWN = frozenset({CaptureFailure.WRONG_PICTURE, CaptureFailure.NO_SIGNAL})
 LATE = "late"  # no visit failed: the tour itself did not come round in time
@@ -149,7 +150,8 @@ class Reviewing:
         self._tell(found, per_s)
 
     def _tell(self, found: Feasibility, per_s: float) -> None:
-        if found.kept == self._kept:
+        relieved = found.needed_per_s <= RELIEVED * found.usable_per_s
+        if found.kept == self._kept or (self._kept is False and not relieved):
             return
         if not found.kept:
             rings = ", ".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -254,12 +255,12 @@ class Touring:
         """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second."""
         while not await pause(self._clock, stopping, REPORT_EVERY_S):
             self._reviewing.review(self._book.visits)
-            try:
+            # Where the queue is away, the relay says so; the tour goes on.
+            with contextlib.suppress(QueueError):
                 await self._reports.report(self.status())
+            with contextlib.suppress(QueueError):
                 for pin in await self._requests.take():
                     self._book.pinned(pin)
-            except QueueError:
-                continue  # the relay says that the queue is away; the tour goes on
 
     def status(self) -> TourStatus:
         """How the tour stands now."""

@@ -25,6 +25,7 @@ def sample(at: float, processed: int, stretch: float = 1.0) -> dict[str, Any]:
         "now": at,
         "stretch": stretch,
         "counts": counts,
+        "idle_tests": {},
         "visits_took_s": processed * 0.2,
         "threads": {"MainThread": at},
         "stages": {},

@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 import time
 from contextlib import closing
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 from benchmarks import patrol_under_test
-from benchmarks.patrol_under_test import Journal, Plan, Story, configuration_of, timed, wrap
+from benchmarks.patrol_under_test import (
+    COUNTERS,
+    TIMED_EVERY,
+    Journal,
+    Plan,
+    Story,
+    configuration_of,
+    timed,
+    values,
+    wrap,
+)
 from benchmarks.serving import spots
 from patrol.config import load
 from patrol.domain.camera import RingName
+from tests.pipeline.parts import fresh_metrics
 
 
 def test_the_configuration_is_one_that_patrol_takes(tmp_path: Path) -> None:
@@ -44,10 +56,14 @@ def test_what_is_written_down_comes_back(tmp_path: Path) -> None:
         journal.write(precision="int8")
         journal.note("seen", "core-001", 10.0, 10.2)
         journal.note("failed", "core-002", "refused", 11.0)
-        journal.write(at=1.0, now=11.5, stretch=1.0, counts={"visits": 1}, visits_took_s=0.0, threads={}, stages={})
+        journal.write(
+            at=1.0, now=11.5, stretch=1.0, counts={"visits": 1}, idle_tests={}, visits_took_s=0.0, threads={}, stages={}
+        )
         journal.note("seen", "core-001", 14.0, 14.2)
         journal.note("suspected", "core-001", 14.3)
-        journal.write(at=2.0, now=15.0, stretch=1.1, counts={"visits": 2}, visits_took_s=0.0, threads={}, stages={})
+        journal.write(
+            at=2.0, now=15.0, stretch=1.1, counts={"visits": 2}, idle_tests={}, visits_took_s=0.0, threads={}, stages={}
+        )
     story = Story.read(tmp_path / "journal.jsonl")
     assert story.precision == "int8"
     assert story.seen == [("core-001", 10.0, 10.2), ("core-001", 14.0, 14.2)]
@@ -72,7 +88,32 @@ def test_a_stage_is_charged_for_processor_time_and_not_for_waiting(tmp_path: Pat
 
     with closing(Journal(tmp_path / "journal.jsonl")) as journal:
         assert timed(journal, "work", work)() == "done"
-    assert journal.stages["work"] == pytest.approx(0.05, abs=0.03)
+    assert journal.stages["work"] == pytest.approx(0.05 * TIMED_EVERY, rel=0.6)
+
+
+def test_one_call_is_measured_for_so_many(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "journal.jsonl")) as journal:
+        work = timed(journal, "work", lambda number: number + 1)
+        assert [work(number) for number in range(TIMED_EVERY)] == list(range(1, TIMED_EVERY + 1))
+        after_one_round = journal.stages["work"]
+        assert after_one_round > 0
+        for number in range(TIMED_EVERY - 1):
+            work(number)
+        assert journal.stages["work"] > after_one_round, "the first of the second round"
+        now = journal.stages["work"]
+        work(0)
+        assert journal.stages["work"] == now
+
+
+def test_what_is_counted_is_where_it_is_looked_for() -> None:
+    metrics = fresh_metrics()
+    metrics.detect.dropped.labels("shutdown").inc(2)
+    metrics.stages.took("visit", RingName.CORE, 1.5)
+    metrics.tour.stretch.set(1.25)
+    assert all(sum(values(attrgetter(path)(metrics)).values()) >= 0 for path in COUNTERS.values())
+    assert sum(values(metrics.detect.dropped).values()) == 2
+    assert values(metrics.stages.duration)["visit", "core", "none"] == 1.5
+    assert values(metrics.tour.stretch) == {(): 1.25}
 
 
 def test_every_function_that_is_watched_is_there() -> None:

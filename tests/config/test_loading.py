@@ -94,7 +94,8 @@ def test_what_is_given_is_taken(tmp_path: Path) -> None:
         "tour": {"workers": 4, "visit_deadline_s": 2, "lead_s": 0, "backoff_base_s": 2, "backoff_cap_s": 20,
                  "sessions_per_host": 3, "opens_per_s": 50, "retries_per_s": 5, "retries_per_host_per_s": 0.5,
                  "warm_sessions": 0},
-        "detector": {"model": "yolov8s", "input_px": [512, 288], "precision": "int8", "batch": 2, "close_after_s": 0},
+        "detector": {"model": "yolov8s", "input_px": [512, 288], "precision": "int8", "batch": 2, "close_after_s": 0,
+                     "look_every": 5},
         "web": {"host": "0.0.0.0", "port": 80, "hosts": ["room.example"]},
     }  # fmt: skip
     configuration = loaded(tmp_path, data)
@@ -111,7 +112,7 @@ def test_what_is_given_is_taken(tmp_path: Path) -> None:
         backoff_base_s=2.0,
         backoff_cap_s=20.0,
     )
-    assert configuration.detector == DetectorSettings("yolov8s", (512, 288), 0.35, Precision.INT8, 2, 0.0)
+    assert configuration.detector == DetectorSettings("yolov8s", (512, 288), 0.35, Precision.INT8, 2, 0.0, 5)
     assert configuration.web == WebSettings("0.0.0.0", 80, ("room.example",))
 
 

@@ -164,6 +164,17 @@ def test_one_picture_of_another_camera_is_not_told_and_the_next_of_its_own_is_tr
     assert visits.told == []
 
 
+def test_after_the_clock_was_set_back_pictures_are_judged_as_before() -> None:
+    visits = acquainted("bus")
+    black = harmed(Trouble.BLACK, "strong: nothing")
+    visits.see(black[:5])
+    assert visits.told == [("raised", Trouble.BLACK)]
+    visits.seconds -= 3600.0
+    assert not visits.see(looks("people")[:1]).trusted, "another camera's, an hour earlier"
+    visits.see(looks("bus")[:4])
+    assert visits.told == [("raised", Trouble.BLACK), ("cleared", Trouble.BLACK)]
+
+
 def test_a_wrong_picture_that_is_another_cameras_is_named_and_never_learned() -> None:
     watcher = HealthWatcher()
     for number in range(8):
@@ -393,7 +404,7 @@ def test_a_memory_that_is_none_is_refused(broken: Mapping[str, Any]) -> None:
 def test_a_picture_that_comes_late_changes_nothing() -> None:
     visits = acquainted()
     before = visits.memory
-    late = step(before, looks("people")[0], at(1.0))
+    late = step(before, looks("people")[0], at(visits.seconds - 0.5))
     assert late.memory is before
     assert late.trusted
 

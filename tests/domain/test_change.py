@@ -189,14 +189,6 @@ def test_cameras_are_remembered_apart() -> None:
     assert memory.decide(OTHER, sent(street())) is ChangeVerdict.FIRST
 
 
-def test_a_forgotten_camera_starts_anew() -> None:
-    memory = ChangeMemory(AS_USUAL)
-    quiet_visits(memory, 2)
-    memory.forget(CAMERA)
-    memory.forget(OTHER)
-    assert memory.decide(CAMERA, sent(street())) is ChangeVerdict.FIRST
-
-
 def test_what_was_saved_is_counted() -> None:
     memory = ChangeMemory(ChangeSettings(look_every=4))
     quiet_visits(memory, 9)

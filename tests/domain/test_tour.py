@@ -496,6 +496,26 @@ def test_in_overload_cameras_that_failed_get_their_turn_too() -> None:
     assert all(c.id in run.gaps for c in dead)
 
 
+def test_a_retry_whose_host_has_no_room_holds_up_nobody_that_is_due() -> None:
+    (neighbour, failing), other = on_host(2, "10.0.0.1"), camera("other")
+    tour, now = tour_of([neighbour, failing, other], TourSettings(sessions_per_host=1)), 0.0
+    while True:
+        visit = tour.next(now)
+        now += 0.01
+        if not isinstance(visit, Visit):
+            continue
+        if visit.camera.id == neighbour.id and tour.failing(failing.id):
+            break  # it keeps its host's only session until every bound has passed
+        if visit.camera.id == failing.id:
+            tour.failed(failing.id, CaptureFailure.NO_KEY_FRAME, now)
+        else:
+            tour.seen(visit.camera.id, now, people=0)
+        tour.ended(visit)
+    visit = tour.next(now + 30.0)
+    assert isinstance(visit, Visit)
+    assert visit.camera.id == other.id
+
+
 def test_a_camera_that_came_back_is_found_even_where_the_tour_has_little_to_spare() -> None:
     back = cameras(1, 5, prefix="D")
     run = Run(tour_of(cameras(20, 5) + back), at_once=1, takes=lambda _: 0.2, fails=frozenset({back[0].id}))

@@ -205,6 +205,16 @@ def test_a_machine_that_is_quick_enough_again_is_said_once_and_a_quick_one_never
     assert "quick enough again" in told_by(caplog)[-1]
 
 
+def test_a_machine_at_the_edge_is_not_said_to_be_quick_enough_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    station = Station(fleet(10, 60))  # 4 visits a second, of which 5/6 of the capacity are sure
+    for _ in range(4):
+        station.review(60, visits_per_s=4.7 / 2)
+        station.review(60, visits_per_s=4.9 / 2)
+    (warning,) = told_by(caplog)
+    assert "the bounds ask for 4.0 visits a second" in warning
+
+
 def test_a_schedule_that_asks_for_too_much_is_found_when_it_begins(caplog: pytest.LogCaptureFixture) -> None:
     morning = scheduled(1.0, TimeWindow(time(0, 2), time(1)))
     station = Station([camera(f"C-{n}", bounds=(morning,)) for n in range(10)])
