@@ -96,6 +96,11 @@ def weigh(situation: Situation, ring: RingName) -> tuple[Candidate, ...]:
     return tuple(sorted(weighed, key=lambda c: (c.eta_s is None, c.unit_id in tried, c.eta_s or 0.0, c.unit_id)))
 
 
+def anyone_free(situation: Situation) -> bool:
+    """Whether there is a unit that could go now."""
+    return any(candidate.eta_s is not None for candidate in weigh(situation, situation.incident.ring))
+
+
 def _candidate(
     duty: Duty, destination: Place, ring: RingName, tried: Mapping[UnitId, OrderState], simulated: bool
 ) -> Candidate:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
 from patrol.domain.camera import Ring, RingName
+from patrol.domain.dispatch import Situation, anyone_free
 from patrol.domain.errors import StoreError
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import Incident, IncidentState, is_overdue
+from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue
 from patrol.domain.orders import Order, OrderState
 from patrol.metrics import Metrics
 from patrol.pipeline.deciding import Deciding
@@ -60,12 +62,15 @@ class FollowingUp:
         """Look at every open incident once. Raises StoreError."""
         ledger = await self._reader.open_ledger()
         now = self._clock.now()
-        open_orders = {order.incident_id: order for order in ledger.orders if order.is_open}
+        orders_of: defaultdict[IncidentId, list[Order]] = defaultdict(list)
+        for order in ledger.orders:
+            orders_of[order.incident_id].append(order)
         units_wanted = [one for one in ledger.incidents if one.incident_class is IncidentClass.SECURITY]
         for incident in most_urgent_first(units_wanted):  # a unit that is free goes to the red one
-            await self._follow_up(incident, open_orders.get(incident.id), now)
+            await self._follow_up(Situation(incident, tuple(orders_of[incident.id]), ledger.duties), now)
 
-    async def _follow_up(self, incident: Incident, order: Order | None, now: datetime) -> None:
+    async def _follow_up(self, situation: Situation, now: datetime) -> None:
+        incident, order = situation.incident, situation.open_order
         accept_within_s = self._rings[incident.ring].accept_within_s
         if is_overdue(incident, now) and not incident.overdue:
             await self._deciding.mark_overdue(incident.id)
@@ -73,12 +78,18 @@ class FollowingUp:
             await self._deciding.expire(incident.id, accept_within_s)
             await self._assign(incident)
         elif incident.state is IncidentState.NEW and (now - incident.accepted_at).total_seconds() > QUEUE_HAS_S:
-            await self._assign(incident)
+            if anyone_free(situation):
+                await self._assign(incident)
+            else:  # with many waiting for few units, the store is not asked for each of them every second
+                self._count_shortfall(incident)
 
     async def _assign(self, incident: Incident) -> None:
         outcome = await self._deciding.assign(incident.id)
         if outcome is not None and outcome.reason == "no unit free":
-            self._metrics.dispatch.shortfalls.labels(incident.ring.value).inc()
+            self._count_shortfall(incident)
+
+    def _count_shortfall(self, incident: Incident) -> None:
+        self._metrics.dispatch.shortfalls.labels(incident.ring.value).inc()
 
 
 def _silent(order: Order, accept_within_s: float, now: datetime) -> bool:

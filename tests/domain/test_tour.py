@@ -231,6 +231,22 @@ def test_a_visit_that_begins_late_is_announced_before_its_gap_is_too_long() -> N
     assert tour.stretch == pytest.approx(1.3)
 
 
+def test_a_picture_that_waits_for_the_detector_is_no_stretch_unless_it_waits_too_long() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    visit = tour.next(4.2)
+    assert isinstance(visit, Visit)
+    tour.captured(CameraId("C-0"), 0.1)
+    tour.ended(visit)
+    assert tour.review_stretch(5.5) == 1.0
+    assert tour.seen(CameraId("C-0"), 4.3, people=0) == 4.3
+    assert tour.stretch == 1.0
+    visit = tour.next(8.5)
+    assert isinstance(visit, Visit)
+    tour.captured(CameraId("C-0"), 0.1)
+    assert tour.review_stretch(16.3) == pytest.approx(2.0), "12 s unseen, 2 of them allowed to the detector"
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     counts=st.tuples(st.integers(0, 12), st.integers(0, 20), st.integers(0, 20)),
@@ -747,6 +763,13 @@ def test_where_nothing_is_to_spare_a_focus_gets_next_to_nothing() -> None:
     run.tour.pin(CameraId("C-1"), 0.0, 100, 0.5)
     run.until(100)
     assert len(begun(run, Turn.FOCUS)) <= 12
+
+
+def test_a_camera_is_in_focus_for_as_long_as_it_was_asked_for() -> None:
+    tour = tour_of(cameras(2, 10))
+    tour.pin(CameraId("C-0"), now=5.0, seconds=15.0, every_s=1.0)
+    assert [tour.in_focus(CameraId("C-0"), at) for at in (5.0, 19.9, 20.0)] == [True, True, False]
+    assert not tour.in_focus(CameraId("C-1"), 6.0)
 
 
 def test_a_focus_can_be_ended_before_its_time() -> None:
