@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[1]
 BENCHMARK_MODELS = ROOT / "var" / "benchmarks" / "models"
 UP_WITHIN_S, DOWN_WITHIN_S, FLOOR_WITHIN_S = 120.0, 30.0, 240.0
 SAMPLE_EVERY_S = 1.0
-TIMED_EVERY = 16
+TIMED_EVERY = 64
 
 BOUNDS = {"core": 5.0, "periphery": 15.0, "far": 30.0}
 WHOLE_PICTURE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import random
 import socket
@@ -22,7 +23,7 @@ from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.model_store import Precision
-from patrol.adapters.processor import MachineProcessor
+from patrol.adapters.processor import MachineProcessor, one_thread_a_picture
 from patrol.adapters.redis_streams import (
     RedisPublisher,
     RedisSubscription,
@@ -162,6 +163,7 @@ async def assembled(
     """
     options.check()
     _make_folder(options.var)
+    one_thread_a_picture()
     clock = SystemClock()
     metrics = Metrics(_registry())
     async with contextlib.AsyncExitStack() as stack:
@@ -357,6 +359,9 @@ async def run_parts(
 ) -> None:
     """Run the roles until ``stopping``. The end travels downstream: first the tour, last the relay and the console."""
     drained = asyncio.Event()
+    # What there is by now stays until the end; to look through it for garbage stops all visits for 0.1 s each time.
+    gc.collect()
+    gc.freeze()
     async with asyncio.TaskGroup() as group:
         group.create_task(_run_upstream(parts, options, stopping, drained))
         if Role.RELAY in options.roles:

@@ -44,16 +44,16 @@ class DetectorSettings:
     """How people are found in pictures.
 
     ``input_px``: (width, height) that the model sees, multiples of 32. ``batch``: frames per call at most;
-    ``close_after_s``: how long a batch waits for more frames before it goes as it is. ``look_every``: of so many visits
-    to an idle scene at least one goes through the model; 1: all do.
+    ``close_after_s``: how long a batch waits for more frames before it goes as it is (see docs/adr/012).
+    ``look_every``: of so many visits to an idle scene at least one goes through the model; 1: all do.
     """
 
     model: str = "yolov8n"
     input_px: tuple[int, int] = (640, 384)
     min_confidence: float = 0.35
     precision: Precision = Precision.AUTO
-    batch: int = 8
-    close_after_s: float = 0.05
+    batch: int = 16
+    close_after_s: float = 0.2
     look_every: int = 1
 
 

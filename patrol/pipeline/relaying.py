@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 BATCH = 200
 MAX_ROWS = 5 * BATCH  # as far as the outbox is looked through for what its way is free for
-POLL_S = 0.1
+POLL_S = 0.2
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 _Part = Literal["queue", "store"]
