@@ -32,7 +32,7 @@ from benchmarks.processes import Use, watched
 from benchmarks.serving import Server, Spot, missing_parts, mounts_of, playing, rtsp_server, spots
 
 PASSWORD, WRONG_PASSWORD = "viewer:right-one", "viewer:wrong-one"
-WARM_UP_S = 45.0
+WARM_UP_S = 75.0  # every camera was visited twice, and what a visit learns of its stream is known
 LEAST_FAILED_VISITS, FAILING_WITHIN_S = 20_000, 900.0
 MOST_MB_PER_1000 = 0.1
 MOST_DESCRIPTORS_MORE, MOST_THREADS_MORE = 16.0, 4.0  # the visits under way come and go

@@ -80,9 +80,11 @@ class Tour:
         return max(float(sample["stretch"]) for sample in self.samples)
 
 
-def measured_tour(server: Server, cameras: Sequence[Spot], seconds: float, warm_up_s: float, folder: Path) -> Tour:
+def measured_tour(
+    server: Server, cameras: Sequence[Spot], seconds: float, warm_up_s: float, folder: Path, warm_rings: Sequence[str]
+) -> Tour:
     """The whole of Patrol on all cameras with the rings' bounds, for so long after a warm-up."""
-    plan = Plan(cameras, addresses_on(server, cameras))
+    plan = Plan(cameras, addresses_on(server, cameras), strategies=dict.fromkeys(warm_rings, "warm"))
     with patrol(plan, folder / "tour") as running, watched(running.pid) as watch:
         up_at = time.monotonic()
         running.sleep_until(up_at + warm_up_s)
@@ -137,6 +139,13 @@ class Findings:
     rounds: Sequence[float]
     clips: Clips
     join: str
+    warm_rings: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """Of the result: other ways to measure do not take the place of the usual one."""
+        joined = () if self.join == "key-frame" else (self.join,)
+        return "-".join(("tour", *joined, *(f"warm-{ring}" for ring in self.warm_rings)))
 
     @property
     def ratio(self) -> float:
@@ -179,7 +188,7 @@ def report(found: Findings) -> Report:
         f" {tour.ms_per_visit:.1f} ms a visit = {found.ratio:.2f} x floor, {found.most_mb:.0f} MB,"
         f" {tour.story.precision}"
     )
-    return Report("tour", _figures(found), _tables(found), targets(found), summary)
+    return Report(found.name, _figures(found), _tables(found), targets(found), summary)
 
 
 def _tables(found: Findings) -> list[Table]:
@@ -197,6 +206,7 @@ def _tables(found: Findings) -> list[Table]:
         ("visits/s", tour.visits / tour.seconds),
         ("of them in focus", tour.counted("focus")),
         ("a visit takes, s", tour.visit_s),
+        ("streams kept open at the end", tour.samples[-1]["kept_open"]),
         ("visits that failed", tour.counted("failures")),
         ("suspicions / alerts", f"{tour.counted('suspicions')} / {tour.counted('alerts')}"),
         ("largest stretch", tour.most_stretch),
@@ -248,6 +258,7 @@ def _figures(found: Findings) -> dict[str, Any]:
         },
         "precision": tour.story.precision,
         "seconds": tour.seconds,
+        "kept_open": tour.samples[-1]["kept_open"],
         "gaps": {ring: asdict(spread) | {"bound_s": BOUNDS[ring]} for ring, spread in found.gaps.items()},
         "stretch": tour.most_stretch,
         "visits": tour.visits,
@@ -275,6 +286,14 @@ def main() -> int:
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
     arguments.add_argument("--floor-seconds", type=float, default=FLOOR_S, help="for each of its two parts")
     arguments.add_argument("--join", choices=("key-frame", "mid-gop"), default="key-frame", help="see rtsp_server.py")
+    arguments.add_argument(
+        "--warm",
+        action="append",
+        default=[],
+        choices=tuple(BOUNDS),
+        metavar="RING",
+        help="kept open all the time",
+    )
     options = arguments.parse_args()
     if (missing := missing_parts()) is not None:
         print(f"bench-tour: not measured: {missing}", file=sys.stderr)
@@ -283,14 +302,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-tour-") as name:
         folder = Path(name)
         with rtsp_server(mounts_of(cameras, clips, options.join), folder) as server:
-            tour = measured_tour(server, cameras, 60 * options.minutes, options.warm_up, folder)
+            tour = measured_tour(server, cameras, 60 * options.minutes, options.warm_up, folder, options.warm)
             addresses = random.Random(1).sample(list(addresses_on(server, cameras).values()), len(cameras))
             own_floor = floor(addresses, FLOOR_AT_ONCE, options.floor_seconds, folder)
             round_times = plain_rounds(server, cameras, folder, options.rounds)
     ring_of = {camera.camera_id: camera.ring for camera in cameras}
     gaps = gaps_by_ring(tour.story.seen, ring_of, tour.begin, tour.end)
     spreads = {ring: Spread.of(values) for ring, values in gaps.items()}
-    return report(Findings(tour, spreads, own_floor, round_times, clips, options.join)).tell()
+    return report(Findings(tour, spreads, own_floor, round_times, clips, options.join, options.warm)).tell()
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class Plan:
     """How Patrol is set for a benchmark; what is not said here is its own default.
 
     ``addresses``: by camera id. ``rule``: fields of the one rule all cameras watch by. ``tour``, ``detector``: fields
-    of these sections of the configuration.
+    of these sections of the configuration. ``strategies``: how the cameras of a ring are looked at, by ring.
     """
 
     cameras: Sequence[Spot]
@@ -78,7 +78,7 @@ class Plan:
     rule: Mapping[str, Any] = field(default_factory=dict)
     tour: Mapping[str, Any] = field(default_factory=dict)
     detector: Mapping[str, Any] = field(default_factory=dict)
-    strategy: str | None = None
+    strategies: Mapping[str, str] = field(default_factory=dict)
 
 
 def configuration_of(plan: Plan) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _unit(number: int) -> dict[str, Any]:
 def _camera(camera: Spot, plan: Plan) -> dict[str, Any]:
     place = [35.4908 + camera.number // 25 / 10_000, 112.8518 + camera.number % 25 / 10_000]
     zone = {"id": "all", "name": "全景", "name_en": "all of it", "rules": ["watched"], "polygon": WHOLE_PICTURE}
-    strategy = {"strategy": plan.strategy} if plan.strategy else {}
+    strategy = {"strategy": plan.strategies[camera.ring]} if camera.ring in plan.strategies else {}
     return strategy | {
         "id": camera.camera_id,
         "name": camera.camera_id,
@@ -164,7 +164,7 @@ def models_folder() -> Path:
 # --- from the outside ---------------------------------------------------------------------------------------------
 
 
-SAMPLED = ("at", "now", "stretch", "counts", "idle_tests", "visits_took_s", "threads", "stages")
+SAMPLED = ("at", "now", "stretch", "counts", "idle_tests", "kept_open", "visits_took_s", "threads", "stages")
 
 
 @dataclass(slots=True)
@@ -467,6 +467,7 @@ def _sample(journal: Journal, parts: Any) -> None:
         stretch=values(parts.metrics.tour.stretch)[()],
         counts={name: int(sum(total.values())) for name, total in totals.items()},
         idle_tests={verdict: int(count) for (verdict,), count in values(parts.metrics.detect.idle_tests).items()},
+        kept_open=int(values(parts.metrics.tour.warm)[()]),
         visits_took_s=sum(seconds for labels, seconds in took.items() if labels[0] == "visit"),
         threads=journal.thread_groups(),
         stages={stage: round(spent_s, 4) for stage, spent_s in journal.stages.items()},

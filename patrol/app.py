@@ -245,7 +245,7 @@ def _tour_parts(
         random.SystemRandom().random,
         configuration.sessions_of_host,
     )
-    book = TourBook(tour, rings, clock, metrics, outside.on_gap)
+    book = TourBook(tour, rings, sources.rtsp, clock, metrics, outside.on_gap)
     maintaining = Maintaining(
         outside.store, outside.deciding, configuration.cameras, configuration.levels, clock, metrics
     )

@@ -17,12 +17,15 @@ from patrol.domain.errors import CaptureFailure
 # before it is called quick again: a camera at the edge shall not change its way of being seen with every visit.
 SLOW_SHARE = 0.25
 QUICK_SHARE = 0.15
+# A first key frame that took longer was waited for: the camera lets a client join between two, and the next visit may
+# have to wait for as long as they are apart.
+JOINED_AT_KEY_FRAME_S = 0.4
 # Seen more often than this, a camera costs less processor kept open than opened again and again: besides the decoding
 # that both need, a cold visit costs 1.0 ms, an open session 0.86 ms a second (benchmarks/bench_visiting.py). So warm
 # pays in latency and in fewer sessions, and hardly ever in processor time.
 WARM_PAYS_BELOW_S = 1.2
 WARM_PAYS_NO_MORE_ABOVE_S = 2.0
-# After a change nothing changes for so long, unless what was chosen is no longer possible.
+# After a change nothing changes for so long, unless what was chosen is no longer possible, or may come too late.
 HOLDS_FOR_S = 60.0
 # So many failures of one kind in a row rule a strategy out, until nothing of the kind has happened for a while.
 MOST_STRIKES = 3
@@ -71,10 +74,21 @@ class CameraFacts:
 
     @property
     def cold_visit_s(self) -> float | None:
-        """How long a cold visit is expected to take, without decoding; None if unknown."""
+        """How long a cold visit may take, without decoding; None if unknown."""
         if self.set_up_s is None or (self.first_key_frame_s is None and self.waited_in_vain_s is None):
             return None
-        return self.set_up_s + max(self.first_key_frame_s or 0.0, self.waited_in_vain_s or 0.0)
+        distance_s = self.key_frame_distance_s if self.joins_between_key_frames else None
+        return self.set_up_s + max(self.first_key_frame_s or 0.0, self.waited_in_vain_s or 0.0, distance_s or 0.0)
+
+    @property
+    def joins_between_key_frames(self) -> bool:
+        """Whether a client that joins has to wait for the next key frame."""
+        return (self.first_key_frame_s or 0.0) > JOINED_AT_KEY_FRAME_S
+
+    @property
+    def is_to_be_learned(self) -> bool:
+        """Whether the next visit may have to wait, nobody knows for how long."""
+        return self.joins_between_key_frames and self.key_frame_distance_s is None
 
     @property
     def key_frames_at_least_every_s(self) -> float:
@@ -126,6 +140,7 @@ class Reason(StrEnum):
 
     CONFIGURED = "configured"
     UNMEASURED = "unmeasured"
+    LEARNING = "learning"
     QUICK = "quick"
     SEEN_OFTEN = "seen_often"
     SLOW_TO_OPEN = "slow_to_open"
@@ -134,9 +149,13 @@ class Reason(StrEnum):
     BUSY = "busy"
 
 
+# A camera is kept open for these because a cold visit may come too late; that does not wait.
+KEEPS_THE_BOUND = (Reason.LEARNING, Reason.SLOW_TO_OPEN, Reason.RARE_KEY_FRAMES)
+
 WORDS: dict[Reason, tuple[str, str]] = {
     Reason.CONFIGURED: ("按配置", "as configured"),
     Reason.UNMEASURED: ("尚未测量", "not measured yet"),
+    Reason.LEARNING: ("正在测量关键帧间隔", "kept open until it is known how far its key frames are apart"),
     Reason.QUICK: ("打开很快，每次重新打开最省", "quick to open: opened for each visit"),
     Reason.SEEN_OFTEN: ("巡视频繁，保持连接更省", "seen so often that keeping it open costs less"),
     Reason.SLOW_TO_OPEN: ("打开较慢，相对巡视周期", "slow to open for its revisit bound"),
@@ -181,9 +200,11 @@ def choose(configured: Strategy, facts: CameraFacts, demand: Demand, current: Ch
         return Choice(strategy, reason, now_s)
     if strategy is current.strategy:
         return replace(current, reason=reason)
-    is_fresh = now_s - current.since_s < HOLDS_FOR_S and current.reason is not Reason.UNMEASURED
+    is_fresh = now_s - current.since_s < HOLDS_FOR_S and current.reason not in (Reason.UNMEASURED, Reason.LEARNING)
+    may_be_late = current.strategy is Strategy.COLD and reason in KEEPS_THE_BOUND
     if (
         is_fresh
+        and not may_be_late
         and reason is not Reason.BUSY
         and current.strategy in (Strategy.COLD, *_open_ways(facts, demand, now_s))
     ):
@@ -215,6 +236,8 @@ def _best(facts: CameraFacts, demand: Demand, current: Strategy, now_s: float) -
         waits = (facts.set_up_s or 0.0) < cold_s / 2
         reason = Reason.RARE_KEY_FRAMES if waits else Reason.SLOW_TO_OPEN
         return _first(ways, (Strategy.WARM, Strategy.SNAPSHOT), reason)
+    if facts.is_to_be_learned and Strategy.WARM in ways:
+        return Strategy.WARM, Reason.LEARNING
     often_s = WARM_PAYS_NO_MORE_ABOVE_S if current is Strategy.WARM else WARM_PAYS_BELOW_S
     if demand.bound_s <= often_s and Strategy.WARM in ways:
         return Strategy.WARM, Reason.SEEN_OFTEN

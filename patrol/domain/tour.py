@@ -347,10 +347,17 @@ class Tour:
 
     # --- what became of a visit --------------------------------------------------------------------------------
 
-    def ended(self, visit: Visit) -> None:
-        """The visit holds no session any more, whatever it brought. Call it once for each."""
-        host = self._standings[visit.camera.id].host
+    def ended(self, visit: Visit, *, is_kept_open: bool = False) -> None:
+        """The visit is over, whatever it brought. Call it once for each.
+
+        ``is_kept_open``: its session goes on, so that nobody else may have it.
+        """
+        standing = self._standings[visit.camera.id]
+        host = standing.host
         self._count(visit, host, -1)
+        if is_kept_open and not standing.kept_open:
+            standing.kept_open = True
+            host.kept_open += 1
         self._unpark(host)
 
     def _unpark(self, host: Host[_Entry]) -> None:

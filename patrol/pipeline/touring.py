@@ -20,7 +20,7 @@ from patrol.domain.tour import Tour, Turn, Visit
 from patrol.metrics import Metrics
 from patrol.pipeline.detecting import Detecting, FrameCounts
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, FrameSource, TourReports, TourRequests
+from patrol.ports import Clock, FrameSource, OpenSessions, TourReports, TourRequests
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +47,13 @@ class TourBook:
         self,
         tour: Tour,
         rings: Mapping[RingName, Ring],
+        sessions: OpenSessions,
         clock: Clock,
         metrics: Metrics,
         on_gap: OnGap = nobody,
     ) -> None:
         self._tour = tour
+        self._sessions = sessions
         self._on_gap = on_gap
         self._rings = rings
         self._clock = clock
@@ -67,8 +69,8 @@ class TourBook:
         return self._tour.next(self._clock.monotonic())
 
     def ended(self, visit: Visit) -> None:
-        """The visit holds nothing any more."""
-        self._tour.ended(visit)
+        """The visit is over."""
+        self._tour.ended(visit, is_kept_open=visit.camera.id in self._sessions.kept_open)
 
     def visited(self, visit: Visit, seconds: float) -> None:
         """The visit brought a frame."""

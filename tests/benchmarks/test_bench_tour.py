@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def sample(at: float, processed: int, stretch: float = 1.0) -> dict[str, Any]:
         "stretch": stretch,
         "counts": counts,
         "idle_tests": {},
+        "kept_open": 0,
         "visits_took_s": processed * 0.2,
         "threads": {"MainThread": at},
         "stages": {},
@@ -61,6 +63,12 @@ def test_what_a_visit_costs_is_written_where_patrol_check_reads_it(tmp_path: Pat
     file.write_text(json.dumps({"figures": report(findings(tmp_path)).figures}, default=str))
     cost = measured(str(file))
     assert (cost.cost_ms, cost.visit_s) == (pytest.approx(36.0), pytest.approx(0.2))
+
+
+def test_another_way_to_measure_does_not_take_the_place_of_the_usual_one(tmp_path: Path) -> None:
+    usual = findings(tmp_path)
+    assert usual.name == "tour"
+    assert replace(usual, join="mid-gop", warm_rings=("core",)).name == "tour-mid-gop-warm-core"
 
 
 def test_a_good_run_keeps_everything(tmp_path: Path) -> None:

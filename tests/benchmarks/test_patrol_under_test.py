@@ -42,7 +42,11 @@ def test_the_configuration_is_one_that_patrol_takes(tmp_path: Path) -> None:
 def test_a_plan_may_change_the_rule_the_tour_and_the_strategy(tmp_path: Path) -> None:
     cameras = spots({"far": 1})
     plan = Plan(
-        cameras, {"far-001": "rtsp://127.0.0.1/x"}, rule={"at_least": 9}, tour={"backoff_cap_s": 2}, strategy="cold"
+        cameras,
+        {"far-001": "rtsp://127.0.0.1/x"},
+        rule={"at_least": 9},
+        tour={"backoff_cap_s": 2},
+        strategies={"far": "cold"},
     )
     (tmp_path / "patrol.yaml").write_text(json.dumps(configuration_of(plan), ensure_ascii=False))
     configuration = load(tmp_path / "patrol.yaml", {})
@@ -53,17 +57,14 @@ def test_a_plan_may_change_the_rule_the_tour_and_the_strategy(tmp_path: Path) ->
 
 def test_what_is_written_down_comes_back(tmp_path: Path) -> None:
     with closing(Journal(tmp_path / "journal.jsonl")) as journal:
+        others = dict.fromkeys(("idle_tests", "kept_open", "visits_took_s", "threads", "stages"))
         journal.write(precision="int8")
         journal.note("seen", "core-001", 10.0, 10.2)
         journal.note("failed", "core-002", "refused", 11.0)
-        journal.write(
-            at=1.0, now=11.5, stretch=1.0, counts={"visits": 1}, idle_tests={}, visits_took_s=0.0, threads={}, stages={}
-        )
+        journal.write(at=1.0, now=11.5, stretch=1.0, counts={"visits": 1}, **others)
         journal.note("seen", "core-001", 14.0, 14.2)
         journal.note("suspected", "core-001", 14.3)
-        journal.write(
-            at=2.0, now=15.0, stretch=1.1, counts={"visits": 2}, idle_tests={}, visits_took_s=0.0, threads={}, stages={}
-        )
+        journal.write(at=2.0, now=15.0, stretch=1.1, counts={"visits": 2}, **others)
     story = Story.read(tmp_path / "journal.jsonl")
     assert story.precision == "int8"
     assert story.seen == [("core-001", 10.0, 10.2), ("core-001", 14.0, 14.2)]

@@ -14,6 +14,7 @@ from patrol.domain.errors import CaptureFailure
 from patrol.domain.strategies import (
     FORGIVEN_AFTER_S,
     HOLDS_FOR_S,
+    KEEPS_THE_BOUND,
     MOST_STRIKES,
     NO_FACTS,
     WORDS,
@@ -50,7 +51,11 @@ def struck(count: int, at_s: float = 1000.0) -> Strikes:
         (QUICK, replace(CORE, bound_s=1.0), (WARM, Reason.SEEN_OFTEN)),
         (QUICK, replace(CORE, bound_s=1.0, has_room=False), (COLD, Reason.QUICK)),
         (SLOW, CORE, (WARM, Reason.RARE_KEY_FRAMES)),
-        (SLOW, replace(CORE, bound_s=30.0), (COLD, Reason.QUICK)),
+        (SLOW, replace(CORE, bound_s=30.0), (WARM, Reason.LEARNING)),
+        (SLOW, replace(CORE, bound_s=30.0, has_room=False), (COLD, Reason.QUICK)),
+        (replace(SLOW, key_frame_distance_s=2.0), replace(CORE, bound_s=30.0), (COLD, Reason.QUICK)),
+        (replace(SLOW, key_frame_distance_s=20.0), replace(CORE, bound_s=30.0), (WARM, Reason.RARE_KEY_FRAMES)),
+        (replace(QUICK, key_frame_distance_s=4.0), CORE, (COLD, Reason.QUICK)),
         (SLOW, replace(CORE, has_room=False), (COLD, Reason.NO_ROOM)),
         (SLOW, replace(CORE, has_room=False, has_snapshot=True), (SNAPSHOT, Reason.RARE_KEY_FRAMES)),
         (CameraFacts(set_up_s=3.0, first_key_frame_s=0.1), CORE, (WARM, Reason.SLOW_TO_OPEN)),
@@ -84,7 +89,7 @@ def test_at_the_edge_it_does_not_change_with_every_visit() -> None:
     strategies = []
     for visit in range(200):
         at_the_edge_s = 1.5 if visit % 2 else 1.0  # the edge for this bound is 1.25 s
-        facts = CameraFacts(set_up_s=0.0, first_key_frame_s=at_the_edge_s)
+        facts = CameraFacts(set_up_s=0.0, first_key_frame_s=at_the_edge_s, key_frame_distance_s=1.0)
         choice = choose(Strategy.AUTO, facts, CORE, choice, visit * 5.0)
         strategies.append(choice.strategy)
     changes = sum(before is not after for before, after in pairwise(strategies))
@@ -106,8 +111,17 @@ def test_whatever_is_measured_it_changes_rarely_unless_it_must(visits: list[tupl
             or (choice.strategy is SNAPSHOT and has_snapshot)
         )
         if choice is not None and after.strategy is not choice.strategy and could_stay:
-            assert now_s - choice.since_s >= HOLDS_FOR_S
+            may_be_late = choice.strategy is COLD and after.reason in KEEPS_THE_BOUND
+            assert may_be_late or choice.reason is Reason.LEARNING or now_s - choice.since_s >= HOLDS_FOR_S
         choice = after
+
+
+def test_a_camera_that_may_come_too_late_is_kept_open_at_once_and_let_go_as_soon_as_it_is_known_not_to() -> None:
+    far, cold = replace(CORE, bound_s=30.0), Choice(COLD, Reason.QUICK, 1000.0)
+    assert chosen(SLOW, far, cold, 1001.0) == (WARM, Reason.LEARNING)
+    learning = Choice(WARM, Reason.LEARNING, 1001.0)
+    assert chosen(replace(SLOW, key_frame_distance_s=2.0), far, learning, 1030.0) == (COLD, Reason.QUICK)
+    assert chosen(replace(SLOW, key_frame_distance_s=20.0), far, learning, 1030.0) == (WARM, Reason.RARE_KEY_FRAMES)
 
 
 def test_the_first_measurement_takes_effect_at_once() -> None:

@@ -801,6 +801,21 @@ def test_a_camera_that_is_kept_open_needs_no_session_and_leaves_its_host_one_les
     assert sum(visit.in_new_session for visit in visits) == 1
 
 
+def test_a_session_that_outlives_its_visit_is_nobody_elses() -> None:
+    channels = on_host(3, "recorder", 10.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=2, visit_deadline_s=0.5))
+    for c in channels:
+        tour.seen(c.id, 0.0, people=0)
+    first, second = (tour.next(9.9) for _ in range(2))
+    assert isinstance(first, Visit)
+    assert isinstance(second, Visit)
+    assert isinstance(tour.next(9.9), float), "both sessions are in use"
+    tour.ended(first, is_kept_open=True)
+    assert isinstance(tour.next(9.9), float), "one is kept open, one is in use"
+    tour.ended(second)
+    assert isinstance(tour.next(9.9), Visit)
+
+
 def test_a_host_whose_sessions_are_all_kept_open_still_lets_the_others_in_one_by_one() -> None:
     channels = on_host(4, "recorder", 20.0)
     tour = tour_of(channels, TourSettings(sessions_per_host=2, visit_deadline_s=0.5))

@@ -113,6 +113,12 @@ class NoReview:
         """Nothing is reviewed here: see test_reviewing."""
 
 
+class NoSessions:
+    """Nothing is kept open here."""
+
+    kept_open: frozenset[CameraId] = frozenset()
+
+
 class Station:
     """A tour with its detector on a clock that runs on by itself."""
 
@@ -124,7 +130,7 @@ class Station:
         self.cameras = cameras
         self.source = FakeCameras(self.clock, takes_s)
         self.tour = Tour(cameras, settings, self.clock.monotonic(), Random(1).random)
-        self.book = TourBook(self.tour, RINGS, self.clock, self.metrics)
+        self.book = TourBook(self.tour, RINGS, NoSessions(), self.clock, self.metrics)
         self.fates = SeenAndDropped(self.book)
         self.detecting = Detecting(
             QuickDetector(self.clock, detect_s), self.clock, self.metrics, self.fates, batch=8, close_after_s=0.02

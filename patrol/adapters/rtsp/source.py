@@ -175,9 +175,18 @@ class RtspSource:
             async with _in_time(visit, session, known):
                 await _open(session, visit, known)
                 seen = await _first_seen(session, known)
-            session.say_goodbye()  # it is answered while the picture is decoded
+            is_kept = self._is_worth_keeping(visit.camera, known)
+            if not is_kept:
+                session.say_goodbye()  # it is answered while the picture is decoded
             frame = await self._frame_of(seen, visit)
+            if is_kept and frame is not None and self._warm.has_room(visit.camera):
+                self._warm.add(visit.camera, session)
         return frame if frame is not None else await self._carefully(visit, known)
+
+    def _is_worth_keeping(self, camera: Camera, known: _Known) -> bool:
+        """A later visit would join at another moment, and might wait for the next key frame beyond the bound."""
+        may_be_warm = camera.strategy is Strategy.AUTO and known.choice is not None
+        return may_be_warm and known.facts.is_to_be_learned and self._chosen(camera, known) is Strategy.WARM
 
     async def _carefully(self, visit: _Visit, known: _Known) -> Frame:
         """Once more, for a camera whose key frame was damaged: with no goodbye before one is decoded."""
@@ -187,7 +196,7 @@ class RtspSource:
 
     @asynccontextmanager
     async def _session_of(self, visit: _Visit) -> AsyncIterator[Session]:
-        """A session that is torn down whatever becomes of the visit; a cancelled one waits for no answer."""
+        """A session that is torn down whatever becomes of the visit, unless it is kept; if cancelled, at once."""
         session = self._session(visit.camera)
         try:
             yield session
@@ -195,9 +204,11 @@ class RtspSource:
             await session.leave(min(LONGEST_GOODBYE_S, visit.left_s()))
             raise
         else:
-            await session.leave(min(LONGEST_GOODBYE_S, visit.left_s()))
+            if not self._warm.holds(visit.camera.id, session):
+                await session.leave(min(LONGEST_GOODBYE_S, visit.left_s()))
         finally:
-            session.abandon()
+            if not self._warm.holds(visit.camera.id, session):
+                session.abandon()
 
     # --- warm -------------------------------------------------------------------------------------------------------
 

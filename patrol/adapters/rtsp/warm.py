@@ -145,6 +145,11 @@ class WarmSessions:
         warm = self._sessions.get(camera_id)
         return warm if warm is not None and not warm.session.is_over else None
 
+    def holds(self, camera_id: CameraId, session: Session) -> bool:
+        """Whether this is the session that is kept open for the camera."""
+        warm = self._sessions.get(camera_id)
+        return warm is not None and warm.session is session
+
     @contextmanager
     def place_for(self, camera: Camera) -> Iterator[None]:
         """Hold a place in the budget while the camera's session is being opened."""

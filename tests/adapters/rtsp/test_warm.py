@@ -296,7 +296,39 @@ def test_auto_keeps_a_camera_open_whose_key_frames_are_slow_to_come() -> None:
         return counts
 
     with running(camera) as port:
-        assert looked(visits) == [0, 1, 1]
+        assert looked(visits) == [1, 1, 1], "the first visit has it waited for already"
+
+
+def test_auto_keeps_a_camera_it_joined_between_key_frames_until_their_distance_is_known() -> None:
+    camera = RtspCamera(LONG[GOP - 7 :], every_s=0.1)  # the first key frame comes after 0.7 s
+
+    async def visits(it: Looked) -> list[tuple[Strategy, Reason, int]]:
+        there = replace(rtsp(port, Strategy.AUTO), revisit_bound_s=30.0)
+        stands = []
+        for _ in range(3):
+            await it.source.capture(there, 3.0)
+            choice = it.source.choice_of(there.id)
+            assert choice is not None
+            stands.append((choice.strategy, choice.reason, it.source.warm_count))
+        return stands
+
+    with running(camera) as port:
+        stands = looked(visits)
+    assert stands == [
+        (Strategy.WARM, Reason.LEARNING, 1),
+        (Strategy.WARM, Reason.LEARNING, 1),
+        (Strategy.COLD, Reason.QUICK, 0),
+    ]
+    assert camera.asked == 2 * ["DESCRIBE", "SETUP", "PLAY", "TEARDOWN"], "two sessions for three visits"
+
+
+def test_a_camera_that_is_configured_to_be_opened_each_time_is_not_kept_to_learn() -> None:
+    async def visit(it: Looked) -> int:
+        await it.source.capture(replace(rtsp(port), revisit_bound_s=30.0), 3.0)
+        return it.source.warm_count
+
+    with running(RtspCamera(LONG[GOP - 7 :], every_s=0.1)) as port:
+        assert looked(visit) == 0
 
 
 def test_a_snapshot_is_asked_for_by_its_own_address_and_a_failing_one_is_left_alone_by_auto() -> None:
