@@ -27,7 +27,7 @@ WARM_UP_S = 30.0
 ROUND_TARGET_S, ROUND_STRIVEN_FOR_S = 11.0, 9.5
 ROUND_BOUND_S = 6.0  # for all cameras: more than the machine can do, so that it goes round as fast as it can
 ROUNDS, ROUNDS_WITHIN_S, ROUNDS_WARM_UP_S = 5, 110.0, 12.0
-FLOOR_S, FLOOR_AT_ONCE = 15.0, 32
+FLOOR_S, FLOOR_AT_ONCE = 30.0, 32
 MOST_MS_OF_FLOOR = 1.25
 MOST_MB, MOST_MB_A_MINUTE = 1000.0, 1.0
 
@@ -284,7 +284,9 @@ def main() -> int:
     arguments.add_argument("--minutes", type=float, default=10.0, help="how long the tour is measured")
     arguments.add_argument("--warm-up", type=float, default=WARM_UP_S, help="seconds before that")
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
-    arguments.add_argument("--floor-seconds", type=float, default=FLOOR_S, help="for each of its two parts")
+    arguments.add_argument(
+        "--floor-seconds", type=float, default=FLOOR_S, help="for each of its two parts, half before and half after"
+    )
     arguments.add_argument("--join", choices=("key-frame", "mid-gop"), default="key-frame", help="see rtsp_server.py")
     arguments.add_argument(
         "--warm",
@@ -302,14 +304,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-tour-") as name:
         folder = Path(name)
         with rtsp_server(mounts_of(cameras, clips, options.join), folder) as server:
+            # Before and after: what else the machine does changes within the quarter of an hour between.
+            shuffled = random.Random(1).sample(list(addresses_on(server, cameras).values()), len(cameras))
+            before = floor(shuffled, FLOOR_AT_ONCE, options.floor_seconds / 2, folder)
             tour = measured_tour(server, cameras, 60 * options.minutes, options.warm_up, folder, options.warm)
-            addresses = random.Random(1).sample(list(addresses_on(server, cameras).values()), len(cameras))
-            own_floor = floor(addresses, FLOOR_AT_ONCE, options.floor_seconds, folder)
+            after = floor(shuffled, FLOOR_AT_ONCE, options.floor_seconds / 2, folder)
             round_times = plain_rounds(server, cameras, folder, options.rounds)
     ring_of = {camera.camera_id: camera.ring for camera in cameras}
     gaps = gaps_by_ring(tour.story.seen, ring_of, tour.begin, tour.end)
     spreads = {ring: Spread.of(values) for ring, values in gaps.items()}
-    return report(Findings(tour, spreads, own_floor, round_times, clips, options.join, options.warm)).tell()
+    return report(
+        Findings(tour, spreads, before.and_then(after), round_times, clips, options.join, options.warm)
+    ).tell()
 
 
 if __name__ == "__main__":

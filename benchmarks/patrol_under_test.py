@@ -295,6 +295,19 @@ class Floor:
         """A visit's floor."""
         return self.connect_and_decode_ms + self.inference_ms
 
+    def and_then(self, later: Floor) -> Floor:
+        """This measurement and a later one, each counting half."""
+        return Floor(
+            visits=self.visits + later.visits,
+            failed=self.failed + later.failed,
+            connect_and_decode_ms=(self.connect_and_decode_ms + later.connect_and_decode_ms) / 2,
+            visits_per_s=(self.visits_per_s + later.visits_per_s) / 2,
+            inferences=self.inferences + later.inferences,
+            inference_ms=(self.inference_ms + later.inference_ms) / 2,
+            inferences_per_s=(self.inferences_per_s + later.inferences_per_s) / 2,
+            precision=later.precision,
+        )
+
 
 def floor(addresses: Sequence[str], at_once: int, seconds: float, folder: Path) -> Floor:
     """Measure it, for ``seconds`` each, in a process of its own. ``at_once``: visits under way at the same time."""

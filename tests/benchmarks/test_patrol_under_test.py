@@ -14,6 +14,7 @@ from benchmarks import patrol_under_test
 from benchmarks.patrol_under_test import (
     COUNTERS,
     TIMED_EVERY,
+    Floor,
     Journal,
     Plan,
     Story,
@@ -90,6 +91,12 @@ def test_a_stage_is_charged_for_processor_time_and_not_for_waiting(tmp_path: Pat
     with closing(Journal(tmp_path / "journal.jsonl")) as journal:
         assert timed(journal, "work", work)() == "done"
     assert journal.stages["work"] == pytest.approx(0.05 * TIMED_EVERY, rel=0.6)
+
+
+def test_a_floor_is_the_mean_of_what_was_measured_before_and_after() -> None:
+    both = Floor(100, 0, 4.0, 50.0, 100, 20.0, 60.0, "int8").and_then(Floor(80, 1, 5.0, 40.0, 90, 22.0, 50.0, "int8"))
+    assert both == Floor(180, 1, 4.5, 45.0, 190, 21.0, 55.0, "int8")
+    assert both.ms == 25.5
 
 
 def test_one_call_is_measured_for_so_many(tmp_path: Path) -> None:
