@@ -23,7 +23,7 @@ from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.model_store import Precision
-from patrol.adapters.processor import MachineProcessor, one_thread_a_picture
+from patrol.adapters.processor import MachineProcessor, few_arenas, one_thread_a_picture
 from patrol.adapters.redis_streams import (
     RedisPublisher,
     RedisSubscription,
@@ -72,7 +72,8 @@ from patrol.web.serving import serve
 # is away has not taken is given up some time later, and said so.
 FINISH_DETECTING_S = 1.5
 FINISH_ACCEPTING_S = 1.0
-DECODERS_A_CORE = 2
+DECODERS_A_CORE = 1
+SEEN_THROUGH_EVERY = 20_000  # objects made; Python's own 700 are made by a few visits
 # Each holds its camera for a whole visit. Few cameras send what only FFmpeg reads.
 FALLBACK_THREADS = 32
 
@@ -163,6 +164,7 @@ async def assembled(
     """
     options.check()
     _make_folder(options.var)
+    few_arenas()
     one_thread_a_picture()
     clock = SystemClock()
     metrics = Metrics(_registry())
@@ -362,6 +364,7 @@ async def run_parts(
     # What there is by now stays until the end; to look through it for garbage stops all visits for 0.1 s each time.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(SEEN_THROUGH_EVERY, *gc.get_threshold()[1:])
     async with asyncio.TaskGroup() as group:
         group.create_task(_run_upstream(parts, options, stopping, drained))
         if Role.RELAY in options.roles:

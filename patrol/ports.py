@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,9 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        """Let ``seconds`` pass, or less if ``event`` is set meanwhile. Returns whether it is."""
 
 
 class OpenSessions(Protocol):

@@ -57,6 +57,16 @@ class FakeClock:
             loop.call_soon(self._tick, loop)
         await woken
 
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        """See Clock. Takes no real time."""
+        async with asyncio.TaskGroup() as waits:
+            passing = waits.create_task(self.sleep(seconds))
+            told = waits.create_task(event.wait())
+            await asyncio.wait((passing, told), return_when=asyncio.FIRST_COMPLETED)
+            passing.cancel()
+            told.cancel()
+        return event.is_set()
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._elapsed_s += max(0.0, seconds)

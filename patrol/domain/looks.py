@@ -194,7 +194,7 @@ def likeness(one: Field, other: Field, visible: npt.NDArray[np.bool_] | None = N
     ``visible``: (27, 48) bool, the cells that count.
     """
     first, second = one.astype(np.float32), other.astype(np.float32)
-    if visible is not None:
+    if visible is not None and not visible.all():
         first, second = first[visible], second[visible]
     power = float(np.vdot(first, first)) * float(np.vdot(second, second))
     return float(np.vdot(first, second)) / math.sqrt(power) if power > 0.0 else 0.0

@@ -78,8 +78,10 @@ class Visit:
 class _Standing:
     """What the tour knows of one camera.
 
-    ``since``: its last look, or when its bound was last made stricter. ``usual_s``: how long visits lately took, at
-    worst. ``deadline_s``: what the visit under way is given.
+    ``since``: its last look, or when its bound was last made stricter. ``excused_until``: when its last picture was
+    taken, if that was so old by then that nobody could have looked again in time. ``usual_s``: how long visits lately
+    took, at worst. ``picture_age_s``: how old the last picture was when it was taken. ``deadline_s``: what the visit
+    under way is given.
     """
 
     camera: Camera
@@ -87,9 +89,11 @@ class _Standing:
     bound_s: float
     seen_at: float
     since: float
+    excused_until: float = 0.0
     kept_open: bool = False
     ever_seen: bool = False
     usual_s: float = 0.0
+    picture_age_s: float = 0.0
     deadline_s: float = 0.0
     failures: int = 0
     failing: str | None = None
@@ -329,15 +333,15 @@ class Tour:
 
     def _is_late(self, standing: _Standing, now: float) -> bool:
         """Whether a visit that begins now could end after the bound."""
-        return now + self._allowance(standing) - standing.since > standing.bound_s + 1e-9
+        return now + self._allowance(standing) - _held_since(standing) > standing.bound_s + 1e-9
 
     def _expected_share(self, standing: _Standing, now: float) -> float:
         """The share of its bound that will have passed when a visit that begins now ends, by what it usually takes."""
-        return (now + min(standing.usual_s, self._allowance(standing)) - standing.since) / standing.bound_s
+        return (now + min(standing.usual_s, self._allowance(standing)) - _held_since(standing)) / standing.bound_s
 
     def _share_by_now(self, standing: _Standing, now: float) -> float:
         """The share of its bound that has passed. A picture that was taken ends the gap, once it was looked at."""
-        return (now - standing.since - self._in_detection_s(standing)) / standing.bound_s
+        return (now - _held_since(standing) - self._in_detection_s(standing)) / standing.bound_s
 
     def _in_detection_s(self, standing: _Standing) -> float:
         return DETECTING_S if standing.taken else 0.0
@@ -369,9 +373,13 @@ class Tour:
                 heapq.heappush(self._due, entry)
                 free -= 1
 
-    def captured(self, camera_id: CameraId, seconds: float) -> None:
-        """The visit brought a picture after so many seconds; what becomes of it is not known yet."""
+    def captured(self, camera_id: CameraId, seconds: float, age_s: float = 0.0) -> None:
+        """The visit brought a picture after so many seconds; what becomes of it is not known yet.
+
+        ``age_s``: how old the picture is. A camera whose key frames are rare, kept open, has only an old one.
+        """
         standing = self._standings[camera_id]
+        standing.picture_age_s = age_s
         standing.usual_s = max(seconds, standing.usual_s * FORGET)
         standing.taken = True
         standing.host.answered()
@@ -381,9 +389,11 @@ class Tour:
         standing = self._standings[camera_id]
         gap_s = captured_at - standing.seen_at
         if camera_id in self._late:
-            self._announce((captured_at - standing.since) / standing.bound_s)
+            self._announce((captured_at - _held_since(standing)) / standing.bound_s)
         standing.seen_at = max(standing.seen_at, captured_at)
         standing.since = max(standing.since, captured_at)
+        if standing.picture_age_s > standing.bound_s - self._lead(standing, self._allowance(standing)):
+            standing.excused_until = captured_at + standing.picture_age_s
         standing.ever_seen = True
         standing.failures, standing.failing, standing.people = 0, None, people
         self._wait_for_next_look(standing)
@@ -627,6 +637,11 @@ class Tour:
 
     def _is_current(self, entry: _Entry) -> bool:
         return self._standings[entry.camera_id].ticket == entry.ticket
+
+
+def _held_since(standing: _Standing) -> float:
+    """From when the tour is held to the bound, as far as the stretch goes."""
+    return max(standing.since, standing.excused_until)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

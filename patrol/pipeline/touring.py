@@ -29,6 +29,7 @@ RECENT = 12
 FINISH_VISITS_S = 1.0
 # A drop or a focus may make something due sooner than the tour could foresee.
 LOOK_AGAIN_S = 0.1
+SHORTEST_WAIT_S = 0.01  # visits that become due together begin together
 # Visits rest while so many frames wait for the detector: a picture should be looked at while it is fresh.
 MAX_WAITING_FRAMES = 32
 
@@ -72,13 +73,13 @@ class TourBook:
         """The visit is over."""
         self._tour.ended(visit, is_kept_open=visit.camera.id in self._sessions.kept_open)
 
-    def visited(self, visit: Visit, seconds: float) -> None:
+    def visited(self, visit: Visit, frame: Frame, seconds: float) -> None:
         """The visit brought a frame."""
         ring = visit.camera.ring
         self._visits[ring] += 1
         self._metrics.tour.visits.labels(ring.value).inc()
         self._metrics.stages.took("visit", ring, seconds)
-        self._tour.captured(visit.camera.id, seconds)
+        self._tour.captured(visit.camera.id, seconds, self._age_s(frame))
         if visit.turn is Turn.FOCUS:
             self._metrics.tour.focus_visits.inc()
 
@@ -101,8 +102,7 @@ class TourBook:
 
     def seen(self, frame: Frame, people: int) -> None:
         """A frame went through the detector: its camera has been seen."""
-        age = self._clock.now() - frame.captured_at
-        captured_at = self._clock.monotonic() - max(age, timedelta(0)).total_seconds()
+        captured_at = self._clock.monotonic() - self._age_s(frame)
         gap_s = self._tour.seen(frame.camera_id, captured_at, people)
         ring = self._tour.ring_of(frame.camera_id)
         # Never below zero: a wall clock that was set while the picture was on its way must not count backwards.
@@ -112,6 +112,10 @@ class TourBook:
         if frame.camera_id in self._failing:
             self._failing.discard(frame.camera_id)
             _log.info("camera %s is back", frame.camera_id)
+
+    def _age_s(self, frame: Frame) -> float:
+        """How old a frame is; never below zero, although the wall clock may have been set."""
+        return max(0.0, (self._clock.now() - frame.captured_at).total_seconds())
 
     def dropped(self, frame: Frame) -> None:
         """A frame never went through the detector: its camera is still unseen."""
@@ -240,7 +244,7 @@ class Touring:
             if isinstance(visit, Visit):
                 return visit
             wait_s = min(visit, LOOK_AGAIN_S)
-        await pause(self._clock, stopping, max(wait_s, 0.002))
+        await pause(self._clock, stopping, max(wait_s, SHORTEST_WAIT_S))
         return None
 
     async def _make(self, visit: Visit) -> None:
@@ -250,7 +254,7 @@ class Touring:
         except CaptureError as error:
             self._book.failed(visit, error.failure)
             return
-        self._book.visited(visit, self._clock.monotonic() - began)
+        self._book.visited(visit, frame, self._clock.monotonic() - began)
         self._frames.offer(frame, visit.camera.ring)
 
     async def run_reports(self, stopping: asyncio.Event) -> None:

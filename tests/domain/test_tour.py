@@ -247,6 +247,22 @@ def test_a_picture_that_waits_for_the_detector_is_no_stretch_unless_it_waits_too
     assert tour.review_stretch(16.3) == pytest.approx(2.0), "12 s unseen, 2 of them allowed to the detector"
 
 
+def test_a_camera_that_has_only_old_pictures_is_no_stretch_of_the_tours() -> None:
+    def with_an_old_picture() -> Tour:
+        tour = tour_of(cameras(1, 5))
+        tour.captured(CameraId("C-0"), 0.0, age_s=15.0)  # at 20
+        tour.seen(CameraId("C-0"), 5.0, people=0)
+        return tour
+
+    tour = with_an_old_picture()
+    assert isinstance(tour.next(20.3), Visit), "it is past its bound already"
+    assert tour.review_stretch(21.5) == 1.0
+    assert tour.past_bound(21.5) == ("C-0",)
+    tour = with_an_old_picture()
+    assert isinstance(tour.next(26.0), Visit)
+    assert tour.stretch == pytest.approx(1.2), "so long after the last picture was taken, it is the tour that is late"
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     counts=st.tuples(st.integers(0, 12), st.integers(0, 20), st.integers(0, 20)),
