@@ -80,6 +80,9 @@ class Workers:
             raise CaptureError(CaptureFailure.TIMED_OUT, f"no picture within {deadline_s:g} s") from None
         finally:
             deadline.give_up()
+            # A failure's trace leads to this frame, and from here back to the failure: with all that the thread held,
+            # a decoder and its pictures among it, that would wait for the garbage collector.
+            del future
 
     async def aclose(self) -> None:
         """Take no more work. Threads on a silent camera are not waited for: each ends by its own deadline."""

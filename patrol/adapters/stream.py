@@ -269,7 +269,10 @@ def _without_secrets(look: Callable[[], _Look], open_s: float) -> _Look:
         failure = _failure_of(error, time.monotonic() - began >= open_s)
     except (ValueError, TypeError, OverflowError) as error:  # an address or a file that nobody thought of
         failure = CaptureError(CaptureFailure.BROKEN, f"cannot be read ({type(error).__name__})")
-    raise failure  # outside the handlers, or its context would hold what was caught
+    try:
+        raise failure  # outside the handlers, or its context would hold what was caught
+    finally:
+        del failure  # its trace leads here
 
 
 def _failure_of(error: av.FFmpegError, waited_out: bool) -> CaptureError:

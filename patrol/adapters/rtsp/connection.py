@@ -106,13 +106,14 @@ class Connection(asyncio.BufferedProtocol):
         if self.ending is not None:
             return
         self.bytes_read += nbytes
+        on_read = self._on_read
         if self._is_lazy and self._transport is not None:
             self._transport.pause_reading()
         try:
             self._wire.feed(bytes(self._buffer[:nbytes]))
         except MalformedError as error:
             self._break(Ending(CaptureFailure.BROKEN, str(error)))
-        self._on_read()
+        on_read()  # also of what came whole before the connection broke
 
     def eof_received(self) -> bool:
         """See asyncio.BaseProtocol: the camera hung up."""
@@ -121,6 +122,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.BaseProtocol."""
         self._end(HUNG_UP)
+        self._wire = Wire(_ignored, _nothing)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -155,7 +157,10 @@ class Connection(asyncio.BufferedProtocol):
                 answer.set_exception(ending.error())
                 answer.exception()  # who was cancelled meanwhile does not come for it
         self._waiting.clear()
-        self._on_end(ending)
+        on_end = self._on_end
+        # Who listens holds this connection, too: without an end to that, both would wait for the garbage collector.
+        self.listen(_ignored, _nothing, _nothing)
+        on_end(ending)
 
 
 class Dialler:
