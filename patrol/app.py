@@ -23,7 +23,7 @@ from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.model_store import Precision
-from patrol.adapters.processor import MachineProcessor, few_arenas, one_thread_a_picture
+from patrol.adapters.processor import MachineProcessor, few_arenas, give_memory_back, one_thread_a_picture
 from patrol.adapters.redis_streams import (
     RedisPublisher,
     RedisSubscription,
@@ -61,6 +61,7 @@ from patrol.pipeline.maintaining import Maintaining
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
+from patrol.pipeline.stopping import pause
 from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
 from patrol.pipeline.viewing import Room
 from patrol.ports import Clock, Detector
@@ -73,6 +74,7 @@ from patrol.web.serving import serve
 FINISH_DETECTING_S = 1.5
 FINISH_ACCEPTING_S = 1.0
 DECODERS_A_CORE = 1
+TIDIED_EVERY_S = 10.0
 SEEN_THROUGH_EVERY = 20_000  # objects made; Python's own 700 are made by a few visits
 # Each holds its camera for a whole visit. Few cameras send what only FFmpeg reads.
 FALLBACK_THREADS = 32
@@ -374,8 +376,14 @@ async def run_parts(
             group.create_task(parts.following_up.run(drained))
             group.create_task(parts.room.run_gauges(drained))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
+        group.create_task(_tidy_memory(parts.clock, drained))
         for companion in companions:
             group.create_task(companion(drained))
+
+
+async def _tidy_memory(clock: Clock, stopping: asyncio.Event) -> None:
+    while not await pause(clock, stopping, TIDIED_EVERY_S):
+        await asyncio.to_thread(give_memory_back)
 
 
 async def _run_upstream(parts: Parts, options: Options, stopping: asyncio.Event, drained: asyncio.Event) -> None:

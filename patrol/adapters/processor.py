@@ -38,6 +38,16 @@ def few_arenas() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
 
 
+def give_memory_back() -> None:
+    """Give the system the memory that is free in the middle of a pool, too. Takes about 5 ms; for a thread.
+
+    The GNU C library does so only at a pool's end. Cameras whose streams only FFmpeg reads, failing, grew the process
+    by 11 MB in 1,000 visits without, and by nothing with it.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def one_thread_a_picture() -> None:
     """Keep OpenCV from sharing one picture out among threads, in the whole process.
 
