@@ -90,7 +90,10 @@ class HttpSnapshotSource:
             failure = _connect_failure(error)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             failure = CaptureError(CaptureFailure.BROKEN, type(error).__name__)
-        raise failure  # outside the handler, or its context would hold the address
+        try:
+            raise failure  # outside the handler, or its context would hold the address
+        finally:
+            del failure  # its trace leads here
 
     async def _followed(self, address: str) -> bytes:
         url = httpx.URL(address)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -230,6 +233,32 @@ def test_a_jpeg_is_whole_only_with_its_end() -> None:
     assert not is_whole_jpeg(whole[:-2])
     assert not is_whole_jpeg(whole[:20] + b"\xff\xd9")
     assert not is_whole_jpeg(b"<html>")
+
+
+def test_a_failed_visit_leaves_what_its_thread_held_to_nobody() -> None:
+    class Decoder:
+        """Large, in truth."""
+
+    held: list[weakref.ref[Decoder]] = []
+
+    def work(_: Deadline) -> None:
+        decoder = Decoder()
+        held.append(weakref.ref(decoder))
+        raise CaptureError(CaptureFailure.BROKEN, "broken")
+
+    async def go() -> None:
+        workers = Workers("test", 1)
+        with contextlib.suppress(CaptureError):
+            await workers.run(work, 1.0)
+        await asyncio.sleep(0.05)
+        assert held[0]() is None, "without the garbage collector"
+        await workers.aclose()
+
+    gc.disable()
+    try:
+        asyncio.run(go())
+    finally:
+        gc.enable()
 
 
 def test_a_thread_that_nobody_waits_for_any_more_is_told() -> None:

@@ -180,7 +180,10 @@ class Dialler:
                 return await self._connected(target, place)
             except OSError as error:
                 failure = failure_of_error(error)
-        raise failure  # outside the handler, or its context would hold the address
+        try:
+            raise failure  # outside the handler, or its context would hold the address
+        finally:
+            del failure  # its trace leads here
 
     async def aclose(self) -> None:
         """Take no more look-ups."""

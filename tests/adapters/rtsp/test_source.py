@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import re
@@ -10,13 +11,16 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from patrol.adapters.rtsp.connection import Connection
 from patrol.adapters.rtsp.sdp import Codec
+from patrol.adapters.rtsp.session import Session
 from patrol.adapters.rtsp.source import FALL_BACK_FOR_S, RtspSource
 from patrol.adapters.sources import ClosableSource
 from patrol.adapters.stream import StreamSource
@@ -366,6 +370,32 @@ def test_hundreds_of_failed_visits_leave_no_file_open() -> None:
     with gone_camera as gone, bad_servers.answering(b"") as hung_up:
         before, after = looked(visit)
     assert after <= before + 4, "the test's own servers may be about to close theirs"
+
+
+@contextmanager
+def nothing_collected() -> Iterator[None]:
+    """What is still there inside is held by somebody, or waits for the garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def test_a_visit_leaves_nothing_to_the_garbage_collector() -> None:
+    async def visits(it: Looked) -> int:
+        with nothing_collected():
+            await it.source.capture(rtsp(seen_at), 3.0)
+            await it.failure(rtsp(locked), 3.0)
+            await it.failure(rtsp(refused), 3.0)
+            await asyncio.sleep(0.05)  # asyncio lets go of its transports
+            return sum(isinstance(each, Session | Connection) for each in gc.get_objects())
+
+    wants_password = RtspCamera(FIRST_GOP, answers={"DESCRIBE": answer(b"401 Unauthorized")})
+    refused = bad_servers.refusing()
+    with running(RtspCamera(FIRST_GOP)) as seen_at, running(wants_password) as locked:
+        assert looked(visits) == 0
 
 
 # --- elsewhere ----------------------------------------------------------------------------------------------------
