@@ -1,6 +1,7 @@
 """Pictures of RTSP cameras, one key frame a visit; see docs/adr/010-rtsp.md.
 
-What the light client cannot read is left to the source behind it, for an hour at a time.
+What the light client cannot read is left to the source behind it, for an hour at a time; if that one sees nothing
+either, the light client goes on alone for a while.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ LONGEST_GOODBYE_S = 1.0
 # A key frame that came whole and cannot be decoded is bad luck once; twice, it is something FFmpeg may know better.
 MOST_UNDECODABLE = 2
 FALL_BACK_FOR_S = 3600.0
+# A damaged stream that FFmpeg cannot read either costs it twice the light client's time, and leaves holes in the memory
+# that the C library cannot give back: after a few visits in vain it is asked again only later.
+MOST_FALL_BACKS_IN_VAIN = 3
+ALONE_FOR_S = 600.0
+OF_THE_STREAM = frozenset({CaptureFailure.NO_KEY_FRAME, CaptureFailure.UNSUPPORTED, CaptureFailure.BROKEN})
 
 
 def _nobody(_: Camera) -> None:
@@ -55,11 +61,17 @@ class _Visit:
 
 @dataclass(slots=True)
 class _Known:
-    """What is remembered of one camera from visit to visit. ``opening``: one warm session at a time is opened."""
+    """What is remembered of one camera from visit to visit. ``opening``: one warm session at a time is opened.
+
+    ``fall_back_until``, ``alone_until``: monotonic seconds; ``fell_back_in_vain``: how often since the fallback last
+    brought a picture.
+    """
 
     facts: CameraFacts = NO_FACTS
     choice: Choice | None = None
     fall_back_until: float = float("-inf")
+    alone_until: float = float("-inf")
+    fell_back_in_vain: int = 0
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -133,11 +145,13 @@ class RtspSource:
             try:
                 return await self._captured(visit, known, strategy)
             except CaptureError as error:
-                known.facts = known.facts.failed(strategy, error.failure, self._clock.monotonic())
-                if error.failure is not CaptureFailure.UNSUPPORTED or strategy is Strategy.SNAPSHOT:
+                failed_at = self._clock.monotonic()
+                known.facts = known.facts.failed(strategy, error.failure, failed_at)
+                is_unsupported = error.failure is CaptureFailure.UNSUPPORTED and strategy is not Strategy.SNAPSHOT
+                if not is_unsupported or failed_at < known.alone_until:
                     raise
-            known.fall_back_until = self._clock.monotonic() + FALL_BACK_FOR_S
-        return await self._fallback.capture(camera, visit.left_s())
+            known.fall_back_until = failed_at + FALL_BACK_FOR_S
+        return await self._fallen_back(visit, known)
 
     async def aclose(self) -> None:
         """Close everything, the fallback included."""
@@ -166,6 +180,18 @@ class RtspSource:
         there = replace(visit.camera, stream=visit.camera.snapshot)
         frame = await self._snapshots.capture(there, visit.left_s())
         known.facts = known.facts.snapshot_came()
+        return frame
+
+    async def _fallen_back(self, visit: _Visit, known: _Known) -> Frame:
+        try:
+            frame = await self._fallback.capture(visit.camera, visit.left_s())
+        except CaptureError as error:
+            known.fell_back_in_vain += error.failure in OF_THE_STREAM
+            if known.fell_back_in_vain >= MOST_FALL_BACKS_IN_VAIN:
+                known.fell_back_in_vain, known.fall_back_until = 0, float("-inf")
+                known.alone_until = self._clock.monotonic() + ALONE_FOR_S
+            raise
+        known.fell_back_in_vain = 0
         return frame
 
     # --- cold -------------------------------------------------------------------------------------------------------

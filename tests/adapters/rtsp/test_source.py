@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import logging
@@ -21,7 +22,7 @@ import pytest
 from patrol.adapters.rtsp.connection import Connection
 from patrol.adapters.rtsp.sdp import Codec
 from patrol.adapters.rtsp.session import Session
-from patrol.adapters.rtsp.source import FALL_BACK_FOR_S, RtspSource
+from patrol.adapters.rtsp.source import ALONE_FOR_S, FALL_BACK_FOR_S, MOST_FALL_BACKS_IN_VAIN, RtspSource
 from patrol.adapters.sources import ClosableSource
 from patrol.adapters.stream import StreamSource
 from patrol.domain.errors import CaptureError, CaptureFailure
@@ -425,9 +426,14 @@ def test_a_redirect_is_followed_once_and_the_password_stays_on_its_host() -> Non
     assert not any("Authorization" in request for request in guarded.requests)
 
 
-def test_what_is_not_read_here_is_left_to_the_fallback_for_an_hour() -> None:
+def unreadable_camera() -> RtspCamera:
+    """It sends motion JPEG, which the light client does not read."""
     jpeg = answer(b"200 OK", body=b"v=0\r\nm=video 0 RTP/AVP 26\r\na=control:track\r\n")
-    camera = RtspCamera(FIRST_GOP, answers={"DESCRIBE": jpeg})
+    return RtspCamera(FIRST_GOP, answers={"DESCRIBE": jpeg})
+
+
+def test_what_is_not_read_here_is_left_to_the_fallback_for_an_hour() -> None:
+    camera = unreadable_camera()
 
     async def visit(it: Looked) -> None:
         for _ in range(3):
@@ -451,6 +457,37 @@ def test_a_camera_whose_key_frames_never_decode_is_left_to_the_fallback() -> Non
 
     with running(RtspCamera(packets_of([damaged, *pictures()[1:3]] * 4), every_s=0.03)) as port:
         assert len(looked(visit)) == 1
+
+
+def test_a_fallback_that_sees_nothing_either_is_asked_again_only_later() -> None:
+    camera = unreadable_camera()
+
+    async def visit(it: Looked) -> None:
+        it.fallback.failure = CaptureError(CaptureFailure.NO_KEY_FRAME, "30 packets")
+        seen = [(await it.failure(rtsp(port))).failure for _ in range(MOST_FALL_BACKS_IN_VAIN + 2)]
+        assert seen == [CaptureFailure.NO_KEY_FRAME] * MOST_FALL_BACKS_IN_VAIN + [CaptureFailure.UNSUPPORTED] * 2
+        assert len(it.fallback.visited) == MOST_FALL_BACKS_IN_VAIN
+        it.fallback.failure = None
+        it.clock.shown += timedelta(seconds=ALONE_FOR_S + 1)
+        assert (await it.source.capture(rtsp(port), 2.0)).width == 7
+
+    with running(camera) as port:
+        looked(visit)
+
+
+def test_a_fallback_that_helps_now_and_then_is_kept_and_so_is_one_that_does_not_get_through() -> None:
+    in_vain, away = CaptureError(CaptureFailure.NO_KEY_FRAME), CaptureError(CaptureFailure.TIMED_OUT)
+    failures = [*[in_vain] * (MOST_FALL_BACKS_IN_VAIN - 1), None, *[away] * MOST_FALL_BACKS_IN_VAIN, in_vain]
+
+    async def visit(it: Looked) -> int:
+        for it.fallback.failure in failures:
+            with contextlib.suppress(CaptureError):
+                await it.source.capture(rtsp(port), 2.0)
+        return len(it.fallback.visited)
+
+    with running(camera := unreadable_camera()) as port:
+        assert looked(visit) == len(failures)
+    assert camera.connections == 1, "the light client did not try again in between"
 
 
 def test_closing_closes_the_fallback_too() -> None:
