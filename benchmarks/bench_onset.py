@@ -198,7 +198,8 @@ class Findings:
         """Processor time of Patrol's own process for each frame that was judged."""
         first, last = self.samples[0], self.samples[-1]
         spent_s = sum(last["threads"].values()) - sum(first["threads"].values())
-        return 1000 * spent_s / max(1, last["counts"]["processed"] - first["counts"]["processed"])
+        processed = int(last["counts"]["processed"] - first["counts"]["processed"])
+        return 1000 * float(spent_s) / max(1, processed)
 
 
 def measured(

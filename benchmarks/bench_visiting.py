@@ -200,7 +200,7 @@ async def measured(port: int, kbit_per_s: float, seconds: float) -> Report:
             2,
             fallback,
             on_unconfirmed=lambda camera: unconfirmed.append(camera.id),
-            warm_sessions_per_host=MOUNTS,
+            warm_on_host=lambda _: MOUNTS,
         )
 
     return Report(

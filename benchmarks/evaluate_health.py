@@ -227,9 +227,9 @@ def defocused(sigma: float) -> Harm:
     return _each(lambda picture, chance: with_clock(cv2.GaussianBlur(_noise(picture, chance, 1.0), (0, 0), sigma)))
 
 
-def with_clock(picture: Picture) -> Picture:
+def with_clock(picture: npt.NDArray[Any]) -> Picture:
     """Lettering as cameras burn it in."""
-    shown = np.ascontiguousarray(picture)
+    shown = np.ascontiguousarray(picture, np.uint8)
     cv2.putText(shown, "2026-01-01 12:00:00", (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 2)
     cv2.putText(shown, "CAM 07", (540, 345), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 2)
     return shown
@@ -275,8 +275,8 @@ def turned(share: float) -> Harm:
 
     def harm(pictures: Sequence[Picture], chance: np.random.Generator) -> list[Picture]:
         right, down = round(share * SIZE[0]), round(share * SIZE[1] / 2)
-        moved = np.float32([[1, 0, -right], [0, 1, down]])
-        return [cv2.warpAffine(picture, moved, SIZE, borderMode=cv2.BORDER_REFLECT) for picture in pictures]
+        moved = np.array([[1, 0, -right], [0, 1, down]], np.float32)
+        return [_warped(picture, moved) for picture in pictures]
 
     return harm
 
@@ -284,7 +284,11 @@ def turned(share: float) -> Harm:
 def rolled(degrees: float) -> Harm:
     """The camera rolled about its axis, and its picture a little nearer."""
     matrix = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1] / 2), degrees, 1.15)
-    return _each(lambda picture, _: cv2.warpAffine(picture, matrix, SIZE, borderMode=cv2.BORDER_REFLECT))
+    return _each(lambda picture, _: _warped(picture, matrix))
+
+
+def _warped(picture: Picture, matrix: npt.NDArray[Any]) -> Picture:
+    return np.asarray(cv2.warpAffine(picture, matrix, SIZE, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
 def card(colour: tuple[int, int, int], text: str = "") -> Harm:
@@ -530,6 +534,7 @@ def distrusted_of_own(cameras: Mapping[str, Sequence[Picture]], harm: Harm) -> S
     for number, pictures in enumerate(cameras.values()):
         memory = learned([*_again(looks_at(pictures[: len(pictures) // 2]), 24)])
         changed = through_h264(harm(_spread(pictures[len(pictures) // 2 :], 6), np.random.default_rng(number)))
+        assert memory.seen_last_at is not None
         for look in looks_at(changed):
             share.add(not step(memory, look, memory.seen_last_at + timedelta(seconds=VISIT_S)).trusted)
     return share

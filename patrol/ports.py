@@ -39,11 +39,14 @@ class Clock(Protocol):
 
 
 class OpenSessions(Protocol):
-    """Which cameras hold a session between visits, too."""
+    """What is known of cameras' sessions: which are held between visits, too, and how long others may have to wait."""
 
     @property
     def kept_open(self) -> frozenset[CameraId]:
         """Those whose streams are kept open now."""
+
+    def longest_wait_s(self, camera_id: CameraId) -> float:
+        """How long a visit may have to wait for a camera's next key frame, as far as it is known, seconds."""
 
 
 class ProcessorUse(Protocol):

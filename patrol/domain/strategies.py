@@ -91,6 +91,13 @@ class CameraFacts:
         return self.joins_between_key_frames and self.key_frame_distance_s is None
 
     @property
+    def key_frame_wait_s(self) -> float:
+        """How long a cold visit may have to wait for a key frame, as far as it is known."""
+        if not self.joins_between_key_frames:
+            return 0.0
+        return max(self.key_frames_at_least_every_s, self.first_key_frame_s or 0.0)
+
+    @property
     def key_frames_at_least_every_s(self) -> float:
         """The distance of key frames, as far as it is known; 0 if it is not."""
         return max(self.key_frame_distance_s or 0.0, self.waited_in_vain_s or 0.0)
@@ -100,8 +107,12 @@ class CameraFacts:
         return replace(self, set_up_s=_mean(self.set_up_s, set_up_s), busy=NO_STRIKES)
 
     def first_seen(self, after_s: float) -> CameraFacts:
-        """A session's first key frame came ``after_s`` after it began to play."""
-        return replace(self, first_key_frame_s=_mean(self.first_key_frame_s, after_s), waited_in_vain_s=None)
+        """A session's first key frame came ``after_s`` after it began to play.
+
+        One that a visit had waited for in vain just before it came after that wait, too.
+        """
+        waited_s = max(after_s, self.waited_in_vain_s or 0.0)
+        return replace(self, first_key_frame_s=_mean(self.first_key_frame_s, waited_s), waited_in_vain_s=None)
 
     def distance_measured(self, distance_s: float) -> CameraFacts:
         """Two key frames followed each other at this distance."""

@@ -80,8 +80,8 @@ class _Standing:
 
     ``since``: its last look, or when its bound was last made stricter. ``excused_until``: when its last picture was
     taken, if that was so old by then that nobody could have looked again in time. ``usual_s``: how long visits lately
-    took, at worst. ``picture_age_s``: how old the last picture was when it was taken. ``deadline_s``: what the visit
-    under way is given.
+    took, at worst, beyond ``waits_s``: how long one may have to wait for a key frame. ``picture_age_s``: how old the
+    last picture was when it was taken. ``deadline_s``: what the visit under way is given.
     """
 
     camera: Camera
@@ -93,6 +93,7 @@ class _Standing:
     kept_open: bool = False
     ever_seen: bool = False
     usual_s: float = 0.0
+    waits_s: float = 0.0
     picture_age_s: float = 0.0
     deadline_s: float = 0.0
     failures: int = 0
@@ -337,7 +338,8 @@ class Tour:
 
     def _expected_share(self, standing: _Standing, now: float) -> float:
         """The share of its bound that will have passed when a visit that begins now ends, by what it usually takes."""
-        return (now + min(standing.usual_s, self._allowance(standing)) - _held_since(standing)) / standing.bound_s
+        takes_s = min(standing.usual_s + standing.waits_s, self._allowance(standing))
+        return (now + takes_s - _held_since(standing)) / standing.bound_s
 
     def _share_by_now(self, standing: _Standing, now: float) -> float:
         """The share of its bound that has passed. A picture that was taken ends the gap, once it was looked at."""
@@ -373,14 +375,16 @@ class Tour:
                 heapq.heappush(self._due, entry)
                 free -= 1
 
-    def captured(self, camera_id: CameraId, seconds: float, age_s: float = 0.0) -> None:
+    def captured(self, camera_id: CameraId, seconds: float, age_s: float = 0.0, waits_s: float = 0.0) -> None:
         """The visit brought a picture after so many seconds; what becomes of it is not known yet.
 
         ``age_s``: how old the picture is. A camera whose key frames are rare, kept open, has only an old one.
+        ``waits_s``: how long the next visit may have to wait for the camera's next key frame, besides all else.
         """
         standing = self._standings[camera_id]
         standing.picture_age_s = age_s
-        standing.usual_s = max(seconds, standing.usual_s * FORGET)
+        standing.waits_s = waits_s
+        standing.usual_s = max(0.0, seconds - waits_s, standing.usual_s * FORGET)
         standing.taken = True
         standing.host.answered()
 
@@ -579,10 +583,10 @@ class Tour:
     def _allowance(self, standing: _Standing) -> float:
         """What the next visit is given, by how long visits of this camera took lately; all there is at first."""
         longest = self._longest_visit_s(standing)
-        if standing.usual_s == 0.0:
+        if standing.usual_s == standing.waits_s == 0.0:
             return longest
         shortest = SHORTEST_KEPT_OPEN_S if standing.kept_open else SHORTEST_DEADLINE_S
-        return min(longest, max(shortest, PATIENCE * standing.usual_s))
+        return min(longest, max(shortest, PATIENCE * standing.usual_s) + standing.waits_s)
 
     def _lead(self, standing: _Standing, visit_s: float) -> float:
         """How long before its bound a camera becomes due, if a visit may take ``visit_s``."""

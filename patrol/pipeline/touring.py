@@ -79,7 +79,8 @@ class TourBook:
         self._visits[ring] += 1
         self._metrics.tour.visits.labels(ring.value).inc()
         self._metrics.stages.took("visit", ring, seconds)
-        self._tour.captured(visit.camera.id, seconds, self._age_s(frame))
+        waits_s = self._sessions.longest_wait_s(visit.camera.id)
+        self._tour.captured(visit.camera.id, seconds, self._age_s(frame), waits_s)
         if visit.turn is Turn.FOCUS:
             self._metrics.tour.focus_visits.inc()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench_tour import Findings, Tour, report, targets
+from benchmarks.bench_tour import GROWTH_NEEDS_S, Findings, Tour, report, targets
 from benchmarks.clips import Clips, Stretch
 from benchmarks.figures import Spread
 from benchmarks.packs import Pack, write_pack
@@ -39,7 +39,7 @@ def findings(folder: Path, *, stretch: float = 1.0, gap_s: float = 4.9, mb_a_min
     stretch_of = Stretch("a.clip", 0, 1)
     looks = [Use(10.0 * n, 10.0 + 3 * n, 500 + mb_a_minute * n / 6, 100, 30, 2) for n in range(13)]
     samples = [sample(0.0, 1000), sample(60.0, 1500, stretch), sample(120.0, 2000)]
-    tour = Tour(Story(precision="int8"), 0.0, 120.0, looks, samples, 6.0, 0.2)
+    tour = Tour(Story(precision="int8"), 0.0, GROWTH_NEEDS_S, looks, samples, 6.0, 0.2)
     gaps = {"core": Spread.of([gap_s]), "periphery": Spread.of([14.0]), "far": Spread.of([29.0])}
     floor = Floor(100, 0, 5.0, 50.0, 100, 25.0, 60.0, "int8")
     clips = Clips(folder, "made", (stretch_of,), stretch_of, stretch_of, ())
@@ -87,6 +87,13 @@ def test_memory_that_grows_fails_the_run(tmp_path: Path) -> None:
     found = findings(tmp_path, mb_a_minute=5.0)
     assert found.mb_a_minute == pytest.approx(5.0)
     assert missed(found) == ["memory growth in the later half, MB a minute"]
+
+
+def test_a_short_run_says_that_it_cannot_tell_growth(tmp_path: Path) -> None:
+    found = findings(tmp_path, mb_a_minute=5.0)
+    short = replace(found, tour=replace(found.tour, end=GROWTH_NEEDS_S - 1))
+    assert missed(short) == []
+    assert "not told by so short a run" in "".join(table.text() for table in report(short).tables)
 
 
 def test_what_is_told_names_the_precision_and_the_round(tmp_path: Path) -> None:

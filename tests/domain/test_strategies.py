@@ -74,6 +74,26 @@ def test_what_is_chosen_for_what_was_measured(
     assert chosen(facts, demand) == expected
 
 
+@pytest.mark.parametrize(
+    ("facts", "expected_s"),
+    [
+        (NO_FACTS, 0.0),
+        (replace(QUICK, key_frame_distance_s=4.0), 0.0),
+        (replace(SLOW, first_key_frame_s=0.6, key_frame_distance_s=4.0), 4.0),
+        (replace(SLOW, key_frame_distance_s=1.5), 2.0),
+        (SLOW, 2.0),
+        (SLOW.in_vain(7.0), 7.0),
+    ],
+)
+def test_how_long_a_visit_may_have_to_wait_for_a_key_frame(facts: CameraFacts, expected_s: float) -> None:
+    assert facts.key_frame_wait_s == expected_s
+
+
+def test_a_key_frame_that_was_waited_for_in_vain_first_came_after_both_waits() -> None:
+    assert QUICK.in_vain(1.5).first_seen(0.2).joins_between_key_frames
+    assert not QUICK.first_seen(0.2).joins_between_key_frames
+
+
 def test_what_the_owner_wants_is_done_as_long_as_it_can_be() -> None:
     bare, rich = Demand(5.0, has_snapshot=False, has_room=False), Demand(5.0, has_snapshot=True, has_room=True)
     for strategy in (COLD, WARM, SNAPSHOT):
@@ -157,7 +177,9 @@ def test_means_forget_and_waits_in_vain_count_until_a_key_frame_comes() -> None:
     facts = NO_FACTS.opened(1.0).opened(3.0)
     assert facts.set_up_s == 1.5
     assert facts.in_vain(4.0).in_vain(2.0).cold_visit_s == 5.5
-    assert facts.in_vain(4.0).first_seen(1.0).cold_visit_s == 2.5
+    assert facts.first_seen(1.0).cold_visit_s == 2.5
+    assert facts.in_vain(4.0).first_seen(1.0).cold_visit_s == 5.5
+    assert facts.in_vain(4.0).first_seen(1.0).first_seen(1.0).cold_visit_s == 4.75
     assert facts.in_vain(4.0).distance_measured(3.0).key_frames_at_least_every_s == 3.0
 
 

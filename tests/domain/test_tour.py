@@ -247,6 +247,25 @@ def test_a_picture_that_waits_for_the_detector_is_no_stretch_unless_it_waits_too
     assert tour.review_stretch(16.3) == pytest.approx(2.0), "12 s unseen, 2 of them allowed to the detector"
 
 
+@pytest.mark.parametrize("bound_s", [15.0, 30.0])
+@pytest.mark.parametrize("apart_s", [0.5, 2.0, 2.6, 3.7])
+def test_a_camera_whose_key_frames_must_be_waited_for_is_looked_at_early_enough(bound_s: float, apart_s: float) -> None:
+    tour, now, gaps = tour_of(cameras(1, bound_s)), 0.0, list[float]()
+    while now < 100 * bound_s:
+        visit = tour.next(now)
+        if not isinstance(visit, Visit):
+            now += visit
+            continue
+        next_key_frame_s = apart_s - now % apart_s
+        assert next_key_frame_s <= visit.deadline_s, "no visit is in vain"
+        now += next_key_frame_s
+        tour.captured(visit.camera.id, next_key_frame_s, waits_s=apart_s)
+        tour.ended(visit)
+        gaps.append(tour.seen(visit.camera.id, now, people=0))
+    assert max(gaps) <= bound_s
+    assert max(gaps) > bound_s - apart_s - 2.0, "and not much earlier"
+
+
 def test_a_camera_that_has_only_old_pictures_is_no_stretch_of_the_tours() -> None:
     def with_an_old_picture() -> Tour:
         tour = tour_of(cameras(1, 5))

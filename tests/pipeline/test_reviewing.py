@@ -46,6 +46,9 @@ class Sessions:
 
     kept_open: frozenset[CameraId] = frozenset()
 
+    def longest_wait_s(self, camera_id: CameraId) -> float:
+        return 0.0
+
 
 class Told:
     """TroubleSide: everything that was said, in order."""

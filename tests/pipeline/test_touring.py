@@ -114,9 +114,12 @@ class NoReview:
 
 
 class NoSessions:
-    """Nothing is kept open here."""
+    """Nothing is kept open here, and nothing waited for."""
 
     kept_open: frozenset[CameraId] = frozenset()
+
+    def longest_wait_s(self, camera_id: CameraId) -> float:
+        return 0.0
 
 
 class Station:

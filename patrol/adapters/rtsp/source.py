@@ -124,6 +124,12 @@ class RtspSource:
         """The cameras whose sessions are kept open now."""
         return frozenset(self._warm)
 
+    def longest_wait_s(self, camera_id: CameraId) -> float:
+        """See OpenSessions."""
+        known = self._known.get(camera_id)
+        opened_anew = known is not None and known.choice is not None and known.choice.strategy is Strategy.COLD
+        return known.facts.key_frame_wait_s if known is not None and opened_anew else 0.0
+
     def facts_of(self, camera_id: CameraId) -> CameraFacts:
         """What visits measured of a camera; nothing yet for one that was never visited."""
         known = self._known.get(camera_id)

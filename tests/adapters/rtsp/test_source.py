@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from patrol.adapters.rtsp.session import Session
 from patrol.adapters.rtsp.source import ALONE_FOR_S, FALL_BACK_FOR_S, MOST_FALL_BACKS_IN_VAIN, RtspSource
 from patrol.adapters.sources import ClosableSource
 from patrol.adapters.stream import StreamSource
+from patrol.domain.camera import Strategy
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import CaptureClock, Frame
 from tests.acceptance import bad_servers
@@ -176,6 +178,19 @@ def test_what_is_measured_of_a_camera_can_be_asked_for() -> None:
         assert facts.first_key_frame_s >= 0.2, "three pictures of 0.1 s came before it"
 
     with running(RtspCamera(packets_of(pictures()[GOP - 3 :]), every_s=0.1)) as port:
+        looked(visit)
+
+
+def test_a_camera_that_lets_a_client_join_anywhere_is_known_to_need_time_until_it_is_kept_open() -> None:
+    async def visit(it: Looked) -> None:
+        camera = replace(rtsp(port), strategy=Strategy.COLD)
+        assert it.source.longest_wait_s(camera.id) == 0.0
+        await it.source.capture(camera, 3.0)
+        assert 0.4 < it.source.longest_wait_s(camera.id) < 2.0
+        await it.source.capture(replace(camera, strategy=Strategy.WARM), 3.0)
+        assert it.source.longest_wait_s(camera.id) == 0.0
+
+    with running(RtspCamera(packets_of(pictures()[GOP - 6 :] * 2), every_s=0.1)) as port:
         looked(visit)
 
 
