@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType
 from urllib.parse import urlsplit, urlunsplit
 
+from patrol.domain.ground import GroundPlane
 from patrol.domain.schedules import ScheduledBound
 from patrol.domain.zones import Polygon, Zone
 
@@ -123,6 +124,7 @@ class Camera:
     ``revisit_bound_s``: its own bound, already resolved (the ring's unless the camera overrides it); ``bounds``: other
     bounds by the hour. ``snapshot``: where still pictures can be had, if not from ``stream`` itself.
     ``masks``: polygons, as shares of the picture, that are blackened before anything sees it.
+    ``ground``: from its picture to metres on the ground; None where it is not calibrated.
     ``simulated``: its pictures are made up (the demo); shown wherever its alerts are.
     """
 
@@ -142,3 +144,4 @@ class Camera:
     snapshot: StreamAddress | None = None
     masks: tuple[Polygon, ...] = ()
     bounds: tuple[ScheduledBound, ...] = ()
+    ground: GroundPlane | None = None

@@ -58,7 +58,7 @@ class Evidence:
     """
 
     count: int
-    threshold: int
+    threshold: float
     held_s: float
     words_zh: str
     words_en: str

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.detections import Detections
 from patrol.domain.events import Event
-from patrol.domain.rules import Rule, RuleState, Watch, last_words, step
-from patrol.domain.zones import RuleId, ZoneId
+from patrol.domain.rules import Rule, RuleState, Step, Watch, last_words, step
+from patrol.domain.scene import Pixels, Scene
+from patrol.domain.tracking import Following, NewTracker, NoTracker
+from patrol.domain.zones import RuleId, Zone, ZoneId
 
 # A camera may miss that many visits before what was seen in it no longer counts as going on.
 MISSED_VISITS = 3
@@ -18,43 +20,98 @@ MISSED_VISITS = 3
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What one frame changed. ``suspected``: rules that began to hold with this frame."""
+    """What one frame changed.
+
+    ``suspected``: rules that began to hold with this frame. ``worth_a_focus``: rules that do not hold, of which a closer
+    look could tell more.
+    """
 
     suspected: tuple[Rule, ...] = ()
+    worth_a_focus: tuple[Rule, ...] = ()
     confirmed: tuple[Event, ...] = ()
     ended: tuple[Event, ...] = ()
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of one camera: a Watch for each zone and rule, and who is followed."""
+
+    following: Following
+    watches: dict[tuple[ZoneId, RuleId], Watch] = field(default_factory=dict)
+
+
 class Watcher:
-    """Remembers one Watch per camera, zone and rule; bounded by the configuration."""
+    """Remembers one Watch per camera, zone and rule; bounded by the configuration.
 
-    def __init__(self, rules: Mapping[RuleId, Rule]) -> None:
+    ``timezone``: the station's own, in which a rule's hours are meant. ``new_tracker``: follows objects at one camera.
+    """
+
+    def __init__(
+        self, rules: Mapping[RuleId, Rule], timezone: tzinfo = UTC, new_tracker: NewTracker = NoTracker
+    ) -> None:
         self._rules = rules
-        self._watches: dict[tuple[CameraId, ZoneId, RuleId], Watch] = {}
+        self._timezone = timezone
+        self._new_tracker = new_tracker
+        self._cameras: dict[CameraId, _Memory] = {}
 
-    def observe(self, camera: Camera, at: datetime, detections: Detections) -> Findings:
-        """Take the detections of the frame captured at ``at``."""
+    def observe(self, camera: Camera, at: datetime, detections: Detections, pixels: Pixels | None = None) -> Findings:
+        """Take the detections of the frame captured at ``at``, and its picture where there is one."""
+        memory = self._memory_of(camera)
+        scene = self._scene(camera, memory, at, detections, pixels)
+        local = at.astimezone(self._timezone)
         suspected: list[Rule] = []
+        worth_a_focus: list[Rule] = []
         confirmed: list[Event] = []
         ended: list[Event] = []
-        for zone in camera.zones:
-            for rule_id in zone.rules:
-                key, rule = (camera.id, zone.id, rule_id), self._rules[rule_id]
-                before = self._watches.get(key, Watch())
-                unseen_s = MISSED_VISITS * camera.revisit_bound_s + rule.clear_after_s
-                result = step(rule, zone, camera.id, before, at, detections, unseen_s)
-                self._watches[key] = result.watch
-                if before.state is RuleState.CLEAR and result.watch.state is RuleState.SUSPECTED:
-                    suspected.append(rule)
-                confirmed += [result.confirmed] if result.confirmed else []
-                ended += [result.ended] if result.ended else []
-        return Findings(tuple(suspected), tuple(confirmed), tuple(ended))
+        for zone, rule in self._watched_by(camera):
+            before = memory.watches.get((zone.id, rule.id), Watch())
+            result = _stepped(rule, zone, camera, before, scene) if rule.is_watched(local) else _not_watched(before)
+            memory.watches[zone.id, rule.id] = result.watch
+            if before.state is RuleState.CLEAR and result.watch.state is RuleState.SUSPECTED:
+                suspected.append(rule)
+            worth_a_focus += [rule] if result.is_worth_a_focus else []
+            confirmed += [result.confirmed] if result.confirmed else []
+            ended += [result.ended] if result.ended else []
+        return Findings(tuple(suspected), tuple(worth_a_focus), tuple(confirmed), tuple(ended))
+
+    def _memory_of(self, camera: Camera) -> _Memory:
+        if camera.id not in self._cameras:
+            self._cameras[camera.id] = _Memory(Following(self._new_tracker))
+        return self._cameras[camera.id]
+
+    def _scene(
+        self, camera: Camera, memory: _Memory, at: datetime, detections: Detections, pixels: Pixels | None
+    ) -> Scene:
+        seen = memory.following.see(at, detections)
+        return Scene(
+            at=at,
+            detections=detections,
+            track_id=seen.track_id,
+            tracks=seen.tracks,
+            ground=camera.ground,
+            pixels=pixels,
+            in_focus=seen.in_focus,
+        )
+
+    def _watched_by(self, camera: Camera) -> Iterator[tuple[Zone, Rule]]:
+        return ((zone, self._rules[rule_id]) for zone in camera.zones for rule_id in zone.rules)
 
     def is_clear(self, camera: Camera) -> bool:
         """Whether no rule holds, or held just now, anywhere in the camera's picture."""
-        watches = (self._watches.get((camera.id, zone.id, rule_id)) for zone in camera.zones for rule_id in zone.rules)
-        return all(watch is None or watch.held_last_at is None for watch in watches)
+        memory = self._cameras.get(camera.id)
+        return memory is None or all(watch.held_last_at is None for watch in memory.watches.values())
 
     def finish(self) -> Sequence[Event]:
         """The events that are still on when a recording ends, each ended where it held last."""
-        return [event for watch in self._watches.values() if (event := last_words(watch)) is not None]
+        watches = (watch for memory in self._cameras.values() for watch in memory.watches.values())
+        return [event for watch in watches if (event := last_words(watch)) is not None]
+
+
+def _stepped(rule: Rule, zone: Zone, camera: Camera, before: Watch, scene: Scene) -> Step:
+    unseen_s = MISSED_VISITS * camera.revisit_bound_s + rule.clear_after_s
+    return step(rule, zone, camera.id, before, scene, unseen_s)
+
+
+def _not_watched(before: Watch) -> Step:
+    """Out of its hours a rule knows nothing: what was on has ended."""
+    return Step(Watch(), ended=last_words(before))

@@ -1,0 +1,13 @@
+"""Conditions: by what a rule holds in a frame. One module for each; ``rules.step`` decides what comes of it.
+
+A condition is a frozen value with its thresholds. It sees one zone in one scene and what it remembered of the scenes
+before, and says what it remembers now and whether it holds. It does no I/O and knows no clock.
+"""
+
+from __future__ import annotations
+
+from patrol.domain.conditions.base import Condition, Holding, Seen
+from patrol.domain.conditions.crowd import Crowd
+from patrol.domain.conditions.intrusion import Intrusion
+
+__all__ = ["Condition", "Crowd", "Holding", "Intrusion", "Seen"]

@@ -1,0 +1,93 @@
+"""What all conditions have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from patrol.domain.detections import Detections
+from patrol.domain.events import Kind
+from patrol.domain.scene import Scene
+from patrol.domain.zones import Zone, inside
+
+Box = tuple[float, float, float, float]
+"""(x1, y1, x2, y2) as shares of the picture's width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A rule holds in a frame, and by what.
+
+    ``count``: how many objects it holds for; ``threshold``: the number that was reached. ``score``: 0..1, how sure.
+    ``words_zh``, ``words_en``: the numbers that crossed the threshold, without the zone and without how long.
+    ``since``: when it began, if that was before this frame. ``is_sure``: it was seen over several frames already, so
+    that this one is enough to make it an event.
+    """
+
+    count: int
+    threshold: float
+    score: float
+    boxes: tuple[Box, ...]
+    words_zh: str
+    words_en: str
+    since: datetime | None = None
+    is_sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a condition makes of one frame.
+
+    ``memory``: what it wants to be given with the next frame; frozen, and bounded. ``holding``: None where it does not
+    hold. ``is_worth_a_focus``: whether a closer look could tell more, although it does not hold by what is seen so far.
+    """
+
+    memory: object = None
+    holding: Holding | None = None
+    is_worth_a_focus: bool = False
+
+
+class Condition(Protocol):
+    """By what a rule holds. Its parameters are what a person sets; see config.rules."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of event it tells."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """What the detector must report for it, in the model's words."""
+
+    @property
+    def min_confidence(self) -> float:
+        """What the model must be sure of, 0..1, for a box to count."""
+
+    def see(self, zone: Zone, scene: Scene, memory: object) -> Seen:
+        """Look at one frame. ``memory``: what was remembered last; None at the beginning."""
+
+
+def standing_in(zone: Zone, detections: Detections, labels: frozenset[str], min_confidence: float) -> Detections:
+    """The boxes of these classes that the model is sure enough of, and that stand in the zone."""
+    wanted = _of_classes(detections, labels) & (detections.confidence >= np.float32(min_confidence))
+    found = detections.where(wanted)
+    return found.where(inside(zone, found))
+
+
+def _of_classes(detections: Detections, labels: frozenset[str]) -> npt.NDArray[np.bool_]:
+    ids = [index for index, name in enumerate(detections.class_names) if name in labels]
+    return np.isin(detections.class_id, ids)
+
+
+def boxes_of(detections: Detections) -> tuple[Box, ...]:
+    """All boxes as shares of the picture."""
+    scale = np.array([detections.width, detections.height, detections.width, detections.height], np.float64)
+    return tuple((float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in detections.xyxy / scale)
+
+
+def mean_confidence(detections: Detections) -> float:
+    """0..1; 0 for none."""
+    return float(detections.confidence.mean()) if len(detections) else 0.0
