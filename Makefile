@@ -46,24 +46,24 @@ test: $(VENV)/.dev ## run the tests
 	@$(BIN)/python -m pytest -m "not acceptance" $(ARGS)
 
 .PHONY: acceptance
-acceptance: $(VENV)/.dev ## recorded people on a real RTSP server, to a closed order (needs Debian packages, see .ci/run)
+acceptance: $(VENV)/.dev ## recorded people on a real RTSP server, to a closed order (needs .ci/run's packages, and recorded clips: PATROL_SHARED_DATA)
 	@$(BIN)/patrol model get
 	@$(BIN)/python -m pytest -m acceptance tests/acceptance $(ARGS)
 
 .PHONY: bench-tour
-bench-tour: bench-int8 ## all bounds of 476 real streams, visits a second, a plain round, memory (15 minutes; ARGS="--minutes 1")
+bench-tour: bench-int8 ## all bounds of 476 real streams, visits a second, a plain round, memory (15 minutes; ARGS="--minutes 1"; needs .ci/run's packages)
 	@$(BIN)/python -m benchmarks.bench_tour $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: bench-int8 ## the same cameras seen in the ways others see them: how many times slower (9 minutes)
+bench-peers: bench-int8 ## the same cameras seen in the ways others see them: how many times slower (9 minutes; needs .ci/run's packages and ffmpeg)
 	@$(BIN)/python -m benchmarks.bench_peers $(ARGS)
 
 .PHONY: bench-bad-cameras
-bench-bad-cameras: bench-int8 ## what bad cameras do to good ones, and what a failed visit leaves behind (20 minutes at most)
+bench-bad-cameras: bench-int8 ## what bad cameras do to good ones, and what a failed visit leaves behind (20 minutes at most; needs .ci/run's packages)
 	@$(BIN)/python -m benchmarks.bench_bad_cameras $(ARGS)
 
 .PHONY: bench-onset
-bench-onset: bench-int8 ## somebody appears before a camera: how long until it is suspected (7 minutes)
+bench-onset: bench-int8 ## somebody appears before a camera: how long until it is suspected (7 minutes; needs .ci/run's packages)
 	@$(BIN)/python -m benchmarks.bench_onset $(ARGS)
 
 # The four above need an RTSP server that is not ours (Debian packages, see .ci/run), and run in int8 where it can be had.
@@ -74,7 +74,7 @@ bench-int8: $(VENV)/.run
 	  || echo "int8 cannot be made here: the next best precision is measured, and said."
 
 .PHONY: bench-visiting
-bench-visiting: $(VENV)/.run ## what a visit costs, by strategy
+bench-visiting: $(VENV)/.run ## what a visit costs, by strategy (needs .ci/run's packages)
 	@$(BIN)/python -m benchmarks.bench_visiting $(ARGS)
 
 .PHONY: bench-scheduling
@@ -90,15 +90,15 @@ bench-detector-gpu: $(VENV)/.run ## how fast a GPU detects, where there is one
 	@$(BIN)/python -m benchmarks.bench_detector_gpu $(ARGS)
 
 .PHONY: evaluate-detector
-evaluate-detector: install-quantize ## how well people are found, by precision, against what is true (needs recorded data)
+evaluate-detector: install-quantize ## how well people are found, by precision, against what is true (needs recorded clips: PATROL_SHARED_DATA)
 	@$(BIN)/python -m benchmarks.evaluate_detector $(ARGS)
 
 .PHONY: evaluate-health
-evaluate-health: $(VENV)/.run ## whether camera health tells the truth (needs recorded data)
+evaluate-health: $(VENV)/.run ## whether camera health tells the truth (needs recorded clips: PATROL_SHARED_DATA)
 	@$(BIN)/python -m benchmarks.evaluate_health $(ARGS)
 
 .PHONY: evaluate-change
-evaluate-change: $(VENV)/.run ## whether idle scenes can be skipped without missing an event (needs recorded data)
+evaluate-change: $(VENV)/.run ## whether idle scenes can be skipped without missing an event (needs recorded clips: PATROL_SHARED_DATA)
 	@$(BIN)/python -m benchmarks.evaluate_change $(ARGS)
 
 .PHONY: install-quantize

@@ -243,7 +243,7 @@ def failing_run(cameras: Sequence[Spot], clips: Clips, visits: int, warm_up_s: f
         return failed < visits and time.monotonic() < since + FAILING_WITHIN_S
 
     with stage(cameras, ways, clips, "key-frame", folder) as there:
-        tour = QUICK_BACK_OFF | {"visit_deadline_s": QUICK_DEADLINE_S}
+        tour = QUICK_BACK_OFF | {"longest_visit_s": QUICK_DEADLINE_S}
         return _watched_run(Plan(cameras, there.addresses, tour=tour), folder / "patrol", warm_up_s, go_on)
 
 

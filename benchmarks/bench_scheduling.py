@@ -198,7 +198,7 @@ class Simulation:
 
     def _review(self, now: float) -> None:
         began = time.thread_time_ns()
-        self.tour.review_stretch(now)
+        self.tour.review(now)
         self.review_ns.append(time.thread_time_ns() - began)
 
 
@@ -277,7 +277,7 @@ def seldom(count: int, in_overload: Simulation) -> Seldom:
         count,
         build=milliseconds(lambda: tour_of(cameras), times=1),
         set_bounds_of_a_ring=milliseconds(lambda: tour.set_bounds(next(bounds), 2.0)),
-        review_stretch=milliseconds(lambda: tour.review_stretch(2.0)),
+        review_stretch=milliseconds(lambda: tour.review(2.0)),
         review_stretch_in_overload=float(np.median(in_overload.review_ns)) / 1e6,
         camera_statuses=milliseconds(lambda: tour.camera_statuses(2.0)),
         ring_status_of_all=milliseconds(lambda: [tour.ring_status(ring, 0, 2.0) for ring in rings]),

@@ -71,13 +71,11 @@ def verdict(configuration: Configuration, cost: VisitCost, cores: int | None, no
             cameras,
             since,
             visit_s=cost.visit_s,
-            deadline_s=tour.visit_deadline_s,
+            deadline_s=tour.longest_visit_s,
             sessions=tour.sessions_per_host,
             sessions_of=configuration.sessions_of_host,
         ),
-        total=total_demand(
-            cameras, since, visit_s=cost.visit_s, deadline_s=tour.visit_deadline_s, workers=tour.workers
-        ),
+        total=total_demand(cameras, since, visit_s=cost.visit_s, deadline_s=tour.longest_visit_s, workers=tour.workers),
     )
 
 

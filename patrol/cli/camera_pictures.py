@@ -37,7 +37,7 @@ def camera_pictures(config: Path, at_most: int) -> Iterable[Picture]:
     cameras = list(configuration.cameras)
     random.Random(SEED).shuffle(cameras)
     router = frame_sources(configuration, SystemClock()).router
-    return asyncio.run(_visit(router, cameras[:at_most], configuration.tour.visit_deadline_s))
+    return asyncio.run(_visit(router, cameras[:at_most], configuration.tour.longest_visit_s))
 
 
 async def _visit(router: SourceRouter, cameras: Sequence[Camera], deadline_s: float) -> list[Picture]:

@@ -283,7 +283,11 @@ class TourModel(_Edge):
         default=TOUR.workers, description="visits of cameras that are due, at the same time"
     )
     visit_deadline_s: Seconds = Field(
-        default=TOUR.visit_deadline_s, description="the longest one visit may take, seconds"
+        default=TOUR.visit_deadline_s,
+        description="what every visit is given; a camera that answers within it is seen within its bound; seconds",
+    )
+    longest_visit_s: Seconds = Field(
+        default=TOUR.longest_visit_s, description="what a visit of a camera that was slow lately is given, seconds"
     )
     lead_s: SecondsFromZero = Field(
         default=TOUR.lead_s,

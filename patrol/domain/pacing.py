@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 
@@ -19,12 +20,20 @@ class TokenBucket:
     def wait_s(self, now: float) -> float:
         """Seconds until the next may begin; 0 if it may now."""
         self._refill(now)
-        return max(0.0, (1.0 - self._level) / self._per_s)
+        if self._level >= 1.0:
+            return 0.0
+        return (1.0 - self._level) / self._per_s if self._per_s > 0 else math.inf
 
     def take(self, now: float) -> None:
         """One begins. What begins without asking first is owed."""
         self._refill(now)
         self._level -= 1.0
+
+    def set_pace(self, per_s: float, burst: float, now: float) -> None:
+        """From now on another pace; what has gathered, or is owed, stays. 0: nothing more may begin."""
+        self._refill(now)
+        self._per_s, self._burst = per_s, max(1.0, burst)
+        self._level = min(self._level, self._burst)
 
     def _refill(self, now: float) -> None:
         # A rounding error must not leave a bucket a hair below one token for ever.

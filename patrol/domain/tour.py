@@ -1,14 +1,19 @@
 """The tour: which camera is visited next, and how long each has been unseen.
 
 Earliest deadline first. A camera's deadline is its last look plus its revisit bound; it becomes due early enough before
-it that a visit which takes all the time it is allowed, after the longest possible wait for a slot (see slots.py), still
+it that a visit which takes all the time it is given, after the longest possible wait for a slot (see slots.py), still
 brings a picture in time. Cameras that failed, and cameras in focus, have slots of their own and never take a due one's
 turn. All times are monotonic seconds, given by the caller.
+
+Every visit is given ``visit_deadline_s`` at least, and the promise is for cameras that answer within it. One that was
+slower lately is given more, once the others' leads allow for that; until then only its retries are, whose slots are
+nobody else's.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -27,8 +32,10 @@ class TourSettings:
     """How the tour works; times in seconds.
 
     ``workers``: visits of due cameras at the same time; a quarter as many again may be retries and focus.
-    ``visit_deadline_s``: the longest one visit may take. ``lead_s``: what is added to the time before its bound at
-    which a camera becomes due, for whatever the analysis cannot know, such as a busy machine.
+    ``visit_deadline_s``: what every visit is given; a camera that answers within it is seen within its bound.
+    ``longest_visit_s``: what one is given of a camera that was slow lately. Neither is more than half a bound.
+    ``lead_s``: what is added to the time before its bound at which a camera becomes due, for whatever the analysis
+    cannot know, such as a busy machine.
     ``sessions_per_host``: sessions at once on one host. ``opens_per_s``: sessions begun a second while the tour is
     behind. ``retries_per_s``, ``retries_per_host_per_s``: tries of cameras that failed last time.
     ``warm_sessions``: streams kept open at most.
@@ -37,7 +44,8 @@ class TourSettings:
     """
 
     workers: int = 512
-    visit_deadline_s: float = 10.0
+    visit_deadline_s: float = 1.5
+    longest_visit_s: float = 10.0
     lead_s: float = 0.25
     sessions_per_host: int = 4
     opens_per_s: float = 100.0
@@ -61,6 +69,21 @@ class Turn(StrEnum):
     FOCUS = "focus"
 
 
+class Asker(StrEnum):
+    """Who asks for a focus. What one asks for, the other does not take away."""
+
+    RULE = "rule"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """A camera is to be looked at every ``every_s`` until ``until``, in spare capacity."""
+
+    until: float
+    every_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One look at one camera that is to be made now, and that must have brought its picture in ``deadline_s``.
@@ -81,14 +104,19 @@ class _Standing:
     ``since``: its last look, or when its bound was last made stricter. ``excused_until``: when its last picture was
     taken, if that was so old by then that nobody could have looked again in time. ``usual_s``: how long visits lately
     took, at worst, beyond ``waits_s``: how long one may have to wait for a key frame. ``picture_age_s``: how old the
-    last picture was when it was taken. ``deadline_s``: what the visit under way is given.
+    last picture was when it was taken. ``deadline_s``: what the visit under way is given. ``given_s``: what visits are
+    given while the camera is due. ``assumed_s``: what the analysis of waits reckons with, and what they are given from
+    ``assumed_from`` on.
     """
 
     camera: Camera
     host: Host[_Entry]
     bound_s: float
+    given_s: float
+    assumed_s: float
     seen_at: float
     since: float
+    assumed_from: float = 0.0
     excused_until: float = 0.0
     kept_open: bool = False
     ever_seen: bool = False
@@ -103,8 +131,7 @@ class _Standing:
     people: int | None = None
     ticket: int = 0
     focus_at: float = -1.0
-    focus_until: float = 0.0
-    focus_every_s: float = 1.0
+    focus: dict[Asker, Focus] = field(default_factory=dict)
 
 
 @dataclass(order=True, slots=True)
@@ -118,13 +145,10 @@ class _Entry:
 
 
 MAX_STRETCH = 100.0
-# A visit is given three times what visits of its camera took lately, and never less than this: a moment in which the
-# machine is busy must not look like a dead camera.
+# A visit is given three times what visits of its camera took lately: a moment in which the machine is busy must not
+# look like a dead camera. In steps of half as much again, so that not every visit changes what the others must expect.
 PATIENCE = 3.0
-SHORTEST_DEADLINE_S = 1.5
-# A stream that is kept open has its newest key frame ready. Asked later, it has a newer one: the gap that is ended is
-# longer, and fewer visits do.
-SHORTEST_KEPT_OPEN_S = 0.6
+STEP = 1.5
 CATCHING_UP = 2.0
 EXTRA_LOOKS_PER_S = 10.0  # for focus, until it is known how many there is capacity for
 FORGET = 0.9  # a slow visit is remembered, by 10% less with every quicker one
@@ -155,6 +179,7 @@ class Tour:
         self._standings = {c.id: self._standing(c, now, sessions_of_host) for c in cameras}
         self._waiting: list[_Entry] = []  # by the time at which it becomes due
         self._due: list[_Entry] = []  # by deadline
+        self._once_more: list[_Entry] = []  # failed once and may still be in time; by deadline
         self._retrying: list[_Entry] = []  # by the time at which its back-off ended
         self._focused: list[_Entry] = []  # by the time of the next extra look
         self._late: set[CameraId] = set()  # whose visits under way began late
@@ -166,6 +191,7 @@ class Tour:
         self._tickets = 0
         self._weighed_by = 1.0
         self.stretch = 1.0
+        self._is_untold = False
         self.worst_waits_s = self._worst_waits()
         self._spread(self._standings.values(), now)
 
@@ -175,7 +201,8 @@ class Tour:
             per_s = settings.retries_per_host_per_s if name is not None else settings.retries_per_s
             sessions = sessions_on(name, settings.sessions_per_host, sessions_of_host)
             self._hosts[name] = Host(sessions, TokenBucket(per_s, per_s, now))
-        return _Standing(camera, self._hosts[name], camera.revisit_bound_s, seen_at=now, since=now)
+        least_s = min(settings.visit_deadline_s, camera.revisit_bound_s / 2)
+        return _Standing(camera, self._hosts[name], camera.revisit_bound_s, least_s, least_s, seen_at=now, since=now)
 
     def _pace(self, now: float) -> TokenBucket:
         """For sessions begun while the tour is behind: quicker than the bounds ask for, or it would never catch up."""
@@ -189,8 +216,7 @@ class Tour:
             by_bound.setdefault(standing.bound_s, []).append(standing)
         for bound_s, group in by_bound.items():
             for index, standing in enumerate(group):
-                visit_s = self._allowance(standing)
-                lead_s = self._lead(standing, visit_s if standing.ever_seen else min(visit_s, SHORTEST_DEADLINE_S))
+                lead_s = self._lead(standing)
                 evenly = now + max(0.0, bound_s - lead_s) * index / len(group)
                 self._wait(standing, min(evenly, standing.since + bound_s - lead_s))
 
@@ -214,10 +240,12 @@ class Tour:
             entry = heapq.heappop(self._waiting)
             if not self._is_current(entry):
                 continue
-            if self._standings[entry.camera_id].failures:
+            failures = self._standings[entry.camera_id].failures
+            if failures > 1:
                 heapq.heappush(self._retrying, entry)
             else:
-                heapq.heappush(self._due, replace(entry, at=self._deadline(entry)))
+                heap = self._once_more if failures else self._due
+                heapq.heappush(heap, replace(entry, at=self._deadline(entry)))
 
     def _next_due(self, now: float) -> Visit | None:
         while self._due and self._due_under_way < self._settings.workers:
@@ -243,10 +271,11 @@ class Tour:
         return not standing.ever_seen or self._is_late(standing, now)
 
     def _next_retry(self, now: float) -> Visit | None:
+        """Of cameras that failed just now the most urgent, which may still be in time; then of the others."""
         if self._lower_under_way >= self._settings.lower_rank_workers or self._retries.wait_s(now) > 0:
             return None
-        while self._retrying and self._retrying[0].at <= now:
-            entry = heapq.heappop(self._retrying)
+        while heap := self._once_more or self._retrying:
+            entry = heapq.heappop(heap)
             if not self._is_current(entry):
                 continue
             standing = self._standings[entry.camera_id]
@@ -263,12 +292,11 @@ class Tour:
 
         It has a slot of its own, so no one that is due waits longer for one.
         """
-        if not self._retrying:
-            return False
-        entry = self._retrying[0]
-        late = now - entry.due_at > self._standings[entry.camera_id].bound_s * self.stretch
-        may = self._lower_under_way < self._settings.lower_rank_workers and self._retries.wait_s(now) == 0.0
-        return late and may
+        late = any(self._is_starved(heap[0], now) for heap in (self._once_more, self._retrying) if heap)
+        return late and self._lower_under_way < self._settings.lower_rank_workers and self._retries.wait_s(now) == 0.0
+
+    def _is_starved(self, entry: _Entry, now: float) -> bool:
+        return now - entry.due_at > self._standings[entry.camera_id].bound_s * self.stretch
 
     def _next_focus(self, now: float) -> Visit | None:
         while self._focused and self._focused[0].at <= now:
@@ -276,10 +304,10 @@ class Tour:
             standing = self._standings[entry.camera_id]
             if entry.at != standing.focus_at:
                 continue  # it was pinned anew since
-            if now > standing.focus_until:
-                standing.focus_until = 0.0
+            wishes = _wishes(standing, now)
+            if not wishes:
                 continue
-            self._focus_at(standing, now + standing.focus_every_s)
+            self._focus_at(standing, now + min(focus.every_s for focus in wishes))
             if self._may_focus(standing) and self._extra_looks.wait_s(now) == 0.0:
                 self._extra_looks.take(now)
                 return self._begin(standing, Turn.FOCUS, now)
@@ -306,14 +334,16 @@ class Tour:
             upcoming.append(max(self._focused[0].at - now, LOOK_AGAIN_S))
         if self._due:
             upcoming.append(max(self._opens.wait_s(now), LOOK_AGAIN_S))
-        if self._retrying:
+        if self._retrying or self._once_more:
             upcoming.append(max(self._retries.wait_s(now), LOOK_AGAIN_S))
         return min(1.0, *upcoming) if upcoming else 1.0
 
     def _begin(self, standing: _Standing, turn: Turn, now: float) -> Visit:
         standing.ticket = 0  # its places in the heaps are stale until the visit ends
         standing.under_way = True
-        standing.deadline_s = self._allowance(standing)
+        # Who is due is given what the others reckon with; a retry and a focus take nobody's slot.
+        given_s = self._given_s(standing, now)
+        standing.deadline_s = given_s if turn is Turn.DUE else max(given_s, self._wanted_s(standing))
         visit = Visit(standing.camera, turn, standing.deadline_s, in_new_session=not standing.kept_open)
         self._count(visit, standing.host, 1)
         if self._must_be_paced(standing, now):
@@ -334,11 +364,11 @@ class Tour:
 
     def _is_late(self, standing: _Standing, now: float) -> bool:
         """Whether a visit that begins now could end after the bound."""
-        return now + self._allowance(standing) - _held_since(standing) > standing.bound_s + 1e-9
+        return now + self._given_s(standing, now) - _held_since(standing) > standing.bound_s + 1e-9
 
     def _expected_share(self, standing: _Standing, now: float) -> float:
         """The share of its bound that will have passed when a visit that begins now ends, by what it usually takes."""
-        takes_s = min(standing.usual_s + standing.waits_s, self._allowance(standing))
+        takes_s = min(standing.usual_s + standing.waits_s, self._given_s(standing, now))
         return (now + takes_s - _held_since(standing)) / standing.bound_s
 
     def _share_by_now(self, standing: _Standing, now: float) -> float:
@@ -349,7 +379,8 @@ class Tour:
         return DETECTING_S if standing.taken else 0.0
 
     def _announce(self, share: float) -> None:
-        self.stretch = min(MAX_STRETCH, max(self.stretch, share))
+        if share > self.stretch:
+            self.stretch, self._is_untold = min(MAX_STRETCH, share), True
 
     # --- what became of a visit --------------------------------------------------------------------------------
 
@@ -387,6 +418,7 @@ class Tour:
         standing.usual_s = max(0.0, seconds - waits_s, standing.usual_s * FORGET)
         standing.taken = True
         standing.host.answered()
+        self._learn_at_once(standing)
 
     def seen(self, camera_id: CameraId, captured_at: float, people: int) -> float:
         """A frame captured at ``captured_at`` went through the detector. Returns the gap it ends, seconds."""
@@ -396,7 +428,7 @@ class Tour:
             self._announce((captured_at - _held_since(standing)) / standing.bound_s)
         standing.seen_at = max(standing.seen_at, captured_at)
         standing.since = max(standing.since, captured_at)
-        if standing.picture_age_s > standing.bound_s - self._lead(standing, self._allowance(standing)):
+        if standing.picture_age_s > standing.bound_s - self._lead(standing):
             standing.excused_until = captured_at + standing.picture_age_s
         standing.ever_seen = True
         standing.failures, standing.failing, standing.people = 0, None, people
@@ -429,14 +461,21 @@ class Tour:
 
     # --- what others ask for -----------------------------------------------------------------------------------
 
-    def pin(self, camera_id: CameraId, now: float, seconds: float, every_s: float) -> None:
-        """Focus: look again every ``every_s`` for ``seconds``, with spare capacity only; 0 seconds ends it."""
+    def pin(
+        self, camera_id: CameraId, now: float, seconds: float, every_s: float, asker: Asker = Asker.OPERATOR
+    ) -> None:
+        """Focus: look again every ``every_s`` for ``seconds``, with spare capacity only; 0 seconds ends the asker's."""
         standing = self._standings[camera_id]
-        already = standing.focus_until > now
+        already = bool(_wishes(standing, now))
+        if not seconds:
+            standing.focus.pop(asker, None)
+            return
+        before = standing.focus.get(asker, Focus(now, every_s))
+        still = before.until > now
+        # One who asks for less does not take away what was asked for before.
+        quickest_s = min(every_s, before.every_s) if still else every_s
+        standing.focus[asker] = Focus(max(now + seconds, before.until), quickest_s)
         next_at = standing.focus_at if already else now + every_s
-        # One who asks for less does not take away what another asked for; only an end is an end.
-        standing.focus_until = max(now + seconds, standing.focus_until) if seconds else now
-        standing.focus_every_s = min(every_s, standing.focus_every_s) if already else every_s
         self._focus_at(standing, min(next_at, now + every_s))
 
     def set_bounds(self, bounds: Mapping[CameraId, float], now: float) -> None:
@@ -451,6 +490,9 @@ class Tour:
                 stricter.append(standing)
             standing.bound_s = bound_s
             standing.camera = replace(standing.camera, revisit_bound_s=bound_s)
+            # All that is known of how slow it is stays known; the next review reckons with it.
+            visit_s = max(self._least_s(standing), self._given_s(standing, now))
+            standing.given_s = standing.assumed_s = min(visit_s, bound_s / 2)
         self.worst_waits_s = self._worst_waits()
         self._opens = self._pace(now)
         self._spread([standing for standing in stricter if not standing.under_way], now)
@@ -467,21 +509,27 @@ class Tour:
             self._unpark(host)
 
     def set_spare(self, visits_per_s: float, now: float) -> None:
-        """So many visits a second are left for focus."""
-        self._extra_looks = TokenBucket(max(visits_per_s, 0.1), max(visits_per_s, 1.0), now)
+        """So many visits a second are left for focus; none below 0."""
+        self._extra_looks.set_pace(max(visits_per_s, 0.0), max(visits_per_s, 1.0), now)
 
     # --- stretch -----------------------------------------------------------------------------------------------
 
-    def review_stretch(self, now: float) -> float:
-        """Announce by how much all bounds are stretched at present: 1.0 unless the tour cannot keep up.
+    def review(self, now: float) -> float:
+        """Once a second: weigh what visits are given, and announce by how much all bounds are stretched at present.
 
-        It rises as soon as a visit begins too late, or waits too long to begin, and comes down by 3% a call. How long
-        a camera takes to answer is not the tour's doing, and does not count.
+        The stretch is 1.0 unless the tour cannot keep up. It rises as soon as a visit begins too late, or waits too
+        long to begin, or its picture for the detector. What was announced since the last review is told once as it
+        was; then it comes down by 3% a call. How long a camera takes to answer is not the tour's doing.
         """
+        self._review_given(now)
+        self._release(now)
         waiting = (self._expected_share(standing, now) for standing in self._all_due())
         late = (self._share_by_now(self._standings[camera_id], now) for camera_id in self._late)
-        worst = max([*waiting, *late], default=0.0)
-        self.stretch = min(MAX_STRETCH, max(1.0, worst, self.stretch * 0.97))
+        in_detection = (self._share_by_now(each, now) for each in self._standings.values() if each.taken)
+        worst = max([*waiting, *late, *in_detection], default=0.0)
+        falls_to = self.stretch if self._is_untold else self.stretch * 0.97
+        self._is_untold = False
+        self.stretch = min(MAX_STRETCH, max(1.0, worst, falls_to))
         if abs(self.stretch / self._weighed_by - 1.0) > 0.02:
             self._weigh_anew()
         return self.stretch
@@ -507,7 +555,7 @@ class Tour:
 
     def in_focus(self, camera_id: CameraId, now: float) -> bool:
         """Whether somebody asked to see more of the camera."""
-        return self._standings[camera_id].focus_until > now
+        return bool(_wishes(self._standings[camera_id], now))
 
     def past_bound(self, now: float) -> tuple[CameraId, ...]:
         """The cameras unseen for longer than their bound, times the stretch; a healthy one is never among them."""
@@ -523,13 +571,13 @@ class Tour:
     def __contains__(self, camera_id: CameraId) -> bool:
         return camera_id in self._standings
 
-    def deadline_s(self, camera_id: CameraId) -> float:
-        """What a visit of the camera is given at present, seconds."""
-        return self._allowance(self._standings[camera_id])
+    def deadline_s(self, camera_id: CameraId, now: float) -> float:
+        """What a visit of the camera is given when it is due, seconds."""
+        return self._given_s(self._standings[camera_id], now)
 
     @property
     def admitted(self) -> bool:
-        """Whether there are slots enough that no bound is ever passed, even if every visit takes all it is given.
+        """Whether there are slots enough that no bound is passed, even if every visit takes all it is given.
 
         How many visits the processor can bear is another matter, and measured: see admission.py.
         """
@@ -576,38 +624,93 @@ class Tour:
 
     # --- times -------------------------------------------------------------------------------------------------
 
-    def _longest_visit_s(self, standing: _Standing) -> float:
-        """The most a visit is ever given: half the bound, so that there is time for another."""
+    def _least_s(self, standing: _Standing) -> float:
+        """What every visit is given, so that there is time for another."""
         return min(self._settings.visit_deadline_s, standing.bound_s / 2)
 
-    def _allowance(self, standing: _Standing) -> float:
-        """What the next visit is given, by how long visits of this camera took lately; all there is at first."""
-        longest = self._longest_visit_s(standing)
-        if standing.usual_s == standing.waits_s == 0.0:
-            return longest
-        shortest = SHORTEST_KEPT_OPEN_S if standing.kept_open else SHORTEST_DEADLINE_S
-        return min(longest, max(shortest, PATIENCE * standing.usual_s) + standing.waits_s)
+    def _longest_s(self, standing: _Standing) -> float:
+        return max(self._least_s(standing), min(self._settings.longest_visit_s, standing.bound_s / 2))
 
-    def _lead(self, standing: _Standing, visit_s: float) -> float:
-        """How long before its bound a camera becomes due, if a visit may take ``visit_s``."""
-        wait_s = self._worst_wait(None) + (0.0 if standing.kept_open else self._worst_wait(standing.host))
-        return visit_s + wait_s + self._margin(standing)
+    def _wanted_s(self, standing: _Standing) -> float:
+        """What the next visit should be given, by how long visits of this camera took lately."""
+        least_s = self._least_s(standing)
+        needed_s = PATIENCE * standing.usual_s
+        steps = math.ceil(math.log(needed_s / least_s, STEP) - 1e-9) if needed_s > least_s else 0
+        return min(self._longest_s(standing), least_s * STEP**steps + standing.waits_s)
+
+    def _given_s(self, standing: _Standing, now: float) -> float:
+        """What a visit is given that begins now, if its camera is due."""
+        if not standing.ever_seen and self._waits_for_nobody(standing):
+            return self._longest_s(standing)
+        return standing.assumed_s if now >= standing.assumed_from else min(standing.given_s, standing.assumed_s)
+
+    def _waits_for_nobody(self, standing: _Standing) -> bool:
+        """Whether there is a slot for each, so that a longer visit makes nobody wait."""
+        return self._worst_wait(standing, None) == self._worst_wait(standing, standing.host) == 0.0
+
+    def _review_given(self, now: float) -> None:
+        """Slow cameras are given more, quick ones less again; whom that makes wait longer comes due earlier."""
+        changed = [standing for standing in self._standings.values() if self._is_misjudged(standing)]
+        if not changed:
+            return
+        # Whoever may have to wait for a longer visit comes due by the new lead once the longest bound is over.
+        from_then_on = now + max(standing.bound_s for standing in self._standings.values())
+        for standing in changed:
+            standing.given_s, standing.assumed_s = self._given_s(standing, now), self._fitting_s(standing)
+            standing.assumed_from = from_then_on
+        self._weigh_waits({id(standing.host) for standing in changed})
+
+    def _learn_at_once(self, standing: _Standing) -> None:
+        if self._is_misjudged(standing) and self._waits_for_nobody(standing):
+            standing.given_s = standing.assumed_s = self._fitting_s(standing)
+
+    def _is_misjudged(self, standing: _Standing) -> bool:
+        fitting_s = self._fitting_s(standing)
+        return fitting_s > standing.assumed_s or fitting_s < standing.assumed_s / STEP - 1e-9
+
+    def _fitting_s(self, standing: _Standing) -> float:
+        """What due visits should be given. While it fails, a camera's visits are retries, and given all they want."""
+        return self._least_s(standing) if standing.failures else self._wanted_s(standing)
+
+    def _weigh_waits(self, hosts: Set[int]) -> None:
+        """Work out anew how long cameras of these hosts may have to wait; who may have to longer comes due earlier."""
+        before, self.worst_waits_s = self.worst_waits_s, self._worst_waits(hosts)
+        for standing in self._standings.values():
+            if standing.under_way or standing.failures:
+                continue
+            keys = {0, id(standing.host)}
+            if any((self.worst_waits_s.get(key) or 0.0) > (before.get(key) or 0.0) for key in keys):
+                self._wait_for_next_look(standing)
+
+    def _lead(self, standing: _Standing) -> float:
+        """How long before its bound a camera becomes due, if its visit may take all it is given."""
+        wait_s = self._worst_wait(standing, None)
+        wait_s += 0.0 if standing.kept_open else self._worst_wait(standing, standing.host)
+        return standing.assumed_s + wait_s + self._margin(standing)
 
     def _margin(self, standing: _Standing) -> float:
         return min(self._settings.lead_s, standing.bound_s / 4)
 
-    def _worst_wait(self, host: Host[_Entry] | None) -> float:
-        return self.worst_waits_s.get(id(host) if host is not None else 0, 0.0) or 0.0
+    def _worst_wait(self, standing: _Standing, host: Host[_Entry] | None) -> float:
+        wait_s = self.worst_waits_s.get(id(host) if host is not None else 0, 0.0)
+        # Where no wait would surely do, a camera comes due half-way: early enough to have a chance, and no haste.
+        return wait_s if wait_s is not None else max(0.0, standing.bound_s / 2 - standing.assumed_s)
 
-    def _worst_waits(self) -> dict[int, float | None]:
-        """The longest possible waits for a slot, of the tour's own (0) and of each host's; None: not to be bounded."""
+    def _worst_waits(self, hosts: Set[int] | None = None) -> dict[int, float | None]:
+        """The longest possible waits for a slot, of the tour's own (0) and of each host's; None: not to be bounded.
+
+        ``hosts``: those for which it may have changed; all if None.
+        """
         everyone = list(self._standings.values())
         overall = worst_wait_s([self._demand(s) for s in everyone], self._settings.workers)
-        waits: dict[int, float | None] = {0: overall}
+        is_another = hosts is None or overall != self.worst_waits_s.get(0)
+        waits: dict[int, float | None] = {} if is_another else dict(self.worst_waits_s)
+        waits[0] = overall
         by_host: dict[int, list[_Standing]] = {}
         for standing in everyone:
-            if not standing.kept_open:
-                by_host.setdefault(id(standing.host), []).append(standing)
+            key = id(standing.host)
+            if not standing.kept_open and (is_another or hosts is None or key in hosts):
+                by_host.setdefault(key, []).append(standing)
         for key, group in by_host.items():
             waits[key] = self._worst_wait_of_host(group, overall or 0.0)
         return waits
@@ -615,14 +718,14 @@ class Tour:
     def _worst_wait_of_host(self, group: Sequence[_Standing], overall_s: float) -> float | None:
         host = group[0].host
         demands = [self._demand(standing, overall_s) for standing in group]
-        blocked_by_s = max(d.visit_s for d in demands) if host.for_visits == 1 else 0.0
+        blocked_by_s = max(self._longest_s(standing) for standing in group) if host.for_visits == 1 else 0.0
         return worst_wait_s(demands, host.due_slots, blocked_by_s)
 
     def _demand(self, standing: _Standing, besides_s: float = 0.0) -> Demand:
-        return Demand(self._longest_visit_s(standing) + besides_s, standing.bound_s - self._margin(standing))
+        return Demand(standing.assumed_s + besides_s, standing.bound_s - self._margin(standing))
 
     def _wait_for_next_look(self, standing: _Standing) -> None:
-        self._wait(standing, standing.since + standing.bound_s - self._lead(standing, self._allowance(standing)))
+        self._wait(standing, standing.since + standing.bound_s - self._lead(standing))
 
     def _deadline(self, entry: _Entry) -> float:
         """When a camera that is due must be looked at.
@@ -641,6 +744,11 @@ class Tour:
 
     def _is_current(self, entry: _Entry) -> bool:
         return self._standings[entry.camera_id].ticket == entry.ticket
+
+
+def _wishes(standing: _Standing, now: float) -> list[Focus]:
+    """What is still asked for."""
+    return [focus for focus in standing.focus.values() if focus.until > now]
 
 
 def _held_since(standing: _Standing) -> float:

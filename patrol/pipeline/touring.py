@@ -16,7 +16,7 @@ from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
 from patrol.domain.room import PinnedCamera, TourStatus
-from patrol.domain.tour import Tour, Turn, Visit
+from patrol.domain.tour import Asker, Tour, Turn, Visit
 from patrol.metrics import Metrics
 from patrol.pipeline.detecting import Detecting, FrameCounts
 from patrol.pipeline.stopping import pause
@@ -128,8 +128,8 @@ class TourBook:
         return self._visits.total()
 
     def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
-        """Focus: look at a camera again soon, for a while, with spare capacity."""
-        self._tour.pin(camera_id, self._clock.monotonic(), seconds, every_s)
+        """Focus, for a rule: look at a camera again soon, for a while, with spare capacity."""
+        self._tour.pin(camera_id, self._clock.monotonic(), seconds, every_s, Asker.RULE)
 
     def pinned(self, pin: Pin) -> None:
         """An operator pins a camera, or lets it go; one that is not in the tour is nobody's wish any more."""
@@ -139,7 +139,7 @@ class TourBook:
         self._pins.pop(pin.camera_id, None)
         if pin.seconds:
             self._pins[pin.camera_id] = PinnedCamera(pin.camera_id, until, pin.operator)
-        self.pin(pin.camera_id, pin.seconds, pin.every_s)
+        self._tour.pin(pin.camera_id, self._clock.monotonic(), pin.seconds, pin.every_s, Asker.OPERATOR)
 
     def _pinned(self) -> tuple[PinnedCamera, ...]:
         now = self._clock.now()
@@ -152,7 +152,7 @@ class TourBook:
         rings = tuple(self._tour.ring_status(ring, self._visits[ring.name], now) for ring in self._rings.values())
         status = TourStatus(
             at=self._clock.now(),
-            stretch=self._tour.review_stretch(now),
+            stretch=self._tour.review(now),
             visits_per_s=self._rate.update(now, self._visits.total()),
             rings=rings,
             cameras=self._tour.camera_statuses(now),

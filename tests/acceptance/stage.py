@@ -180,7 +180,7 @@ def configuration(folder: Path, port: int) -> Iterator[Path]:
             },
             "tour": {
                 "workers": 32,
-                "visit_deadline_s": 5,
+                "longest_visit_s": 5,
                 "backoff_base_s": 1,
                 "backoff_cap_s": 8,
                 "hosts": {"127.0.0.1": {"sessions": 32}},  # all of them on one machine

@@ -148,7 +148,7 @@ def test_all_of_it_can_be_kept_at_every_hour_on_two_cores(sample: Configuration)
         sample.cameras,
         since,
         visit_s=ASSUMED_VISIT_S,
-        deadline_s=sample.tour.visit_deadline_s,
+        deadline_s=sample.tour.longest_visit_s,
         sessions=sample.tour.sessions_per_host,
         sessions_of=sample.sessions_of_host,
     )
