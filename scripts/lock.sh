@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 uv=${UV:-uv}
 compile() {
   "$uv" pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
-    --emit-build-options --overrides requirements/torch-overrides.txt requirements/torch-needs.in pyproject.toml "$@"
+    --emit-build-options --overrides requirements/overrides.txt requirements/torch-needs.in pyproject.toml "$@"
 }
 compile --output-file requirements/run.lock
 compile --group dev --constraints requirements/run.lock --output-file requirements/dev.lock

@@ -10,6 +10,7 @@ import numpy as np
 
 from patrol.domain.alerts import Candidate
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
+from patrol.domain.conditions import Crowd
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.events import Event, Evidence, Kind, Level
@@ -52,15 +53,12 @@ def zone(**changes: Any) -> Zone:
     return replace(whole, **changes)
 
 
-def rule(**changes: Any) -> Rule:
+def rule(at_least: int = 3, **changes: Any) -> Rule:
     crowd = Rule(
         id=RuleId("crowd"),
-        kind=Kind.CROWD,
         name="人员聚集",
         name_en="crowd",
-        label="person",
-        at_least=3,
-        min_confidence=0.3,
+        condition=Crowd(at_least, min_confidence=0.3),
         for_s=3.0,
         clear_after_s=5.0,
         cool_down_s=60.0,

@@ -86,11 +86,13 @@ async def _replay_file(
     file: Path, configuration: Configuration, camera: Camera, detector: AnyDetector, fps: float
 ) -> AsyncIterator[ReplayedEvent]:
     from patrol.adapters.stream import frames_of
+    from patrol.adapters.tracking import ByteTracker
     from patrol.domain.watching import Watcher
     from patrol.pipeline.replaying import replay as run
 
+    watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
     frames = _followed(file, frames_of(file, fps, configuration.detector.input_px))
-    async for found in run(frames, camera, Watcher(configuration.rules), detector):
+    async for found in run(frames, camera, watcher, detector):
         yield found
 
 

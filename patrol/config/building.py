@@ -12,20 +12,19 @@ from patrol.config.models import (
     DetectorModel,
     FileModel,
     RingModel,
-    RuleModel,
     ScheduleModel,
     SiteModel,
     UnitModel,
-    WindowModel,
     ZoneModel,
 )
 from patrol.config.parts import CameraPart, Parts
+from patrol.config.rule_models import RuleModel
 from patrol.config.settings import Configuration, DetectorSettings, Site, WebSettings
 from patrol.config.times import time_of_day
+from patrol.config.values import WindowModel
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.errors import ConfigProblem
-from patrol.domain.events import Kind
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
 from patrol.domain.tour import TourSettings
@@ -68,15 +67,13 @@ def _ring(name: RingName, ring: RingModel) -> Ring:
 def _rule(name: str, rule: RuleModel) -> Rule:
     return Rule(
         id=RuleId(name),
-        kind=Kind(rule.kind),
         name=rule.name,
         name_en=rule.name_en or rule.name,
-        label=rule.label,
-        at_least=rule.at_least,
-        min_confidence=rule.min_confidence,
+        condition=rule.condition(),
         for_s=rule.for_s,
         clear_after_s=rule.clear_after_s,
         cool_down_s=rule.cool_down_s,
+        hours=tuple(_window(window) for window in rule.hours),
     )
 
 

@@ -138,9 +138,11 @@ def _model_and_labels(parts: Parts, model: str, known_models: KnownModels) -> It
         return
     classes = known_models[model]
     for name, rule in parts.rules.items():
-        if rule is not None and rule.label not in classes:
-            message = f"{model} cannot tell {shown(rule.label)}{did_you_mean(rule.label, list(classes))}"
-            yield ("rules", name, "label"), message
+        for key in ("forbid", "allow") if rule is not None else ():
+            for index, label in enumerate(getattr(rule, key, None) or ()):
+                if label not in classes:
+                    message = f"{model} cannot tell {shown(label)}{did_you_mean(label, list(classes))}"
+                    yield ("rules", name, key, index), message
 
 
 def _incomplete_cameras(parts: Parts) -> Iterator[Finding]:

@@ -6,76 +6,37 @@ Every field's description is the editor's help, and the "expected ..." of an err
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    Strict,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import Field, Strict
 
-from patrol.config import times
+from patrol.config.rule_models import RuleModel
 from patrol.config.settings import USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
+from patrol.config.values import (
+    NAME,
+    NAME_EN,
+    At,
+    Edge,
+    Host,
+    Id,
+    Name,
+    Number,
+    PerSecond,
+    Polygon,
+    Seconds,
+    SecondsFromZero,
+    Share,
+    WholeNumber,
+    WindowModel,
+)
 from patrol.domain.camera import RingName, Strategy
 from patrol.domain.events import Kind, Level
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import UnitKind
-from patrol.domain.zones import polygon_problem
-
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-HOST_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
-DAY_S = 86_400
 
 TOUR, DETECTOR, WEB = TourSettings(), DetectorSettings(), WebSettings()
 
 
-class RuleKind(StrEnum):
-    """The kinds that a counting rule can tell. The others of the vocabulary need more than counting."""
-
-    CROWD = Kind.CROWD.value
-    INTRUSION = Kind.INTRUSION.value
-
-
-def _on_earth(at: list[float]) -> list[float]:
-    latitude, longitude = at
-    if abs(latitude) <= 90 and abs(longitude) <= 180:
-        return at
-    swapped = abs(longitude) <= 90 and abs(latitude) <= 180
-    hint = "; latitude comes first, are they swapped?" if swapped else ""
-    raise ValueError(f"expected [latitude -90..90, longitude -180..180], got [{latitude:g}, {longitude:g}]{hint}")
-
-
-def _usable_polygon(polygon: list[list[float]]) -> list[list[float]]:
-    problem = polygon_problem(tuple((x, y) for x, y in polygon))
-    if problem is not None:
-        raise ValueError(problem)
-    return polygon
-
-
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-WholeNumber = Annotated[int, Strict()]
-Seconds = Annotated[Number, Field(gt=0, le=DAY_S)]
-PerSecond = Annotated[Number, Field(gt=0, le=10_000)]
-SecondsFromZero = Annotated[Number, Field(ge=0, le=DAY_S)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Id = Annotated[str, Field(pattern=ID_PATTERN)]
-Name = Annotated[str, Field(min_length=1, max_length=120)]
-Host = Annotated[str, Field(pattern=HOST_PATTERN)]
-TimeOfDay = Annotated[str, Field(pattern=times.TIME_PATTERN)]
-Date = Annotated[str, Field(pattern=times.DATE_PATTERN), AfterValidator(times.is_date)]
-Days = Annotated[frozenset[int], PlainValidator(times.days), WithJsonSchema(times.DAYS_SCHEMA)]
-At = Annotated[list[Number], Field(min_length=2, max_length=2), AfterValidator(_on_earth)]
-Point = Annotated[list[Number], Field(min_length=2, max_length=2)]
-Polygon = Annotated[list[Point], Field(min_length=3, max_length=64), AfterValidator(_usable_polygon)]
-
-_NAME = "a name, as operators say it"
-_NAME_EN = "the name in English; the same as name where left out"
 _AT = "[latitude, longitude] in degrees, WGS-84"
 _RING = "the ring: core, periphery or far"
 _USE = "the name of a template"
@@ -88,22 +49,18 @@ _STREAM = (
 _POLYGON = "[[x, y], ...] as shares of the picture, 0..1, origin top left"
 
 
-class _Edge(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class StationModel(_Edge):
+class StationModel(Edge):
     """The police station whose command room this is."""
 
-    name: Name = Field(description=_NAME)
-    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    name: Name = Field(description=NAME)
+    name_en: Name | None = Field(default=None, description=NAME_EN)
     at: At = Field(description=_AT + ", the centre of the rings")
     timezone: Annotated[str, Field(min_length=1, max_length=64)] = Field(
         default=USUAL_TIMEZONE, description="the time zone in which schedules are meant, as in Asia/Shanghai"
     )
 
 
-class RingModel(_Edge):
+class RingModel(Edge):
     """A ring's promises."""
 
     revisit_bound_s: Seconds = Field(description=_BOUND)
@@ -117,7 +74,7 @@ class RingModel(_Edge):
     )
 
 
-class RingsModel(_Edge):
+class RingsModel(Edge):
     """The three rings, from the inside out."""
 
     core: RingModel = Field(description="the inner ring")
@@ -125,42 +82,28 @@ class RingsModel(_Edge):
     far: RingModel = Field(description="the outer ring, to the edge of the area")
 
 
-class RuleModel(_Edge):
-    """What counts as an event: at least so many, for so long."""
-
-    kind: RuleKind = Field(description="crowd or intrusion")
-    name: Name = Field(description=_NAME)
-    name_en: Name | None = Field(default=None, description=_NAME_EN)
-    label: Name = Field(default="person", description="what is counted, in the model's words")
-    at_least: Annotated[WholeNumber, Field(ge=1, le=10_000)] = Field(description="how many make it an event")
-    min_confidence: Share = Field(default=DETECTOR.min_confidence, description="what the model must be sure of, 0..1")
-    for_s: SecondsFromZero = Field(description="how long it must hold, seconds")
-    clear_after_s: Seconds = Field(description="how long it must not hold before it is over, seconds")
-    cool_down_s: SecondsFromZero = Field(description="how long the same zone stays quiet after an alert, seconds")
-
-
-class LevelsModel(_Edge):
+class LevelsModel(Edge):
     """How urgent an event is, by what it is and where."""
 
     by_kind: dict[Kind, dict[RingName, Level]] = Field(description="kind: {ring: level}")
     otherwise: Level = Field(description="the level of everything not listed: red, yellow, blue or green")
 
 
-class ZoneModel(_Edge):
+class ZoneModel(Edge):
     """A polygon in the picture that rules watch."""
 
     id: Id = Field(description="an id")
-    name: Name = Field(description=_NAME)
-    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    name: Name = Field(description=NAME)
+    name_en: Name | None = Field(default=None, description=NAME_EN)
     rules: Annotated[list[Id], Field(min_length=1, max_length=16)] = Field(description="the rules that watch it")
     polygon: Polygon = Field(description=_POLYGON)
 
 
-class MaskModel(_Edge):
+class MaskModel(Edge):
     """A part of the picture that is blackened before anything sees it."""
 
     name: Name | None = Field(default=None, description="what is hidden, as operators say it")
-    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    name_en: Name | None = Field(default=None, description=NAME_EN)
     polygon: Polygon = Field(description=_POLYGON)
 
 
@@ -168,7 +111,7 @@ Zones = Annotated[list[ZoneModel], Field(max_length=32)]
 Masks = Annotated[list[MaskModel], Field(max_length=32)]
 
 
-class TemplateModel(_Edge):
+class TemplateModel(Edge):
     """What cameras of one sort have in common. What a camera says itself comes first."""
 
     stream: str | None = Field(default=None, repr=False, description=_STREAM)
@@ -188,8 +131,8 @@ class CameraModel(TemplateModel):
     """One camera."""
 
     id: Id = Field(description="an id")
-    name: Name = Field(description=_NAME + "; in a site, what comes after the site's name")
-    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    name: Name = Field(description=NAME + "; in a site, what comes after the site's name")
+    name_en: Name | None = Field(default=None, description=NAME_EN)
     at: At = Field(description=_AT)
     heading_deg: Annotated[Number, Field(ge=0, le=360)] = Field(
         description="where it looks, degrees from north, 0..360"
@@ -202,11 +145,11 @@ class CameraModel(TemplateModel):
     )
 
 
-class SiteHead(_Edge):
+class SiteHead(Edge):
     """A place, without its cameras."""
 
-    name: Name = Field(description=_NAME)
-    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    name: Name = Field(description=NAME)
+    name_en: Name | None = Field(default=None, description=NAME_EN)
     kind: SiteKind = Field(description="one of " + ", ".join(SiteKind))
     ring: RingName | None = Field(default=None, description=_RING)
     use: Id | None = Field(default=None, description=_USE)
@@ -218,12 +161,12 @@ class SiteModel(SiteHead):
     cameras: Annotated[list[CameraModel], Field(min_length=1, max_length=10_000)] = Field(description="its cameras")
 
 
-class UnitModel(_Edge):
+class UnitModel(Edge):
     """Who can be sent."""
 
     id: Id = Field(description="an id")
-    name: Name = Field(description=_NAME)
-    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    name: Name = Field(description=NAME)
+    name_en: Name | None = Field(default=None, description=NAME_EN)
     kind: UnitKind = Field(description="one of " + ", ".join(UnitKind))
     rings: Annotated[list[RingName], Field(min_length=1, max_length=3)] = Field(description="where it may be sent")
     home: At = Field(description=_AT + ", where it stands when nothing is known of it")
@@ -232,32 +175,11 @@ class UnitModel(_Edge):
     simulated: Annotated[bool, Strict()] = Field(default=False, description="true: it is not a real crew")
 
 
-class WindowModel(_Edge):
-    """A stretch of the day, in the station's own time."""
-
-    days: Days | None = Field(
-        default=None, description="workdays, weekend, every_day, or a list of mon..sun or 1 (Monday)..7; every day else"
-    )
-    dates: Annotated[list[Date], Field(max_length=366)] = Field(
-        default=[], description="certain days instead of weekdays, as in [2026-10-01]"
-    )
-    begins: TimeOfDay = Field(default="00:00", description="when it begins, 00:00..24:00")
-    ends: TimeOfDay = Field(default="24:00", description="when it ends, 00:00..24:00; on the next day if not later")
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> WindowModel:
-        if self.days is not None and self.dates:
-            raise ValueError("has both days and dates; expected one of them (for both, write two windows)")
-        if self.begins == self.ends:
-            raise ValueError(f"begins and ends at {self.ends}; expected a later end (24:00 for the end of the day)")
-        return self
-
-
-class ScheduleModel(_Edge):
+class ScheduleModel(Edge):
     """Hours in which cameras must be seen sooner, or may be seen later, than at other times."""
 
-    name: Name = Field(description=_NAME)
-    name_en: Name | None = Field(default=None, description=_NAME_EN)
+    name: Name = Field(description=NAME)
+    name_en: Name | None = Field(default=None, description=NAME_EN)
     revisit_bound_s: Seconds = Field(description=_BOUND + ", in these hours")
     windows: Annotated[list[WindowModel], Field(min_length=1, max_length=16)] = Field(description="when")
     rings: Annotated[list[RingName], Field(max_length=3)] = Field(default=[], description="the cameras of these rings")
@@ -270,13 +192,13 @@ class ScheduleModel(_Edge):
     cameras: Annotated[list[Id], Field(max_length=10_000)] = Field(default=[], description="these cameras, by id")
 
 
-class HostModel(_Edge):
+class HostModel(Edge):
     """What one host bears."""
 
     sessions: Annotated[WholeNumber, Field(ge=1, le=512)] = Field(description="sessions at once on this host")
 
 
-class TourModel(_Edge):
+class TourModel(Edge):
     """How the tour works."""
 
     workers: Annotated[WholeNumber, Field(ge=1, le=4096)] = Field(
@@ -313,7 +235,7 @@ class TourModel(_Edge):
     backoff_cap_s: Seconds = Field(default=TOUR.backoff_cap_s, description="a failing camera's longest wait, seconds")
 
 
-class DetectorModel(_Edge):
+class DetectorModel(Edge):
     """How people are found in pictures."""
 
     model: Annotated[str, Field(min_length=1, max_length=255)] = Field(
@@ -336,7 +258,7 @@ class DetectorModel(_Edge):
     )
 
 
-class WebModel(_Edge):
+class WebModel(Edge):
     """Where the console listens."""
 
     host: Name = Field(default=WEB.host, description="an address of this machine")
@@ -346,12 +268,14 @@ class WebModel(_Edge):
     )
 
 
-class FileModel(_Edge):
+class FileModel(Edge):
     """A Patrol configuration."""
 
     station: StationModel = Field(description="the police station: name, name_en, at")
     rings: RingsModel = Field(description="the rings core, periphery and far")
-    rules: Annotated[dict[Id, RuleModel], Field(min_length=1, max_length=64)] = Field(description="the rules, by id")
+    rules: Annotated[
+        dict[Id, Annotated[RuleModel, Field(discriminator="kind")]], Field(min_length=1, max_length=64)
+    ] = Field(description="the rules, by id")
     levels: LevelsModel = Field(description="how urgent what is where: by_kind, otherwise")
     templates: Annotated[dict[Id, TemplateModel], Field(max_length=64)] = Field(
         default={}, description="templates, by name"

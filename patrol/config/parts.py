@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from patrol.config.document import Location
 from patrol.config.models import (
@@ -18,7 +18,6 @@ from patrol.config.models import (
     DetectorModel,
     MaskModel,
     RingModel,
-    RuleModel,
     ScheduleModel,
     SiteHead,
     StationModel,
@@ -27,10 +26,10 @@ from patrol.config.models import (
     UnitModel,
     ZoneModel,
 )
+from patrol.config.rule_models import RULE_MODELS, RuleModel
 from patrol.domain.camera import RingName, Strategy
 
-Part = TypeVar("Part", StationModel, RingModel, RuleModel, TemplateModel, SiteHead, CameraModel, UnitModel, TourModel,
-               DetectorModel, ScheduleModel)  # fmt: skip
+Part = TypeVar("Part", bound=BaseModel)
 
 ADDRESS_KEYS = ("stream", "snapshot")
 
@@ -178,7 +177,7 @@ def parts_of(data: object) -> Parts:
     return Parts(
         station=_part(StationModel, _mapping(data).get("station")),
         rings={name: _part(RingModel, _at(data, "rings").get(name)) for name in RingName},
-        rules={name: _part(RuleModel, raw) for name, raw in _at(data, "rules").items()},
+        rules={name: _rule(raw) for name, raw in _at(data, "rules").items()},
         templates={name: _part(TemplateModel, raw) for name, raw in _at(data, "templates").items()},
         sites=tuple(site for site, _ in sites),
         cameras=tuple(in_sites + alone),
@@ -194,6 +193,11 @@ def _part(model: type[Part], raw: object) -> Part | None:
         return model.model_validate(raw)
     except ValidationError:  # its problems come from reading the file as a whole
         return None
+
+
+def _rule(raw: object) -> RuleModel | None:
+    model = RULE_MODELS.get(str(_mapping(raw).get("kind")))
+    return _part(model, raw) if model is not None else None
 
 
 def _mapping(raw: object) -> dict[str, object]:

@@ -11,9 +11,11 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from patrol.config.document import Document, Location, written
-from patrol.config.models import HOST_PATTERN, ID_PATTERN, FileModel
+from patrol.config.models import FileModel
+from patrol.config.rule_models import RULE_MODELS
 from patrol.config.showing import did_you_mean, shown
 from patrol.config.times import DATE_PATTERN, TIME_PATTERN
+from patrol.config.values import HOST_PATTERN, ID_PATTERN
 from patrol.domain.errors import ConfigProblem
 
 _PATTERNS = {
@@ -44,13 +46,21 @@ _FROM_CONTEXT = {
     "string_too_long": "at most {max_length} characters",
     "enum": "one of {expected}",
 }
+NO_SUCH_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
 _ADDRESSES = {"stream", "snapshot"}
 
 
 def problem(error: ErrorDetails, document: Document) -> ConfigProblem:
     """One pydantic error as a problem in the file."""
     location = tuple(part for part in error["loc"] if part != "[key]")
-    return document.problem(location, _message(error, location))
+    if error["type"] in NO_SUCH_KIND:
+        return document.problem((*location, "kind"), _kind_message(error))
+    return document.problem(_without_kind(location), _message(error, location))
+
+
+def _without_kind(location: Location) -> Location:
+    """pydantic puts a rule's kind into the way to what is in it; the file does not."""
+    return location[:2] + location[3:] if location[:1] == ("rules",) else location
 
 
 def _message(error: ErrorDetails, location: Location) -> str:
@@ -88,6 +98,15 @@ def _hint(error: ErrorDetails) -> str:
     return ""
 
 
+def _kind_message(error: ErrorDetails) -> str:
+    known = "one of " + ", ".join(RULE_MODELS)
+    if error["type"] == "union_tag_not_found":
+        return f"is missing; expected {known}"
+    tag = str(error["ctx"]["tag"])
+    near = get_close_matches(tag, RULE_MODELS, n=1)
+    return f"expected {known}, got {shown(tag)}" + (f"; did you mean `{near[0]}`?" if near else "")
+
+
 def _description(location: Location) -> str:
     owner = _type_at(location[:-1])
     field = owner.model_fields.get(str(location[-1])) if _is_model(owner) else None
@@ -104,7 +123,9 @@ def _type_at(location: Location) -> Any:
     annotation: Any = FileModel
     for part in location:
         annotation = _bare(annotation)
-        if _is_model(annotation):
+        if location[:1] == ("rules",) and part in RULE_MODELS and annotation in RULE_MODELS.values():
+            annotation = RULE_MODELS[str(part)]
+        elif _is_model(annotation):
             field = annotation.model_fields.get(part)
             annotation = field.annotation if field is not None else None
         else:  # list[item] or dict[key, item]

@@ -39,6 +39,7 @@ from patrol.demo.drawing import (
     lay_over,
 )
 from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
+from patrol.domain.conditions import Crowd, Intrusion
 from patrol.domain.errors import InputError
 from patrol.domain.events import Kind
 from patrol.domain.rules import Rule
@@ -427,10 +428,15 @@ def _alarms(scene: Scene, camera: Camera, rules: Mapping[RuleId, Rule]) -> bool:
 
 def _set_off(scene: Scene, camera: Camera, rules: Mapping[RuleId, Rule], for_more_than_s: float) -> bool:
     return any(
-        scene.holds_for_s(zone, rules[rule_id].at_least) > for_more_than_s
+        scene.holds_for_s(zone, fewest_for(rules[rule_id])) > for_more_than_s
         for zone in camera.zones
         for rule_id in zone.rules
     )
+
+
+def fewest_for(rule: Rule) -> int:
+    """How many people in its zone a rule of the demo needs to hold."""
+    return rule.condition.at_least if isinstance(rule.condition, Crowd | Intrusion) else 1
 
 
 def _kind_of(camera: Camera, rules: Mapping[RuleId, Rule]) -> SceneKind:

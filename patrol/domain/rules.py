@@ -29,7 +29,8 @@ class Rule:
 
     ``for_s``: how long it must hold, seconds, over at least two frames. ``clear_after_s``: how long it must not
     hold before the event is over (bridges a missed detection). ``cool_down_s``: after an alert, how long the same
-    camera, rule and zone stay quiet. ``hours``: when it is watched, in the station's own time; always if there are none.
+    camera, rule and zone stay quiet. ``hours``: when it is watched, in the station's own time; always if there are
+    none.
     """
 
     id: RuleId
@@ -110,9 +111,7 @@ def _not_holding(rule: Rule, watch: Watch, at: datetime) -> Step:
     return Step(Watch(seen_last_at=at, remembered=watch.remembered), ended=last_words(watch))
 
 
-def _holding(
-    rule: Rule, zone: Zone, camera_id: CameraId, watch: Watch, at: datetime, holding: Holding
-) -> Step:
+def _holding(rule: Rule, zone: Zone, camera_id: CameraId, watch: Watch, at: datetime, holding: Holding) -> Step:
     began_at = watch.began_at or min(at, holding.since or at)
     held = replace(watch, began_at=began_at, held_last_at=at)
     if watch.event is not None:

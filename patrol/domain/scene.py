@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import NewType
 
 import numpy as np
@@ -66,17 +65,19 @@ class Scene:
 
     at: datetime
     detections: Detections
-    track_id: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    tracks: Mapping[TrackId, Track] = MappingProxyType({})
+    track_id: npt.NDArray[np.int64]
+    tracks: Mapping[TrackId, Track]
     ground: GroundPlane | None = None
     pixels: Pixels | None = None
     in_focus: bool = False
 
     def __post_init__(self) -> None:
         if len(self.track_id) != len(self.detections):
-            raise ValueError(f"track_id: expected one for each of {len(self.detections)} boxes, got {len(self.track_id)}")
+            raise ValueError(
+                f"track_id: expected one for each of {len(self.detections)} boxes, got {len(self.track_id)}"
+            )
 
     @classmethod
     def of(cls, at: datetime, detections: Detections) -> Scene:
         """A frame of which nothing is known but its boxes."""
-        return cls(at, detections, np.full(len(detections), NO_TRACK, np.int64))
+        return cls(at, detections, np.full(len(detections), NO_TRACK, np.int64), {})

@@ -22,8 +22,8 @@ MISSED_VISITS = 3
 class Findings:
     """What one frame changed.
 
-    ``suspected``: rules that began to hold with this frame. ``worth_a_focus``: rules that do not hold, of which a closer
-    look could tell more.
+    ``suspected``: rules that began to hold with this frame. ``worth_a_focus``: rules that do not hold, of which a
+    closer look could tell more.
     """
 
     suspected: tuple[Rule, ...] = ()

@@ -72,11 +72,12 @@ class Confirming:
         """Let the rules see the detections of one frame."""
         camera = self._cameras[frame.camera_id]
         began = self._clock.monotonic()
-        findings = self._watcher.observe(camera, frame.captured_at, detections)
+        findings = self._watcher.observe(camera, frame.captured_at, detections, frame.pixels)
         self._metrics.stages.took("rules", camera.ring, self._clock.monotonic() - began)
         self._tour.seen(frame, people=len(detections.of("person")))
         for rule in findings.suspected:
             self._metrics.alerts.suspicions.labels(rule.kind.value, camera.ring.value).inc()
+        if findings.suspected or findings.worth_a_focus:
             self._tour.pin(camera.id, FOCUS_S, FOCUS_EVERY_S)
         for event in findings.confirmed:
             self._metrics.alerts.events.labels(event.kind.value, camera.ring.value).inc()

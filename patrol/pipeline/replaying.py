@@ -53,7 +53,7 @@ async def _observe(
     frames = [Frame(camera.id, RECORDING_BEGINS + timedelta(seconds=t_s), pixels) for t_s, _, pixels in batch]
     ended: list[Event] = []
     for frame, detections in zip(frames, await detector.detect(frames), strict=True):
-        ended += watcher.observe(camera, frame.captured_at, detections).ended
+        ended += watcher.observe(camera, frame.captured_at, detections, frame.pixels).ended
     return ended
 
 

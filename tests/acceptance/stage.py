@@ -211,7 +211,6 @@ def _rule(kind: str, at_least: int, for_s: float) -> dict[str, Any]:
         "kind": kind,
         "name": kind,
         "name_en": kind,
-        "label": "person",
         "at_least": at_least,
         "min_confidence": 0.4,
         "for_s": for_s,

@@ -26,6 +26,7 @@ from benchmarks.patrol_under_test import (
 from benchmarks.serving import spots
 from patrol.config import load
 from patrol.domain.camera import RingName
+from patrol.domain.conditions import Crowd
 from tests.pipeline.parts import fresh_metrics
 
 
@@ -51,7 +52,7 @@ def test_a_plan_may_change_the_rule_the_tour_and_the_strategy(tmp_path: Path) ->
     )
     (tmp_path / "patrol.yaml").write_text(json.dumps(configuration_of(plan), ensure_ascii=False))
     configuration = load(tmp_path / "patrol.yaml", {})
-    assert next(iter(configuration.rules.values())).at_least == 9
+    assert next(iter(configuration.rules.values())).condition == Crowd(9)
     assert configuration.tour.backoff_cap_s == 2
     assert configuration.cameras[0].strategy == "cold"
 

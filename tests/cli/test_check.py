@@ -295,10 +295,13 @@ def test_the_help_says_how_missing_variables_are_treated(app: typer.Typer) -> No
     assert "`patrol run` refuses to start" in text
 
 
+UNICORNS = {"kind": "intrusion", "name": "闯入", "forbid": ["unicorn"]}
+
+
 @pytest.mark.parametrize(
     ("place", "name", "told"),
     [
-        (("rules", "crowd", "label"), "unicorn", "rules.crowd.label: yolov8n cannot tell 'unicorn'"),
+        (("rules", "yard"), UNICORNS, "rules.yard.forbid[0]: yolov8n cannot tell 'unicorn'"),
         (("detector",), {"model": "nonesuch"}, "detector.model: there is no model 'nonesuch'"),
     ],
 )

@@ -89,7 +89,7 @@ def test_each_event_is_one_line_of_json_with_all_there_is_to_know(app: typer.Typ
     assert found["end_s"] == pytest.approx(7.75, abs=0.3)
     evidence = found["evidence"]
     assert (evidence["count"], evidence["threshold"], evidence["held_s"]) == (5, 5, 3.0)
-    assert "5 in ground" in evidence["words"]["en"]
+    assert "ground: 5 people" in evidence["words"]["en"]
     assert "地面" in evidence["words"]["zh"]
     assert len(evidence["boxes"]) == 5
     assert all(0 <= side <= 1 for box in evidence["boxes"] for side in box)
@@ -103,7 +103,7 @@ def test_in_words_each_event_is_a_line_for_people(app: typer.Typer, tmp_path: Pa
     (line,) = result.stdout.splitlines()
     assert line.startswith(str(file))
     assert "crowd" in line
-    assert "5 in ground (threshold 5)" in line
+    assert "ground: 5 people (threshold 5)" in line
 
 
 def test_a_video_without_a_crowd_says_nothing(app: typer.Typer, tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from tests.config.files import CREDENTIALS, changed, problems_of, sound, written
 KNOWN = {"yolov8n": ("person", "car")}
 
 
+FORBIDDEN = {"kind": "intrusion", "name": "闯入"}
+
+
 def complaints(tmp_path: Path, content: object) -> dict[str, str]:
     with pytest.raises(ConfigError) as raised:
         load(written_to(tmp_path, content), CREDENTIALS, known_models=KNOWN)
@@ -24,10 +27,10 @@ def test_a_sound_file_names_what_there_is(tmp_path: Path) -> None:
 
 
 def test_a_label_that_the_model_cannot_tell(tmp_path: Path) -> None:
-    found = complaints(tmp_path, changed("rules", "crowd", "label", to="persn"))
-    assert set(found) == {"rules.crowd.label"}
-    assert "yolov8n cannot tell" in found["rules.crowd.label"]
-    assert "person" in found["rules.crowd.label"]
+    found = complaints(tmp_path, changed("rules", "forbidden", to=FORBIDDEN | {"forbid": ["persn"]}))
+    assert set(found) == {"rules.forbidden.forbid[0]"}
+    assert "yolov8n cannot tell" in found["rules.forbidden.forbid[0]"]
+    assert "person" in found["rules.forbidden.forbid[0]"]
 
 
 def test_a_model_that_nobody_knows(tmp_path: Path) -> None:
@@ -37,7 +40,7 @@ def test_a_model_that_nobody_knows(tmp_path: Path) -> None:
 
 
 def test_without_the_models_nothing_is_said_of_them(tmp_path: Path) -> None:
-    content = changed("rules", "crowd", "label", to="unicorn")
+    content = changed("rules", "forbidden", to=FORBIDDEN | {"forbid": ["unicorn"]})
     assert load(written_to(tmp_path, content), CREDENTIALS).rules
 
 

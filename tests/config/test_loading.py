@@ -10,6 +10,7 @@ import pytest
 
 from patrol.config import DetectorSettings, Precision, SiteKind, WebSettings, load
 from patrol.domain.camera import CameraId, Place, RingName
+from patrol.domain.conditions import Crowd
 from patrol.domain.errors import ConfigError
 from patrol.domain.events import Kind, Level
 from patrol.domain.rules import Rule
@@ -59,7 +60,7 @@ def test_rules_levels_units_and_rings(tmp_path: Path) -> None:
     configuration = loaded(tmp_path, sound())
 
     assert configuration.rules[RuleId("crowd")] == Rule(
-        RuleId("crowd"), Kind.CROWD, "人群聚集", "Crowd", "person", 5, 0.35, 3.0, 12.0, 120.0
+        RuleId("crowd"), "人群聚集", "Crowd", Crowd(5, 0.35), 3.0, 12.0, 120.0
     )
     assert configuration.levels.level_of(Kind.CROWD, RingName.CORE) is Level.RED
     assert configuration.levels.level_of(Kind.CROWD, RingName.PERIPHERY) is Level.GREEN, "otherwise"
@@ -137,7 +138,7 @@ WRONG: list[tuple[tuple[str | int, ...], object, str]] = [
     (("rings", "core", "accept_within_s"), 60, "expected less than response_target_s (60), got 60"),
     (("rings", "core"), None, "expected keys with values, got nothing"),
     (("rules",), {}, "expected at least one entry, got no entry"),
-    (("rules", "crowd", "kind"), "fight", "expected one of 'crowd' or 'intrusion', got 'fight'"),
+    (("rules", "crowd", "kind"), "fright", "expected one of crowd, "),
     (("rules", "crowd", "at_least"), 0, "expected 1 or more, got 0"),
     (("rules", "crowd", "at_least"), 5.5, "expected a whole number, got 5.5"),
     (("rules", "crowd", "min_confidence"), 1.5, "expected 1 or less, got 1.5"),
@@ -221,7 +222,7 @@ MISSING: list[tuple[tuple[str | int, ...], str]] = [
     (("station",), "is missing; expected the police station: name, name_en, at"),
     (("units",), "is missing; expected who can be sent"),
     (("rings", "far"), "is missing; expected the outer ring"),
-    (("rules", "crowd", "for_s"), "is missing; expected how long it must hold, seconds"),
+    (("rules", "crowd", "kind"), "is missing; expected one of crowd, "),
     (("templates", "square", "zones", 0, "polygon"), "is missing; expected [[x, y], ...] as shares of the picture"),
     (("sites", 0, "cameras", 0, "at"), "is missing; expected [latitude, longitude] in degrees"),
     (("sites", 0, "kind"), "is missing; expected one of controlled_place"),

@@ -83,8 +83,13 @@ def test_periphery_ends_at_500_m_and_far_begins_there(sample: Configuration) -> 
 def test_the_rules_and_levels(sample: Configuration) -> None:
     crowd, intrusion = sample.rules[RuleId("crowd")], sample.rules[RuleId("intrusion")]
 
-    assert (crowd.at_least, crowd.for_s, crowd.clear_after_s, crowd.cool_down_s) == (5, 3, 12, 120)
-    assert (intrusion.at_least, intrusion.for_s, intrusion.clear_after_s, intrusion.cool_down_s) == (1, 1, 10, 120)
+    assert (crowd.condition.at_least, crowd.for_s, crowd.clear_after_s, crowd.cool_down_s) == (5, 3, 12, 120)
+    assert (intrusion.condition.at_least, intrusion.for_s, intrusion.clear_after_s, intrusion.cool_down_s) == (
+        1,
+        1,
+        10,
+        120,
+    )
     assert [sample.levels.level_of(Kind.CROWD, ring) for ring in RingName] == [Level.RED, Level.YELLOW, Level.BLUE]
     assert [sample.levels.level_of(Kind.INTRUSION, ring) for ring in RingName] == [
         Level.RED, Level.YELLOW, Level.YELLOW,

@@ -44,6 +44,6 @@ def test_it_helps_with_every_key() -> None:
 def test_it_carries_the_limits_and_the_choices() -> None:
     assert definition("RingModel")["properties"]["revisit_bound_s"]["exclusiveMinimum"] == 0
     assert definition("RingName")["enum"] == ["core", "periphery", "far"]
-    assert definition("RuleKind")["enum"] == ["crowd", "intrusion"]
+    assert definition("IntrusionModel")["properties"]["kind"]["const"] == "intrusion"
     assert definition("DetectorModel")["properties"]["input_px"]["items"]["multipleOf"] == 32
     assert set(definition("CameraModel")["required"]) == {"id", "name", "at", "heading_deg"}

@@ -18,11 +18,11 @@ from patrol.adapters.detectors import DetectorOptions, Device, make_detector
 from patrol.adapters.stream import VideoFileSource
 from patrol.config import Configuration, load
 from patrol.demo import drawing, scenes
-from patrol.demo.scenes import LOOP_S, Scene, SceneKind, demo_cameras, render_scenes
+from patrol.demo.scenes import LOOP_S, Scene, SceneKind, demo_cameras, fewest_for, render_scenes
 from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
+from patrol.domain.conditions import Crowd, Intrusion
 from patrol.domain.detections import Detections
 from patrol.domain.errors import InputError
-from patrol.domain.events import Kind
 from patrol.domain.frame import Frame
 from patrol.domain.rules import Rule
 from patrol.domain.zones import RuleId, Zone, ZoneId, inside
@@ -56,11 +56,11 @@ def named(rendered: Sequence[Scene], name: str) -> Scene:
 
 
 def crowd_rule(at_least: int = 5) -> Rule:
-    return rule(at_least=at_least, min_confidence=0.35)
+    return rule(at_least, condition=Crowd(at_least))
 
 
 def intrusion_rule() -> Rule:
-    return rule(id=RuleId("intrusion"), kind=Kind.INTRUSION, at_least=1, min_confidence=0.45, for_s=1.0)
+    return rule(id=RuleId("intrusion"), condition=Intrusion(), for_s=1.0)
 
 
 def crowd_zone() -> Zone:
@@ -267,7 +267,7 @@ def test_quiet_cameras_set_off_no_rule(rendered: tuple[Scene, ...], sample: Conf
             scene = next(scene for scene in rendered if scene.file.as_uri() in one.stream.reveal())
             for place in one.zones:
                 for rule_id in place.rules:
-                    assert scene.holds_for_s(place, sample.rules[rule_id].at_least) == 0.0, one.id
+                    assert scene.holds_for_s(place, fewest_for(sample.rules[rule_id])) == 0.0, one.id
 
 
 def test_nothing_but_stream_and_mark_is_changed(rendered: tuple[Scene, ...], sample: Configuration) -> None:

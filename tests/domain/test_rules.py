@@ -12,6 +12,7 @@ from patrol.domain.camera import CameraId
 from patrol.domain.detections import Detections
 from patrol.domain.events import Event
 from patrol.domain.rules import RuleState, Watch, last_words, step
+from patrol.domain.scene import Scene
 from tests.builders import at, crowd, people, rule, zone
 
 CAMERA = CameraId("C-1")
@@ -21,7 +22,7 @@ def play(frames: list[tuple[float, Detections]], **changes: object) -> tuple[lis
     """Run frames at given seconds through the rule; returns what was confirmed, what ended, and the last watch."""
     watch, confirmed, ended = Watch(), [], []
     for seconds, detections in frames:
-        result = step(rule(**changes), zone(), CAMERA, watch, at(seconds), detections)
+        result = step(rule(**changes), zone(), CAMERA, watch, Scene.of(at(seconds), detections))
         watch = result.watch
         confirmed += [result.confirmed] if result.confirmed else []
         ended += [result.ended] if result.ended else []
@@ -78,15 +79,15 @@ def test_an_event_ends_where_it_held_last_and_may_come_again() -> None:
 def test_the_event_carries_the_numbers_that_crossed_the_threshold_in_words() -> None:
     (found,), _, _ = play([(t, crowd(4)) for t in range(10)])
     assert (found.evidence.count, found.evidence.threshold, found.evidence.held_s) == (4, 3, 3.0)
-    assert found.evidence.words_en == "4 in square (threshold 3), for 3 s"
-    assert found.evidence.words_zh == "广场内 4 人（阈值 3），已持续 3 秒"
+    assert found.evidence.words_en == "square: 4 people (threshold 3), for 3 s"
+    assert found.evidence.words_zh == "广场：4 人（阈值 3），已持续 3 秒"
     assert len(found.evidence.boxes) == 4
     assert all(0 <= side <= 1 for box in found.evidence.boxes for side in box)
 
 
 def test_a_frame_that_is_not_newer_changes_nothing() -> None:
     _, _, watch = play([(5.0, crowd(3))])
-    result = step(rule(), zone(), CAMERA, watch, at(5), crowd(0))
+    result = step(rule(), zone(), CAMERA, watch, Scene.of(at(5), crowd(0)))
     assert result.watch is watch
 
 
@@ -122,24 +123,24 @@ def test_events_are_told_once_in_order_and_never_overlap(steps: list[tuple[float
 
 
 def test_what_nobody_saw_for_long_has_not_gone_on() -> None:
-    first = step(rule(), zone(), CAMERA, Watch(), at(0), crowd(3), unseen_s=30).watch
-    hour_later = step(rule(), zone(), CAMERA, first, at(3600), crowd(3), unseen_s=30)
+    first = step(rule(), zone(), CAMERA, Watch(), Scene.of(at(0), crowd(3)), unseen_s=30).watch
+    hour_later = step(rule(), zone(), CAMERA, first, Scene.of(at(3600), crowd(3)), unseen_s=30)
     assert hour_later.confirmed is None
     assert hour_later.watch.began_at == at(3600)
 
 
 def test_an_event_from_before_a_long_gap_ends_and_a_new_one_may_come() -> None:
     _, _, watch = play([(float(t), crowd(3)) for t in range(5)])
-    back = step(rule(), zone(), CAMERA, watch, at(7200), crowd(3), unseen_s=30)
+    back = step(rule(), zone(), CAMERA, watch, Scene.of(at(7200), crowd(3)), unseen_s=30)
     assert back.ended is not None
     assert back.ended.ended_at == at(4)
-    again = step(rule(), zone(), CAMERA, back.watch, at(7204), crowd(3), unseen_s=30)
+    again = step(rule(), zone(), CAMERA, back.watch, Scene.of(at(7204), crowd(3)), unseen_s=30)
     assert again.confirmed is not None
     assert again.confirmed.began_at == at(7200)
 
 
 def test_a_clock_set_back_does_not_blind_a_zone() -> None:
     _, _, watch = play([(7200.0, crowd(0))])
-    frames = [step(rule(), zone(), CAMERA, watch, at(3600), crowd(3), unseen_s=30)]
-    frames += [step(rule(), zone(), CAMERA, frames[-1].watch, at(3604), crowd(3), unseen_s=30)]
+    frames = [step(rule(), zone(), CAMERA, watch, Scene.of(at(3600), crowd(3)), unseen_s=30)]
+    frames += [step(rule(), zone(), CAMERA, frames[-1].watch, Scene.of(at(3604), crowd(3)), unseen_s=30)]
     assert frames[-1].confirmed is not None

@@ -24,15 +24,16 @@ class Intrusion:
         found = standing_in(zone, scene.detections, self.labels, self.min_confidence)
         if len(found) < self.at_least:
             return Seen()
-        said = sorted({label for _, label, _ in found})
+        labels = sorted({label for _, label, _ in found})
+        in_chinese = "、".join(chinese(label) for label in labels)
         return Seen(
             holding=Holding(
                 count=len(found),
                 threshold=self.at_least,
                 score=mean_confidence(found),
                 boxes=boxes_of(found),
-                words_zh=f"出现 {'、'.join(in_chinese(label) for label in said)} {len(found)} 个（阈值 {self.at_least}）",
-                words_en=f"{len(found)} of {', '.join(said)} (threshold {self.at_least})",
+                words_zh=f"出现{in_chinese} {len(found)} 个（阈值 {self.at_least}）",
+                words_en=f"{len(found)} of {', '.join(labels)} (threshold {self.at_least})",
             )
         )
 
@@ -54,6 +55,6 @@ _CHINESE = {
 }
 
 
-def in_chinese(label: str) -> str:
+def chinese(label: str) -> str:
     """The word operators say for a class of the model."""
     return _CHINESE.get(label, label)

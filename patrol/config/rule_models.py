@@ -1,0 +1,98 @@
+"""Rules as they stand in a file: one model for each kind, with defaults that work without tuning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from patrol.config.values import (
+    NAME,
+    NAME_EN,
+    Edge,
+    Name,
+    Seconds,
+    SecondsFromZero,
+    Share,
+    WholeNumber,
+    WindowModel,
+)
+from patrol.domain.conditions import Condition, Crowd, Intrusion
+
+Label = Annotated[str, Field(min_length=1, max_length=64)]
+Labels = Annotated[list[Label], Field(min_length=1, max_length=32)]
+Count = Annotated[WholeNumber, Field(ge=1, le=10_000)]
+
+_KIND = "what it tells: crowd, intrusion"
+_FOR = "how long it must hold, seconds"
+_CLEAR = "how long it must not hold before it is over, seconds"
+_QUIET = "how long the same zone stays quiet after an alert, seconds"
+_HOURS = "when it is watched, a list of days, dates, begins and ends; always where left out"
+_SURE = "what the model must be sure of, 0..1"
+
+
+class _RuleModel(Edge):
+    """What all rules have."""
+
+    name: Name = Field(description=NAME)
+    name_en: Name | None = Field(default=None, description=NAME_EN)
+    hours: Annotated[list[WindowModel], Field(max_length=16)] = Field(default=[], description=_HOURS)
+    cool_down_s: SecondsFromZero = Field(default=120, description=_QUIET)
+
+
+class CrowdModel(_RuleModel):
+    """At least so many people in a zone."""
+
+    kind: Literal["crowd"] = Field(description=_KIND)
+    at_least: Count = Field(default=Crowd().at_least, description="how many people make it a crowd")
+    min_confidence: Share = Field(default=Crowd().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=3, description=_FOR)
+    clear_after_s: Seconds = Field(default=12, description=_CLEAR)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Crowd(self.at_least, self.min_confidence)
+
+
+# What moves by itself or is driven, of the classes of COCO: with `allow`, everything else of it is forbidden.
+MOVING = frozenset(
+    {"person", "bicycle", "car", "motorcycle", "bus", "truck", "train", "boat", "dog", "horse", "cow", "sheep"}
+)
+
+
+class IntrusionModel(_RuleModel):
+    """Somebody or something where it must not be."""
+
+    kind: Literal["intrusion"] = Field(description=_KIND)
+    forbid: Labels | None = Field(
+        default=None, description="what must not be in the zone, in the model's words; [person] where left out"
+    )
+    allow: Labels | None = Field(
+        default=None,
+        description="what may be in the zone, instead of forbid: people, vehicles and animals else may not",
+    )
+    at_least: Count = Field(default=Intrusion().at_least, description="how many of them make it an intrusion")
+    min_confidence: Share = Field(default=Intrusion().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=1, description=_FOR)
+    clear_after_s: Seconds = Field(default=10, description=_CLEAR)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> IntrusionModel:
+        if self.allow is not None and self.forbid is not None:
+            raise ValueError("has both allow and forbid; expected one of them")
+        if self.allow is not None and not self.labels:
+            raise ValueError("allows all that could intrude; expected something that is not allowed")
+        return self
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """What must not be in the zone."""
+        return MOVING - frozenset(self.allow) if self.allow is not None else frozenset(self.forbid or ["person"])
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Intrusion(self.labels, self.at_least, self.min_confidence)
+
+
+RuleModel = CrowdModel | IntrusionModel
+RULE_MODELS: dict[str, type[RuleModel]] = {"crowd": CrowdModel, "intrusion": IntrusionModel}
