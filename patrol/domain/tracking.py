@@ -64,32 +64,38 @@ class _Trail:
 
 
 class Following:
-    """The tracks of one camera. Begins anew after a gap in which nobody can be followed."""
+    """The tracks of one camera. Begins anew after a gap in which nobody can be followed.
+
+    Most visits of a tour are such gaps: they cost nothing here. A tracker is made only where a second frame comes soon.
+    """
 
     def __init__(self, new_tracker: NewTracker = NoTracker) -> None:
         self._new_tracker = new_tracker
         self._tracker: Tracker | None = None
         self._began_at: datetime | None = None
-        self._last_at: datetime | None = None
+        self._last: tuple[datetime, Detections] | None = None
         self._trails: dict[TrackId, _Trail] = {}
 
     def see(self, at: datetime, detections: Detections) -> Followed:
         """Take the boxes of the frame captured at ``at``."""
-        in_focus = self._last_at is not None and 0 < (at - self._last_at).total_seconds() <= LONGEST_GAP_S
-        if not in_focus:
-            self._forget(at)
-        self._last_at = at
-        if self._tracker is None or self._began_at is None:
-            self._tracker = self._new_tracker()
-            self._began_at = at
+        last, self._last = self._last, (at, detections)
+        if last is None or not 0 < (at - last[0]).total_seconds() <= LONGEST_GAP_S:
+            self._tracker = None
+            self._trails.clear()
+            return Followed(np.full(len(detections), NO_TRACK, np.int64), MappingProxyType({}), in_focus=False)
+        if self._tracker is None:
+            self._tracker, self._began_at = self._new_tracker(), last[0]
+            self._follow(*last)
+        track_id = self._follow(at, detections)
+        tracks = {each: Track(each, trail.label, tuple(trail.points)) for each, trail in self._trails.items()}
+        return Followed(track_id, MappingProxyType(tracks), in_focus=True)
+
+    def _follow(self, at: datetime, detections: Detections) -> TrackIds:
+        assert self._tracker is not None
+        assert self._began_at is not None
         track_id = self._tracker.update((at - self._began_at).total_seconds(), detections)
         self._remember(at, detections, track_id)
-        tracks = {each: Track(each, trail.label, tuple(trail.points)) for each, trail in self._trails.items()}
-        return Followed(track_id, MappingProxyType(tracks), in_focus)
-
-    def _forget(self, at: datetime) -> None:
-        self._tracker, self._began_at = None, None
-        self._trails.clear()
+        return track_id
 
     def _remember(self, at: datetime, detections: Detections, track_id: TrackIds) -> None:
         feet = foot_points(detections)
