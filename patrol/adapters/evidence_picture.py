@@ -26,8 +26,8 @@ def draw_evidence(frame: Frame, detections: Detections, zone: Zone, event: Event
     Raises StoreError if the picture cannot be encoded.
     """
     canvas = frame.pixels.copy()
-    corners = np.array(zone.polygon) * (frame.width, frame.height)
-    cv2.polylines(canvas, [corners.round().astype(np.int32)], isClosed=True, color=ZONE, thickness=1)
+    corners = np.array(zone.outline) * (frame.width, frame.height)
+    cv2.polylines(canvas, [corners.round().astype(np.int32)], isClosed=zone.line is None, color=ZONE, thickness=1)
     for box, _, _ in detections:
         _draw_box(canvas, box, MUTED, 1)
     for x1, y1, x2, y2 in event.evidence.boxes:  # over their muted selves

@@ -29,7 +29,7 @@ from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit, UnitId
-from patrol.domain.zones import Polygon, RuleId, Zone, ZoneId
+from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
 USUAL_VIEW_DEG = 90.0
 
@@ -144,13 +144,20 @@ def _zone(zone: ZoneModel) -> Zone:
         id=ZoneId(zone.id),
         name=zone.name,
         name_en=zone.name_en or zone.name,
-        polygon=_polygon(zone.polygon),
+        polygon=_polygon(zone.polygon or []),
         rules=tuple(RuleId(rule) for rule in zone.rules),
+        line=_line(zone.line) if zone.line is not None else None,
+        direction_deg=zone.direction,
     )
 
 
 def _polygon(points: list[list[float]]) -> Polygon:
     return tuple((x, y) for x, y in points)
+
+
+def _line(points: list[list[float]]) -> Line:
+    (x1, y1), (x2, y2) = points
+    return (x1, y1), (x2, y2)
 
 
 def _site(site: SiteModel) -> Site:

@@ -9,8 +9,9 @@ import shapely
 
 from patrol.config import addresses
 from patrol.config.document import Location, written
-from patrol.config.models import ScheduleModel
+from patrol.config.models import ScheduleModel, ZoneModel
 from patrol.config.parts import ADDRESS_KEYS, CameraPart, Parts
+from patrol.config.rule_models import RuleModel
 from patrol.config.showing import did_you_mean, shown
 from patrol.config.times import timezone_problem
 from patrol.domain.camera import Place, RingName, Strategy
@@ -125,6 +126,21 @@ def _references(parts: Parts) -> Iterator[Finding]:
         for i, zone in enumerate(zones):
             for j, rule in enumerate(zone.rules):
                 yield from _known((*location, i, "rules", j), "rule", rule, parts.rules)
+                model = parts.rules.get(rule)
+                problem = _misfit(zone, model) if model is not None else None
+                if problem is not None:
+                    yield (*location, i, "rules", j), f"'{rule}' {problem}"
+
+
+def _misfit(zone: ZoneModel, rule: RuleModel) -> str | None:
+    """Why a rule cannot watch a zone, or None."""
+    if rule.watches_lines and zone.line is None:
+        return f"watches lines ({rule.kind}); expected a zone with line: [[x, y], [x, y]] instead of polygon"
+    if zone.line is not None and not rule.watches_lines:
+        return f"watches areas ({rule.kind}); expected a zone with polygon instead of line"
+    if rule.needs_direction and zone.direction is None:
+        return f"needs to know which way traffic goes ({rule.kind}); expected direction: right, left, up or down, here"
+    return None
 
 
 def _known(location: Location, what: str, name: str, known: Mapping[str, object]) -> Iterator[Finding]:
@@ -138,7 +154,7 @@ def _model_and_labels(parts: Parts, model: str, known_models: KnownModels) -> It
         return
     classes = known_models[model]
     for name, rule in parts.rules.items():
-        for key in ("forbid", "allow") if rule is not None else ():
+        for key in ("forbid", "allow", "vehicles", "who") if rule is not None else ():
             for index, label in enumerate(getattr(rule, key, None) or ()):
                 if label not in classes:
                     message = f"{model} cannot tell {shown(label)}{did_you_mean(label, list(classes))}"
@@ -367,7 +383,8 @@ def _hidden_zones(parts: Parts) -> Iterator[Finding]:
             continue
         black = shapely.union_all([shapely.Polygon(mask.polygon) for mask in masks]).buffer(ROUNDING)
         for zone in parts.zones_of(part):
-            if black.covers(shapely.Polygon(zone.polygon)):
+            shape = shapely.Polygon(zone.polygon) if zone.polygon is not None else shapely.LineString(zone.line)
+            if black.covers(shape):
                 hidden.setdefault(zone.id, (_masks_location(part), []))[1].append(part)
     for zone_id, (location, cameras) in hidden.items():
         yield location, f"cover the whole zone '{zone_id}' of {_listed(cameras)}: it never raises an alert"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from patrol.config.rule_models import RuleModel
 from patrol.config.settings import USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
@@ -16,9 +16,11 @@ from patrol.config.values import (
     NAME,
     NAME_EN,
     At,
+    Direction,
     Edge,
     Host,
     Id,
+    Line,
     Name,
     Number,
     PerSecond,
@@ -90,13 +92,31 @@ class LevelsModel(Edge):
 
 
 class ZoneModel(Edge):
-    """A polygon in the picture that rules watch."""
+    """A polygon, or a line, in the picture that rules watch."""
 
     id: Id = Field(description="an id")
     name: Name = Field(description=NAME)
     name_en: Name | None = Field(default=None, description=NAME_EN)
     rules: Annotated[list[Id], Field(min_length=1, max_length=16)] = Field(description="the rules that watch it")
-    polygon: Polygon = Field(description=_POLYGON)
+    polygon: Polygon | None = Field(default=None, description=_POLYGON)
+    line: Line | None = Field(
+        default=None,
+        description="[[x, y], [x, y]], instead of a polygon, for rules that watch a line; left and right are those of "
+        "somebody who walks from the first point to the second",
+    )
+    direction: Direction | None = Field(
+        default=None,
+        description="which way traffic goes in it, in the picture: right, left, up, down, or degrees from 0 (up) over "
+        "90 (right); for rules of the kind wrong_way",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_shape(self) -> ZoneModel:
+        if self.polygon is None and self.line is None:
+            raise ValueError(f"has no polygon; expected {_POLYGON} (or line: [[x, y], [x, y]])")
+        if self.polygon is not None and self.line is not None:
+            raise ValueError("has both polygon and line; expected one of them")
+        return self
 
 
 class MaskModel(Edge):

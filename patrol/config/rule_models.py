@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -32,7 +32,10 @@ _SURE = "what the model must be sure of, 0..1"
 
 
 class _RuleModel(Edge):
-    """What all rules have."""
+    """What all rules have. ``watches_lines``, ``needs_direction``: what it asks of its zones; see crosschecks."""
+
+    watches_lines: ClassVar[bool] = False
+    needs_direction: ClassVar[bool] = False
 
     name: Name = Field(description=NAME)
     name_en: Name | None = Field(default=None, description=NAME_EN)

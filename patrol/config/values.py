@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from patrol.config import times
-from patrol.domain.zones import polygon_problem
+from patrol.domain.zones import line_problem, polygon_problem
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 HOST_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
@@ -42,6 +42,31 @@ def _usable_polygon(polygon: list[list[float]]) -> list[list[float]]:
     return polygon
 
 
+def _usable_line(line: list[list[float]]) -> list[list[float]]:
+    (x1, y1), (x2, y2) = line
+    problem = line_problem(((x1, y1), (x2, y2)))
+    if problem is not None:
+        raise ValueError(problem)
+    return line
+
+
+DIRECTIONS = {"up": 0.0, "right": 90.0, "down": 180.0, "left": 270.0}
+
+
+def _direction_deg(given: object) -> float:
+    if isinstance(given, str) and given in DIRECTIONS:
+        return DIRECTIONS[given]
+    if isinstance(given, (int, float)) and not isinstance(given, bool) and 0 <= given <= 360:
+        return float(given) % 360
+    raise ValueError(
+        f"expected right, left, up, down, or degrees from 0 (up) over 90 (right) to 360, got {given!r:.40}"
+    )
+
+
+_DIRECTION_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"enum": sorted(DIRECTIONS)}, {"type": "number", "minimum": 0, "maximum": 360}]
+}
+
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 WholeNumber = Annotated[int, Strict()]
 Seconds = Annotated[Number, Field(gt=0, le=DAY_S)]
@@ -57,6 +82,9 @@ Days = Annotated[frozenset[int], PlainValidator(times.days), WithJsonSchema(time
 At = Annotated[list[Number], Field(min_length=2, max_length=2), AfterValidator(_on_earth)]
 Point = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Polygon = Annotated[list[Point], Field(min_length=3, max_length=64), AfterValidator(_usable_polygon)]
+
+Line = Annotated[list[Point], Field(min_length=2, max_length=2), AfterValidator(_usable_line)]
+Direction = Annotated[float, PlainValidator(_direction_deg), WithJsonSchema(_DIRECTION_SCHEMA)]
 
 
 class Edge(BaseModel):

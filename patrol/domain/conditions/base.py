@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
-from patrol.domain.scene import Scene
+from patrol.domain.scene import Scene, Track, TrackId, TrackPoint
 from patrol.domain.zones import Zone, inside
 
 Box = tuple[float, float, float, float]
@@ -72,14 +72,32 @@ class Condition(Protocol):
 
 def standing_in(zone: Zone, detections: Detections, labels: frozenset[str], min_confidence: float) -> Detections:
     """The boxes of these classes that the model is sure enough of, and that stand in the zone."""
-    wanted = _of_classes(detections, labels) & (detections.confidence >= np.float32(min_confidence))
+    wanted = of_classes(detections, labels, min_confidence)
     found = detections.where(wanted)
     return found.where(inside(zone, found))
 
 
-def _of_classes(detections: Detections, labels: frozenset[str]) -> npt.NDArray[np.bool_]:
+def of_classes(detections: Detections, labels: frozenset[str], min_confidence: float) -> npt.NDArray[np.bool_]:
+    """Which boxes are of these classes, and the model is sure enough of; (n,) bool."""
     ids = [index for index, name in enumerate(detections.class_names) if name in labels]
-    return np.isin(detections.class_id, ids)
+    return np.isin(detections.class_id, ids) & (detections.confidence >= np.float32(min_confidence))
+
+
+def sure_tracks(scene: Scene, labels: frozenset[str], min_confidence: float) -> dict[TrackId, tuple[Track, float]]:
+    """The tracks of these classes that have a box in this frame, and how sure the model is of that box, 0..1."""
+    wanted = of_classes(scene.detections, labels, min_confidence)
+    found = zip(scene.track_id[wanted], scene.detections.confidence[wanted], strict=True)
+    return {
+        name: (scene.tracks[name], float(confidence))
+        for number, confidence in found
+        if (name := TrackId(int(number))) in scene.tracks
+    }
+
+
+def box_of(point: TrackPoint) -> Box:
+    """The box that an object had there."""
+    x, y = point.foot
+    return x - point.width / 2, y - point.height, x + point.width / 2, y
 
 
 def boxes_of(detections: Detections) -> tuple[Box, ...]:

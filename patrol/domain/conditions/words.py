@@ -1,0 +1,29 @@
+"""How operators say lengths of time and what moves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from patrol.domain.conditions.intrusion import chinese
+
+
+def time_in_chinese(seconds: float) -> str:
+    """``50 秒``, ``2 分``, ``2 分 5 秒``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return " ".join([f"{minutes} 分"] * (minutes > 0) + [f"{rest} 秒"] * (rest > 0 or minutes == 0))
+
+
+def time_in_english(seconds: float) -> str:
+    """``50 s``, ``2 min``, ``2 min 5 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return " ".join([f"{minutes} min"] * (minutes > 0) + [f"{rest} s"] * (rest > 0 or minutes == 0))
+
+
+def counted(labels: Iterable[str]) -> tuple[str, str]:
+    """What there is of each class: ``汽车 2、客车 1`` and ``2 car, 1 bus``."""
+    numbers = sorted(Counter(labels).items(), key=lambda each: (-each[1], each[0]))
+    return (
+        "、".join(f"{chinese(label)} {number}" for label, number in numbers),
+        ", ".join(f"{number} {label}" for label, number in numbers),
+    )
