@@ -140,11 +140,12 @@ def last_words(watch: Watch) -> Event | None:
 
 
 def _evidence(zone: Zone, held_s: float, holding: Holding) -> Evidence:
+    has_lasted = round(held_s) > 0  # a line is crossed in a moment
     return Evidence(
         count=holding.count,
         threshold=holding.threshold,
         held_s=held_s,
-        words_zh=f"{zone.name}：{holding.words_zh}，已持续 {held_s:.0f} 秒",
-        words_en=f"{zone.name_en}: {holding.words_en}, for {held_s:.0f} s",
+        words_zh=f"{zone.name}：{holding.words_zh}" + (f"，已持续 {held_s:.0f} 秒" if has_lasted else ""),
+        words_en=f"{zone.name_en}: {holding.words_en}" + (f", for {held_s:.0f} s" if has_lasted else ""),
         boxes=holding.boxes,
     )

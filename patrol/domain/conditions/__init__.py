@@ -9,5 +9,6 @@ from __future__ import annotations
 from patrol.domain.conditions.base import Condition, Holding, Seen
 from patrol.domain.conditions.crowd import Crowd
 from patrol.domain.conditions.intrusion import Intrusion
+from patrol.domain.conditions.line_crossing import LineCrossing
 
-__all__ = ["Condition", "Crowd", "Holding", "Intrusion", "Seen"]
+__all__ = ["Condition", "Crowd", "Holding", "Intrusion", "LineCrossing", "Seen"]

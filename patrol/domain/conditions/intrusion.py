@@ -1,13 +1,42 @@
-"""Intrusion: somebody or something is where it must not be."""
+"""Intrusion: somebody or something is where it must not be.
+
+Who is followed and trembles at the edge stays on the side where they were: they are in the zone once they are clear of
+its edge, by a share of their own height, and out of it likewise. In single pictures the feet decide.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 
-from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, standing_in
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, of_classes
+from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
-from patrol.domain.scene import Scene
-from patrol.domain.zones import Zone
+from patrol.domain.scene import NO_TRACK, Scene, TrackId
+from patrol.domain.zones import Polygon, Zone, foot_points
+
+# How far from the edge a side is certain, in heights of who is there; less in zones that are not so wide.
+CLEAR_OF_EDGE = 0.1
+# Of the largest circle that fits into a zone, so much is well inside, whoever is there.
+WELL_INSIDE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Whether a track was in the zone, and when that was seen."""
+
+    is_inside: bool
+    seen_at: datetime
+
+
+_Memory = Mapping[TrackId, _Side]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +49,72 @@ class Intrusion:
     kind: Kind = Kind.INTRUSION
 
     def see(self, zone: Zone, scene: Scene, memory: object) -> Seen:
-        """See Condition; nothing is remembered."""
-        found = standing_in(zone, scene.detections, self.labels, self.min_confidence)
+        """See Condition; of those who are followed it remembers whether they were in the zone."""
+        wanted = of_classes(scene.detections, self.labels, self.min_confidence)
+        known: _Memory = memory if isinstance(memory, Mapping) else {}
+        inside, sides = _standing_in(zone, scene, known)
+        found = scene.detections.where(wanted & inside)
         if len(found) < self.at_least:
-            return Seen()
+            return Seen(sides)
         labels = sorted({label for _, label, _ in found})
         in_chinese = "、".join(chinese(label) for label in labels)
         return Seen(
-            holding=Holding(
+            sides,
+            Holding(
                 count=len(found),
                 threshold=self.at_least,
                 score=mean_confidence(found),
                 boxes=boxes_of(found),
                 words_zh=f"出现{in_chinese} {len(found)} 个（阈值 {self.at_least}）",
                 words_en=f"{len(found)} of {', '.join(labels)} (threshold {self.at_least})",
-            )
+            ),
         )
+
+
+def _standing_in(zone: Zone, scene: Scene, known: _Memory) -> tuple[npt.NDArray[np.bool_], _Memory]:
+    """Which boxes stand in the zone, (n,) bool, and what is to be remembered of those who are followed."""
+    depth, widest = _depths(zone.polygon, scene.detections)
+    height = (scene.detections.xyxy[:, 3] - scene.detections.xyxy[:, 1]) / scene.detections.height
+    clear = np.minimum(CLEAR_OF_EDGE * height, WELL_INSIDE * widest)
+    inside = depth >= 0
+    sides: dict[TrackId, _Side] = {}
+    for index, number in enumerate(scene.track_id):
+        name = TrackId(int(number))
+        if name == NO_TRACK or name not in scene.tracks:
+            continue
+        before = known.get(name)
+        if before is not None and _is_same(before, scene, name) and abs(depth[index]) <= clear[index]:
+            inside[index] = before.is_inside
+        sides[name] = _Side(bool(inside[index]), scene.at)
+    lost = {name: side for name, side in known.items() if name not in sides and _is_same(side, scene, name)}
+    return inside, MappingProxyType({**lost, **sides})
+
+
+def _is_same(side: _Side, scene: Scene, name: TrackId) -> bool:
+    """Whether the number still belongs to who had it then."""
+    track = scene.tracks.get(name)
+    return track is not None and any(point.at == side.seen_at for point in track.points)
+
+
+def _depths(polygon: Polygon, detections: Detections) -> tuple[npt.NDArray[np.float64], float]:
+    """How deep each foot is in the zone, (n,) float64; below 0 outside. And how deep one can be. In picture heights.
+
+    A foot point cut off by the picture's edge is moved just into the picture, as in ``zones.inside``.
+    """
+    aspect = detections.width / detections.height
+    shape, edge, widest = _shape(polygon, aspect)
+    points = shapely.points(np.clip(foot_points(detections), 0.0, 1.0) * (aspect, 1.0))
+    distance = np.asarray(shapely.distance(edge, points), np.float64)
+    return np.where(shapely.intersects(shape, points), distance, -distance), widest
+
+
+@lru_cache(maxsize=1024)
+def _shape(polygon: Polygon, aspect: float) -> tuple[shapely.Polygon, shapely.Geometry, float]:
+    """A zone in picture heights, its edge, and the radius of the largest circle in it."""
+    shape = shapely.Polygon([(x * aspect, y) for x, y in polygon])
+    if shape.is_empty:
+        return shape, shape.boundary, 0.0
+    return shape, shape.boundary, float(shapely.length(shapely.maximum_inscribed_circle(shape)))
 
 
 # What operators call the classes of COCO that can intrude; others are told in the model's own word.

@@ -1,0 +1,1 @@
+"""The conditions, each on moving boxes."""
