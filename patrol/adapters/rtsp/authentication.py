@@ -112,11 +112,11 @@ def digest(challenge: Challenge, credentials: Credentials, method: str, url: str
 def _challenges_in(header: str) -> Iterator[Challenge]:
     for scheme, parameters in _offers_in(header):
         algorithm = parameters.get("algorithm", "md5").lower().removesuffix("-sess")
+        is_answerable = algorithm in HASHES and "nonce" in parameters and _is_answerable(parameters.get("qop", ""))
         if scheme == "basic":
             yield Challenge("", parameters)
-        elif scheme == "digest" and "nonce" in parameters and algorithm in HASHES:
-            if _is_answerable(parameters.get("qop", "")):
-                yield Challenge(algorithm, parameters)
+        elif scheme == "digest" and is_answerable:
+            yield Challenge(algorithm, parameters)
 
 
 def _offers_in(header: str) -> Sequence[tuple[str, Mapping[str, str]]]:
