@@ -20,6 +20,8 @@ from patrol.domain.frame import Frame
 from patrol.domain.masks import blackened
 from patrol.ports import FrameSource
 
+LARGEST_PIXELS = 64_000_000  # of one picture: 192 MB once decoded; the largest cameras send 32 million
+
 Result = TypeVar("Result")
 
 
