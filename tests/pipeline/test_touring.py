@@ -386,7 +386,7 @@ def test_with_healthy_cameras_only_no_slot_is_kept_back() -> None:
     asyncio.run(check())
 
 
-def test_a_source_with_a_bug_stops_the_tour_instead_of_blinding_one_camera_quietly() -> None:
+def test_what_no_frame_source_may_raise_stops_the_tour_instead_of_blinding_one_camera_quietly() -> None:
     async def check() -> None:
         station = Station(ring_cameras(2), TourSettings(workers=2))
 
