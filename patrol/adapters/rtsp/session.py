@@ -40,7 +40,8 @@ class Session:
 
     ``packets``: how many of video came. ``set_up_s``: seconds from the first connection to PLAY's answer.
     ``first_key_frame_s``: seconds from then to the first whole key frame, until somebody took note of it.
-    ``key_frame_distance_s``: between the last two. Each None until known.
+    ``key_frame_distance_s``: between the last two. Each None until known. ``last_read_at``: when anything came;
+    ``last_video_at``: when video came (until then, when it began to play); by the loop's clock.
     """
 
     def __init__(self, dialler: Dialler, clock: Clock, on_unconfirmed: Callable[[], None]) -> None:
@@ -69,7 +70,10 @@ class Session:
         self._keep_alive_by = "GET_PARAMETER"
         self.timeout_s = USUAL_TIMEOUT_S
         self.last_read_at = 0.0
+        self.last_video_at = 0.0
         self.packets = 0
+        self._packets_before = 0
+        self._given_out = 0
         self.set_up_s: float | None = None
         self.first_key_frame_s: float | None = None
         self.key_frame_distance_s: float | None = None
@@ -78,6 +82,11 @@ class Session:
     def is_over(self) -> bool:
         """Whether nothing more will come."""
         return self._goodbye is not None or self._connection is None or self._connection.ending is not None
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Changes with every packet of video that comes, and with every key frame that is given out."""
+        return self.packets, self._given_out
 
     @property
     def bytes_read(self) -> int:
@@ -92,7 +101,7 @@ class Session:
         self._key_frames = key_frames_of(description.video)
         await self._set_up(description.video)
         _checked(await self._asked("PLAY", self._control, ("Range", "npt=0.000-")))
-        self._playing_since = asyncio.get_running_loop().time()
+        self._playing_since = self.last_video_at = asyncio.get_running_loop().time()
         self.set_up_s = self._playing_since - began
 
     async def next_key_frame(self) -> Seen:
@@ -102,6 +111,7 @@ class Session:
             self._news.clear()
             await self._news.wait()
         seen, self._newest = self._newest, None
+        self._given_out += 1
         return seen
 
     def played_s(self) -> float:
@@ -227,6 +237,8 @@ class Session:
         """After every read: when a key frame came in it arrived, as far as can be known."""
         now = asyncio.get_running_loop().time()
         waited_s, self.last_read_at = now - self.last_read_at if self._is_lazy else 0.0, now
+        if self.packets > self._packets_before:
+            self.last_video_at, self._packets_before = now, self.packets
         if self._whole is None or self._track is None or self._key_frames is None:
             return
         key_frame, self._whole = self._whole, None

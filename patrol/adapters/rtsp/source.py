@@ -175,7 +175,7 @@ class RtspSource:
     async def _captured(self, visit: _Visit, known: _Known, strategy: Strategy) -> Frame:
         if strategy is Strategy.WARM:
             return await self._kept_open(visit, known)
-        await self._warm.drop(visit.camera.id)
+        await self._warm.drop(visit.camera.id, visit.left_s())
         if strategy is Strategy.SNAPSHOT:
             return await self._snapshot(visit, known)
         return await self._cold(visit, known)
@@ -246,12 +246,15 @@ class RtspSource:
 
     async def _kept_open(self, visit: _Visit, known: _Known) -> Frame:
         warm, is_new = await self._warm_session(visit, known)
+        before = warm.session.progress
         try:
             return await self._newest(warm, visit, known)
         except CaptureError as error:
-            if error.failure is CaptureFailure.UNSUPPORTED:
-                await self._warm.drop(visit.camera.id)
-            if is_new or not warm.session.is_over or error.failure is CaptureFailure.UNSUPPORTED:
+            is_unreadable = error.failure is CaptureFailure.UNSUPPORTED
+            if is_new or is_unreadable or not warm.session.is_over:
+                # Where no picture comes any more, the session may be whole all the same; the next visit opens another.
+                if is_unreadable or warm.session.progress == before:
+                    await self._warm.drop(visit.camera.id, visit.left_s())
                 raise
         warm, _ = await self._warm_session(visit, known)  # it had broken since the last visit
         return await self._newest(warm, visit, known)
@@ -330,22 +333,20 @@ def _learn(session: Session, known: _Known) -> None:
 
 @asynccontextmanager
 async def _in_time(visit: _Visit, session: Session, known: _Known) -> AsyncIterator[None]:
-    """Raises CaptureError for what takes too long."""
+    """Raises CaptureError for what takes too long. Only pictures that came meanwhile say anything of key frames."""
+    before = session.packets
     try:
         async with asyncio.timeout_at(visit.looks_until):
             yield
     except TimeoutError:
-        if session.packets:
-            known.facts = known.facts.in_vain(_waited_s(visit, session))
-        raise _too_late(visit, session) from None
+        packets, waited_s = session.packets - before, min(visit.waited_s(), session.played_s())
+        if packets:
+            known.facts = known.facts.in_vain(waited_s)
+        raise _too_late(visit, packets, waited_s) from None
 
 
-def _too_late(visit: _Visit, session: Session) -> CaptureError:
-    if session.packets:
-        words = f"{session.packets} packets and no new key frame in {_waited_s(visit, session):.1f} s"
+def _too_late(visit: _Visit, packets: int, waited_s: float) -> CaptureError:
+    if packets:
+        words = f"{packets} packets and no new key frame in {waited_s:.1f} s"
         return CaptureError(CaptureFailure.NO_KEY_FRAME, words)
     return CaptureError(CaptureFailure.TIMED_OUT, f"no picture within {visit.deadline_s:g} s")
-
-
-def _waited_s(visit: _Visit, session: Session) -> float:
-    return min(visit.waited_s(), session.played_s())
