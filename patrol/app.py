@@ -64,7 +64,7 @@ from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.stopping import pause
 from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
 from patrol.pipeline.viewing import Room
-from patrol.ports import Clock, Detector
+from patrol.ports import Clock, Detector, OnUnconfirmed
 from patrol.web.app import make_status_app, make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
@@ -240,7 +240,7 @@ def _tour_parts(
     sources = frame_sources(
         configuration,
         clock,
-        on_unconfirmed=lambda camera: metrics.tour.unconfirmed.labels(camera.ring.value).inc(),
+        on_unconfirmed=lambda camera, held_s: book.unconfirmed(camera, held_s),  # made below, before any visit
         on_fault=lambda _: metrics.stages.errors.labels("visit").inc(),
     )
     stack.push_async_callback(sources.router.aclose)
@@ -322,7 +322,7 @@ class Sources:
 def frame_sources(
     configuration: Configuration,
     clock: SystemClock,
-    on_unconfirmed: Callable[[Camera], None] = lambda _: None,
+    on_unconfirmed: OnUnconfirmed = lambda _, held_s: None,
     on_fault: Callable[[Camera], None] = lambda _: None,
 ) -> Sources:
     """Pictures come scaled to what the detector looks at.

@@ -124,7 +124,7 @@ class TourMetrics:
             _start_at_zero(metric, RINGS)
         self.unconfirmed = Counter(
             "patrol_sessions_unconfirmed_total",
-            "Sessions closed here without the camera's word that it has given them up, too.",
+            "Sessions closed without the camera's word that it gave them up, too; not FFmpeg's, which waits for none.",
             ("ring",),
             registry=registry,
         )

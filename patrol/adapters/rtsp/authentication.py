@@ -63,15 +63,19 @@ class Authentication:
         self._client_nonce = ""
         self._count = 0
 
-    def challenged(self, headers: Iterable[str]) -> bool:
-        """The camera answered 401, with these WWW-Authenticate headers: whether asking once more makes sense."""
+    def challenged(self, headers: Iterable[str], *, known_good: bool = False) -> bool:
+        """The camera answered 401, with these WWW-Authenticate headers: whether asking once more makes sense.
+
+        ``known_good``: the camera has taken the password before, so that only its nonce can have grown old, also where
+        it does not say so.
+        """
         asked_before, challenge = self._challenge is not None, best_of(headers)
         if self._credentials is None or challenge is None:
             return False
         # One nonce of ours for each of theirs: a server may have made a session's hash of the first that it saw
         # (RFC 7616, 3.4.2), and what must not come twice is the count.
         self._challenge, self._client_nonce, self._count = challenge, self._new_nonce(), 0
-        return challenge.is_stale or not asked_before
+        return known_good or challenge.is_stale or not asked_before
 
     def header(self, method: str, url: str) -> str | None:
         """The Authorization header for a request; None while the camera asked for none."""

@@ -24,6 +24,7 @@ REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 USUAL_TIMEOUT_S = 60.0  # RFC 2326, 12.37
 MOST_CHALLENGES = 2  # the first, and one because its nonce had grown old
 SHORTEST_TIMEOUT_S, LONGEST_TIMEOUT_S = 5.0, 120.0
+LET_GO = frozenset({200, 454})  # to TEARDOWN: done, or no such session
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,8 +45,8 @@ class Session:
     ``last_video_at``: when video came (until then, when it began to play); by the loop's clock.
     """
 
-    def __init__(self, dialler: Dialler, clock: Clock, on_unconfirmed: Callable[[], None]) -> None:
-        """``on_unconfirmed``: called when it was closed and the server may hold it all the same."""
+    def __init__(self, dialler: Dialler, clock: Clock, on_unconfirmed: Callable[[float], None]) -> None:
+        """``on_unconfirmed``: told, if it was closed without the server's word, for how many seconds it may be held."""
         self._dialler = dialler
         self._clock = clock
         self._on_unconfirmed = on_unconfirmed
@@ -147,9 +148,12 @@ class Session:
 
     async def leave(self, longest_s: float) -> None:
         """Say goodbye, wait for the answer at most ``longest_s``, close."""
+        ends_at = asyncio.get_running_loop().time() + longest_s
         self.say_goodbye()
-        if self._goodbye is not None:
-            await asyncio.wait([self._goodbye], timeout=max(0.0, longest_s))
+        await self._goodbye_answered(ends_at)
+        if self._is_goodbye_challenged() and self._connection is not None:
+            self._goodbye = self._connection.ask(self._request("TEARDOWN", self._control))
+            await self._goodbye_answered(ends_at)
         self.abandon()
 
     def abandon(self) -> None:
@@ -159,14 +163,31 @@ class Session:
         """
         self.say_goodbye()
         if self._may_be_held and not self._is_let_go():
-            self._on_unconfirmed()
+            self._on_unconfirmed(self.timeout_s)
         self._may_be_held = False
         if self._connection is not None:
             self._connection.close()
 
+    async def _goodbye_answered(self, ends_at: float) -> None:
+        if self._goodbye is not None:
+            await asyncio.wait([self._goodbye], timeout=max(0.0, ends_at - asyncio.get_running_loop().time()))
+
+    def _is_goodbye_challenged(self) -> bool:
+        """Whether it has to be said again with the password: the nonce has grown old since the session was set up."""
+        answer = self._answer_to_goodbye()
+        if answer is None or answer.status != 401:
+            return False
+        return self._authentication.challenged(answer.headers_named("www-authenticate"), known_good=True)
+
     def _is_let_go(self) -> bool:
-        answered = self._goodbye is not None and self._goodbye.done() and self._goodbye.exception() is None
+        answer = self._answer_to_goodbye()
+        answered = answer is not None and answer.status in LET_GO
         return answered or (self._connection is not None and self._connection.ending is HUNG_UP)
+
+    def _answer_to_goodbye(self) -> Message | None:
+        if self._goodbye is None or not self._goodbye.done() or self._goodbye.exception() is not None:
+            return None
+        return self._goodbye.result()
 
     # --- asking -----------------------------------------------------------------------------------------------------
 

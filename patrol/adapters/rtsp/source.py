@@ -21,7 +21,7 @@ from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
 from patrol.domain.strategies import NO_FACTS, CameraFacts, Choice, Demand, choose
-from patrol.ports import Clock, FrameSource
+from patrol.ports import Clock, FrameSource, OnUnconfirmed
 
 # A visit that found nothing keeps a little of its time to tear its session down properly.
 GOODBYE_SHARE = 0.1
@@ -36,7 +36,7 @@ ALONE_FOR_S = 600.0
 OF_THE_STREAM = frozenset({CaptureFailure.NO_KEY_FRAME, CaptureFailure.UNSUPPORTED, CaptureFailure.BROKEN})
 
 
-def _nobody(_: Camera) -> None:
+def _nobody(_: Camera, _held_s: float) -> None:
     """Nobody counts."""
 
 
@@ -92,7 +92,7 @@ class RtspSource:
         *,
         snapshots: FrameSource | None = None,
         verify: ssl.SSLContext | bool = True,
-        on_unconfirmed: Callable[[Camera], None] = _nobody,
+        on_unconfirmed: OnUnconfirmed = _nobody,
         warm_sessions: int = 64,
         warm_on_host: Callable[[Camera], int] = lambda _: 16,
         warm_idle_s: float = 120.0,
@@ -101,8 +101,9 @@ class RtspSource:
 
         ``fallback``: for what is not read here; closed with this one. ``snapshots``: for cameras with an address for
         them; not closed here. ``verify``: whom to believe over ``rtsps``. ``on_unconfirmed``: told of each session
-        that the camera may still hold after it was closed here. ``warm_sessions``: how many may be kept open at most;
-        ``warm_on_host``: how many of them on one camera's host; ``warm_idle_s``: for how long without a visit.
+        that the camera may still hold after it was closed here, and for how many seconds; not of the fallback's.
+        ``warm_sessions``: how many may be kept open at most; ``warm_on_host``: how many of them on one camera's host;
+        ``warm_idle_s``: for how long without a visit.
         """
         self._scale_to = scale_to
         self._clock = clock
@@ -293,7 +294,7 @@ class RtspSource:
     # --- both -------------------------------------------------------------------------------------------------------
 
     def _session(self, camera: Camera) -> Session:
-        return Session(self._dialler, self._clock, lambda: self._on_unconfirmed(camera))
+        return Session(self._dialler, self._clock, lambda held_s: self._on_unconfirmed(camera, held_s))
 
     async def _first_whole(self, next_key_frame: Callable[[], Awaitable[Seen]], visit: _Visit) -> Frame:
         """The first that can be decoded. Raises CaptureError UNSUPPORTED after several that cannot."""
