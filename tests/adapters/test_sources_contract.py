@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -93,6 +94,9 @@ def synthetic_case() -> Case:
     return Case(lambda box: SyntheticSource(box, StandingClock()), "synthetic:7", "", CaptureFailure.TIMED_OUT)
 
 
+LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+
+
 def captured(make: Make, address: str, box: tuple[int, int] | None, visits: int = 1) -> list[Frame]:
     async def visit() -> list[Frame]:
         source = make(box)
@@ -144,6 +148,22 @@ def test_a_failed_visit_says_why_and_hurts_no_other(case: Case) -> None:
     assert isinstance(seen, Frame)
 
 
+def test_what_a_mask_covers_is_black_before_anything_sees_it(case: Case) -> None:
+    async def visits() -> list[Frame]:
+        router = SourceRouter({urlsplit(case.good).scheme: case.make((160, 160))})
+        bare = camera_at(case.good)
+        try:
+            return [await router.capture(each, 10.0) for each in (bare, replace(bare, masks=(LEFT_HALF,)))]
+        finally:
+            await router.aclose()
+
+    bare, masked = asyncio.run(visits())
+    middle = masked.width // 2
+    assert bare.pixels[:, :middle].any()
+    assert not masked.pixels[:, :middle].any()
+    assert masked.pixels[:, middle + 2 :].any()
+
+
 def test_closing_leaves_no_thread(case: Case) -> None:
     before = set(threading.enumerate())
     captured(case.make, case.good, None, visits=4)
@@ -173,6 +193,7 @@ def test_the_drawn_camera_keeps_the_contract_too(synthetic_case: Case) -> None:
     assert (frame.camera_id, frame.captured_at, frame.width, frame.height) == ("camera-0", NOON, 320, 180)
     assert len(captured(synthetic_case.make, synthetic_case.good, None, visits=5)) == 5
     test_no_time_is_no_time(synthetic_case)
+    test_what_a_mask_covers_is_black_before_anything_sees_it(synthetic_case)
 
 
 # --- the router and what sources share ----------------------------------------------------------------------------

@@ -74,6 +74,7 @@ def test_keeps_the_contract_of_sources_with_a_real_server(case: Case) -> None:
     contract.test_scaled_into_the_box_with_its_aspect_and_never_up(case, (640, 640), contract.SIZE)
     contract.test_more_visits_than_threads_each_get_their_own_frame(case)
     contract.test_a_failed_visit_says_why_and_hurts_no_other(case)
+    contract.test_what_a_mask_covers_is_black_before_anything_sees_it(case)
     contract.test_no_time_is_no_time(case)
 
 
