@@ -199,7 +199,7 @@ async def measured(port: int, kbit_per_s: float, seconds: float) -> Report:
             clock,
             2,
             fallback,
-            on_unconfirmed=lambda camera: unconfirmed.append(camera.id),
+            on_unconfirmed=lambda camera, _: unconfirmed.append(camera.id),
             warm_on_host=lambda _: MOUNTS,
         )
 

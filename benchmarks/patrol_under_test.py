@@ -545,7 +545,7 @@ def _bare_visit() -> Callable[..., Any]:
     dialler, clock = Dialler(True), SystemClock()
 
     async def visit(address: Any, threads: Any) -> None:
-        session = Session(dialler, clock, lambda: None)
+        session = Session(dialler, clock, lambda _: None)
         try:
             await session.open(address, 10)
             seen = await session.next_key_frame()

@@ -64,7 +64,7 @@ from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.stopping import pause
 from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
 from patrol.pipeline.viewing import Room
-from patrol.ports import Clock, Detector
+from patrol.ports import Clock, Detector, OnUnconfirmed
 from patrol.web.app import make_status_app, make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
@@ -238,7 +238,10 @@ def _tour_parts(
     metrics: Metrics,
 ) -> TourParts:
     sources = frame_sources(
-        configuration, clock, lambda camera: metrics.tour.unconfirmed.labels(camera.ring.value).inc()
+        configuration,
+        clock,
+        on_unconfirmed=lambda camera, held_s: book.unconfirmed(camera, held_s),  # made below, before any visit
+        on_fault=lambda _: metrics.stages.errors.labels("visit").inc(),
     )
     stack.push_async_callback(sources.router.aclose)
     cameras, rings = {camera.id: camera for camera in configuration.cameras}, configuration.rings
@@ -317,9 +320,15 @@ class Sources:
 
 
 def frame_sources(
-    configuration: Configuration, clock: SystemClock, on_unconfirmed: Callable[[Camera], None] = lambda _: None
+    configuration: Configuration,
+    clock: SystemClock,
+    on_unconfirmed: OnUnconfirmed = lambda _, held_s: None,
+    on_fault: Callable[[Camera], None] = lambda _: None,
 ) -> Sources:
-    """Pictures come scaled to what the detector looks at. ``on_unconfirmed``: told of sessions not torn down surely."""
+    """Pictures come scaled to what the detector looks at.
+
+    ``on_unconfirmed``: told of sessions not torn down surely; ``on_fault``: of visits that no source knew how to fail.
+    """
     box, cores = configuration.detector.input_px, os.cpu_count() or 1
     decoders = DECODERS_A_CORE * cores
     snapshot = HttpSnapshotSource(box, clock, decoders)
@@ -341,7 +350,8 @@ def frame_sources(
             "https": snapshot,
             "file": VideoFileSource(box, clock, cores),
             "synthetic": SyntheticSource(box, clock),
-        }
+        },
+        on_fault,
     )
     return Sources(router, rtsp)
 

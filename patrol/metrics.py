@@ -30,7 +30,7 @@ NO_LEVEL = "none"  # before a level is decided
 
 STAGES_BEFORE_LEVEL = ("visit", "inspect", "detect", "rules")
 STAGES_WITH_LEVEL = ("accept", "order", "unit_accept", "travel", "feedback")
-STAGES_THAT_RETRY = ("accept", "inspect", "relay", "dispatch")
+STAGES_THAT_RETRY = ("visit", "accept", "inspect", "relay", "dispatch")
 GROUPS = ("dispatch",)
 
 FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 180, 300, 600, 1800)
@@ -124,7 +124,7 @@ class TourMetrics:
             _start_at_zero(metric, RINGS)
         self.unconfirmed = Counter(
             "patrol_sessions_unconfirmed_total",
-            "Sessions closed here without the camera's word that it has given them up, too.",
+            "Sessions closed without the camera's word that it gave them up, too; not FFmpeg's, which waits for none.",
             ("ring",),
             registry=registry,
         )

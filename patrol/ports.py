@@ -49,6 +49,10 @@ class OpenSessions(Protocol):
         """How long a visit may have to wait for a camera's next key frame, as far as it is known, seconds."""
 
 
+OnUnconfirmed = Callable[[Camera, float], None]
+"""Told of a camera's session that was closed without its word, and for how many seconds it may be held all the same."""
+
+
 class ProcessorUse(Protocol):
     """What the work costs."""
 

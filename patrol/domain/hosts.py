@@ -16,6 +16,9 @@ NETWORK_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https"})
 # So many failures in a row, from any of its cameras, and a host counts as down: one try at a time, farther and
 # farther apart, until one succeeds.
 BREAKER_FAILURES = 5
+# A session that a host may still hold although it was closed here is given up by then: the usual time-out (RFC 2326,
+# 12.37), also where the host would take longer.
+LONGEST_HELD_S = 60.0
 HOST_FAILURES = frozenset(
     {CaptureFailure.REFUSED, CaptureFailure.UNREACHABLE, CaptureFailure.TIMED_OUT, CaptureFailure.BUSY}
 )
@@ -33,6 +36,7 @@ class Host(Generic[Parked]):
     """One host. ``sessions``: how many at once it bears, of which some are kept for cameras that are due.
 
     ``kept_open``: sessions that cameras hold between visits, too; their visits need no other.
+    ``unconfirmed``: sessions that were closed here, without the host's word that it has given them up, too.
     ``parked``: cameras that are due and wait for one of its sessions.
     """
 
@@ -40,6 +44,7 @@ class Host(Generic[Parked]):
     retries: TokenBucket
     parked: list[Parked] = field(default_factory=list)
     kept_open: int = 0
+    unconfirmed: int = 0
     under_way: int = 0
     of_lower_rank: int = 0
     failures_in_a_row: int = 0
@@ -60,9 +65,18 @@ class Host(Generic[Parked]):
         """How many are always there for cameras that are due; a single one may have to be waited for."""
         return max(1, self.for_visits - self.lower_rank_sessions)
 
+    @property
+    def free(self) -> int:
+        """How many visits may begin now.
+
+        Those that the host may still hold are left to it, but for one: where a camera never says that it let go, it
+        must not go unseen for that. A host that is full says so itself (BUSY).
+        """
+        return max(1, self.for_visits - self.unconfirmed) - self.under_way
+
     def has_room(self) -> bool:
         """Whether a camera that is due may be visited now."""
-        return self.under_way < self.for_visits
+        return self.free > 0
 
     def has_room_for_lower_rank(self) -> bool:
         """Whether a retry or a focus may begin now."""

@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureFailure
-from patrol.domain.hosts import HOST_FAILURES, Host, host_of, sessions_on
+from patrol.domain.hosts import HOST_FAILURES, LONGEST_HELD_S, Host, host_of, sessions_on
 from patrol.domain.pacing import TokenBucket, full_jitter
 from patrol.domain.room import CameraStatus, RingStatus
 from patrol.domain.slots import Demand, worst_wait_s
@@ -144,6 +144,14 @@ class _Entry:
     due_at: float = field(compare=False)
 
 
+@dataclass(order=True, slots=True)
+class _Held:
+    """A session that its host may hold until then, although it was closed here."""
+
+    until: float
+    host: Host[_Entry] = field(compare=False)
+
+
 MAX_STRETCH = 100.0
 # A visit is given three times what visits of its camera took lately: a moment in which the machine is busy must not
 # look like a dead camera. In steps of half as much again, so that not every visit changes what the others must expect.
@@ -182,6 +190,7 @@ class Tour:
         self._once_more: list[_Entry] = []  # failed once and may still be in time; by deadline
         self._retrying: list[_Entry] = []  # by the time at which its back-off ended
         self._focused: list[_Entry] = []  # by the time of the next extra look
+        self._held: list[_Held] = []  # by the time at which the host has surely let go
         self._late: set[CameraId] = set()  # whose visits under way began late
         self._opens = self._pace(now)
         self._retries = TokenBucket(settings.retries_per_s, settings.retries_per_s / 2, now)
@@ -236,6 +245,10 @@ class Tour:
         return visit if visit is not None else self._idle_s(now)
 
     def _release(self, now: float) -> None:
+        while self._held and self._held[0].until <= now:
+            host = heapq.heappop(self._held).host
+            host.unconfirmed -= 1
+            self._unpark(host)
         while self._waiting and self._waiting[0].at <= now:
             entry = heapq.heappop(self._waiting)
             if not self._is_current(entry):
@@ -397,9 +410,18 @@ class Tour:
             host.kept_open += 1
         self._unpark(host)
 
+    def unconfirmed(self, camera_id: CameraId, held_s: float, now: float) -> None:
+        """A session of the camera was closed, but its host may hold it for so long all the same.
+
+        Call it before the visit's ``ended``, so that nobody else is let in meanwhile.
+        """
+        host = self._standings[camera_id].host
+        host.unconfirmed += 1
+        heapq.heappush(self._held, _Held(now + min(held_s, LONGEST_HELD_S), host))
+
     def _unpark(self, host: Host[_Entry]) -> None:
         """Let the most urgent of the cameras that wait for this host's sessions have those that are free."""
-        free = host.for_visits - host.under_way
+        free = host.free
         while host.parked and free > 0:
             entry = heapq.heappop(host.parked)
             if self._is_current(entry):

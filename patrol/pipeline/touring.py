@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
-from patrol.domain.camera import CameraId, Ring, RingName
+from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
@@ -72,6 +72,11 @@ class TourBook:
     def ended(self, visit: Visit) -> None:
         """The visit is over."""
         self._tour.ended(visit, is_kept_open=visit.camera.id in self._sessions.kept_open)
+
+    def unconfirmed(self, camera: Camera, held_s: float) -> None:
+        """A session was closed without the camera's word; its host may hold it for so long. See ports.OnUnconfirmed."""
+        self._metrics.tour.unconfirmed.labels(camera.ring.value).inc()
+        self._tour.unconfirmed(camera.id, held_s, self._clock.monotonic())
 
     def visited(self, visit: Visit, frame: Frame, seconds: float) -> None:
         """The visit brought a frame."""

@@ -73,6 +73,18 @@ def test_sessions_that_are_kept_open_are_not_there_for_others_but_one_always_is(
     assert host.has_room()
 
 
+def test_sessions_that_the_host_may_still_hold_are_left_to_it_but_for_one() -> None:
+    host = a_host(sessions=4)
+    host.unconfirmed = 2
+    assert host.free == 2
+    host.under_way = 2
+    assert not host.has_room()
+    host.unconfirmed, host.under_way = 9, 0
+    assert host.free == 1
+    assert host.has_room()
+    assert host.for_visits == 4, "what is promised counts on a host that answers"
+
+
 def test_while_a_due_camera_waits_nothing_of_lower_rank_begins() -> None:
     host = a_host()
     host.parked.append(CameraId("C-1"))

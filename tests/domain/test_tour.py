@@ -1000,6 +1000,33 @@ def test_a_session_that_outlives_its_visit_is_nobody_elses() -> None:
     assert isinstance(tour.next(9.9), Visit)
 
 
+def test_a_session_that_was_closed_without_its_hosts_word_is_nobody_elses_until_it_has_surely_let_go() -> None:
+    channels = on_host(4, "recorder", 100.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=2, visit_deadline_s=0.5))
+    for c in channels:
+        tour.seen(c.id, 0.0, people=0)
+    first, second = (tour.next(99.9) for _ in range(2))
+    assert isinstance(first, Visit)
+    assert isinstance(second, Visit)
+    tour.unconfirmed(first.camera.id, 40.0, 99.9)
+    tour.ended(first)
+    assert isinstance(tour.next(100.0), float), "one may be held, one is in use"
+    assert isinstance(tour.next(139.8), float)
+    assert isinstance(tour.next(139.9), Visit), "also while the other visit goes on"
+    tour.unconfirmed(second.camera.id, 120.0, 140.0)
+    tour.ended(second)
+    assert isinstance(tour.next(199.9), float), "one may be held, one is in use"
+    assert isinstance(tour.next(200.0), Visit), "a minute is the most"
+
+
+def test_a_camera_that_never_says_that_it_let_go_is_seen_in_time_all_the_same() -> None:
+    channels = on_host(2, "camera", 5.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=2, visit_deadline_s=0.5))
+    run = Run(tour, takes=lambda _: 0.2)
+    run.until(60, each_second=lambda now: tour.unconfirmed(channels[0].id, 60.0, now))
+    assert max(gap for gaps in run.gaps.values() for gap in gaps[1:]) <= 5.0 + ROUNDING_S
+
+
 def test_a_host_whose_sessions_are_all_kept_open_still_lets_the_others_in_one_by_one() -> None:
     channels = on_host(4, "recorder", 20.0)
     tour = tour_of(channels, TourSettings(sessions_per_host=2, visit_deadline_s=0.5))

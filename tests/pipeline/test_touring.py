@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryTourReports, MemoryTourRequests
-from patrol.domain.camera import Camera, CameraId, RingName
+from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
 from patrol.domain.detections import Detections
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
@@ -386,7 +386,7 @@ def test_with_healthy_cameras_only_no_slot_is_kept_back() -> None:
     asyncio.run(check())
 
 
-def test_a_source_with_a_bug_stops_the_tour_instead_of_blinding_one_camera_quietly() -> None:
+def test_what_no_frame_source_may_raise_stops_the_tour_instead_of_blinding_one_camera_quietly() -> None:
     async def check() -> None:
         station = Station(ring_cameras(2), TourSettings(workers=2))
 
@@ -398,6 +398,26 @@ def test_a_source_with_a_bug_stops_the_tour_instead_of_blinding_one_camera_quiet
         with pytest.raises(ExceptionGroup) as caught:
             await station.run_for(30)
         assert caught.group_contains(ZeroDivisionError, depth=2)
+
+    asyncio.run(check())
+
+
+def test_a_session_that_was_closed_without_its_hosts_word_is_counted_and_takes_a_slot() -> None:
+    async def check() -> None:
+        cameras = [replace(each, stream=StreamAddress(f"rtsp://recorder/{each.id}")) for each in ring_cameras(8)]
+        station = Station(cameras, TourSettings(sessions_per_host=3), takes_s=0.4)
+
+        async def unconfirmed(found: Camera, _deadline_s: float) -> None:
+            await station.clock.sleep(0.4)
+            if not station.source.visits["core-1"][1:]:
+                station.book.unconfirmed(found, 60.0)
+
+        station.source.looks = {"core-1": unconfirmed}
+        await station.run_for(10)
+        station.source.most_under_way = 0
+        await station.run_for(40)
+        assert station.source.most_under_way == 2
+        assert counted(station.metrics, "patrol_sessions_unconfirmed_total", ring="core") == 1
 
     asyncio.run(check())
 
