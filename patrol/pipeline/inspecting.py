@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId, RingName
-from patrol.domain.camera_health import DEFAULT, HealthMemory, HealthStep, HealthWatcher, Identity
+from patrol.domain.camera_health import DEFAULT, HealthMemory, HealthSettings, HealthStep, HealthWatcher, Identity
 from patrol.domain.errors import CaptureFailure, StoreError
 from patrol.domain.frame import Frame
 from patrol.domain.looks import look_at
@@ -25,8 +25,9 @@ from patrol.ports import Clock, SceneStore
 _log = logging.getLogger(__name__)
 
 SAVE_EVERY_S = 300.0
-# Drawn pictures repeat themselves pixel by pixel, as no sensor's do.
-SIMULATED = replace(DEFAULT, frozen_s=math.inf, alike_s=math.inf)
+SHARED_VIEW = replace(DEFAULT, shared_view=True)
+# Drawn pictures repeat themselves pixel by pixel, as no sensor's do, and many cameras play one film.
+SIMULATED = replace(SHARED_VIEW, frozen_s=math.inf, alike_s=math.inf)
 
 
 class RefusedSide(Protocol):
@@ -74,7 +75,7 @@ class Inspecting:
         camera = self._cameras[frame.camera_id]
         began = self._clock.monotonic()
         look = look_at(frame.pixels, camera.masks)
-        found = self._health.observe(camera.id, look, frame.captured_at, SIMULATED if camera.simulated else None)
+        found = self._health.observe(camera.id, look, frame.captured_at, _settings_of(camera))
         self._metrics.stages.took("inspect", ring, self._clock.monotonic() - began)
         self._tell(camera, frame, found)
         if found.trusted:
@@ -109,3 +110,9 @@ class Inspecting:
         except StoreError as error:
             self._metrics.stages.errors.labels("inspect").inc()
             _log.error("the cameras' scenes cannot be saved: %s", error)
+
+
+def _settings_of(camera: Camera) -> HealthSettings | None:
+    if camera.simulated:
+        return SIMULATED
+    return SHARED_VIEW if camera.shared_view else None
