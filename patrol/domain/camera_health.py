@@ -90,9 +90,9 @@ class HealthSettings:
 
     ``settle_looks``: looks that agree before a scene is known; ``light_looks``: before it is known in one more light.
     ``moved_after_s``: a strange view this long is a moved camera. ``shared_view``: other cameras show the same, so it
-    is not asked whether a picture is theirs. ``max_scenes``: lights remembered. ``follow``: how far a scene's memory moves with a look, in 127ths: a
-    running median, so that who walks through leaves no trace (sigma-delta background estimation, Manzanera and
-    Richefeu 2004).
+    is not asked whether a picture is theirs. ``max_scenes``: lights remembered. ``follow``: how far a scene's memory
+    moves with a look, in 127ths: a running median, so that who walks through leaves no trace (sigma-delta background
+    estimation, Manzanera and Richefeu 2004).
     """
 
     same_scene: float = 0.33
@@ -510,7 +510,7 @@ def _usual(before: float, now: float, rate: float) -> float:
 def accepted(memory: HealthMemory) -> HealthMemory:
     """A person says that what the camera shows is what it shall show: the strange view it shows is its scene.
 
-    Only what was told can be accepted. Without a strange view nothing changes: the second of two clicks forgets nothing.
+    Only what was told can be accepted. Without a strange view nothing changes: a second click forgets nothing.
     """
     strange = memory.identity not in {Identity.SAME, Identity.LEARNING} and _on(memory) & _IDENTITY_TROUBLES
     return _known_by(memory.new_view, memory) if strange and memory.new_view is not None else memory

@@ -17,6 +17,7 @@ from patrol.domain.camera_health import DEFAULT, HealthMemory, HealthSettings, H
 from patrol.domain.errors import CaptureFailure, StoreError
 from patrol.domain.frame import Frame
 from patrol.domain.looks import look_at
+from patrol.domain.requests import ViewAcceptance
 from patrol.metrics import Metrics
 from patrol.pipeline.reviewing import TroubleSide
 from patrol.pipeline.stopping import pause
@@ -84,6 +85,16 @@ class Inspecting:
         failure = CaptureFailure.WRONG_PICTURE if found.identity is Identity.OTHER else CaptureFailure.NO_SIGNAL
         self._detecting.refuse(failure.value)
         self._tour.refused(frame, failure)
+
+    def accept_view(self, acceptance: ViewAcceptance) -> None:
+        """See touring.FrameSide. Pictures of the view are trusted from the next one on, which ends the trouble."""
+        camera_id, operator = acceptance.camera_id, acceptance.operator
+        if camera_id not in self._cameras:
+            return
+        if self._health.accept(camera_id):
+            _log.warning("camera %s: its view is accepted by %s", camera_id, operator)
+        else:
+            _log.warning("camera %s: %s accepts its view, but it shows no strange one", camera_id, operator)
 
     def _tell(self, camera: Camera, frame: Frame, found: HealthStep) -> None:
         for trouble in found.raised:
