@@ -95,6 +95,12 @@ class SceneStore(Protocol):
 class AlertStore(Protocol):
     """Where events become alerts."""
 
+    async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
+        """Whether a candidate that was never tried would be refused as cooling down. ``accept`` has the last word.
+
+        Raises StoreError.
+        """
+
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """Accept a candidate, or not, with its outbox row, in one durable transaction.
 

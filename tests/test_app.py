@@ -276,8 +276,8 @@ def test_where_idle_scenes_rest_a_camera_that_is_suspected_or_pinned_is_looked_a
                     for name in ("calm-0", "calm-1", "crowd-0"):
                         at = begin + timedelta(seconds=0.1 * number)
                         detecting.offer(Frame(CameraId(name), at, still), RingName.CORE)
-                    while detecting.counts.processed < 3 * (number + 1):
-                        await asyncio.sleep(0.005)  # noqa: ASYNC110  (it tells nobody)
+                    while detecting.counts.processed < 3 * (number + 1):  # noqa: ASYNC110  (it tells nobody)
+                        await asyncio.sleep(0.005)
                 detecting.close()
 
     asyncio.run(check())
