@@ -140,6 +140,7 @@ def _camera(camera: Spot, plan: Plan) -> dict[str, Any]:
         "heading_deg": 0,
         "view_deg": 90,
         "stream": plan.addresses[camera.camera_id],
+        "shared_view": True,  # hundreds of cameras play a few clips
         "zones": [zone],
     }
 

@@ -123,7 +123,8 @@ class Camera:
     ``revisit_bound_s``: its own bound, already resolved (the ring's unless the camera overrides it); ``bounds``: other
     bounds by the hour. ``snapshot``: where still pictures can be had, if not from ``stream`` itself.
     ``masks``: polygons, as shares of the picture, that are blackened before anything sees it.
-    ``simulated``: its pictures are made up (the demo); shown wherever its alerts are.
+    ``shared_view``: other cameras show the same place in the same way, so that its pictures being like theirs is no
+    sign of a mix-up. ``simulated``: its pictures are made up (the demo); shown wherever its alerts are.
     """
 
     id: CameraId
@@ -142,3 +143,4 @@ class Camera:
     snapshot: StreamAddress | None = None
     masks: tuple[Polygon, ...] = ()
     bounds: tuple[ScheduledBound, ...] = ()
+    shared_view: bool = False

@@ -15,6 +15,7 @@ from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
+from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.room import PinnedCamera, TourStatus
 from patrol.domain.tour import Asker, Tour, Turn, Visit
 from patrol.metrics import Metrics
@@ -177,6 +178,9 @@ class FrameSide(Protocol):
     def offer(self, frame: Frame, ring: RingName) -> None:
         """Take a frame; never waits."""
 
+    def accept_view(self, acceptance: ViewAcceptance) -> None:
+        """A person says that a camera shows what it shall show; nothing if there is no such camera."""
+
 
 class ReviewSide(Protocol):
     """Who looks at the tour as a whole. Visits a second that could be made, and are asked for; None until known."""
@@ -271,8 +275,15 @@ class Touring:
             with contextlib.suppress(QueueError):
                 await self._reports.report(self.status())
             with contextlib.suppress(QueueError):
-                for pin in await self._requests.take():
-                    self._book.pinned(pin)
+                for request in await self._requests.take():
+                    self._hear(request)
+
+    def _hear(self, request: TourRequest) -> None:
+        match request:
+            case Pin():
+                self._book.pinned(request)
+            case ViewAcceptance():
+                self._frames.accept_view(request)
 
     def status(self) -> TourStatus:
         """How the tour stands now."""

@@ -57,6 +57,13 @@ def test_a_camera_s_own_words_come_first_also_that_it_has_no_mask(tmp_path: Path
     assert (west.strategy, len(west.masks)) == (Strategy.COLD, 1)
 
 
+def test_whether_a_view_is_shared_is_a_template_s_to_lend_and_a_camera_s_to_say(tmp_path: Path) -> None:
+    assert not any(camera.shared_view for camera in loaded(tmp_path, sound()).cameras)
+    data = with_template(shared_view=True)
+    data["sites"][0]["cameras"][0]["shared_view"] = False
+    assert [camera.shared_view for camera in loaded(tmp_path, data).cameras[:2]] == [False, True]
+
+
 def test_the_credentials_of_still_pictures_are_never_shown(tmp_path: Path) -> None:
     data = with_camera(snapshot=STILL)
     configuration = loaded(tmp_path, data)
@@ -77,6 +84,7 @@ def test_a_variable_only_still_pictures_need_is_asked_for(tmp_path: Path) -> Non
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
+    (with_camera(shared_view="yes"), "sites[0].cameras[0].shared_view", "true or false"),
     (with_template(strategy="hot"), "templates.square.strategy", "one of 'auto', 'cold', 'warm' or 'snapshot'"),
     (
         with_template(strategy="snapshot"),

@@ -19,6 +19,7 @@ from patrol.domain.detections import Detections
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
+from patrol.domain.requests import ViewAcceptance
 from patrol.domain.room import TourStatus
 from patrol.domain.tour import Tour, TourSettings
 from patrol.metrics import Metrics
@@ -122,6 +123,17 @@ class NoSessions:
         return 0.0
 
 
+class Frames:
+    """Every picture is its camera's own, and goes to the detector."""
+
+    def __init__(self, detecting: Detecting) -> None:
+        self.offer = detecting.offer
+        self.accepted: list[ViewAcceptance] = []
+
+    def accept_view(self, acceptance: ViewAcceptance) -> None:
+        self.accepted.append(acceptance)
+
+
 class Station:
     """A tour with its detector on a clock that runs on by itself."""
 
@@ -140,8 +152,9 @@ class Station:
         )
         self.reports = MemoryTourReports()
         self.requests = MemoryTourRequests()
+        self.frames = Frames(self.detecting)
         self.touring = Touring(
-            self.book, self.source, self.detecting, self.detecting, NoReview(), self.reports, self.requests, self.clock
+            self.book, self.source, self.frames, self.detecting, NoReview(), self.reports, self.requests, self.clock
         )
 
     async def run_for(self, seconds: float) -> float:
@@ -434,5 +447,16 @@ def test_an_operators_pin_is_looked_at_every_second_and_shown_until_it_is_over()
         assert [(each.id, each.operator) for each in status.pinned] == [("far-1", "seat-1")]
         assert len(station.source.visits["far-1"]) >= 6
         assert (status.capacity_per_s, status.needed_per_s) == (48.0, 33.0)
+
+    asyncio.run(check())
+
+
+def test_an_accepted_view_is_handed_to_whoever_judges_pictures() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(0, 0, 3), TourSettings(workers=4))
+        await station.requests.ask(ViewAcceptance(CameraId("far-1"), "李明"))
+        await station.requests.ask(Pin(CameraId("far-1"), 10.0, 1.0, "seat-1"))
+        await station.run_for(3)
+        assert station.frames.accepted == [ViewAcceptance(CameraId("far-1"), "李明")]
 
     asyncio.run(check())
