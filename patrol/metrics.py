@@ -98,7 +98,12 @@ class TourMetrics:
             registry=registry,
         )
         _start_at_zero(self.blind_age, RINGS, ("p50", "p99", "max"))
-        self.bound = Gauge("patrol_revisit_bound_seconds", "The ring's revisit bound.", ("ring",), registry=registry)
+        self.bound = Gauge(
+            "patrol_revisit_bound_seconds",
+            "The revisit bound that most cameras of the ring have at this hour.",
+            ("ring",),
+            registry=registry,
+        )
         _start_at_zero(self.bound, RINGS)
         self.cameras = Gauge("patrol_cameras", "Cameras in the tour.", ("ring", "state"), registry=registry)
         _start_at_zero(self.cameras, RINGS, ("ok", "failing"))
@@ -145,7 +150,7 @@ class TourMetrics:
         """Set the gauges."""
         self.stretch.set(stretch)
         for ring in rings:
-            self.bound.labels(ring.name.value).set(ring.revisit_bound_s)
+            self.bound.labels(ring.name.value).set(ring.bound_in_force_s or ring.revisit_bound_s)
             self.blind_age.labels(ring.name.value, "p50").set(ring.blind_age_p50_s)
             self.blind_age.labels(ring.name.value, "p99").set(ring.blind_age_p99_s)
             self.blind_age.labels(ring.name.value, "max").set(ring.blind_age_max_s)
