@@ -576,6 +576,11 @@ class Tour:
         return self._given_s(self._standings[camera_id], now)
 
     @property
+    def kept_open(self) -> frozenset[CameraId]:
+        """The cameras whose sessions are kept open, as far as the tour knows."""
+        return frozenset(standing.camera.id for standing in self._standings.values() if standing.kept_open)
+
+    @property
     def admitted(self) -> bool:
         """Whether there are slots enough that no bound is passed, even if every visit takes all it is given.
 

@@ -101,7 +101,6 @@ class Reviewing:
         self.capacity_per_s: float | None = None
         self.needed_per_s: float | None = None
         self._kept: bool | None = None
-        self._kept_open: frozenset[CameraId] = frozenset()
         self._told: dict[CameraId, float] = {}  # cameras past their bounds, and when that was told
 
     def review(self, visits: int) -> None:
@@ -125,12 +124,14 @@ class Reviewing:
             _log.info("the revisit bounds of %d cameras changed with the hour", len(changed))
 
     def _follow_sessions(self) -> None:
-        """Cameras that are kept open hold their hosts' sessions all the time."""
+        """Cameras that are kept open hold their hosts' sessions all the time.
+
+        Held against what the tour believes: it learns of some by itself, as their visits end.
+        """
         kept_open = self._sessions.kept_open
         self._metrics.tour.warm.set(len(kept_open))
-        if kept_open != self._kept_open:
+        if kept_open != self._tour.kept_open:
             self._tour.set_kept_open(kept_open)
-            self._kept_open = kept_open
 
     def _judge_capacity(self, visits: int) -> None:
         self._reviews += 1

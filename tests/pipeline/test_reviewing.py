@@ -279,6 +279,16 @@ def test_cameras_that_are_kept_open_take_no_session_of_their_host() -> None:
     assert counted(station.metrics, "patrol_warm_sessions") == 0.0
 
 
+def test_a_session_that_broke_before_the_next_review_is_given_back_to_its_host() -> None:
+    station = Station([camera("C-1", stream=SECRET)])
+    visit = station.tour.next(station.clock.monotonic())
+    assert isinstance(visit, Visit)
+    station.tour.ended(visit, is_kept_open=True)  # the review never hears of it
+    assert station.tour.kept_open == {"C-1"}
+    station.review()
+    assert station.tour.kept_open == frozenset()
+
+
 # --- alarms ----------------------------------------------------------------------------------------------------------
 
 
