@@ -113,6 +113,11 @@ class TourMetrics:
             registry=registry,
         )
         self.stretch.set(1.0)
+        self.stretched = Counter(
+            "patrol_tour_stretched_seconds_total",
+            "Seconds in which all revisit bounds were stretched, if only for a moment of each.",
+            registry=registry,
+        )
         self.past_bound = Gauge(
             "patrol_cameras_past_bound",
             "Cameras unseen for longer than their revisit bound, times the stretch.",

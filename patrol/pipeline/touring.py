@@ -64,6 +64,7 @@ class TourBook:
         self._failing: set[CameraId] = set()
         self._pins: dict[CameraId, PinnedCamera] = {}
         self._rate = VisitRate()
+        self._reviewed_at = clock.monotonic()
 
     def next(self) -> Visit | float:
         """The visit to make now, or the seconds in which nothing is due."""
@@ -152,7 +153,7 @@ class TourBook:
         rings = tuple(self._tour.ring_status(ring, self._visits[ring.name], now) for ring in self._rings.values())
         status = TourStatus(
             at=self._clock.now(),
-            stretch=self._tour.review(now),
+            stretch=self._review(now),
             visits_per_s=self._rate.update(now, self._visits.total()),
             rings=rings,
             cameras=self._tour.camera_statuses(now),
@@ -164,6 +165,14 @@ class TourBook:
         )
         self._metrics.tour.show(status.stretch, rings)
         return status
+
+    def _review(self, now: float) -> float:
+        """The stretch. For how long there was one is counted: most are over before the next scrape."""
+        stretch = self._tour.review(now)
+        if stretch > 1.0:
+            self._metrics.tour.stretched.inc(now - self._reviewed_at)
+        self._reviewed_at = now
+        return stretch
 
 
 class FrameSide(Protocol):

@@ -343,6 +343,18 @@ def test_the_report_says_what_happened_and_a_queue_that_is_away_does_not_stop_th
     asyncio.run(check())
 
 
+def test_seconds_in_which_all_bounds_were_stretched_are_counted() -> None:
+    station = Station(ring_cameras(1), TourSettings())  # nobody looks at it: it is late after 5 s
+    found = []
+    for _ in range(4):
+        station.touring.status()
+        found.append(counted(station.metrics, "patrol_tour_stretched_seconds_total"))
+        station.clock.advance(2.0)
+    station.touring.status()
+    found.append(counted(station.metrics, "patrol_tour_stretched_seconds_total"))
+    assert found == [0.0, 0.0, 0.0, 2.0, 4.0]
+
+
 def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
     async def check() -> None:
         station = Station(ring_cameras(0, 0, 3), TourSettings(workers=2))
