@@ -219,6 +219,8 @@ class Touring:
         self._clock = clock
         self._under_way: dict[asyncio.Task[None], Visit] = {}
         self._visit_ended = asyncio.Event()
+        self._reviewed = asyncio.Event()
+        self._status: TourStatus | None = None  # as of the last review
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tour until ``stopping``; visits under way have a moment to finish, then no more frames come."""
@@ -268,12 +270,26 @@ class Touring:
         self._frames.offer(frame, visit.camera.ring)
 
     async def run_reports(self, stopping: asyncio.Event) -> None:
-        """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second."""
-        while not await pause(self._clock, stopping, REPORT_EVERY_S):
-            self._reviewing.review(self._book.visits)
+        """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second.
+
+        The review goes on by itself: a queue that swallows everything holds up the room, and no bound or alarm.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            talking = tasks.create_task(self._talk_to_the_room(stopping))
+            while not await pause(self._clock, stopping, REPORT_EVERY_S):
+                self._reviewing.review(self._book.visits)
+                self._status = self.status()
+                self._reviewed.set()
+            talking.cancel()
+
+    async def _talk_to_the_room(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():  # a command of redis-py may miss that it was cancelled
+            await self._reviewed.wait()
+            self._reviewed.clear()
+            assert self._status is not None
             # Where the queue is away, the relay says so; the tour goes on.
             with contextlib.suppress(QueueError):
-                await self._reports.report(self.status())
+                await self._reports.report(self._status)
             with contextlib.suppress(QueueError):
                 for pin in await self._requests.take():
                     self._book.pinned(pin)
