@@ -399,7 +399,11 @@ class _Work:
         return self._inventory.network_of(group.first)
 
     def _down(self, group: Group) -> int:
-        return sum(bool(self._cameras[camera_id].troubles) for camera_id in group.members)
+        return sum(self._is_down(camera_id) for camera_id in group.members)
+
+    def _is_down(self, camera_id: CameraId) -> bool:
+        condition = self._cameras.get(camera_id)  # None: nothing is known of it any more, as of one that is well
+        return condition is not None and bool(condition.troubles)
 
     def _add(self, incident_id: IncidentId, camera_ids: Collection[CameraId]) -> None:
         group = self._groups[incident_id]
@@ -413,8 +417,9 @@ class _Work:
 
     def _assign(self, incident_id: IncidentId, camera_ids: Iterable[CameraId]) -> None:
         for camera_id in camera_ids:
-            condition = self._cameras[camera_id]
-            self._cameras[camera_id] = replace(condition, incident_id=incident_id, waiting_since=None)
+            condition = self._cameras.get(camera_id)
+            if condition is not None:
+                self._cameras[camera_id] = replace(condition, incident_id=incident_id, waiting_since=None)
 
     def _smallest_cause(self, camera_ids: Collection[CameraId]) -> Place:
         """The first of host, segment and site that all of them share."""
@@ -446,7 +451,7 @@ class _Work:
     def _is_station_wide(self, waiting: Sequence[CameraId], groups: Sequence[Group]) -> bool:
         if not self._ripe(waiting, self._limits.gather_s) and len(groups) < 2:
             return False
-        members = [camera_id for group in groups for camera_id in group.members if self._cameras[camera_id].troubles]
+        members = [camera_id for group in groups for camera_id in group.members if self._is_down(camera_id)]
         down = [*waiting, *members]
         all_cameras = len(self._inventory.cameras)
         if len(down) < max(self._limits.station_least, self._limits.station_share * all_cameras):
@@ -517,11 +522,14 @@ class _Work:
         for group in sorted(self._groups.values(), key=lambda group: (group.opened_at, group.id)):
             if len(self._ended) >= self._limits.ends_a_minute:
                 return
-            if group.ending is None and all(self._is_well(self._cameras[camera_id]) for camera_id in group.members):
+            if group.ending is None and all(self._is_well(camera_id) for camera_id in group.members):
                 self._groups[group.id] = replace(group, ending=Ending(self._now))
                 self._ended.append(self._now)
 
-    def _is_well(self, condition: Condition) -> bool:
+    def _is_well(self, camera_id: CameraId) -> bool:
+        condition = self._cameras.get(camera_id)
+        if condition is None:
+            return True
         steady_s = self._limits.steady_s if condition.failures == 1 else self._limits.steady_unsteady_s
         return not condition.troubles and not self._lately(condition, steady_s)
 
@@ -723,18 +731,41 @@ def _freed(
 def adopt(
     incidents: Iterable[Incident], inventory: Inventory, limits: MaintenanceLimits, now: datetime
 ) -> MaintenanceState:
-    """The state to begin with, from what an earlier process stored: open incidents, and those closed lately."""
-    cameras: dict[CameraId, Condition] = {}
+    """The state to begin with, from what an earlier process stored: open incidents, and those closed lately.
+
+    A camera belongs to one incident, the larger one that tells of it: the process may have ended in the middle of a
+    merge. A part that has no camera of its own any more is ended now, as it was to be.
+    """
+    incidents = list(incidents)
+    held: dict[CameraId, Condition] = {}
     groups: dict[IncidentId, Group] = {}
-    for incident in sorted(incidents, key=lambda incident: (incident.is_open, incident.accepted_at)):
+    for incident in sorted((i for i in incidents if i.is_open), key=lambda i: _the_whole_first(i, inventory)):
         known = _known(incident, inventory)
-        if incident.is_open and known:
-            cameras |= {camera.id: _adopted(camera, incident, limits, now) for camera in known}
-            groups[incident.id] = _adopted_group(incident, frozenset(camera.id for camera in known))
-        elif not incident.is_open and incident.closed_by != CLOSED_BY:
-            muted_until = incident.clocks[ClockName.CLOSED].at + timedelta(seconds=limits.cool_down_s)
-            cameras |= {camera.id: _muted(camera, muted_until, now) for camera in known}
-    return MaintenanceState(cameras, groups)
+        own = [camera for camera in known if camera.id not in held]
+        if own:
+            groups[incident.id] = _adopted_group(incident, frozenset(camera.id for camera in own))
+        elif known:
+            part = _adopted_group(incident, frozenset(camera.id for camera in known))
+            groups[incident.id] = replace(part, ending=Ending(now, into=held[known[0].id].incident_id))
+        held |= {camera.id: _adopted(camera, incident, limits, now) for camera in own}
+    return MaintenanceState(_closed_by_people(incidents, inventory, limits, now) | held, groups)
+
+
+def _the_whole_first(incident: Incident, inventory: Inventory) -> tuple[bool, int, datetime, IncidentId]:
+    is_whole = incident.maintenance is not None and incident.maintenance.cause is Cause.STATION
+    return not is_whole, -len(_known(incident, inventory)), incident.accepted_at, incident.id
+
+
+def _closed_by_people(
+    incidents: Iterable[Incident], inventory: Inventory, limits: MaintenanceLimits, now: datetime
+) -> dict[CameraId, Condition]:
+    """The cameras whose incidents people closed; of two incidents the later one counts."""
+    cameras: dict[CameraId, Condition] = {}
+    closed = [incident for incident in incidents if not incident.is_open and incident.closed_by != CLOSED_BY]
+    for incident in sorted(closed, key=lambda incident: incident.accepted_at):
+        muted_until = incident.clocks[ClockName.CLOSED].at + timedelta(seconds=limits.cool_down_s)
+        cameras |= {camera.id: _muted(camera, muted_until, now) for camera in _known(incident, inventory)}
+    return cameras
 
 
 def without_cameras(incidents: Iterable[Incident], inventory: Inventory) -> tuple[IncidentId, ...]:
