@@ -36,16 +36,13 @@ from patrol.domain.maintenance import (
     MaintenanceState,
     Report,
     adopt,
-    amend,
-    begin,
     closed_by_people,
-    decide,
-    end,
-    level_of,
     note,
     stored,
     without_cameras,
 )
+from patrol.domain.maintenance_groups import decide
+from patrol.domain.maintenance_incidents import amend, begin, end, level_of
 from patrol.domain.messages import MAX_BYTES, read_message
 from patrol.domain.troubles import Trouble
 from tests.builders import NOON, camera
