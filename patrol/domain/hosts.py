@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from patrol.domain.camera import Camera, Strategy
+from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.pacing import TokenBucket, full_jitter
 
@@ -90,6 +91,25 @@ class Host(Generic[Parked]):
 
 
 UNLIMITED = 1_000_000
+
+
+def most_kept_open(cameras: Sequence[Camera], usual: int, of_host: Mapping[str, int]) -> dict[CameraId, int]:
+    """How many sessions may be kept open on each camera's host, as far as that camera is concerned.
+
+    One stays for cameras that are opened anew for each visit, if there are such. Where it is our choice, half stay for
+    the others, and as many as are needed by the cameras that are configured to be kept open.
+    """
+    warm = Counter(host_of(camera) for camera in cameras if camera.strategy is Strategy.WARM)
+    opened = {host_of(camera) for camera in cameras if camera.strategy is not Strategy.WARM}
+
+    def most(camera: Camera) -> int:
+        host = host_of(camera)
+        sessions = sessions_on(host, usual, of_host)
+        if camera.strategy is Strategy.WARM:
+            return sessions - (host in opened)
+        return max(0, min(sessions // 2, sessions - 1 - warm[host]))
+
+    return {camera.id: most(camera) for camera in cameras}
 
 
 def sessions_on(name: str | None, usual: int, of_host: Mapping[str, int]) -> int:

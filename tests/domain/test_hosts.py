@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain.camera import CameraId, StreamAddress
-from patrol.domain.hosts import BREAKER_FAILURES, UNLIMITED, Host, host_of, sessions_on
+from patrol.domain.camera import Camera, CameraId, Strategy, StreamAddress
+from patrol.domain.hosts import BREAKER_FAILURES, UNLIMITED, Host, host_of, most_kept_open, sessions_on
 from patrol.domain.pacing import TokenBucket
 from tests.builders import camera
 
@@ -42,6 +42,34 @@ def test_a_host_that_is_named_bears_what_was_said_of_it() -> None:
     assert sessions_on("10.0.3.7", 4, {"10.0.3.7": 32}) == 32
     assert sessions_on("10.0.3.8", 4, {"10.0.3.7": 32}) == 4
     assert sessions_on(None, 4, {"10.0.3.7": 32}) == UNLIMITED
+
+
+def on_recorder(warm: int, others: int) -> list[Camera]:
+    strategies = [Strategy.WARM] * warm + [Strategy.AUTO] * others
+    stream = StreamAddress("rtsp://recorder/1")
+    return [camera(f"C-{n}", stream=stream, strategy=strategy) for n, strategy in enumerate(strategies)]
+
+
+@given(sessions=st.integers(1, 12), warm=st.integers(0, 12), others=st.integers(0, 12), data=st.data())
+def test_however_sessions_come_to_be_kept_open_one_is_left_and_the_configured_ones_find_theirs(
+    sessions: int, warm: int, others: int, data: st.DataObject
+) -> None:
+    if warm + (others > 0) > sessions:
+        return  # such a configuration is refused
+    found = on_recorder(warm, others)
+    most = most_kept_open(found, sessions, {})
+    kept: list[Camera] = []
+    for each in data.draw(st.permutations(found)):
+        if len(kept) < most[each.id]:
+            kept.append(each)
+    assert len(kept) <= sessions - (others > 0)
+    assert sum(each.strategy is Strategy.WARM for each in kept) == warm
+
+
+def test_where_it_is_our_choice_half_of_a_hosts_sessions_stay() -> None:
+    assert set(most_kept_open(on_recorder(0, 8), 4, {}).values()) == {2}
+    assert set(most_kept_open(on_recorder(0, 8), 4, {"recorder": 1}).values()) == {0}
+    assert most_kept_open([camera()], 4, {}) == {CameraId("C-1"): UNLIMITED // 2}
 
 
 @given(st.integers(2, 64))
