@@ -16,6 +16,7 @@ from rich.table import Table
 from patrol.config import Configuration
 from patrol.config.measuring import Origin, VisitCost
 from patrol.domain.admission import (
+    ROUNDING,
     Admission,
     Blame,
     Feasibility,
@@ -151,18 +152,19 @@ def _summed_up(found: Admission) -> str:
 
 
 def _not_kept(found: Admission) -> Iterator[str]:
-    """A paragraph for the usual bounds, else one for each set of schedules under which not all bounds are kept."""
+    """A paragraph for the usual bounds, and one for each set of schedules that asks for more than is kept."""
     if not found.usual.kept:
         yield from _ring_lines(found.usual)
-        return
     by_schedules: dict[tuple[ScheduledBound, ...], list[Period]] = {}
     for period in found.overloads:
-        by_schedules.setdefault(period.in_force, []).append(period)
+        if found.usual.kept or period.feasibility.needed_per_s > found.usual.needed_per_s + ROUNDING:
+            by_schedules.setdefault(period.in_force, []).append(period)
     for in_force, periods in by_schedules.items():
         more = f" and {len(periods) - MOST_TIMES} more" if len(periods) > MOST_TIMES else ""
         yield f"{_named(in_force)} ({', '.join(when(period) for period in periods[:MOST_TIMES])}{more}):"
         yield from _ring_lines(periods[0].feasibility)
-        yield f"  because of {'; '.join(_told(blame) for blame in periods[0].blame)}"
+        if periods[0].blame:
+            yield f"  because of {'; '.join(_told(blame) for blame in periods[0].blame)}"
 
 
 def _ring_lines(found: Feasibility) -> Iterator[str]:

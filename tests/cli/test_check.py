@@ -161,6 +161,29 @@ def test_an_overload_of_school_hours_is_told_on_whatever_day_it_is_asked(
 
 
 @pytest.mark.usefixtures("credentials")
+def test_the_worst_hour_is_told_also_where_not_even_the_usual_bounds_can_be_kept(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    night = {
+        "name": "夜",
+        "name_en": "Night",
+        "revisit_bound_s": 60,
+        "sites": ["大楼"],
+        "windows": [{"days": "weekend"}],
+    }
+    data = school_hours(2)
+    data["schedules"]["night"] = night
+    path = written_to(tmp_path, data)
+    words = CliRunner().invoke(app, ["check", str(path), "--visit-cost-ms", "2000", "--cores", "1"]).stdout
+
+    usual, _, school = words.partition("School hours (")
+    assert "  or all bounds stretched by 1.12, which is what the tour does" in usual
+    assert "  or all bounds stretched by 2.56, which is what the tour does" in school
+    assert "Night (" not in words, "it asks for less than usual"
+
+
+@pytest.mark.usefixtures("credentials")
 def test_an_overload_of_school_hours_for_programs(app: typer.Typer, tmp_path: Path) -> None:
     path = written_to(tmp_path, school_hours(2))
     arguments = ["check", str(path), "--json", "--visit-cost-ms", "1000", "--cores", "1"]
