@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.pacing import TokenBucket, full_jitter
+from patrol.domain.slots import Demand, worst_wait_s
 
 Parked = TypeVar("Parked")
 
@@ -54,12 +55,7 @@ class Host(Generic[Parked]):
     @property
     def lower_rank_sessions(self) -> int:
         """How many of these retries and focus may use at once."""
-        return max(1, self.for_visits // 2)
-
-    @property
-    def due_slots(self) -> int:
-        """How many are always there for cameras that are due; a single one may have to be waited for."""
-        return max(1, self.for_visits - self.lower_rank_sessions)
+        return lower_rank_of(self.for_visits)
 
     def has_room(self) -> bool:
         """Whether a camera that is due may be visited now."""
@@ -88,6 +84,23 @@ class Host(Generic[Parked]):
         beyond = self.failures_in_a_row - BREAKER_FAILURES
         if beyond >= 0:
             self.shut_until = now + full_jitter(beyond, base_s, cap_s, jitter)
+
+
+def lower_rank_of(sessions: int) -> int:
+    """How many of so many sessions retries and focus may use at once."""
+    return max(1, sessions // 2)
+
+
+def worst_wait_on_host_s(demands: Sequence[Demand], sessions: int, longest_visit_s: float) -> float | None:
+    """The longest that a camera which is due may have to wait for one of its host's sessions; None if no wait would do.
+
+    ``sessions``: those for visits that need a new one. ``longest_visit_s``: of a retry or a focus, which may use half
+    of them, and a single one, too. No camera has two visits at a time: with a session for each nobody ever waits.
+    """
+    if len(demands) <= sessions:
+        return 0.0
+    always_there = max(1, sessions - lower_rank_of(sessions))
+    return worst_wait_s(demands, always_there, longest_visit_s if sessions == 1 else 0.0)
 
 
 UNLIMITED = 1_000_000

@@ -9,8 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.camera import Camera, CameraId, Strategy, StreamAddress
-from patrol.domain.hosts import BREAKER_FAILURES, UNLIMITED, Host, host_of, most_kept_open, sessions_on
+from patrol.domain.hosts import (
+    BREAKER_FAILURES,
+    UNLIMITED,
+    Host,
+    host_of,
+    lower_rank_of,
+    most_kept_open,
+    sessions_on,
+    worst_wait_on_host_s,
+)
 from patrol.domain.pacing import TokenBucket
+from patrol.domain.slots import Demand
 from tests.builders import camera
 
 
@@ -42,6 +52,17 @@ def test_a_host_that_is_named_bears_what_was_said_of_it() -> None:
     assert sessions_on("10.0.3.7", 4, {"10.0.3.7": 32}) == 32
     assert sessions_on("10.0.3.8", 4, {"10.0.3.7": 32}) == 4
     assert sessions_on(None, 4, {"10.0.3.7": 32}) == UNLIMITED
+
+
+def test_with_a_session_for_each_camera_nobody_waits_however_many_of_them_retries_may_use() -> None:
+    demands = [Demand(5.0, 9.75)] * 6
+    assert worst_wait_on_host_s(demands, 6, longest_visit_s=10.0) == 0.0
+    assert worst_wait_on_host_s(demands, 5, longest_visit_s=10.0) is None
+    assert worst_wait_on_host_s(demands[:1], 1, longest_visit_s=10.0) == 0.0
+
+
+def test_a_single_session_may_be_with_a_retry_that_takes_as_long_as_it_may() -> None:
+    assert worst_wait_on_host_s([Demand(1.0, 60.0)] * 2, 1, longest_visit_s=10.0) == 11.0
 
 
 def on_recorder(warm: int, others: int) -> list[Camera]:
@@ -79,7 +100,7 @@ def test_retries_and_focus_always_leave_sessions_for_cameras_that_are_due(sessio
         host.under_way += 1
         host.of_lower_rank += 1
     assert host.of_lower_rank >= 1
-    assert sessions - host.under_way == host.due_slots >= 1
+    assert sessions - host.under_way == sessions - lower_rank_of(sessions) >= 1
     assert host.has_room()
 
 
