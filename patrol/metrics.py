@@ -150,6 +150,11 @@ class TourMetrics:
             "Visits a second that the revisit bounds ask for at present.",
             registry=registry,
         )
+        self.admitted = Gauge(
+            "patrol_tour_admitted",
+            "1 while sessions and slots are surely enough for what visits are given at present, else 0.",
+            registry=registry,
+        )
 
     def show(self, stretch: float, rings: Sequence[RingStatus]) -> None:
         """Set the gauges."""

@@ -114,6 +114,8 @@ PEACE = {
     'patrol_tour_capacity_visits_per_second{job="patrol",role="console"}': "0x180",
     'patrol_tour_needed_visits_per_second{job="patrol",role="tour"}': "33x180",
     'patrol_tour_needed_visits_per_second{job="patrol",role="console"}': "0x180",
+    'patrol_tour_admitted{job="patrol",role="tour"}': "1x180",
+    'patrol_tour_admitted{job="patrol",role="console"}': "0x180",
     'patrol_cameras_past_bound{job="patrol",role="tour",ring="core"}': "0x180",
     'patrol_cameras_past_bound{job="patrol",role="tour",ring="far"}': "0x180",
     'patrol_frames_captured_total{job="patrol",role="tour"}': "0+130x180",
@@ -142,6 +144,8 @@ SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "stretched for half a minute, an hour ago": ({STRETCHED_S: "0x10 30x170"}, 1800, []),
     "close to what it can do": ({"patrol_tour_needed_visits_per_second": "40x180"}, 1800, []),
     "closer": ({"patrol_tour_needed_visits_per_second": "40.1x180"}, 420, ["TourNotAdmitted"]),
+    "a recorder with too few sessions": ({"patrol_tour_admitted": "1x30 0x150"}, 920, ["TourSessionsShort"]),
+    "a recorder with too few sessions, at first": ({"patrol_tour_admitted": "1x30 0x150"}, 880, []),
     "silent": ({"patrol_visits_total": "0+130x30 4030x150"}, 420, ["TourSilent"]),
     "gone": (
         {"patrol_visits_total": None, 'patrol_visits_total{job="patrol",role="console"': None},
