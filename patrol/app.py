@@ -39,11 +39,11 @@ from patrol.adapters.stream import StreamSource, VideoFileSource
 from patrol.adapters.synthetic import SyntheticSource
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.config import Configuration
-from patrol.domain.camera import Camera, CameraId, Strategy
+from patrol.domain.camera import Camera, CameraId
 from patrol.domain.camera_health import HealthWatcher
 from patrol.domain.change import ChangeMemory, ChangeSettings
 from patrol.domain.errors import InputError, PatrolError, StoreError
-from patrol.domain.hosts import host_of, sessions_on
+from patrol.domain.hosts import most_kept_open
 from patrol.domain.tour import Tour
 from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
@@ -331,6 +331,9 @@ def frame_sources(
     """
     box, cores = configuration.detector.input_px, os.cpu_count() or 1
     decoders = DECODERS_A_CORE * cores
+    kept_open = most_kept_open(
+        configuration.cameras, configuration.tour.sessions_per_host, configuration.sessions_of_host
+    )
     snapshot = HttpSnapshotSource(box, clock, decoders)
     rtsp = RtspSource(
         box,
@@ -340,7 +343,7 @@ def frame_sources(
         snapshots=snapshot,
         on_unconfirmed=on_unconfirmed,
         warm_sessions=configuration.tour.warm_sessions,
-        warm_on_host=lambda camera: _warm_on_host(configuration, camera),
+        warm_on_host=lambda camera: kept_open[camera.id],
     )
     router = SourceRouter(
         {
@@ -354,13 +357,6 @@ def frame_sources(
         on_fault,
     )
     return Sources(router, rtsp)
-
-
-def _warm_on_host(configuration: Configuration, camera: Camera) -> int:
-    """All that the host bears for a camera that is configured so; where it is our choice, half stay for the others."""
-    settings = configuration.tour
-    sessions = sessions_on(host_of(camera), settings.sessions_per_host, configuration.sessions_of_host)
-    return sessions if camera.strategy is Strategy.WARM else sessions // 2
 
 
 async def run_parts(

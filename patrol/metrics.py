@@ -98,7 +98,12 @@ class TourMetrics:
             registry=registry,
         )
         _start_at_zero(self.blind_age, RINGS, ("p50", "p99", "max"))
-        self.bound = Gauge("patrol_revisit_bound_seconds", "The ring's revisit bound.", ("ring",), registry=registry)
+        self.bound = Gauge(
+            "patrol_revisit_bound_seconds",
+            "The revisit bound that most cameras of the ring have at this hour.",
+            ("ring",),
+            registry=registry,
+        )
         _start_at_zero(self.bound, RINGS)
         self.cameras = Gauge("patrol_cameras", "Cameras in the tour.", ("ring", "state"), registry=registry)
         _start_at_zero(self.cameras, RINGS, ("ok", "failing"))
@@ -108,6 +113,11 @@ class TourMetrics:
             registry=registry,
         )
         self.stretch.set(1.0)
+        self.stretched = Counter(
+            "patrol_tour_stretched_seconds_total",
+            "Seconds in which all revisit bounds were stretched, if only for a moment of each.",
+            registry=registry,
+        )
         self.past_bound = Gauge(
             "patrol_cameras_past_bound",
             "Cameras unseen for longer than their revisit bound, times the stretch.",
@@ -140,12 +150,17 @@ class TourMetrics:
             "Visits a second that the revisit bounds ask for at present.",
             registry=registry,
         )
+        self.admitted = Gauge(
+            "patrol_tour_admitted",
+            "1 while sessions and slots are surely enough for what visits are given at present, else 0.",
+            registry=registry,
+        )
 
     def show(self, stretch: float, rings: Sequence[RingStatus]) -> None:
         """Set the gauges."""
         self.stretch.set(stretch)
         for ring in rings:
-            self.bound.labels(ring.name.value).set(ring.revisit_bound_s)
+            self.bound.labels(ring.name.value).set(ring.bound_in_force_s or ring.revisit_bound_s)
             self.blind_age.labels(ring.name.value, "p50").set(ring.blind_age_p50_s)
             self.blind_age.labels(ring.name.value, "p99").set(ring.blind_age_p99_s)
             self.blind_age.labels(ring.name.value, "max").set(ring.blind_age_max_s)

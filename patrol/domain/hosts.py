@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from patrol.domain.camera import Camera, Strategy
+from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.pacing import TokenBucket, full_jitter
+from patrol.domain.slots import Demand, worst_wait_s
 
 Parked = TypeVar("Parked")
 
@@ -58,12 +60,7 @@ class Host(Generic[Parked]):
     @property
     def lower_rank_sessions(self) -> int:
         """How many of these retries and focus may use at once."""
-        return max(1, self.for_visits // 2)
-
-    @property
-    def due_slots(self) -> int:
-        """How many are always there for cameras that are due; a single one may have to be waited for."""
-        return max(1, self.for_visits - self.lower_rank_sessions)
+        return lower_rank_of(self.for_visits)
 
     @property
     def free(self) -> int:
@@ -103,7 +100,43 @@ class Host(Generic[Parked]):
             self.shut_until = now + full_jitter(beyond, base_s, cap_s, jitter)
 
 
+def lower_rank_of(sessions: int) -> int:
+    """How many of so many sessions retries and focus may use at once."""
+    return max(1, sessions // 2)
+
+
+def worst_wait_on_host_s(demands: Sequence[Demand], sessions: int, longest_visit_s: float) -> float | None:
+    """The longest that a camera which is due may have to wait for one of its host's sessions; None if no wait would do.
+
+    ``sessions``: those for visits that need a new one. ``longest_visit_s``: of a retry or a focus, which may use half
+    of them, and a single one, too. No camera has two visits at a time: with a session for each nobody ever waits.
+    """
+    if len(demands) <= sessions:
+        return 0.0
+    always_there = max(1, sessions - lower_rank_of(sessions))
+    return worst_wait_s(demands, always_there, longest_visit_s if sessions == 1 else 0.0)
+
+
 UNLIMITED = 1_000_000
+
+
+def most_kept_open(cameras: Sequence[Camera], usual: int, of_host: Mapping[str, int]) -> dict[CameraId, int]:
+    """How many sessions may be kept open on each camera's host, as far as that camera is concerned.
+
+    One stays for cameras that are opened anew for each visit, if there are such. Where it is our choice, half stay for
+    the others, and as many as are needed by the cameras that are configured to be kept open.
+    """
+    warm = Counter(host_of(camera) for camera in cameras if camera.strategy is Strategy.WARM)
+    opened = {host_of(camera) for camera in cameras if camera.strategy is not Strategy.WARM}
+
+    def most(camera: Camera) -> int:
+        host = host_of(camera)
+        sessions = sessions_on(host, usual, of_host)
+        if camera.strategy is Strategy.WARM:
+            return sessions - (host in opened)
+        return max(0, min(sessions // 2, sessions - 1 - warm[host]))
+
+    return {camera.id: most(camera) for camera in cameras}
 
 
 def sessions_on(name: str | None, usual: int, of_host: Mapping[str, int]) -> int:

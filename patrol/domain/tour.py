@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureFailure
-from patrol.domain.hosts import HOST_FAILURES, LONGEST_HELD_S, Host, host_of, sessions_on
+from patrol.domain.hosts import HOST_FAILURES, LONGEST_HELD_S, Host, host_of, sessions_on, worst_wait_on_host_s
 from patrol.domain.pacing import TokenBucket, full_jitter
 from patrol.domain.room import CameraStatus, RingStatus
 from patrol.domain.slots import Demand, worst_wait_s
@@ -598,6 +598,17 @@ class Tour:
         return self._given_s(self._standings[camera_id], now)
 
     @property
+    def kept_open(self) -> frozenset[CameraId]:
+        """The cameras whose sessions are kept open, as far as the tour knows."""
+        return frozenset(standing.camera.id for standing in self._standings.values() if standing.kept_open)
+
+    @property
+    def not_admitted(self) -> tuple[str, ...]:
+        """The hosts that have too few sessions for what visits are given at present; "" for the tour's own slots."""
+        names = {0: "", **{id(host): name or "" for name, host in self._hosts.items()}}
+        return tuple(sorted(names[key] for key, wait_s in self.worst_waits_s.items() if wait_s is None))
+
+    @property
     def admitted(self) -> bool:
         """Whether there are slots enough that no bound is passed, even if every visit takes all it is given.
 
@@ -740,8 +751,7 @@ class Tour:
     def _worst_wait_of_host(self, group: Sequence[_Standing], overall_s: float) -> float | None:
         host = group[0].host
         demands = [self._demand(standing, overall_s) for standing in group]
-        blocked_by_s = max(self._longest_s(standing) for standing in group) if host.for_visits == 1 else 0.0
-        return worst_wait_s(demands, host.due_slots, blocked_by_s)
+        return worst_wait_on_host_s(demands, host.for_visits, max(self._longest_s(standing) for standing in group))
 
     def _demand(self, standing: _Standing, besides_s: float = 0.0) -> Demand:
         return Demand(standing.assumed_s + besides_s, standing.bound_s - self._margin(standing))

@@ -65,6 +65,7 @@ class TourBook:
         self._failing: set[CameraId] = set()
         self._pins: dict[CameraId, PinnedCamera] = {}
         self._rate = VisitRate()
+        self._reviewed_at = clock.monotonic()
 
     def next(self) -> Visit | float:
         """The visit to make now, or the seconds in which nothing is due."""
@@ -158,7 +159,7 @@ class TourBook:
         rings = tuple(self._tour.ring_status(ring, self._visits[ring.name], now) for ring in self._rings.values())
         status = TourStatus(
             at=self._clock.now(),
-            stretch=self._tour.review(now),
+            stretch=self._review(now),
             visits_per_s=self._rate.update(now, self._visits.total()),
             rings=rings,
             cameras=self._tour.camera_statuses(now),
@@ -170,6 +171,14 @@ class TourBook:
         )
         self._metrics.tour.show(status.stretch, rings)
         return status
+
+    def _review(self, now: float) -> float:
+        """The stretch. For how long there was one is counted: most are over before the next scrape."""
+        stretch = self._tour.review(now)
+        if stretch > 1.0:
+            self._metrics.tour.stretched.inc(now - self._reviewed_at)
+        self._reviewed_at = now
+        return stretch
 
 
 class FrameSide(Protocol):
@@ -219,6 +228,8 @@ class Touring:
         self._clock = clock
         self._under_way: dict[asyncio.Task[None], Visit] = {}
         self._visit_ended = asyncio.Event()
+        self._reviewed = asyncio.Event()
+        self._status: TourStatus | None = None  # as of the last review
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tour until ``stopping``; visits under way have a moment to finish, then no more frames come."""
@@ -268,12 +279,26 @@ class Touring:
         self._frames.offer(frame, visit.camera.ring)
 
     async def run_reports(self, stopping: asyncio.Event) -> None:
-        """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second."""
-        while not await pause(self._clock, stopping, REPORT_EVERY_S):
-            self._reviewing.review(self._book.visits)
+        """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second.
+
+        The review goes on by itself: a queue that swallows everything holds up the room, and no bound or alarm.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            talking = tasks.create_task(self._talk_to_the_room(stopping))
+            while not await pause(self._clock, stopping, REPORT_EVERY_S):
+                self._reviewing.review(self._book.visits)
+                self._status = self.status()
+                self._reviewed.set()
+            talking.cancel()
+
+    async def _talk_to_the_room(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():  # a command of redis-py may miss that it was cancelled
+            await self._reviewed.wait()
+            self._reviewed.clear()
+            assert self._status is not None
             # Where the queue is away, the relay says so; the tour goes on.
             with contextlib.suppress(QueueError):
-                await self._reports.report(self.status())
+                await self._reports.report(self._status)
             with contextlib.suppress(QueueError):
                 for request in await self._requests.take():
                     self._hear(request)

@@ -157,7 +157,42 @@ def test_more_warm_cameras_than_their_recorder_bears(tmp_path: Path) -> None:
     data["tour"] = {"hosts": {"10.9.9.9": {"sessions": 1}}}
     problem = problems_of(tmp_path, data)["templates.square.strategy"]
 
-    assert problem.message == "C-1, C-2 are to be kept open (strategy warm) on 10.9.9.9, which bears 1 sessions"
+    assert problem.message == (
+        "C-1, C-2 are to be kept open (strategy warm) on 10.9.9.9, which bears 1 sessions; "
+        "expected 2 or more under tour.hosts, or fewer such cameras"
+    )
+
+
+def recorder_with(warm: int, cold: int, sessions: int, **cold_keys: Any) -> dict[str, Any]:
+    """The sound file with one recorder, on which so many cameras are to be kept open beside the others."""
+    data = with_template(stream="rtsp://10.9.9.9/{id}") | {"tour": {"sessions_per_host": sessions}}
+    first = data["sites"][0]["cameras"][0]
+    kept = [first | {"id": f"W-{n}", "strategy": "warm"} for n in range(warm)]
+    data["sites"][0]["cameras"] = kept + [first | {"id": f"C-{n}", **cold_keys} for n in range(cold)]
+    data["cameras"][0]["stream"] = "rtsp://10.1.2.1/live"
+    return data
+
+
+def test_warm_cameras_that_leave_their_neighbours_no_session(tmp_path: Path) -> None:
+    problem = problems_of(tmp_path, recorder_with(4, 2, 4))["sites[0].cameras[3].strategy"]
+
+    assert problem.message == (
+        "W-0, W-1 and 2 more are to be kept open (strategy warm) on 10.9.9.9, which bears 4 sessions, "
+        "and C-0, C-1 need one, too; expected 5 or more under tour.hosts, or fewer such cameras"
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        recorder_with(4, 2, 5),
+        recorder_with(4, 0, 4),
+        recorder_with(4, 2, 4, strategy="snapshot", snapshot="http://10.9.9.8/{id}.jpg"),
+    ],
+    ids=["one session left", "nobody else there", "the others on another host"],
+)
+def test_warm_cameras_that_leave_their_neighbours_a_session(tmp_path: Path, data: dict[str, Any]) -> None:
+    assert loaded(tmp_path, data).cameras
 
 
 def test_a_mask_that_hides_a_whole_zone_is_worth_a_warning(tmp_path: Path) -> None:

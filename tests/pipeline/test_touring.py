@@ -109,9 +109,11 @@ class SeenAndDropped:
 class NoReview:
     capacity_per_s: float | None = 48.0
     needed_per_s: float | None = 33.0
+    reviews = 0
 
     def review(self, visits: int) -> None:
         """Nothing is reviewed here: see test_reviewing."""
+        self.reviews += 1
 
 
 class NoSessions:
@@ -153,8 +155,9 @@ class Station:
         self.reports = MemoryTourReports()
         self.requests = MemoryTourRequests()
         self.frames = Frames(self.detecting)
+        self.review = NoReview()
         self.touring = Touring(
-            self.book, self.source, self.frames, self.detecting, NoReview(), self.reports, self.requests, self.clock
+            self.book, self.source, self.frames, self.detecting, self.review, self.reports, self.requests, self.clock
         )
 
     async def run_for(self, seconds: float) -> float:
@@ -354,6 +357,43 @@ def test_the_report_says_what_happened_and_a_queue_that_is_away_does_not_stop_th
         assert visits == station.detecting.counts.captured
 
     asyncio.run(check())
+
+
+def test_a_queue_that_swallows_packets_holds_up_neither_the_review_nor_the_stop() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(2, 1, 1), TourSettings(workers=2))
+
+        class BlackHole(MemoryTourReports, MemoryTourRequests):
+            tried = 0
+
+            async def report(self, status: TourStatus) -> None:
+                self.tried += 1
+                await station.clock.sleep(15.2)  # three tries of five seconds
+                raise QueueError("timed out")
+
+            async def take(self) -> Sequence[Pin]:
+                await station.clock.sleep(15.2)
+                raise QueueError("timed out")
+
+        station.touring._reports = station.touring._requests = hole = BlackHole()
+        took_s = await station.run_for(100)
+        assert station.review.reviews >= 99
+        assert hole.tried == 4
+        assert took_s <= 1.0
+
+    asyncio.run(check())
+
+
+def test_seconds_in_which_all_bounds_were_stretched_are_counted() -> None:
+    station = Station(ring_cameras(1), TourSettings())  # nobody looks at it: it is late after 5 s
+    found = []
+    for _ in range(4):
+        station.touring.status()
+        found.append(counted(station.metrics, "patrol_tour_stretched_seconds_total"))
+        station.clock.advance(2.0)
+    station.touring.status()
+    found.append(counted(station.metrics, "patrol_tour_stretched_seconds_total"))
+    assert found == [0.0, 0.0, 0.0, 2.0, 4.0]
 
 
 def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
