@@ -165,6 +165,7 @@ class Tour:
         self._lower_under_way = 0
         self._tickets = 0
         self._weighed_by = 1.0
+        self._rose = False  # the stretch, since the last review
         self.stretch = 1.0
         self.worst_waits_s = self._worst_waits()
         self._spread(self._standings.values(), now)
@@ -349,7 +350,8 @@ class Tour:
         return DETECTING_S if standing.taken else 0.0
 
     def _announce(self, share: float) -> None:
-        self.stretch = min(MAX_STRETCH, max(self.stretch, share))
+        if share > self.stretch:
+            self.stretch, self._rose = min(MAX_STRETCH, share), True
 
     # --- what became of a visit --------------------------------------------------------------------------------
 
@@ -475,13 +477,16 @@ class Tour:
     def review_stretch(self, now: float) -> float:
         """Announce by how much all bounds are stretched at present: 1.0 unless the tour cannot keep up.
 
-        It rises as soon as a visit begins too late, or waits too long to begin, and comes down by 3% a call. How long
-        a camera takes to answer is not the tour's doing, and does not count.
+        It rises as soon as a visit begins too late, or waits too long to begin, and comes down by 3% a call. Reviews
+        are where it is shown, so what was announced since the last is shown as it was before it comes down: one that
+        rose for a moment must not go unseen. How long a camera takes to answer is not the tour's doing, and does not
+        count.
         """
         waiting = (self._expected_share(standing, now) for standing in self._all_due())
         late = (self._share_by_now(self._standings[camera_id], now) for camera_id in self._late)
         worst = max([*waiting, *late], default=0.0)
-        self.stretch = min(MAX_STRETCH, max(1.0, worst, self.stretch * 0.97))
+        before, self._rose = self.stretch if self._rose else self.stretch * 0.97, False
+        self.stretch = min(MAX_STRETCH, max(1.0, worst, before))
         if abs(self.stretch / self._weighed_by - 1.0) > 0.02:
             self._weigh_anew()
         return self.stretch

@@ -231,6 +231,28 @@ def test_a_visit_that_begins_late_is_announced_before_its_gap_is_too_long() -> N
     assert tour.stretch == pytest.approx(1.3)
 
 
+def test_a_stretch_announced_between_two_reviews_is_shown_before_it_comes_down() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    assert isinstance(tour.next(4.9), Visit)
+    tour.seen(CameraId("C-0"), 5.1, people=0)  # 2% late, and over before anybody has looked
+    assert tour.review_stretch(5.5) == pytest.approx(1.02)
+    assert tour.review_stretch(6.5) == 1.0
+
+
+def test_a_stretch_that_was_shown_comes_down_with_every_review() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    assert isinstance(tour.next(4.9), Visit)
+    assert tour.review_stretch(7.5) == pytest.approx(1.5), "a review found it, and showed it"
+    tour.seen(CameraId("C-0"), 7.5, people=0)
+    assert tour.review_stretch(8.0) == pytest.approx(1.5 * 0.97)
+    assert isinstance(tour.next(14.5), Visit)
+    assert tour.stretch == pytest.approx(1.5 * 0.97), "late, but by no more than was said"
+    tour.seen(CameraId("C-0"), 14.6, people=0)
+    assert tour.review_stretch(14.7) == pytest.approx(1.5 * 0.97**2)
+
+
 def test_a_picture_that_waits_for_the_detector_is_no_stretch_unless_it_waits_too_long() -> None:
     tour = tour_of(cameras(1, 5))
     tour.seen(CameraId("C-0"), 0.0, people=0)
