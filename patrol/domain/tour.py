@@ -197,8 +197,11 @@ class Tour:
 
     # --- who is next -------------------------------------------------------------------------------------------
 
-    def next(self, now: float) -> Visit | float:
-        """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun."""
+    def next(self, now: float, may_focus: bool = True) -> Visit | float:
+        """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun.
+
+        ``may_focus``: whether there is anything to spare at this moment, whatever was reckoned; see ``set_spare``.
+        """
         self._release(now)
         # One whose host has no room for it holds up nobody.
         visit = self._next_retry(now) if self._is_a_retry_starved(now) else None
@@ -206,7 +209,7 @@ class Tour:
             visit = self._next_due(now)
         if visit is None and not self._due:
             visit = self._next_retry(now)
-        if visit is None and not self._due:
+        if visit is None and not self._due and may_focus:
             visit = self._next_focus(now)
         return visit if visit is not None else self._idle_s(now)
 

@@ -175,6 +175,16 @@ def test_a_focus_looks_again_every_second_but_only_when_nothing_is_due() -> None
     assert all(gap <= 5 for gaps in run.gaps.values() for gap in gaps)
 
 
+def test_a_focus_waits_while_there_is_nothing_to_spare_and_is_made_up_for_then() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=1)
+    tour.pin(CameraId("C-0"), now=0.0, seconds=10, every_s=1.0)
+    assert isinstance(tour.next(1.5, may_focus=False), float)
+    visit = tour.next(1.6)
+    assert isinstance(visit, Visit)
+    assert visit.turn is Turn.FOCUS
+
+
 def test_a_focus_in_a_full_tour_gets_nothing() -> None:
     run = Run(tour_of(cameras(60, 5)), at_once=1, takes=lambda _: 0.2)  # needs 12 visits/s, has 5
     run.tour.pin(CameraId("C-3"), now=0.0, seconds=60, every_s=0.5)
