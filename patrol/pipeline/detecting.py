@@ -17,7 +17,6 @@ from patrol.domain.frame import Frame
 from patrol.metrics import Metrics
 from patrol.ports import Clock, Detector
 
-
 # Frames wait for as long as a batch stays open, and hardly longer, while the detector is quick enough.
 KEEPING_UP = 1.5
 

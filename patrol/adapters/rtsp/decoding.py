@@ -19,14 +19,21 @@ def decoded(key_frame: KeyFrame, box: tuple[int, int] | None) -> Pixels | None:
     None if it is damaged. Every picture gets a decoder of its own, which costs 0.03 ms, so that nothing of one camera
     can show in the picture of another.
     """
+    frame = _frame_of(key_frame)
+    return None if frame is None else _scaled(frame, box)
+
+
+def _frame_of(key_frame: KeyFrame) -> av.VideoFrame | None:
     context = av.CodecContext.create(key_frame.codec.value, "r")
     context.thread_count = 1  # threads of its own would hold frames back, and the cores are all in use
     try:
         frames = context.decode(av.Packet(key_frame.data)) or context.decode(None)
     except (av.error.InvalidDataError, av.error.EOFError):
         return None
-    if not frames or frames[0].is_corrupt:
-        return None
-    width, height = fitted(frames[0].width, frames[0].height, box)
-    picture = frames[0].reformat(width=width, height=height, format="bgr24", interpolation="BILINEAR")
+    return frames[0] if frames and not frames[0].is_corrupt else None
+
+
+def _scaled(frame: av.VideoFrame, box: tuple[int, int] | None) -> Pixels:
+    width, height = fitted(frame.width, frame.height, box)
+    picture = frame.reformat(width=width, height=height, format="bgr24", interpolation="BILINEAR")
     return np.ascontiguousarray(picture.to_ndarray(), dtype=np.uint8)
