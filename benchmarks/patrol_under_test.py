@@ -81,7 +81,8 @@ class Plan:
     """How Patrol is set for a benchmark; what is not said here is its own default.
 
     ``addresses``: by camera id. ``rule``: fields of the one rule all cameras watch by. ``tour``, ``detector``: fields
-    of these sections of the configuration. ``strategies``: how the cameras of a ring are looked at, by ring.
+    of these sections of the configuration. ``strategies``: how the cameras of a ring are looked at, by ring;
+    ``own_strategies``: by camera id, before that.
     """
 
     cameras: Sequence[Spot]
@@ -91,6 +92,7 @@ class Plan:
     tour: Mapping[str, Any] = field(default_factory=dict)
     detector: Mapping[str, Any] = field(default_factory=dict)
     strategies: Mapping[str, str] = field(default_factory=dict)
+    own_strategies: Mapping[str, str] = field(default_factory=dict)
 
 
 def configuration_of(plan: Plan) -> dict[str, Any]:
@@ -143,8 +145,8 @@ def _unit(number: int) -> dict[str, Any]:
 def _camera(camera: Spot, plan: Plan) -> dict[str, Any]:
     place = [35.4908 + camera.number // 25 / 10_000, 112.8518 + camera.number % 25 / 10_000]
     zone = {"id": "all", "name": "全景", "name_en": "all of it", "rules": ["watched"], "polygon": WHOLE_PICTURE}
-    strategy = {"strategy": plan.strategies[camera.ring]} if camera.ring in plan.strategies else {}
-    return strategy | {
+    strategy = plan.own_strategies.get(camera.camera_id, plan.strategies.get(camera.ring))
+    return ({"strategy": strategy} if strategy is not None else {}) | {
         "id": camera.camera_id,
         "name": camera.camera_id,
         "ring": camera.ring,
@@ -161,11 +163,14 @@ def addresses_on(server: Server, cameras: Sequence[Spot]) -> dict[str, str]:
     return {camera.camera_id: server.address(camera) for camera in cameras}
 
 
-def retries_per_s_allowed() -> float:
-    """How many tries a second of failing cameras Patrol allows itself."""
+def retries_per_s_allowed(within_s: float) -> float:
+    """How many tries a second of failing cameras Patrol allows itself, in the worst ``within_s``.
+
+    After a pause the tour lets half a second's worth of them begin at once.
+    """
     from patrol.domain.tour import TourSettings
 
-    return TourSettings().retries_per_s
+    return TourSettings().retries_per_s * (1 + 0.5 / within_s)
 
 
 def models_folder() -> Path:

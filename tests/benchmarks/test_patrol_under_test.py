@@ -45,19 +45,20 @@ def test_the_configuration_is_one_that_patrol_takes(tmp_path: Path) -> None:
 
 
 def test_a_plan_may_change_the_rule_the_tour_and_the_strategy(tmp_path: Path) -> None:
-    cameras = spots({"far": 1})
+    cameras = spots({"far": 2})
     plan = Plan(
         cameras,
-        {"far-001": "rtsp://127.0.0.1/x"},
+        {"far-001": "rtsp://127.0.0.1/x", "far-002": "rtsp://127.0.0.2/x"},
         rule={"at_least": 9},
         tour={"backoff_cap_s": 2},
         strategies={"far": "cold"},
+        own_strategies={"far-002": "warm"},
     )
     (tmp_path / "patrol.yaml").write_text(json.dumps(configuration_of(plan), ensure_ascii=False))
     configuration = load(tmp_path / "patrol.yaml", {})
     assert next(iter(configuration.rules.values())).at_least == 9
     assert configuration.tour.backoff_cap_s == 2
-    assert configuration.cameras[0].strategy == "cold"
+    assert [camera.strategy for camera in configuration.cameras] == ["cold", "warm"]
 
 
 def test_what_is_written_down_comes_back(tmp_path: Path) -> None:
