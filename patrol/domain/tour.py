@@ -200,7 +200,7 @@ class Tour:
         self._tickets = 0
         self._weighed_by = 1.0
         self.stretch = 1.0
-        self._is_untold = False
+        self._is_untold = False  # it rose since the last review
         self.worst_waits_s = self._worst_waits()
         self._spread(self._standings.values(), now)
 
@@ -231,8 +231,11 @@ class Tour:
 
     # --- who is next -------------------------------------------------------------------------------------------
 
-    def next(self, now: float) -> Visit | float:
-        """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun."""
+    def next(self, now: float, may_focus: bool = True) -> Visit | float:
+        """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun.
+
+        ``may_focus``: whether there is anything to spare at this moment, whatever was reckoned; see ``set_spare``.
+        """
         self._release(now)
         # One whose host has no room for it holds up nobody.
         visit = self._next_retry(now) if self._is_a_retry_starved(now) else None
@@ -240,7 +243,7 @@ class Tour:
             visit = self._next_due(now)
         if visit is None and not self._due:
             visit = self._next_retry(now)
-        if visit is None and not self._due:
+        if visit is None and not self._due and may_focus:
             visit = self._next_focus(now)
         return visit if visit is not None else self._idle_s(now)
 

@@ -67,9 +67,9 @@ class TourBook:
         self._rate = VisitRate()
         self._reviewed_at = clock.monotonic()
 
-    def next(self) -> Visit | float:
-        """The visit to make now, or the seconds in which nothing is due."""
-        return self._tour.next(self._clock.monotonic())
+    def next(self, may_focus: bool) -> Visit | float:
+        """The visit to make now, or the seconds in which nothing is due. ``may_focus``: see Tour."""
+        return self._tour.next(self._clock.monotonic(), may_focus)
 
     def ended(self, visit: Visit) -> None:
         """The visit is over."""
@@ -261,7 +261,9 @@ class Touring:
         """The next visit to make; None after a short wait if there is none, or no slot for it."""
         wait_s = LOOK_AGAIN_S
         if self._detecting.waiting < MAX_WAITING_FRAMES:
-            visit = self._book.next()
+            # What is left for focus is an estimate, and others use this machine, too. Where it was too high, focus must
+            # not fill the line that the pictures of cameras that are due stand in.
+            visit = self._book.next(may_focus=self._detecting.keeps_up)
             if isinstance(visit, Visit):
                 return visit
             wait_s = min(visit, LOOK_AGAIN_S)

@@ -414,6 +414,35 @@ def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
     asyncio.run(check())
 
 
+def test_looks_for_focus_never_make_the_pictures_of_those_who_are_due_wait() -> None:
+    """All cameras are in focus; the detector does 22 frames a second, and the bounds ask for 9 of them."""
+
+    async def check() -> None:
+        station = Station(ring_cameras(0, 120), TourSettings(workers=256), takes_s=0.05, detect_s=0.09)
+        waited: list[float] = []
+        focused = 0
+
+        async def look() -> None:
+            nonlocal focused
+            await station.clock.sleep(20)
+            station.tour.set_spare(26.0, station.clock.monotonic())  # twice what there is
+            for each in station.cameras:
+                station.book.pin(each.id, 60.0, 0.7)
+                await station.clock.sleep(0.05)
+            for _ in range(340):
+                waited.append(station.detecting._frames.oldest_age_s())
+                await station.clock.sleep(0.1)
+            focused = int(counted(station.metrics, "patrol_focus_visits_total"))
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(look())
+            tasks.create_task(station.run_for(62))
+        assert focused > 200, "what there is to spare is spent"
+        assert max(waited) < 2.0, "and nobody waits for longer than two batches take"
+
+    asyncio.run(check())
+
+
 def test_a_wall_clock_that_jumps_never_makes_a_gap_below_zero() -> None:
     station = Station(ring_cameras(1), TourSettings())
     station.clock.advance(3)
