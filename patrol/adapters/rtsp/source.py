@@ -21,7 +21,7 @@ from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
 from patrol.domain.strategies import NO_FACTS, CameraFacts, Choice, Demand, choose
-from patrol.ports import Clock, FrameSource
+from patrol.ports import Clock, FrameSource, OnUnconfirmed
 
 # A visit that found nothing keeps a little of its time to tear its session down properly.
 GOODBYE_SHARE = 0.1
@@ -36,7 +36,7 @@ ALONE_FOR_S = 600.0
 OF_THE_STREAM = frozenset({CaptureFailure.NO_KEY_FRAME, CaptureFailure.UNSUPPORTED, CaptureFailure.BROKEN})
 
 
-def _nobody(_: Camera) -> None:
+def _nobody(_: Camera, _held_s: float) -> None:
     """Nobody counts."""
 
 
@@ -92,7 +92,7 @@ class RtspSource:
         *,
         snapshots: FrameSource | None = None,
         verify: ssl.SSLContext | bool = True,
-        on_unconfirmed: Callable[[Camera], None] = _nobody,
+        on_unconfirmed: OnUnconfirmed = _nobody,
         warm_sessions: int = 64,
         warm_on_host: Callable[[Camera], int] = lambda _: 16,
         warm_idle_s: float = 120.0,
@@ -101,8 +101,9 @@ class RtspSource:
 
         ``fallback``: for what is not read here; closed with this one. ``snapshots``: for cameras with an address for
         them; not closed here. ``verify``: whom to believe over ``rtsps``. ``on_unconfirmed``: told of each session
-        that the camera may still hold after it was closed here. ``warm_sessions``: how many may be kept open at most;
-        ``warm_on_host``: how many of them on one camera's host; ``warm_idle_s``: for how long without a visit.
+        that the camera may still hold after it was closed here, and for how many seconds; not of the fallback's.
+        ``warm_sessions``: how many may be kept open at most; ``warm_on_host``: how many of them on one camera's host;
+        ``warm_idle_s``: for how long without a visit.
         """
         self._scale_to = scale_to
         self._clock = clock
@@ -175,7 +176,7 @@ class RtspSource:
     async def _captured(self, visit: _Visit, known: _Known, strategy: Strategy) -> Frame:
         if strategy is Strategy.WARM:
             return await self._kept_open(visit, known)
-        await self._warm.drop(visit.camera.id)
+        await self._warm.drop(visit.camera.id, visit.left_s())
         if strategy is Strategy.SNAPSHOT:
             return await self._snapshot(visit, known)
         return await self._cold(visit, known)
@@ -246,12 +247,15 @@ class RtspSource:
 
     async def _kept_open(self, visit: _Visit, known: _Known) -> Frame:
         warm, is_new = await self._warm_session(visit, known)
+        before = warm.session.progress
         try:
             return await self._newest(warm, visit, known)
         except CaptureError as error:
-            if error.failure is CaptureFailure.UNSUPPORTED:
-                await self._warm.drop(visit.camera.id)
-            if is_new or not warm.session.is_over or error.failure is CaptureFailure.UNSUPPORTED:
+            is_unreadable = error.failure is CaptureFailure.UNSUPPORTED
+            if is_new or is_unreadable or not warm.session.is_over:
+                # Where no picture comes any more, the session may be whole all the same; the next visit opens another.
+                if is_unreadable or warm.session.progress == before:
+                    await self._warm.drop(visit.camera.id, visit.left_s())
                 raise
         warm, _ = await self._warm_session(visit, known)  # it had broken since the last visit
         return await self._newest(warm, visit, known)
@@ -290,7 +294,7 @@ class RtspSource:
     # --- both -------------------------------------------------------------------------------------------------------
 
     def _session(self, camera: Camera) -> Session:
-        return Session(self._dialler, self._clock, lambda: self._on_unconfirmed(camera))
+        return Session(self._dialler, self._clock, lambda held_s: self._on_unconfirmed(camera, held_s))
 
     async def _first_whole(self, next_key_frame: Callable[[], Awaitable[Seen]], visit: _Visit) -> Frame:
         """The first that can be decoded. Raises CaptureError UNSUPPORTED after several that cannot."""
@@ -330,22 +334,20 @@ def _learn(session: Session, known: _Known) -> None:
 
 @asynccontextmanager
 async def _in_time(visit: _Visit, session: Session, known: _Known) -> AsyncIterator[None]:
-    """Raises CaptureError for what takes too long."""
+    """Raises CaptureError for what takes too long. Only pictures that came meanwhile say anything of key frames."""
+    before = session.packets
     try:
         async with asyncio.timeout_at(visit.looks_until):
             yield
     except TimeoutError:
-        if session.packets:
-            known.facts = known.facts.in_vain(_waited_s(visit, session))
-        raise _too_late(visit, session) from None
+        packets, waited_s = session.packets - before, min(visit.waited_s(), session.played_s())
+        if packets:
+            known.facts = known.facts.in_vain(waited_s)
+        raise _too_late(visit, packets, waited_s) from None
 
 
-def _too_late(visit: _Visit, session: Session) -> CaptureError:
-    if session.packets:
-        words = f"{session.packets} packets and no new key frame in {_waited_s(visit, session):.1f} s"
+def _too_late(visit: _Visit, packets: int, waited_s: float) -> CaptureError:
+    if packets:
+        words = f"{packets} packets and no new key frame in {waited_s:.1f} s"
         return CaptureError(CaptureFailure.NO_KEY_FRAME, words)
     return CaptureError(CaptureFailure.TIMED_OUT, f"no picture within {visit.deadline_s:g} s")
-
-
-def _waited_s(visit: _Visit, session: Session) -> float:
-    return min(visit.waited_s(), session.played_s())
