@@ -40,7 +40,7 @@ class Clock(Protocol):
 
 
 class OpenSessions(Protocol):
-    """What is known of cameras' sessions: which are held between visits, too, and how long others may have to wait."""
+    """Cameras' sessions: which are held between visits, too, how long others may have to wait, and which to hold."""
 
     @property
     def kept_open(self) -> frozenset[CameraId]:
@@ -48,6 +48,9 @@ class OpenSessions(Protocol):
 
     def longest_wait_s(self, camera_id: CameraId) -> float:
         """How long a visit may have to wait for a camera's next key frame, as far as it is known, seconds."""
+
+    def hold(self, camera_id: CameraId, seconds: float) -> None:
+        """For so long a camera is visited several times a second: more than its key frames are wanted."""
 
 
 OnUnconfirmed = Callable[[Camera, float], None]

@@ -31,6 +31,8 @@ FINISH_VISITS_S = 1.0
 # A drop or a focus may make something due sooner than the tour could foresee.
 LOOK_AGAIN_S = 0.1
 SHORTEST_WAIT_S = 0.01  # visits that become due together begin together
+# Who wants a camera seen more often than this wants more than its key frames; see OpenSessions.
+KEY_FRAMES_LIE_APART_S = 2.0
 # Visits rest while so many frames wait for the detector: a picture should be looked at while it is fresh.
 MAX_WAITING_FRAMES = 32
 
@@ -137,6 +139,7 @@ class TourBook:
     def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
         """Focus, for a rule: look at a camera again soon, for a while, with spare capacity."""
         self._tour.pin(camera_id, self._clock.monotonic(), seconds, every_s, Asker.RULE)
+        self._sessions.hold(camera_id, seconds)
 
     def pinned(self, pin: Pin) -> None:
         """An operator pins a camera, or lets it go; one that is not in the tour is nobody's wish any more."""
@@ -147,6 +150,8 @@ class TourBook:
         if pin.seconds:
             self._pins[pin.camera_id] = PinnedCamera(pin.camera_id, until, pin.operator)
         self._tour.pin(pin.camera_id, self._clock.monotonic(), pin.seconds, pin.every_s, Asker.OPERATOR)
+        if pin.every_s < KEY_FRAMES_LIE_APART_S:
+            self._sessions.hold(pin.camera_id, pin.seconds)
 
     def _pinned(self) -> tuple[PinnedCamera, ...]:
         now = self._clock.now()

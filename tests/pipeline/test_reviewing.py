@@ -49,6 +49,9 @@ class Sessions:
     def longest_wait_s(self, camera_id: CameraId) -> float:
         return 0.0
 
+    def hold(self, camera_id: CameraId, seconds: float) -> None:
+        pass
+
 
 class Told:
     """TroubleSide: everything that was said, in order."""

@@ -124,6 +124,9 @@ class NoSessions:
     def longest_wait_s(self, camera_id: CameraId) -> float:
         return 0.0
 
+    def hold(self, camera_id: CameraId, seconds: float) -> None:
+        pass
+
 
 class Frames:
     """Every picture is its camera's own, and goes to the detector."""

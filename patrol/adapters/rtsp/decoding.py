@@ -1,12 +1,14 @@
-"""One key frame into pixels, with FFmpeg's decoders through PyAV. Blocking: for threads."""
+"""Pictures into pixels, with FFmpeg's decoders through PyAV. Blocking: for threads."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-from patrol.adapters.rtsp.depacketizing import KeyFrame
+from patrol.adapters.rtsp.depacketizing import KeyFrame, Picture
 from patrol.adapters.sources import LARGEST_PIXELS, fitted
 
 Pixels = npt.NDArray[np.uint8]
@@ -22,10 +24,47 @@ def decoded(key_frame: KeyFrame, box: tuple[int, int] | None) -> Pixels | None:
     return None if frame is None else _scaled(frame, box)
 
 
-def _frame_of(key_frame: KeyFrame) -> av.VideoFrame | None:
-    context = av.CodecContext.create(key_frame.codec.value, "r")
+class RunningDecoder:
+    """Decodes the pictures of one stream, one after the other; begins anew with every key frame.
+
+    Not thread-safe: one call at a time.
+    """
+
+    def __init__(self, box: tuple[int, int] | None) -> None:
+        self._box = box
+        self._context: av.VideoCodecContext | None = None
+
+    def last_of(self, pictures: Sequence[Picture]) -> Pixels | None:
+        """As ``decoded``, of the last of these that gives a picture; None if none does."""
+        last = None
+        for picture in pictures:
+            last = self._frame_of(picture) or last
+        return None if last is None else _scaled(last, self._box)
+
+    def _frame_of(self, picture: Picture) -> av.VideoFrame | None:
+        if isinstance(picture, KeyFrame):
+            self._context = _decoder_of(picture)
+            # A camera that sends pictures out of their order would be held back until the next key frame.
+            self._context.flags |= av.codec.context.Flags.low_delay
+        if self._context is None:
+            return None
+        try:
+            frames = self._context.decode(av.Packet(picture.data))
+        except av.FFmpegError:
+            self._context = None  # nothing behind a damaged picture is worth looking at
+            return None
+        return frames[-1] if frames and not frames[-1].is_corrupt else None
+
+
+def _decoder_of(picture: Picture) -> av.VideoCodecContext:
+    context = av.CodecContext.create(picture.codec.value, "r")
     context.thread_count = 1  # threads of its own would hold frames back, and the cores are all in use
     context.options = {"max_pixels": str(LARGEST_PIXELS)}  # a few bytes can promise a picture that fills the memory
+    return context
+
+
+def _frame_of(key_frame: KeyFrame) -> av.VideoFrame | None:
+    context = _decoder_of(key_frame)
     try:
         frames = context.decode(av.Packet(key_frame.data)) or context.decode(None)
     except av.FFmpegError:  # invalid data for the most part; H.265 says that it has no memory for what is too large

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from patrol.adapters.rtsp.authentication import Authentication
 from patrol.adapters.rtsp.connection import HUNG_UP, Connection, Dialler, Ending
-from patrol.adapters.rtsp.depacketizing import KeyFrame, KeyFrames, key_frames_of
+from patrol.adapters.rtsp.depacketizing import KeyFrame, KeyFrames, Picture, key_frames_of
 from patrol.adapters.rtsp.rtcp import SenderReport, capture_time, sender_report_in, ticks_between
 from patrol.adapters.rtsp.sdp import Description, VideoTrack, description_of
 from patrol.adapters.rtsp.targets import Target, failure_of_status, redirected, target_of
@@ -32,6 +32,15 @@ class Seen:
     """A key frame with the time it was taken at (aware UTC), and by whose clock."""
 
     key_frame: KeyFrame
+    captured_at: datetime
+    clock: CaptureClock
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrived:
+    """A picture of a stream in focus, with the time it was taken at (aware UTC), and by whose clock."""
+
+    picture: Picture
     captured_at: datetime
     clock: CaptureClock
 
@@ -68,6 +77,7 @@ class Session:
         self._previous_rtp_time: int | None = None
         self._playing_since = 0.0
         self._is_lazy = False
+        self._on_picture: Callable[[Arrived], None] | None = None
         self._keep_alive_by = "GET_PARAMETER"
         self.timeout_s = USUAL_TIMEOUT_S
         self.last_read_at = 0.0
@@ -108,12 +118,22 @@ class Session:
     async def next_key_frame(self) -> Seen:
         """The newest key frame that was not given out yet, or the next. Waits without bound; raises CaptureError."""
         while self._newest is None:
-            self._check_going_on()
-            self._news.clear()
-            await self._news.wait()
+            await self.wait_for_news()
         seen, self._newest = self._newest, None
         self._given_out += 1
         return seen
+
+    def follow(self, on_picture: Callable[[Arrived], None]) -> None:
+        """From now on every picture that can be decoded is told, in order, besides the key frames."""
+        assert self._key_frames is not None, "open comes first"
+        self._on_picture = on_picture
+        self._key_frames.wants_every = True
+
+    async def wait_for_news(self) -> None:
+        """Until something may have come. Raises CaptureError once nothing more will."""
+        self._check_going_on()
+        self._news.clear()
+        await self._news.wait()
 
     def played_s(self) -> float:
         """Seconds since PLAY was answered; 0 before."""
@@ -260,6 +280,7 @@ class Session:
         waited_s, self.last_read_at = now - self.last_read_at if self._is_lazy else 0.0, now
         if self.packets > self._packets_before:
             self.last_video_at, self._packets_before = now, self.packets
+        self._tell_pictures()
         if self._whole is None or self._track is None or self._key_frames is None:
             return
         key_frame, self._whole = self._whole, None
@@ -270,6 +291,16 @@ class Session:
         self._measure(key_frame, now, self._track.clock_rate)
         self._newest = Seen(key_frame, captured_at, clock)
         self._news.set()
+
+    def _tell_pictures(self) -> None:
+        if self._on_picture is None or self._track is None or self._key_frames is None:
+            return
+        pictures, self._key_frames.gathered = self._key_frames.gathered, []
+        for picture in pictures:
+            taken = capture_time(self._report, picture.rtp_time, self._track.clock_rate, self._clock.now())
+            self._on_picture(Arrived(picture, *taken))
+        if pictures:
+            self._news.set()
 
     def _measure(self, key_frame: KeyFrame, now: float, clock_rate: int) -> None:
         if self._previous_rtp_time is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from patrol.adapters.rtsp.connection import Dialler
 from patrol.adapters.rtsp.decoding import Pixels, decoded
+from patrol.adapters.rtsp.focused import FocusedStream, FocusedStreams
 from patrol.adapters.rtsp.session import Seen, Session
 from patrol.adapters.rtsp.warm import WarmSession, WarmSessions
 from patrol.adapters.sources import ClosableSource, Deadline, Workers
@@ -63,14 +64,15 @@ class _Visit:
 class _Known:
     """What is remembered of one camera from visit to visit. ``opening``: one warm session at a time is opened.
 
-    ``fall_back_until``, ``alone_until``: monotonic seconds; ``fell_back_in_vain``: how often since the fallback last
-    brought a picture.
+    ``fall_back_until``, ``alone_until``, ``in_focus_until``: monotonic seconds. ``fell_back_in_vain``: how often since
+    the fallback last brought a picture.
     """
 
     facts: CameraFacts = NO_FACTS
     choice: Choice | None = None
     fall_back_until: float = float("-inf")
     alone_until: float = float("-inf")
+    in_focus_until: float = float("-inf")
     fell_back_in_vain: int = 0
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -113,6 +115,7 @@ class RtspSource:
         self._snapshots = snapshots
         self._on_unconfirmed = on_unconfirmed
         self._warm = WarmSessions(warm_sessions, warm_on_host, warm_idle_s, self._warm_ended)
+        self._focused = FocusedStreams()
         self._known: dict[CameraId, _Known] = {}
 
     @property
@@ -123,7 +126,12 @@ class RtspSource:
     @property
     def kept_open(self) -> frozenset[CameraId]:
         """The cameras whose sessions are kept open now."""
-        return frozenset(self._warm)
+        return frozenset(self._warm) | frozenset(self._focused)
+
+    def hold(self, camera_id: CameraId, seconds: float) -> None:
+        """See OpenSessions."""
+        known = self._known.setdefault(camera_id, _Known())
+        known.in_focus_until = max(known.in_focus_until, self._clock.monotonic() + seconds)
 
     def longest_wait_s(self, camera_id: CameraId) -> float:
         """See OpenSessions."""
@@ -163,6 +171,7 @@ class RtspSource:
     async def aclose(self) -> None:
         """Close everything, the fallback included."""
         await self._warm.aclose()
+        await self._focused.aclose()
         await self._dialler.aclose()
         await self._decoders.aclose()
         await self._fallback.aclose()
@@ -174,6 +183,8 @@ class RtspSource:
         return known.choice.strategy
 
     async def _captured(self, visit: _Visit, known: _Known, strategy: Strategy) -> Frame:
+        if strategy is not Strategy.SNAPSHOT and self._is_to_be_focused(visit.camera, known):
+            return await self._in_focus(visit, known)
         if strategy is Strategy.WARM:
             return await self._kept_open(visit, known)
         await self._warm.drop(visit.camera.id, visit.left_s())
@@ -290,6 +301,37 @@ class RtspSource:
     def _warm_ended(self, camera_id: CameraId, held: bool) -> None:
         known = self._known[camera_id]
         known.facts = known.facts.warm_held() if held else known.facts.warm_broke(self._clock.monotonic())
+
+    # --- in focus ---------------------------------------------------------------------------------------------------
+
+    def _is_to_be_focused(self, camera: Camera, known: _Known) -> bool:
+        is_held = self._clock.monotonic() < known.in_focus_until
+        return is_held and (self._focused.of(camera.id) is not None or self._focused.has_room)
+
+    async def _in_focus(self, visit: _Visit, known: _Known) -> Frame:
+        """The newest picture, key frame or not, of a stream that is decoded in full."""
+        stream = await self._focused_stream(visit, known)
+        try:
+            async with _in_time(visit, stream.session, known):
+                arrived, pixels = await stream.newest(
+                    lambda decode: self._decoders.run(lambda _: decode(), visit.left_s())
+                )
+        except CaptureError:
+            await self._focused.drop(visit.camera.id, visit.left_s())  # the next visit opens another
+            raise
+        return Frame(visit.camera.id, arrived.captured_at, pixels, arrived.clock)
+
+    async def _focused_stream(self, visit: _Visit, known: _Known) -> FocusedStream:
+        stream = self._focused.of(visit.camera.id)
+        if stream is not None:
+            return stream
+        await self._warm.drop(visit.camera.id, visit.left_s())  # one session of a camera is enough
+        session = self._session(visit.camera)
+        async with _in_time(visit, session, known):
+            await self._open_to_keep(session, visit, known)
+        stream = FocusedStream(session, self._scale_to)
+        self._focused.add(visit.camera.id, stream)
+        return stream
 
     # --- both -------------------------------------------------------------------------------------------------------
 
