@@ -124,8 +124,11 @@ class NoSessions:
     def longest_wait_s(self, camera_id: CameraId) -> float:
         return 0.0
 
+    def __init__(self) -> None:
+        self.held: list[tuple[CameraId, float]] = []
+
     def hold(self, camera_id: CameraId, seconds: float) -> None:
-        pass
+        self.held.append((camera_id, seconds))
 
 
 class Frames:
@@ -150,7 +153,8 @@ class Station:
         self.cameras = cameras
         self.source = FakeCameras(self.clock, takes_s)
         self.tour = Tour(cameras, settings, self.clock.monotonic(), Random(1).random)
-        self.book = TourBook(self.tour, RINGS, NoSessions(), self.clock, self.metrics)
+        self.sessions = NoSessions()
+        self.book = TourBook(self.tour, RINGS, self.sessions, self.clock, self.metrics)
         self.fates = SeenAndDropped(self.book)
         self.detecting = Detecting(
             QuickDetector(self.clock, detect_s), self.clock, self.metrics, self.fates, batch=8, close_after_s=0.02
@@ -412,6 +416,7 @@ def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
             stopping.set()
         looks = [seconds for seconds in station.source.visits["far-1"] if seconds > 60]
         assert 8 <= len(looks) <= 12
+        assert station.sessions.held == [("far-1", 10.0)]
         assert counted(station.metrics, "patrol_focus_visits_total") >= len(looks) - 1
 
     asyncio.run(check())
@@ -519,6 +524,17 @@ def test_an_operators_pin_is_looked_at_every_second_and_shown_until_it_is_over()
         assert [(each.id, each.operator) for each in status.pinned] == [("far-1", "seat-1")]
         assert len(station.source.visits["far-1"]) >= 6
         assert (status.capacity_per_s, status.needed_per_s) == (48.0, 33.0)
+
+    asyncio.run(check())
+
+
+def test_a_pin_for_more_than_key_frames_has_the_camera_held_and_a_slow_one_does_not() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(0, 0, 3), TourSettings(workers=4))
+        await station.requests.ask(Pin(CameraId("far-1"), 10.0, 1.0, "seat-1"))
+        await station.requests.ask(Pin(CameraId("far-2"), 10.0, 5.0, "seat-1"))
+        await station.run_for(3)
+        assert station.sessions.held == [("far-1", 10.0)]
 
     asyncio.run(check())
 
