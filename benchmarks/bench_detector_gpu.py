@@ -1,7 +1,8 @@
 """How fast the GPU detects, half precision with torch and with TensorRT: ``python -m benchmarks.bench_detector_gpu``.
 
-OpenVINO on the same machine's CPU in the same run, to compare with. Skipped, by name and with the reason, where there
-is no CUDA device.
+OpenVINO on the same machine's CPU in the same run, to compare with. Where there is no CUDA device nothing is measured:
+the last line says so, and the exit code is 2, as where any benchmark lacks a part. There is no target to hold it
+against.
 """
 
 from __future__ import annotations
@@ -67,17 +68,17 @@ def report_of(lines: Sequence[Line]) -> Report:
 
 
 def main() -> int:
-    """0: measured, or skipped because there is nothing to measure on; 2: could not be measured."""
+    """0: measured; 2: could not be measured, also where there is no GPU."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=640, help="in each line")
     options = parser.parse_args()
     if not has_cuda():
-        print("skipped: no CUDA device")
-        return 0
+        print("bench-detector-gpu: not measured: no GPU")
+        return 2
     try:
         lines = list(measured(ensure_model(), options.frames))
     except ModelError as error:
-        print(f"not measured: {error}")
+        print(f"bench-detector-gpu: not measured: {error}")
         return 2
     return report_of(lines).tell()
 

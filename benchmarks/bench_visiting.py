@@ -1,6 +1,7 @@
-"""What a visit costs: cold by the light client, cold by FFmpeg (PyAV), and a camera kept open.
+"""``make bench-visiting``: what a visit costs, cold by the light client, cold by FFmpeg (PyAV), and kept open.
 
-    python -m benchmarks.bench_visiting [--json] [--seconds 10]
+Held against FFmpeg in the same run: a client of our own that costs more would be there for nothing. No session may be
+left that the server did not confirm to have ended.
 
 The server is GStreamer's (tests/acceptance/rtsp_server.py), a process of its own whose processor time does not count:
 32 mounts of 640x360, 12 frames/s, a key frame every 2 s, about 512 kbit/s. Everything is on the loopback of one
@@ -25,6 +26,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.figures import Relation, Report, Table, Target
+from benchmarks.serving import missing_parts
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.rtsp.source import RtspSource
 from patrol.adapters.sources import ClosableSource
@@ -63,8 +66,8 @@ class Warm:
 
 
 @dataclass(frozen=True)
-class Report:
-    """All of one run."""
+class Findings:
+    """All of one run. ``unconfirmed``: sessions of which the server did not say that they had ended."""
 
     kbit_per_s: float
     cold: Visits
@@ -103,7 +106,9 @@ def served() -> Iterator[tuple[int, float]]:
             try:
                 ready = process.stdout.readline().split() if process.stdout else []
                 if ready[:1] != ["READY"]:
-                    sys.exit("GStreamer's RTSP server did not start; see tests/acceptance/rtsp_server.py")
+                    raise ChildProcessError(
+                        "GStreamer's RTSP server did not start; see tests/acceptance/rtsp_server.py"
+                    )
                 yield int(ready[1]), clip.stat().st_size * 8 / CLIP_S / 1e3
             finally:
                 process.terminate()
@@ -184,7 +189,7 @@ async def warm(source: RtspSource, port: int, seconds: float) -> Warm:
         await source.aclose()
 
 
-async def measured(port: int, kbit_per_s: float, seconds: float) -> Report:
+async def measured(port: int, kbit_per_s: float, seconds: float) -> Findings:
     """Each in turn, on the same server."""
     clock = SystemClock()
     unconfirmed: list[CameraId] = []
@@ -199,11 +204,11 @@ async def measured(port: int, kbit_per_s: float, seconds: float) -> Report:
             clock,
             2,
             fallback,
-            on_unconfirmed=lambda camera: unconfirmed.append(camera.id),
+            on_unconfirmed=lambda camera, _: unconfirmed.append(camera.id),
             warm_on_host=lambda _: MOUNTS,
         )
 
-    return Report(
+    return Findings(
         round(kbit_per_s, 1),
         await cold(light, port, seconds),
         await cold(by_ffmpeg, port, seconds),
@@ -212,34 +217,48 @@ async def measured(port: int, kbit_per_s: float, seconds: float) -> Report:
     )
 
 
-def told(report: Report) -> str:
-    """For people."""
-    rows = [("cold", report.cold), ("cold by FFmpeg", report.cold_by_ffmpeg), ("warm", report.warm.visits)]
-    lines = [f"{'':16}{'visits':>8}{'ms/visit':>10}{'visits/s':>10}{'p50 s':>9}{'p99 s':>9}"]
-    lines += [
-        f"{name:16}{row.visits:8}{row.processor_ms:10.2f}{row.visits_per_s:10.1f}{row.latency_p50_s:9.4f}"
-        f"{row.latency_p99_s:9.4f}"
-        for name, row in rows
+def report(found: Findings) -> Report:
+    """All of it, for people and for programs."""
+    rows = [("cold", found.cold), ("cold by FFmpeg", found.cold_by_ffmpeg), ("warm", found.warm.visits)]
+    lines = [(name, *asdict(visits).values()) for name, visits in rows]
+    ratio = found.cold.processor_ms / found.cold_by_ffmpeg.processor_ms
+    besides = [
+        ("a mount sends, kbit/s", found.kbit_per_s),
+        ("a camera kept open, processor-ms a second", found.warm.processor_ms_per_camera_s),
+        ("64 kept open, cores", found.warm.cores_for_64),
+        ("sessions unconfirmed", found.unconfirmed),
     ]
-    ratio = report.cold_by_ffmpeg.processor_ms / report.cold.processor_ms
     summary = (
-        f"At {report.kbit_per_s:.0f} kbit/s a cold visit costs {report.cold.processor_ms:.2f} ms of processor,"
-        f" FFmpeg's {ratio:.1f} times that; a camera kept open costs {report.warm.processor_ms_per_camera_s:.2f} ms a"
-        f" second (64: {report.warm.cores_for_64:.3f} cores); {report.unconfirmed} sessions unconfirmed."
+        f"at {found.kbit_per_s:.0f} kbit/s a cold visit costs {found.cold.processor_ms:.2f} ms of processor, FFmpeg's"
+        f" {1 / ratio:.1f} times that; a camera kept open costs {found.warm.processor_ms_per_camera_s:.2f} ms a second"
     )
-    return "\n".join([*lines, summary])
+    return Report(
+        "visiting",
+        asdict(found) | {"ratio_to_ffmpeg": ratio},
+        [
+            Table("visits", ("", "visits", "processor-ms", "visits/s", "p50, s", "p99, s"), lines),
+            Table("besides", ("", ""), besides),
+        ],
+        [
+            Target("processor-ms of a cold visit / FFmpeg's", ratio, 1.0),
+            Target("sessions unconfirmed", found.unconfirmed, 0, Relation.EXACTLY),
+        ],
+        summary,
+    )
 
 
-def main() -> None:
-    """Run it."""
-    arguments = argparse.ArgumentParser(description="What a visit costs.")
-    arguments.add_argument("--json", action="store_true")
-    arguments.add_argument("--seconds", type=float, default=10.0)
+def main() -> int:
+    """Measure, tell, and say by the exit code whether the targets are kept."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--seconds", type=float, default=10.0, help="for each way")
     options = arguments.parse_args()
+    if (missing := missing_parts()) is not None:
+        print(f"bench-visiting: not measured: {missing}", file=sys.stderr)
+        return 2
     with served() as (port, kbit_per_s):
-        report = asyncio.run(measured(port, kbit_per_s, options.seconds))
-    print(json.dumps(asdict(report), indent=2) if options.json else told(report))
+        found = asyncio.run(measured(port, kbit_per_s, options.seconds))
+    return report(found).tell()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -484,17 +484,21 @@ def _again(looks: Sequence[Look], count: int) -> Iterator[Look]:
 
 @dataclass(frozen=True, slots=True)
 class Swaps:
-    """Other cameras' pictures: distrusted at first sight (without, and with the book of scenes); named by the book."""
+    """Other cameras' pictures: distrusted at first sight (without, and with the book of scenes); named by the book.
+
+    ``not_learned``: a camera's own pictures that the book takes for another's while nothing is known of the camera.
+    """
 
     alone: Share
     distrusted: Share
     named: Share
+    not_learned: Share
     missed: list[str]
 
 
 def swapped(cameras: Mapping[str, Sequence[Look]]) -> Swaps:
     """Every camera is given some of every other's pictures."""
-    result = Swaps(Share(), Share(), Share(), [])
+    result = Swaps(Share(), Share(), Share(), Share(), [])
     memories = {name: learned(looks) for name, looks in cameras.items()}
     book = SceneBook()
     for name, memory in memories.items():
@@ -509,6 +513,9 @@ def swapped(cameras: Mapping[str, Sequence[Look]]) -> Swaps:
     for name, looks in cameras.items():
         for look in _spread(looks, SWAPPED_FRAMES):
             result.named.add(_is_one_place(book.whose(look), name))
+        for look in looks:
+            other_camera = book.whose(look, but=CameraId(name))
+            result.not_learned.add(other_camera is not None and _are_apart(other_camera, name))
     return result
 
 
@@ -615,6 +622,7 @@ def evaluate(pictures: Mapping[str, Sequence[Picture]]) -> Report:
             "distrusted": swaps.distrusted.value,
             "alone": swaps.alone.value,
             "named": swaps.named.value,
+            "own_not_learned": swaps.not_learned.value,
         },
         "swaps_missed": swaps.missed,
         "own_distrusted": {"as_recorded": own.value} | {name: each.value for name, each in (lights | hidden).items()},
@@ -651,6 +659,7 @@ def targets(
         ),
         Target("swapped pictures distrusted at first sight", swaps.distrusted.value, 0.99, Relation.AT_LEAST),
         Target("own pictures distrusted", own.value, 0.001),
+        Target("own pictures distrusted while nothing is known", swaps.not_learned.value, 0.001),
         Target("own pictures distrusted, with other lights made by program", in_all_lights.value, 0.001),
     ]
 
@@ -674,6 +683,7 @@ def _identity_table(swaps: Swaps, own: Share, changed: Mapping[str, Share]) -> T
         ("other cameras' pictures, theirs unknown", swaps.alone.value, swaps.alone.of),
         ("other cameras' pictures", swaps.distrusted.value, swaps.distrusted.of),
         ("own, as recorded", own.value, own.of),
+        ("own, while nothing is known, the others being known", swaps.not_learned.value, swaps.not_learned.of),
         *((f"own, {name} (made by program)", share.value, share.of) for name, share in changed.items()),
     ]
     return Table("pictures distrusted", ("whose", "share", "looks"), rows)

@@ -149,8 +149,10 @@ class Report:
         file = folder / f"bench-{self.name}.json"
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(self.as_json(), indent=1, ensure_ascii=False) + "\n")
-        print(Table("targets", ("target", "value", "", "limit", ""), [_row(target) for target in self.targets]).text())
-        print(f"\nJSON: {file}")
+        if self.targets:
+            rows = [_row(target) for target in self.targets]
+            print(Table("targets", ("target", "value", "", "limit", ""), rows).text(), end="\n\n")
+        print(f"JSON: {file}")
         print(self.last_line())
         sys.stdout.flush()
         return 0 if all(target.kept for target in self.targets) else 1
@@ -168,9 +170,14 @@ class Report:
 
     def last_line(self) -> str:
         """One line that sums up."""
-        missed = [str(target) for target in self.targets if not target.kept]
-        verdict = "MISSED: " + "; ".join(missed) if missed else f"all {len(self.targets)} targets kept"
-        return f"bench-{self.name}: {self.summary}; {verdict}"
+        return f"bench-{self.name}: {self.summary}; {self._verdict()}"
+
+    def _verdict(self) -> str:
+        if missed := [str(target) for target in self.targets if not target.kept]:
+            return "MISSED: " + "; ".join(missed)
+        if not self.targets:
+            return "held against nothing"
+        return "its target kept" if len(self.targets) == 1 else f"all {len(self.targets)} targets kept"
 
 
 def _row(target: Target) -> tuple[object, ...]:

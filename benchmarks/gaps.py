@@ -1,4 +1,4 @@
-"""Gaps and rounds, worked out from what was seen when."""
+"""Gaps, rounds and rates, worked out from what was seen when."""
 
 from __future__ import annotations
 
@@ -53,3 +53,27 @@ def rounds(seen: Iterable[Seen], cameras: Iterable[str], begin: float) -> list[f
             result.append(processed - began)
             began, missing = processed, set(everyone)
     return result
+
+
+def most_within(times: Iterable[float], window_s: float) -> int:
+    """The most of what happened at ``times`` that lies in any ``window_s``, wherever it begins."""
+    ordered = sorted(times)
+    first, most = 0, 0
+    for number, at in enumerate(ordered):
+        while ordered[first] <= at - window_s:
+            first += 1
+        most = max(most, number - first + 1)
+    return most
+
+
+def most_counted_within(counts: Sequence[tuple[float, int]], window_s: float) -> int:
+    """The most by which a counter rose within ``window_s``, by readings of it: (when, the count), in order.
+
+    Between two readings that are at least so far apart, as near to it as there are: rather too many than too few.
+    """
+    most, first = 0, 0
+    for number, (at, count) in enumerate(counts):
+        while first + 1 < number and counts[first + 1][0] <= at - window_s:
+            first += 1
+        most = max(most, count - counts[first][1])
+    return most

@@ -13,9 +13,11 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import inspect
 import itertools
 import json
 import logging
+import math
 import operator
 import os
 import re
@@ -25,8 +27,9 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,9 +46,15 @@ TIMED_EVERY = 64
 BOUNDS = {"core": 5.0, "periphery": 15.0, "far": 30.0}
 WHOLE_PICTURE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 
-# What a stage does is told by its functions' own processor time; where a name is not there, the stage is not told.
+# What a stage does is told by its functions' own processor time. The answers that opening a session waits for are read
+# by the same function as its pictures, and count as reading; the light client's alone, for FFmpeg's threads do all in
+# one and are told by their name.
 STAGE_FUNCTIONS = {
-    "decode and scale": (("patrol.adapters.rtsp.source", "decoded"), ("patrol.adapters.stream", "_bgr")),
+    "open and ask": (("patrol.adapters.rtsp.session", "Session.open"),),
+    "read and demux": (("patrol.adapters.rtsp.connection", "Connection.buffer_updated"),),
+    "say goodbye": (("patrol.adapters.rtsp.session", "Session.leave"),),
+    "decode": (("patrol.adapters.rtsp.decoding", "_frame_of"),),
+    "scale": (("patrol.adapters.rtsp.decoding", "_scaled"),),
     "inspect": (("patrol.pipeline.inspecting", "look_at"), ("patrol.domain.camera_health", "HealthWatcher.observe")),
     "rules": (("patrol.domain.watching", "Watcher.observe"),),
     "fit and read boxes": (
@@ -53,11 +62,14 @@ STAGE_FUNCTIONS = {
         ("patrol.adapters.openvino_detector", "read_output"),
     ),
 }
-# What is written down of: frames seen, visits failed, suspicions.
+# Threads that are not Python's are OpenVINO's: nothing else here has any.
+INFERENCE_THREADS = "native"
+# What is written down of: frames seen, visits failed, suspicions, visits left to FFmpeg.
 WATCHED = (
     ("patrol.pipeline.touring", "TourBook.seen"),
     ("patrol.pipeline.touring", "TourBook._failed"),
     ("patrol.domain.watching", "Watcher.observe"),
+    ("patrol.adapters.rtsp.source", "RtspSource._fallen_back"),
 )
 
 
@@ -69,7 +81,8 @@ class Plan:
     """How Patrol is set for a benchmark; what is not said here is its own default.
 
     ``addresses``: by camera id. ``rule``: fields of the one rule all cameras watch by. ``tour``, ``detector``: fields
-    of these sections of the configuration. ``strategies``: how the cameras of a ring are looked at, by ring.
+    of these sections of the configuration. ``strategies``: how the cameras of a ring are looked at, by ring;
+    ``own_strategies``: by camera id, before that.
     """
 
     cameras: Sequence[Spot]
@@ -79,6 +92,7 @@ class Plan:
     tour: Mapping[str, Any] = field(default_factory=dict)
     detector: Mapping[str, Any] = field(default_factory=dict)
     strategies: Mapping[str, str] = field(default_factory=dict)
+    own_strategies: Mapping[str, str] = field(default_factory=dict)
 
 
 def configuration_of(plan: Plan) -> dict[str, Any]:
@@ -130,8 +144,8 @@ def _unit(number: int) -> dict[str, Any]:
 def _camera(camera: Spot, plan: Plan) -> dict[str, Any]:
     place = [35.4908 + camera.number // 25 / 10_000, 112.8518 + camera.number % 25 / 10_000]
     zone = {"id": "all", "name": "全景", "name_en": "all of it", "rules": ["watched"], "polygon": WHOLE_PICTURE}
-    strategy = {"strategy": plan.strategies[camera.ring]} if camera.ring in plan.strategies else {}
-    return strategy | {
+    strategy = plan.own_strategies.get(camera.camera_id, plan.strategies.get(camera.ring))
+    return ({"strategy": strategy} if strategy is not None else {}) | {
         "id": camera.camera_id,
         "name": camera.camera_id,
         "ring": camera.ring,
@@ -139,6 +153,7 @@ def _camera(camera: Spot, plan: Plan) -> dict[str, Any]:
         "heading_deg": 0,
         "view_deg": 90,
         "stream": plan.addresses[camera.camera_id],
+        "shared_view": True,  # hundreds of cameras play a few clips
         "zones": [zone],
     }
 
@@ -148,11 +163,14 @@ def addresses_on(server: Server, cameras: Sequence[Spot]) -> dict[str, str]:
     return {camera.camera_id: server.address(camera) for camera in cameras}
 
 
-def retries_per_s_allowed() -> float:
-    """How many tries a second of failing cameras Patrol allows itself."""
+def retries_per_s_allowed(within_s: float) -> float:
+    """How many tries a second of failing cameras Patrol allows itself, in the worst ``within_s``.
+
+    After a pause the tour lets half a second's worth of them begin at once.
+    """
     from patrol.domain.tour import TourSettings
 
-    return TourSettings().retries_per_s
+    return TourSettings().retries_per_s * (1 + 0.5 / within_s)
 
 
 def models_folder() -> Path:
@@ -170,14 +188,16 @@ SAMPLED = ("at", "now", "stretch", "counts", "idle_tests", "kept_open", "visits_
 class Story:
     """What was written down, read back. Times are seconds since the epoch, but ``at`` of samples is monotonic.
 
-    ``seen``: (camera id, captured, processed); ``suspected``: (camera id, when); ``failed``: (camera id, why, when);
-    ``samples``: what stood once a second, in order.
+    ``seen``: (camera id, captured, processed); ``suspected``: (camera id, when, captured); ``failed``: (camera id, why,
+    when); ``fell_back``: visits that were left to FFmpeg (camera id, when); ``samples``: what stood once a second, in
+    order.
     """
 
     precision: str = ""
     seen: list[tuple[str, float, float]] = field(default_factory=list)
-    suspected: list[tuple[str, float]] = field(default_factory=list)
+    suspected: list[tuple[str, float, float]] = field(default_factory=list)
     failed: list[tuple[str, str, float]] = field(default_factory=list)
+    fell_back: list[tuple[str, float]] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
@@ -192,8 +212,9 @@ class Story:
     def _take(self, said: dict[str, Any]) -> None:
         self.precision = said.get("precision", self.precision)
         self.seen += [(who, captured, processed) for who, captured, processed in said.get("seen", ())]
-        self.suspected += [(who, when) for who, when in said.get("suspected", ())]
+        self.suspected += [(who, when, captured) for who, when, captured in said.get("suspected", ())]
         self.failed += [(who, why, when) for who, why, when in said.get("failed", ())]
+        self.fell_back += [(who, when) for who, when in said.get("fell_back", ())]
         if "at" in said:
             self.samples.append({key: said[key] for key in SAMPLED})
 
@@ -278,7 +299,10 @@ def _wait_until_up(process: subprocess.Popen[bytes], journal: Path, log: Path) -
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What cannot be spared, in processor-ms: a visit's connection and decoding, and an inference, each on its own."""
+    """What cannot be spared, in processor-ms: a visit's connection and decoding, and an inference, each on its own.
+
+    Nan where there was none. ``precision``: of the inferences; more than one where they differed.
+    """
 
     visits: int
     failed: int
@@ -304,7 +328,7 @@ class Floor:
             inferences=self.inferences + later.inferences,
             inference_ms=(self.inference_ms + later.inference_ms) / 2,
             inferences_per_s=(self.inferences_per_s + later.inferences_per_s) / 2,
-            precision=later.precision,
+            precision=" and ".join(dict.fromkeys((self.precision, later.precision))),
         )
 
 
@@ -348,7 +372,7 @@ class Journal:
         """Processor seconds by what threads are called, without their numbers; those that ended included."""
         names = {thread.native_id: re.sub(r"[-_ (].*|\d+$", "", thread.name) for thread in threading.enumerate()}
         for number, spent_s in thread_seconds().items():
-            known = self._threads.get(number, ("native", 0.0))[0]
+            known = self._threads.get(number, (INFERENCE_THREADS, 0.0))[0]
             self._threads[number] = (names.get(number, known), spent_s)
         groups: defaultdict[str, float] = defaultdict(float)
         for name, spent_s in self._threads.values():
@@ -364,17 +388,41 @@ def timed(journal: Journal, stage: str, function: Callable[..., Any]) -> Callabl
     """
     calls = itertools.count()
 
+    def spent(seconds: float) -> None:
+        journal.stages[stage] += TIMED_EVERY * seconds
+
     @functools.wraps(function)
     def measured(*args: Any, **named: Any) -> Any:
         if next(calls) % TIMED_EVERY:
             return function(*args, **named)
+        if inspect.iscoroutinefunction(function):
+            return _stepped(function(*args, **named), spent)
         began = time.thread_time()
         try:
             return function(*args, **named)
         finally:
-            journal.stages[stage] += TIMED_EVERY * (time.thread_time() - began)
+            spent(time.thread_time() - began)
 
     return measured
+
+
+@types.coroutine
+def _stepped(work: Coroutine[Any, Any, Any], spent: Callable[[float], None]) -> Generator[Any, Any, Any]:
+    """Await ``work``, and tell how long the thread was busy with each of its steps; while it waits, others are."""
+    raised: BaseException | None = None
+    while True:
+        began = time.thread_time()
+        try:
+            awaited = work.send(None) if raised is None else work.throw(raised)
+        except StopIteration as end:
+            return end.value
+        finally:
+            raised = None  # its trace leads here
+            spent(time.thread_time() - began)
+        try:
+            yield awaited
+        except BaseException as error:  # noqa: BLE001  (a cancellation, too, is for the work)
+            raised = error
 
 
 def wrap(module: str, path: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> bool:
@@ -395,11 +443,15 @@ def install_hooks(journal: Journal) -> None:
     """Write down what is seen, suspected and failed, and what the stages take. Raises LookupError if it cannot be."""
     for stage, functions in STAGE_FUNCTIONS.items():
         for module, path in functions:
-            wrap(module, path, functools.partial(timed, journal, stage))
-    tellers = (_telling_seen, _telling_failed, _telling_suspected)
+            _wrap_surely(module, path, functools.partial(timed, journal, stage))
+    tellers = (_telling_seen, _telling_failed, _telling_suspected, _telling_fallen_back)
     for (module, path), teller in zip(WATCHED, tellers, strict=True):
-        if not wrap(module, path, functools.partial(teller, journal)):
-            raise LookupError(f"Patrol has changed: there is no {module}.{path} any more")
+        _wrap_surely(module, path, functools.partial(teller, journal))
+
+
+def _wrap_surely(module: str, path: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    if not wrap(module, path, wrapper):
+        raise LookupError(f"Patrol has changed: there is no {module}.{path} any more")
 
 
 def _telling_seen(journal: Journal, seen: Callable[..., Any]) -> Callable[..., Any]:
@@ -419,11 +471,19 @@ def _telling_failed(journal: Journal, failed: Callable[..., Any]) -> Callable[..
 
 
 def _telling_suspected(journal: Journal, observe: Callable[..., Any]) -> Callable[..., Any]:
-    def told(watcher: Any, camera: Any, *args: Any, **named: Any) -> Any:
-        findings = observe(watcher, camera, *args, **named)
+    def told(watcher: Any, camera: Any, captured_at: Any, *args: Any, **named: Any) -> Any:
+        findings = observe(watcher, camera, captured_at, *args, **named)
         if findings.suspected:
-            journal.note("suspected", camera.id, round(time.time(), 4))
+            journal.note("suspected", camera.id, round(time.time(), 4), round(captured_at.timestamp(), 4))
         return findings
+
+    return told
+
+
+def _telling_fallen_back(journal: Journal, fallen_back: Callable[..., Any]) -> Callable[..., Any]:
+    def told(source: Any, visit: Any, *args: Any, **named: Any) -> Any:
+        journal.note("fell_back", visit.camera.id, round(time.time(), 3))
+        return fallen_back(source, visit, *args, **named)
 
     return told
 
@@ -544,7 +604,7 @@ def _bare_visit() -> Callable[..., Any]:
     dialler, clock = Dialler(True), SystemClock()
 
     async def visit(address: Any, threads: Any) -> None:
-        session = Session(dialler, clock, lambda: None)
+        session = Session(dialler, clock, lambda _: None)
         try:
             await session.open(address, 10)
             seen = await session.next_key_frame()
@@ -612,10 +672,10 @@ def _measure_floor(order: Mapping[str, Any]) -> Floor:
     return Floor(
         visits=visits,
         failed=failed,
-        connect_and_decode_ms=1000 * visiting_s / max(1, visits),
+        connect_and_decode_ms=1000 * visiting_s / visits if visits else math.nan,
         visits_per_s=visits / visiting_wall_s,
         inferences=count,
-        inference_ms=1000 * inferring_s / max(1, count),
+        inference_ms=1000 * inferring_s / count if count else math.nan,
         inferences_per_s=count / inferring_wall_s,
         precision=precision,
     )

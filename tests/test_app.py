@@ -12,11 +12,15 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from patrol.adapters.redis_streams import RedisSubscription
@@ -26,10 +30,15 @@ from patrol.config import Configuration
 from patrol.demo import simulated_operators, simulated_units
 from patrol.demo.simulated_operators import SimulatedOperators
 from patrol.demo.simulated_units import SimulatedUnits
+from patrol.domain.camera import CameraId, RingName
+from patrol.domain.detections import Detections
 from patrol.domain.errors import ConfigError, InputError, PatrolError, QueueError, StoreError
+from patrol.domain.frame import Frame
 from patrol.domain.incidents import ClockName, Disposition
 from patrol.domain.messages import ORDER_STREAMS
 from patrol.domain.orders import OrderState
+from patrol.domain.pins import Pin
+from patrol.domain.requests import ViewAcceptance
 from tests.adapters.real_model import real_model, real_models_directory
 from tests.config.files import as_yaml, sound
 from tests.pipeline.parts import counted
@@ -228,6 +237,70 @@ def test_readiness_follows_store_and_queue(tmp_path: Path) -> None:
 
             assert await QueueCheck(Away()).problem() == "redis: ConnectionError"
             assert await StoreCheck(Away()).problem() == "database: disk full"
+
+    asyncio.run(check())
+
+
+class CrowdOnce(CrowdDetector):
+    """Sees its crowd in the first picture only; counts what it was shown."""
+
+    def __init__(self) -> None:
+        self.shown: Counter[str] = Counter()
+
+    async def detect(self, frames: Sequence[Frame]) -> Sequence[Detections]:
+        first = [frame.camera_id not in self.shown for frame in frames]
+        self.shown.update(frame.camera_id for frame in frames)
+        found = await super().detect(frames)
+        nobody = [Detections.none(frame.width, frame.height, self.class_names) for frame in frames]
+        return [found[n] if first[n] else nobody[n] for n in range(len(frames))]
+
+
+def test_where_idle_scenes_rest_a_camera_that_is_suspected_or_pinned_is_looked_at_every_time(tmp_path: Path) -> None:
+    """The same still picture again and again: whoever is skipped is skipped for want of a change."""
+    settings = configuration(crowds=2, calm=2)
+    settings = replace(settings, detector=replace(settings.detector, look_every=100))
+    detector, still = CrowdOnce(), np.full((192, 320, 3), 90, np.uint8)
+
+    async def check() -> None:
+        async with assembled(settings, Options(var=tmp_path), detector=detector) as parts:
+            assert parts.tour is not None
+            detecting, book = parts.tour.detecting, parts.tour.touring._book
+            begin = parts.clock.now()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(detecting.run())
+                for number in range(6):
+                    if number == 2:
+                        book.pinned(Pin(CameraId("calm-1"), 60.0, 1.0, "Li"))
+                        # A suspicion puts its camera in focus, too: without that the rule alone must do.
+                        book.pin(CameraId("crowd-0"), 0.0, 1.0)
+                    for name in ("calm-0", "calm-1", "crowd-0"):
+                        at = begin + timedelta(seconds=0.1 * number)
+                        detecting.offer(Frame(CameraId(name), at, still), RingName.CORE)
+                    while detecting.counts.processed < 3 * (number + 1):  # noqa: ASYNC110  (it tells nobody)
+                        await asyncio.sleep(0.005)
+                detecting.close()
+
+    asyncio.run(check())
+    assert detector.shown == {"calm-0": 1, "calm-1": 5, "crowd-0": 6}, "calm-1: its first, and four while pinned"
+
+
+def test_an_operators_word_on_a_view_reaches_whoever_judges_pictures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def check() -> None:
+        settings = configuration(crowds=0, calm=1)
+        async with assembled(settings, Options(var=tmp_path), detector=CrowdDetector()) as parts:
+            assert parts.tour is not None
+            stopping = asyncio.Event()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(parts.tour.touring.run_reports(stopping))
+                await parts.desk.accept_view(ViewAcceptance(CameraId("calm-0"), "李明"))
+
+                async def heard() -> bool:
+                    return "camera calm-0: 李明 accepts its view, but it shows no strange one" in caplog.messages
+
+                await until(heard)
+                stopping.set()
 
     asyncio.run(check())
 

@@ -156,6 +156,12 @@ def test_the_tours_gauges_show_each_ring_apart() -> None:
         assert line in text.splitlines()
 
 
+def test_the_bound_to_hold_blind_ages_against_is_the_one_in_force_at_this_hour() -> None:
+    metrics = Metrics(CollectorRegistry())
+    metrics.tour.show(1.0, (RingStatus(RingName.FAR, 30.0, 300.0, 212, 0, 100, 4.0, 9.0, 9.5, bound_in_force_s=10.0),))
+    assert metrics.registry.get_sample_value("patrol_revisit_bound_seconds", {"ring": "far"}) == 10.0
+
+
 def test_the_gauges_of_the_loop_show_count_and_age() -> None:
     metrics = Metrics(CollectorRegistry())
     metrics.dispatch.show([StageStatus(LoopStage.ORDER, 4, 12.5)])

@@ -29,6 +29,7 @@ OPERATIONS = Path(__file__).parents[1] / "docs" / "operations.md"
 ROLES = ("console", "tour", "relay", "dispatch")
 WITHIN_S = 30.0
 CORE, FAR = "CameraPastBound/critical", "CameraPastBound/warning"
+STRETCHED_S = "patrol_tour_stretched_seconds_total"
 
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed")
@@ -105,12 +106,16 @@ def test_every_alarm_is_in_the_handbook() -> None:
 PEACE = {
     'patrol_tour_stretch_ratio{job="patrol",role="tour"}': "1x180",
     'patrol_tour_stretch_ratio{job="patrol",role="console"}': "1x180",
+    'patrol_tour_stretched_seconds_total{job="patrol",role="tour"}': "0x180",
+    'patrol_tour_stretched_seconds_total{job="patrol",role="console"}': "0x180",
     'patrol_visits_total{job="patrol",role="tour",ring="core"}': "0+130x180",
     'patrol_visits_total{job="patrol",role="console",ring="core"}': "0x180",
     'patrol_tour_capacity_visits_per_second{job="patrol",role="tour"}': "0x6 48x174",
     'patrol_tour_capacity_visits_per_second{job="patrol",role="console"}': "0x180",
     'patrol_tour_needed_visits_per_second{job="patrol",role="tour"}': "33x180",
     'patrol_tour_needed_visits_per_second{job="patrol",role="console"}': "0x180",
+    'patrol_tour_admitted{job="patrol",role="tour"}': "1x180",
+    'patrol_tour_admitted{job="patrol",role="console"}': "0x180",
     'patrol_cameras_past_bound{job="patrol",role="tour",ring="core"}': "0x180",
     'patrol_cameras_past_bound{job="patrol",role="tour",ring="far"}': "0x180",
     'patrol_frames_captured_total{job="patrol",role="tour"}': "0+130x180",
@@ -123,10 +128,24 @@ PEACE = {
 # What changes, how many seconds after the start it is looked at, and what rings by then.
 SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "at peace": ({}, 1800, []),
-    "stretched for a moment": ({"patrol_tour_stretch_ratio": "1x30 1.4x3 1x147"}, 340, []),
-    "stretched": ({"patrol_tour_stretch_ratio": "1x30 1.2x150"}, 390, ["TourStretched"]),
+    "stretched for a moment": (
+        {"patrol_tour_stretch_ratio": "1x30 1.4x3 1x147", STRETCHED_S: "0x30 10+10x3 40x147"},
+        360,
+        [],
+    ),
+    "stretched": (
+        {"patrol_tour_stretch_ratio": "1x30 1.2x150", STRETCHED_S: "0x30 10+10x150"},
+        420,
+        ["TourStretched"],
+    ),
+    # By a twentieth for two seconds in every ten, and never when it is looked at.
+    "stretched again and again": ({STRETCHED_S: "0+2x180"}, 400, ["TourStretched"]),
+    "stretched again and again, at first": ({STRETCHED_S: "0+2x180"}, 290, []),
+    "stretched for half a minute, an hour ago": ({STRETCHED_S: "0x10 30x170"}, 1800, []),
     "close to what it can do": ({"patrol_tour_needed_visits_per_second": "40x180"}, 1800, []),
     "closer": ({"patrol_tour_needed_visits_per_second": "40.1x180"}, 420, ["TourNotAdmitted"]),
+    "a recorder with too few sessions": ({"patrol_tour_admitted": "1x30 0x150"}, 920, ["TourSessionsShort"]),
+    "a recorder with too few sessions, at first": ({"patrol_tour_admitted": "1x30 0x150"}, 880, []),
     "silent": ({"patrol_visits_total": "0+130x30 4030x150"}, 420, ["TourSilent"]),
     "gone": (
         {"patrol_visits_total": None, 'patrol_visits_total{job="patrol",role="console"': None},
@@ -167,13 +186,13 @@ def test_an_alarm_rings_when_it_should_and_no_other_does(script: str, tmp_path: 
 @needs_promtool
 def test_an_alarm_tells_its_figure_in_words(tmp_path: Path) -> None:
     (rule,) = [rule for rule in rules() if rule["alert"] == "TourStretched"]
-    said = {key: re.sub(r"{{.*?}}", "1.20", text) for key, text in rule["annotations"].items()}
-    assert said["summary"] == "All revisit bounds are stretched by 1.20"
+    said = {key: re.sub(r"{{.*?}}", "300", text) for key, text in rule["annotations"].items()}
+    assert said["summary"] == "All revisit bounds were stretched for 300 s of the last ten minutes"
     expected = {"exp_labels": {"severity": "warning", "job": "patrol"}, "exp_annotations": said}
     promtool_test(
         tmp_path,
-        {"patrol_tour_stretch_ratio": "1.2x180"},
-        alert_rule_test=[{"eval_time": "5m", "alertname": "TourStretched", "exp_alerts": [expected]}],
+        {STRETCHED_S: "0+5x180"},
+        alert_rule_test=[{"eval_time": "15m", "alertname": "TourStretched", "exp_alerts": [expected]}],
     )
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import re
 import ssl
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import cv2
@@ -19,15 +20,22 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
-from patrol.adapters.sources import Deadline, Workers, fitted, is_whole_jpeg
+from patrol.adapters.rtsp.authentication import Authentication, Credentials
+from patrol.adapters.sources import LARGEST_PIXELS, Deadline, Workers, fitted, is_whole_jpeg
 from patrol.domain.camera import Camera
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
 from patrol.ports import Clock
 
 LARGEST_BYTES = 16 * 2**20
-LARGEST_PIXELS = 64_000_000  # 192 MB once decoded; the largest cameras send 32 million
 MOST_REDIRECTS = 3
+MOST_CHALLENGES = 2  # the first, and one because its nonce had grown old
+MOST_SEGMENTS = 2000  # of a JPEG, before its size is told; hundreds where maps of depth or several pictures come along
+
+# Markers without a length behind them: TEM, RST0 to RST7, SOI.
+BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
+FIRST_MARKER, START_OF_SCAN = 0xC0, 0xDA
+_FILL = re.compile(rb"\xff*")
 
 FAILURE_OF_STATUS = {
     401: CaptureFailure.UNAUTHORIZED,
@@ -60,6 +68,8 @@ class HttpSnapshotSource:
             timeout=None,  # the visit's deadline bounds everything at once
             limits=httpx.Limits(max_keepalive_connections=0),  # a visit leaves no session behind
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # nor anything to remember
+            # A JPEG gains nothing by being compressed again, and what bytes become must not be a camera's choice.
+            headers={"Accept-Encoding": "identity"},
         )
 
     async def capture(self, camera: Camera, deadline_s: float) -> Frame:
@@ -97,39 +107,31 @@ class HttpSnapshotSource:
 
     async def _followed(self, address: str) -> bytes:
         url = httpx.URL(address)
-        auth = AskedFor(url.username, url.password) if url.userinfo else None
+        credentials = Credentials(url.username, url.password) if url.userinfo else None
         url = url.copy_with(userinfo=b"")
         for _ in range(MOST_REDIRECTS + 1):
-            async with self._client.stream("GET", url, auth=auth) as response:
-                if response.next_request is None:
-                    return await _body_of(response)
-                target = response.next_request.url.copy_with(userinfo=b"")
-                if not _same_place(url, target):
-                    raise CaptureError(CaptureFailure.BROKEN, "it redirects to another host")
-                url = target
+            found = await self._asked(url, Authentication(credentials))
+            if isinstance(found, bytes):
+                return found
+            if not _same_place(url, found):
+                raise CaptureError(CaptureFailure.BROKEN, "it redirects to another host")
+            url = found
         raise CaptureError(CaptureFailure.BROKEN, f"more than {MOST_REDIRECTS} redirects")
 
-
-class AskedFor(httpx.Auth):
-    """Basic or digest authentication, as the camera asks for it: no password is sent to one that asks for none."""
-
-    def __init__(self, user: str, password: str) -> None:
-        self._user = user
-        self._password = password
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """One request, and a second one where the first was answered with a challenge."""
-        response = yield request
-        challenges = response.headers.get_list("www-authenticate")
-        asked = {challenge.split(" ", 1)[0].lower() for challenge in challenges}
-        if response.status_code != 401:
-            return
-        if "digest" in asked:
-            flow = httpx.DigestAuth(self._user, self._password).auth_flow(request)
-            next(flow)  # it, too, begins with a request that was already made
-            yield flow.send(response)
-        elif "basic" in asked:
-            yield next(httpx.BasicAuth(self._user, self._password).auth_flow(request))
+    async def _asked(self, url: httpx.URL, authentication: Authentication) -> bytes | httpx.URL:
+        """What the camera answers, or where it sends its visitors; with the password where it asks for one."""
+        for _ in range(MOST_CHALLENGES + 1):
+            authorization = authentication.header("GET", url.raw_path.decode("ascii"))
+            # As bytes, or httpx would refuse what a name or a realm holds beyond ASCII.
+            headers = {b"Authorization": authorization.encode()} if authorization else {}
+            async with self._client.stream("GET", url, headers=headers) as response:
+                challenges = response.headers.get_list("www-authenticate")
+                if response.status_code == 401 and authentication.challenged(challenges):
+                    continue  # closed unread: what comes with a challenge is for people, and as long as it likes
+                if response.next_request is None:
+                    return await _body_of(response)
+                return response.next_request.url.copy_with(userinfo=b"")
+        raise CaptureError(CaptureFailure.UNAUTHORIZED, "it asks again and again")
 
 
 def decoded(data: bytes, scale_to: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
@@ -156,21 +158,43 @@ def decoded(data: bytes, scale_to: tuple[int, int] | None) -> npt.NDArray[np.uin
 
 def _sizes_in(data: bytes) -> Iterator[tuple[int, int]]:
     """The (width, height) that the JPEG's headers promise, read before anything is allocated for it."""
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
+    for marker, at in _segments_in(data):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and at + 7 <= len(data):
+            height, width = struct.unpack_from(">HH", data, at + 3)
             yield width, height
-        at += 2 + length
+
+
+def _segments_in(data: bytes) -> Iterator[tuple[int, int]]:
+    """Each segment's marker, and where its length stands; as many as there may be, and no picture's data."""
+    at = 2
+    for _ in range(MOST_SEGMENTS):
+        if at >= len(data) or data[at] != 0xFF:
+            return
+        at = _end_of_fill(data, at) + 1
+        if at + 2 > len(data):
+            return
+        marker = data[at - 1]
+        if marker not in BARE_MARKERS:
+            if marker < FIRST_MARKER or marker == START_OF_SCAN:
+                return  # from here on a decoder would not find the same markers as this does
+            yield marker, at
+            at += struct.unpack_from(">H", data, at)[0]
+
+
+def _end_of_fill(data: bytes, at: int) -> int:
+    """Where a marker's own byte stands: any number of 0xFF may come before it (ITU-T T.81, B.1.1.2)."""
+    fill = _FILL.match(data, at)
+    return fill.end() if fill else at
 
 
 async def _body_of(response: httpx.Response) -> bytes:
     if response.status_code != 200:
         failure = FAILURE_OF_STATUS.get(response.status_code, CaptureFailure.BROKEN)
         raise CaptureError(failure, f"HTTP {response.status_code}")
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise CaptureError(CaptureFailure.BROKEN, "compressed, which nobody asked for")
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > LARGEST_BYTES:
             raise CaptureError(CaptureFailure.BROKEN, f"more than {LARGEST_BYTES} bytes")

@@ -15,7 +15,7 @@ from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import DEAD_STREAM, Message
-from patrol.domain.pins import Pin
+from patrol.domain.requests import TourRequest
 from patrol.domain.room import TourStatus
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, Delivery, Effect, MessagesRefusedError
@@ -316,16 +316,16 @@ class MemoryTourRequests:
     """TourRequests in one list: for one process."""
 
     def __init__(self) -> None:
-        self._pins: deque[Pin] = deque(maxlen=100)
+        self._requests: deque[TourRequest] = deque(maxlen=100)
 
-    async def ask(self, pin: Pin) -> None:
+    async def ask(self, request: TourRequest) -> None:
         """See TourRequests."""
-        self._pins.append(pin)
+        self._requests.append(request)
 
-    async def take(self) -> Sequence[Pin]:
+    async def take(self) -> Sequence[TourRequest]:
         """See TourRequests."""
-        taken = list(self._pins)
-        self._pins.clear()
+        taken = list(self._requests)
+        self._requests.clear()
         return taken
 
 

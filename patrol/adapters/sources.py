@@ -7,18 +7,26 @@ they work for, because each is handed the visit's ``Deadline`` and starts no wai
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from patrol.domain.camera import Camera
+from patrol.domain.camera import Camera, CameraId
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
 from patrol.domain.masks import blackened
 from patrol.ports import FrameSource
+
+LARGEST_PIXELS = 64_000_000  # of one picture: 192 MB once decoded; the largest cameras send 32 million
+
+DEEPEST_STACK = 30  # of a fault, as it is logged
+
+_log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -105,13 +113,24 @@ def is_whole_jpeg(data: bytes) -> bool:
     return data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") > 0
 
 
-class SourceRouter:
-    """A frame source made of others, one per scheme (``rtsp``, ``http``, ``file`` ...)."""
+def _nobody(_: Camera) -> None:
+    """Nobody counts."""
 
-    def __init__(self, sources: Mapping[str, ClosableSource]) -> None:
+
+class SourceRouter:
+    """A frame source made of others, one per scheme (``rtsp``, ``http``, ``file`` ...), and the one door to them.
+
+    Sources raise CaptureErrors for all that they expect of cameras. What they did not expect came from one camera all
+    the same: it fails that camera's visit, loudly, and touches no other.
+    """
+
+    def __init__(self, sources: Mapping[str, ClosableSource], on_fault: Callable[[Camera], None] = _nobody) -> None:
+        """``on_fault``: told of every visit that failed in a way which its source did not expect."""
         if not sources:
             raise ValueError("sources: expected at least one scheme")
         self._sources = {scheme.lower(): source for scheme, source in sources.items()}
+        self._on_fault = on_fault
+        self._faults: dict[CameraId, str] = {}  # each camera's last one, so that its retries do not fill the log
 
     @property
     def schemes(self) -> tuple[str, ...]:
@@ -131,14 +150,41 @@ class SourceRouter:
     async def capture(self, camera: Camera, deadline_s: float) -> Frame:
         """A frame from the source that fits the camera's address, its privacy masks blackened.
 
-        Raises as that source does; see ``source_of``.
+        Raises CaptureError, and nothing else whatever the camera sent; see ``source_of`` for one that nobody can open.
         """
-        frame = await self.source_of(camera).capture(camera, deadline_s)
-        if not camera.masks:
+        source = self.source_of(camera)
+        try:
+            frame = await _masked(source, camera, deadline_s)
+        except CaptureError:
+            raise
+        except Exception as error:  # noqa: BLE001  (one camera's oddity must not end the visits of all)
+            self._tell(camera, error)
+            failure = CaptureError(CaptureFailure.BROKEN, f"a fault in its source ({type(error).__name__})")
+        else:
+            self._faults.pop(camera.id, None)
             return frame
-        return replace(frame, pixels=blackened(frame.pixels, camera.masks))
+        try:
+            raise failure  # outside the handler, or its context would hold what was caught
+        finally:
+            del failure  # its trace leads here
+
+    def _tell(self, camera: Camera, error: Exception) -> None:
+        """Log where it happened. Not in its own words, nor with those before it: they may hold the address."""
+        self._on_fault(camera)
+        stack = traceback.extract_tb(error.__traceback__, limit=-DEEPEST_STACK)
+        fault = f"{type(error).__name__} at {stack[-1].filename}:{stack[-1].lineno}"
+        if self._faults.get(camera.id) != fault:
+            self._faults[camera.id] = fault
+            _log.error("camera %s: a fault in its source: %s\n%s", camera.id, fault, "".join(stack.format()))
 
     async def aclose(self) -> None:
         """Close every source once, also where it serves several schemes."""
         for source in {id(source): source for source in self._sources.values()}.values():
             await source.aclose()
+
+
+async def _masked(source: FrameSource, camera: Camera, deadline_s: float) -> Frame:
+    frame = await source.capture(camera, deadline_s)
+    if not camera.masks:
+        return frame
+    return replace(frame, pixels=blackened(frame.pixels, camera.masks))

@@ -40,7 +40,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
-from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, fingerprint
+from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, cools_down, fingerprint
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import ConfigError, ConfigProblem, StoreError
 from patrol.domain.events import IncidentClass
@@ -162,6 +162,12 @@ class SqlStore:
                 return work(connection)
 
         return await self._through_the_door(call)
+
+    async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
+        """See AlertStore."""
+        key = fingerprint(candidate.event)
+        last = await self._transaction(lambda connection: _last_accepted_at(connection, key))
+        return cools_down(candidate, last, now)
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """See AlertStore."""
@@ -359,12 +365,16 @@ def _make_what_is_missing(connection: Connection) -> None:
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
 
 
-def _history(connection: Connection, key: str) -> History:
+def _last_accepted_at(connection: Connection, key: str) -> datetime | None:
     last = connection.execute(select(func.max(_ALERTS.c.accepted_at)).where(_ALERTS.c.fingerprint == key)).scalar()
+    return _time(last) if last else None
+
+
+def _history(connection: Connection, key: str) -> History:
     body = connection.execute(
         select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == key, _INCIDENTS.c.is_open == 1)
     ).scalar()
-    return History(_time(last) if last else None, _INCIDENT.validate_json(body) if body else None)
+    return History(_last_accepted_at(connection, key), _INCIDENT.validate_json(body) if body else None)
 
 
 def _effect_stored(connection: Connection, effect: Effect) -> bool:

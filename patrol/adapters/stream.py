@@ -25,7 +25,7 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 
-from patrol.adapters.sources import Deadline, Workers, fitted, is_whole_jpeg
+from patrol.adapters.sources import LARGEST_PIXELS, Deadline, Workers, fitted, is_whole_jpeg
 from patrol.domain.camera import Camera, StreamAddress
 from patrol.domain.errors import CaptureError, CaptureFailure, InputError
 from patrol.domain.frame import Frame
@@ -104,7 +104,7 @@ class StreamSource:
         if open_s <= 0:
             raise CaptureError(CaptureFailure.TIMED_OUT, "no thread was free in time")
         # FFmpeg's own time-out is only for what PyAV's do not cover: writing TEARDOWN to a camera that reads nothing.
-        options = RTSP_OPTIONS | {"timeout": str(int(open_s * 1e6))}
+        options = RTSP_OPTIONS | _limits() | {"timeout": str(int(open_s * 1e6))}
         with av.open(
             address.reveal(), options=options, timeout=(open_s, read_s), metadata_errors="ignore"
         ) as container:
@@ -163,7 +163,7 @@ class VideoFileSource:
     def _look(self, address: StreamAddress, deadline: Deadline) -> _Look:
         path, offset_s = _path_and_offset(address)
         captured_at = self._clock.now()
-        with av.open(path, metadata_errors="ignore") as container:
+        with av.open(path, options=_limits(), metadata_errors="ignore") as container:
             frame = _frame_at(container, captured_at.timestamp() + offset_s, deadline)
             return _Look(captured_at, _bgr(frame, self._scale_to))
 
@@ -287,12 +287,21 @@ def _failure_of(error: av.FFmpegError, waited_out: bool) -> CaptureError:
     return CaptureError(CaptureFailure.BROKEN, words)
 
 
+def _limits() -> dict[str, str]:
+    """For FFmpeg, which decodes while it opens (to find out what it opens) and then again with a decoder of its own.
+
+    A few bytes can promise a picture that fills the memory.
+    """
+    return {"max_pixels": str(LARGEST_PIXELS)}
+
+
 def _video_of(container: av.container.InputContainer) -> av.VideoStream:
     if not container.streams.video:
         raise CaptureError(CaptureFailure.BROKEN, "no video in it")
     stream = container.streams.video[0]
     if stream.codec_context is None:
         raise CaptureError(CaptureFailure.BROKEN, "its video format is not supported")
+    stream.codec_context.options = _limits()
     stream.codec_context.thread_count = 1  # threads of its own would hold frames back, and the cores are all in use
     return stream
 

@@ -16,16 +16,15 @@ from rich.table import Table
 from patrol.config import Configuration
 from patrol.config.measuring import Origin, VisitCost
 from patrol.domain.admission import (
+    ROUNDING,
     Admission,
     Blame,
     Feasibility,
     Period,
-    SessionDemand,
     admission,
-    host_demands,
-    total_demand,
 )
 from patrol.domain.schedules import ScheduledBound
+from patrol.domain.sessions import SessionDemand, host_demands, total_demand
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_HOSTS = 10
@@ -49,7 +48,7 @@ class Verdict:
 
     @property
     def kept(self) -> bool:
-        """Whether every bound can be kept at all times, while visits take as long as is expected."""
+        """Whether every bound is surely kept at all times, while visits take as long as is expected."""
         return self.admission.kept and self.total.kept and all(host.kept for host in self.hosts)
 
     @property
@@ -68,14 +67,9 @@ def verdict(configuration: Configuration, cost: VisitCost, cores: int | None, no
         cores=cores,
         admission=admission(cameras, configuration.rings, cores * 1000 / cost.cost_ms, since),
         hosts=host_demands(
-            cameras,
-            since,
-            visit_s=cost.visit_s,
-            deadline_s=tour.longest_visit_s,
-            sessions=tour.sessions_per_host,
-            sessions_of=configuration.sessions_of_host,
+            cameras, since, visit_s=cost.visit_s, settings=tour, sessions_of=configuration.sessions_of_host
         ),
-        total=total_demand(cameras, since, visit_s=cost.visit_s, deadline_s=tour.longest_visit_s, workers=tour.workers),
+        total=total_demand(cameras, since, visit_s=cost.visit_s, settings=tour),
     )
 
 
@@ -151,18 +145,19 @@ def _summed_up(found: Admission) -> str:
 
 
 def _not_kept(found: Admission) -> Iterator[str]:
-    """A paragraph for the usual bounds, else one for each set of schedules under which not all bounds are kept."""
+    """A paragraph for the usual bounds, and one for each set of schedules that asks for more than is kept."""
     if not found.usual.kept:
         yield from _ring_lines(found.usual)
-        return
     by_schedules: dict[tuple[ScheduledBound, ...], list[Period]] = {}
     for period in found.overloads:
-        by_schedules.setdefault(period.in_force, []).append(period)
+        if found.usual.kept or period.feasibility.needed_per_s > found.usual.needed_per_s + ROUNDING:
+            by_schedules.setdefault(period.in_force, []).append(period)
     for in_force, periods in by_schedules.items():
         more = f" and {len(periods) - MOST_TIMES} more" if len(periods) > MOST_TIMES else ""
         yield f"{_named(in_force)} ({', '.join(when(period) for period in periods[:MOST_TIMES])}{more}):"
         yield from _ring_lines(periods[0].feasibility)
-        yield f"  because of {'; '.join(_told(blame) for blame in periods[0].blame)}"
+        if periods[0].blame:
+            yield f"  because of {'; '.join(_told(blame) for blame in periods[0].blame)}"
 
 
 def _ring_lines(found: Feasibility) -> Iterator[str]:
@@ -178,20 +173,31 @@ def _ring_lines(found: Feasibility) -> Iterator[str]:
 def _session_lines(found: Verdict) -> Iterator[str]:
     short = [host for host in found.hosts if not host.kept_at_most]
     for host in short[:MOST_HOSTS]:
-        yield f"{host.host}: {_sessions(host, found.cost.visit_s, 'sessions at once')}"
+        yield f"{host.host}: {_sessions(host, found.cost.visit_s, 'sessions')}"
     if len(short) > MOST_HOSTS:
         yield f"and {len(short) - MOST_HOSTS} more hosts with too few sessions; --json names them all"
     if not found.total.kept_at_most:
-        yield f"tour.workers: {_sessions(found.total, found.cost.visit_s, 'visits at once')}"
+        yield f"tour.workers: {_sessions(found.total, found.cost.visit_s, 'visits')}"
+    if not short and found.total.kept_at_most:
+        yield "no camera has to wait too long for a session, however long visits take"
 
 
 def _sessions(demand: SessionDemand, visit_s: float, what: str) -> str:
     cameras = f"{demand.cameras} camera{'s' if demand.cameras > 1 else ''}, the strictest every {demand.bound_s:g} s"
+    there, enough = f"{demand.sessions} {what} at once", f"with {demand.sessions_needed} {what}"
     if demand.kept:
-        verdict_ = f"{demand.sessions} {what} are enough while a visit takes {demand.longest_visit_s:.1f} s or less"
-    else:
-        verdict_ = f"{demand.sessions} {what} are not enough for visits of {visit_s:.1f} s, so bounds cannot be kept"
-    return f"{cameras}: {verdict_}; {demand.sessions_needed} would be however long it takes"
+        return (
+            f"{cameras}: kept with {there} as long as a visit takes no more than {demand.longest_visit_s:.1f} s;"
+            f" {enough} however long it takes"
+        )
+    quicker = f"if none takes more than {demand.longest_visit_s:.1f} s, " if demand.longest_visit_s else ""
+    looser = (
+        f"with {_bound(demand.possible_bound_s)} instead of {demand.bound_s:g} s, " if demand.possible_bound_s else ""
+    )
+    return (
+        f"{cameras}: {'not sure to be' if demand.is_possible else 'cannot be'} kept with {there} if a visit takes"
+        f" {visit_s:.1f} s; surely kept {quicker}{looser}or {enough} however long visits take"
+    )
 
 
 def _yes(kept: bool) -> str:
@@ -258,6 +264,9 @@ def _sessions_as_json(demand: SessionDemand) -> dict[str, Any]:
         "bound_s": demand.bound_s,
         "at": demand.at.isoformat(),
         "kept": demand.kept,
-        "longest_visit_s": round(demand.longest_visit_s, 2) if demand.visits_per_s else None,
+        "kept_at_most": demand.kept_at_most,
+        "possible": demand.is_possible,
+        "longest_visit_s": None if demand.kept_at_most else _rounded(demand.longest_visit_s),
+        "possible_bound_s": _rounded(demand.possible_bound_s),
         "sessions_needed": demand.sessions_needed,
     }

@@ -104,6 +104,7 @@ def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], envi
         snapshot=_address(parts.snapshot_of(part), part, parts, environ),
         masks=tuple(_polygon(mask.polygon) for mask in parts.masks_of(part)),
         bounds=tuple(_bounds(part, parts)),
+        shared_view=parts.shares_its_view(part),
     )
 
 

@@ -256,17 +256,34 @@ def _warm_cameras(parts: Parts) -> Iterator[Finding]:
             f"{len(warm)} cameras are to be kept open (strategy warm); "
             f"expected {len(warm)} or more, or fewer such cameras, got {tour.warm_sessions}",
         )
-    by_host: dict[str, list[CameraPart]] = {}
-    for part in warm:
-        by_host.setdefault(_host_name(parts, part), []).append(part)
     sessions_of = {name.lower(): host.sessions for name, host in tour.hosts.items()}
-    for host, cameras in by_host.items():
+    others = _by_host(parts, [part for part in parts.cameras if part.camera is not None and part not in warm])
+    for host, cameras in _by_host(parts, warm).items():
         sessions = sessions_of.get(host, tour.sessions_per_host)
-        if host and len(cameras) > sessions:
+        needed = len(cameras) + (host in others)
+        if host and needed > sessions:
             message = (
                 f"{_listed(cameras)} are to be kept open (strategy warm) on {host}, which bears {sessions} sessions"
             )
-            yield _strategy_location(parts, cameras[sessions]), message
+            if host in others:
+                message += f", and {_listed(others[host])} need one, too"
+            message += f"; expected {needed} or more under tour.hosts, or fewer such cameras"
+            yield _strategy_location(parts, cameras[sessions - needed]), message
+
+
+def _by_host(parts: Parts, cameras: list[CameraPart]) -> dict[str, list[CameraPart]]:
+    by_host: dict[str, list[CameraPart]] = {}
+    for part in cameras:
+        by_host.setdefault(_visited_host(parts, part), []).append(part)
+    return by_host
+
+
+def _visited_host(parts: Parts, part: CameraPart) -> str:
+    """The host whose sessions its visits use, as domain/hosts.py has it."""
+    snapshot = parts.snapshot_of(part) if parts.strategy_of(part) is Strategy.SNAPSHOT else None
+    if snapshot is None:
+        return _host_name(parts, part)
+    return addresses.host_name(addresses.filled(snapshot[1], parts.values_of(part)))
 
 
 def _host_name(parts: Parts, part: CameraPart) -> str:

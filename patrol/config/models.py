@@ -145,6 +145,9 @@ class TemplateModel(Edge):
     snapshot: str | None = Field(
         default=None, repr=False, description="an http or https address of still pictures (JPEG), written as stream is"
     )
+    shared_view: Annotated[bool, Strict()] | None = Field(
+        default=None, description="true: other cameras show the same view, so that theirs is not taken for a mix-up"
+    )
 
 
 class CameraModel(TemplateModel):

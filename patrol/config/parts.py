@@ -124,6 +124,13 @@ class Parts:
         template = self.templates.get(self.template_of(part) or "")
         return (template.masks or []) if template is not None else []
 
+    def shares_its_view(self, part: CameraPart) -> bool:
+        """Whether other cameras show the same as this one."""
+        if part.camera is not None and part.camera.shared_view is not None:
+            return part.camera.shared_view
+        template = self.templates.get(self.template_of(part) or "")
+        return template is not None and template.shared_view is True
+
     def strategy_of(self, part: CameraPart) -> Strategy:
         """How a camera is looked at."""
         template = self.templates.get(self.template_of(part) or "")

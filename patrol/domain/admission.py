@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
-from patrol.domain.camera import Camera, Ring, RingName, Strategy
-from patrol.domain.hosts import host_of, sessions_on
+from patrol.domain.camera import Camera, Ring, RingName
 from patrol.domain.schedules import ScheduledBound, bound_at
 
 USABLE_SHARE = 5 / 6
@@ -23,9 +22,6 @@ A. Kawamura, "Proof of the Density Threshold Conjecture for Pinwheel Scheduling"
 visit at a time, camera i at least every a_i visits, can be arranged whenever the sum of 1/a_i is at most 5/6. With no
 more than two different bounds the whole would do; the rest stays a reserve for retries, focus and noise.
 """
-
-LONGEST_SHARE = 0.5
-"""Of its bound that a visit may take at most; so the tour has it, that there is time for a second try."""
 
 DAYS_AHEAD = 7
 ROUNDING = 1e-9
@@ -120,49 +116,6 @@ class Admission:
         return self.usual.kept and not self.overloads
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDemand:
-    """How many sessions are open at once, on one host or in all: each figure the most that it is at any time.
-
-    Little's law (J. D. C. Little, "A Proof for the Queuing Formula: L = λW", Operations Research 9(3), 1961): sessions
-    busy = visits per second x seconds a visit takes. ``warm`` sessions are kept open and always busy. No visit counts
-    as longer than half its bound: the tour gives it no more.
-
-    ``busy``: if visits take as long as is expected. ``busy_at_most``: if each takes as long as it may.
-    ``bound_s``: the strictest bound among the cameras. ``at``: when ``busy_at_most`` is reached first.
-    """
-
-    host: str
-    cameras: int
-    warm: int
-    sessions: int
-    bound_s: float
-    visits_per_s: float
-    busy: float
-    busy_at_most: float
-    at: datetime
-
-    @property
-    def kept(self) -> bool:
-        """Whether the sessions are enough for visits as long as expected."""
-        return self.warm + self.busy <= self.sessions + ROUNDING
-
-    @property
-    def kept_at_most(self) -> bool:
-        """Whether they are enough however long visits take."""
-        return self.warm + self.busy_at_most <= self.sessions + ROUNDING
-
-    @property
-    def sessions_needed(self) -> int:
-        """How many would be enough however long visits take."""
-        return math.ceil(self.warm + self.busy_at_most - ROUNDING)
-
-    @property
-    def longest_visit_s(self) -> float:
-        """How long a visit may take on average before the sessions are not enough."""
-        return max(0, self.sessions - self.warm) / self.visits_per_s if self.visits_per_s else math.inf
-
-
 def visits_per_s(bounds: Bounds) -> float:
     """How many visits a second the bounds ask for: the sum of 1 / bound."""
     return sum(1.0 / bound_s for _, bound_s in bounds)
@@ -205,42 +158,15 @@ def bounds_at(cameras: Iterable[Camera], local: datetime) -> list[tuple[Camera, 
     return [(camera, bound_at(camera.revisit_bound_s, camera.bounds, local)) for camera in cameras]
 
 
-def host_demands(
-    cameras: Sequence[Camera],
-    since: datetime,
-    *,
-    visit_s: float,
-    deadline_s: float,
-    sessions: int,
-    sessions_of: Mapping[str, int],
-) -> tuple[SessionDemand, ...]:
-    """What each host is asked for at its worst time within a week of ``since`` and on every named date after that.
-
-    ``sessions``: on a host that ``sessions_of`` does not name. Sorted by what is lacking, most first.
-    """
-    by_host: dict[str, list[Camera]] = {}
-    for camera in cameras:
-        host = host_of(camera)
-        if host is not None:
-            by_host.setdefault(host, []).append(camera)
-    found = [
-        _worst_demand(host, group, since, visit_s, deadline_s, sessions_on(host, sessions, sessions_of))
-        for host, group in by_host.items()
-    ]
-    return tuple(sorted(found, key=lambda demand: (demand.sessions - demand.sessions_needed, demand.host)))
-
-
-def total_demand(
-    cameras: Sequence[Camera], since: datetime, *, visit_s: float, deadline_s: float, workers: int
-) -> SessionDemand:
-    """What all cameras together ask of the tour's own slots at their worst time; ``host`` is empty.
-
-    Warm cameras count like the others: a look at one takes a slot, too, if only for a moment.
-    """
-    return _most(
-        _sessions_at("", bounds_at(cameras, at), at, visit_s, deadline_s, workers, frozenset())
-        for at in _times(cameras, since)
-    )
+def times_that_differ(cameras: Sequence[Camera], since: datetime) -> list[datetime]:
+    """One moment for each set of schedules that are in force together for these cameras; ``since`` at least."""
+    schedules = {bound for camera in cameras for bound in camera.bounds}
+    if not schedules:
+        return [since]
+    first: dict[InForce, datetime] = {}
+    for begins, _, in_force in _stretches(schedules, since):
+        first.setdefault(in_force, begins)
+    return list(first.values())
 
 
 def _ring_demand(ring: Ring, cameras: int, asked: float, left: float) -> RingDemand:
@@ -341,58 +267,3 @@ def _edges(schedules: Collection[ScheduledBound], days: Collection[date], since:
     moments = {datetime.combine(day, moment) for day in days for moment in times}
     midnights = {datetime.combine(day + timedelta(days=1), time(0)) for day in days}
     return [since, *sorted(moment for moment in moments | midnights if moment > since)]
-
-
-def _times(cameras: Sequence[Camera], since: datetime) -> list[datetime]:
-    """One moment for each set of schedules that are in force together for these cameras; ``since`` at least."""
-    schedules = {bound for camera in cameras for bound in camera.bounds}
-    if not schedules:
-        return [since]
-    first: dict[InForce, datetime] = {}
-    for begins, _, in_force in _stretches(schedules, since):
-        first.setdefault(in_force, begins)
-    return list(first.values())
-
-
-def _worst_demand(
-    host: str, cameras: Sequence[Camera], since: datetime, visit_s: float, deadline_s: float, sessions: int
-) -> SessionDemand:
-    warm = frozenset(camera.id for camera in cameras if camera.strategy is Strategy.WARM)
-    return _most(
-        _sessions_at(host, bounds_at(cameras, at), at, visit_s, deadline_s, sessions, warm)
-        for at in _times(cameras, since)
-    )
-
-
-def _most(demands: Iterable[SessionDemand]) -> SessionDemand:
-    """The demand of the time that asks for most; what is expected may be the most at another time."""
-    at_any_time = list(demands)
-    return replace(
-        max(at_any_time, key=lambda demand: (demand.busy_at_most, demand.busy)),
-        bound_s=min(demand.bound_s for demand in at_any_time),
-        visits_per_s=max(demand.visits_per_s for demand in at_any_time),
-        busy=max(demand.busy for demand in at_any_time),
-    )
-
-
-def _sessions_at(
-    host: str,
-    bounds: Sequence[tuple[Camera, float]],
-    at: datetime,
-    visit_s: float,
-    deadline_s: float,
-    sessions: int,
-    warm: Collection[str],
-) -> SessionDemand:
-    opened = [bound_s for camera, bound_s in bounds if camera.id not in warm]
-    return SessionDemand(
-        host=host,
-        cameras=len(bounds),
-        warm=len(warm),
-        sessions=sessions,
-        bound_s=min(bound_s for _, bound_s in bounds),
-        visits_per_s=sum(1.0 / bound_s for bound_s in opened),
-        busy=sum(min(visit_s / bound_s, LONGEST_SHARE) for bound_s in opened),
-        busy_at_most=sum(min(deadline_s / bound_s, LONGEST_SHARE) for bound_s in opened),
-        at=at,
-    )

@@ -104,7 +104,7 @@ def fingerprint(event: Event) -> str:
 
 def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
     """Decide whether an event becomes an alert, and of which incident."""
-    if history.last_accepted_at is not None and _cools_down(history.last_accepted_at, candidate.cool_down_s, now):
+    if cools_down(candidate, history.last_accepted_at, now):
         return Acceptance(Verdict.COOLING_DOWN)
     if history.open_incident is not None:
         joined = history.open_incident
@@ -114,9 +114,14 @@ def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
     return Acceptance(Verdict.NEW_INCIDENT, alert, _incident(candidate, alert))
 
 
-def _cools_down(last_accepted_at: datetime, cool_down_s: float, now: datetime) -> bool:
-    """An alert from the future was accepted before the clock was set back: it mutes nothing."""
-    return last_accepted_at <= now < last_accepted_at + timedelta(seconds=cool_down_s)
+def cools_down(candidate: Candidate, last_accepted_at: datetime | None, now: datetime) -> bool:
+    """Whether it is too soon after the last alert of the same thing.
+
+    An alert from the future was accepted before the clock was set back: it mutes nothing.
+    """
+    if last_accepted_at is None:
+        return False
+    return last_accepted_at <= now < last_accepted_at + timedelta(seconds=candidate.cool_down_s)
 
 
 def _alert(candidate: Candidate, now: datetime) -> Alert:

@@ -125,7 +125,8 @@ class Camera:
     bounds by the hour. ``snapshot``: where still pictures can be had, if not from ``stream`` itself.
     ``masks``: polygons, as shares of the picture, that are blackened before anything sees it.
     ``ground``: from its picture to metres on the ground; None where it is not calibrated.
-    ``simulated``: its pictures are made up (the demo); shown wherever its alerts are.
+    ``shared_view``: other cameras show the same place in the same way, so that its pictures being like theirs is no
+    sign of a mix-up. ``simulated``: its pictures are made up (the demo); shown wherever its alerts are.
     """
 
     id: CameraId
@@ -144,4 +145,5 @@ class Camera:
     snapshot: StreamAddress | None = None
     masks: tuple[Polygon, ...] = ()
     bounds: tuple[ScheduledBound, ...] = ()
+    shared_view: bool = False
     ground: GroundPlane | None = None

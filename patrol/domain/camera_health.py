@@ -11,9 +11,9 @@ A picture is compared with all of them; the nearest decides:
 - UNCLEAR: nothing to compare: black, white, even, or covered. It is not held against the camera.
 - LEARNING: no scene is known yet, or the view never settles (a camera that turns by itself is never judged).
 
-An OTHER picture is a WRONG_PICTURE. If the same new view stays, and is no other camera's, the camera was MOVED; much
-later, or when a person says so (``accepted``), the new view is learned. A view that another camera is known by is
-never learned by waiting.
+An OTHER picture is a WRONG_PICTURE. If the same new view stays, and is no other camera's, the camera was MOVED. Only
+when a person says so (``accepted``) is a new view learned: waiting makes no picture a camera's own. While nothing is
+known yet, the first view that settles is believed, unless another camera is known by it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class HealthSettings:
     ``black_level``: 95% of the picture below. ``white``, ``white_gain``: the share burnt out, and the part of it that
     is new. ``lost_detail``: what is left, of the usual cells with structure, when a lens is covered; ``least_detail``:
     the same before any are usual. ``poor_detail``: what is left of them in a strange view that is taken for a cover
-    (paint, a bag, a wall), and that waiting alone never makes the camera's own.
+    (paint, a bag, a wall).
     ``blur``: what is left of the usual sharpness (undegraded: 0.69 at the least; a Gaussian blur of 3 pixels in 640:
     0.47 at the 95th percentile, with lettering and noise of full sharpness on top). ``veiled``: the sharpness itself,
     below which a strange picture is something before the lens, not another camera's (the softest camera's: 0.64).
@@ -89,10 +89,10 @@ class HealthSettings:
     half an hour; a clock burnt in, daylight or anybody passing does.
 
     ``settle_looks``: looks that agree before a scene is known; ``light_looks``: before it is known in one more light.
-    ``moved_after_s``: a strange view this long is a moved camera. ``accepted_after_s``: so long, and it is the new
-    scene. ``max_scenes``: lights remembered. ``follow``: how far a scene's memory moves with a look, in 127ths: a
-    running median, so that who walks through leaves no trace (sigma-delta background estimation, Manzanera and
-    Richefeu 2004).
+    ``moved_after_s``: a strange view this long is a moved camera. ``shared_view``: other cameras show the same, so it
+    is not asked whether a picture is theirs. ``max_scenes``: lights remembered. ``follow``: how far a scene's memory
+    moves with a look, in 127ths: a running median, so that who walks through leaves no trace (sigma-delta background
+    estimation, Manzanera and Richefeu 2004).
     """
 
     same_scene: float = 0.33
@@ -119,7 +119,7 @@ class HealthSettings:
     settle_looks: int = 3
     light_looks: int = 5
     moved_after_s: float = 60.0
-    accepted_after_s: float = 600.0
+    shared_view: bool = False
     max_scenes: int = 3
     follow: int = 2
     raising: Mapping[Trouble, Confirmation] = field(default_factory=_raising)
@@ -235,7 +235,7 @@ def step(
             return _told(memory, memory)
         memory = _timeless(memory)
     void = _void(look, memory.scenes, settings)
-    reading = _read(memory, look, void, settings, elsewhere)
+    reading = _read(memory, look, void, settings, nowhere if settings.shared_view else elsewhere)
     void = None if reading.identity is Identity.OTHER else void
     seen = _remembered(memory, reading, look, at, settings)
     stillness = _still(memory.stillness, look, at)
@@ -307,7 +307,8 @@ def _read(
     if void is not None:
         return _hidden(look, max(alike, default=0.0), settings, elsewhere)
     if not memory.scenes:
-        return _Reading(Identity.LEARNING)
+        of = elsewhere(look)
+        return _Reading(Identity.LEARNING) if of is None else _Reading(Identity.OTHER, of=of)
     nearest = int(np.argmax(alike))
     usual = memory.scenes[nearest]
     identity = _identify(usual, look, alike[nearest], settings)
@@ -434,35 +435,20 @@ def _remembered(
     memory: HealthMemory, reading: _Reading, look: Look, at: datetime, settings: HealthSettings
 ) -> HealthMemory:
     """The memory with this look's scene learned, followed, or watched as a new view."""
-    match reading.identity:
-        case Identity.UNCLEAR:
-            return memory
-        case Identity.LEARNING:
-            view = _watched(memory.new_view, look, at, settings)
-            return _accepted_if(view.scene.looks >= settings.settle_looks, memory, view)
-        case Identity.SAME:
-            return _followed(memory, reading, look, at, settings)
-        case Identity.SHIFTED:
-            view = _watched(memory.new_view, look, at, settings)
-        case Identity.OTHER:
-            view = _watched(memory.new_view, look, at, settings)
-            view = replace(view, of=reading.of or view.of)
-    return _accepted_if(_acceptable(view, memory.scenes, at, settings), memory, view)
-
-
-def _acceptable(view: NewView, scenes: Sequence[KnownScene], at: datetime, settings: HealthSettings) -> bool:
-    """Whether a new view is learned without a person: never another camera's, never one that shows far less."""
-    usual_detail = max((scene.detail for scene in scenes), default=0.0)
-    long_enough = (at - view.since).total_seconds() >= settings.accepted_after_s
-    settled = view.scene.looks >= settings.settle_looks
-    return long_enough and settled and view.of is None and view.scene.detail >= settings.poor_detail * usual_detail
-
-
-def _accepted_if(enough: bool, memory: HealthMemory, view: NewView) -> HealthMemory:
-    """The view becomes the scene, in place of all that was known, or stays a new view."""
-    if enough:
-        return replace(memory, scenes=(view.scene,), new_view=None)
+    if reading.identity is Identity.UNCLEAR:
+        return memory
+    if reading.identity is Identity.SAME:
+        return _followed(memory, reading, look, at, settings)
+    view = _watched(memory.new_view, look, at, settings)
+    view = replace(view, of=reading.of or view.of)
+    if reading.identity is Identity.LEARNING and view.of is None and view.scene.looks >= settings.settle_looks:
+        return _known_by(view, memory)
     return replace(memory, new_view=view)
+
+
+def _known_by(view: NewView, memory: HealthMemory) -> HealthMemory:
+    """The view is the camera's scene from now on, in place of all that was known."""
+    return replace(memory, scenes=(view.scene,), new_view=None)
 
 
 def _watched(view: NewView | None, look: Look, at: datetime, settings: HealthSettings) -> NewView:
@@ -487,7 +473,9 @@ def _followed(
     scenes = (_nearer(nearest, look, settings), *others)
     if reading.alike >= settings.sure_scene:
         return replace(memory, scenes=scenes, new_view=None)
-    view = _watched(memory.new_view, look, at, settings)
+    # A strange view is none of the camera's lights, whatever one of its pictures is taken for.
+    before = memory.new_view if memory.identity is Identity.SAME else None
+    view = _watched(before, look, at, settings)
     if view.scene.looks < settings.light_looks:
         return replace(memory, scenes=scenes, new_view=view)
     return replace(memory, scenes=(view.scene, *scenes)[: settings.max_scenes], new_view=None)
@@ -520,9 +508,12 @@ def _usual(before: float, now: float, rate: float) -> float:
 
 
 def accepted(memory: HealthMemory) -> HealthMemory:
-    """A person says that what the camera shows is what it shall show: the new view is its scene, or it learns anew."""
-    scenes = (memory.new_view.scene,) if memory.new_view is not None else ()
-    return replace(memory, scenes=scenes, new_view=None)
+    """A person says that what the camera shows is what it shall show: the strange view it shows is its scene.
+
+    Only what was told can be accepted. Without a strange view nothing changes: a second click forgets nothing.
+    """
+    strange = memory.identity not in {Identity.SAME, Identity.LEARNING} and _on(memory) & _IDENTITY_TROUBLES
+    return _known_by(memory.new_view, memory) if strange and memory.new_view is not None else memory
 
 
 # Confirming and clearing
@@ -619,9 +610,12 @@ class HealthWatcher:
         self._memories[camera_id] = memory
         self._book.enter(camera_id, memory)
 
-    def accept(self, camera_id: CameraId) -> None:
-        """A person says that the camera shows what it shall show."""
-        self.remember(camera_id, accepted(self.memory_of(camera_id)))
+    def accept(self, camera_id: CameraId) -> bool:
+        """A person says that the camera shows what it shall show. Returns whether there was anything to accept."""
+        before = self.memory_of(camera_id)
+        after = accepted(before)
+        self.remember(camera_id, after)
+        return after is not before
 
     def forget(self, camera_id: CameraId) -> None:
         """The camera is gone."""

@@ -9,7 +9,8 @@ interrupted, on several slots, with nothing known of who comes due when.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MOST_ROUNDS = 1000
@@ -33,9 +34,9 @@ def worst_wait_s(demands: Sequence[Demand], slots: int, blocked_by_s: float = 0.
     """
     if len(demands) <= slots and blocked_by_s == 0.0:
         return 0.0
-    wait_s = 0.0
+    wait_s, alike = 0.0, Counter(demands)
     for _ in range(MOST_ROUNDS):
-        work_s = _work_ahead_s(demands, wait_s)
+        work_s = _work_ahead_s(alike, wait_s)
         if work_s is None:
             return None
         longer = (work_s + blocked_by_s) / slots
@@ -45,13 +46,13 @@ def worst_wait_s(demands: Sequence[Demand], slots: int, blocked_by_s: float = 0.
     return None
 
 
-def _work_ahead_s(demands: Sequence[Demand], wait_s: float) -> float | None:
+def _work_ahead_s(alike: Mapping[Demand, int], wait_s: float) -> float | None:
     """The work of all cameras but the one with least of it, in a wait of ``wait_s``; None where a bound is hopeless."""
     work, least = 0.0, math.inf
-    for demand in demands:
+    for demand, cameras in alike.items():
         between_s = demand.bound_s - demand.visit_s - wait_s
         if between_s <= 0:
             return None
         own = demand.visit_s * (1 + math.floor((wait_s + demand.visit_s) / between_s))
-        work, least = work + own, min(least, own)
-    return work - least if demands else 0.0
+        work, least = work + cameras * own, min(least, own)
+    return work - least if alike else 0.0

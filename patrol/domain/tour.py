@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureFailure
-from patrol.domain.hosts import HOST_FAILURES, Host, host_of, sessions_on
+from patrol.domain.hosts import HOST_FAILURES, LONGEST_HELD_S, Host, host_of, sessions_on, worst_wait_on_host_s
 from patrol.domain.pacing import TokenBucket, full_jitter
 from patrol.domain.room import CameraStatus, RingStatus
 from patrol.domain.slots import Demand, worst_wait_s
@@ -144,6 +144,14 @@ class _Entry:
     due_at: float = field(compare=False)
 
 
+@dataclass(order=True, slots=True)
+class _Held:
+    """A session that its host may hold until then, although it was closed here."""
+
+    until: float
+    host: Host[_Entry] = field(compare=False)
+
+
 MAX_STRETCH = 100.0
 # A visit is given three times what visits of its camera took lately: a moment in which the machine is busy must not
 # look like a dead camera. In steps of half as much again, so that not every visit changes what the others must expect.
@@ -182,6 +190,7 @@ class Tour:
         self._once_more: list[_Entry] = []  # failed once and may still be in time; by deadline
         self._retrying: list[_Entry] = []  # by the time at which its back-off ended
         self._focused: list[_Entry] = []  # by the time of the next extra look
+        self._held: list[_Held] = []  # by the time at which the host has surely let go
         self._late: set[CameraId] = set()  # whose visits under way began late
         self._opens = self._pace(now)
         self._retries = TokenBucket(settings.retries_per_s, settings.retries_per_s / 2, now)
@@ -191,7 +200,7 @@ class Tour:
         self._tickets = 0
         self._weighed_by = 1.0
         self.stretch = 1.0
-        self._is_untold = False
+        self._is_untold = False  # it rose since the last review
         self.worst_waits_s = self._worst_waits()
         self._spread(self._standings.values(), now)
 
@@ -222,8 +231,11 @@ class Tour:
 
     # --- who is next -------------------------------------------------------------------------------------------
 
-    def next(self, now: float) -> Visit | float:
-        """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun."""
+    def next(self, now: float, may_focus: bool = True) -> Visit | float:
+        """The visit to make now, or how many seconds nothing is due (at most 1). The visit counts as begun.
+
+        ``may_focus``: whether there is anything to spare at this moment, whatever was reckoned; see ``set_spare``.
+        """
         self._release(now)
         # One whose host has no room for it holds up nobody.
         visit = self._next_retry(now) if self._is_a_retry_starved(now) else None
@@ -231,11 +243,15 @@ class Tour:
             visit = self._next_due(now)
         if visit is None and not self._due:
             visit = self._next_retry(now)
-        if visit is None and not self._due:
+        if visit is None and not self._due and may_focus:
             visit = self._next_focus(now)
         return visit if visit is not None else self._idle_s(now)
 
     def _release(self, now: float) -> None:
+        while self._held and self._held[0].until <= now:
+            host = heapq.heappop(self._held).host
+            host.unconfirmed -= 1
+            self._unpark(host)
         while self._waiting and self._waiting[0].at <= now:
             entry = heapq.heappop(self._waiting)
             if not self._is_current(entry):
@@ -397,9 +413,18 @@ class Tour:
             host.kept_open += 1
         self._unpark(host)
 
+    def unconfirmed(self, camera_id: CameraId, held_s: float, now: float) -> None:
+        """A session of the camera was closed, but its host may hold it for so long all the same.
+
+        Call it before the visit's ``ended``, so that nobody else is let in meanwhile.
+        """
+        host = self._standings[camera_id].host
+        host.unconfirmed += 1
+        heapq.heappush(self._held, _Held(now + min(held_s, LONGEST_HELD_S), host))
+
     def _unpark(self, host: Host[_Entry]) -> None:
         """Let the most urgent of the cameras that wait for this host's sessions have those that are free."""
-        free = host.for_visits - host.under_way
+        free = host.free
         while host.parked and free > 0:
             entry = heapq.heappop(host.parked)
             if self._is_current(entry):
@@ -576,6 +601,17 @@ class Tour:
         return self._given_s(self._standings[camera_id], now)
 
     @property
+    def kept_open(self) -> frozenset[CameraId]:
+        """The cameras whose sessions are kept open, as far as the tour knows."""
+        return frozenset(standing.camera.id for standing in self._standings.values() if standing.kept_open)
+
+    @property
+    def not_admitted(self) -> tuple[str, ...]:
+        """The hosts that have too few sessions for what visits are given at present; "" for the tour's own slots."""
+        names = {0: "", **{id(host): name or "" for name, host in self._hosts.items()}}
+        return tuple(sorted(names[key] for key, wait_s in self.worst_waits_s.items() if wait_s is None))
+
+    @property
     def admitted(self) -> bool:
         """Whether there are slots enough that no bound is passed, even if every visit takes all it is given.
 
@@ -718,8 +754,7 @@ class Tour:
     def _worst_wait_of_host(self, group: Sequence[_Standing], overall_s: float) -> float | None:
         host = group[0].host
         demands = [self._demand(standing, overall_s) for standing in group]
-        blocked_by_s = max(self._longest_s(standing) for standing in group) if host.for_visits == 1 else 0.0
-        return worst_wait_s(demands, host.due_slots, blocked_by_s)
+        return worst_wait_on_host_s(demands, host.for_visits, max(self._longest_s(standing) for standing in group))
 
     def _demand(self, standing: _Standing, besides_s: float = 0.0) -> Demand:
         return Demand(standing.assumed_s + besides_s, standing.bound_s - self._margin(standing))

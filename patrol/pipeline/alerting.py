@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict
@@ -33,6 +34,15 @@ DrawEvidence = Callable[[Frame, Detections, Zone, Event], bytes]
 
 WAITING_EVENTS = 256
 RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(slots=True)
+class _Case:
+    """An event on its way to the store. ``picture``: drawn when it is needed, and kept for the tries that follow."""
+
+    sighting: Sighting
+    candidate: Candidate
+    picture: bytes | None = None
 
 
 class Alerting:
@@ -83,12 +93,11 @@ class Alerting:
 
     async def _accept_for_sure(self, sighting: Sighting, detected_at: datetime) -> None:
         candidate = self._candidate(sighting, detected_at)
-        zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
-        jpeg = await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone, sighting.event)
+        case = _Case(sighting, candidate)
         failures = 0
         while not (self._refusing and self._abandoned.is_set()):
             try:
-                acceptance = await self._accept(candidate, jpeg)
+                acceptance = await self._try(case)
             except StoreError as error:
                 self._metrics.stages.errors.labels("accept").inc()
                 if failures == 0:
@@ -105,13 +114,23 @@ class Alerting:
         self._metrics.alerts.lost.inc()
         _log.error("alert %s is lost, the store refused it to the end: %s", candidate.alert_id, sighting.event)
 
-    async def _accept(self, candidate: Candidate, jpeg: bytes) -> Acceptance:
+    async def _try(self, case: _Case) -> Acceptance:
+        candidate = case.candidate
+        if case.picture is None:
+            # Never asked again: after a try whose answer was lost, the alert would be what it cools down from.
+            if await self._store.cools_down(candidate, self._clock.now()):
+                return Acceptance(Verdict.COOLING_DOWN)
+            case.picture = await self._picture(case.sighting)
         # The picture first: an accepted alert always has its evidence.
-        await self._evidence.put(candidate.evidence_id, jpeg)
+        await self._evidence.put(candidate.evidence_id, case.picture)
         acceptance = await self._store.accept(candidate, self._clock.now())
         if acceptance.verdict is Verdict.COOLING_DOWN:
             await self._evidence.remove(candidate.evidence_id)
         return acceptance
+
+    async def _picture(self, sighting: Sighting) -> bytes:
+        zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
+        return await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone, sighting.event)
 
     def _candidate(self, sighting: Sighting, detected_at: datetime) -> Candidate:
         event, camera = sighting.event, sighting.camera

@@ -5,12 +5,13 @@ from __future__ import annotations
 from patrol.domain.errors import QueueError
 from patrol.domain.incidents import Disposition, IncidentId
 from patrol.domain.pins import Pin
+from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import TourRequests
 
 
 class Desk:
-    """RoomDesk over the store and the way to the tour. Without ``requests`` no camera can be pinned."""
+    """RoomDesk over the store and the way to the tour. Without ``requests`` nothing can be asked of the tour."""
 
     def __init__(self, deciding: Deciding, requests: TourRequests | None = None) -> None:
         self._deciding = deciding
@@ -30,6 +31,13 @@ class Desk:
 
     async def pin(self, pin: Pin) -> None:
         """See RoomDesk."""
+        await self._ask(pin)
+
+    async def accept_view(self, acceptance: ViewAcceptance) -> None:
+        """See RoomDesk."""
+        await self._ask(acceptance)
+
+    async def _ask(self, request: TourRequest) -> None:
         if self._requests is None:
             raise QueueError("this desk has no way to the tour")
-        await self._requests.ask(pin)
+        await self._requests.ask(request)

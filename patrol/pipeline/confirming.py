@@ -14,9 +14,10 @@ from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
 from patrol.ports import Clock
 
-# A suspicion is looked at again every second for as long as a confirmation may take, in spare capacity.
-FOCUS_S = 15.0
-FOCUS_EVERY_S = 1.0
+# A suspicion is looked at four times a second for as long as a confirmation takes, in spare capacity.
+FOCUS_S = 6.0
+FOCUS_EVERY_S = 0.25
+CONFIRMED_AFTER_S = 2.0  # a rule must hold for its time, and the focus has to begin first
 
 
 class TourSide(Protocol):
@@ -77,8 +78,10 @@ class Confirming:
         self._tour.seen(frame, people=len(detections.of("person")))
         for rule in findings.suspected:
             self._metrics.alerts.suspicions.labels(rule.kind.value, camera.ring.value).inc()
-        if findings.suspected or findings.worth_a_focus:
-            self._tour.pin(camera.id, FOCUS_S, FOCUS_EVERY_S)
+        wanting = (*findings.suspected, *findings.worth_a_focus)
+        if wanting:
+            longest_s = max(rule.for_s for rule in wanting) + CONFIRMED_AFTER_S
+            self._tour.pin(camera.id, max(FOCUS_S, longest_s), FOCUS_EVERY_S)
         for event in findings.confirmed:
             self._metrics.alerts.events.labels(event.kind.value, camera.ring.value).inc()
             await self._alerting.submit(Sighting(event, camera, frame, detections))

@@ -17,6 +17,9 @@ from patrol.domain.frame import Frame
 from patrol.metrics import Metrics
 from patrol.ports import Clock, Detector
 
+# Frames wait for as long as a batch stays open, and hardly longer, while the detector is quick enough.
+KEEPING_UP = 1.5
+
 
 class FrameFate(Protocol):
     """Who is told what became of a frame."""
@@ -134,6 +137,11 @@ class Detecting:
     def waiting(self) -> int:
         """Frames that wait for the detector."""
         return len(self._frames)
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether no frame waits longer than it takes to gather a batch: one more would not be in another's way."""
+        return self._frames.oldest_age_s() <= KEEPING_UP * self._close_after_s
 
     def offer(self, frame: Frame, ring: RingName) -> None:
         """Take a captured frame; never waits."""

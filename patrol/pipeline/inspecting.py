@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId, RingName
-from patrol.domain.camera_health import DEFAULT, HealthMemory, HealthStep, HealthWatcher, Identity
+from patrol.domain.camera_health import DEFAULT, HealthMemory, HealthSettings, HealthStep, HealthWatcher, Identity
 from patrol.domain.errors import CaptureFailure, StoreError
 from patrol.domain.frame import Frame
 from patrol.domain.looks import look_at
+from patrol.domain.requests import ViewAcceptance
 from patrol.metrics import Metrics
 from patrol.pipeline.reviewing import TroubleSide
 from patrol.pipeline.stopping import pause
@@ -25,8 +26,9 @@ from patrol.ports import Clock, SceneStore
 _log = logging.getLogger(__name__)
 
 SAVE_EVERY_S = 300.0
-# Drawn pictures repeat themselves pixel by pixel, as no sensor's do.
-SIMULATED = replace(DEFAULT, frozen_s=math.inf, alike_s=math.inf)
+SHARED_VIEW = replace(DEFAULT, shared_view=True)
+# Drawn pictures repeat themselves pixel by pixel, as no sensor's do, and many cameras play one film.
+SIMULATED = replace(SHARED_VIEW, frozen_s=math.inf, alike_s=math.inf)
 
 
 class RefusedSide(Protocol):
@@ -74,7 +76,7 @@ class Inspecting:
         camera = self._cameras[frame.camera_id]
         began = self._clock.monotonic()
         look = look_at(frame.pixels, camera.masks)
-        found = self._health.observe(camera.id, look, frame.captured_at, SIMULATED if camera.simulated else None)
+        found = self._health.observe(camera.id, look, frame.captured_at, _settings_of(camera))
         self._metrics.stages.took("inspect", ring, self._clock.monotonic() - began)
         self._tell(camera, frame, found)
         if found.trusted:
@@ -83,6 +85,16 @@ class Inspecting:
         failure = CaptureFailure.WRONG_PICTURE if found.identity is Identity.OTHER else CaptureFailure.NO_SIGNAL
         self._detecting.refuse(failure.value)
         self._tour.refused(frame, failure)
+
+    def accept_view(self, acceptance: ViewAcceptance) -> None:
+        """See touring.FrameSide. Pictures of the view are trusted from the next one on, which ends the trouble."""
+        camera_id, operator = acceptance.camera_id, acceptance.operator
+        if camera_id not in self._cameras:
+            return
+        if self._health.accept(camera_id):
+            _log.warning("camera %s: its view is accepted by %s", camera_id, operator)
+        else:
+            _log.warning("camera %s: %s accepts its view, but it shows no strange one", camera_id, operator)
 
     def _tell(self, camera: Camera, frame: Frame, found: HealthStep) -> None:
         for trouble in found.raised:
@@ -109,3 +121,9 @@ class Inspecting:
         except StoreError as error:
             self._metrics.stages.errors.labels("inspect").inc()
             _log.error("the cameras' scenes cannot be saved: %s", error)
+
+
+def _settings_of(camera: Camera) -> HealthSettings | None:
+    if camera.simulated:
+        return SIMULATED
+    return SHARED_VIEW if camera.shared_view else None

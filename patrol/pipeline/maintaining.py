@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from patrol.domain import maintenance
+from patrol.domain import maintenance, maintenance_incidents
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera
 from patrol.domain.dispatch import Outcome, Situation, close
@@ -26,6 +26,7 @@ from patrol.domain.maintenance import (
     Report,
     closed_by_people,
 )
+from patrol.domain.maintenance_groups import decide
 from patrol.domain.troubles import Trouble
 from patrol.metrics import Metrics
 from patrol.pipeline.deciding import Deciding
@@ -101,7 +102,7 @@ class Maintaining:
         state = await self._without_closed(self._state)
         reports, self._reports = self._reports, {}
         state = maintenance.note(state, reports.values(), self._limits)
-        self._state, actions = maintenance.decide(
+        self._state, actions = decide(
             state, self._inventory, self._levels, self._limits, self._clock.now(), self._new_id
         )
         self._metrics.maintenance.show(self._state.open_causes, self._state.troubles)
@@ -145,14 +146,14 @@ class Maintaining:
             outcome = await self._deciding.maintain(action.incident_id, _decision(action, now))
         except KeyError:  # the database was replaced under us
             return closed_by_people(state, (action.incident_id,), self._limits, now)
-        if isinstance(action, Amend) and outcome.reason == maintenance.CLOSED_ALREADY:
+        if isinstance(action, Amend) and outcome.reason == maintenance_incidents.CLOSED_ALREADY:
             return self._left_alone(state, {action.incident_id})
-        if isinstance(action, End) and outcome.reason != maintenance.CLOSED_ALREADY:
+        if isinstance(action, End) and outcome.reason != maintenance_incidents.CLOSED_ALREADY:
             self._metrics.maintenance.closed.labels("merged" if action.ending.into else "patrol").inc()
         return maintenance.stored(state, action, action.content.maintenance, now)
 
     async def _begin(self, incident: Incident, now: datetime) -> Maintenance | None:
-        begun = await self._store.begin(maintenance.begin(incident, now))
+        begun = await self._store.begin(maintenance_incidents.begin(incident, now))
         assert begun.maintenance is not None
         self._metrics.maintenance.opened.labels(begun.maintenance.cause.value).inc()
         _log.warning("incident %s (%s): %s", begun.id, begun.level, begun.words_en)
@@ -161,5 +162,5 @@ class Maintaining:
 
 def _decision(action: Amend | End, now: datetime) -> maintenance.Decision:
     if isinstance(action, Amend):
-        return lambda situation: maintenance.amend(situation, action.content, now)
-    return lambda situation: maintenance.end(situation, action.content, action.ending, now)
+        return lambda situation: maintenance_incidents.amend(situation, action.content, now)
+    return lambda situation: maintenance_incidents.end(situation, action.content, action.ending, now)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from patrol.domain.camera import Camera
 from patrol.domain.events import Event
 from patrol.domain.frame import Frame
+from patrol.domain.masks import blackened
 from patrol.domain.watching import Watcher
 from patrol.ports import Detector
 
@@ -37,7 +38,8 @@ async def replay(
 ) -> AsyncIterator[ReplayedEvent]:
     """Yield each event once it has ended, the last ones with the recording.
 
-    ``frames``: (t_s, index, pixels) in order of time; see adapters.stream.frames_of.
+    ``frames``: (t_s, index, pixels) in order of time; see adapters.stream.frames_of. What the camera's masks cover is
+    blackened in them, as it is live.
     """
     waiting = iter(frames)
     while batch := list(islice(waiting, BATCH)):
@@ -50,7 +52,10 @@ async def replay(
 async def _observe(
     batch: Sequence[TimedPixels], camera: Camera, watcher: Watcher, detector: Detector
 ) -> Sequence[Event]:
-    frames = [Frame(camera.id, RECORDING_BEGINS + timedelta(seconds=t_s), pixels) for t_s, _, pixels in batch]
+    frames = [
+        Frame(camera.id, RECORDING_BEGINS + timedelta(seconds=t_s), blackened(pixels, camera.masks))
+        for t_s, _, pixels in batch
+    ]
     ended: list[Event] = []
     for frame, detections in zip(frames, await detector.detect(frames), strict=True):
         ended += watcher.observe(camera, frame.captured_at, detections, frame.pixels).ended

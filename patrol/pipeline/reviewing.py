@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
@@ -31,6 +31,7 @@ FEWEST_VISITS = 30
 RELIEVED = 0.95  # of what is usable: near its edge a verdict that changes every time says nothing
 # What these cameras show is told for itself, as a trouble of its own (inspecting.py).
 SHOWN = frozenset({CaptureFailure.WRONG_PICTURE, CaptureFailure.NO_SIGNAL})
+MOST_HOSTS = 10
 LATE = "late"  # no visit failed: the tour itself did not come round in time
 
 
@@ -101,13 +102,16 @@ class Reviewing:
         self.capacity_per_s: float | None = None
         self.needed_per_s: float | None = None
         self._kept: bool | None = None
-        self._kept_open: frozenset[CameraId] = frozenset()
+        self._short: frozenset[str] = frozenset()  # hosts with too few sessions
         self._told: dict[CameraId, float] = {}  # cameras past their bounds, and when that was told
+        self._note_what_is_asked()
 
     def review(self, visits: int) -> None:
         """Once a second. ``visits``: how many brought a frame since the start."""
         self.follow_schedules()
+        self._note_what_is_asked()
         self._follow_sessions()
+        self._judge_slots()
         self._judge_capacity(visits)
         self._sound_alarms()
 
@@ -125,12 +129,32 @@ class Reviewing:
             _log.info("the revisit bounds of %d cameras changed with the hour", len(changed))
 
     def _follow_sessions(self) -> None:
-        """Cameras that are kept open hold their hosts' sessions all the time."""
+        """Cameras that are kept open hold their hosts' sessions all the time.
+
+        Held against what the tour believes: it learns of some by itself, as their visits end.
+        """
         kept_open = self._sessions.kept_open
         self._metrics.tour.warm.set(len(kept_open))
-        if kept_open != self._kept_open:
+        if kept_open != self._tour.kept_open:
             self._tour.set_kept_open(kept_open)
-            self._kept_open = kept_open
+
+    def _note_what_is_asked(self) -> None:
+        self.needed_per_s = sum(1.0 / bound_s for bound_s in self._tour.bounds().values())
+        self._metrics.tour.needed.set(self.needed_per_s)
+
+    def _judge_slots(self) -> None:
+        """Whether anybody may have to wait too long for a session, whatever comes due when."""
+        short = frozenset(name or "tour.workers" for name in self._tour.not_admitted)
+        self._metrics.tour.admitted.set(not short)
+        if short - self._short:
+            _log.warning(
+                "too few sessions at once for visits as long as they may take at present, so bounds are not sure to be"
+                " kept: %s; `patrol check` tells how many would do",
+                _listed(short),
+            )
+        elif self._short and not short:
+            _log.info("there are sessions enough again for all bounds")
+        self._short = short
 
     def _judge_capacity(self, visits: int) -> None:
         self._reviews += 1
@@ -143,9 +167,8 @@ class Reviewing:
         found = feasibility(
             [(self._cameras[camera_id], bound) for camera_id, bound in bounds.items()], self._rings, per_s
         )
-        self.capacity_per_s, self.needed_per_s = per_s, found.needed_per_s
+        self.capacity_per_s = per_s
         self._metrics.tour.capacity.set(per_s)
-        self._metrics.tour.needed.set(found.needed_per_s)
         self._tour.set_spare(found.usable_per_s - found.needed_per_s, self._clock.monotonic())
         self._tell(found, per_s)
 
@@ -188,6 +211,11 @@ class Reviewing:
         self._metrics.tour.bounds_passed.labels(camera.ring.value).inc()
         since = self._clock.now() - timedelta(seconds=self._tour.blind_age_s(camera.id, now))
         self._troubles.troubled(camera, Trouble.UNSEEN, self._tour.failing(camera.id) or LATE, since)
+
+
+def _listed(hosts: Set[str]) -> str:
+    names = sorted(hosts)
+    return ", ".join(names[:MOST_HOSTS]) + (f" and {len(names) - MOST_HOSTS} more" if len(names) > MOST_HOSTS else "")
 
 
 def _seconds(bound_s: float | None) -> str:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
-from patrol.domain.camera import CameraId, Ring, RingName
+from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
+from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.room import PinnedCamera, TourStatus
 from patrol.domain.tour import Asker, Tour, Turn, Visit
 from patrol.metrics import Metrics
@@ -30,6 +31,8 @@ FINISH_VISITS_S = 1.0
 # A drop or a focus may make something due sooner than the tour could foresee.
 LOOK_AGAIN_S = 0.1
 SHORTEST_WAIT_S = 0.01  # visits that become due together begin together
+# Who wants a camera seen more often than this wants more than its key frames; see OpenSessions.
+KEY_FRAMES_LIE_APART_S = 2.0
 # Visits rest while so many frames wait for the detector: a picture should be looked at while it is fresh.
 MAX_WAITING_FRAMES = 32
 
@@ -64,14 +67,20 @@ class TourBook:
         self._failing: set[CameraId] = set()
         self._pins: dict[CameraId, PinnedCamera] = {}
         self._rate = VisitRate()
+        self._reviewed_at = clock.monotonic()
 
-    def next(self) -> Visit | float:
-        """The visit to make now, or the seconds in which nothing is due."""
-        return self._tour.next(self._clock.monotonic())
+    def next(self, may_focus: bool) -> Visit | float:
+        """The visit to make now, or the seconds in which nothing is due. ``may_focus``: see Tour."""
+        return self._tour.next(self._clock.monotonic(), may_focus)
 
     def ended(self, visit: Visit) -> None:
         """The visit is over."""
         self._tour.ended(visit, is_kept_open=visit.camera.id in self._sessions.kept_open)
+
+    def unconfirmed(self, camera: Camera, held_s: float) -> None:
+        """A session was closed without the camera's word; its host may hold it for so long. See ports.OnUnconfirmed."""
+        self._metrics.tour.unconfirmed.labels(camera.ring.value).inc()
+        self._tour.unconfirmed(camera.id, held_s, self._clock.monotonic())
 
     def visited(self, visit: Visit, frame: Frame, seconds: float) -> None:
         """The visit brought a frame."""
@@ -130,6 +139,7 @@ class TourBook:
     def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
         """Focus, for a rule: look at a camera again soon, for a while, with spare capacity."""
         self._tour.pin(camera_id, self._clock.monotonic(), seconds, every_s, Asker.RULE)
+        self._sessions.hold(camera_id, seconds)
 
     def pinned(self, pin: Pin) -> None:
         """An operator pins a camera, or lets it go; one that is not in the tour is nobody's wish any more."""
@@ -140,6 +150,8 @@ class TourBook:
         if pin.seconds:
             self._pins[pin.camera_id] = PinnedCamera(pin.camera_id, until, pin.operator)
         self._tour.pin(pin.camera_id, self._clock.monotonic(), pin.seconds, pin.every_s, Asker.OPERATOR)
+        if pin.every_s < KEY_FRAMES_LIE_APART_S:
+            self._sessions.hold(pin.camera_id, pin.seconds)
 
     def _pinned(self) -> tuple[PinnedCamera, ...]:
         now = self._clock.now()
@@ -152,7 +164,7 @@ class TourBook:
         rings = tuple(self._tour.ring_status(ring, self._visits[ring.name], now) for ring in self._rings.values())
         status = TourStatus(
             at=self._clock.now(),
-            stretch=self._tour.review(now),
+            stretch=self._review(now),
             visits_per_s=self._rate.update(now, self._visits.total()),
             rings=rings,
             cameras=self._tour.camera_statuses(now),
@@ -165,12 +177,23 @@ class TourBook:
         self._metrics.tour.show(status.stretch, rings)
         return status
 
+    def _review(self, now: float) -> float:
+        """The stretch. For how long there was one is counted: most are over before the next scrape."""
+        stretch = self._tour.review(now)
+        if stretch > 1.0:
+            self._metrics.tour.stretched.inc(now - self._reviewed_at)
+        self._reviewed_at = now
+        return stretch
+
 
 class FrameSide(Protocol):
     """Where captured frames go."""
 
     def offer(self, frame: Frame, ring: RingName) -> None:
         """Take a frame; never waits."""
+
+    def accept_view(self, acceptance: ViewAcceptance) -> None:
+        """A person says that a camera shows what it shall show; nothing if there is no such camera."""
 
 
 class ReviewSide(Protocol):
@@ -210,6 +233,8 @@ class Touring:
         self._clock = clock
         self._under_way: dict[asyncio.Task[None], Visit] = {}
         self._visit_ended = asyncio.Event()
+        self._reviewed = asyncio.Event()
+        self._status: TourStatus | None = None  # as of the last review
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tour until ``stopping``; visits under way have a moment to finish, then no more frames come."""
@@ -241,7 +266,9 @@ class Touring:
         """The next visit to make; None after a short wait if there is none, or no slot for it."""
         wait_s = LOOK_AGAIN_S
         if self._detecting.waiting < MAX_WAITING_FRAMES:
-            visit = self._book.next()
+            # What is left for focus is an estimate, and others use this machine, too. Where it was too high, focus must
+            # not fill the line that the pictures of cameras that are due stand in.
+            visit = self._book.next(may_focus=self._detecting.keeps_up)
             if isinstance(visit, Visit):
                 return visit
             wait_s = min(visit, LOOK_AGAIN_S)
@@ -259,15 +286,36 @@ class Touring:
         self._frames.offer(frame, visit.camera.ring)
 
     async def run_reports(self, stopping: asyncio.Event) -> None:
-        """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second."""
-        while not await pause(self._clock, stopping, REPORT_EVERY_S):
-            self._reviewing.review(self._book.visits)
+        """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second.
+
+        The review goes on by itself: a queue that swallows everything holds up the room, and no bound or alarm.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            talking = tasks.create_task(self._talk_to_the_room(stopping))
+            while not await pause(self._clock, stopping, REPORT_EVERY_S):
+                self._reviewing.review(self._book.visits)
+                self._status = self.status()
+                self._reviewed.set()
+            talking.cancel()
+
+    async def _talk_to_the_room(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():  # a command of redis-py may miss that it was cancelled
+            await self._reviewed.wait()
+            self._reviewed.clear()
+            assert self._status is not None
             # Where the queue is away, the relay says so; the tour goes on.
             with contextlib.suppress(QueueError):
-                await self._reports.report(self.status())
+                await self._reports.report(self._status)
             with contextlib.suppress(QueueError):
-                for pin in await self._requests.take():
-                    self._book.pinned(pin)
+                for request in await self._requests.take():
+                    self._hear(request)
+
+    def _hear(self, request: TourRequest) -> None:
+        match request:
+            case Pin():
+                self._book.pinned(request)
+            case ViewAcceptance():
+                self._frames.accept_view(request)
 
     def status(self) -> TourStatus:
         """How the tour stands now."""

@@ -26,12 +26,13 @@ from patrol.domain.camera import CameraId
 from patrol.domain.errors import IllegalTransition, PatrolError, QueueError, StoreError
 from patrol.domain.incidents import EvidenceId, IncidentId
 from patrol.domain.pins import Pin
+from patrol.domain.requests import ViewAcceptance
 from patrol.ports import Clock, EvidenceStore, HealthCheck, RoomDesk, RoomView
 from patrol.web.assets import load_assets
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
 from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
 from patrol.web.layout import EncodedLayout, RoomLayout
-from patrol.web.schemas import CloseBody, ConfirmBody, DisplayedBody, PinBody, encode_room, with_time
+from patrol.web.schemas import AcceptViewBody, CloseBody, ConfirmBody, DisplayedBody, PinBody, encode_room, with_time
 from patrol.web.serving import serve
 
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
@@ -68,7 +69,7 @@ def make_web_app(
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
     room = _Room(view, encoded, feed)
     actions = _Actions(desk)
-    pins = _Pins(desk, layout)
+    requests = _Requests(desk, layout)
     app = Starlette(
         routes=[
             *_asset_routes(),
@@ -78,7 +79,8 @@ def make_web_app(
             Route("/api/incidents/{incident_id}/displayed", actions.displayed, methods=["POST"]),
             Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
-            Route("/api/cameras/{camera_id}/pin", pins.pin, methods=["POST"]),
+            Route("/api/cameras/{camera_id}/pin", requests.pin, methods=["POST"]),
+            Route("/api/cameras/{camera_id}/accept-view", requests.accept_view, methods=["POST"]),
             Route("/evidence/{evidence_id}.jpg", _Evidence(evidence).picture),
             *_status_routes(checks, registry, stopping),
         ],
@@ -175,7 +177,7 @@ class _Actions:
         return await _done(self._desk.close(incident_id, body.disposition, operator, body.reason))
 
 
-class _Pins:
+class _Requests:
     """What an operator asks of the tour; guarded like every action."""
 
     def __init__(self, desk: RoomDesk, layout: RoomLayout) -> None:
@@ -184,16 +186,23 @@ class _Pins:
 
     async def pin(self, request: Request) -> Response:
         body = await _read(request, PinBody)
-        pin = self._asked(CameraId(request.path_params["camera_id"]), body, operator_of(request.headers))
-        return await _done(self._desk.pin(pin))
-
-    def _asked(self, camera_id: CameraId, body: PinBody, operator: str) -> Pin:
-        if camera_id not in self._cameras:
-            raise HTTPException(404, "there is no such camera")
+        operator, camera_id = operator_of(request.headers), self._camera_id(request)
         try:
-            return Pin(camera_id, body.seconds, body.every_s, operator)
+            pin = Pin(camera_id, body.seconds, body.every_s, operator)
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
+        return await _done(self._desk.pin(pin))
+
+    async def accept_view(self, request: Request) -> Response:
+        await _read(request, AcceptViewBody)
+        operator, camera_id = operator_of(request.headers), self._camera_id(request)
+        return await _done(self._desk.accept_view(ViewAcceptance(camera_id, operator)))
+
+    def _camera_id(self, request: Request) -> CameraId:
+        camera_id = CameraId(request.path_params["camera_id"])
+        if camera_id not in self._cameras:
+            raise HTTPException(404, "there is no such camera")
+        return camera_id
 
 
 class _Evidence:

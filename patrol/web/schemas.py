@@ -220,6 +220,10 @@ class CloseBody(_Body):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
+class AcceptViewBody(_Body):
+    """Nothing to say but the fact."""
+
+
 class PinBody(_Body):
     """How long a camera is to be held in focus, and how often it is to be looked at; see Pin for the limits."""
 

@@ -229,6 +229,7 @@ def _camera(scene: Scene, address: str) -> dict[str, Any]:
         "heading_deg": 0,
         "view_deg": 90,
         "stream": address,
+        "shared_view": True,  # several scenes play one clip
         "zones": [{"id": "zone", "name": "区域", "name_en": "zone", "rules": [scene.rule], "polygon": scene.zone}],
     }
 

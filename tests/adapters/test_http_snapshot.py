@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import logging
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -50,6 +52,7 @@ class WebCamera:
     port: int
     paths: list[str] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
+    encodings: list[str | None] = field(default_factory=list)
 
 
 Answer = Callable[[str, str | None], Reply]
@@ -64,6 +67,7 @@ def web_camera(answer: Answer) -> Iterator[WebCamera]:
             authorization = self.headers["Authorization"]
             camera.paths.append(self.path)
             camera.authorizations.append(authorization)
+            camera.encodings.append(self.headers["Accept-Encoding"])
             reply = answer(self.path, authorization)
             self.send_response(reply.status)
             for name, value in ({"Content-Length": str(len(reply.body))} | reply.headers).items():
@@ -136,6 +140,91 @@ def test_authenticates_as_the_camera_asks(asks: Answer) -> None:
     with web_camera(asks) as camera:
         assert number_in(look(at(camera, "/snap.jpg?channel=1")).pixels) == 77
     assert len(camera.paths) == 2
+
+
+def both_in_one_header(path: str, authorization: str | None) -> Reply:
+    reply = digest(path, authorization)
+    if reply.status == 401:
+        reply.headers["WWW-Authenticate"] = f"Basic {REALM}, " + reply.headers["WWW-Authenticate"]
+    return reply
+
+
+def test_the_password_is_not_sent_in_the_clear_where_a_digest_is_offered_behind_it() -> None:
+    with web_camera(both_in_one_header) as camera:
+        assert number_in(look(at(camera)).pixels) == 77
+    assert [str(each).split(" ")[0] for each in camera.authorizations] == ["None", "Digest"]
+
+
+def test_a_nonce_that_grew_old_at_once_is_replaced() -> None:
+    def answer(path: str, authorization: str | None) -> Reply:
+        reply = digest(path, authorization) if "def" in (authorization or "") else Reply(401, b"no", {})
+        nonce = 'nonce="def", stale=true' if authorization else 'nonce="abc"'
+        reply.headers["WWW-Authenticate"] = f'Digest {REALM}, {nonce}, qop="auth"'
+        return reply
+
+    with web_camera(answer) as camera:
+        assert number_in(look(at(camera)).pixels) == 77
+    assert len(camera.paths) == 3
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        f'Digest {REALM}, nonce="n", algorithm=SHA-512-256',
+        f'Digest {REALM}, nonce="n", qop="auth-int"',
+        f'Digest {REALM}, nonce="n", stale',
+        "Digest",
+        "Negotiate",
+        f'Digest realm="\xc4\xd6", nonce="n", qop="{"x" * 3000}"',
+        'Digest realm="\xc4\xd6", nonce="n", qop="auth", stale=true',
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_a_failure_of_that_visit_only(asked: str) -> None:
+    with web_camera(lambda *_: Reply(401, b"no", {"WWW-Authenticate": asked})) as camera:
+        assert failure_of(at(camera)).failure is CaptureFailure.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("asks", [basic, digest])
+def test_names_and_passwords_in_chinese(asks: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.adapters.test_http_snapshot.USER", "\u7ba1\u7406\u5458")
+    with web_camera(asks) as camera:
+        assert number_in(look(at(camera, user=f"%E7%AE%A1%E7%90%86%E5%91%98:{CANARY}@")).pixels) == 77
+
+
+def test_what_comes_with_a_challenge_is_not_read() -> None:
+    """The camera would go on for ever with its page about a missing password."""
+    sent = []
+
+    def endless(connection: socket.socket, stopped: threading.Event) -> None:
+        request = connection.recv(65536)
+        if b"Authorization" in request:
+            picture = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(PICTURE) + PICTURE
+            connection.sendall(picture)
+            return
+        connection.sendall(b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="r"\r\n\r\n')
+        while not stopped.is_set() and len(sent) < 5000:
+            connection.sendall(bytes(2**20))
+            sent.append(2**20)
+
+    with bad_servers.server(endless) as port:
+        frame = look(camera_at(f"http://{USER}:{CANARY}@127.0.0.1:{port}/"), deadline_s=3.0)
+    assert number_in(frame.pixels) == 77
+    assert len(sent) < 100
+
+
+def test_a_compressed_answer_is_neither_asked_for_nor_taken() -> None:
+    asked: list[str] = []
+    bomb = gzip.compress(bytes(200 * 2**20), 1)
+
+    def answer(_path: str, _authorization: str | None) -> Reply:
+        return Reply(body=bomb, headers={"Content-Encoding": "gzip"})
+
+    with web_camera(answer) as camera:
+        asked = camera.encodings
+        error = failure_of(at(camera))
+    assert error.failure is CaptureFailure.BROKEN
+    assert "compressed" in str(error)
+    assert asked == ["identity"]
 
 
 @pytest.mark.parametrize("asks", [basic, digest])
@@ -253,6 +342,29 @@ def test_a_picture_that_would_fill_the_memory_is_not_decoded() -> None:
     bomb = small[:at_size] + b"\xff\xff\xff\xff" + small[at_size + 4 :]
     with pytest.raises(CaptureError, match="4294836225 pixels"):
         decoded(bomb, None)
+
+
+def test_a_header_may_hold_fill_bytes_and_markers_without_a_length() -> None:
+    for extra in (b"\xff", 5 * b"\xff", b"\xff\x01", b"\xff\xd0\xff\xd7", b"\xff\xff\x01\xff"):
+        assert number_in(decoded(PICTURE[:2] + extra + PICTURE[2:], None)) == 77
+    at_size = PICTURE.index(b"\xff\xc0")
+    assert number_in(decoded(PICTURE[:at_size] + b"\xff\xff" + PICTURE[at_size:], None)) == 77
+
+
+def test_a_size_is_not_hidden_from_the_limit_behind_what_a_decoder_passes_over() -> None:
+    at_size = PICTURE.index(b"\xff\xc0")
+    hidden = PICTURE[:at_size] + b"\xff\x00" + PICTURE[at_size:]
+    with pytest.raises(CaptureError, match=" 0 pixels"):
+        decoded(hidden, None)
+
+
+@pytest.mark.parametrize("unit", [b"\xff", b"\xff\xd0", b"\xff\xfe\x00\x02", b"\xff\xfe\xff\xff", b"\xff\xc4\x00\x00"])
+def test_a_header_without_an_end_takes_no_time(unit: bytes) -> None:
+    endless = b"\xff\xd8" + unit * (2**23 // len(unit)) + b"\xff\xda\xff\xd9"
+    began = time.perf_counter()
+    with pytest.raises(CaptureError):
+        decoded(endless, None)
+    assert time.perf_counter() - began < 0.5
 
 
 def test_decodes_grey_pictures_and_scales_down_only() -> None:

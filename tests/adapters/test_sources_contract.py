@@ -5,26 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.sources import ClosableSource, Deadline, SourceRouter, Workers, fitted, is_whole_jpeg
 from patrol.adapters.stream import StreamSource, VideoFileSource
 from patrol.adapters.synthetic import SyntheticSource
+from patrol.domain.camera import Camera
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
 from tests.acceptance import bad_servers
 from tests.acceptance.clips import counting_pictures, jpeg, write_clip
 from tests.adapters.looking import NOON, StandingClock, camera_at, rtsp_server
 from tests.adapters.test_http_snapshot import Reply, web_camera
+from tests.adapters.test_stream import told_by
 
 Make = Callable[[tuple[int, int] | None], ClosableSource]
 SIZE = (320, 180)
@@ -89,6 +94,9 @@ def synthetic_case() -> Case:
     return Case(lambda box: SyntheticSource(box, StandingClock()), "synthetic:7", "", CaptureFailure.TIMED_OUT)
 
 
+LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+
+
 def captured(make: Make, address: str, box: tuple[int, int] | None, visits: int = 1) -> list[Frame]:
     async def visit() -> list[Frame]:
         source = make(box)
@@ -140,6 +148,22 @@ def test_a_failed_visit_says_why_and_hurts_no_other(case: Case) -> None:
     assert isinstance(seen, Frame)
 
 
+def test_what_a_mask_covers_is_black_before_anything_sees_it(case: Case) -> None:
+    async def visits() -> list[Frame]:
+        router = SourceRouter({urlsplit(case.good).scheme: case.make((160, 160))})
+        bare = camera_at(case.good)
+        try:
+            return [await router.capture(each, 10.0) for each in (bare, replace(bare, masks=(LEFT_HALF,)))]
+        finally:
+            await router.aclose()
+
+    bare, masked = asyncio.run(visits())
+    middle = masked.width // 2
+    assert bare.pixels[:, :middle].any()
+    assert not masked.pixels[:, :middle].any()
+    assert masked.pixels[:, middle + 2 :].any()
+
+
 def test_closing_leaves_no_thread(case: Case) -> None:
     before = set(threading.enumerate())
     captured(case.make, case.good, None, visits=4)
@@ -169,6 +193,7 @@ def test_the_drawn_camera_keeps_the_contract_too(synthetic_case: Case) -> None:
     assert (frame.camera_id, frame.captured_at, frame.width, frame.height) == ("camera-0", NOON, 320, 180)
     assert len(captured(synthetic_case.make, synthetic_case.good, None, visits=5)) == 5
     test_no_time_is_no_time(synthetic_case)
+    test_what_a_mask_covers_is_black_before_anything_sees_it(synthetic_case)
 
 
 # --- the router and what sources share ----------------------------------------------------------------------------
@@ -181,7 +206,7 @@ class Recording:
         self.visited: list[str] = []
         self.closed = 0
 
-    async def capture(self, camera: object, deadline_s: float) -> Frame:
+    async def capture(self, camera: Camera, deadline_s: float) -> Frame:
         self.visited.append(str(camera))
         raise CaptureError(CaptureFailure.REFUSED)
 
@@ -210,6 +235,71 @@ def test_an_unknown_scheme_is_named_with_those_there_are() -> None:
         router.source_of(camera_at("gopher://user:secret@host/"))
     with pytest.raises(ValueError, match="at least one"):
         SourceRouter({})
+
+
+CANARY = "Canary-Pa55word"
+
+
+class Faulty(Recording):
+    """A source with a bug that one camera's answers find; the others are seen."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    async def capture(self, camera: Camera, deadline_s: float) -> Frame:
+        if camera.id != "odd":
+            return Frame(camera.id, NOON, np.full((8, 8, 3), 200, np.uint8))
+        try:
+            raise KeyError(f"rtsp://admin:{CANARY}@host/")
+        except KeyError:
+            raise self.error from None
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError(CANARY), NotImplementedError(), RecursionError(), MemoryError(), OSError(9, CANARY)]
+)
+def test_what_a_source_did_not_expect_fails_that_cameras_visit_only(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    counted: list[str] = []
+    router = SourceRouter({"rtsp": Faulty(error)}, on_fault=lambda camera: counted.append(camera.id))
+
+    async def go() -> list[Frame | BaseException]:
+        cameras = [camera_at("rtsp://h/1", "odd"), camera_at("rtsp://h/2", "even"), camera_at("rtsp://h/1", "odd")]
+        return await asyncio.gather(*(router.capture(each, 1.0) for each in cameras), return_exceptions=True)
+
+    failed, seen, again = asyncio.run(go())
+    assert isinstance(failed, CaptureError)
+    assert isinstance(again, CaptureError)
+    assert isinstance(seen, Frame)
+    assert failed.failure is CaptureFailure.BROKEN
+    assert type(error).__name__ in str(failed)
+    assert counted == ["odd", "odd"]
+    [record] = caplog.records
+    assert type(error).__name__ in record.getMessage()
+    assert "raise self.error from None" in record.getMessage(), "where it happened"
+    assert CANARY not in caplog.text
+    assert not any(CANARY in text for text in told_by(failed))
+
+
+def test_a_visit_that_is_cancelled_stays_cancelled() -> None:
+    async def go() -> None:
+        await SourceRouter({"rtsp": Faulty(asyncio.CancelledError())}).capture(camera_at("rtsp://h/1", "odd"), 1.0)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(go())
+
+
+def test_a_picture_whose_masks_cannot_be_blackened_is_not_given_out(caplog: pytest.LogCaptureFixture) -> None:
+    masked = replace(camera_at("rtsp://h/1", "even"), masks=(((0.0, 0.0), (math.nan, 0.0), (1.0, 1.0)),))
+
+    async def go() -> None:
+        await SourceRouter({"rtsp": Faulty(KeyError())}).capture(masked, 1.0)
+
+    with pytest.raises(CaptureError):
+        asyncio.run(go())
+    assert "a fault in its source" in caplog.text
 
 
 @pytest.mark.parametrize(

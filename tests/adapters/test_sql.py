@@ -150,6 +150,19 @@ def test_one_camera_cools_down_and_mutes_no_other(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+def test_whether_something_cools_down_can_be_asked_first_and_changes_nothing(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            assert not await store.cools_down(by_camera(1, "C-1"), at(0))
+            await store.accept(by_camera(1, "C-1"), at(0))
+            answers = [await store.cools_down(by_camera(2, "C-1"), at(seconds)) for seconds in (-1, 0, 59, 60)]
+            assert answers == [False, True, True, False]
+            assert not await store.cools_down(by_camera(3, "C-2"), at(1))
+            assert (await store.totals()).alerts_accepted == 1
+
+    asyncio.run(check())
+
+
 def test_after_the_cool_down_it_joins_the_open_incident_and_after_that_is_closed_opens_its_own(tmp_path: Path) -> None:
     async def check() -> None:
         async with opened(tmp_path) as store:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from patrol.adapters import stream
 from patrol.adapters.stream import StreamSource, VideoFileSource, duration_of, frames_of
 from patrol.domain.camera import Camera
 from patrol.domain.errors import CaptureError, CaptureFailure, InputError
@@ -265,6 +266,19 @@ def test_the_test_server_loops_and_ends_as_told(tmp_path: Path) -> None:
         assert pictures_from(server.port, "loop", at_most=30) == 30
         assert pictures_from(server.port, "once", at_most=30) <= 12
         assert 14 <= pictures_from(server.port, "stops", at_most=60) <= 22
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_a_picture_larger_than_any_cameras_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", counting_pictures(24), codec)
+    monkeypatch.setattr(stream, "LARGEST_PIXELS", 320 * 180 - 1)
+    with pytest.raises(CaptureError) as caught:
+        watch(camera_at(clip.as_uri()), StandingClock())
+    assert caught.value.failure is CaptureFailure.BROKEN
+    with rtsp_server({"/cam": {"file": "clip.mp4", "codec": codec}}, tmp_path) as server:
+        assert failure_of(rtsp(server.port)).failure in (CaptureFailure.BROKEN, CaptureFailure.NO_KEY_FRAME)
 
 
 # --- clips as cameras ---------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.camera import CameraId
 from patrol.domain.errors import QueueError
 from patrol.domain.pins import Pin
+from patrol.domain.requests import ViewAcceptance
 from patrol.ports import TourRequests
 
 Opened = Callable[[], AbstractAsyncContextManager[TourRequests]]
@@ -44,13 +45,16 @@ def pin(number: int) -> Pin:
     return Pin(CameraId(f"C-{number}"), seconds=30.0, every_s=0.5, operator="seat-1")
 
 
+ACCEPTANCE = ViewAcceptance(CameraId("C-1"), "李明")
+
+
 def test_wishes_are_taken_once_and_in_order(opened: Opened) -> None:
     async def check() -> None:
         async with opened() as requests:
             assert list(await requests.take()) == []
-            await requests.ask(pin(1))
-            await requests.ask(pin(2))
-            assert list(await requests.take()) == [pin(1), pin(2)]
+            for wish in (pin(1), ACCEPTANCE, pin(2)):
+                await requests.ask(wish)
+            assert list(await requests.take()) == [pin(1), ACCEPTANCE, pin(2)]
             assert list(await requests.take()) == []
 
     asyncio.run(check())
@@ -78,6 +82,32 @@ def test_a_wish_nobody_takes_is_forgotten_and_one_nobody_can_read_is_left_out(va
             )
             await requests.ask(pin(2))
             assert list(await requests.take()) == [pin(1), pin(2)]
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"camera_id": "C-1", "operator": "x"}',
+        b'{"accept_view": {"camera_id": "C-1"}}',
+        b'{"accept_view": "C-1"}',
+    ],
+)
+def test_half_a_wish_accepts_no_view(valkey: str, body: bytes) -> None:
+    async def check() -> None:
+        async with connect(valkey) as redis:
+            await redis.rpush(REQUESTS_KEY, body)
+            assert list(await RedisTourRequests(redis).take()) == []
+
+    asyncio.run(check())
+
+
+def test_wishes_of_one_process_reach_the_tour_in_another(valkey: str) -> None:
+    async def check() -> None:
+        async with connect(valkey) as console, connect(valkey) as tour:
+            await RedisTourRequests(console).ask(ACCEPTANCE)
+            assert list(await RedisTourRequests(tour).take()) == [ACCEPTANCE]
 
     asyncio.run(check())
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
-from benchmarks.bench_bad_cameras import SHARES, Run, Way, held_bounds, is_healthy, shared_out
+from benchmarks.bench_bad_cameras import (
+    SHARES,
+    Connections,
+    Run,
+    Way,
+    held_bounds,
+    is_healthy,
+    shared_out,
+    targets,
+)
 from benchmarks.patrol_under_test import Story
 from benchmarks.processes import Use
 from benchmarks.serving import spots
@@ -39,6 +49,9 @@ def test_nobody_is_bad_where_nobody_shall_be() -> None:
         (Way.GOOD, 5, True),
         (Way.H265, 5, True),
         (Way.STOPS, 5, True),
+        (Way.STOPS_WARM, 5, True),
+        (Way.FALLS_SILENT, 30, False),
+        (Way.BREAKS_OFF, 30, False),
         (Way.SELDOM, 15, False),
         (Way.SELDOM, 30, True),
         (Way.CORRUPT, 30, False),
@@ -53,11 +66,19 @@ def test_healthy_is_who_answers_and_sends_key_frames_more_often_than_its_bound(
     assert is_healthy(way, bound_s) is healthy
 
 
-def a_run(story: Story, mb: list[float] | None = None, failures: list[int] | None = None) -> Run:
+def a_run(
+    story: Story,
+    mb: list[float] | None = None,
+    failures: list[int] | None = None,
+    connections: Sequence[Connections] = (),
+) -> Run:
     mb, failures = mb or [100.0] * 10, failures or [0] * 10
     looks = [Use(float(n), 0.0, each, 30, 10, 2) for n, each in enumerate(mb)]
-    samples = [{"at": float(n), "counts": {"failures": each}} for n, each in enumerate(failures)]
-    return Run(story, 0.0, 60.0, looks, samples)
+    samples = [
+        {"at": float(n), "now": float(n), "stretch": 1.0, "counts": {"failures": each}}
+        for n, each in enumerate(failures)
+    ]
+    return Run(story, 0.0, 60.0, looks, samples, connections)
 
 
 def test_a_camera_is_late_whose_worst_gap_passes_its_bound() -> None:
@@ -74,15 +95,36 @@ def test_failed_visits_are_counted_by_way_and_only_while_it_was_measured() -> No
     assert held_bounds(a_run(story), spots({"core": 1}), {"core-001": Way.DEAD})[0].failures == 1
 
 
-def test_the_worst_ten_seconds_count() -> None:
-    times = [1.0, 12.0, 12.5, 13.0, 19.9, 25.0]
-    assert a_run(Story(failed=[("a", "refused", at) for at in times])).most_failed_a_second == 0.4
+def test_the_worst_ten_seconds_count_wherever_they_begin() -> None:
+    times = [1.0, 8.0, 12.0, 12.5, 13.0, 17.9, 25.0]
+    assert a_run(Story(failed=[("a", "refused", at) for at in times])).worst.failed == 0.5
 
 
-def test_what_a_failed_visit_leaves_behind_is_told_by_the_later_half() -> None:
+def test_connections_are_what_the_servers_counted_and_the_warm_up_is_told_apart() -> None:
+    counted = [Connections(at, 0, bad) for at, bad in ((-20.0, 5), (-10.0, 305), (0.0, 310), (10.0, 340), (20.0, 350))]
+    run = a_run(Story(failed=[("a", "refused", -5.0)] * 4), connections=counted)
+    assert (run.worst.to_bad, run.worst.failed) == (3.0, 0.0)
+    assert (run.worst_of_warm_up.to_bad, run.worst_of_warm_up.failed) == (30.0, 0.4)
+
+
+def test_what_a_failed_visit_leaves_behind_is_told_by_the_later_half_of_the_visits() -> None:
     failures = [2000 * n for n in range(20)]
-    warming_up = [100.0 + 10 * n for n in range(10)] + [200.0 + 0.2 * n for n in range(10)]
-    assert a_run(Story(), warming_up, failures).mb_per_1000_failed == pytest.approx(0.1)
+    warming_up = [100.0 + 10 * n for n in range(9)] + [200.0 + 0.2 * n for n in range(11)]
+    run = a_run(Story(), warming_up, failures)
+    assert run.mb_per_1000_failed == pytest.approx(0.1)
+    quick_at_first = a_run(Story(), [100.0] * 5, [0, 30_000, 36_000, 38_000, 40_000])
+    assert quick_at_first.failed_later == 40_000, "a reading too many rather than half of one"
+
+
+def test_what_was_left_to_ffmpeg_counts_in_the_later_half_only() -> None:
+    fell_back = [("a", 1.0), ("a", 16.0), ("b", 18.5), ("b", 30.0)]
+    assert a_run(Story(fell_back=fell_back), [100.0] * 20, [2000 * n for n in range(20)]).left_to_ffmpeg_later == 2
+
+
+def test_a_run_in_which_ffmpeg_was_never_asked_again_says_nothing_of_it() -> None:
+    run = a_run(Story(), failures=[5000 * n for n in range(10)])
+    missed = [target.name for target in targets(run, [], run, 40_000) if not target.kept]
+    assert missed == ["all failing: of them left to FFmpeg, later half"]
 
 
 def test_growth_is_from_the_first_fifth_to_the_last() -> None:

@@ -71,13 +71,13 @@ def test_too_far_from_the_floor_is_a_failure(ratio: float, code: int, tmp_path: 
     assert report_of(lines).tell(tmp_path) == code
 
 
-def test_without_a_gpu_it_is_skipped_by_name(
+def test_without_a_gpu_nothing_is_measured_and_the_last_line_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench_detector_gpu, "has_cuda", lambda: False)
     monkeypatch.setattr("sys.argv", ["bench_detector_gpu"])
-    assert bench_detector_gpu.main() == 0
-    assert capsys.readouterr().out == "skipped: no CUDA device\n"
+    assert bench_detector_gpu.main() == 2
+    assert capsys.readouterr().out.splitlines()[-1] == "bench-detector-gpu: not measured: no GPU"
 
 
 def test_with_a_gpu_every_way_and_batch_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,8 +87,19 @@ def test_the_exit_code_and_the_last_line_say_what_was_missed(
 
 
 def test_all_kept_is_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert a_report(Target("round, s", 10.0, 11.0)).tell(tmp_path) == 0
-    assert "all 1 targets kept" in capsys.readouterr().out.splitlines()[-1]
+    assert a_report(Target("round, s", 10.0, 11.0), Target("memory, MB", 5.0, 6.0)).tell(tmp_path) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("; all 2 targets kept")
+
+
+def test_one_target_is_not_all_of_them() -> None:
+    assert a_report(Target("round, s", 10.0, 11.0)).last_line().endswith("; its target kept")
+
+
+def test_what_has_no_targets_boasts_of_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert a_report().tell(tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "target" not in said.replace(str(tmp_path), "")
+    assert said.splitlines()[-1] == "bench-sample: said; held against nothing"
 
 
 def test_the_json_is_strict_and_holds_figures_and_targets(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""Gaps and rounds out of what was seen when."""
+"""Gaps, rounds and rates out of what was seen when."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.gaps import Seen, gaps_by_ring, rounds
+from benchmarks.gaps import Seen, gaps_by_ring, most_counted_within, most_within, rounds
 
 
 def seen(camera_id: str, *captured: float, late_by: float = 0.1) -> list[Seen]:
@@ -54,3 +54,16 @@ def test_what_was_captured_before_a_round_began_is_not_part_of_it() -> None:
 
 def test_seeing_a_camera_twice_makes_no_round() -> None:
     assert rounds(seen("a", 1.0, 2.0, 3.0) + seen("b", 1.0), RINGS, 0.0) == []
+
+
+def test_the_worst_window_begins_anywhere() -> None:
+    assert most_within([8.0, 9.0, 11.0, 12.0, 30.0], 10.0) == 4
+    assert most_within([0.0, 10.0], 10.0) == 1
+    assert most_within([], 10.0) == 0
+
+
+def test_of_a_counter_the_worst_rise_between_two_readings_counts() -> None:
+    readings = [(0.0, 100), (4.0, 100), (8.0, 130), (12.0, 135), (16.0, 170), (20.0, 170)]
+    assert most_counted_within(readings, 8.0) == 40
+    assert most_counted_within(readings, 4.0) == 35
+    assert most_counted_within(readings[:1], 8.0) == 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import time
 from contextlib import closing
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from benchmarks.patrol_under_test import (
     Plan,
     Story,
     configuration_of,
+    install_hooks,
     timed,
     values,
     wrap,
@@ -42,19 +46,20 @@ def test_the_configuration_is_one_that_patrol_takes(tmp_path: Path) -> None:
 
 
 def test_a_plan_may_change_the_rule_the_tour_and_the_strategy(tmp_path: Path) -> None:
-    cameras = spots({"far": 1})
+    cameras = spots({"far": 2})
     plan = Plan(
         cameras,
-        {"far-001": "rtsp://127.0.0.1/x"},
+        {"far-001": "rtsp://127.0.0.1/x", "far-002": "rtsp://127.0.0.2/x"},
         rule={"at_least": 9},
         tour={"backoff_cap_s": 2},
         strategies={"far": "cold"},
+        own_strategies={"far-002": "warm"},
     )
     (tmp_path / "patrol.yaml").write_text(json.dumps(configuration_of(plan), ensure_ascii=False))
     configuration = load(tmp_path / "patrol.yaml", {})
     assert next(iter(configuration.rules.values())).condition == Crowd(9)
     assert configuration.tour.backoff_cap_s == 2
-    assert configuration.cameras[0].strategy == "cold"
+    assert [camera.strategy for camera in configuration.cameras] == ["cold", "warm"]
 
 
 def test_what_is_written_down_comes_back(tmp_path: Path) -> None:
@@ -65,13 +70,15 @@ def test_what_is_written_down_comes_back(tmp_path: Path) -> None:
         journal.note("failed", "core-002", "refused", 11.0)
         journal.write(at=1.0, now=11.5, stretch=1.0, counts={"visits": 1}, **others)
         journal.note("seen", "core-001", 14.0, 14.2)
-        journal.note("suspected", "core-001", 14.3)
+        journal.note("suspected", "core-001", 14.3, 14.0)
+        journal.note("fell_back", "core-002", 14.1)
         journal.write(at=2.0, now=15.0, stretch=1.1, counts={"visits": 2}, **others)
     story = Story.read(tmp_path / "journal.jsonl")
     assert story.precision == "int8"
     assert story.seen == [("core-001", 10.0, 10.2), ("core-001", 14.0, 14.2)]
     assert story.failed == [("core-002", "refused", 11.0)]
-    assert story.suspected == [("core-001", 14.3)]
+    assert story.suspected == [("core-001", 14.3, 14.0)]
+    assert story.fell_back == [("core-002", 14.1)]
     assert [sample["stretch"] for sample in story.between(1.5, 3.0)] == [1.1]
 
 
@@ -100,6 +107,16 @@ def test_a_floor_is_the_mean_of_what_was_measured_before_and_after() -> None:
     assert both.ms == 25.5
 
 
+def test_a_floor_in_two_precisions_is_in_neither() -> None:
+    first = Floor(100, 0, 4.0, 50.0, 100, 20.0, 60.0, "bf16")
+    assert first.and_then(replace(first, precision="int8")).precision == "bf16 and int8"
+
+
+def test_without_a_visit_there_is_no_floor() -> None:
+    floor = Floor(100, 0, 4.0, 50.0, 100, 20.0, 60.0, "int8")
+    assert math.isnan(floor.and_then(replace(floor, visits=0, connect_and_decode_ms=math.nan)).ms)
+
+
 def test_one_call_is_measured_for_so_many(tmp_path: Path) -> None:
     with closing(Journal(tmp_path / "journal.jsonl")) as journal:
         work = timed(journal, "work", lambda number: number + 1)
@@ -112,6 +129,56 @@ def test_one_call_is_measured_for_so_many(tmp_path: Path) -> None:
         now = journal.stages["work"]
         work(0)
         assert journal.stages["work"] == now
+
+
+def busy(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def test_of_a_coroutine_its_own_steps_are_charged_and_not_what_others_do_meanwhile(tmp_path: Path) -> None:
+    async def work(answer: int) -> int:
+        busy(0.02)
+        await asyncio.sleep(0.05)
+        busy(0.02)
+        return answer
+
+    async def check() -> None:
+        with closing(Journal(tmp_path / "journal.jsonl")) as journal:
+            under_way = asyncio.create_task(timed(journal, "work", work)(7))
+            await asyncio.sleep(0)
+            busy(0.1)
+            assert await under_way == 7
+        assert journal.stages["work"] == pytest.approx(0.04 * TIMED_EVERY, rel=0.5)
+
+    asyncio.run(check())
+
+
+def test_a_coroutine_that_is_measured_is_cancelled_and_fails_like_any_other(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            said.append("cancelled")
+            await asyncio.sleep(0)
+            raise ValueError("and failed") from None
+
+    async def check() -> None:
+        with closing(Journal(tmp_path / "journal.jsonl")) as journal, pytest.raises(ValueError, match="and failed"):
+            async with asyncio.timeout(0.01):
+                await timed(journal, "work", work)()
+
+    asyncio.run(check())
+    assert said == ["cancelled"]
+
+
+def test_patrol_is_not_measured_where_a_function_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(patrol_under_test, "STAGE_FUNCTIONS", {"fly": (("patrol.domain.tour", "Tour.fly"),)})
+    with closing(Journal(tmp_path / "journal.jsonl")) as journal, pytest.raises(LookupError, match=r"Tour\.fly"):
+        install_hooks(journal)
 
 
 def test_what_is_counted_is_where_it_is_looked_for() -> None:

@@ -59,6 +59,7 @@ def test_the_summary_counts_what_the_file_asks_for(app: typer.Typer) -> None:
     assert "476 cameras" in result.stdout
     assert "School hours: 42 cameras every 10 s" in result.stdout
     assert "the bounds ask for 33.2 visits per second" in result.stdout
+    assert "no camera has to wait too long for a session" in " ".join(result.stdout.split())
     assert "canary-3f9a" not in result.output
     assert result.stderr == ""
 
@@ -161,6 +162,29 @@ def test_an_overload_of_school_hours_is_told_on_whatever_day_it_is_asked(
 
 
 @pytest.mark.usefixtures("credentials")
+def test_the_worst_hour_is_told_also_where_not_even_the_usual_bounds_can_be_kept(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    night = {
+        "name": "夜",
+        "name_en": "Night",
+        "revisit_bound_s": 60,
+        "sites": ["大楼"],
+        "windows": [{"days": "weekend"}],
+    }
+    data = school_hours(2)
+    data["schedules"]["night"] = night
+    path = written_to(tmp_path, data)
+    words = CliRunner().invoke(app, ["check", str(path), "--visit-cost-ms", "2000", "--cores", "1"]).stdout
+
+    usual, _, school = words.partition("School hours (")
+    assert "  or all bounds stretched by 1.12, which is what the tour does" in usual
+    assert "  or all bounds stretched by 2.56, which is what the tour does" in school
+    assert "Night (" not in words, "it asks for less than usual"
+
+
+@pytest.mark.usefixtures("credentials")
 def test_an_overload_of_school_hours_for_programs(app: typer.Typer, tmp_path: Path) -> None:
     path = written_to(tmp_path, school_hours(2))
     arguments = ["check", str(path), "--json", "--visit-cost-ms", "1000", "--cores", "1"]
@@ -174,45 +198,70 @@ def test_an_overload_of_school_hours_for_programs(app: typer.Typer, tmp_path: Pa
     assert found["overloads"][0]["rings"]["periphery"]["kept"] is False
 
 
-def recorder(channels: int, **tour: Any) -> dict[str, Any]:
-    """The sound file with a site of so many cameras on one recorder, each to be seen every 5 s."""
+def recorder(channels: int, bound_s: float = 5, **tour: Any) -> dict[str, Any]:
+    """The sound file with a site of so many cameras on one recorder."""
     data = sound() | {"tour": tour}
-    first = data["sites"][0]["cameras"][0]
+    first = data["sites"][0]["cameras"][0] | {"revisit_bound_s": bound_s}
     data["templates"]["square"]["stream"] = "rtsp://{host}/c{channel}"
     data["sites"][0]["cameras"] = [first | {"id": f"C-{n}", "host": "10.9.9.9", "channel": n} for n in range(channels)]
     return data
 
 
+ALL_SIXTEEN = {"10.9.9.9": {"sessions": 16}}
+
+
 @pytest.mark.parametrize(
-    ("data", "expected"),
+    ("data", "visit_s", "expected"),
     [
-        (recorder(8), None),
+        (recorder(4), 2.0, None),
         (
-            recorder(9),
-            "10.9.9.9: 9 cameras, the strictest every 5 s: 4 sessions at once are enough while a visit takes 2.2 s or "
-            "less; 5 would be however long it takes",
+            recorder(16, bound_s=30),
+            0.4,
+            "10.9.9.9: 16 cameras, the strictest every 30 s: kept with 4 sessions at once as long as a visit takes"
+            " no more than 0.5 s; with 16 sessions however long it takes",
+        ),
+        (
+            recorder(16, bound_s=30),
+            0.6,
+            "10.9.9.9: 16 cameras, the strictest every 30 s: not sure to be kept with 4 sessions at once if a visit"
+            " takes 0.6 s; surely kept if none takes more than 0.5 s, with 38.7 s instead of 30 s, or with 16 sessions"
+            " however long visits take",
         ),
         (
             recorder(12),
-            "10.9.9.9: 12 cameras, the strictest every 5 s: 4 sessions at once are not enough for visits of 2.0 s, so "
-            "bounds cannot be kept; 6 would be however long it takes",
+            2.0,
+            "10.9.9.9: 12 cameras, the strictest every 5 s: cannot be kept with 4 sessions at once if a visit takes"
+            " 2.0 s; surely kept with ",
         ),
-        (recorder(12, hosts={"10.9.9.9": {"sessions": 6}}), None),
+        (recorder(16, bound_s=30, hosts=ALL_SIXTEEN), 2.0, None),
         (
-            recorder(12, hosts={"10.9.9.9": {"sessions": 6}}, workers=5),
-            "tour.workers: 13 cameras, the strictest every 5 s: 5 visits at once are enough while a visit takes 2.0 s",
+            recorder(16, bound_s=30, hosts=ALL_SIXTEEN, workers=2),
+            0.4,
+            "tour.workers: 17 cameras, the strictest every 15 s: not sure to be kept with 2 visits at once if a visit"
+            " takes 0.4 s; ",
         ),
     ],
-    ids=["enough", "for quick visits", "never", "a better recorder", "too few workers"],
+    ids=["enough", "for quick visits", "for visits as they are", "never", "a better recorder", "too few workers"],
 )
 def test_a_recorder_with_too_few_sessions_is_named_with_the_number_that_would_do(
-    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: dict[str, Any], expected: str | None
+    app: typer.Typer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    data: dict[str, Any],
+    visit_s: float,
+    expected: str | None,
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-    words = CliRunner().invoke(app, ["check", str(written_to(tmp_path, data)), "--cores", "2"]).stdout
+    monkeypatch.setenv("COLUMNS", "400")
+    bench = tmp_path / "bench-tour.json"
+    bench.write_text(json.dumps({"figures": {"visit_cost_ms": 30.0, "visit_s": visit_s}}), "utf-8")
+    path = written_to(tmp_path, data)
+    words = CliRunner().invoke(app, ["check", str(path), "--cores", "2", "--measured", str(bench)]).stdout
 
     assert "right" in words
-    assert expected in words if expected is not None else "at once" not in words
+    if expected is None:
+        assert "no camera has to wait too long for a session, however long visits take" in words
+    assert (expected or "right") in words
+    assert ("at once" in words) is (expected is not None)
 
 
 @pytest.mark.usefixtures("credentials")
@@ -225,7 +274,7 @@ def test_a_cost_nobody_measured_is_called_assumed_and_fails_no_strict_check(
 
     assert result.exit_code == 0
     assert "36 ms a visit (assumed" in result.stdout
-    assert "not enough" in result.stdout, "else this test tests nothing"
+    assert "tour.workers: 3 cameras" in result.stdout, "else this test tests nothing"
     assert CliRunner().invoke(app, ["check", str(path), "--strict", "--visit-cost-ms", "900"]).exit_code == 1
 
 

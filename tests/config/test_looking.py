@@ -57,6 +57,13 @@ def test_a_camera_s_own_words_come_first_also_that_it_has_no_mask(tmp_path: Path
     assert (west.strategy, len(west.masks)) == (Strategy.COLD, 1)
 
 
+def test_whether_a_view_is_shared_is_a_template_s_to_lend_and_a_camera_s_to_say(tmp_path: Path) -> None:
+    assert not any(camera.shared_view for camera in loaded(tmp_path, sound()).cameras)
+    data = with_template(shared_view=True)
+    data["sites"][0]["cameras"][0]["shared_view"] = False
+    assert [camera.shared_view for camera in loaded(tmp_path, data).cameras[:2]] == [False, True]
+
+
 def test_the_credentials_of_still_pictures_are_never_shown(tmp_path: Path) -> None:
     data = with_camera(snapshot=STILL)
     configuration = loaded(tmp_path, data)
@@ -77,6 +84,7 @@ def test_a_variable_only_still_pictures_need_is_asked_for(tmp_path: Path) -> Non
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
+    (with_camera(shared_view="yes"), "sites[0].cameras[0].shared_view", "true or false"),
     (with_template(strategy="hot"), "templates.square.strategy", "one of 'auto', 'cold', 'warm' or 'snapshot'"),
     (
         with_template(strategy="snapshot"),
@@ -149,7 +157,42 @@ def test_more_warm_cameras_than_their_recorder_bears(tmp_path: Path) -> None:
     data["tour"] = {"hosts": {"10.9.9.9": {"sessions": 1}}}
     problem = problems_of(tmp_path, data)["templates.square.strategy"]
 
-    assert problem.message == "C-1, C-2 are to be kept open (strategy warm) on 10.9.9.9, which bears 1 sessions"
+    assert problem.message == (
+        "C-1, C-2 are to be kept open (strategy warm) on 10.9.9.9, which bears 1 sessions; "
+        "expected 2 or more under tour.hosts, or fewer such cameras"
+    )
+
+
+def recorder_with(warm: int, cold: int, sessions: int, **cold_keys: Any) -> dict[str, Any]:
+    """The sound file with one recorder, on which so many cameras are to be kept open beside the others."""
+    data = with_template(stream="rtsp://10.9.9.9/{id}") | {"tour": {"sessions_per_host": sessions}}
+    first = data["sites"][0]["cameras"][0]
+    kept = [first | {"id": f"W-{n}", "strategy": "warm"} for n in range(warm)]
+    data["sites"][0]["cameras"] = kept + [first | {"id": f"C-{n}", **cold_keys} for n in range(cold)]
+    data["cameras"][0]["stream"] = "rtsp://10.1.2.1/live"
+    return data
+
+
+def test_warm_cameras_that_leave_their_neighbours_no_session(tmp_path: Path) -> None:
+    problem = problems_of(tmp_path, recorder_with(4, 2, 4))["sites[0].cameras[3].strategy"]
+
+    assert problem.message == (
+        "W-0, W-1 and 2 more are to be kept open (strategy warm) on 10.9.9.9, which bears 4 sessions, "
+        "and C-0, C-1 need one, too; expected 5 or more under tour.hosts, or fewer such cameras"
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        recorder_with(4, 2, 5),
+        recorder_with(4, 0, 4),
+        recorder_with(4, 2, 4, strategy="snapshot", snapshot="http://10.9.9.8/{id}.jpg"),
+    ],
+    ids=["one session left", "nobody else there", "the others on another host"],
+)
+def test_warm_cameras_that_leave_their_neighbours_a_session(tmp_path: Path, data: dict[str, Any]) -> None:
+    assert loaded(tmp_path, data).cameras
 
 
 def test_a_mask_that_hides_a_whole_zone_is_worth_a_warning(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time as stopwatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -16,15 +16,12 @@ from patrol.domain.admission import (
     USABLE_SHARE,
     Admission,
     Period,
-    SessionDemand,
     admission,
     bounds_at,
     feasibility,
-    host_demands,
-    total_demand,
     visits_per_s,
 )
-from patrol.domain.camera import Camera, Ring, RingName, Strategy, StreamAddress
+from patrol.domain.camera import Camera, Ring, RingName
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
 from tests.builders import camera, ring
 
@@ -235,117 +232,3 @@ class TestTheWeek:
 def assert_no_overlap(periods: Sequence[Period]) -> None:
     for before, after in pairwise(periods):
         assert before.begins < before.ends <= after.begins
-
-
-def on(host: str, count: int, bound_s: float = 30.0, kind: str = "", **changes: object) -> list[Camera]:
-    """Channels of one recorder."""
-    return [
-        camera(
-            f"{host}-{kind}{n}", revisit_bound_s=bound_s, stream=StreamAddress(f"rtsp://u:p@{host}:554/c{n}"), **changes
-        )
-        for n in range(count)
-    ]
-
-
-class TestSessions:
-    def demands(
-        self, found: Sequence[Camera], visit_s: float = 2.0, sessions_of: Mapping[str, int] | None = None
-    ) -> list[SessionDemand]:
-        return list(
-            host_demands(found, MONDAY, visit_s=visit_s, deadline_s=10.0, sessions=4, sessions_of=sessions_of or {})
-        )
-
-    def one(
-        self, found: Sequence[Camera], visit_s: float = 2.0, sessions_of: Mapping[str, int] | None = None
-    ) -> SessionDemand:
-        (demand,) = self.demands(found, visit_s, sessions_of)
-        return demand
-
-    def test_channels_of_one_recorder_share_its_sessions_whatever_the_port(self) -> None:
-        other_port = camera("x", revisit_bound_s=30.0, stream=StreamAddress("rtsp://rec:8554/c9"))
-        demand = self.one([*on("rec", 6), other_port])
-
-        assert (demand.host, demand.cameras, demand.sessions) == ("rec", 7, 4)
-
-    def test_sessions_busy_are_visits_a_second_times_the_length_of_a_visit(self) -> None:
-        demand = self.one(on("rec", 6, 30.0))
-
-        assert demand.visits_per_s == pytest.approx(0.2)
-        assert demand.busy == pytest.approx(0.4)
-        assert demand.busy_at_most == pytest.approx(2.0), "visits of 10 s, the deadline"
-        assert demand.longest_visit_s == pytest.approx(20.0)
-        assert demand.kept
-        assert demand.kept_at_most
-
-    def test_too_many_channels_are_told_with_the_sessions_that_would_do(self) -> None:
-        demand = self.one(on("rec", 60, 30.0), visit_s=3.0)
-
-        assert not demand.kept
-        assert demand.sessions_needed == 20
-        assert demand.longest_visit_s == pytest.approx(2.0)
-
-    def test_enough_for_quick_visits_only(self) -> None:
-        demand = self.one(on("rec", 30, 30.0))
-
-        assert demand.kept
-        assert not demand.kept_at_most
-        assert demand.sessions_needed == 10
-
-    def test_no_visit_counts_for_longer_than_half_its_bound(self) -> None:
-        demand = self.one(on("rec", 4, 5.0), visit_s=60.0)
-
-        assert demand.busy == pytest.approx(2.0)
-        assert demand.busy_at_most == pytest.approx(2.0)
-
-    def test_a_warm_camera_holds_a_session_all_the_time(self) -> None:
-        demand = self.one([*on("rec", 3, 30.0, "warm", strategy=Strategy.WARM), *on("rec", 6, 30.0)])
-
-        assert (demand.warm, demand.sessions_needed) == (3, 5)
-        assert not demand.kept_at_most
-        assert demand.longest_visit_s == pytest.approx(5.0), "one session is left for 0.2 visits a second"
-
-    def test_warm_cameras_alone_need_one_session_each_and_no_more(self) -> None:
-        demand = self.one(on("rec", 4, 5.0, strategy=Strategy.WARM))
-
-        assert demand.kept_at_most
-        assert demand.longest_visit_s == math.inf
-
-    def test_a_host_may_bear_more_than_the_usual_number(self) -> None:
-        assert self.one(on("10.0.0.5", 30, 30.0), sessions_of={"10.0.0.5": 10}).kept_at_most
-
-    def test_still_pictures_count_where_they_are_taken(self) -> None:
-        still = StreamAddress("http://snap/c.jpg")
-        demand = self.one(on("rec", 1, strategy=Strategy.SNAPSHOT, snapshot=still))
-
-        assert demand.host == "snap"
-
-    def test_clips_and_drawn_pictures_are_on_no_host(self) -> None:
-        assert self.demands([camera(), camera("f", stream=StreamAddress("file:///a.mp4"))]) == []
-
-    def test_the_worst_time_of_the_week_counts(self) -> None:
-        demand = self.one(on("rec", 20, 30.0, bounds=(SCHOOL_HOURS,)))
-
-        assert demand.at.time() == time(7)
-        assert demand.bound_s == 10.0
-        assert demand.sessions_needed == 10, "20 cameras, half of their time each"
-
-    def test_quick_visits_are_judged_at_the_time_that_is_worst_for_them(self) -> None:
-        demand = self.one(on("rec", 9, 15.0, bounds=(SCHOOL_HOURS, schedule("rush", 4.0, window("12:00", "13:00")))))
-
-        assert demand.busy == pytest.approx(4.5), "half of 9 x 4 s; visits as long as they may be are 4.5 at any time"
-        assert not demand.kept
-        assert demand.bound_s == 4.0
-
-    def test_what_lacks_most_comes_first(self) -> None:
-        found = self.demands([*on("a", 1), *on("b", 60), *on("c", 30)])
-
-        assert [demand.host for demand in found] == ["b", "c", "a"]
-
-    def test_the_tour_s_own_slots_are_judged_alike(self) -> None:
-        everyone = [*on("a", 60, 30.0), *on("b", 60, 30.0)]
-        total = total_demand(everyone, MONDAY, visit_s=2.0, deadline_s=10.0, workers=32)
-
-        assert (total.cameras, total.sessions, total.sessions_needed) == (120, 32, 40)
-        assert total.kept
-        assert not total.kept_at_most
-        assert total_demand(everyone, MONDAY, visit_s=2.0, deadline_s=10.0, workers=40).kept_at_most

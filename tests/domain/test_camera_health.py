@@ -187,17 +187,39 @@ def test_a_wrong_picture_that_is_another_cameras_is_named_and_never_learned() ->
     assert result.troubles == {Trouble.WRONG_PICTURE}
 
 
-def test_a_strange_view_that_stays_is_a_moved_camera_and_is_learned_after_ten_minutes() -> None:
+def test_a_wrong_picture_that_comes_again_is_told_again() -> None:
+    visits = acquainted("bus")
+    for _ in range(2):
+        visits.see(looks("people")[:2])
+        visits.see(looks("bus")[:2])
+    assert visits.told == [("raised", Trouble.WRONG_PICTURE), ("cleared", Trouble.WRONG_PICTURE)] * 2
+
+
+def test_a_strange_view_that_stays_is_a_moved_camera_and_waiting_never_makes_it_its_own() -> None:
     visits = acquainted("bus")
     visits.see(looks("people")[:4])
     assert visits.told == [("raised", Trouble.WRONG_PICTURE)]
-    visits.see(looks("people"))
+    for _ in range(20):  # an hour
+        assert not visits.see(looks("people")).trusted
     assert visits.told[1:] == [("raised", Trouble.MOVED), ("cleared", Trouble.WRONG_PICTURE)]
-    assert not visits.memory.trusted
-    last = visits.see(looks("people") * 4)
-    assert last.trusted
-    assert last.troubles == frozenset()
-    assert not visits.see(looks("bus")[:1]).trusted, "the old scene is another one now"
+    assert visits.see(looks("bus")[:2]).troubles == frozenset(), "turned back"
+
+
+def test_a_camera_turned_a_little_stays_told_until_it_is_turned_back() -> None:
+    visits = acquainted()
+    for _ in range(10):
+        assert visits.see(harmed(Trouble.MOVED, "strong: by 20% of the view")).troubles == {Trouble.MOVED}
+    assert visits.told == [("raised", Trouble.MOVED)]
+    assert visits.see(looks("bus")[:2]).troubles == frozenset()
+
+
+def test_a_strange_view_is_no_light_of_the_scene_although_one_picture_of_it_was_taken_for_the_scenes() -> None:
+    visits = acquainted("bus")
+    visits.see(looks("people"))
+    own, strange = looks("bus")[0].field.astype(np.int16), looks("people")[0].field.astype(np.int16)
+    mixed = replace(looks("people")[0], field=(0.35 * own + 0.65 * strange).astype(np.int8))
+    assert visits.see([mixed]).identity is Identity.SAME, "else this test tests nothing"
+    assert not visits.see(looks("people")[:1]).trusted
 
 
 def test_a_view_that_changes_all_the_time_is_never_learned_as_the_new_one() -> None:
@@ -215,13 +237,40 @@ def test_waiting_never_makes_paint_on_the_lens_the_cameras_own_scene() -> None:
     assert visits.see(looks("bus")[:2]).troubles == frozenset()
 
 
-def test_a_person_can_accept_the_new_view_at_once() -> None:
+@pytest.mark.parametrize("visits_before", [2, 12])  # told as wrong picture, and as moved
+def test_a_person_can_accept_the_new_view_at_once(visits_before: int) -> None:
     visits = acquainted("bus")
-    visits.see(looks("people"))
+    visits.see(looks("people")[:visits_before])
     visits.memory = accepted(visits.memory)
-    last = visits.see(looks("people")[:4])
-    assert last.trusted
-    assert last.troubles == frozenset()
+    assert visits.see(looks("people")[:1]).trusted
+    assert visits.see(looks("people")[1:4]).troubles == frozenset()
+    assert not visits.see(looks("bus")[:1]).trusted, "the old scene is another one now"
+
+
+def test_a_turned_cameras_view_can_be_accepted() -> None:
+    visits = acquainted()
+    visits.see(harmed(Trouble.MOVED, "strong: by 20% of the view"))
+    visits.memory = accepted(visits.memory)
+    last = visits.see(harmed(Trouble.MOVED, "strong: by 20% of the view")[:3])
+    assert (last.identity, last.troubles) == (Identity.SAME, frozenset())
+
+
+def test_accepting_once_more_or_where_nothing_is_strange_forgets_nothing() -> None:
+    visits = acquainted("bus")
+    assert accepted(visits.memory) is visits.memory
+    visits.see(looks("people")[:1])
+    assert accepted(visits.memory) is visits.memory, "nothing was told yet"
+    visits.see(looks("people")[1:3])
+    once = accepted(visits.memory)
+    assert accepted(once) is once
+    assert once.scenes
+
+
+def test_a_view_hidden_in_the_moment_of_the_click_is_accepted_as_it_was_seen_last() -> None:
+    visits = acquainted("bus")
+    visits.see([*looks("people")[:4], *harmed(Trouble.BLACK, "strong: nothing", count=1)])
+    visits.memory = accepted(visits.memory)
+    assert visits.see(looks("people")[:1]).trusted
 
 
 def test_a_camera_turned_a_little_is_told_and_still_trusted() -> None:
@@ -310,6 +359,41 @@ def test_a_camera_that_turns_by_itself_from_the_start_is_never_judged() -> None:
     assert result.identity is Identity.LEARNING
     assert result.trusted
     assert visits.told == []
+
+
+def test_another_cameras_scene_is_not_learned_as_ones_own() -> None:
+    watcher = HealthWatcher()
+    for number, look in enumerate(looks("people")):
+        watcher.observe(SQUARE, look, at(15.0 * number))
+    for number, look in enumerate(looks("people") * 5):
+        result = watcher.observe(YARD, look, at(15.0 * number))
+        assert (result.trusted, result.looks_like) == (False, SQUARE)
+    assert result.troubles == {Trouble.WRONG_PICTURE}
+    for number, look in enumerate(looks("bus")):
+        result = watcher.observe(YARD, look, at(1000.0 + 15.0 * number))
+        assert result.trusted
+    assert (result.identity, result.troubles) == (Identity.SAME, frozenset())
+
+
+def test_a_first_view_that_is_another_cameras_too_can_be_accepted() -> None:
+    watcher = HealthWatcher()
+    for number, look in enumerate(looks("people")):
+        watcher.observe(SQUARE, look, at(15.0 * number))
+        watcher.observe(YARD, look, at(15.0 * number))
+    assert not watcher.accept(SQUARE)
+    assert watcher.accept(YARD)
+    for number, look in enumerate(looks("people")):
+        for camera_id in (SQUARE, YARD):
+            result = watcher.observe(camera_id, look, at(300.0 + 15.0 * number))
+            assert result.trusted
+    assert result.troubles == frozenset()
+
+
+def test_where_a_view_is_shared_the_first_one_is_believed() -> None:
+    watcher, shared = HealthWatcher(), replace(DEFAULT, shared_view=True)
+    for number, look in enumerate(looks("people")):
+        watcher.observe(SQUARE, look, at(15.0 * number))
+        assert watcher.observe(YARD, look, at(15.0 * number), shared).trusted
 
 
 def test_a_dead_camera_is_told_before_any_scene_is_known() -> None:

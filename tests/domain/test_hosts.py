@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain.camera import CameraId, StreamAddress
-from patrol.domain.hosts import BREAKER_FAILURES, UNLIMITED, Host, host_of, sessions_on
+from patrol.domain.camera import Camera, CameraId, Strategy, StreamAddress
+from patrol.domain.hosts import (
+    BREAKER_FAILURES,
+    UNLIMITED,
+    Host,
+    host_of,
+    lower_rank_of,
+    most_kept_open,
+    sessions_on,
+    worst_wait_on_host_s,
+)
 from patrol.domain.pacing import TokenBucket
+from patrol.domain.slots import Demand
 from tests.builders import camera
 
 
@@ -44,6 +54,45 @@ def test_a_host_that_is_named_bears_what_was_said_of_it() -> None:
     assert sessions_on(None, 4, {"10.0.3.7": 32}) == UNLIMITED
 
 
+def test_with_a_session_for_each_camera_nobody_waits_however_many_of_them_retries_may_use() -> None:
+    demands = [Demand(5.0, 9.75)] * 6
+    assert worst_wait_on_host_s(demands, 6, longest_visit_s=10.0) == 0.0
+    assert worst_wait_on_host_s(demands, 5, longest_visit_s=10.0) is None
+    assert worst_wait_on_host_s(demands[:1], 1, longest_visit_s=10.0) == 0.0
+
+
+def test_a_single_session_may_be_with_a_retry_that_takes_as_long_as_it_may() -> None:
+    assert worst_wait_on_host_s([Demand(1.0, 60.0)] * 2, 1, longest_visit_s=10.0) == 11.0
+
+
+def on_recorder(warm: int, others: int) -> list[Camera]:
+    strategies = [Strategy.WARM] * warm + [Strategy.AUTO] * others
+    stream = StreamAddress("rtsp://recorder/1")
+    return [camera(f"C-{n}", stream=stream, strategy=strategy) for n, strategy in enumerate(strategies)]
+
+
+@given(sessions=st.integers(1, 12), warm=st.integers(0, 12), others=st.integers(0, 12), data=st.data())
+def test_however_sessions_come_to_be_kept_open_one_is_left_and_the_configured_ones_find_theirs(
+    sessions: int, warm: int, others: int, data: st.DataObject
+) -> None:
+    if warm + (others > 0) > sessions:
+        return  # such a configuration is refused
+    found = on_recorder(warm, others)
+    most = most_kept_open(found, sessions, {})
+    kept: list[Camera] = []
+    for each in data.draw(st.permutations(found)):
+        if len(kept) < most[each.id]:
+            kept.append(each)
+    assert len(kept) <= sessions - (others > 0)
+    assert sum(each.strategy is Strategy.WARM for each in kept) == warm
+
+
+def test_where_it_is_our_choice_half_of_a_hosts_sessions_stay() -> None:
+    assert set(most_kept_open(on_recorder(0, 8), 4, {}).values()) == {2}
+    assert set(most_kept_open(on_recorder(0, 8), 4, {"recorder": 1}).values()) == {0}
+    assert most_kept_open([camera()], 4, {}) == {CameraId("C-1"): UNLIMITED // 2}
+
+
 @given(st.integers(2, 64))
 def test_retries_and_focus_always_leave_sessions_for_cameras_that_are_due(sessions: int) -> None:
     host = a_host(sessions)
@@ -51,7 +100,7 @@ def test_retries_and_focus_always_leave_sessions_for_cameras_that_are_due(sessio
         host.under_way += 1
         host.of_lower_rank += 1
     assert host.of_lower_rank >= 1
-    assert sessions - host.under_way == host.due_slots >= 1
+    assert sessions - host.under_way == sessions - lower_rank_of(sessions) >= 1
     assert host.has_room()
 
 
@@ -71,6 +120,18 @@ def test_sessions_that_are_kept_open_are_not_there_for_others_but_one_always_is(
     assert not host.has_room()
     host.kept_open, host.under_way = 9, 0
     assert host.has_room()
+
+
+def test_sessions_that_the_host_may_still_hold_are_left_to_it_but_for_one() -> None:
+    host = a_host(sessions=4)
+    host.unconfirmed = 2
+    assert host.free == 2
+    host.under_way = 2
+    assert not host.has_room()
+    host.unconfirmed, host.under_way = 9, 0
+    assert host.free == 1
+    assert host.has_room()
+    assert host.for_visits == 4, "what is promised counts on a host that answers"
 
 
 def test_while_a_due_camera_waits_nothing_of_lower_rank_begins() -> None:

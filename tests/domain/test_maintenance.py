@@ -36,16 +36,13 @@ from patrol.domain.maintenance import (
     MaintenanceState,
     Report,
     adopt,
-    amend,
-    begin,
     closed_by_people,
-    decide,
-    end,
-    level_of,
     note,
     stored,
     without_cameras,
 )
+from patrol.domain.maintenance_groups import decide
+from patrol.domain.maintenance_incidents import amend, begin, end, level_of
 from patrol.domain.messages import MAX_BYTES, read_message
 from patrol.domain.troubles import Trouble
 from tests.builders import NOON, camera
@@ -549,6 +546,85 @@ class TestStore:
         assert room.the_one.maintenance is not None
         assert room.the_one.maintenance.returned == 0
         assert len(room.messages) == 1
+
+    def interrupted_merge(self) -> Room:
+        """Parts of the station become one incident; the store has the whole, and not that its parts have ended."""
+
+        class Killed(Room):
+            def _store(self, action: Action) -> None:
+                if not isinstance(action, End):
+                    super()._store(action)
+
+        room = Killed([found for number in range(1, 6) for found in segment(number, 40)])
+        for second in range(40):
+            for number in range(1, 6):
+                room.fail(f"S{number}-{second:03d}")
+            room.pass_time()
+            if any(shape(incident)[0] is Cause.STATION for incident in room.open):
+                break
+        assert len(room.open) > 1, "else this tests nothing"
+        return room
+
+    def test_a_merge_that_was_stored_by_half_is_finished_by_the_next_process(self) -> None:
+        before = self.interrupted_merge()
+        whole = next(incident for incident in before.open if shape(incident)[0] is Cause.STATION)
+        after = Room(list(before.inventory.cameras.values()))
+        after.now, after.incidents = before.now, before.incidents
+        after.state = adopt(before.open, after.inventory, LIMITS, after.now)
+        assert {condition.incident_id for condition in after.state.cameras.values()} == {whole.id}
+        after.pass_time(2)
+        assert [incident.id for incident in after.open] == [whole.id]
+        ended = [incident for incident in after.incidents.values() if not incident.is_open]
+        assert {incident.disposition for incident in ended} == {Disposition.DUPLICATE}
+        assert all(whole.id in str(incident.reason) for incident in ended)
+
+    def test_cameras_of_a_half_stored_merge_may_come_back_and_fail_again(self) -> None:
+        before = self.interrupted_merge()
+        whole = next(incident for incident in before.open if shape(incident)[0] is Cause.STATION)
+        (last, *others) = sorted(adopt([whole], before.inventory, LIMITS, before.now).cameras)
+        after = Room(list(before.inventory.cameras.values()))
+        after.now, after.incidents = before.now, before.incidents
+        after.state = adopt(before.open, after.inventory, LIMITS, after.now)
+        after.fail(last)
+        for camera_id in others:
+            after.recover(camera_id)
+        after.pass_time(int(LIMITS.remember_s) + 120)
+        after.fail(others[-1])
+        after.pass_time(60)
+        after.recover(last)
+        after.recover(others[-1])
+        after.pass_time(int(LIMITS.steady_unsteady_s) + 60)
+        assert after.open == []
+
+    def test_of_two_incidents_that_share_cameras_the_smaller_keeps_only_its_own(self) -> None:
+        room = Room([*segment(1, 40), *segment(2, 40)])
+        for index in range(4):
+            room.fail(f"S1-{index:03d}")
+        for index in range(8):
+            room.fail(f"S2-{index:03d}")
+        room.pass_time(10)
+        small, large = sorted(room.open, key=lambda incident: shape(incident)[2])
+        assert small.maintenance is not None
+        assert large.maintenance is not None
+        shared = replace(small.maintenance, cameras=(*small.maintenance.cameras, *large.maintenance.cameras[:2]))
+        for order in (1, -1):
+            state = adopt([replace(small, maintenance=shared), large][::order], room.inventory, LIMITS, room.now)
+            assert [len(state.groups[incident.id].members) for incident in (small, large)] == [4, 8]
+            assert all(state.groups[incident.id].ending is None for incident in (small, large))
+            held = [state.cameras[camera_id].incident_id for camera_id in state.groups[large.id].members]
+            assert set(held) == {large.id}
+
+    def test_a_camera_that_nothing_is_known_of_any_more_holds_up_no_end(self) -> None:
+        room = Room(segment(1, 40))
+        for index in range(3):
+            room.fail(f"S1-{index:03d}")
+        room.pass_time(10)
+        room.state = replace(room.state, cameras={k: v for k, v in room.state.cameras.items() if k != "S1-000"})
+        room.fail("S1-003")
+        for index in range(1, 4):
+            room.recover(f"S1-{index:03d}")
+        room.pass_time(90)
+        assert room.open == []
 
     def test_cameras_that_are_no_longer_configured_are_left_out_and_their_incidents_named(self) -> None:
         room = Room([*segment(1, 5), *segment(2, 50)])

@@ -181,6 +181,16 @@ def test_a_focus_looks_again_every_second_but_only_when_nothing_is_due() -> None
     assert all(gap <= 5 for gaps in run.gaps.values() for gap in gaps)
 
 
+def test_a_focus_waits_while_there_is_nothing_to_spare_and_is_made_up_for_then() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=1)
+    tour.pin(CameraId("C-0"), now=0.0, seconds=10, every_s=1.0)
+    assert isinstance(tour.next(1.5, may_focus=False), float)
+    visit = tour.next(1.6)
+    assert isinstance(visit, Visit)
+    assert visit.turn is Turn.FOCUS
+
+
 def test_a_focus_in_a_full_tour_gets_nothing() -> None:
     run = Run(tour_of(cameras(60, 5)), at_once=1, takes=lambda _: 0.2)  # needs 12 visits/s, has 5
     run.tour.pin(CameraId("C-3"), now=0.0, seconds=60, every_s=0.5)
@@ -235,6 +245,28 @@ def test_a_visit_that_begins_late_is_announced_before_its_gap_is_too_long() -> N
     tour.captured(CameraId("C-0"), 1.6)
     assert tour.seen(CameraId("C-0"), 6.5, people=0) == 6.5
     assert tour.stretch == pytest.approx(1.3)
+
+
+def test_a_stretch_announced_between_two_reviews_is_shown_before_it_comes_down() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    assert isinstance(tour.next(4.9), Visit)
+    tour.seen(CameraId("C-0"), 5.1, people=0)  # 2% late, and over before anybody has looked
+    assert tour.review(5.5) == pytest.approx(1.02)
+    assert tour.review(6.5) == 1.0
+
+
+def test_a_stretch_that_was_shown_comes_down_with_every_review() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    assert isinstance(tour.next(4.9), Visit)
+    assert tour.review(7.5) == pytest.approx(1.5), "a review found it, and showed it"
+    tour.seen(CameraId("C-0"), 7.5, people=0)
+    assert tour.review(8.0) == pytest.approx(1.5 * 0.97)
+    assert isinstance(tour.next(14.5), Visit)
+    assert tour.stretch == pytest.approx(1.5 * 0.97), "late, but by no more than was said"
+    tour.seen(CameraId("C-0"), 14.6, people=0)
+    assert tour.review(14.7) == pytest.approx(1.5 * 0.97**2)
 
 
 def test_a_picture_that_waits_for_the_detector_is_no_stretch_unless_it_waits_too_long() -> None:
@@ -998,6 +1030,33 @@ def test_a_session_that_outlives_its_visit_is_nobody_elses() -> None:
     assert isinstance(tour.next(9.9), float), "one is kept open, one is in use"
     tour.ended(second)
     assert isinstance(tour.next(9.9), Visit)
+
+
+def test_a_session_that_was_closed_without_its_hosts_word_is_nobody_elses_until_it_has_surely_let_go() -> None:
+    channels = on_host(4, "recorder", 100.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=2, visit_deadline_s=0.5))
+    for c in channels:
+        tour.seen(c.id, 0.0, people=0)
+    first, second = (tour.next(99.9) for _ in range(2))
+    assert isinstance(first, Visit)
+    assert isinstance(second, Visit)
+    tour.unconfirmed(first.camera.id, 40.0, 99.9)
+    tour.ended(first)
+    assert isinstance(tour.next(100.0), float), "one may be held, one is in use"
+    assert isinstance(tour.next(139.8), float)
+    assert isinstance(tour.next(139.9), Visit), "also while the other visit goes on"
+    tour.unconfirmed(second.camera.id, 120.0, 140.0)
+    tour.ended(second)
+    assert isinstance(tour.next(199.9), float), "one may be held, one is in use"
+    assert isinstance(tour.next(200.0), Visit), "a minute is the most"
+
+
+def test_a_camera_that_never_says_that_it_let_go_is_seen_in_time_all_the_same() -> None:
+    channels = on_host(2, "camera", 5.0)
+    tour = tour_of(channels, TourSettings(sessions_per_host=2, visit_deadline_s=0.5))
+    run = Run(tour, takes=lambda _: 0.2)
+    run.until(60, each_second=lambda now: tour.unconfirmed(channels[0].id, 60.0, now))
+    assert max(gap for gaps in run.gaps.values() for gap in gaps[1:]) <= 5.0 + ROUNDING_S
 
 
 def test_a_host_whose_sessions_are_all_kept_open_still_lets_the_others_in_one_by_one() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryEvidence
-from patrol.domain.alerts import Acceptance, Candidate, History, LevelPolicy, Verdict, accept, fingerprint
+from patrol.domain.alerts import Acceptance, Candidate, History, LevelPolicy, Verdict, accept, cools_down, fingerprint
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
@@ -30,10 +30,16 @@ LEVELS = LevelPolicy({Kind.CROWD: {RingName.CORE: Level.RED}}, Level.GREEN)
 
 
 class FlakyStore:
-    """AlertStore in memory that decides as the real one does. Refuses the tries for which ``refuses`` says so."""
+    """AlertStore in memory that decides as the real one does. Refuses the tries for which ``refuses`` says so.
+
+    ``late``: it does not know yet that something cools down when it is asked, as if it happened right after.
+    ``away``: so many times it does not even answer that.
+    """
 
     def __init__(self, evidence: EvidenceStore, clock: FakeClock) -> None:
         self.refuses: Callable[[int], bool] = lambda number: False
+        self.late = False
+        self.away = 0
         self.tries: list[Candidate] = []
         self.accepted: dict[str, Acceptance] = {}
         self.tried_at: list[float] = []
@@ -41,6 +47,12 @@ class FlakyStore:
         self._evidence = evidence
         self._clock = clock
         self._last: dict[str, datetime] = {}
+
+    async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
+        if self.away:
+            self.away -= 1
+            raise StoreError("disk full")
+        return not self.late and cools_down(candidate, self._last.get(fingerprint(candidate.event)), now)
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         self.tries.append(candidate)
@@ -63,18 +75,23 @@ class Desk:
         self.clock = FakeClock(NOON)
         self.metrics = fresh_metrics()
         self.evidence = MemoryEvidence()
+        self.drawn = 0
         used = evidence or self.evidence
         self.store = FlakyStore(used, self.clock)
         self.alerting = Alerting(
             self.store,
             used,
-            drawn,
+            self.draw,
             LEVELS,
             {RingName.CORE: ring(), RingName.FAR: ring(RingName.FAR)},
             {RuleId("crowd"): rule(cool_down_s=60.0)},
             self.clock,
             self.metrics,
         )
+
+    def draw(self, frame: Frame, detections: Detections, zone: Zone, event: Event) -> bytes:
+        self.drawn += 1
+        return drawn(frame, detections, zone, event)
 
     async def run_over(self, *sightings: Sighting) -> None:
         """Submit, end the stream, and run to its end."""
@@ -169,6 +186,9 @@ def test_an_answer_that_was_lost_leads_to_one_alert_in_the_real_store(tmp_path: 
             class LosesItsFirstAnswer:
                 answers = 0
 
+                async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
+                    return await store.cools_down(candidate, now)
+
                 async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
                     acceptance = await store.accept(candidate, now)
                     self.answers += 1
@@ -186,14 +206,31 @@ def test_an_answer_that_was_lost_leads_to_one_alert_in_the_real_store(tmp_path: 
     asyncio.run(check())
 
 
-def test_what_is_cooling_down_leaves_no_picture_and_is_counted() -> None:
+@pytest.mark.parametrize(("late", "pictures"), [(False, 2), (True, 3)])
+def test_of_what_is_cooling_down_no_picture_is_drawn_and_in_no_case_one_is_left(late: bool, pictures: int) -> None:
     async def check() -> None:
         desk = Desk()
+        desk.store.late = late
         await desk.run_over(sighting("C-1", 0), sighting("C-1", 5), sighting("C-2", 5))
         assert desk.verdicts() == {"new_incident": 2, "joined": 0, "cooling_down": 1}
         kept = {acceptance.alert.evidence_id for acceptance in desk.store.accepted.values() if acceptance.alert}
         assert set(desk.evidence.pictures) == kept
+        assert desk.drawn == pictures
         assert counted(desk.metrics, "patrol_alerts_accepted_total", ring="core", level="red") == 2
+
+    asyncio.run(check())
+
+
+def test_a_store_that_is_away_when_asked_for_the_cool_down_is_asked_again_and_the_picture_drawn_once() -> None:
+    async def check() -> None:
+        desk = Desk()
+        desk.store.away = 2
+        desk.store.refuses = lambda number: number <= 2
+        await desk.run_over(sighting())
+        assert len(desk.store.accepted) == 1
+        assert counted(desk.metrics, "patrol_stage_errors_total", stage="accept") == 4
+        assert desk.drawn == 1
+        assert desk.store.had_its_picture == [True]
 
     asyncio.run(check())
 

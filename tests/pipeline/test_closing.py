@@ -11,18 +11,22 @@ from patrol.adapters.memory import MemoryTourRequests
 from patrol.domain.camera import CameraId
 from patrol.domain.errors import QueueError
 from patrol.domain.pins import Pin
+from patrol.domain.requests import ViewAcceptance
 from patrol.pipeline.closing import Desk
 from tests.pipeline.dispatch_room import dispatch_room
 
 PIN = Pin(CameraId("C-1"), 60.0, 1.0, "Li")
+ACCEPTANCE = ViewAcceptance(CameraId("C-1"), "Li")
 
 
-def test_a_pin_reaches_the_tour_as_it_was_asked_for(tmp_path: Path) -> None:
+def test_a_pin_and_an_accepted_view_reach_the_tour_as_they_were_asked_for(tmp_path: Path) -> None:
     async def check() -> None:
         requests = MemoryTourRequests()
         async with dispatch_room(tmp_path) as room:
-            await Desk(room.deciding, requests).pin(PIN)
-        assert list(await requests.take()) == [PIN]
+            desk = Desk(room.deciding, requests)
+            await desk.pin(PIN)
+            await desk.accept_view(ACCEPTANCE)
+        assert list(await requests.take()) == [PIN, ACCEPTANCE]
 
     asyncio.run(check())
 
@@ -32,5 +36,7 @@ def test_a_desk_without_a_way_to_the_tour_says_so_instead_of_losing_the_wish(tmp
         async with dispatch_room(tmp_path) as room:
             with pytest.raises(QueueError, match="no way to the tour"):
                 await Desk(room.deciding).pin(PIN)
+            with pytest.raises(QueueError, match="no way to the tour"):
+                await Desk(room.deciding).accept_view(ACCEPTANCE)
 
     asyncio.run(check())

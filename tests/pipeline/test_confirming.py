@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from patrol.adapters.memory import FakeClock
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.conditions import Seen
 from patrol.domain.detections import Detections
+from patrol.domain.events import Kind
 from patrol.domain.frame import Frame
+from patrol.domain.rules import Rule
+from patrol.domain.scene import Scene
 from patrol.domain.watching import Watcher
-from patrol.domain.zones import RuleId
-from patrol.pipeline.confirming import FOCUS_EVERY_S, FOCUS_S, Confirming, Sighting
+from patrol.domain.zones import RuleId, Zone
+from patrol.pipeline.confirming import CONFIRMED_AFTER_S, FOCUS_EVERY_S, FOCUS_S, Confirming, Sighting
 from tests.builders import NOON, at, camera, crowd, people, rule, zone
 from tests.pipeline.parts import counted, frame_of, fresh_metrics, turns
 
@@ -52,9 +56,9 @@ class SlowAlerts:
 
 
 class Stage:
-    def __init__(self, *cameras: Camera) -> None:
+    def __init__(self, *cameras: Camera, watched_by: Rule | None = None) -> None:
         self.tour, self.alerts, self.metrics = ToldTour(), SlowAlerts(), fresh_metrics()
-        watcher = Watcher({RuleId("crowd"): rule(for_s=3.0)})
+        watcher = Watcher({RuleId("crowd"): watched_by or rule(for_s=3.0)})
         known = {each.id: each for each in cameras or (camera(),)}
         self.confirming = Confirming(known, watcher, self.tour, self.alerts, FakeClock(NOON), self.metrics)
 
@@ -101,6 +105,38 @@ def test_a_suspicion_asks_for_more_looks_once_and_again_after_it_was_cleared() -
             await stage.sees(seconds, detections)
         assert stage.tour.focused == [("C-1", FOCUS_S, FOCUS_EVERY_S)] * 2
         assert stage.alerts.taken == []
+
+    asyncio.run(check())
+
+
+@dataclass(frozen=True)
+class OnSuspicionOnly:
+    """A condition that never holds, and would like a closer look at every frame with somebody in it."""
+
+    kind: Kind = Kind.RUNNING
+    labels: frozenset[str] = frozenset({"person"})
+    min_confidence: float = 0.3
+
+    def see(self, zone: Zone, scene: Scene, memory: object) -> Seen:
+        return Seen(is_worth_a_focus=len(scene.detections) > 0)
+
+
+def test_a_rule_that_could_tell_more_from_a_closer_look_gets_one() -> None:
+    async def check() -> None:
+        stage = Stage(watched_by=replace(rule(), condition=OnSuspicionOnly()))
+        await stage.sees(0, people())
+        assert stage.tour.focused == []
+        await stage.sees(5, crowd(1))
+        assert stage.tour.focused == [("C-1", FOCUS_S, FOCUS_EVERY_S)]
+
+    asyncio.run(check())
+
+
+def test_a_focus_lasts_until_a_rule_that_takes_long_can_be_confirmed() -> None:
+    async def check() -> None:
+        stage = Stage(watched_by=rule(for_s=20.0))
+        await stage.sees(0, crowd(5))
+        assert stage.tour.focused == [("C-1", 20.0 + CONFIRMED_AFTER_S, FOCUS_EVERY_S)]
 
     asyncio.run(check())
 

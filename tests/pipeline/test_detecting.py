@@ -172,6 +172,16 @@ def test_how_many_wait_and_for_how_long_is_shown() -> None:
     assert counted(line.metrics, "patrol_detector_waiting_age_seconds") == 2.5
 
 
+def test_the_detector_keeps_up_while_frames_wait_for_their_batch_alone() -> None:
+    line = Line()
+    assert line.detecting.keeps_up
+    line.detecting.offer(frame_of("C-1"), CORE)
+    line.clock.advance(0.025)
+    assert line.detecting.keeps_up
+    line.clock.advance(0.01)
+    assert not line.detecting.keeps_up
+
+
 def test_at_the_end_what_waits_is_still_processed_and_what_comes_later_is_dropped() -> None:
     async def check() -> None:
         line = Line()

@@ -18,6 +18,7 @@ from patrol.domain.camera import Camera, CameraId, RingName
 from patrol.domain.camera_health import HealthMemory, HealthWatcher, from_plain, to_plain
 from patrol.domain.errors import CaptureFailure, StoreError
 from patrol.domain.frame import Frame
+from patrol.domain.requests import ViewAcceptance
 from patrol.domain.troubles import Trouble
 from patrol.pipeline.inspecting import SAVE_EVERY_S, Inspecting
 from tests.builders import NOON, camera
@@ -128,6 +129,45 @@ def test_another_cameras_picture_goes_no_farther_from_the_first_on() -> None:
     bench.sees(BUS, "C-1", times=3)
     assert len(bench.told.offered) == known + 3
     assert bench.told.recovered_from == [("C-1", Trouble.WRONG_PICTURE)]
+
+
+def test_an_accepted_view_is_the_cameras_own_from_the_next_picture_on(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(camera("C-1"))
+    bench.sees(BUS, times=6)
+    bench.sees(ZIDANE, times=12)
+    assert bench.told.troubles == [("C-1", Trouble.WRONG_PICTURE, ""), ("C-1", Trouble.MOVED, "")]
+    bench.told.offered.clear()
+    bench.inspecting.accept_view(ViewAcceptance(CameraId("C-1"), "李明"))
+    bench.sees(ZIDANE, times=3)
+    assert len(bench.told.offered) == 3
+    assert bench.told.recovered_from == [("C-1", Trouble.WRONG_PICTURE), ("C-1", Trouble.MOVED)]
+    assert "camera C-1: its view is accepted by 李明" in told_by(caplog)
+    bench.sees(BUS)
+    assert len(bench.told.offered) == 3, "what it showed before is strange now"
+
+
+def test_where_there_is_nothing_to_accept_nothing_changes(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(camera("C-1"))
+    bench.sees(BUS, times=6)
+    for camera_id in ("C-1", "nowhere"):
+        bench.inspecting.accept_view(ViewAcceptance(CameraId(camera_id), "李明"))
+    assert told_by(caplog) == ["camera C-1: 李明 accepts its view, but it shows no strange one"]
+    bench.sees(ZIDANE)
+    assert bench.told.refused_frames == [CaptureFailure.WRONG_PICTURE]
+
+
+@pytest.mark.parametrize(
+    ("changes", "trusted"), [({}, False), ({"shared_view": True}, True), ({"simulated": True}, True)]
+)
+def test_a_first_view_that_another_camera_is_known_by_is_believed_only_where_views_are_shared(
+    changes: dict[str, bool], trusted: bool
+) -> None:
+    bench = Bench(camera("C-1"), camera("C-2", **changes))
+    bench.sees(BUS, "C-1", times=6)
+    bench.told.offered.clear()
+    bench.sees(BUS, "C-2", times=6)
+    assert len(bench.told.offered) == (6 if trusted else 0)
+    assert bench.told.troubles == ([] if trusted else [("C-2", Trouble.WRONG_PICTURE, "C-1")])
 
 
 def test_a_recorders_card_is_no_picture() -> None:

@@ -14,7 +14,8 @@ from patrol.domain.camera import Camera, RingName, StreamAddress
 from patrol.domain.dispatch import confirm
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, IncidentState
-from patrol.domain.maintenance import MaintenanceLimits, begin
+from patrol.domain.maintenance import MaintenanceLimits
+from patrol.domain.maintenance_incidents import begin
 from patrol.domain.messages import read_message
 from patrol.domain.troubles import Trouble
 from patrol.metrics import Metrics

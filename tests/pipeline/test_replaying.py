@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from patrol.domain.detections import Detections
@@ -24,8 +25,10 @@ class CountsBrightness:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.pictures: list[npt.NDArray[np.uint8]] = []
 
     async def detect(self, frames: Sequence[Frame]) -> Sequence[Detections]:
+        self.pictures += [frame.pixels for frame in frames]
         self.batches.append(len(frames))
         return [crowd(count) if (count := int(frame.pixels[0, 0, 0])) else people() for frame in frames]
 
@@ -72,6 +75,23 @@ def test_how_frames_are_batched_changes_nothing(monkeypatch: pytest.MonkeyPatch,
     detector = CountsBrightness()
     assert times(replayed(recording(*counts, fps=2.0), detector)) == expected
     assert max(detector.batches) == min(batch, len(counts))
+
+
+def test_what_the_cameras_masks_cover_is_seen_by_nobody() -> None:
+    right_half = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
+    frames = ((float(index), index, np.full((8, 8, 3), 5, np.uint8)) for index in range(3))
+    detector = CountsBrightness()
+
+    async def run() -> None:
+        watcher = Watcher({RuleId("crowd"): rule(for_s=3.0, clear_after_s=2.0)})
+        async for _ in replay(frames, camera(masks=(right_half,)), watcher, detector):
+            pass
+
+    asyncio.run(run())
+    assert len(detector.pictures) == 3
+    for picture in detector.pictures:
+        assert not picture[:, 4:].any()
+        assert (picture[:, :2] == 5).all()
 
 
 def test_recorded_frames_are_never_held_in_memory_all_at_once() -> None:

@@ -49,6 +49,9 @@ class Sessions:
     def longest_wait_s(self, camera_id: CameraId) -> float:
         return 0.0
 
+    def hold(self, camera_id: CameraId, seconds: float) -> None:
+        pass
+
 
 class Told:
     """TroubleSide: everything that was said, in order."""
@@ -167,8 +170,15 @@ def test_nothing_is_said_of_a_capacity_that_was_not_measured() -> None:
 
 
 def fleet(core: int, far: int) -> list[Camera]:
-    inner = [camera(f"C-{n}", stream=SECRET) for n in range(core)]
-    return inner + [camera(f"F-{n}", ring=RingName.FAR, revisit_bound_s=30.0, stream=SECRET) for n in range(far)]
+    inner = [camera(f"C-{n}", stream=secret(n)) for n in range(core)]
+    return inner + [
+        camera(f"F-{n}", ring=RingName.FAR, revisit_bound_s=30.0, stream=secret(core + n)) for n in range(far)
+    ]
+
+
+def secret(number: int) -> StreamAddress:
+    """An address of its own for each camera."""
+    return StreamAddress(f"rtsp://operator:hunter2@10.0.{number // 200}.{number % 200 + 1}/1?token=abc")
 
 
 def test_the_measured_capacity_and_what_the_bounds_ask_for_are_metrics() -> None:
@@ -277,6 +287,63 @@ def test_cameras_that_are_kept_open_take_no_session_of_their_host() -> None:
     station.sessions.kept_open = frozenset()
     station.review()
     assert counted(station.metrics, "patrol_warm_sessions") == 0.0
+
+
+def test_a_session_that_broke_before_the_next_review_is_given_back_to_its_host() -> None:
+    station = Station([camera("C-1", stream=SECRET)])
+    visit = station.tour.next(station.clock.monotonic())
+    assert isinstance(visit, Visit)
+    station.tour.ended(visit, is_kept_open=True)  # the review never hears of it
+    assert station.tour.kept_open == {"C-1"}
+    station.review()
+    assert station.tour.kept_open == frozenset()
+
+
+# --- sessions -------------------------------------------------------------------------------------------------------
+
+
+def channels(count: int, bound_s: float) -> list[Camera]:
+    """Of one recorder, which bears four sessions."""
+    return [camera(f"C-{n}", revisit_bound_s=bound_s, stream=SECRET) for n in range(count)]
+
+
+def test_what_the_bounds_ask_for_is_shown_from_the_start_before_any_capacity_is_known() -> None:
+    station = Station(fleet(10, 30))
+    assert counted(station.metrics, "patrol_tour_needed_visits_per_second") == pytest.approx(10 / 5 + 30 / 30)
+    assert station.reviewing.needed_per_s == pytest.approx(3.0)
+    assert station.reviewing.capacity_per_s is None
+
+
+def test_a_host_with_too_few_sessions_is_told_once_by_name_and_shown(caplog: pytest.LogCaptureFixture) -> None:
+    station = Station([*channels(8, 5.0), *fleet(0, 10)])
+    station.review(60)
+    (warning,) = told_by(caplog)
+    assert "bounds are not sure to be kept: 10.0.3.7;" in warning
+    assert "hunter2" not in warning
+    assert counted(station.metrics, "patrol_tour_admitted") == 0.0
+
+
+def test_a_host_that_has_sessions_enough_for_quick_visits_is_told_when_visits_become_slow(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    found = channels(16, 30.0)
+    station = Station(found)
+    station.review(3)
+    assert told_by(caplog) == []
+    assert counted(station.metrics, "patrol_tour_admitted") == 1.0
+    for each in found:
+        station.tour.captured(each.id, 4.0)
+    station.tour.review(station.clock.monotonic())  # what they are given from now on
+    station.review(3)
+    assert counted(station.metrics, "patrol_tour_admitted") == 0.0
+    for _ in range(40):
+        for each in found:
+            station.tour.captured(each.id, 0.1)
+    station.tour.review(station.clock.monotonic())
+    station.review(3)
+    assert counted(station.metrics, "patrol_tour_admitted") == 1.0
+    assert [record.levelname for record in caplog.records if record.name.startswith("patrol")] == ["WARNING", "INFO"]
 
 
 # --- alarms ----------------------------------------------------------------------------------------------------------

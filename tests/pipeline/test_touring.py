@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryTourReports, MemoryTourRequests
-from patrol.domain.camera import Camera, CameraId, RingName
+from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
 from patrol.domain.detections import Detections
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
+from patrol.domain.requests import ViewAcceptance
 from patrol.domain.room import TourStatus
 from patrol.domain.tour import Tour, TourSettings
 from patrol.metrics import Metrics
@@ -108,9 +109,11 @@ class SeenAndDropped:
 class NoReview:
     capacity_per_s: float | None = 48.0
     needed_per_s: float | None = 33.0
+    reviews = 0
 
     def review(self, visits: int) -> None:
         """Nothing is reviewed here: see test_reviewing."""
+        self.reviews += 1
 
 
 class NoSessions:
@@ -120,6 +123,23 @@ class NoSessions:
 
     def longest_wait_s(self, camera_id: CameraId) -> float:
         return 0.0
+
+    def __init__(self) -> None:
+        self.held: list[tuple[CameraId, float]] = []
+
+    def hold(self, camera_id: CameraId, seconds: float) -> None:
+        self.held.append((camera_id, seconds))
+
+
+class Frames:
+    """Every picture is its camera's own, and goes to the detector."""
+
+    def __init__(self, detecting: Detecting) -> None:
+        self.offer = detecting.offer
+        self.accepted: list[ViewAcceptance] = []
+
+    def accept_view(self, acceptance: ViewAcceptance) -> None:
+        self.accepted.append(acceptance)
 
 
 class Station:
@@ -133,15 +153,18 @@ class Station:
         self.cameras = cameras
         self.source = FakeCameras(self.clock, takes_s)
         self.tour = Tour(cameras, settings, self.clock.monotonic(), Random(1).random)
-        self.book = TourBook(self.tour, RINGS, NoSessions(), self.clock, self.metrics)
+        self.sessions = NoSessions()
+        self.book = TourBook(self.tour, RINGS, self.sessions, self.clock, self.metrics)
         self.fates = SeenAndDropped(self.book)
         self.detecting = Detecting(
             QuickDetector(self.clock, detect_s), self.clock, self.metrics, self.fates, batch=8, close_after_s=0.02
         )
         self.reports = MemoryTourReports()
         self.requests = MemoryTourRequests()
+        self.frames = Frames(self.detecting)
+        self.review = NoReview()
         self.touring = Touring(
-            self.book, self.source, self.detecting, self.detecting, NoReview(), self.reports, self.requests, self.clock
+            self.book, self.source, self.frames, self.detecting, self.review, self.reports, self.requests, self.clock
         )
 
     async def run_for(self, seconds: float) -> float:
@@ -343,6 +366,43 @@ def test_the_report_says_what_happened_and_a_queue_that_is_away_does_not_stop_th
     asyncio.run(check())
 
 
+def test_a_queue_that_swallows_packets_holds_up_neither_the_review_nor_the_stop() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(2, 1, 1), TourSettings(workers=2))
+
+        class BlackHole(MemoryTourReports, MemoryTourRequests):
+            tried = 0
+
+            async def report(self, status: TourStatus) -> None:
+                self.tried += 1
+                await station.clock.sleep(15.2)  # three tries of five seconds
+                raise QueueError("timed out")
+
+            async def take(self) -> Sequence[Pin]:
+                await station.clock.sleep(15.2)
+                raise QueueError("timed out")
+
+        station.touring._reports = station.touring._requests = hole = BlackHole()
+        took_s = await station.run_for(100)
+        assert station.review.reviews >= 99
+        assert hole.tried == 4
+        assert took_s <= 1.0
+
+    asyncio.run(check())
+
+
+def test_seconds_in_which_all_bounds_were_stretched_are_counted() -> None:
+    station = Station(ring_cameras(1), TourSettings())  # nobody looks at it: it is late after 5 s
+    found = []
+    for _ in range(4):
+        station.touring.status()
+        found.append(counted(station.metrics, "patrol_tour_stretched_seconds_total"))
+        station.clock.advance(2.0)
+    station.touring.status()
+    found.append(counted(station.metrics, "patrol_tour_stretched_seconds_total"))
+    assert found == [0.0, 0.0, 0.0, 2.0, 4.0]
+
+
 def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
     async def check() -> None:
         station = Station(ring_cameras(0, 0, 3), TourSettings(workers=2))
@@ -356,7 +416,37 @@ def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
             stopping.set()
         looks = [seconds for seconds in station.source.visits["far-1"] if seconds > 60]
         assert 8 <= len(looks) <= 12
+        assert station.sessions.held == [("far-1", 10.0)]
         assert counted(station.metrics, "patrol_focus_visits_total") >= len(looks) - 1
+
+    asyncio.run(check())
+
+
+def test_looks_for_focus_never_make_the_pictures_of_those_who_are_due_wait() -> None:
+    """All cameras are in focus; the detector does 22 frames a second, and the bounds ask for 9 of them."""
+
+    async def check() -> None:
+        station = Station(ring_cameras(0, 120), TourSettings(workers=256), takes_s=0.05, detect_s=0.09)
+        waited: list[float] = []
+        focused = 0
+
+        async def look() -> None:
+            nonlocal focused
+            await station.clock.sleep(20)
+            station.tour.set_spare(26.0, station.clock.monotonic())  # twice what there is
+            for each in station.cameras:
+                station.book.pin(each.id, 60.0, 0.7)
+                await station.clock.sleep(0.05)
+            for _ in range(340):
+                waited.append(station.detecting._frames.oldest_age_s())
+                await station.clock.sleep(0.1)
+            focused = int(counted(station.metrics, "patrol_focus_visits_total"))
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(look())
+            tasks.create_task(station.run_for(62))
+        assert focused > 200, "what there is to spare is spent"
+        assert max(waited) < 2.0, "and nobody waits for longer than two batches take"
 
     asyncio.run(check())
 
@@ -386,7 +476,7 @@ def test_with_healthy_cameras_only_no_slot_is_kept_back() -> None:
     asyncio.run(check())
 
 
-def test_a_source_with_a_bug_stops_the_tour_instead_of_blinding_one_camera_quietly() -> None:
+def test_what_no_frame_source_may_raise_stops_the_tour_instead_of_blinding_one_camera_quietly() -> None:
     async def check() -> None:
         station = Station(ring_cameras(2), TourSettings(workers=2))
 
@@ -398,6 +488,26 @@ def test_a_source_with_a_bug_stops_the_tour_instead_of_blinding_one_camera_quiet
         with pytest.raises(ExceptionGroup) as caught:
             await station.run_for(30)
         assert caught.group_contains(ZeroDivisionError, depth=2)
+
+    asyncio.run(check())
+
+
+def test_a_session_that_was_closed_without_its_hosts_word_is_counted_and_takes_a_slot() -> None:
+    async def check() -> None:
+        cameras = [replace(each, stream=StreamAddress(f"rtsp://recorder/{each.id}")) for each in ring_cameras(8)]
+        station = Station(cameras, TourSettings(sessions_per_host=3), takes_s=0.4)
+
+        async def unconfirmed(found: Camera, _deadline_s: float) -> None:
+            await station.clock.sleep(0.4)
+            if not station.source.visits["core-1"][1:]:
+                station.book.unconfirmed(found, 60.0)
+
+        station.source.looks = {"core-1": unconfirmed}
+        await station.run_for(10)
+        station.source.most_under_way = 0
+        await station.run_for(40)
+        assert station.source.most_under_way == 2
+        assert counted(station.metrics, "patrol_sessions_unconfirmed_total", ring="core") == 1
 
     asyncio.run(check())
 
@@ -414,5 +524,27 @@ def test_an_operators_pin_is_looked_at_every_second_and_shown_until_it_is_over()
         assert [(each.id, each.operator) for each in status.pinned] == [("far-1", "seat-1")]
         assert len(station.source.visits["far-1"]) >= 6
         assert (status.capacity_per_s, status.needed_per_s) == (48.0, 33.0)
+
+    asyncio.run(check())
+
+
+def test_a_pin_for_more_than_key_frames_has_the_camera_held_and_a_slow_one_does_not() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(0, 0, 3), TourSettings(workers=4))
+        await station.requests.ask(Pin(CameraId("far-1"), 10.0, 1.0, "seat-1"))
+        await station.requests.ask(Pin(CameraId("far-2"), 10.0, 5.0, "seat-1"))
+        await station.run_for(3)
+        assert station.sessions.held == [("far-1", 10.0)]
+
+    asyncio.run(check())
+
+
+def test_an_accepted_view_is_handed_to_whoever_judges_pictures() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(0, 0, 3), TourSettings(workers=4))
+        await station.requests.ask(ViewAcceptance(CameraId("far-1"), "李明"))
+        await station.requests.ask(Pin(CameraId("far-1"), 10.0, 1.0, "seat-1"))
+        await station.run_for(3)
+        assert station.frames.accepted == [ViewAcceptance(CameraId("far-1"), "李明")]
 
     asyncio.run(check())

@@ -37,6 +37,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.orders import Candidate, Order, OrderState
 from patrol.domain.pins import Pin
+from patrol.domain.requests import ViewAcceptance
 from patrol.domain.room import (
     CameraStatus,
     MaintenanceStatus,
@@ -48,7 +49,7 @@ from patrol.domain.room import (
     TourStatus,
     UnitStatus,
 )
-from patrol.domain.troubles import Trouble
+from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 from patrol.web.app import RoomLayout, make_web_app, serve
 
@@ -173,8 +174,9 @@ class FakeRoom:
     """RoomView, RoomDesk and EvidenceStore in memory.
 
     ``away``, ``queue_away``: what the store and the queue say instead of answering; ``takes_s``: how long a snapshot
-    takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more. ``pins``: what the tour was
-    asked for; it says so unless ``tells_pins`` is false, as a tour of an older version would not.
+    takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more. ``wrong``:
+    cameras whose last picture was another's. ``pins``: what the tour was asked for; it says so unless ``tells_pins``
+    is false, as a tour of an older version would not.
     """
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -192,6 +194,7 @@ class FakeRoom:
     queue_away: str | None = None
     takes_s: float = 0.0
     dead: frozenset[CameraId] = frozenset()
+    wrong: frozenset[CameraId] = frozenset()
     pins: dict[CameraId, PinnedCamera] = field(default_factory=dict)
     tells_pins: bool = True
     capacity: tuple[float, float] | None = None
@@ -260,6 +263,11 @@ class FakeRoom:
             pin.camera_id, self.now() + timedelta(seconds=pin.seconds), pin.operator
         )
 
+    async def accept_view(self, acceptance: ViewAcceptance) -> None:
+        if self.queue_away is not None:
+            raise QueueError(self.queue_away)
+        self.calls.append(("accept-view", acceptance.camera_id, acceptance.operator))
+
     # EvidenceStore
 
     async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
@@ -318,15 +326,22 @@ class FakeRoom:
         self.incidents[incident_id] = incident
         return incident_id
 
-    def trouble(self, number: int, cameras: int = 6, returned: int = 0, accepted_s_ago: float = 0.0) -> IncidentId:
-        """A network segment with the first of the far cameras out of sight, the last of them back."""
+    def trouble(
+        self,
+        number: int,
+        cameras: int = 6,
+        returned: int = 0,
+        accepted_s_ago: float = 0.0,
+        what: Trouble = Trouble.UNSEEN,
+    ) -> IncidentId:
+        """A network segment with the first of the far cameras out of sight (or ``what``), the last of them back."""
         accepted = self.now() - timedelta(seconds=accepted_s_ago)
         lost = [camera for camera in self.cameras if camera.ring is RingName.FAR][:cameras]
         troubled = tuple(
             TroubledCamera(
                 camera.id,
-                Trouble.UNSEEN,
-                "timed_out",
+                what,
+                "timed_out" if what is Trouble.UNSEEN else "",
                 accepted - timedelta(seconds=9),
                 accepted if index >= cameras - returned else None,
             )
@@ -343,12 +358,12 @@ class FakeRoom:
             place=lost[0].place,
             target_s=None,
             fingerprint=f"maintenance/{number}",
-            words_zh=f"网段 10.0.3.0/24：{cameras} 路看不到画面",
-            words_en=f"network 10.0.3.0/24: {cameras} cameras cannot be seen",
+            words_zh=f"网段 10.0.3.0/24：{cameras} 路{WORDS[what][0]}",
+            words_en=f"network 10.0.3.0/24: {cameras} cameras {WORDS[what][1]}",
             evidence_id=None,
             simulated=True,
             alert_ids=(),
-            maintenance=Maintenance(Cause.SEGMENT, "10.0.3.0/24", Trouble.UNSEEN, troubled),
+            maintenance=Maintenance(Cause.SEGMENT, "10.0.3.0/24", what, troubled),
         )
         for name, seconds in {"t0": 9.0, "t2": 5.0, "t3": 0.0}.items():
             incident = incident.stamped(ClockName(name), accepted - timedelta(seconds=seconds), "tour")
@@ -467,6 +482,7 @@ class FakeRoom:
         statuses, ages = [], {}
         for index, camera in enumerate(self.cameras):
             failing = "timed_out" if camera.id in self.dead else None
+            failing = "wrong_picture" if camera.id in self.wrong else failing
             period = camera.revisit_bound_s * self.stretch * (0.78 + 0.2 * ((index * 37) % 100) / 100)
             age = (running + index * 0.618 * period) % period + (camera.revisit_bound_s * 1.4 if failing else 0.0)
             ages[camera.id] = age

@@ -18,6 +18,7 @@ from .fake_room import CANARY
 INCIDENT = IncidentId("I-20261123-000147")
 OPERATOR = {"X-Patrol-Operator": "%E6%9D%8E%E6%98%8E"}  # 李明
 PIN = "/api/cameras/C-017/pin"
+ACCEPT_VIEW = "/api/cameras/C-017/accept-view"
 CLOSE = {"disposition": "false_alarm", "reason": "散场人流"}
 
 
@@ -203,22 +204,36 @@ def test_a_number_that_is_none_pins_nothing(site: Site) -> None:
 
 
 @pytest.mark.parametrize("camera_id", ["C-999", "c-017", "..", "%2e%2e", "a b", "C-017%00"])
-def test_a_camera_that_is_not_in_the_room_cannot_be_pinned(site: Site, camera_id: str) -> None:
-    answer = post(site, f"/api/cameras/{camera_id}/pin", {}, **OPERATOR)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+def test_of_a_camera_that_is_not_in_the_room_nothing_can_be_asked(site: Site, camera_id: str) -> None:
+    for action in ("pin", "accept-view"):
+        answer = post(site, f"/api/cameras/{camera_id}/{action}", {}, **OPERATOR)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
     assert site.room.calls == []
 
 
-def test_pinning_is_guarded_like_every_action(site: Site) -> None:
-    assert post(site, PIN, {}).status_code == 400
-    assert post(site, PIN, {}, **OPERATOR, Origin="http://elsewhere.example").status_code == 403
-    assert get(site, PIN).status_code == 405
+def test_a_view_is_accepted_by_whom_and_of_which_camera(site: Site) -> None:
+    assert post(site, ACCEPT_VIEW, {}, **OPERATOR).status_code == 200
+    assert site.room.calls == [("accept-view", "C-017", "李明")]
+
+
+@pytest.mark.parametrize("body", [{"camera_id": "C-018"}, [], 1])
+def test_accepting_a_view_says_nothing_but_that(site: Site, body: object) -> None:
+    assert post(site, ACCEPT_VIEW, body, **OPERATOR).status_code == 400
     assert site.room.calls == []
 
 
-def test_without_the_queue_nobody_is_told_that_a_camera_is_pinned(site: Site) -> None:
+@pytest.mark.parametrize("path", [PIN, ACCEPT_VIEW])
+def test_what_is_asked_of_the_tour_is_guarded_like_every_action(site: Site, path: str) -> None:
+    assert post(site, path, {}).status_code == 400
+    assert post(site, path, {}, **OPERATOR, Origin="http://elsewhere.example").status_code == 403
+    assert get(site, path).status_code == 405
+    assert site.room.calls == []
+
+
+@pytest.mark.parametrize("path", [PIN, ACCEPT_VIEW])
+def test_without_the_queue_nobody_is_told_that_the_tour_was_asked(site: Site, path: str) -> None:
     site.room.queue_away = "redis does not answer"
-    answer = post(site, PIN, {}, **OPERATOR)
+    answer = post(site, path, {}, **OPERATOR)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_away")
     assert "redis does not answer" in answer.json()["error"]["message"]
 

@@ -16,6 +16,7 @@ from patrol.domain.camera import CameraId
 from patrol.domain.events import Level
 from patrol.domain.incidents import Disposition, IncidentId
 from patrol.domain.room import QueueStatus
+from patrol.domain.troubles import Trouble
 
 from .conftest import ServedRoom, served_in_thread
 from .fake_room import FakeRoom
@@ -614,6 +615,68 @@ def test_the_cameras_are_listed_with_why_and_since_when_and_can_be_taken_on_and_
     expect(page.locator("#filters [data-filter=closed] b")).to_have_text("1")
     expect(page.locator("#filters [data-filter=maintenance] b")).to_have_text("0")
     expect(page.locator("#feed-empty")).to_contain_text("没有维护警情")
+
+
+@pytest.mark.parametrize("what", [Trouble.WRONG_PICTURE, Trouble.MOVED])
+def test_a_strange_view_is_accepted_camera_by_camera_with_who_says_so(
+    served: ServedRoom, open_page: Open, what: Trouble
+) -> None:
+    strange = served.room.trouble(1, cameras=3, returned=1, what=what)
+    page = open_page()
+    page.locator("#filters [data-filter=maintenance]").click()
+    card(page, strange).click()
+    buttons = page.locator("#incident .cameras .accept")
+    expect(buttons).to_have_count(2)  # the third camera is back
+    expect(buttons.first).to_have_text("接受当前画面")
+    name = next(camera.name for camera in served.room.cameras if camera.id == "F-001")
+    expect(buttons.first).to_have_attribute("aria-label", f"接受 {name} 的当前画面")
+    buttons.first.click()
+    expect(page.locator(".message")).to_have_text("请先填值班员")
+    expect(page.locator("#operator")).to_be_focused()
+    page.keyboard.type("李明")
+    buttons.first.click()
+    expect(page.locator(".message")).to_contain_text(f"已请轮巡接受 {name} 的当前画面")
+    assert [call for call in served.room.calls if call[0] != "displayed"] == [("accept-view", "F-001", "李明")]
+    page.locator("#language").click()
+    expect(buttons.first).to_have_text("Accept this view")
+
+
+def test_a_view_can_be_accepted_only_where_one_is_strange_and_a_tour_would_hear_of_it(
+    served: ServedRoom, open_page: Open
+) -> None:
+    covered = served.room.trouble(1, cameras=2, what=Trouble.COVERED)
+    page = open_page("?lang=en")
+    page.locator("#filters [data-filter=maintenance]").click()
+    card(page, covered).click()
+    expect(page.locator("#incident .cameras tr")).to_have_count(2)
+    buttons = page.locator("#incident .cameras .accept")
+    expect(buttons).to_have_count(0)
+    # It was covered first, and shows something else by now.
+    served.do(lambda: setattr(served.room, "wrong", frozenset({CameraId("F-002")})))
+    expect(buttons).to_have_count(1)
+    served.do(lambda: setattr(served.room, "toured", False))
+    expect(buttons).to_have_count(0)
+    served.do(lambda: served.room.trouble(2, cameras=1, what=Trouble.MOVED))
+    page.locator("#operator").fill("Li")
+    page.locator("#news").click()
+    card(page, IncidentId("I-20261123-000002")).click()
+    buttons.click()
+    expect(page.locator(".message")).to_contain_text("no view can be accepted now")
+    assert not [call for call in served.room.calls if call[0] == "accept-view"]
+
+
+def test_where_the_tour_was_not_reached_no_view_is_said_to_be_accepted(browser: Browser, served: ServedRoom) -> None:
+    strange = served.room.trouble(1, cameras=1, what=Trouble.WRONG_PICTURE)
+    served.room.queue_away = "redis does not answer"
+    with browser.new_context(locale="zh-CN") as context:  # the browser reports the 503 as an error, rightly
+        page = context.new_page()
+        page.goto(served.address)
+        page.locator("#filters [data-filter=maintenance]").click()
+        card(page, strange).click()
+        page.locator("#operator").fill("李明")
+        page.locator("#incident .accept").click()
+        expect(page.locator(".message")).to_contain_text("队列没有应答，轮巡没有收到")
+        expect(page.locator("#incident .accept")).to_be_enabled()
 
 
 def test_many_cameras_down_are_said_in_a_banner_in_the_words_of_the_largest(

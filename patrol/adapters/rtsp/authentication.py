@@ -1,6 +1,7 @@
-"""Basic and digest authentication (RFC 2617, RFC 7616), as a camera asks for them.
+"""Basic and digest authentication (RFC 2617, RFC 7616), as a camera asks for them, over RTSP and over HTTP.
 
-The password is sent to no camera that does not ask, and in the clear to none that knows better.
+The password is sent to no camera that does not ask, and in the clear to none that knows better. Whatever a camera asks
+for, nothing is raised: what cannot be answered is no challenge.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-_SCHEME = re.compile(r"(?:^|,)\s*(digest|basic)(?=\s|$)", re.IGNORECASE)
-_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+# Cameras need some 200 characters for a challenge. What one sends is read on the event loop, by everybody's time.
+LONGEST_HEADER = 2048
+
+# One word: a scheme's name, or a parameter with its value, or a character that has no business there. It is matched
+# where the last one ended, never searched for: no header costs more than its length.
+_WORD = re.compile(r'([\s,]*)(?:([^\s,="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?|["=]?)')
 
 # In the order of preference; a camera may offer several.
 HASHES: dict[str, Callable[[bytes], str]] = {
@@ -55,15 +60,22 @@ class Authentication:
         self._credentials = credentials
         self._new_nonce = new_nonce
         self._challenge: Challenge | None = None
+        self._client_nonce = ""
         self._count = 0
 
-    def challenged(self, headers: Iterable[str]) -> bool:
-        """The camera answered 401, with these WWW-Authenticate headers: whether asking once more makes sense."""
+    def challenged(self, headers: Iterable[str], *, known_good: bool = False) -> bool:
+        """The camera answered 401, with these WWW-Authenticate headers: whether asking once more makes sense.
+
+        ``known_good``: the camera has taken the password before, so that only its nonce can have grown old, also where
+        it does not say so.
+        """
         asked_before, challenge = self._challenge is not None, best_of(headers)
         if self._credentials is None or challenge is None:
             return False
-        self._challenge, self._count = challenge, 0
-        return challenge.is_stale or not asked_before
+        # One nonce of ours for each of theirs: a server may have made a session's hash of the first that it saw
+        # (RFC 7616, 3.4.2), and what must not come twice is the count.
+        self._challenge, self._client_nonce, self._count = challenge, self._new_nonce(), 0
+        return known_good or challenge.is_stale or not asked_before
 
     def header(self, method: str, url: str) -> str | None:
         """The Authorization header for a request; None while the camera asked for none."""
@@ -73,7 +85,7 @@ class Authentication:
             pair = f"{self._credentials.user}:{self._credentials.password}".encode()
             return f"Basic {base64.b64encode(pair).decode()}"
         self._count += 1
-        return digest(self._challenge, self._credentials, method, url, f"{self._count:08x}", self._new_nonce())
+        return digest(self._challenge, self._credentials, method, url, f"{self._count:08x}", self._client_nonce)
 
 
 def best_of(headers: Iterable[str]) -> Challenge | None:
@@ -102,18 +114,29 @@ def digest(challenge: Challenge, credentials: Credentials, method: str, url: str
 
 
 def _challenges_in(header: str) -> Iterator[Challenge]:
-    schemes = list(_SCHEME.finditer(header))
-    for scheme, following in zip(schemes, [*schemes[1:], None], strict=False):
-        text = header[scheme.end() : following.start() if following else len(header)]
-        parameters = {
-            name.lower(): _plain(quoted) if quoted else bare for name, quoted, bare in _PARAMETER.findall(text)
-        }
-        if scheme[1].lower() == "basic":
-            yield Challenge("", parameters)
-            continue
+    for scheme, parameters in _offers_in(header):
         algorithm = parameters.get("algorithm", "md5").lower().removesuffix("-sess")
-        if algorithm in HASHES and _is_answerable(parameters.get("qop", "")):
+        is_answerable = algorithm in HASHES and "nonce" in parameters and _is_answerable(parameters.get("qop", ""))
+        if scheme == "basic":
+            yield Challenge("", parameters)
+        elif scheme == "digest" and is_answerable:
             yield Challenge(algorithm, parameters)
+
+
+def _offers_in(header: str) -> Sequence[tuple[str, Mapping[str, str]]]:
+    """The schemes in one header, in lower case, each with its parameters; none of a header that is too long."""
+    offers: list[tuple[str, dict[str, str]]] = []
+    words = _WORD.finditer(header) if len(header) <= LONGEST_HEADER else ()
+    for before, name, quoted, bare in (word.groups() for word in words):
+        if name is None:
+            continue
+        if quoted is None and bare is None:
+            # A word without a value is a scheme's name, if it stands first or behind a comma.
+            if not offers or "," in before:
+                offers.append((name.lower(), {}))
+        elif offers:
+            offers[-1][1][name.lower()] = bare if quoted is None else _plain(quoted)
+    return offers
 
 
 def _protection_of(offered: str) -> bool:

@@ -1,8 +1,8 @@
-"""Whole key frames out of RTP packets: H.264 (RFC 6184) and H.265 (RFC 7798).
+"""Whole pictures out of RTP packets: H.264 (RFC 6184) and H.265 (RFC 7798).
 
-Only key frames are put together; all other packets cost no more than a look at their headers. Over TCP packets come in
-order, so a missing sequence number is a packet that the camera itself dropped: a key frame that misses one is
-damaged, and the next is taken.
+Of most streams only key frames are put together; all other packets cost no more than a look at their headers. Of a
+stream in focus every picture is. Over TCP packets come in order, so a missing sequence number is a packet that the
+camera itself dropped: a picture that misses one is damaged, and the next key frame is waited for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from patrol.domain.errors import CaptureError, CaptureFailure
 START_CODE = b"\0\0\0\1"
 RTP_HEADER_BYTES = 12
 MOST_KEY_FRAME_BYTES = 8 * 2**20  # a 4K key frame has 1 to 2 million
+MOST_GATHERED = 128  # pictures that nobody took yet; they are taken after every read
 RECOVERY_POINT = 6  # type of an SEI message, H.264 D.1.8
 
 
@@ -34,16 +35,36 @@ class KeyFrame:
     rtp_time: int
 
 
+@dataclass(frozen=True, slots=True)
+class OtherPicture:
+    """One picture that needs the ones before it. As KeyFrame, without parameter sets."""
+
+    codec: Codec
+    data: bytes
+    rtp_time: int
+
+
+Picture = KeyFrame | OtherPicture
+
+
 class _Stage(Enum):
     """How far the present access unit has come."""
 
     BEGUN = auto()  # no slice yet: it may become a key frame
     KEY = auto()
-    SKIPPED = auto()  # no key frame, or a damaged one: nothing more of it matters
+    OTHER = auto()
+    SKIPPED = auto()  # not wanted, or damaged: nothing more of it matters
+
+
+WHOLE_AT_THE_END = frozenset({_Stage.KEY, _Stage.OTHER})
 
 
 class KeyFrames(ABC):
-    """Takes the packets of one track in order, and gives each whole key frame."""
+    """Takes the packets of one track in order, and gives each whole key frame.
+
+    ``wants_every``: the other pictures are put together, too. All lie in ``gathered`` then, in order, for whoever takes
+    them from there: each can be decoded after those before it, from a key frame on.
+    """
 
     def __init__(self, track: VideoTrack) -> None:
         self._codec = track.codec
@@ -54,6 +75,9 @@ class KeyFrames(ABC):
         self._stage = _Stage.SKIPPED
         self._unit = bytearray()
         self._fragment: bytearray | None = None
+        self._is_chain_broken = True
+        self.wants_every = False
+        self.gathered: list[Picture] = []
         for parameter_set in track.parameter_sets:
             self._remember(parameter_set)
 
@@ -74,6 +98,7 @@ class KeyFrames(ABC):
         if data[start + 1] & 0x7F != self._payload_type:
             return None
         time = data[start + 4 : start + 8]
+        self._is_chain_broken |= not in_order
         finished = None
         if time != self._time:
             finished = self._finished() if in_order else None  # the end of a picture without a marker
@@ -104,21 +129,43 @@ class KeyFrames(ABC):
         self._fragment = None
 
     def _skip(self) -> None:
+        """Leave out the present picture: what comes after it cannot be decoded either, up to the next key frame."""
+        self._is_chain_broken = True
+        self._reset()
+
+    def _reset(self) -> None:
         self._stage = _Stage.SKIPPED
         self._unit.clear()
         self._fragment = None
 
     def _finished(self) -> KeyFrame | None:
         """The key frame, if the access unit that ends here is a whole one. A marker too early ends nothing else."""
-        if self._stage is not _Stage.KEY:
+        if self._stage not in WHOLE_AT_THE_END:
             return None
         if self._fragment is not None:
             self._skip()
             return None
-        data = b"".join((*self._sets_in_order(), bytes(self._unit)))
-        time = self.newest_time
-        self._skip()
-        return KeyFrame(self._codec, data, time)
+        key_frame = None
+        if self._stage is _Stage.KEY:
+            data = b"".join((*self._sets_in_order(), bytes(self._unit)))
+            key_frame = KeyFrame(self._codec, data, self.newest_time)
+        if self.wants_every:
+            self._gather(key_frame or OtherPicture(self._codec, bytes(self._unit), self.newest_time))
+        self._reset()
+        return key_frame
+
+    def _gather(self, picture: Picture) -> None:
+        """Keep what can be decoded. Where nobody takes it, the oldest are of no use without those behind them."""
+        if isinstance(picture, KeyFrame):
+            self._is_chain_broken = False
+        elif self._is_chain_broken:
+            return
+        if len(self.gathered) >= MOST_GATHERED:
+            self.gathered.clear()
+            self._is_chain_broken = not isinstance(picture, KeyFrame)
+            if self._is_chain_broken:
+                return
+        self.gathered.append(picture)
 
     def _aggregate(self, data: bytes, start: int, end: int) -> None:
         """Several NAL units in one packet, each behind its length."""
@@ -149,10 +196,10 @@ class KeyFrames(ABC):
 
     def _slice(self, nal: bytes, is_key: bool, is_first: bool) -> None:
         """``is_first``: whether the picture begins with it; a key frame that does not has lost its beginning."""
-        if not is_key or (self._stage is _Stage.BEGUN and not is_first):
+        if not (is_key or self.wants_every) or (self._stage is _Stage.BEGUN and not is_first):
             self._skip()
             return
-        self._stage = _Stage.KEY
+        self._stage = _Stage.KEY if is_key else _Stage.OTHER
         self._keep(nal)
 
     def _keep(self, nal: bytes) -> None:
@@ -209,7 +256,7 @@ class H264KeyFrames(KeyFrames):
             raise CaptureError(CaptureFailure.UNSUPPORTED, "NAL units out of order")
 
     def _is_wanted(self, kind: int) -> bool:
-        return not 1 <= kind <= 4 or (kind == 1 and self._is_recovery_point)
+        return self.wants_every or not 1 <= kind <= 4 or (kind == 1 and self._is_recovery_point)
 
     def _kind_of(self, nal: bytes) -> int:
         return nal[0] & 0x1F
@@ -248,7 +295,7 @@ class H265KeyFrames(KeyFrames):
             raise CaptureError(CaptureFailure.UNSUPPORTED, "packets of the PACI kind")
 
     def _is_wanted(self, kind: int) -> bool:
-        return kind >= 16  # below are the pictures that need others
+        return self.wants_every or kind >= 16  # below are the pictures that need others
 
     def _kind_of(self, nal: bytes) -> int:
         return nal[0] >> 1 & 0x3F

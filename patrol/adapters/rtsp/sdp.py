@@ -13,6 +13,7 @@ from patrol.domain.errors import CaptureError, CaptureFailure
 MOST_PARAMETER_SETS = 16
 MOST_PARAMETER_SET_BYTES = 8 * 2**10
 USUAL_CLOCK_RATE = 90_000
+MOST_PAYLOAD_TYPE_DIGITS, MOST_CLOCK_RATE_DIGITS = 3, 9
 
 
 class Codec(StrEnum):
@@ -113,11 +114,17 @@ def _track_of(section: _Section, base: str) -> VideoTrack | None:
     name, _, rate = section.attribute("rtpmap", f"{payload_type} ").partition(" ")[2].strip().partition("/")
     codec = CODECS.get(name.upper())
     parameters = _parameters_of(section.attribute("fmtp", f"{payload_type} ").partition(" ")[2])
-    if codec is None or not payload_type.isdecimal() or _is_interleaved(parameters):
+    number = _number_in(payload_type, MOST_PAYLOAD_TYPE_DIGITS)
+    if codec is None or number is None or _is_interleaved(parameters):
         return None
-    clock_rate = int(rate) if rate.isdecimal() and 0 < int(rate) < 10**9 else USUAL_CLOCK_RATE
+    clock_rate = _number_in(rate, MOST_CLOCK_RATE_DIGITS) or USUAL_CLOCK_RATE
     sets = tuple(_parameter_sets_in(parameters))[:MOST_PARAMETER_SETS]
-    return VideoTrack(codec, resolved(base, section.attribute("control")), int(payload_type), clock_rate, sets)
+    return VideoTrack(codec, resolved(base, section.attribute("control")), number, clock_rate, sets)
+
+
+def _number_in(text: str, most_digits: int) -> int | None:
+    """None if it is no number, or one of more digits than makes sense; Python itself refuses to read thousands."""
+    return int(text) if text.isdecimal() and len(text) <= most_digits else None
 
 
 def _parameters_of(fmtp: str) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from patrol.adapters.rtsp.authentication import Authentication
 from patrol.adapters.rtsp.connection import HUNG_UP, Connection, Dialler, Ending
-from patrol.adapters.rtsp.depacketizing import KeyFrame, KeyFrames, key_frames_of
+from patrol.adapters.rtsp.depacketizing import KeyFrame, KeyFrames, Picture, key_frames_of
 from patrol.adapters.rtsp.rtcp import SenderReport, capture_time, sender_report_in, ticks_between
 from patrol.adapters.rtsp.sdp import Description, VideoTrack, description_of
 from patrol.adapters.rtsp.targets import Target, failure_of_status, redirected, target_of
@@ -24,6 +24,7 @@ REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 USUAL_TIMEOUT_S = 60.0  # RFC 2326, 12.37
 MOST_CHALLENGES = 2  # the first, and one because its nonce had grown old
 SHORTEST_TIMEOUT_S, LONGEST_TIMEOUT_S = 5.0, 120.0
+LET_GO = frozenset({200, 454})  # to TEARDOWN: done, or no such session
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,16 +36,26 @@ class Seen:
     clock: CaptureClock
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrived:
+    """A picture of a stream in focus, with the time it was taken at (aware UTC), and by whose clock."""
+
+    picture: Picture
+    captured_at: datetime
+    clock: CaptureClock
+
+
 class Session:
     """Opened once, closed once; keeps no more than the newest key frame.
 
     ``packets``: how many of video came. ``set_up_s``: seconds from the first connection to PLAY's answer.
     ``first_key_frame_s``: seconds from then to the first whole key frame, until somebody took note of it.
-    ``key_frame_distance_s``: between the last two. Each None until known.
+    ``key_frame_distance_s``: between the last two. Each None until known. ``last_read_at``: when anything came;
+    ``last_video_at``: when video came (until then, when it began to play); by the loop's clock.
     """
 
-    def __init__(self, dialler: Dialler, clock: Clock, on_unconfirmed: Callable[[], None]) -> None:
-        """``on_unconfirmed``: called when it was closed and the server may hold it all the same."""
+    def __init__(self, dialler: Dialler, clock: Clock, on_unconfirmed: Callable[[float], None]) -> None:
+        """``on_unconfirmed``: told, if it was closed without the server's word, for how many seconds it may be held."""
         self._dialler = dialler
         self._clock = clock
         self._on_unconfirmed = on_unconfirmed
@@ -66,10 +77,14 @@ class Session:
         self._previous_rtp_time: int | None = None
         self._playing_since = 0.0
         self._is_lazy = False
+        self._on_picture: Callable[[Arrived], None] | None = None
         self._keep_alive_by = "GET_PARAMETER"
         self.timeout_s = USUAL_TIMEOUT_S
         self.last_read_at = 0.0
+        self.last_video_at = 0.0
         self.packets = 0
+        self._packets_before = 0
+        self._given_out = 0
         self.set_up_s: float | None = None
         self.first_key_frame_s: float | None = None
         self.key_frame_distance_s: float | None = None
@@ -78,6 +93,11 @@ class Session:
     def is_over(self) -> bool:
         """Whether nothing more will come."""
         return self._goodbye is not None or self._connection is None or self._connection.ending is not None
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Changes with every packet of video that comes, and with every key frame that is given out."""
+        return self.packets, self._given_out
 
     @property
     def bytes_read(self) -> int:
@@ -92,17 +112,28 @@ class Session:
         self._key_frames = key_frames_of(description.video)
         await self._set_up(description.video)
         _checked(await self._asked("PLAY", self._control, ("Range", "npt=0.000-")))
-        self._playing_since = asyncio.get_running_loop().time()
+        self._playing_since = self.last_video_at = asyncio.get_running_loop().time()
         self.set_up_s = self._playing_since - began
 
     async def next_key_frame(self) -> Seen:
         """The newest key frame that was not given out yet, or the next. Waits without bound; raises CaptureError."""
         while self._newest is None:
-            self._check_going_on()
-            self._news.clear()
-            await self._news.wait()
+            await self.wait_for_news()
         seen, self._newest = self._newest, None
+        self._given_out += 1
         return seen
+
+    def follow(self, on_picture: Callable[[Arrived], None]) -> None:
+        """From now on every picture that can be decoded is told, in order, besides the key frames."""
+        assert self._key_frames is not None, "open comes first"
+        self._on_picture = on_picture
+        self._key_frames.wants_every = True
+
+    async def wait_for_news(self) -> None:
+        """Until something may have come. Raises CaptureError once nothing more will."""
+        self._check_going_on()
+        self._news.clear()
+        await self._news.wait()
 
     def played_s(self) -> float:
         """Seconds since PLAY was answered; 0 before."""
@@ -137,9 +168,12 @@ class Session:
 
     async def leave(self, longest_s: float) -> None:
         """Say goodbye, wait for the answer at most ``longest_s``, close."""
+        ends_at = asyncio.get_running_loop().time() + longest_s
         self.say_goodbye()
-        if self._goodbye is not None:
-            await asyncio.wait([self._goodbye], timeout=max(0.0, longest_s))
+        await self._goodbye_answered(ends_at)
+        if self._is_goodbye_challenged() and self._connection is not None:
+            self._goodbye = self._connection.ask(self._request("TEARDOWN", self._control))
+            await self._goodbye_answered(ends_at)
         self.abandon()
 
     def abandon(self) -> None:
@@ -149,14 +183,31 @@ class Session:
         """
         self.say_goodbye()
         if self._may_be_held and not self._is_let_go():
-            self._on_unconfirmed()
+            self._on_unconfirmed(self.timeout_s)
         self._may_be_held = False
         if self._connection is not None:
             self._connection.close()
 
+    async def _goodbye_answered(self, ends_at: float) -> None:
+        if self._goodbye is not None:
+            await asyncio.wait([self._goodbye], timeout=max(0.0, ends_at - asyncio.get_running_loop().time()))
+
+    def _is_goodbye_challenged(self) -> bool:
+        """Whether it has to be said again with the password: the nonce has grown old since the session was set up."""
+        answer = self._answer_to_goodbye()
+        if answer is None or answer.status != 401:
+            return False
+        return self._authentication.challenged(answer.headers_named("www-authenticate"), known_good=True)
+
     def _is_let_go(self) -> bool:
-        answered = self._goodbye is not None and self._goodbye.done() and self._goodbye.exception() is None
+        answer = self._answer_to_goodbye()
+        answered = answer is not None and answer.status in LET_GO
         return answered or (self._connection is not None and self._connection.ending is HUNG_UP)
+
+    def _answer_to_goodbye(self) -> Message | None:
+        if self._goodbye is None or not self._goodbye.done() or self._goodbye.exception() is not None:
+            return None
+        return self._goodbye.result()
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -227,6 +278,9 @@ class Session:
         """After every read: when a key frame came in it arrived, as far as can be known."""
         now = asyncio.get_running_loop().time()
         waited_s, self.last_read_at = now - self.last_read_at if self._is_lazy else 0.0, now
+        if self.packets > self._packets_before:
+            self.last_video_at, self._packets_before = now, self.packets
+        self._tell_pictures()
         if self._whole is None or self._track is None or self._key_frames is None:
             return
         key_frame, self._whole = self._whole, None
@@ -237,6 +291,16 @@ class Session:
         self._measure(key_frame, now, self._track.clock_rate)
         self._newest = Seen(key_frame, captured_at, clock)
         self._news.set()
+
+    def _tell_pictures(self) -> None:
+        if self._on_picture is None or self._track is None or self._key_frames is None:
+            return
+        pictures, self._key_frames.gathered = self._key_frames.gathered, []
+        for picture in pictures:
+            taken = capture_time(self._report, picture.rtp_time, self._track.clock_rate, self._clock.now())
+            self._on_picture(Arrived(picture, *taken))
+        if pictures:
+            self._news.set()
 
     def _measure(self, key_frame: KeyFrame, now: float, clock_rate: int) -> None:
         if self._previous_rtp_time is None:

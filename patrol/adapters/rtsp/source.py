@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from patrol.adapters.rtsp.connection import Dialler
 from patrol.adapters.rtsp.decoding import Pixels, decoded
+from patrol.adapters.rtsp.focused import FocusedStream, FocusedStreams
 from patrol.adapters.rtsp.session import Seen, Session
 from patrol.adapters.rtsp.warm import WarmSession, WarmSessions
 from patrol.adapters.sources import ClosableSource, Deadline, Workers
@@ -21,7 +22,7 @@ from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
 from patrol.domain.strategies import NO_FACTS, CameraFacts, Choice, Demand, choose
-from patrol.ports import Clock, FrameSource
+from patrol.ports import Clock, FrameSource, OnUnconfirmed
 
 # A visit that found nothing keeps a little of its time to tear its session down properly.
 GOODBYE_SHARE = 0.1
@@ -36,7 +37,7 @@ ALONE_FOR_S = 600.0
 OF_THE_STREAM = frozenset({CaptureFailure.NO_KEY_FRAME, CaptureFailure.UNSUPPORTED, CaptureFailure.BROKEN})
 
 
-def _nobody(_: Camera) -> None:
+def _nobody(_: Camera, _held_s: float) -> None:
     """Nobody counts."""
 
 
@@ -63,14 +64,15 @@ class _Visit:
 class _Known:
     """What is remembered of one camera from visit to visit. ``opening``: one warm session at a time is opened.
 
-    ``fall_back_until``, ``alone_until``: monotonic seconds; ``fell_back_in_vain``: how often since the fallback last
-    brought a picture.
+    ``fall_back_until``, ``alone_until``, ``in_focus_until``: monotonic seconds. ``fell_back_in_vain``: how often since
+    the fallback last brought a picture.
     """
 
     facts: CameraFacts = NO_FACTS
     choice: Choice | None = None
     fall_back_until: float = float("-inf")
     alone_until: float = float("-inf")
+    in_focus_until: float = float("-inf")
     fell_back_in_vain: int = 0
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -92,7 +94,7 @@ class RtspSource:
         *,
         snapshots: FrameSource | None = None,
         verify: ssl.SSLContext | bool = True,
-        on_unconfirmed: Callable[[Camera], None] = _nobody,
+        on_unconfirmed: OnUnconfirmed = _nobody,
         warm_sessions: int = 64,
         warm_on_host: Callable[[Camera], int] = lambda _: 16,
         warm_idle_s: float = 120.0,
@@ -101,8 +103,9 @@ class RtspSource:
 
         ``fallback``: for what is not read here; closed with this one. ``snapshots``: for cameras with an address for
         them; not closed here. ``verify``: whom to believe over ``rtsps``. ``on_unconfirmed``: told of each session
-        that the camera may still hold after it was closed here. ``warm_sessions``: how many may be kept open at most;
-        ``warm_on_host``: how many of them on one camera's host; ``warm_idle_s``: for how long without a visit.
+        that the camera may still hold after it was closed here, and for how many seconds; not of the fallback's.
+        ``warm_sessions``: how many may be kept open at most; ``warm_on_host``: how many of them on one camera's host;
+        ``warm_idle_s``: for how long without a visit.
         """
         self._scale_to = scale_to
         self._clock = clock
@@ -112,6 +115,7 @@ class RtspSource:
         self._snapshots = snapshots
         self._on_unconfirmed = on_unconfirmed
         self._warm = WarmSessions(warm_sessions, warm_on_host, warm_idle_s, self._warm_ended)
+        self._focused = FocusedStreams()
         self._known: dict[CameraId, _Known] = {}
 
     @property
@@ -122,7 +126,12 @@ class RtspSource:
     @property
     def kept_open(self) -> frozenset[CameraId]:
         """The cameras whose sessions are kept open now."""
-        return frozenset(self._warm)
+        return frozenset(self._warm) | frozenset(self._focused)
+
+    def hold(self, camera_id: CameraId, seconds: float) -> None:
+        """See OpenSessions."""
+        known = self._known.setdefault(camera_id, _Known())
+        known.in_focus_until = max(known.in_focus_until, self._clock.monotonic() + seconds)
 
     def longest_wait_s(self, camera_id: CameraId) -> float:
         """See OpenSessions."""
@@ -162,6 +171,7 @@ class RtspSource:
     async def aclose(self) -> None:
         """Close everything, the fallback included."""
         await self._warm.aclose()
+        await self._focused.aclose()
         await self._dialler.aclose()
         await self._decoders.aclose()
         await self._fallback.aclose()
@@ -173,9 +183,11 @@ class RtspSource:
         return known.choice.strategy
 
     async def _captured(self, visit: _Visit, known: _Known, strategy: Strategy) -> Frame:
+        if strategy is not Strategy.SNAPSHOT and self._is_to_be_focused(visit.camera, known):
+            return await self._in_focus(visit, known)
         if strategy is Strategy.WARM:
             return await self._kept_open(visit, known)
-        await self._warm.drop(visit.camera.id)
+        await self._warm.drop(visit.camera.id, visit.left_s())
         if strategy is Strategy.SNAPSHOT:
             return await self._snapshot(visit, known)
         return await self._cold(visit, known)
@@ -246,12 +258,15 @@ class RtspSource:
 
     async def _kept_open(self, visit: _Visit, known: _Known) -> Frame:
         warm, is_new = await self._warm_session(visit, known)
+        before = warm.session.progress
         try:
             return await self._newest(warm, visit, known)
         except CaptureError as error:
-            if error.failure is CaptureFailure.UNSUPPORTED:
-                await self._warm.drop(visit.camera.id)
-            if is_new or not warm.session.is_over or error.failure is CaptureFailure.UNSUPPORTED:
+            is_unreadable = error.failure is CaptureFailure.UNSUPPORTED
+            if is_new or is_unreadable or not warm.session.is_over:
+                # Where no picture comes any more, the session may be whole all the same; the next visit opens another.
+                if is_unreadable or warm.session.progress == before:
+                    await self._warm.drop(visit.camera.id, visit.left_s())
                 raise
         warm, _ = await self._warm_session(visit, known)  # it had broken since the last visit
         return await self._newest(warm, visit, known)
@@ -287,10 +302,41 @@ class RtspSource:
         known = self._known[camera_id]
         known.facts = known.facts.warm_held() if held else known.facts.warm_broke(self._clock.monotonic())
 
+    # --- in focus ---------------------------------------------------------------------------------------------------
+
+    def _is_to_be_focused(self, camera: Camera, known: _Known) -> bool:
+        is_held = self._clock.monotonic() < known.in_focus_until
+        return is_held and (self._focused.of(camera.id) is not None or self._focused.has_room)
+
+    async def _in_focus(self, visit: _Visit, known: _Known) -> Frame:
+        """The newest picture, key frame or not, of a stream that is decoded in full."""
+        stream = await self._focused_stream(visit, known)
+        try:
+            async with _in_time(visit, stream.session, known):
+                arrived, pixels = await stream.newest(
+                    lambda decode: self._decoders.run(lambda _: decode(), visit.left_s())
+                )
+        except CaptureError:
+            await self._focused.drop(visit.camera.id, visit.left_s())  # the next visit opens another
+            raise
+        return Frame(visit.camera.id, arrived.captured_at, pixels, arrived.clock)
+
+    async def _focused_stream(self, visit: _Visit, known: _Known) -> FocusedStream:
+        stream = self._focused.of(visit.camera.id)
+        if stream is not None:
+            return stream
+        await self._warm.drop(visit.camera.id, visit.left_s())  # one session of a camera is enough
+        session = self._session(visit.camera)
+        async with _in_time(visit, session, known):
+            await self._open_to_keep(session, visit, known)
+        stream = FocusedStream(session, self._scale_to)
+        self._focused.add(visit.camera.id, stream)
+        return stream
+
     # --- both -------------------------------------------------------------------------------------------------------
 
     def _session(self, camera: Camera) -> Session:
-        return Session(self._dialler, self._clock, lambda: self._on_unconfirmed(camera))
+        return Session(self._dialler, self._clock, lambda held_s: self._on_unconfirmed(camera, held_s))
 
     async def _first_whole(self, next_key_frame: Callable[[], Awaitable[Seen]], visit: _Visit) -> Frame:
         """The first that can be decoded. Raises CaptureError UNSUPPORTED after several that cannot."""
@@ -330,22 +376,20 @@ def _learn(session: Session, known: _Known) -> None:
 
 @asynccontextmanager
 async def _in_time(visit: _Visit, session: Session, known: _Known) -> AsyncIterator[None]:
-    """Raises CaptureError for what takes too long."""
+    """Raises CaptureError for what takes too long. Only pictures that came meanwhile say anything of key frames."""
+    before = session.packets
     try:
         async with asyncio.timeout_at(visit.looks_until):
             yield
     except TimeoutError:
-        if session.packets:
-            known.facts = known.facts.in_vain(_waited_s(visit, session))
-        raise _too_late(visit, session) from None
+        packets, waited_s = session.packets - before, min(visit.waited_s(), session.played_s())
+        if packets:
+            known.facts = known.facts.in_vain(waited_s)
+        raise _too_late(visit, packets, waited_s) from None
 
 
-def _too_late(visit: _Visit, session: Session) -> CaptureError:
-    if session.packets:
-        words = f"{session.packets} packets and no new key frame in {_waited_s(visit, session):.1f} s"
+def _too_late(visit: _Visit, packets: int, waited_s: float) -> CaptureError:
+    if packets:
+        words = f"{packets} packets and no new key frame in {waited_s:.1f} s"
         return CaptureError(CaptureFailure.NO_KEY_FRAME, words)
     return CaptureError(CaptureFailure.TIMED_OUT, f"no picture within {visit.deadline_s:g} s")
-
-
-def _waited_s(visit: _Visit, session: Session) -> float:
-    return min(visit.waited_s(), session.played_s())

@@ -19,7 +19,9 @@ from patrol.domain.errors import CaptureError
 # gathers between two looks should stay below; 512 kbit/s are 32 kB in half a second.
 LONGEST_REST_S, SHORTEST_REST_S = 0.5, 0.02
 GATHERED_BYTES = 40_000
-SILENT_AFTER_S = 10.0  # no camera pauses for so long: the connection is dead, or the stream has stopped
+# No camera pauses its video for so long: the connection is dead, or the stream has stopped. Answers and RTCP reports go
+# on to come where only the pictures have.
+SILENT_AFTER_S = 10.0
 KEEP_ALIVE_SHARE = 0.4  # of the server's time-out, so that one question that is late does not end the session
 ANSWER_WITHIN_S = 5.0
 GOODBYE_S = 1.0
@@ -62,9 +64,9 @@ class WarmSession:
             self.session.abandon()
         return held
 
-    async def close(self) -> None:
+    async def close(self, longest_s: float = GOODBYE_S) -> None:
         """Say goodbye and wait a little for the answer."""
-        await self.session.leave(GOODBYE_S)
+        await self.session.leave(min(GOODBYE_S, longest_s))
 
     @contextmanager
     def _visited(self) -> Iterator[None]:
@@ -101,7 +103,7 @@ class WarmSession:
         return not self._visitors and asyncio.get_running_loop().time() - self._visited_at > idle_after_s
 
     def _is_silent(self) -> bool:
-        return asyncio.get_running_loop().time() - self.session.last_read_at > SILENT_AFTER_S
+        return asyncio.get_running_loop().time() - self.session.last_video_at > SILENT_AFTER_S
 
 
 class WarmSessions:
@@ -172,11 +174,11 @@ class WarmSessions:
         keeper.add_done_callback(self._keepers.discard)
         return warm
 
-    async def drop(self, camera_id: CameraId) -> None:
-        """Close the camera's session, if it has one."""
+    async def drop(self, camera_id: CameraId, longest_s: float) -> None:
+        """Close the camera's session, if it has one, within ``longest_s``."""
         warm = self._sessions.pop(camera_id, None)
         if warm is not None:
-            await warm.close()
+            await warm.close(longest_s)
 
     async def aclose(self) -> None:
         """Close all, at the same time."""

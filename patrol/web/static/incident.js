@@ -5,12 +5,13 @@ import { language, pick, t, word } from "./words.js";
 import { minutes, signed, timeOfDay } from "./times.js";
 import { Countdown, stampOf } from "./countdown.js";
 import {
-  cameraName, camerasOf, incidentById, isMaintenance, isOpen, room, titleOf, unitLine, unitName, wordsOf,
+  cameraName, camerasOf, incidentById, isMaintenance, isOpen, room, showsStrangeView, titleOf, unitLine, unitName,
+  wordsOf,
 } from "./room.js";
 import { pictureOf } from "./feed.js";
 import { keepOperator, operatorName } from "./operator.js";
 import { PinButton } from "./pins.js";
-import { act, failureText } from "./stream.js";
+import { acceptView, act, failureText } from "./stream.js";
 
 const CLOCKS = Array.from({ length: 13 }, (_, number) => `t${number}`);
 const UNIT_CLOCKS = ["t6", "t7", "t8", "t9"];
@@ -66,7 +67,7 @@ export class IncidentPanel {
     ]);
     setText(this.about, aboutText(incident));
     this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
-    rebuild(this.cameras, [incident.id, incident.maintenance, spoken], () => cameraTable(incident));
+    this.#showCameras(incident);
     rebuild(this.picture, [incident.id, incident.evidence_id, spoken], () => [picture(incident)]);
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
@@ -105,6 +106,37 @@ export class IncidentPanel {
     const about = [incident.id, incident.level, order?.id, order?.unit_id, order?.target_feasible, language()];
     rebuild(this.why, about, () => reasons(incident, order));
     rebuild(this.candidates, [incident.id, order?.candidates, order?.unit_id, language()], () => candidateTable(order));
+  }
+
+  #showCameras(incident) {
+    const shown = isOpen(incident) ? (incident.maintenance?.cameras ?? []) : [];
+    const strange = new Set(shown.filter(showsStrangeView).map((camera) => camera.id));
+    const about = [incident.id, incident.maintenance, [...strange], language()];
+    const accepting = (camera) => (strange.has(camera.id) ? this.#acceptButton(camera.id) : null);
+    rebuild(this.cameras, about, () => cameraTable(incident, accepting));
+  }
+
+  #acceptButton(cameraId) {
+    const label = t("accept_view_of", { camera: nameOf(cameraId) });
+    const button = el("button", { type: "button", class: "accept", title: t("accept_view_means"), "aria-label": label }, t("accept_view"));
+    button.addEventListener("click", () => this.#acceptView(cameraId, button));
+    return button;
+  }
+
+  async #acceptView(cameraId, button) {
+    if (!room.state.tour) return this.#say(t("accept_view_no_tour"), "amber");
+    const operator = this.#operatorOrAsk();
+    if (!operator) return;
+    button.disabled = true;
+    this.#say(t("sending"), "plain");
+    try {
+      await acceptView(cameraId, operator);
+      this.#say(t("view_accepted", { camera: nameOf(cameraId) }), "green");
+    } catch (error) {
+      this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red");
+    } finally {
+      button.disabled = false;
+    }
   }
 
   #canConfirm(incident) {
@@ -301,17 +333,22 @@ function candidateTable(order) {
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
 }
 
-function cameraTable(incident) {
+function nameOf(cameraId) {
+  const known = room.cameras.get(cameraId)?.camera;
+  return known ? pick(known.name, known.name_en) : cameraId;
+}
+
+// `accepting(camera)`: the button with which its view is accepted, or null.
+function cameraTable(incident, accepting) {
   const { maintenance } = incident;
   if (!maintenance || maintenance.cameras.length === 0) return [];
   const rows = maintenance.cameras.map((camera) => {
-    const known = room.cameras.get(camera.id)?.camera;
     const why = camera.detail ? `${word("trouble", camera.trouble)} · ${word("failing", camera.detail)}` : word("trouble", camera.trouble);
     const back = camera.returned_at === null ? t("camera_since", { time: timeOfDay(Date.parse(camera.since)) })
       : t("camera_back", { time: timeOfDay(Date.parse(camera.returned_at)) });
     return el("tr", { "data-left-out": camera.returned_at !== null },
-      el("th", { scope: "row" }, known ? pick(known.name, known.name_en) : camera.id, " ", el("small", {}, camera.id)),
-      el("td", {}, why), el("td", {}, camera.unsteady ? t("camera_unsteady") : back));
+      el("th", { scope: "row" }, nameOf(camera.id), " ", el("small", {}, camera.id)),
+      el("td", {}, why, " ", accepting(camera)), el("td", {}, camera.unsteady ? t("camera_unsteady") : back));
   });
   const others = camerasOf(incident).all - maintenance.cameras.length;
   return [el("h3", {}, t("cameras")), el("table", {}, el("tbody", {}, ...rows)),

@@ -39,6 +39,13 @@ export function camerasOf(incident) {
   return { all: troubled + returned, returned };
 }
 
+// Whether a camera of an open incident shows a view that is not known to be its own: a person can accept it.
+export function showsStrangeView(camera) {
+  if (camera.returned_at !== null) return false;
+  // What was wrong first is what is told; what the tour says of it now may be this.
+  return ["wrong_picture", "moved"].includes(camera.trouble) || room.state.tour?.failing[camera.id] === "wrong_picture";
+}
+
 export function unitName(id) {
   const unit = room.state?.units.find((one) => one.id === id) ?? room.layout.units.find((one) => one.id === id);
   return unit ? pick(unit.name, unit.name_en) : id;

@@ -67,13 +67,18 @@ export class ActionFailed extends Error {
   }
 }
 
-// Both raise ActionFailed with the server's own code, or "network".
+// All raise ActionFailed with the server's own code, or "network".
 export function act(incidentId, action, body, operator) {
   return post(`/api/incidents/${encodeURIComponent(incidentId)}/${action}`, body, operator);
 }
 
 export function pinCamera(cameraId, body, operator) {
   return post(`/api/cameras/${encodeURIComponent(cameraId)}/pin`, body, operator);
+}
+
+// The strange view that a camera shows is its own.
+export function acceptView(cameraId, operator) {
+  return post(`/api/cameras/${encodeURIComponent(cameraId)}/accept-view`, {}, operator);
 }
 
 // An action's failure in words; `missing`: the words for what is not there.

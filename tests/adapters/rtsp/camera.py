@@ -46,7 +46,8 @@ class RtspCamera:
 
     ``packets``: those of each picture, sent ``every_s`` apart after PLAY; then it falls silent, or hangs up.
     ``answers``: instead of its usual answer to a method; None for silence. ``piece``: bytes it sends at a time.
-    ``check``: whether a request, given as (method, Authorization header), is let in; else ``challenge`` is sent.
+    ``check``: whether a request, given as (method, Authorization header), is let in; else ``challenge`` is sent, or the
+    method's own of ``challenges``.
     """
 
     packets: Packets = ()
@@ -60,6 +61,7 @@ class RtspCamera:
     channels: bytes = b"0-1"
     piece: int = 2**16
     challenge: bytes = b""
+    challenges: dict[str, bytes] = field(default_factory=dict)
     check: Callable[[str, str], bool] = lambda method, authorization: True
     tls: ssl.SSLContext | None = None
     asked: list[str] = field(default_factory=list)
@@ -120,7 +122,9 @@ class RtspCamera:
         self.asked.append(method)
         self.requests.append(head)
         if not self.check(method, headers.get("Authorization", "")):
-            self._send(connection, answer(b"401 Unauthorized", headers["CSeq"], self.challenge))
+            self._send(
+                connection, answer(b"401 Unauthorized", headers["CSeq"], self.challenges.get(method, self.challenge))
+            )
         elif method in self.answers:
             self._send(connection, (self.answers[method] or b"").replace(b"CSEQ", headers["CSeq"].encode()))
         else:

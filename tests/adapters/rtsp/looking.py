@@ -48,6 +48,7 @@ class Looked:
     snapshots: OtherSource
     clock: StandingClock
     unconfirmed: list[str]
+    held_s: list[float]
 
     async def failure(self, camera: Camera, deadline_s: float = 2.0) -> CaptureError:
         """Of a visit that has to fail."""
@@ -62,17 +63,23 @@ class Looked:
 async def looking(**options: Any) -> AsyncIterator[Looked]:
     """A source, closed at the end."""
     fallback, snapshots, clock, unconfirmed = OtherSource(), OtherSource(), StandingClock(), list[str]()
+    held = list[float]()
+
+    def note(camera: Camera, held_s: float) -> None:
+        unconfirmed.append(camera.id)
+        held.append(held_s)
+
     source = RtspSource(
         options.pop("scale_to", None),
         clock,
         2,
         fallback,
         snapshots=snapshots,
-        on_unconfirmed=lambda camera: unconfirmed.append(camera.id),
+        on_unconfirmed=note,
         **options,
     )
     try:
-        yield Looked(source, fallback, snapshots, clock, unconfirmed)
+        yield Looked(source, fallback, snapshots, clock, unconfirmed, held)
     finally:
         await source.aclose()
 

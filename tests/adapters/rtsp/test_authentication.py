@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from patrol.adapters.rtsp.authentication import Authentication, Challenge, Credentials, best_of, digest
+from patrol.adapters.rtsp.authentication import (
+    LONGEST_HEADER,
+    Authentication,
+    Challenge,
+    Credentials,
+    best_of,
+    digest,
+)
 
 MUFASA = Credentials("Mufasa", "Circle of Life")
 RFC_7616_NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
@@ -102,6 +112,71 @@ def test_a_session_hash_holds_both_nonces() -> None:
     headers = [digest(challenge, MUFASA, "PLAY", "u", "00000001", "c") for challenge in (plain, session)]
     assert response_in(headers[0]) != response_in(headers[1])
     assert "algorithm=MD5-sess" in headers[1]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        # By md5sum and sha256sum: H(H(H("Mufasa:r:Circle of Life"):n:mine):n:0000000X:mine:auth:H("PLAY:u"))
+        ("MD5-sess", ["121c0b0ad09a963e319414caf009baec", "76b34e96a38248dc33e8fc8614269be8"]),
+        (
+            "SHA-256-sess",
+            [
+                "3f8eb2620e6af771eb91fc6347bc74d7d3406b52f2df3b81ecefb89e11afbede",
+                "ecc3dc17fb65f934a8e7dbb772899ff32b19c973d36df701d0e1c6036a4a158a",
+            ],
+        ),
+    ],
+)
+def test_one_client_nonce_for_each_challenge_as_a_server_may_hash_the_first_once(
+    algorithm: str, expected: list[str]
+) -> None:
+    nonces = iter(["mine", "another", "a third"])
+    authentication = Authentication(MUFASA, new_nonce=lambda: next(nonces))
+    assert authentication.challenged([f'Digest realm="r", nonce="n", qop=auth, algorithm={algorithm}'])
+    headers = [str(authentication.header("PLAY", "u")) for _ in range(2)]
+    assert [response_in(header) for header in headers] == expected
+    assert authentication.challenged([f'Digest realm="r", nonce="m", qop=auth, stale=true, algorithm={algorithm}'])
+    assert 'cnonce="another"' in str(authentication.header("PLAY", "u"))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Digest",
+        "Digest realm",
+        'Digest realm="r"',
+        'Digest realm="r", nonce="n", algorithm=SHA-512-256',
+        'Digest realm="r", nonce="n", qop="auth-int"',
+        '"',
+        "=,=",
+        'Digest realm="r", nonce="n", x="' + "x" * LONGEST_HEADER + '"',
+    ],
+)
+def test_what_cannot_be_answered_is_no_challenge(asked: str) -> None:
+    assert not Authentication(MUFASA).challenged([asked])
+
+
+def test_words_without_a_value_and_quotes_that_nobody_closes_are_passed_over() -> None:
+    found = best_of(['Digest realm=IP Camera, nonce="a=b==", junk=, opaque=c=, domain="/'])
+    assert found is not None
+    assert (found.parameters["realm"], found.parameters["nonce"], found.parameters["opaque"]) == ("IP", "a=b==", "c=")
+    found = best_of(['Basic realm="a, Digest nonce=1", charset="UTF-8"'])
+    assert found == Challenge("", {"realm": "a, Digest nonce=1", "charset": "UTF-8"})
+
+
+@given(st.lists(st.text(st.sampled_from('aDigest basic=,\\" \n-'), max_size=60)))
+def test_no_header_breaks_anything(headers: list[str]) -> None:
+    Authentication(MUFASA).challenged(headers)
+
+
+@pytest.mark.parametrize("unit", ["a", "a ", "a=", "a,", " ", '"', '="', 'a="\\"', "="])
+def test_no_header_takes_long_to_read(unit: str) -> None:
+    header = "Digest " + unit * (16_000 // len(unit))
+    began = time.perf_counter()
+    for longest in (16_000, LONGEST_HEADER):
+        best_of([header[:longest]] * 8)
+    assert time.perf_counter() - began < 0.2, "the event loop does nothing else meanwhile"
 
 
 def test_quotes_in_a_name_or_realm_do_not_break_out() -> None:

@@ -50,7 +50,7 @@ def test_a_picture_is_as_old_as_the_stream_says(ticks: int) -> None:
     assert capture_time(report, 2**32 - 1000 + ticks, CLOCK_RATE, arrived_at) == (taken_at, CaptureClock.STREAM)
 
 
-@pytest.mark.parametrize("lies_by_s", [-3600.0, -10.5, 0.6, 8 * 3600.0])
+@pytest.mark.parametrize("lies_by_s", [-3600.0, -10.5, -1.6, 0.6, 8 * 3600.0])
 def test_a_clock_that_is_set_wrong_is_not_believed(lies_by_s: float) -> None:
     report = SenderReport(NOON + timedelta(seconds=lies_by_s), 0)
     assert capture_time(report, 0, CLOCK_RATE, NOON) == (NOON, CaptureClock.ARRIVAL)

@@ -99,10 +99,16 @@ def test_addresses_of_tracks(base: str, control: str, expected: str) -> None:
         (video("a=rtpmap:96 H264/90000", "a=fmtp:96 packetization-mode=2"), CaptureFailure.UNSUPPORTED),
         (video("a=rtpmap:96 H265/90000", "a=fmtp:96 sprop-max-don-diff=2"), CaptureFailure.UNSUPPORTED),
         (b"m=video", CaptureFailure.UNSUPPORTED),
+        (f"m=video 0 RTP/AVP {'9' * 5000}\na=rtpmap:{'9' * 5000} H264/90000".encode(), CaptureFailure.UNSUPPORTED),
     ],
 )
 def test_what_is_not_read_here_says_so(sdp: bytes, failure: CaptureFailure) -> None:
     assert failure_of(sdp) is failure
+
+
+@pytest.mark.parametrize("rate", ["9" * 5000, "1000000000", "0", "-1", "", "x"])
+def test_a_clock_rate_that_makes_no_sense_is_the_usual_one(rate: str) -> None:
+    assert description_of(video(f"a=rtpmap:96 H264/{rate}"), BASE).video.clock_rate == 90_000
 
 
 def test_the_first_track_that_can_be_read_is_taken() -> None:

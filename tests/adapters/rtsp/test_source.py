@@ -74,6 +74,7 @@ def test_keeps_the_contract_of_sources_with_a_real_server(case: Case) -> None:
     contract.test_scaled_into_the_box_with_its_aspect_and_never_up(case, (640, 640), contract.SIZE)
     contract.test_more_visits_than_threads_each_get_their_own_frame(case)
     contract.test_a_failed_visit_says_why_and_hurts_no_other(case)
+    contract.test_what_a_mask_covers_is_black_before_anything_sees_it(case)
     contract.test_no_time_is_no_time(case)
 
 
@@ -326,6 +327,50 @@ def test_an_unanswered_goodbye_is_counted_and_costs_a_second_at_most(packets: li
     assert unconfirmed == ["c1"]
     assert took_s < 3.2
     assert camera.asked == DIALOGUE
+
+
+def left(camera: RtspCamera) -> tuple[list[str], list[float]]:
+    """Of one visit that brought a picture: whether its end was unconfirmed, and for how long it may be held."""
+
+    async def visit(it: Looked) -> tuple[list[str], list[float]]:
+        await it.source.capture(rtsp(port), 3.0)
+        return it.unconfirmed, it.held_s
+
+    with running(camera) as port:
+        return looked(visit)
+
+
+@pytest.mark.parametrize(
+    "status", [b"401 Unauthorized", b"405 Method Not Allowed", b"500 Internal Error", b"302 Moved"]
+)
+def test_only_a_goodbye_that_was_granted_is_confirmed(status: bytes) -> None:
+    refusing = RtspCamera(FIRST_GOP, session=b"77;timeout=40", answers={"TEARDOWN": answer(status)})
+    assert left(refusing) == (["c1"], [40.0])
+    assert refusing.asked == DIALOGUE
+
+
+def test_a_session_that_the_server_knows_no_more_is_not_held() -> None:
+    assert left(RtspCamera(FIRST_GOP, answers={"TEARDOWN": answer(b"454 Session Not Found")})) == ([], [])
+
+
+@pytest.mark.parametrize("stale", [b", stale=true", b""])
+def test_a_goodbye_is_said_again_where_the_nonce_had_grown_old(stale: bytes) -> None:
+    def check(method: str, authorization: str) -> bool:
+        return f'nonce="{"new" if method == "TEARDOWN" else "old"}"' in authorization
+
+    old = b'WWW-Authenticate: Digest realm="cam", nonce="old"\r\n'
+    camera = RtspCamera(FIRST_GOP, challenge=old, check=check)
+    new = b'WWW-Authenticate: Digest realm="cam", nonce="new"' + stale + b"\r\n"
+    camera.challenges["TEARDOWN"] = new
+    assert left(camera) == ([], [])
+    assert camera.asked == ["DESCRIBE", *DIALOGUE, "TEARDOWN"]
+
+
+def test_a_goodbye_is_not_said_for_ever() -> None:
+    asks = b'WWW-Authenticate: Digest realm="cam", nonce="n", stale=true\r\n'
+    camera = RtspCamera(FIRST_GOP, challenge=asks, check=lambda method, authorization: method != "TEARDOWN")
+    assert left(camera) == (["c1"], [60.0])
+    assert camera.asked == [*DIALOGUE, "TEARDOWN"]
 
 
 def test_a_server_that_hangs_up_for_an_answer_has_let_go() -> None:

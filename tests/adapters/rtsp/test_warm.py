@@ -128,6 +128,54 @@ def test_a_session_nobody_visits_is_closed_and_one_that_is_silent_too(monkeypatc
     assert idle.asked[-1] == silent.asked[-1] == "TEARDOWN"
 
 
+def test_a_session_whose_pictures_stopped_is_silent_however_well_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm, "SILENT_AFTER_S", 0.8)
+    monkeypatch.setattr(warm, "KEEP_ALIVE_SHARE", 0.06)  # of 5 s
+    camera = RtspCamera(LONG[:GOP], session=b"9;timeout=5")
+
+    async def visit(it: Looked) -> None:
+        await it.source.capture(warm_camera(port), 3.0)
+        await until(lambda: it.source.warm_count == 0, 4.0)
+        assert it.source.facts_of(CameraId("c1")).warm_breaks.count == 1
+
+    with running(camera) as port:
+        looked(visit)
+    assert camera.asked.count("GET_PARAMETER") >= 1
+    assert camera.asked[-1] == "TEARDOWN"
+
+
+def test_a_visit_that_saw_no_new_picture_drops_the_session_and_the_next_opens_another() -> None:
+    camera = RtspCamera(LONG[:GOP])
+
+    async def visits(it: Looked) -> None:
+        there = warm_camera(port)
+        assert number_in((await it.source.capture(there, 3.0)).pixels) == 0
+        await asyncio.sleep(1.5 * LONGEST_REST_S)  # what had come with it is read
+        error = await it.failure(there, 1.0)
+        assert error.failure is CaptureFailure.TIMED_OUT
+        assert it.source.facts_of(there.id).key_frames_at_least_every_s == 0.0, "nothing came to learn from"
+        assert it.source.warm_count == 0
+        assert number_in((await it.source.capture(there, 3.0)).pixels) == 0
+
+    with running(camera) as port:
+        looked(visits)
+    assert camera.asked == 2 * ["DESCRIBE", "SETUP", "PLAY", "TEARDOWN"]
+
+
+def test_a_session_whose_camera_takes_no_goodbye_is_dropped_in_the_time_of_the_visit() -> None:
+    async def visits(it: Looked) -> float:
+        there = warm_camera(port)
+        await it.source.capture(there, 3.0)
+        await asyncio.sleep(1.5 * LONGEST_REST_S)
+        began = time.monotonic()
+        await it.failure(there, 1.0)
+        assert it.source.warm_count == 0
+        return time.monotonic() - began
+
+    with running(RtspCamera(LONG[:GOP], answers={"TEARDOWN": None})) as port:
+        assert looked(visits) < 1.2
+
+
 def test_it_is_kept_alive_by_what_the_camera_understands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm, "KEEP_ALIVE_SHARE", 0.06)  # of 5 s, the shortest that a camera may ask for
     camera = RtspCamera(
