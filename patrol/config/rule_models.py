@@ -11,19 +11,31 @@ from patrol.config.values import (
     NAME_EN,
     Edge,
     Name,
+    Number,
     Seconds,
     SecondsFromZero,
     Share,
     WholeNumber,
     WindowModel,
 )
-from patrol.domain.conditions import Condition, Crowd, Intrusion
+from patrol.domain.conditions import (
+    Condition,
+    Crowd,
+    Direction,
+    Gathering,
+    Intrusion,
+    LineCrossing,
+    Loitering,
+    Running,
+    StoppedVehicle,
+    WrongWay,
+)
 
 Label = Annotated[str, Field(min_length=1, max_length=64)]
 Labels = Annotated[list[Label], Field(min_length=1, max_length=32)]
 Count = Annotated[WholeNumber, Field(ge=1, le=10_000)]
 
-_KIND = "what it tells: crowd, intrusion"
+_KIND = "what it tells"
 _FOR = "how long it must hold, seconds"
 _CLEAR = "how long it must not hold before it is over, seconds"
 _QUIET = "how long the same zone stays quiet after an alert, seconds"
@@ -97,5 +109,125 @@ class IntrusionModel(_RuleModel):
         return Intrusion(self.labels, self.at_least, self.min_confidence)
 
 
-RuleModel = CrowdModel | IntrusionModel
-RULE_MODELS: dict[str, type[RuleModel]] = {"crowd": CrowdModel, "intrusion": IntrusionModel}
+class LineCrossingModel(_RuleModel):
+    """Somebody or something passes a line. Its zone is a line."""
+
+    watches_lines: ClassVar[bool] = True
+
+    kind: Literal["line_crossing"] = Field(description=_KIND)
+    who: Labels = Field(default=sorted(LineCrossing().labels), description="what must not pass, in the model's words")
+    direction: Direction = Field(
+        default=LineCrossing().direction,
+        description="from which side to which is forbidden, seen along the line from its first point to its second",
+    )
+    min_confidence: Share = Field(default=LineCrossing().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=1, description=_CLEAR)
+    cool_down_s: SecondsFromZero = Field(default=10, description=_QUIET)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return LineCrossing(frozenset(self.who), self.direction, self.min_confidence)
+
+
+class WrongWayModel(_RuleModel):
+    """A vehicle goes against the way traffic goes in its zone."""
+
+    needs_direction: ClassVar[bool] = True
+
+    kind: Literal["wrong_way"] = Field(description=_KIND)
+    vehicles: Labels = Field(default=sorted(WrongWay().labels), description="which vehicles, in the model's words")
+    min_confidence: Share = Field(default=WrongWay().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=5, description=_CLEAR)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return WrongWay(frozenset(self.vehicles), self.min_confidence)
+
+
+class StoppedVehicleModel(_RuleModel):
+    """A vehicle stands where it must not, for too long."""
+
+    kind: Literal["stopped_vehicle"] = Field(description=_KIND)
+    dwell_s: Seconds = Field(default=StoppedVehicle().dwell_s, description="for how long it may stand there, seconds")
+    vehicles: Labels = Field(default=sorted(StoppedVehicle().labels), description="which, in the model's words")
+    min_confidence: Share = Field(default=StoppedVehicle().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=30, description=_CLEAR)
+    cool_down_s: SecondsFromZero = Field(default=600, description=_QUIET)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return StoppedVehicle(self.dwell_s, frozenset(self.vehicles), self.min_confidence)
+
+
+class LoiteringModel(_RuleModel):
+    """Somebody dwells in a zone."""
+
+    kind: Literal["loitering"] = Field(description=_KIND)
+    dwell_s: Seconds = Field(default=Loitering().dwell_s, description="for how long somebody may be there, seconds")
+    min_confidence: Share = Field(default=Loitering().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=30, description=_CLEAR)
+    cool_down_s: SecondsFromZero = Field(default=600, description=_QUIET)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Loitering(self.dwell_s, self.min_confidence)
+
+
+class GatheringModel(_RuleModel):
+    """People come together in a group that grows, and stay."""
+
+    kind: Literal["gathering"] = Field(description=_KIND)
+    at_least: Count = Field(default=Gathering().at_least, description="how many make a group")
+    near_m: Annotated[Number, Field(gt=0, le=20)] = Field(
+        default=Gathering().near_m, description="who stands so near to another belongs to the same group, metres"
+    )
+    min_confidence: Share = Field(default=Gathering().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=30, description=_FOR)
+    clear_after_s: Seconds = Field(default=30, description=_CLEAR)
+    cool_down_s: SecondsFromZero = Field(default=300, description=_QUIET)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Gathering(self.at_least, self.near_m, self.min_confidence)
+
+
+class RunningModel(_RuleModel):
+    """Many people run at the same time."""
+
+    kind: Literal["running"] = Field(description=_KIND)
+    at_least: Count = Field(default=Running().at_least, description="how many must run at the same time")
+    share: Share = Field(default=Running().share, description="and what share of all that are followed, 0..1")
+    m_s: Annotated[Number, Field(gt=0, le=20)] = Field(default=Running().m_s, description="how fast, metres a second")
+    min_confidence: Share = Field(default=Running().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=1, description=_FOR)
+    clear_after_s: Seconds = Field(default=5, description=_CLEAR)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Running(self.at_least, self.share, self.m_s, self.min_confidence)
+
+
+RuleModel = (
+    CrowdModel
+    | GatheringModel
+    | IntrusionModel
+    | LineCrossingModel
+    | LoiteringModel
+    | RunningModel
+    | StoppedVehicleModel
+    | WrongWayModel
+)
+RULE_MODELS: dict[str, type[RuleModel]] = {
+    "crowd": CrowdModel,
+    "gathering": GatheringModel,
+    "intrusion": IntrusionModel,
+    "line_crossing": LineCrossingModel,
+    "loitering": LoiteringModel,
+    "running": RunningModel,
+    "stopped_vehicle": StoppedVehicleModel,
+    "wrong_way": WrongWayModel,
+}

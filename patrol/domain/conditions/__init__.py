@@ -8,7 +8,25 @@ from __future__ import annotations
 
 from patrol.domain.conditions.base import Condition, Holding, Seen
 from patrol.domain.conditions.crowd import Crowd
+from patrol.domain.conditions.gathering import Gathering
 from patrol.domain.conditions.intrusion import Intrusion
-from patrol.domain.conditions.line_crossing import LineCrossing
+from patrol.domain.conditions.line_crossing import Direction, LineCrossing
+from patrol.domain.conditions.loitering import Loitering
+from patrol.domain.conditions.running import Running
+from patrol.domain.conditions.stopped_vehicle import StoppedVehicle
+from patrol.domain.conditions.wrong_way import WrongWay
 
-__all__ = ["Condition", "Crowd", "Holding", "Intrusion", "LineCrossing", "Seen"]
+__all__ = [
+    "Condition",
+    "Crowd",
+    "Direction",
+    "Gathering",
+    "Holding",
+    "Intrusion",
+    "LineCrossing",
+    "Loitering",
+    "Running",
+    "Seen",
+    "StoppedVehicle",
+    "WrongWay",
+]

@@ -20,7 +20,7 @@ from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confiden
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
 from patrol.domain.scene import NO_TRACK, Scene, TrackId
-from patrol.domain.zones import Polygon, Zone, foot_points
+from patrol.domain.zones import Polygon, Zone, are_inside, foot_points
 
 # How far from the edge a side is certain, in heights of who is there; less in zones that are not so wide.
 CLEAR_OF_EDGE = 0.1
@@ -82,12 +82,18 @@ def _standing_in(zone: Zone, scene: Scene, known: _Memory) -> tuple[npt.NDArray[
         name = TrackId(int(number))
         if name == NO_TRACK or name not in scene.tracks:
             continue
-        before = known.get(name)
-        if before is not None and _is_same(before, scene, name) and abs(depth[index]) <= clear[index]:
-            inside[index] = before.is_inside
+        if abs(depth[index]) <= clear[index]:
+            before = known.get(name)
+            is_known = before is not None and _is_same(before, scene, name)
+            inside[index] = before.is_inside if before is not None and is_known else _began_inside(zone, scene, name)
         sides[name] = _Side(bool(inside[index]), scene.at)
     lost = {name: side for name, side in known.items() if name not in sides and _is_same(side, scene, name)}
     return inside, MappingProxyType({**lost, **sides})
+
+
+def _began_inside(zone: Zone, scene: Scene, name: TrackId) -> bool:
+    """Where somebody was in the first frame in which they could be followed."""
+    return bool(are_inside(zone, np.array([scene.tracks[name].points[0].foot]))[0])
 
 
 def _is_same(side: _Side, scene: Scene, name: TrackId) -> bool:
