@@ -73,6 +73,11 @@ def verdict(configuration: Configuration, cost: VisitCost, cores: int | None, no
     )
 
 
+def station_time(configuration: Configuration) -> datetime:
+    """The station's own time, as its schedules are meant."""
+    return datetime.now(configuration.timezone).replace(tzinfo=None)
+
+
 def lines(found: Verdict) -> Iterator[str]:
     """The verdict in words, after the table."""
     cost, usable = found.cost, found.admission.usual.usable_per_s
@@ -81,6 +86,30 @@ def lines(found: Verdict) -> Iterator[str]:
     yield f"{usable:.1f} visits per second can be promised: {_summed_up(found.admission)}"
     yield from _not_kept(found.admission)
     yield from _session_lines(found)
+
+
+def warnings(found: Verdict) -> Iterator[str]:
+    """What whoever starts the tour must not miss: the rings that cannot be kept, and the hosts that cannot either."""
+    judged = found.admission
+    if not judged.usual.kept:
+        yield _cannot_be_kept(judged.usual, found.cost, "")
+    elif not judged.kept:
+        yield _cannot_be_kept(judged.worst.feasibility, found.cost, f" at the worst time ({when(judged.worst)})")
+    short = [demand.host or "tour.workers" for demand in (*found.hosts, found.total) if not demand.is_possible]
+    if short:
+        more = f" and {len(short) - MOST_HOSTS} more" if len(short) > MOST_HOSTS else ""
+        yield f"too few sessions at once, so bounds cannot be kept: {', '.join(short[:MOST_HOSTS])}{more}"
+
+
+def _cannot_be_kept(found: Feasibility, cost: VisitCost, hour: str) -> str:
+    rings = ", ".join(
+        f"{demand.ring.value} ({_bound(demand.possible_bound_s)} could be)" for demand in found.rings if not demand.kept
+    )
+    return (
+        f"the bounds ask for {found.needed_per_s:.1f} visits per second{hour}, and {found.usable_per_s:.1f} can be"
+        f" promised at {cost.cost_ms:.3g} ms a visit ({cost.origin.value}): cannot be kept: {rings};"
+        f" all bounds would be stretched by {found.stretch:.2f}"
+    )
 
 
 def table(found: Verdict) -> Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,7 +76,7 @@ def check(
 
 
 def _verdict(configuration: Configuration, cost_ms: float | None, where: str | None, cores: int | None) -> Verdict:
-    from patrol.cli.admitting import verdict
+    from patrol.cli.admitting import station_time, verdict
     from patrol.config import measuring
 
     with errors_told():
@@ -87,7 +86,7 @@ def _verdict(configuration: Configuration, cost_ms: float | None, where: str | N
             cost = measuring.measured(where)
         else:
             cost = measuring.assumed()
-    return verdict(configuration, cost, cores, datetime.now(configuration.timezone).replace(tzinfo=None))
+    return verdict(configuration, cost, cores, station_time(configuration))
 
 
 def _summary(file: Path, configuration: Configuration, found: Verdict) -> dict[str, Any]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from patrol.app import Options
     from patrol.config import Configuration
 
+_log = logging.getLogger(__name__)
+
 DEFAULT_CONFIG = Path("configs/cameras.yaml")
 STOPPED_AT_START = 130  # as a shell says of a command that Ctrl-C ended
 
@@ -70,6 +72,8 @@ def run(
         )
         for warning in configuration.warnings if opens_cameras else ():
             tell(f"{config}: {warning}")
+        if opens_cameras:
+            tell_what_can_be_kept(configuration)
         if all(unit.simulated for unit in configuration.units):
             tell(f"{config}: units: all are simulated; nobody will be sent to what real cameras see")
         options = Options(
@@ -83,6 +87,19 @@ def run(
         )
         code = run_until_stopped(lambda stopping: _serve(configuration, options, stopping))
     leave(code)
+
+
+def tell_what_can_be_kept(configuration: Configuration) -> None:
+    """What `patrol check` would say of the bounds. Nothing is refused: over capacity all bounds stretch alike."""
+    from patrol.cli import admitting
+    from patrol.config import measuring
+
+    found = admitting.verdict(configuration, measuring.assumed(), None, admitting.station_time(configuration))
+    tell(f"the bounds ask for {admitting.needed(found.admission)}")
+    for line in admitting.lines(found):
+        tell(line)
+    for warning in admitting.warnings(found):
+        _log.warning("%s", warning)
 
 
 async def _serve(configuration: Configuration, options: Options, stopping: asyncio.Event) -> int:

@@ -1,9 +1,9 @@
 """The tour: which camera is visited next, and how long each has been unseen.
 
 Earliest deadline first. A camera's deadline is its last look plus its revisit bound; it becomes due early enough before
-it that a visit which takes all the time it is given, after the longest possible wait for a slot (see slots.py), still
-brings a picture in time. Cameras that failed, and cameras in focus, have slots of their own and never take a due one's
-turn. All times are monotonic seconds, given by the caller.
+it that a visit which takes all the time it is given, after the longest possible wait for a slot, still brings a picture
+in time (see leads.py and slots.py). Cameras that failed, and cameras in focus, have slots of their own and never take a
+due one's turn. All times are monotonic seconds, given by the caller.
 
 Every visit is given ``visit_deadline_s`` at least, and the promise is for cameras that answer within it. One that was
 slower lately is given more, once the others' leads allow for that; until then only its retries are, whose slots are
@@ -13,135 +13,30 @@ nobody else's.
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from types import MappingProxyType
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureFailure
-from patrol.domain.hosts import HOST_FAILURES, LONGEST_HELD_S, Host, host_of, sessions_on, worst_wait_on_host_s
+from patrol.domain.hosts import HOST_FAILURES, LONGEST_HELD_S, Host, host_of, sessions_on
+from patrol.domain.leads import PATIENCE, STEP, Leads
 from patrol.domain.pacing import TokenBucket, full_jitter
 from patrol.domain.room import CameraStatus, RingStatus
-from patrol.domain.slots import Demand, worst_wait_s
+from patrol.domain.visits import Asker, Focus, Place, Standing, TourSettings, Turn, Visit, asked_for, held_since
 
-
-@dataclass(frozen=True, slots=True)
-class TourSettings:
-    """How the tour works; times in seconds.
-
-    ``workers``: visits of due cameras at the same time; a quarter as many again may be retries and focus.
-    ``visit_deadline_s``: what every visit is given; a camera that answers within it is seen within its bound.
-    ``longest_visit_s``: what one is given of a camera that was slow lately. Neither is more than half a bound.
-    ``lead_s``: what is added to the time before its bound at which a camera becomes due, for whatever the analysis
-    cannot know, such as a busy machine.
-    ``sessions_per_host``: sessions at once on one host. ``opens_per_s``: sessions begun a second while the tour is
-    behind. ``retries_per_s``, ``retries_per_host_per_s``: tries of cameras that failed last time.
-    ``warm_sessions``: streams kept open at most.
-    ``backoff_base_s``, ``backoff_cap_s``: a failing camera is tried again after a random wait of up to
-    base x 2^failures, at most the cap (full jitter).
-    """
-
-    workers: int = 512
-    visit_deadline_s: float = 1.5
-    longest_visit_s: float = 10.0
-    lead_s: float = 0.25
-    sessions_per_host: int = 4
-    opens_per_s: float = 100.0
-    retries_per_s: float = 10.0
-    retries_per_host_per_s: float = 2.0
-    warm_sessions: int = 64
-    backoff_base_s: float = 1.0
-    backoff_cap_s: float = 60.0
-
-    @property
-    def lower_rank_workers(self) -> int:
-        """Visits at once that are retries or focus."""
-        return max(1, self.workers // 4)
-
-
-class Turn(StrEnum):
-    """Why a camera is visited now."""
-
-    DUE = "due"
-    RETRY = "retry"
-    FOCUS = "focus"
-
-
-class Asker(StrEnum):
-    """Who asks for a focus. What one asks for, the other does not take away."""
-
-    RULE = "rule"
-    OPERATOR = "operator"
-
-
-@dataclass(frozen=True, slots=True)
-class Focus:
-    """A camera is to be looked at every ``every_s`` until ``until``, in spare capacity."""
-
-    until: float
-    every_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One look at one camera that is to be made now, and that must have brought its picture in ``deadline_s``.
-
-    ``in_new_session``: it takes one of its host's sessions; else the camera's own has been kept open.
-    """
-
-    camera: Camera
-    turn: Turn
-    deadline_s: float
-    in_new_session: bool = True
-
-
-@dataclass(slots=True)
-class _Standing:
-    """What the tour knows of one camera.
-
-    ``since``: its last look, or when its bound was last made stricter. ``excused_until``: when its last picture was
-    taken, if that was so old by then that nobody could have looked again in time. ``usual_s``: how long visits lately
-    took, at worst, beyond ``waits_s``: how long one may have to wait for a key frame. ``picture_age_s``: how old the
-    last picture was when it was taken. ``deadline_s``: what the visit under way is given. ``given_s``: what visits are
-    given while the camera is due. ``assumed_s``: what the analysis of waits reckons with, and what they are given from
-    ``assumed_from`` on.
-    """
-
-    camera: Camera
-    host: Host[_Entry]
-    bound_s: float
-    given_s: float
-    assumed_s: float
-    seen_at: float
-    since: float
-    assumed_from: float = 0.0
-    excused_until: float = 0.0
-    kept_open: bool = False
-    ever_seen: bool = False
-    usual_s: float = 0.0
-    waits_s: float = 0.0
-    picture_age_s: float = 0.0
-    deadline_s: float = 0.0
-    failures: int = 0
-    failing: str | None = None
-    under_way: bool = False
-    taken: bool = False
-    people: int | None = None
-    ticket: int = 0
-    focus_at: float = -1.0
-    focus: dict[Asker, Focus] = field(default_factory=dict)
-
-
-@dataclass(order=True, slots=True)
-class _Entry:
-    """A place in a heap, ordered by ``at``; stale once the camera's ticket has moved on."""
-
-    at: float
-    ticket: int
-    camera_id: CameraId = field(compare=False)
-    due_at: float = field(compare=False)
+__all__ = [
+    "PATIENCE",
+    "STEP",
+    "Asker",
+    "Focus",
+    "Tour",
+    "TourSettings",
+    "Turn",
+    "Visit",
+    "quantile",
+    "visits_per_s_needed",
+]
 
 
 @dataclass(order=True, slots=True)
@@ -149,15 +44,12 @@ class _Held:
     """A session that its host may hold until then, although it was closed here."""
 
     until: float
-    host: Host[_Entry] = field(compare=False)
+    host: Host[Place] = field(compare=False)
 
 
 MAX_STRETCH = 100.0
-# A visit is given three times what visits of its camera took lately: a moment in which the machine is busy must not
-# look like a dead camera. In steps of half as much again, so that not every visit changes what the others must expect.
-PATIENCE = 3.0
-STEP = 1.5
 CATCHING_UP = 2.0
+SHORTEST_S = 0.1  # between two visits of one camera
 EXTRA_LOOKS_PER_S = 10.0  # for focus, until it is known how many there is capacity for
 FORGET = 0.9  # a slow visit is remembered, by 10% less with every quicker one
 DETECTING_S = 2.0  # a picture that was taken in time has so long to go through the detector
@@ -183,13 +75,13 @@ class Tour:
     ) -> None:
         self._settings = settings
         self._jitter = jitter
-        self._hosts: dict[str | None, Host[_Entry]] = {}
+        self._hosts: dict[str | None, Host[Place]] = {}
         self._standings = {c.id: self._standing(c, now, sessions_of_host) for c in cameras}
-        self._waiting: list[_Entry] = []  # by the time at which it becomes due
-        self._due: list[_Entry] = []  # by deadline
-        self._once_more: list[_Entry] = []  # failed once and may still be in time; by deadline
-        self._retrying: list[_Entry] = []  # by the time at which its back-off ended
-        self._focused: list[_Entry] = []  # by the time of the next extra look
+        self._waiting: list[Place] = []  # by the time at which it becomes due
+        self._due: list[Place] = []  # by deadline
+        self._once_more: list[Place] = []  # failed once and may still be in time; by deadline
+        self._retrying: list[Place] = []  # by the time at which its back-off ended
+        self._focused: list[Place] = []  # by the time of the next extra look
         self._held: list[_Held] = []  # by the time at which the host has surely let go
         self._late: set[CameraId] = set()  # whose visits under way began late
         self._opens = self._pace(now)
@@ -197,35 +89,36 @@ class Tour:
         self._extra_looks = TokenBucket(EXTRA_LOOKS_PER_S, EXTRA_LOOKS_PER_S, now)
         self._due_under_way = 0
         self._lower_under_way = 0
+        self._extra_under_way = 0  # for focus, with those whose picture is in the detector
         self._tickets = 0
         self._weighed_by = 1.0
         self.stretch = 1.0
         self._is_untold = False  # it rose since the last review
-        self.worst_waits_s = self._worst_waits()
+        self._leads = Leads(self._standings.values(), settings)
         self._spread(self._standings.values(), now)
 
-    def _standing(self, camera: Camera, now: float, sessions_of_host: Mapping[str, int]) -> _Standing:
+    def _standing(self, camera: Camera, now: float, sessions_of_host: Mapping[str, int]) -> Standing:
         settings, name = self._settings, host_of(camera)
         if name not in self._hosts:
             per_s = settings.retries_per_host_per_s if name is not None else settings.retries_per_s
             sessions = sessions_on(name, settings.sessions_per_host, sessions_of_host)
             self._hosts[name] = Host(sessions, TokenBucket(per_s, per_s, now))
         least_s = min(settings.visit_deadline_s, camera.revisit_bound_s / 2)
-        return _Standing(camera, self._hosts[name], camera.revisit_bound_s, least_s, least_s, seen_at=now, since=now)
+        return Standing(camera, self._hosts[name], camera.revisit_bound_s, least_s, least_s, seen_at=now, since=now)
 
     def _pace(self, now: float) -> TokenBucket:
         """For sessions begun while the tour is behind: quicker than the bounds ask for, or it would never catch up."""
         per_s = max(self._settings.opens_per_s, CATCHING_UP * sum(1 / s.bound_s for s in self._standings.values()))
         return TokenBucket(per_s, per_s / 4, now)
 
-    def _spread(self, standings: Iterable[_Standing], now: float) -> None:
+    def _spread(self, standings: Iterable[Standing], now: float) -> None:
         """Next looks are spread over each camera's own bound: no rush, and none is late if it answers quickly."""
-        by_bound: dict[float, list[_Standing]] = {}
+        by_bound: dict[float, list[Standing]] = {}
         for standing in standings:
             by_bound.setdefault(standing.bound_s, []).append(standing)
         for bound_s, group in by_bound.items():
             for index, standing in enumerate(group):
-                lead_s = self._lead(standing)
+                lead_s = self._leads.lead_s(standing)
                 evenly = now + max(0.0, bound_s - lead_s) * index / len(group)
                 self._wait(standing, min(evenly, standing.since + bound_s - lead_s))
 
@@ -279,10 +172,10 @@ class Tour:
                 return self._begin(standing, Turn.DUE, now)
         return None
 
-    def _has_room(self, standing: _Standing) -> bool:
+    def _has_room(self, standing: Standing) -> bool:
         return standing.kept_open or standing.host.has_room()
 
-    def _must_be_paced(self, standing: _Standing, now: float) -> bool:
+    def _must_be_paced(self, standing: Standing, now: float) -> bool:
         """First looks, and cameras that come late: after an outage they would all be opened at the same moment."""
         return not standing.ever_seen or self._is_late(standing, now)
 
@@ -311,7 +204,7 @@ class Tour:
         late = any(self._is_starved(heap[0], now) for heap in (self._once_more, self._retrying) if heap)
         return late and self._lower_under_way < self._settings.lower_rank_workers and self._retries.wait_s(now) == 0.0
 
-    def _is_starved(self, entry: _Entry, now: float) -> bool:
+    def _is_starved(self, entry: Place, now: float) -> bool:
         return now - entry.due_at > self._standings[entry.camera_id].bound_s * self.stretch
 
     def _next_focus(self, now: float) -> Visit | None:
@@ -320,7 +213,7 @@ class Tour:
             standing = self._standings[entry.camera_id]
             if entry.at != standing.focus_at:
                 continue  # it was pinned anew since
-            wishes = _wishes(standing, now)
+            wishes = asked_for(standing, now)
             if not wishes:
                 continue
             self._focus_at(standing, now + min(focus.every_s for focus in wishes))
@@ -329,20 +222,21 @@ class Tour:
                 return self._begin(standing, Turn.FOCUS, now)
         return None
 
-    def _may_focus(self, standing: _Standing) -> bool:
+    def _may_focus(self, standing: Standing) -> bool:
         return (
             not standing.under_way
             and not standing.failures
             and self.stretch == 1.0
             and self._lower_under_way < self._settings.lower_rank_workers
+            and self._extra_under_way < self._settings.focus_at_once
             and (standing.kept_open or standing.host.has_room_for_lower_rank())
         )
 
-    def _focus_at(self, standing: _Standing, at: float) -> None:
+    def _focus_at(self, standing: Standing, at: float) -> None:
         if standing.focus_at == at:
             return
         standing.focus_at = at
-        heapq.heappush(self._focused, _Entry(at, 0, standing.camera.id, at))
+        heapq.heappush(self._focused, Place(at, 0, standing.camera.id, at))
 
     def _idle_s(self, now: float) -> float:
         upcoming = [self._waiting[0].at - now] if self._waiting else []
@@ -354,12 +248,14 @@ class Tour:
             upcoming.append(max(self._retries.wait_s(now), LOOK_AGAIN_S))
         return min(1.0, *upcoming) if upcoming else 1.0
 
-    def _begin(self, standing: _Standing, turn: Turn, now: float) -> Visit:
+    def _begin(self, standing: Standing, turn: Turn, now: float) -> Visit:
         standing.ticket = 0  # its places in the heaps are stale until the visit ends
         standing.under_way = True
+        standing.is_extra = turn is Turn.FOCUS
+        self._extra_under_way += standing.is_extra
         # Who is due is given what the others reckon with; a retry and a focus take nobody's slot.
-        given_s = self._given_s(standing, now)
-        standing.deadline_s = given_s if turn is Turn.DUE else max(given_s, self._wanted_s(standing))
+        given_s = self._leads.given_s(standing, now)
+        standing.deadline_s = given_s if turn is Turn.DUE else max(given_s, self._leads.wanted_s(standing))
         visit = Visit(standing.camera, turn, standing.deadline_s, in_new_session=not standing.kept_open)
         self._count(visit, standing.host, 1)
         if self._must_be_paced(standing, now):
@@ -369,7 +265,7 @@ class Tour:
             self._announce(self._expected_share(standing, now))
         return visit
 
-    def _count(self, visit: Visit, host: Host[_Entry], change: int) -> None:
+    def _count(self, visit: Visit, host: Host[Place], change: int) -> None:
         """One visit more, or one less."""
         host.under_way += change * visit.in_new_session
         if visit.turn is Turn.DUE:
@@ -378,20 +274,20 @@ class Tour:
             self._lower_under_way += change
             host.of_lower_rank += change * visit.in_new_session
 
-    def _is_late(self, standing: _Standing, now: float) -> bool:
+    def _is_late(self, standing: Standing, now: float) -> bool:
         """Whether a visit that begins now could end after the bound."""
-        return now + self._given_s(standing, now) - _held_since(standing) > standing.bound_s + 1e-9
+        return now + self._leads.given_s(standing, now) - held_since(standing) > standing.bound_s + 1e-9
 
-    def _expected_share(self, standing: _Standing, now: float) -> float:
+    def _expected_share(self, standing: Standing, now: float) -> float:
         """The share of its bound that will have passed when a visit that begins now ends, by what it usually takes."""
-        takes_s = min(standing.usual_s + standing.waits_s, self._given_s(standing, now))
-        return (now + takes_s - _held_since(standing)) / standing.bound_s
+        takes_s = min(standing.usual_s + standing.waits_s, self._leads.given_s(standing, now))
+        return (now + takes_s - held_since(standing)) / standing.bound_s
 
-    def _share_by_now(self, standing: _Standing, now: float) -> float:
+    def _share_by_now(self, standing: Standing, now: float) -> float:
         """The share of its bound that has passed. A picture that was taken ends the gap, once it was looked at."""
-        return (now - _held_since(standing) - self._in_detection_s(standing)) / standing.bound_s
+        return (now - held_since(standing) - self._in_detection_s(standing)) / standing.bound_s
 
-    def _in_detection_s(self, standing: _Standing) -> float:
+    def _in_detection_s(self, standing: Standing) -> float:
         return DETECTING_S if standing.taken else 0.0
 
     def _announce(self, share: float) -> None:
@@ -422,7 +318,7 @@ class Tour:
         host.unconfirmed += 1
         heapq.heappush(self._held, _Held(now + min(held_s, LONGEST_HELD_S), host))
 
-    def _unpark(self, host: Host[_Entry]) -> None:
+    def _unpark(self, host: Host[Place]) -> None:
         """Let the most urgent of the cameras that wait for this host's sessions have those that are free."""
         free = host.free
         while host.parked and free > 0:
@@ -443,17 +339,17 @@ class Tour:
         standing.usual_s = max(0.0, seconds - waits_s, standing.usual_s * FORGET)
         standing.taken = True
         standing.host.answered()
-        self._learn_at_once(standing)
+        self._leads.learn(standing)
 
     def seen(self, camera_id: CameraId, captured_at: float, people: int) -> float:
         """A frame captured at ``captured_at`` went through the detector. Returns the gap it ends, seconds."""
         standing = self._standings[camera_id]
         gap_s = captured_at - standing.seen_at
         if camera_id in self._late:
-            self._announce((captured_at - _held_since(standing)) / standing.bound_s)
+            self._announce((captured_at - held_since(standing)) / standing.bound_s)
         standing.seen_at = max(standing.seen_at, captured_at)
         standing.since = max(standing.since, captured_at)
-        if standing.picture_age_s > standing.bound_s - self._lead(standing):
+        if standing.picture_age_s > standing.bound_s - self._leads.lead_s(standing):
             standing.excused_until = captured_at + standing.picture_age_s
         standing.ever_seen = True
         standing.failures, standing.failing, standing.people = 0, None, people
@@ -491,7 +387,7 @@ class Tour:
     ) -> None:
         """Focus: look again every ``every_s`` for ``seconds``, with spare capacity only; 0 seconds ends the asker's."""
         standing = self._standings[camera_id]
-        already = bool(_wishes(standing, now))
+        already = bool(asked_for(standing, now))
         if not seconds:
             standing.focus.pop(asker, None)
             return
@@ -515,10 +411,8 @@ class Tour:
                 stricter.append(standing)
             standing.bound_s = bound_s
             standing.camera = replace(standing.camera, revisit_bound_s=bound_s)
-            # All that is known of how slow it is stays known; the next review reckons with it.
-            visit_s = max(self._least_s(standing), self._given_s(standing, now))
-            standing.given_s = standing.assumed_s = min(visit_s, bound_s / 2)
-        self.worst_waits_s = self._worst_waits()
+            self._leads.rebound(standing, now)
+        self._leads.weigh()
         self._opens = self._pace(now)
         self._spread([standing for standing in stricter if not standing.under_way], now)
 
@@ -529,7 +423,7 @@ class Tour:
         for standing in self._standings.values():
             standing.kept_open = standing.camera.id in camera_ids
             standing.host.kept_open += standing.kept_open
-        self.worst_waits_s = self._worst_waits()
+        self._leads.weigh()
         for host in self._hosts.values():
             self._unpark(host)
 
@@ -546,7 +440,9 @@ class Tour:
         long to begin, or its picture for the detector. What was announced since the last review is told once as it
         was; then it comes down by 3% a call. How long a camera takes to answer is not the tour's doing.
         """
-        self._review_given(now)
+        for standing in self._leads.review(now):
+            if not (standing.under_way or standing.failures):
+                self._wait_for_next_look(standing)
         self._release(now)
         waiting = (self._expected_share(standing, now) for standing in self._all_due())
         late = (self._share_by_now(self._standings[camera_id], now) for camera_id in self._late)
@@ -559,7 +455,7 @@ class Tour:
             self._weigh_anew()
         return self.stretch
 
-    def _all_due(self) -> Iterator[_Standing]:
+    def _all_due(self) -> Iterator[Standing]:
         for heap in (self._due, *(host.parked for host in self._hosts.values() if host.parked)):
             for entry in heap:
                 if self._is_current(entry):
@@ -580,13 +476,13 @@ class Tour:
 
     def in_focus(self, camera_id: CameraId, now: float) -> bool:
         """Whether somebody asked to see more of the camera."""
-        return bool(_wishes(self._standings[camera_id], now))
+        return bool(asked_for(self._standings[camera_id], now))
 
     def past_bound(self, now: float) -> tuple[CameraId, ...]:
         """The cameras unseen for longer than their bound, times the stretch; a healthy one is never among them."""
         return tuple(standing.camera.id for standing in self._standings.values() if self._is_past(standing, now))
 
-    def _is_past(self, standing: _Standing, now: float) -> bool:
+    def _is_past(self, standing: Standing, now: float) -> bool:
         return now - standing.since > standing.bound_s * self.stretch + self._in_detection_s(standing)
 
     def failing(self, camera_id: CameraId) -> str | None:
@@ -598,7 +494,12 @@ class Tour:
 
     def deadline_s(self, camera_id: CameraId, now: float) -> float:
         """What a visit of the camera is given when it is due, seconds."""
-        return self._given_s(self._standings[camera_id], now)
+        return self._leads.given_s(self._standings[camera_id], now)
+
+    @property
+    def due_per_s(self) -> float:
+        """How many visits a second come due: more than the bounds ask for, since each does a lead before its end."""
+        return sum(1.0 / max(each.bound_s - self._leads.lead_s(each), SHORTEST_S) for each in self._standings.values())
 
     @property
     def kept_open(self) -> frozenset[CameraId]:
@@ -609,7 +510,7 @@ class Tour:
     def not_admitted(self) -> tuple[str, ...]:
         """The hosts that have too few sessions for what visits are given at present; "" for the tour's own slots."""
         names = {0: "", **{id(host): name or "" for name, host in self._hosts.items()}}
-        return tuple(sorted(names[key] for key, wait_s in self.worst_waits_s.items() if wait_s is None))
+        return tuple(sorted(names[key] for key, wait_s in self._leads.worst_waits_s.items() if wait_s is None))
 
     @property
     def admitted(self) -> bool:
@@ -617,7 +518,12 @@ class Tour:
 
         How many visits the processor can bear is another matter, and measured: see admission.py.
         """
-        return all(wait_s is not None for wait_s in self.worst_waits_s.values())
+        return all(wait_s is not None for wait_s in self._leads.worst_waits_s.values())
+
+    @property
+    def worst_waits_s(self) -> Mapping[int, float | None]:
+        """The longest possible waits for a slot; see Leads."""
+        return self._leads.worst_waits_s
 
     def bounds(self) -> dict[CameraId, float]:
         """Every camera's bound as it is now, seconds."""
@@ -658,111 +564,10 @@ class Tour:
         """The ring a camera belongs to."""
         return self._standings[camera_id].camera.ring
 
-    # --- times -------------------------------------------------------------------------------------------------
+    def _wait_for_next_look(self, standing: Standing) -> None:
+        self._wait(standing, standing.since + standing.bound_s - self._leads.lead_s(standing))
 
-    def _least_s(self, standing: _Standing) -> float:
-        """What every visit is given, so that there is time for another."""
-        return min(self._settings.visit_deadline_s, standing.bound_s / 2)
-
-    def _longest_s(self, standing: _Standing) -> float:
-        return max(self._least_s(standing), min(self._settings.longest_visit_s, standing.bound_s / 2))
-
-    def _wanted_s(self, standing: _Standing) -> float:
-        """What the next visit should be given, by how long visits of this camera took lately."""
-        least_s = self._least_s(standing)
-        needed_s = PATIENCE * standing.usual_s
-        steps = math.ceil(math.log(needed_s / least_s, STEP) - 1e-9) if needed_s > least_s else 0
-        return min(self._longest_s(standing), least_s * STEP**steps + standing.waits_s)
-
-    def _given_s(self, standing: _Standing, now: float) -> float:
-        """What a visit is given that begins now, if its camera is due."""
-        if not standing.ever_seen and self._waits_for_nobody(standing):
-            return self._longest_s(standing)
-        return standing.assumed_s if now >= standing.assumed_from else min(standing.given_s, standing.assumed_s)
-
-    def _waits_for_nobody(self, standing: _Standing) -> bool:
-        """Whether there is a slot for each, so that a longer visit makes nobody wait."""
-        return self._worst_wait(standing, None) == self._worst_wait(standing, standing.host) == 0.0
-
-    def _review_given(self, now: float) -> None:
-        """Slow cameras are given more, quick ones less again; whom that makes wait longer comes due earlier."""
-        changed = [standing for standing in self._standings.values() if self._is_misjudged(standing)]
-        if not changed:
-            return
-        # Whoever may have to wait for a longer visit comes due by the new lead once the longest bound is over.
-        from_then_on = now + max(standing.bound_s for standing in self._standings.values())
-        for standing in changed:
-            standing.given_s, standing.assumed_s = self._given_s(standing, now), self._fitting_s(standing)
-            standing.assumed_from = from_then_on
-        self._weigh_waits({id(standing.host) for standing in changed})
-
-    def _learn_at_once(self, standing: _Standing) -> None:
-        if self._is_misjudged(standing) and self._waits_for_nobody(standing):
-            standing.given_s = standing.assumed_s = self._fitting_s(standing)
-
-    def _is_misjudged(self, standing: _Standing) -> bool:
-        fitting_s = self._fitting_s(standing)
-        return fitting_s > standing.assumed_s or fitting_s < standing.assumed_s / STEP - 1e-9
-
-    def _fitting_s(self, standing: _Standing) -> float:
-        """What due visits should be given. While it fails, a camera's visits are retries, and given all they want."""
-        return self._least_s(standing) if standing.failures else self._wanted_s(standing)
-
-    def _weigh_waits(self, hosts: Set[int]) -> None:
-        """Work out anew how long cameras of these hosts may have to wait; who may have to longer comes due earlier."""
-        before, self.worst_waits_s = self.worst_waits_s, self._worst_waits(hosts)
-        for standing in self._standings.values():
-            if standing.under_way or standing.failures:
-                continue
-            keys = {0, id(standing.host)}
-            if any((self.worst_waits_s.get(key) or 0.0) > (before.get(key) or 0.0) for key in keys):
-                self._wait_for_next_look(standing)
-
-    def _lead(self, standing: _Standing) -> float:
-        """How long before its bound a camera becomes due, if its visit may take all it is given."""
-        wait_s = self._worst_wait(standing, None)
-        wait_s += 0.0 if standing.kept_open else self._worst_wait(standing, standing.host)
-        return standing.assumed_s + wait_s + self._margin(standing)
-
-    def _margin(self, standing: _Standing) -> float:
-        return min(self._settings.lead_s, standing.bound_s / 4)
-
-    def _worst_wait(self, standing: _Standing, host: Host[_Entry] | None) -> float:
-        wait_s = self.worst_waits_s.get(id(host) if host is not None else 0, 0.0)
-        # Where no wait would surely do, a camera comes due half-way: early enough to have a chance, and no haste.
-        return wait_s if wait_s is not None else max(0.0, standing.bound_s / 2 - standing.assumed_s)
-
-    def _worst_waits(self, hosts: Set[int] | None = None) -> dict[int, float | None]:
-        """The longest possible waits for a slot, of the tour's own (0) and of each host's; None: not to be bounded.
-
-        ``hosts``: those for which it may have changed; all if None.
-        """
-        everyone = list(self._standings.values())
-        overall = worst_wait_s([self._demand(s) for s in everyone], self._settings.workers)
-        is_another = hosts is None or overall != self.worst_waits_s.get(0)
-        waits: dict[int, float | None] = {} if is_another else dict(self.worst_waits_s)
-        waits[0] = overall
-        by_host: dict[int, list[_Standing]] = {}
-        for standing in everyone:
-            key = id(standing.host)
-            if not standing.kept_open and (is_another or hosts is None or key in hosts):
-                by_host.setdefault(key, []).append(standing)
-        for key, group in by_host.items():
-            waits[key] = self._worst_wait_of_host(group, overall or 0.0)
-        return waits
-
-    def _worst_wait_of_host(self, group: Sequence[_Standing], overall_s: float) -> float | None:
-        host = group[0].host
-        demands = [self._demand(standing, overall_s) for standing in group]
-        return worst_wait_on_host_s(demands, host.for_visits, max(self._longest_s(standing) for standing in group))
-
-    def _demand(self, standing: _Standing, besides_s: float = 0.0) -> Demand:
-        return Demand(standing.assumed_s + besides_s, standing.bound_s - self._margin(standing))
-
-    def _wait_for_next_look(self, standing: _Standing) -> None:
-        self._wait(standing, standing.since + standing.bound_s - self._lead(standing))
-
-    def _deadline(self, entry: _Entry) -> float:
+    def _deadline(self, entry: Place) -> float:
         """When a camera that is due must be looked at.
 
         The stretch weighs who goes first; it never makes anyone wait while a slot is free.
@@ -770,25 +575,16 @@ class Tour:
         standing = self._standings[entry.camera_id]
         return standing.since + standing.bound_s * self.stretch
 
-    def _wait(self, standing: _Standing, due_at: float) -> None:
+    def _wait(self, standing: Standing, due_at: float) -> None:
         self._tickets += 1
         standing.ticket = self._tickets
-        standing.under_way = standing.taken = False
+        self._extra_under_way -= standing.is_extra
+        standing.under_way = standing.taken = standing.is_extra = False
         self._late.discard(standing.camera.id)
-        heapq.heappush(self._waiting, _Entry(due_at, standing.ticket, standing.camera.id, due_at))
+        heapq.heappush(self._waiting, Place(due_at, standing.ticket, standing.camera.id, due_at))
 
-    def _is_current(self, entry: _Entry) -> bool:
+    def _is_current(self, entry: Place) -> bool:
         return self._standings[entry.camera_id].ticket == entry.ticket
-
-
-def _wishes(standing: _Standing, now: float) -> list[Focus]:
-    """What is still asked for."""
-    return [focus for focus in standing.focus.values() if focus.until > now]
-
-
-def _held_since(standing: _Standing) -> float:
-    """From when the tour is held to the bound, as far as the stretch goes."""
-    return max(standing.since, standing.excused_until)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -169,7 +169,7 @@ class Reviewing:
         )
         self.capacity_per_s = per_s
         self._metrics.tour.capacity.set(per_s)
-        self._tour.set_spare(found.usable_per_s - found.needed_per_s, self._clock.monotonic())
+        self._tour.set_spare(found.usable_per_s - self._tour.due_per_s, self._clock.monotonic())
         self._tell(found, per_s)
 
     def _tell(self, found: Feasibility, per_s: float) -> None:

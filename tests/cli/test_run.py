@@ -76,6 +76,70 @@ def test_a_missing_configuration_and_missing_credentials_are_told(
     assert "CAMERA_PASSWORD" in result.stderr
 
 
+@pytest.fixture
+def not_served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All is done but the service itself."""
+    served: list[str] = []
+
+    def leave(code: int) -> None:
+        served.append(f"left with {code}")
+
+    monkeypatch.setattr(module, "run_until_stopped", lambda service: 0)
+    monkeypatch.setattr(module, "leave", leave)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    return served
+
+
+def test_what_can_be_kept_is_told_at_the_start(
+    app: typer.Typer, tmp_path: Path, not_served: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    result = invoke(app, tmp_path, sound())
+    assert "the bounds ask for 0.5 visits per second" in result.stderr
+    assert "capacity: 2 cores, 36 ms a visit (assumed" in result.stderr
+    assert "every bound can be kept" in result.stderr
+    assert "no camera has to wait too long for a session" in result.stderr
+    assert caplog.records == []
+    assert not_served == ["left with 0"]
+
+
+def test_bounds_that_ask_for_too_much_are_a_loud_warning_that_names_the_ring_and_nothing_is_refused(
+    app: typer.Typer, tmp_path: Path, not_served: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = changed("rings", "core", "revisit_bound_s", to=0.03)
+    invoke(app, tmp_path, data)
+    (warning,) = (record.message for record in caplog.records if record.levelname == "WARNING")
+    assert "and 46.3 can be promised at 36 ms a visit (assumed): cannot be kept: core (0.0 s could be)" in warning
+    assert "all bounds would be stretched by 1.44" in warning
+    assert not_served == ["left with 0"]
+
+
+def test_the_worst_hour_and_a_host_that_cannot_bear_its_cameras_are_warned_of(
+    app: typer.Typer, tmp_path: Path, not_served: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = sound() | {"tour": {"sessions_per_host": 1}}
+    data["templates"]["square"]["stream"] = data["cameras"][0]["stream"] = "rtsp://10.9.9.9/{id}"
+    data["schedules"] = {
+        "rush": {
+            "name": "高峰", "name_en": "Rush", "revisit_bound_s": 0.03, "sites": ["大楼"],
+            "windows": [{"days": "every_day", "begins": "07:10", "ends": "08:20"}],
+        }
+    }  # fmt: skip
+    invoke(app, tmp_path, data)
+    by_ring, by_host = (record.message for record in caplog.records if record.levelname == "WARNING")
+    assert "at the worst time (" in by_ring
+    assert "07:10-08:20), and 46.3 can be promised" in by_ring
+    assert by_host == "too few sessions at once, so bounds cannot be kept: 10.9.9.9"
+    assert not_served == ["left with 0"]
+
+
+@pytest.mark.parametrize("role", ["relay", "dispatch", "console"])
+def test_a_role_that_opens_no_camera_says_nothing_of_bounds(
+    app: typer.Typer, tmp_path: Path, not_served: list[str], role: str
+) -> None:
+    assert "the bounds ask for" not in invoke(app, tmp_path, sound(), "--role", role).stderr
+    assert not_served == ["left with 0"]
+
+
 @pytest.mark.parametrize("redis", [None, ""])
 @pytest.mark.parametrize("role", ["tour", "relay", "dispatch", "console"])
 def test_a_role_of_its_own_needs_to_be_told_where_queue_and_store_are(

@@ -1105,3 +1105,29 @@ def test_a_tour_that_was_late_once_is_in_time_again_however_many_visits_its_boun
     run.until(240, each_second)
     assert max(run.stretches[:60]) == 1.0
     assert run.stretches[-1] == 1.0
+
+
+def test_so_many_looks_for_focus_are_under_way_at_once_until_the_detector_is_through_with_them() -> None:
+    tour = tour_of(cameras(10, 60), TourSettings(focus_at_once=2))
+    for c in cameras(10, 60):
+        tour.seen(c.id, 0.0, people=0)
+        tour.pin(c.id, 0.0, 60.0, 1.0)
+    begun_now = [visit for _ in range(10) if isinstance(visit := tour.next(2.0), Visit)]
+    assert [visit.turn for visit in begun_now] == [Turn.FOCUS] * 2
+    for visit in begun_now:
+        tour.captured(visit.camera.id, 0.1)
+        tour.ended(visit)
+    assert isinstance(tour.next(3.5), float), "their pictures stand in the detector's line"
+    tour.seen(begun_now[0].camera.id, 2.1, people=0)
+    tour.dropped(begun_now[1].camera.id)
+    assert sum(isinstance(tour.next(5.0), Visit) for _ in range(10)) == 2
+
+
+def test_more_comes_due_than_the_bounds_ask_for() -> None:
+    found = cameras(10, 5)
+    tour = tour_of(found)
+    for c in found:
+        tour.captured(c.id, 0.1)
+        tour.seen(c.id, 0.0, people=0)
+    lead_s = SETTINGS.visit_deadline_s + SETTINGS.lead_s
+    assert tour.due_per_s == pytest.approx(10 / (5 - lead_s))

@@ -260,8 +260,8 @@ def focused_in(station: Station, seconds: int) -> int:
     return found
 
 
-@pytest.mark.parametrize(("visits_per_s", "looks"), [(3.0, 3.0 * 2 * 5 / 6 - 2.0), (1.1, 0.0)])
-def test_focus_is_given_what_the_bounds_leave_of_the_measured_capacity(visits_per_s: float, looks: float) -> None:
+@pytest.mark.parametrize(("visits_per_s", "looks"), [(3.0, 3.0 * 2 * 5 / 6 - 10 / (5 - 1.75)), (1.1, 0.0)])
+def test_focus_is_given_what_due_visits_leave_of_the_measured_capacity(visits_per_s: float, looks: float) -> None:
     found = fleet(10, 0)
     station = Station(found)
     station.review(60, visits_per_s)

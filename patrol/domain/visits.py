@@ -1,0 +1,139 @@
+"""Visits: what the tour remembers of each camera, and the values it hands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from patrol.domain.camera import Camera, CameraId
+from patrol.domain.hosts import Host
+
+
+@dataclass(frozen=True, slots=True)
+class TourSettings:
+    """How the tour works; times in seconds.
+
+    ``workers``: visits of due cameras at the same time; a quarter as many again may be retries and focus.
+    ``visit_deadline_s``: what every visit is given; a camera that answers within it is seen within its bound.
+    ``longest_visit_s``: what one is given of a camera that was slow lately. Neither is more than half a bound.
+    ``lead_s``: what is added to the time before its bound at which a camera becomes due, for whatever the analysis
+    cannot know, such as a busy machine.
+    ``sessions_per_host``: sessions at once on one host. ``opens_per_s``: sessions begun a second while the tour is
+    behind. ``retries_per_s``, ``retries_per_host_per_s``: tries of cameras that failed last time.
+    ``warm_sessions``: streams kept open at most. ``focus_at_once``: looks for focus under way at the same time, until
+    the detector is through with them: so many pictures more may stand in its line, whatever was reckoned to be spare.
+    ``backoff_base_s``, ``backoff_cap_s``: a failing camera is tried again after a random wait of up to
+    base x 2^failures, at most the cap (full jitter).
+    """
+
+    workers: int = 512
+    visit_deadline_s: float = 1.5
+    longest_visit_s: float = 10.0
+    lead_s: float = 0.25
+    sessions_per_host: int = 4
+    opens_per_s: float = 100.0
+    retries_per_s: float = 10.0
+    retries_per_host_per_s: float = 2.0
+    warm_sessions: int = 64
+    focus_at_once: int = 4
+    backoff_base_s: float = 1.0
+    backoff_cap_s: float = 60.0
+
+    @property
+    def lower_rank_workers(self) -> int:
+        """Visits at once that are retries or focus."""
+        return max(1, self.workers // 4)
+
+
+class Turn(StrEnum):
+    """Why a camera is visited now."""
+
+    DUE = "due"
+    RETRY = "retry"
+    FOCUS = "focus"
+
+
+class Asker(StrEnum):
+    """Who asks for a focus. What one asks for, the other does not take away."""
+
+    RULE = "rule"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """A camera is to be looked at every ``every_s`` until ``until``, in spare capacity."""
+
+    until: float
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One look at one camera that is to be made now, and that must have brought its picture in ``deadline_s``.
+
+    ``in_new_session``: it takes one of its host's sessions; else the camera's own has been kept open.
+    """
+
+    camera: Camera
+    turn: Turn
+    deadline_s: float
+    in_new_session: bool = True
+
+
+@dataclass(slots=True)
+class Standing:
+    """What the tour knows of one camera.
+
+    ``since``: its last look, or when its bound was last made stricter. ``excused_until``: when its last picture was
+    taken, if that was so old by then that nobody could have looked again in time. ``usual_s``: how long visits lately
+    took, at worst, beyond ``waits_s``: how long one may have to wait for a key frame. ``picture_age_s``: how old the
+    last picture was when it was taken. ``deadline_s``: what the visit under way is given. ``given_s``: what visits are
+    given while the camera is due. ``assumed_s``: what the analysis of waits reckons with, and what they are given from
+    ``assumed_from`` on.
+    """
+
+    camera: Camera
+    host: Host[Place]
+    bound_s: float
+    given_s: float
+    assumed_s: float
+    seen_at: float
+    since: float
+    assumed_from: float = 0.0
+    excused_until: float = 0.0
+    kept_open: bool = False
+    ever_seen: bool = False
+    usual_s: float = 0.0
+    waits_s: float = 0.0
+    picture_age_s: float = 0.0
+    deadline_s: float = 0.0
+    failures: int = 0
+    failing: str | None = None
+    under_way: bool = False
+    is_extra: bool = False
+    taken: bool = False
+    people: int | None = None
+    ticket: int = 0
+    focus_at: float = -1.0
+    focus: dict[Asker, Focus] = field(default_factory=dict)
+
+
+@dataclass(order=True, slots=True)
+class Place:
+    """A place in a heap, ordered by ``at``; stale once the camera's ticket has moved on."""
+
+    at: float
+    ticket: int
+    camera_id: CameraId = field(compare=False)
+    due_at: float = field(compare=False)
+
+
+def asked_for(standing: Standing, now: float) -> list[Focus]:
+    """What is still asked for."""
+    return [focus for focus in standing.focus.values() if focus.until > now]
+
+
+def held_since(standing: Standing) -> float:
+    """From when the tour is held to the bound, as far as the stretch goes."""
+    return max(standing.since, standing.excused_until)
