@@ -101,6 +101,13 @@ evaluate-health: $(VENV)/.run ## whether camera health tells the truth (needs re
 evaluate-change: $(VENV)/.run ## whether idle scenes can be skipped without missing an event (needs recorded clips: PATROL_SHARED_DATA)
 	@$(BIN)/python -m benchmarks.evaluate_change $(ARGS)
 
+.PHONY: evaluate
+evaluate: $(VENV)/.run ## how well events are seen, against what is true (needs recorded data: PATROL_SHARED_DATA)
+	@$(BIN)/patrol model get
+	@mkdir -p var/evaluation
+	@$(BIN)/patrol evaluate --data "$${PATROL_SHARED_DATA:-../shared/data}" --targets --json var/evaluation/evaluation.json \
+	  --html var/evaluation/evaluation.html --markdown var/evaluation/evaluation.md $(ARGS)
+
 .PHONY: install-quantize
 install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol model quantize` needs
 	@$(UV) --no-deps --require-hashes -r requirements/quantize.lock

@@ -41,6 +41,7 @@ from patrol.domain.camera import CameraId
 from patrol.domain.detections import Detections
 from patrol.domain.errors import ModelError
 from patrol.domain.frame import Frame
+from patrol.evaluation.boxes import Scored, box_quality, judge, score
 
 Picture = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.float64]
@@ -51,27 +52,6 @@ ANY_CONFIDENCE = 0.01
 CONFIGURED = DetectorSettings().min_confidence
 HEADS_WITHIN = 0.5  # of a box's height, from its top: people in rows are seen from the chest up
 LEAST_VISIBLE = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """``average_precision``: area under precision over recall, 0..1; ``recall``: at the configured confidence."""
-
-    average_precision: float
-    recall: float
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One picture's boxes against its truth.
-
-    ``confidence`` (n,); ``right`` (n,) bool; ``truths``: how many there were to be found. Boxes on something that
-    counts neither way are left out.
-    """
-
-    confidence: Numbers
-    right: npt.NDArray[np.bool_]
-    truths: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,42 +81,6 @@ class Truth:
 
 
 # Scoring
-
-
-def judge(quality: Numbers, confidence: Numbers, ignored: npt.NDArray[np.bool_]) -> Judged:
-    """Give each box, surest first, the best truth that is still free: at most one box for a truth that counts."""
-    outcome: list[tuple[float, bool]] = []
-    free = ~ignored
-    for index in np.argsort(-confidence, kind="stable"):
-        row = quality[index]
-        counting = np.where(free, row, 0.0)
-        if counting.any():
-            free[counting.argmax()] = False
-            outcome.append((float(confidence[index]), True))
-        elif not (row[ignored] > 0).any():
-            outcome.append((float(confidence[index]), False))
-    sure, right = zip(*outcome, strict=True) if outcome else ((), ())
-    return Judged(np.array(sure, np.float64), np.array(right, np.bool_), int((~ignored).sum()))
-
-
-def score(pictures: Sequence[Judged], at_confidence: float) -> Scored:
-    """All pictures together. The area is under the precision envelope at every recall (as PASCAL VOC 2010 on)."""
-    truths = sum(picture.truths for picture in pictures)
-    confidence = np.concatenate([picture.confidence for picture in pictures])
-    right = np.concatenate([picture.right for picture in pictures])
-    found = int(right[confidence > at_confidence].sum())
-    order = np.argsort(-confidence, kind="stable")
-    hits = np.cumsum(right[order])
-    precision = hits / np.arange(1, len(hits) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    steps = np.diff(np.concatenate([[0], hits])) / truths
-    return Scored(float((steps * envelope).sum()), found / truths)
-
-
-def box_quality(boxes: npt.NDArray[np.float32], truths: npt.NDArray[np.float32]) -> Numbers:
-    """(n, m): intersection over union where it is above a half, else 0."""
-    shared = overlaps(boxes, truths)
-    return np.where(shared > 0.5, shared, 0.0).astype(np.float64)
 
 
 def head_quality(boxes: npt.NDArray[np.float32], heads: Numbers) -> Numbers:

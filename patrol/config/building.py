@@ -45,7 +45,7 @@ def build(
         station_en=file.station.name_en or file.station.name,
         centre=Place(*file.station.at),
         rings=rings,
-        rules={RuleId(name): _rule(name, rule) for name, rule in file.rules.items()},
+        rules={RuleId(name): rule_of(name, rule) for name, rule in file.rules.items()},
         levels=LevelPolicy(file.levels.by_kind, file.levels.otherwise),
         cameras=tuple(_camera(part, parts, rings, environ) for part in parts.cameras),
         sites=tuple(_site(site) for site in file.sites),
@@ -64,7 +64,8 @@ def _ring(name: RingName, ring: RingModel) -> Ring:
     return Ring(name, ring.revisit_bound_s, ring.response_target_s, ring.accept_within_s)
 
 
-def _rule(name: str, rule: RuleModel) -> Rule:
+def rule_of(name: str, rule: RuleModel) -> Rule:
+    """A rule as it stands in a file, as a decision."""
     return Rule(
         id=RuleId(name),
         name=rule.name,
@@ -98,7 +99,7 @@ def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], envi
         heading_deg=camera.heading_deg % 360,
         view_deg=view or USUAL_VIEW_DEG,
         stream=stream,
-        zones=tuple(_zone(zone) for zone in parts.zones_of(part)),
+        zones=tuple(zone_of(zone) for zone in parts.zones_of(part)),
         simulated=stream.scheme == "synthetic",
         strategy=parts.strategy_of(part),
         snapshot=_address(parts.snapshot_of(part), part, parts, environ),
@@ -140,7 +141,8 @@ def _window(window: WindowModel) -> TimeWindow:
     )
 
 
-def _zone(zone: ZoneModel) -> Zone:
+def zone_of(zone: ZoneModel) -> Zone:
+    """A zone as it stands in a file."""
     return Zone(
         id=ZoneId(zone.id),
         name=zone.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from patrol.domain.camera import Camera
+from patrol.domain.detections import Detections
 from patrol.domain.events import Event
 from patrol.domain.frame import Frame
 from patrol.domain.masks import blackened
-from patrol.domain.watching import Watcher
+from patrol.domain.watching import Findings, Watcher
 from patrol.ports import Detector
 
 RECORDING_BEGINS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +34,16 @@ class ReplayedEvent:
     end_s: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """One frame of a recording, what was found in it, and what that changed. ``t_s``: since the first frame."""
+
+    t_s: float
+    frame: Frame
+    detections: Detections
+    findings: Findings
+
+
 async def replay(
     frames: Iterable[TimedPixels], camera: Camera, watcher: Watcher, detector: Detector
 ) -> AsyncIterator[ReplayedEvent]:
@@ -41,28 +52,30 @@ async def replay(
     ``frames``: (t_s, index, pixels) in order of time; see adapters.stream.frames_of. What the camera's masks cover is
     blackened in them, as it is live.
     """
+    async for shown in show(frames, camera, watcher, detector):
+        for event in shown.findings.ended:
+            yield in_seconds(event)
+    for event in watcher.finish():
+        yield in_seconds(event)
+
+
+async def show(
+    frames: Iterable[TimedPixels], camera: Camera, watcher: Watcher, detector: Detector
+) -> AsyncIterator[Shown]:
+    """Yield every frame once the rules have seen it. What is still on at the end, ``watcher.finish`` tells."""
     waiting = iter(frames)
     while batch := list(islice(waiting, BATCH)):
-        for event in await _observe(batch, camera, watcher, detector):
-            yield _in_seconds(event)
-    for event in watcher.finish():
-        yield _in_seconds(event)
+        captured = [
+            Frame(camera.id, RECORDING_BEGINS + timedelta(seconds=t_s), blackened(pixels, camera.masks))
+            for t_s, _, pixels in batch
+        ]
+        found = await detector.detect(captured)
+        for (t_s, _, _), frame, detections in zip(batch, captured, found, strict=True):
+            yield Shown(t_s, frame, detections, watcher.observe(camera, frame.captured_at, detections, frame.pixels))
 
 
-async def _observe(
-    batch: Sequence[TimedPixels], camera: Camera, watcher: Watcher, detector: Detector
-) -> Sequence[Event]:
-    frames = [
-        Frame(camera.id, RECORDING_BEGINS + timedelta(seconds=t_s), blackened(pixels, camera.masks))
-        for t_s, _, pixels in batch
-    ]
-    ended: list[Event] = []
-    for frame, detections in zip(frames, await detector.detect(frames), strict=True):
-        ended += watcher.observe(camera, frame.captured_at, detections, frame.pixels).ended
-    return ended
-
-
-def _in_seconds(event: Event) -> ReplayedEvent:
+def in_seconds(event: Event) -> ReplayedEvent:
+    """An event of a recording; one that has not ended ends where it was confirmed."""
     ended_at = event.ended_at or event.confirmed_at
     return ReplayedEvent(event, *(_seconds(at) for at in (event.began_at, event.confirmed_at, ended_at)))
 

@@ -12,20 +12,16 @@ import pytest
 from benchmarks import evaluate_detector
 from benchmarks.evaluate_detector import (
     Evaluation,
-    Judged,
     Line,
-    Scored,
-    box_quality,
     found_again,
     group_truths,
     head_quality,
-    judge,
     report_of,
-    score,
     street_truths,
 )
 from patrol.adapters.model_store import Precision
 from patrol.domain.detections import Detections
+from patrol.evaluation.boxes import Judged, Scored, box_quality, judge, score
 from tests.adapters.real_model import bus_pixels, real_model
 
 NOTHING = np.zeros(0, np.bool_)

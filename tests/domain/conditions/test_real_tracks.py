@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ SIZE = 1000
 class Known:
     """A tracker that is told who each box is."""
 
-    numbers: list[int] = []
+    numbers: ClassVar[list[int]] = []
 
     def update(self, at_s: float, detections: Detections) -> TrackIds:
         return np.array(self.numbers, np.int64)
