@@ -111,18 +111,19 @@ def _write(
     from patrol.evaluation.results import as_document
     from patrol.evaluation.tables import markdown
 
-    said = [f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"]
-    outputs = (
-        (as_json, lambda: json.dumps(as_document(results), ensure_ascii=False, indent=1) + "\n"),
-        (html, lambda: page(results, held, data.resolve().name, said)),
-        (as_markdown, lambda: markdown(results, held)),
-    )
-    for file, text in outputs:
-        if file is not None:
-            try:
-                file.write_text(text(), encoding="utf-8")
-            except OSError as error:
-                raise InputError(f"{file}: cannot be written: {error.strerror}") from None
+    if as_json is not None:
+        _written(as_json, json.dumps(as_document(results), ensure_ascii=False, indent=1) + "\n")
+    if html is not None:
+        _written(html, page(results, held, data.resolve().name, [f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"]))
+    if as_markdown is not None:
+        _written(as_markdown, markdown(results, held))
+
+
+def _written(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}") from None
 
 
 def _tell(held: list[Held]) -> int:

@@ -11,7 +11,7 @@ from patrol.domain.zones import RuleId, ZoneId
 
 
 class Kind(StrEnum):
-    """What can happen (类型). The whole vocabulary; the rules that exist so far cover crowd and intrusion."""
+    """What can happen (类型). The whole vocabulary; config.rule_models has the ones that a rule tells."""
 
     CROWD = "crowd"
     GATHERING = "gathering"

@@ -46,9 +46,9 @@ h3{font-size:14px;margin:20px 0 8px;color:var(--quiet);font-weight:600}
 p{margin:6px 0;color:var(--quiet)}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:left;padding:7px 14px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
+th,td{text-align:left;padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--quiet);font-weight:500;font-size:13px}td.n,th.n{text-align:right;white-space:nowrap}
-.bar{position:relative;display:inline-block;width:120px;height:8px;background:var(--line);border-radius:4px;vertical-align:middle}
+.bar{position:relative;display:inline-block;width:84px;height:8px;background:var(--line);border-radius:4px;vertical-align:middle}
 .bar i{position:absolute;top:0;bottom:0;background:#2f6f6a;border-radius:4px}
 .bar b{position:absolute;top:-3px;bottom:-3px;width:2px;background:var(--accent)}
 .good{color:var(--good)}.bad{color:var(--bad)}
@@ -207,7 +207,7 @@ def _alarms(played: Played, case: Case, verdict: Verdict) -> Iterator[str]:
 
 def _hits(played: Played, _: Case, verdict: Verdict) -> Iterator[str]:
     events = [event for event in _of(played).events if event.kind == played.item.kind]
-    for _, index in verdict.found:
+    for _found, index in verdict.found:
         yield _figure(events[index].shot, played, f"{events[index].words_zh} · {events[index].words_en}")
 
 

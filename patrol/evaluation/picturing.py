@@ -38,7 +38,8 @@ def draw(pixels: Pixels, found: Detections | None, zones: Sequence[Zone], counte
     """``found``: drawn muted. ``counted``: shares of the picture, what an event was told for."""
     height, width = pixels.shape[:2]
     small_width, small_height = fitted(width, height, INSIDE)
-    canvas = np.ascontiguousarray(cv2.resize(pixels, (small_width, small_height), interpolation=cv2.INTER_AREA))
+    small = cv2.resize(pixels, (small_width, small_height), interpolation=cv2.INTER_AREA)
+    canvas: Pixels = np.ascontiguousarray(small, np.uint8)
     size = np.array([small_width, small_height] * 2)
     for zone in zones:
         _outline(canvas, zone, size[:2])

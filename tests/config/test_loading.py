@@ -223,7 +223,7 @@ MISSING: list[tuple[tuple[str | int, ...], str]] = [
     (("units",), "is missing; expected who can be sent"),
     (("rings", "far"), "is missing; expected the outer ring"),
     (("rules", "crowd", "kind"), "is missing; expected one of crowd, "),
-    (("templates", "square", "zones", 0, "polygon"), "is missing; expected [[x, y], ...] as shares of the picture"),
+    (("templates", "square", "zones", 0, "polygon"), "has no polygon; expected [[x, y], ...] as shares of the picture"),
     (("sites", 0, "cameras", 0, "at"), "is missing; expected [latitude, longitude] in degrees"),
     (("sites", 0, "kind"), "is missing; expected one of controlled_place"),
 ]
