@@ -137,6 +137,7 @@ _CHINESE = {
     "boat": "船",
     "train": "列车",
     "skateboard": "滑板",
+    "vehicle": "车辆",
 }
 
 

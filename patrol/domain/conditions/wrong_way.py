@@ -1,19 +1,25 @@
-"""Wrong way: a vehicle goes against the way traffic goes in its zone."""
+"""Wrong way: a vehicle goes against the way traffic goes in its zone.
+
+Vehicles are those that the detector knows and a track follows. From far above, or in the dark, it knows few of them:
+what moves on a carriageway, is as large, and is no person, counts as one too.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
 
-from patrol.domain.conditions.base import Box, Holding, Seen, box_of, standing_in, sure_tracks
+from patrol.domain.conditions.base import Box, Holding, Seen, box_of, boxes_of, standing_in, sure_tracks
 from patrol.domain.conditions.distances import lately
 from patrol.domain.conditions.words import counted
 from patrol.domain.events import Kind
-from patrol.domain.scene import Scene, Track, TrackPoint
+from patrol.domain.motion import NOTHING_MOVES, Grey, Moving, has_changed, looked, mask_of, small_grey
+from patrol.domain.scene import Scene, TrackPoint
 from patrol.domain.zones import Zone, are_inside
 
 VEHICLES = frozenset({"bicycle", "bus", "car", "motorcycle", "truck"})
@@ -32,7 +38,8 @@ STEPS_AGREE = 0.7
 class WrongWay:
     """At least one of these vehicles goes against the zone's ``direction_deg``.
 
-    Needs tracks, so it sees nothing but in a focus; a vehicle in the zone is worth one.
+    Needs several pictures a second, so it sees nothing but in a focus. A vehicle in the zone is worth one, and so is
+    whatever came to it since the last visit.
     """
 
     labels: frozenset[str] = VEHICLES
@@ -40,22 +47,74 @@ class WrongWay:
     kind: Kind = Kind.WRONG_WAY
 
     def see(self, zone: Zone, scene: Scene, memory: object) -> Seen:
-        """See Condition; nothing is remembered but by the tracks themselves."""
+        """See Condition; remembers what moves."""
         if zone.direction_deg is None:
             return Seen()
+        known = memory if isinstance(memory, _Memory) else _Memory()
         if not scene.in_focus:
-            return Seen(is_worth_a_focus=len(standing_in(zone, scene.detections, self.labels, self.min_confidence)) > 0)
-        aspect = scene.detections.width / scene.detections.height
-        way = _Way(math.radians(zone.direction_deg), aspect)
-        tracks = sure_tracks(scene, self.labels, self.min_confidence)
+            return self._visited(zone, scene, known)
+        moving = NOTHING_MOVES if scene.pixels is None else looked(known.moving, scene.at, scene.pixels, _people(scene))
+        way = _Way(math.radians(zone.direction_deg), scene.detections.width / scene.detections.height)
+        tracks = sure_tracks(scene, self.labels, self.min_confidence).values()
         against = [
-            (track, sure)
-            for track, sure in tracks.values()
-            if are_inside(zone, np.array([track.last.foot]))[0] and way.is_against(lately(track, scene.at, LOOKED_AT_S))
+            _Against(track.label, points, sure)
+            for track, sure in tracks
+            if way.is_against(points := lately(track, scene.at, LOOKED_AT_S)) and _is_in(zone, points[-1])
         ]
         if not against:
-            return Seen(is_worth_a_focus=len(tracks) > 0)
-        return Seen(holding=_holding([track for track, _ in against], max(sure for _, sure in against)))
+            # What the detector does not know by sight; of what it knows there is no need to be told twice.
+            trails = (_since(trail, scene.at) for trail in moving.trails)
+            against = [
+                _Against(UNKNOWN, points, UNKNOWN_SCORE)
+                for points in trails
+                if way.is_against(points) and _is_in(zone, points[-1])
+            ]
+        return Seen(
+            memory=_Memory(moving, known.visited),
+            holding=_holding(against) if against else None,
+            is_worth_a_focus=not against and (len(tracks) > 0 or len(moving.trails) > 0),
+        )
+
+    def _visited(self, zone: Zone, scene: Scene, known: _Memory) -> Seen:
+        is_there = len(standing_in(zone, scene.detections, self.labels, self.min_confidence)) > 0
+        if scene.pixels is None:
+            return Seen(is_worth_a_focus=is_there)
+        grey = small_grey(scene.pixels)
+        has_come = known.visited is not None and has_changed(known.visited, grey, mask_of(zone.polygon))
+        # What is seen in the first frames of a focus is held against this one.
+        return Seen(_Memory(Moving((grey,)), grey), is_worth_a_focus=is_there or has_come)
+
+
+UNKNOWN, UNKNOWN_SCORE = "vehicle", 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Memory:
+    """``visited``: the picture of the last visit outside of a focus."""
+
+    moving: Moving = NOTHING_MOVES
+    visited: Grey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """One that goes the wrong way. ``label``: in the model's words, or UNKNOWN."""
+
+    label: str
+    points: tuple[TrackPoint, ...]
+    score: float
+
+
+def _people(scene: Scene) -> tuple[Box, ...]:
+    return boxes_of(scene.detections.of("person"))
+
+
+def _is_in(zone: Zone, point: TrackPoint) -> bool:
+    return bool(are_inside(zone, np.array([point.foot]))[0])
+
+
+def _since(trail: Sequence[TrackPoint], at: datetime) -> tuple[TrackPoint, ...]:
+    return tuple(point for point in trail if (at - point.at).total_seconds() <= LOOKED_AT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +145,15 @@ class _Way:
         return sum(step < 0 for step in steps) >= STEPS_AGREE * len(steps)
 
 
-def _holding(tracks: Sequence[Track], score: float) -> Holding:
-    zh, en = counted(track.label for track in tracks)
-    boxes: tuple[Box, ...] = tuple(box_of(track.last) for track in tracks)
+def _holding(against: Sequence[_Against]) -> Holding:
+    zh, en = counted(one.label for one in against)
     return Holding(
-        count=len(tracks),
+        count=len(against),
         threshold=1,
-        score=score,
-        boxes=boxes,
+        score=max(one.score for one in against),
+        boxes=tuple(box_of(one.points[-1]) for one in against),
         words_zh=f"{zh} 辆逆行",
         words_en=f"{en} going the wrong way",
-        since=min(track.points[0].at for track in tracks),
+        since=min(one.points[0].at for one in against),
         is_sure=True,
     )
