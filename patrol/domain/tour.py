@@ -251,6 +251,7 @@ class Tour:
     def _begin(self, standing: Standing, turn: Turn, now: float) -> Visit:
         standing.ticket = 0  # its places in the heaps are stale until the visit ends
         standing.under_way = True
+        standing.began_at = now
         standing.is_extra = turn is Turn.FOCUS
         self._extra_under_way += standing.is_extra
         # Who is due is given what the others reckon with; a retry and a focus take nobody's slot.
@@ -337,7 +338,7 @@ class Tour:
         standing.picture_age_s = age_s
         standing.waits_s = waits_s
         standing.usual_s = max(0.0, seconds - waits_s, standing.usual_s * FORGET)
-        standing.taken = True
+        standing.taken, standing.taken_at = True, standing.began_at + seconds
         standing.host.answered()
         self._leads.learn(standing)
 
@@ -446,7 +447,7 @@ class Tour:
         self._release(now)
         waiting = (self._expected_share(standing, now) for standing in self._all_due())
         late = (self._share_by_now(self._standings[camera_id], now) for camera_id in self._late)
-        in_detection = (self._share_by_now(each, now) for each in self._standings.values() if each.taken)
+        in_detection = (self._share_by_now(each, now) for each in self._standings.values() if _was_in_time(each))
         worst = max([*waiting, *late, *in_detection], default=0.0)
         falls_to = self.stretch if self._is_untold else self.stretch * 0.97
         self._is_untold = False
@@ -585,6 +586,11 @@ class Tour:
 
     def _is_current(self, entry: Place) -> bool:
         return self._standings[entry.camera_id].ticket == entry.ticket
+
+
+def _was_in_time(standing: Standing) -> bool:
+    """Whether its picture was taken within the bound: what comes too late of it now is the detector's doing."""
+    return standing.taken and not standing.failures and standing.taken_at - held_since(standing) <= standing.bound_s
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

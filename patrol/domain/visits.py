@@ -88,9 +88,9 @@ class Standing:
     ``since``: its last look, or when its bound was last made stricter. ``excused_until``: when its last picture was
     taken, if that was so old by then that nobody could have looked again in time. ``usual_s``: how long visits lately
     took, at worst, beyond ``waits_s``: how long one may have to wait for a key frame. ``picture_age_s``: how old the
-    last picture was when it was taken. ``deadline_s``: what the visit under way is given. ``given_s``: what visits are
-    given while the camera is due. ``assumed_s``: what the analysis of waits reckons with, and what they are given from
-    ``assumed_from`` on.
+    last picture was when it was taken. ``began_at``, ``taken_at``: when the visit under way began, and had its picture.
+    ``deadline_s``: what it is given. ``given_s``: what visits are given while the camera is due. ``assumed_s``: what the
+    analysis of waits reckons with, and what they are given from ``assumed_from`` on.
     """
 
     camera: Camera
@@ -108,6 +108,8 @@ class Standing:
     waits_s: float = 0.0
     picture_age_s: float = 0.0
     deadline_s: float = 0.0
+    began_at: float = 0.0
+    taken_at: float = 0.0
     failures: int = 0
     failing: str | None = None
     under_way: bool = False

@@ -1131,3 +1131,22 @@ def test_more_comes_due_than_the_bounds_ask_for() -> None:
         tour.seen(c.id, 0.0, people=0)
     lead_s = SETTINGS.visit_deadline_s + SETTINGS.lead_s
     assert tour.due_per_s == pytest.approx(10 / (5 - lead_s))
+
+
+def test_a_picture_that_came_late_for_the_cameras_own_reasons_is_no_stretch_while_it_is_in_the_detector() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.captured(CameraId("C-0"), 0.1)
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    visit = tour.next(3.3)
+    assert isinstance(visit, Visit)
+    tour.captured(CameraId("C-0"), 18.0)  # its key frames lie 20 s apart
+    tour.ended(visit)
+    assert tour.review(21.5) == 1.0
+    tour.seen(CameraId("C-0"), 21.3, people=0)
+    assert isinstance(tour.next(23.6), Visit)
+    tour.failed(CameraId("C-0"), CaptureFailure.BROKEN, 23.7)
+    again = tour.next(40.0)
+    assert isinstance(again, Visit)
+    tour.captured(CameraId("C-0"), 0.1)
+    tour.ended(again)
+    assert tour.review(43.0) == 1.0, "it had failed"
