@@ -18,8 +18,12 @@ from patrol.domain.errors import CaptureFailure
 SLOW_SHARE = 0.25
 QUICK_SHARE = 0.15
 # A first key frame that took longer was waited for: the camera lets a client join between two, and the next visit may
-# have to wait for as long as they are apart.
+# have to wait for as long as they are apart. One that came at once may have been luck; so many are not.
 JOINED_AT_KEY_FRAME_S = 0.4
+SURE_AFTER = 4
+# So far apart are the key frames of most cameras at most. While nothing is known, a visit may have to wait so long.
+USUAL_DISTANCE_S = 4.0
+FORGET = 0.97  # the slowest first key frame is remembered, by 3% less with every quicker one
 # Seen more often than this, a camera costs less processor kept open than opened again and again: besides the decoding
 # that both need, a cold visit costs 1.0 ms, an open session 0.86 ms a second (benchmarks/bench_visiting.py). So warm
 # pays in latency and in fewer sessions, and hardly ever in processor time.
@@ -58,7 +62,8 @@ class CameraFacts:
     """What visits measured of one camera. Seconds; None where nothing is known yet.
 
     ``set_up_s``: from the first packet to the camera until it plays; ``first_key_frame_s``: from then until a whole key
-    frame was there; both means that forget. ``key_frame_distance_s``: from one key frame to the next.
+    frame was there; both means that forget. ``slowest_first_s``: the longest that took lately, of ``first_key_frames``
+    so far. ``key_frame_distance_s``: from one key frame to the next.
     ``waited_in_vain_s``: how long visits that saw pictures, but no key frame among them, waited for one at most; None
     once one was seen. ``busy``: the camera had no session left; ``warm_breaks``: sessions that were kept open and
     broke; ``snapshot_failures``: snapshots that failed.
@@ -66,6 +71,8 @@ class CameraFacts:
 
     set_up_s: float | None = None
     first_key_frame_s: float | None = None
+    slowest_first_s: float = 0.0
+    first_key_frames: int = 0
     key_frame_distance_s: float | None = None
     waited_in_vain_s: float | None = None
     busy: Strikes = NO_STRIKES
@@ -83,7 +90,7 @@ class CameraFacts:
     @property
     def joins_between_key_frames(self) -> bool:
         """Whether a client that joins has to wait for the next key frame."""
-        return (self.first_key_frame_s or 0.0) > JOINED_AT_KEY_FRAME_S
+        return self.slowest_first_s > JOINED_AT_KEY_FRAME_S
 
     @property
     def is_to_be_learned(self) -> bool:
@@ -94,8 +101,9 @@ class CameraFacts:
     def key_frame_wait_s(self) -> float:
         """How long a cold visit may have to wait for a key frame, as far as it is known."""
         if not self.joins_between_key_frames:
-            return 0.0
-        return max(self.key_frames_at_least_every_s, self.first_key_frame_s or 0.0)
+            return 0.0 if self.first_key_frames >= SURE_AFTER else USUAL_DISTANCE_S
+        known_s = max(self.key_frames_at_least_every_s, self.slowest_first_s)
+        return known_s if self.key_frame_distance_s is not None else max(known_s, USUAL_DISTANCE_S)
 
     @property
     def key_frames_at_least_every_s(self) -> float:
@@ -112,7 +120,13 @@ class CameraFacts:
         One that a visit had waited for in vain just before it came after that wait, too.
         """
         waited_s = max(after_s, self.waited_in_vain_s or 0.0)
-        return replace(self, first_key_frame_s=_mean(self.first_key_frame_s, waited_s), waited_in_vain_s=None)
+        return replace(
+            self,
+            first_key_frame_s=_mean(self.first_key_frame_s, waited_s),
+            slowest_first_s=max(waited_s, self.slowest_first_s * FORGET),
+            first_key_frames=self.first_key_frames + 1,
+            waited_in_vain_s=None,
+        )
 
     def distance_measured(self, distance_s: float) -> CameraFacts:
         """Two key frames followed each other at this distance."""

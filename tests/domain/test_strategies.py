@@ -17,6 +17,8 @@ from patrol.domain.strategies import (
     KEEPS_THE_BOUND,
     MOST_STRIKES,
     NO_FACTS,
+    SURE_AFTER,
+    USUAL_DISTANCE_S,
     WORDS,
     CameraFacts,
     Choice,
@@ -26,8 +28,8 @@ from patrol.domain.strategies import (
     choose,
 )
 
-QUICK = CameraFacts(set_up_s=0.1, first_key_frame_s=0.1)
-SLOW = CameraFacts(set_up_s=0.1, first_key_frame_s=2.0)
+QUICK = CameraFacts(set_up_s=0.1, first_key_frame_s=0.1, slowest_first_s=0.1, first_key_frames=SURE_AFTER)
+SLOW = CameraFacts(set_up_s=0.1, first_key_frame_s=2.0, slowest_first_s=2.0, first_key_frames=1)
 CORE = Demand(bound_s=5.0, has_snapshot=False, has_room=True)
 COLD, WARM, SNAPSHOT = Strategy.COLD, Strategy.WARM, Strategy.SNAPSHOT
 
@@ -77,16 +79,30 @@ def test_what_is_chosen_for_what_was_measured(
 @pytest.mark.parametrize(
     ("facts", "expected_s"),
     [
-        (NO_FACTS, 0.0),
+        (NO_FACTS, USUAL_DISTANCE_S),
+        (replace(QUICK, first_key_frames=1), USUAL_DISTANCE_S),
+        (QUICK, 0.0),
         (replace(QUICK, key_frame_distance_s=4.0), 0.0),
-        (replace(SLOW, first_key_frame_s=0.6, key_frame_distance_s=4.0), 4.0),
+        (replace(SLOW, slowest_first_s=0.6, key_frame_distance_s=4.0), 4.0),
         (replace(SLOW, key_frame_distance_s=1.5), 2.0),
-        (SLOW, 2.0),
+        (SLOW, USUAL_DISTANCE_S),
         (SLOW.in_vain(7.0), 7.0),
     ],
 )
 def test_how_long_a_visit_may_have_to_wait_for_a_key_frame(facts: CameraFacts, expected_s: float) -> None:
     assert facts.key_frame_wait_s == expected_s
+
+
+def test_one_that_came_at_once_may_have_been_luck_and_a_slow_one_is_remembered() -> None:
+    facts = CameraFacts(set_up_s=0.1)
+    for _ in range(SURE_AFTER):
+        assert facts.key_frame_wait_s == USUAL_DISTANCE_S
+        facts = facts.first_seen(0.1)
+    assert facts.key_frame_wait_s == 0.0
+    facts = facts.first_seen(1.9).distance_measured(2.0)
+    for _ in range(20):
+        facts = facts.first_seen(0.1)
+    assert facts.key_frame_wait_s == 2.0
 
 
 def test_a_key_frame_that_was_waited_for_in_vain_first_came_after_both_waits() -> None:
