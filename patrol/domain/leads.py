@@ -13,6 +13,9 @@ from patrol.domain.visits import Place, Standing, TourSettings
 # look like a dead camera. In steps of half as much again, so that not every visit changes what the others must expect.
 PATIENCE = 3.0
 STEP = 1.5
+# A stream that is kept open has its newest key frame ready. Asked later, it has a newer one: the gap that is ended is
+# longer, and fewer visits do. With key frames 2 s apart and a bound of 5 s it is the difference between 2 s and 4.
+KEPT_OPEN_DEADLINE_S = 0.6
 
 
 class Leads:
@@ -26,7 +29,8 @@ class Leads:
 
     def least_s(self, standing: Standing) -> float:
         """What every visit is given, so that there is time for another."""
-        return min(self._settings.visit_deadline_s, standing.bound_s / 2)
+        deadline_s = self._settings.visit_deadline_s
+        return min(min(deadline_s, KEPT_OPEN_DEADLINE_S) if standing.kept_open else deadline_s, standing.bound_s / 2)
 
     def _longest_s(self, standing: Standing) -> float:
         return max(self.least_s(standing), min(self._settings.longest_visit_s, standing.bound_s / 2))
@@ -42,7 +46,8 @@ class Leads:
         """What a visit is given that begins now, if its camera is due."""
         if not standing.ever_seen and self._waits_for_nobody(standing):
             return self._longest_s(standing)
-        return standing.assumed_s if now >= standing.assumed_from else min(standing.given_s, standing.assumed_s)
+        given_s = standing.assumed_s if now >= standing.assumed_from else min(standing.given_s, standing.assumed_s)
+        return max(given_s, self.least_s(standing))  # its session may have broken since
 
     def _waits_for_nobody(self, standing: Standing) -> bool:
         """Whether there is a slot for each, so that a longer visit makes nobody wait."""

@@ -14,7 +14,8 @@ class TourSettings:
     """How the tour works; times in seconds.
 
     ``workers``: visits of due cameras at the same time; a quarter as many again may be retries and focus.
-    ``visit_deadline_s``: what every visit is given; a camera that answers within it is seen within its bound.
+    ``visit_deadline_s``: what every visit is given; a camera that answers within it is seen within its bound. One that
+    is kept open is given less; see leads.
     ``longest_visit_s``: what one is given of a camera that was slow lately. Neither is more than half a bound.
     ``lead_s``: what is added to the time before its bound at which a camera becomes due, for whatever the analysis
     cannot know, such as a busy machine.

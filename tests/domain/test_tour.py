@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.hosts import host_of
+from patrol.domain.leads import KEPT_OPEN_DEADLINE_S
 from patrol.domain.tour import (
     PATIENCE,
     STEP,
@@ -1150,3 +1151,19 @@ def test_a_picture_that_came_late_for_the_cameras_own_reasons_is_no_stretch_whil
     tour.captured(CameraId("C-0"), 0.1)
     tour.ended(again)
     assert tour.review(43.0) == 1.0, "it had failed"
+
+
+def test_a_camera_that_is_kept_open_comes_due_later_and_one_whose_session_broke_as_early_as_others() -> None:
+    tour = tour_of(cameras(2, 5))
+    for c in cameras(2, 5):
+        tour.captured(c.id, 0.01)
+        tour.seen(c.id, 0.0, people=0)
+    tour.set_kept_open(frozenset({CameraId("C-0")}))
+    tour.review(0.5)
+    for c in cameras(2, 5):
+        tour.seen(c.id, 1.0, people=0)
+    due = {visit.camera.id: at / 100 for at in range(100, 700) if isinstance(visit := tour.next(at / 100), Visit)}
+    assert due["C-1"] == pytest.approx(1.0 + 5 - SETTINGS.visit_deadline_s - SETTINGS.lead_s, abs=0.02)
+    assert due["C-0"] == pytest.approx(1.0 + 5 - KEPT_OPEN_DEADLINE_S - SETTINGS.lead_s, abs=0.02)
+    tour.set_kept_open(frozenset())
+    assert tour.deadline_s(CameraId("C-0"), 7.0) == SETTINGS.visit_deadline_s
