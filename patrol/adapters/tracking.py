@@ -15,6 +15,12 @@ BEGINS_AT, SURE_AT = 0.4, 0.5
 LEAST_OVERLAP = 0.1
 
 
+def import_tracking() -> None:
+    """Import what trackers are made of, 0.6 s at best: before anything runs, or the first focus would stop all visits."""
+    import supervision  # noqa: F401
+    import trackers  # noqa: F401
+
+
 class ByteTracker:
     """A Tracker. Tracks are numbered from 0 for each one made; a box seen once has no track yet."""
 
