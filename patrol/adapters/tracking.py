@@ -16,7 +16,7 @@ LEAST_OVERLAP = 0.1
 
 
 def import_tracking() -> None:
-    """Import what trackers are made of, 0.6 s at best: before anything runs, or the first focus would stop all visits."""
+    """Import what trackers are made of, 0.6 s at best: before the tour, or the first focus would stop all visits."""
     import supervision  # noqa: F401
     import trackers  # noqa: F401
 
