@@ -103,6 +103,7 @@ def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], envi
         simulated=stream.scheme == "synthetic",
         strategy=parts.strategy_of(part),
         snapshot=_address(parts.snapshot_of(part), part, parts, environ),
+        ground=ground.plane() if (ground := parts.ground_of(part)) is not None else None,
         masks=tuple(_polygon(mask.polygon) for mask in parts.masks_of(part)),
         bounds=tuple(_bounds(part, parts)),
         shared_view=parts.shares_its_view(part),

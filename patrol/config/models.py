@@ -24,6 +24,7 @@ from patrol.config.values import (
     Name,
     Number,
     PerSecond,
+    Point,
     Polygon,
     Seconds,
     SecondsFromZero,
@@ -31,8 +32,11 @@ from patrol.config.values import (
     WholeNumber,
     WindowModel,
 )
+from patrol.domain.calibrating import PickedPoint, from_points
 from patrol.domain.camera import RingName, Strategy
+from patrol.domain.errors import InputError
 from patrol.domain.events import Kind, Level
+from patrol.domain.ground import GroundPlane
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import UnitKind
 
@@ -127,6 +131,34 @@ class MaskModel(Edge):
     polygon: Polygon = Field(description=_POLYGON)
 
 
+class GroundPointModel(Edge):
+    """A point of the ground: where it is in the picture, and where on the ground."""
+
+    at: Point = Field(description="[x, y] as shares of the picture, 0..1, origin top left")
+    metres: Point = Field(description="[east, north] in metres, from any place that is the same for all points")
+
+
+class GroundModel(Edge):
+    """The ground plane, by points that were picked in the picture and measured on the ground."""
+
+    points: Annotated[list[GroundPointModel], Field(min_length=4, max_length=64)] = Field(
+        description="four points or more, no three of four on one line"
+    )
+
+    @model_validator(mode="after")
+    def _is_a_plane(self) -> GroundModel:
+        self.plane()
+        return self
+
+    def plane(self) -> GroundPlane:
+        """As a decision. Raises ValueError where no camera can see the points so."""
+        picked = [PickedPoint((p.at[0], p.at[1]), (p.metres[0], p.metres[1])) for p in self.points]
+        try:
+            return from_points(picked).plane
+        except InputError as error:
+            raise ValueError(str(error)) from None
+
+
 Zones = Annotated[list[ZoneModel], Field(max_length=32)]
 Masks = Annotated[list[MaskModel], Field(max_length=32)]
 
@@ -153,6 +185,9 @@ class TemplateModel(Edge):
 class CameraModel(TemplateModel):
     """One camera."""
 
+    ground: GroundModel | None = Field(
+        default=None, description="points of the ground and where they are, so that distances and speeds are in metres"
+    )
     id: Id = Field(description="an id")
     name: Name = Field(description=NAME + "; in a site, what comes after the site's name")
     name_en: Name | None = Field(default=None, description=NAME_EN)

@@ -16,6 +16,7 @@ from patrol.config.document import Location
 from patrol.config.models import (
     CameraModel,
     DetectorModel,
+    GroundModel,
     MaskModel,
     RingModel,
     ScheduleModel,
@@ -116,6 +117,10 @@ class Parts:
             return part.camera.zones
         template = self.templates.get(self.template_of(part) or "")
         return (template.zones or []) if template is not None else []
+
+    def ground_of(self, part: CameraPart) -> GroundModel | None:
+        """The ground plane a camera sees, where it is calibrated. Its own alone: no two cameras see it alike."""
+        return part.camera.ground if part.camera is not None else None
 
     def masks_of(self, part: CameraPart) -> list[MaskModel]:
         """What is blackened in a camera's picture: its own masks, else its template's."""
