@@ -21,7 +21,7 @@ from patrol.adapters.sources import ClosableSource, Deadline, Workers
 from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
-from patrol.domain.strategies import NO_FACTS, CameraFacts, Choice, Demand, choose
+from patrol.domain.strategies import NO_FACTS, CameraFacts, Choice, Demand, Reason, choose
 from patrol.ports import Clock, FrameSource, OnUnconfirmed
 
 # A visit that found nothing keeps a little of its time to tear its session down properly.
@@ -136,8 +136,10 @@ class RtspSource:
     def longest_wait_s(self, camera_id: CameraId) -> float:
         """See OpenSessions."""
         known = self._known.get(camera_id)
-        opened_anew = known is not None and known.choice is not None and known.choice.strategy is Strategy.COLD
-        return known.facts.key_frame_wait_s if known is not None and opened_anew else 0.0
+        choice = known.choice if known is not None else None
+        # One that is kept open only to learn how far its key frames are apart is opened anew soon.
+        is_opened_anew = choice is not None and (choice.strategy is Strategy.COLD or choice.reason is Reason.LEARNING)
+        return known.facts.key_frame_wait_s if known is not None and is_opened_anew else 0.0
 
     def facts_of(self, camera_id: CameraId) -> CameraFacts:
         """What visits measured of a camera; nothing yet for one that was never visited."""
