@@ -21,6 +21,7 @@ from patrol.domain.admission import (
     Blame,
     Feasibility,
     Period,
+    RingDemand,
     admission,
 )
 from patrol.domain.schedules import ScheduledBound
@@ -102,9 +103,7 @@ def warnings(found: Verdict) -> Iterator[str]:
 
 
 def _cannot_be_kept(found: Feasibility, cost: VisitCost, hour: str) -> str:
-    rings = ", ".join(
-        f"{demand.ring.value} ({_bound(demand.possible_bound_s)} could be)" for demand in found.rings if not demand.kept
-    )
+    rings = ", ".join(f"{demand.ring.value} ({_instead(demand)})" for demand in found.rings if not demand.kept)
     return (
         f"the bounds ask for {found.needed_per_s:.1f} visits per second{hour}, and {found.usable_per_s:.1f} can be"
         f" promised at {cost.cost_ms:.3g} ms a visit ({cost.origin.value}): cannot be kept: {rings};"
@@ -189,13 +188,14 @@ def _not_kept(found: Admission) -> Iterator[str]:
             yield f"  because of {'; '.join(_told(blame) for blame in periods[0].blame)}"
 
 
+def _instead(demand: RingDemand) -> str:
+    return f"{_bound(demand.possible_bound_s)} could be" if demand.possible_bound_s else "nothing is left for it"
+
+
 def _ring_lines(found: Feasibility) -> Iterator[str]:
     for demand in found.rings:
         if not demand.kept:
-            instead = (
-                f"{_bound(demand.possible_bound_s)} could be" if demand.possible_bound_s else "nothing is left for it"
-            )
-            yield f"  {demand.ring.value}: cannot be kept; {instead}"
+            yield f"  {demand.ring.value}: cannot be kept; {_instead(demand)}"
     yield f"  or all bounds stretched by {found.stretch:.2f}, which is what the tour does"
 
 

@@ -108,7 +108,10 @@ def test_bounds_that_ask_for_too_much_are_a_loud_warning_that_names_the_ring_and
     data = changed("rings", "core", "revisit_bound_s", to=0.03)
     invoke(app, tmp_path, data)
     (warning,) = (record.message for record in caplog.records if record.levelname == "WARNING")
-    assert "and 46.3 can be promised at 36 ms a visit (assumed): cannot be kept: core (0.0 s could be)" in warning
+    assert (
+        "and 46.3 can be promised at 36 ms a visit (assumed): cannot be kept: core (0.0 s could be), periphery (nothing"
+        in warning
+    )
     assert "all bounds would be stretched by 1.44" in warning
     assert not_served == ["left with 0"]
 
