@@ -157,7 +157,7 @@ def test_the_password_is_not_sent_in_the_clear_where_a_digest_is_offered_behind_
 
 def test_a_nonce_that_grew_old_at_once_is_replaced() -> None:
     def answer(path: str, authorization: str | None) -> Reply:
-        reply = digest(path, authorization) if "def" in (authorization or "") else Reply(401, b"no", {})
+        reply = digest(path, authorization) if 'nonce="def"' in (authorization or "") else Reply(401, b"no", {})
         nonce = 'nonce="def", stale=true' if authorization else 'nonce="abc"'
         reply.headers["WWW-Authenticate"] = f'Digest {REALM}, {nonce}, qop="auth"'
         return reply
