@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from patrol.evaluation.statistics import finite
+
 RESULTS = Path(__file__).parents[1] / "var" / "benchmarks"
 LOAD_BEFORE = round(os.getloadavg()[0], 2)  # of the last minute before the measurement
 
@@ -182,17 +184,6 @@ class Report:
 
 def _row(target: Target) -> tuple[object, ...]:
     return target.name, target.value, target.relation.value, target.limit, "kept" if target.kept else "MISSED"
-
-
-def finite(value: Any) -> Any:
-    """JSON knows no nan and no infinity: None in their place."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {str(key): finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(each) for each in value]
-    return value
 
 
 def machine() -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from patrol.domain.conditions.base import Box, Holding, Seen, boxes_of, of_classes
 from patrol.domain.conditions.crowd import PERSON
 from patrol.domain.conditions.distances import Points, Ruler, nearest_pairs
+from patrol.domain.conditions.dwelling import longest_s, perhaps_hidden, remembered, too_long
 from patrol.domain.conditions.words import time_in_chinese, time_in_english
 from patrol.domain.events import Kind
 from patrol.domain.scene import NO_TRACK, Scene, TrackId
@@ -23,10 +24,8 @@ from patrol.domain.zones import Zone, foot_points, inside
 
 # From visit to visit somebody who stays has moved by so much at most, and nobody else stands so near, metres.
 STAYS_WITHIN_M, ALONE_WITHIN_M = 2.5, 4.0
-# Not seen for so long, or for as many looks, they have left.
-GONE_AFTER_S, GONE_AFTER_LOOKS = 12.0, 2.5
-LEAST_LOOKS = 3
-MOST_REMEMBERED = 64
+# Not seen for so long at least, they have left.
+GONE_AFTER_S = 12.0
 
 Near = npt.NDArray[np.bool_]
 
@@ -65,15 +64,8 @@ class Loitering:
         known = memory if isinstance(memory, _Memory) else _Memory(scene.at)
         found = self._all_in(zone, scene)
         now = _looked_again(known, found, Ruler.of(scene), scene)
-        too_long = [
-            one
-            for one in now
-            if one.seen_at == scene.at
-            and one.looks >= LEAST_LOOKS
-            and (scene.at - one.since).total_seconds() >= self.dwell_s
-        ]
-        kept = sorted(now, key=lambda one: one.since)[:MOST_REMEMBERED]
-        return Seen(_Memory(scene.at, tuple(kept)), self._holding(too_long, scene.at) if too_long else None)
+        stayed = too_long(now, self.dwell_s, scene.at)
+        return Seen(_Memory(scene.at, remembered(now)), self._holding(stayed, scene.at) if stayed else None)
 
     def _all_in(self, zone: Zone, scene: Scene) -> list[_Dweller]:
         wanted = of_classes(scene.detections, self.labels, self.min_confidence) & inside(zone, scene.detections)
@@ -94,15 +86,15 @@ class Loitering:
         ]
 
     def _holding(self, dwellers: list[_Dweller], at: datetime) -> Holding:
-        longest_s = max((at - one.since).total_seconds() for one in dwellers)
+        stayed_s = longest_s(dwellers, at)
         threshold = time_in_chinese(self.dwell_s), time_in_english(self.dwell_s)
         return Holding(
             count=len(dwellers),
             threshold=self.dwell_s,
             score=max(one.score for one in dwellers),
             boxes=tuple(one.box for one in dwellers),
-            words_zh=f"{len(dwellers)} 人徘徊 {time_in_chinese(longest_s)}（阈值 {threshold[0]}）",
-            words_en=f"{len(dwellers)} dwelling for {time_in_english(longest_s)} (threshold {threshold[1]})",
+            words_zh=f"{len(dwellers)} 人徘徊 {time_in_chinese(stayed_s)}（阈值 {threshold[0]}）",
+            words_en=f"{len(dwellers)} dwelling for {time_in_english(stayed_s)} (threshold {threshold[1]})",
             since=min(one.since for one in dwellers),
             is_sure=True,
         )
@@ -113,13 +105,8 @@ def _looked_again(known: _Memory, found: list[_Dweller], ruler: Ruler, scene: Sc
     again |= _stayed(known.dwellers, found, ruler, again)
     stays = [_seen_again(known.dwellers[old], found[new]) for old, new in again.items()]
     came = [one for index, one in enumerate(found) if index not in again.values()]
-    gone_after_s = max(GONE_AFTER_S, GONE_AFTER_LOOKS * (scene.at - known.at).total_seconds())
-    hidden = [
-        one
-        for index, one in enumerate(known.dwellers)
-        if index not in again and (scene.at - one.seen_at).total_seconds() <= gone_after_s
-    ]
-    return [*stays, *hidden, *came]
+    unseen = [one for index, one in enumerate(known.dwellers) if index not in again]
+    return [*stays, *perhaps_hidden(unseen, GONE_AFTER_S, known.at, scene.at), *came]
 
 
 def _followed(known: tuple[_Dweller, ...], found: list[_Dweller], scene: Scene) -> dict[int, int]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from patrol.domain.conditions.base import Box, Holding, Seen, boxes_of, standing_in
 from patrol.domain.conditions.distances import nearest_pairs
+from patrol.domain.conditions.dwelling import longest_s, perhaps_hidden, remembered, too_long
 from patrol.domain.conditions.words import counted, time_in_chinese, time_in_english
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
@@ -27,10 +28,8 @@ FOUR_WHEELS = frozenset({"bus", "car", "truck"})
 
 # Boxes of one vehicle that stands overlap so much (intersection over union), whatever the detector does at their edges.
 SAME_PLACE = 0.6
-# A vehicle that is not seen for so long, or for as many looks, has left; less, and something stood before it.
-GONE_AFTER_S, GONE_AFTER_LOOKS = 20.0, 2.5
-LEAST_LOOKS = 3
-MOST_REMEMBERED = 64
+# A vehicle that is not seen for so long at least has left; less, and something stood before it.
+GONE_AFTER_S = 20.0
 # Colours of two vehicles differ by more than this, of 255, on an 8 x 8 grid; of one, from look to look, by less.
 OTHER_COLOURS = 32.0
 GRID = 8
@@ -71,26 +70,19 @@ class StoppedVehicle:
         found = standing_in(zone, scene.detections, self.labels, self.min_confidence)
         known = memory if isinstance(memory, _Memory) else _Memory(scene.at)
         now = _looked_again(known, _all_in(found, scene), scene.at)
-        too_long = [
-            one
-            for one in now
-            if one.seen_at == scene.at
-            and one.looks >= LEAST_LOOKS
-            and (scene.at - one.since).total_seconds() >= self.dwell_s
-        ]
-        kept = sorted(now, key=lambda one: one.since)[:MOST_REMEMBERED]
-        return Seen(_Memory(scene.at, tuple(kept)), self._holding(too_long, scene.at) if too_long else None)
+        stayed = too_long(now, self.dwell_s, scene.at)
+        return Seen(_Memory(scene.at, remembered(now)), self._holding(stayed, scene.at) if stayed else None)
 
     def _holding(self, standing: list[_Standing], at: datetime) -> Holding:
         zh, en = counted(one.label for one in standing)
-        longest_s = max((at - one.since).total_seconds() for one in standing)
+        stayed_s = longest_s(standing, at)
         return Holding(
             count=len(standing),
             threshold=self.dwell_s,
             score=max(one.score for one in standing),
             boxes=tuple(one.box for one in standing),
-            words_zh=f"{zh} 辆停留 {time_in_chinese(longest_s)}（阈值 {time_in_chinese(self.dwell_s)}）",
-            words_en=f"{en} stopped for {time_in_english(longest_s)} (threshold {time_in_english(self.dwell_s)})",
+            words_zh=f"{zh} 辆停留 {time_in_chinese(stayed_s)}（阈值 {time_in_chinese(self.dwell_s)}）",
+            words_en=f"{en} stopped for {time_in_english(stayed_s)} (threshold {time_in_english(self.dwell_s)})",
             since=min(one.since for one in standing),
             is_sure=True,
         )
@@ -112,14 +104,9 @@ def _looked_again(known: _Memory, found: list[_Standing], at: datetime) -> list[
     again = {old: new for old, new in pairs if _is_same(known.standing[old], found[new])}
     stays = [_seen_again(known.standing[old], found[new]) for old, new in again.items()]
     came = [one for index, one in enumerate(found) if index not in again.values()]
-    gone_after_s = max(GONE_AFTER_S, GONE_AFTER_LOOKS * (at - known.at).total_seconds())
     replaced = {old for old, new in pairs if old not in again}
-    hidden = [
-        one
-        for index, one in enumerate(known.standing)
-        if index not in again and index not in replaced and (at - one.seen_at).total_seconds() <= gone_after_s
-    ]
-    return [*stays, *hidden, *came]
+    unseen = [one for index, one in enumerate(known.standing) if index not in again and index not in replaced]
+    return [*stays, *perhaps_hidden(unseen, GONE_AFTER_S, known.at, at), *came]
 
 
 def _seen_again(old: _Standing, new: _Standing) -> _Standing:
