@@ -46,6 +46,10 @@ class OpenSessions(Protocol):
     def kept_open(self) -> frozenset[CameraId]:
         """Those whose streams are kept open now."""
 
+    @property
+    def passing(self) -> frozenset[CameraId]:
+        """Those of them that are kept open for a focus only, and may be closed at any moment."""
+
     def longest_wait_s(self, camera_id: CameraId) -> float:
         """How long a visit may have to wait for a camera's next key frame, as far as it is known, seconds."""
 

@@ -30,7 +30,9 @@ class Leads:
     def least_s(self, standing: Standing) -> float:
         """What every visit is given, so that there is time for another."""
         deadline_s = self._settings.visit_deadline_s
-        return min(min(deadline_s, KEPT_OPEN_DEADLINE_S) if standing.kept_open else deadline_s, standing.bound_s / 2)
+        if standing.kept_open and not standing.is_passing:
+            deadline_s = min(deadline_s, KEPT_OPEN_DEADLINE_S)
+        return min(deadline_s, standing.bound_s / 2)
 
     def _longest_s(self, standing: Standing) -> float:
         return max(self.least_s(standing), min(self._settings.longest_visit_s, standing.bound_s / 2))
@@ -88,7 +90,11 @@ class Leads:
         """How long before its bound a camera becomes due, if its visit may take all it is given."""
         wait_s = self._worst_wait_s(standing, None)
         wait_s += 0.0 if standing.kept_open else self._worst_wait_s(standing, standing.host)
-        return standing.assumed_s + wait_s + self._margin_s(standing)
+        return self._reckoned_s(standing) + wait_s + self._margin_s(standing)
+
+    def _reckoned_s(self, standing: Standing) -> float:
+        """What its visits may take; a session may have broken since that was reckoned."""
+        return max(standing.assumed_s, self.least_s(standing))
 
     def _margin_s(self, standing: Standing) -> float:
         return min(self._settings.lead_s, standing.bound_s / 4)
@@ -96,7 +102,7 @@ class Leads:
     def _worst_wait_s(self, standing: Standing, host: Host[Place] | None) -> float:
         wait_s = self.worst_waits_s.get(id(host) if host is not None else 0, 0.0)
         # Where no wait would surely do, a camera comes due half-way: early enough to have a chance, and no haste.
-        return wait_s if wait_s is not None else max(0.0, standing.bound_s / 2 - standing.assumed_s)
+        return wait_s if wait_s is not None else max(0.0, standing.bound_s / 2 - self._reckoned_s(standing))
 
     def weigh(self, hosts: Set[int] | None = None) -> None:
         """Work out the longest possible waits for a slot, of the tour's own (0) and of each host's (its id).
@@ -123,7 +129,7 @@ class Leads:
         return worst_wait_on_host_s(demands, host.for_visits, max(self._longest_s(standing) for standing in group))
 
     def _demand(self, standing: Standing, besides_s: float = 0.0) -> Demand:
-        return Demand(standing.assumed_s + besides_s, standing.bound_s - self._margin_s(standing))
+        return Demand(self._reckoned_s(standing) + besides_s, standing.bound_s - self._margin_s(standing))
 
     def rebound(self, standing: Standing, now: float) -> None:
         """Its bound is another one. How slow it is stays known; the next review reckons with it."""

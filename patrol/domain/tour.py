@@ -297,17 +297,16 @@ class Tour:
 
     # --- what became of a visit --------------------------------------------------------------------------------
 
-    def ended(self, visit: Visit, *, is_kept_open: bool = False) -> None:
+    def ended(self, visit: Visit, *, is_kept_open: bool = False, is_passing: bool = False) -> None:
         """The visit is over, whatever it brought. Call it once for each.
 
-        ``is_kept_open``: its session goes on, so that nobody else may have it.
+        ``is_kept_open``: its session goes on, so that nobody else may have it. ``is_passing``: for a focus only.
         """
         standing = self._standings[visit.camera.id]
         host = standing.host
         self._count(visit, host, -1)
-        if is_kept_open and not standing.kept_open:
-            standing.kept_open = True
-            host.kept_open += 1
+        if is_kept_open:  # whether one has ended is told by set_kept_open
+            self._note_session(standing, is_kept_open=True, is_passing=is_passing)
         self._unpark(host)
 
     def unconfirmed(self, camera_id: CameraId, held_s: float, now: float) -> None:
@@ -417,16 +416,23 @@ class Tour:
         self._opens = self._pace(now)
         self._spread([standing for standing in stricter if not standing.under_way], now)
 
-    def set_kept_open(self, camera_ids: Set[CameraId]) -> None:
-        """The sessions of these cameras are kept open at present."""
-        for host in self._hosts.values():
-            host.kept_open = 0
-        for standing in self._standings.values():
-            standing.kept_open = standing.camera.id in camera_ids
-            standing.host.kept_open += standing.kept_open
+    def set_kept_open(self, camera_ids: Set[CameraId], passing: Set[CameraId] = frozenset()) -> None:
+        """The sessions of these cameras are kept open at present. ``passing``: those of them that are for a focus only.
+
+        Such a session ends with its focus: the next visit must have the time to open another.
+        """
+        for camera_id, standing in self._standings.items():
+            self._note_session(standing, is_kept_open=camera_id in camera_ids, is_passing=camera_id in passing)
         self._leads.weigh()
         for host in self._hosts.values():
             self._unpark(host)
+
+    def _note_session(self, standing: Standing, *, is_kept_open: bool, is_passing: bool) -> None:
+        least_s = self._leads.least_s(standing)
+        standing.host.kept_open += is_kept_open - standing.kept_open
+        standing.kept_open, standing.is_passing = is_kept_open, is_passing
+        if self._leads.least_s(standing) > least_s and not standing.under_way and not standing.failures:
+            self._wait_for_next_look(standing)  # it needs more time than it was thought to
 
     def set_spare(self, visits_per_s: float, now: float) -> None:
         """So many visits a second are left for focus; none below 0."""
@@ -506,6 +512,11 @@ class Tour:
     def kept_open(self) -> frozenset[CameraId]:
         """The cameras whose sessions are kept open, as far as the tour knows."""
         return frozenset(standing.camera.id for standing in self._standings.values() if standing.kept_open)
+
+    @property
+    def passing(self) -> frozenset[CameraId]:
+        """Those of them that are kept open for a focus only."""
+        return frozenset(standing.camera.id for standing in self._standings.values() if standing.is_passing)
 
     @property
     def not_admitted(self) -> tuple[str, ...]:

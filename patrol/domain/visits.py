@@ -90,8 +90,9 @@ class Standing:
     taken, if that was so old by then that nobody could have looked again in time. ``usual_s``: how long visits lately
     took, at worst, beyond ``waits_s``: how long one may have to wait for a key frame. ``picture_age_s``: how old the
     last picture was when it was taken. ``began_at``, ``taken_at``: when the visit under way began, and had its picture.
-    ``deadline_s``: what it is given. ``given_s``: what visits are given while the camera is due. ``assumed_s``: what
-    the analysis of waits reckons with, and what they are given from ``assumed_from`` on.
+    ``is_passing``: its session is kept open for a focus only, and may be gone by the next look. ``deadline_s``: what
+    the visit is given. ``given_s``: what visits are given while the camera is due. ``assumed_s``: what the analysis of
+    waits reckons with, and what they are given from ``assumed_from`` on.
     """
 
     camera: Camera
@@ -104,6 +105,7 @@ class Standing:
     assumed_from: float = 0.0
     excused_until: float = 0.0
     kept_open: bool = False
+    is_passing: bool = False
     ever_seen: bool = False
     usual_s: float = 0.0
     waits_s: float = 0.0

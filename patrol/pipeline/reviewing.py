@@ -133,10 +133,10 @@ class Reviewing:
 
         Held against what the tour believes: it learns of some by itself, as their visits end.
         """
-        kept_open = self._sessions.kept_open
+        kept_open, passing = self._sessions.kept_open, self._sessions.passing
         self._metrics.tour.warm.set(len(kept_open))
-        if kept_open != self._tour.kept_open:
-            self._tour.set_kept_open(kept_open)
+        if (kept_open, passing) != (self._tour.kept_open, self._tour.passing):
+            self._tour.set_kept_open(kept_open, passing)
 
     def _note_what_is_asked(self) -> None:
         self.needed_per_s = sum(1.0 / bound_s for bound_s in self._tour.bounds().values())

@@ -75,7 +75,8 @@ class TourBook:
 
     def ended(self, visit: Visit) -> None:
         """The visit is over."""
-        self._tour.ended(visit, is_kept_open=visit.camera.id in self._sessions.kept_open)
+        camera_id, sessions = visit.camera.id, self._sessions
+        self._tour.ended(visit, is_kept_open=camera_id in sessions.kept_open, is_passing=camera_id in sessions.passing)
 
     def unconfirmed(self, camera: Camera, held_s: float) -> None:
         """A session was closed without the camera's word; its host may hold it for so long. See ports.OnUnconfirmed."""

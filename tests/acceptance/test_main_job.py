@@ -64,6 +64,7 @@ pytestmark = [
 # Three intervals with somebody in the zone, and three without, have gone by.
 UNTIL_CLIP_S = 73.0
 LATE_S = 3.0  # for starting, connecting and detecting, on top of a camera's revisit bound
+MOST_STRETCH = 2.0  # a machine busier than that tells nothing of Patrol
 
 
 @dataclass
@@ -141,6 +142,7 @@ class Outcome:
     incidents: list[dict[str, Any]]
     gap_worst: dict[str, float]
     blind_age_worst: dict[str, float]
+    stretch_worst: float
     failing: Counter[str]
     exit_code: int
     lines: list[str]
@@ -162,12 +164,14 @@ def outcome(stage: Stage) -> Outcome:
         began_at = viewers[mount].began_at
         closed: list[str] = []
         blind: dict[str, float] = {}
+        stretches: list[float] = []
         failing: Counter[str] = Counter()
         while time.time() < began_at + UNTIL_CLIP_S:
             time.sleep(0.5)
             state = running.get("/api/state").json()["room"]
             closed += _close_what_is_handled(running, state)
-            if time.time() > began_at + 8:
+            if state["tour"] is not None and time.time() > began_at + 8:
+                stretches.append(state["tour"]["stretch"])
                 _keep_worst(state, blind, failing)
         gaps = {ring: running.metric("patrol_gap_seconds_count", ring=ring) for ring in ("core", "periphery", "far")}
         stopping = time.monotonic()
@@ -180,6 +184,7 @@ def outcome(stage: Stage) -> Outcome:
             _incidents(var / "patrol.db"),
             gaps,
             blind,
+            max(stretches),
             failing,
             code,
             running.lines,
@@ -209,8 +214,6 @@ def _keep_worst(state: dict[str, Any], blind: dict[str, float], failing: Counter
 
 
 def _camera_states(state: dict[str, Any]) -> list[tuple[str, float, str | None]]:
-    if state["tour"] is None:
-        return []
     ids = [scene.camera_id for scene in SCENES] + [DEAD, BLACK_HOLE]
     ages, failing = state["tour"]["blind_ages_s"], state["tour"]["failing"]
     return [(camera_id, age or 0.0, failing.get(camera_id)) for camera_id, age in zip(ids, ages, strict=True)]
@@ -279,13 +282,16 @@ def test_technicians_are_told_of_the_cameras_that_cannot_be_seen_and_no_unit_is_
 
 
 def test_bad_cameras_cost_nobody_else_their_bound(outcome: Outcome) -> None:
+    # On a machine that others keep busy all bounds stretch by one factor, as announced, and no camera is let down more.
+    assert outcome.stretch_worst < MOST_STRETCH
     bounds = {"core": 4, "periphery": 8, "far": 12}
     late = {
         scene.camera_id: outcome.blind_age_worst[scene.camera_id]
         for scene in SCENES
-        if scene.stop_after_s is None and outcome.blind_age_worst[scene.camera_id] > bounds[scene.ring]
+        if scene.stop_after_s is None
+        and outcome.blind_age_worst[scene.camera_id] > bounds[scene.ring] * outcome.stretch_worst
     }
-    assert late == {}
+    assert late == {}, outcome.stretch_worst
     assert outcome.failing[DEAD] > 0
     assert outcome.failing[BLACK_HOLE] > 0
     assert all(count > 0 for count in outcome.gap_worst.values())

@@ -39,7 +39,8 @@ class Run:
 
     ``fails``: cameras whose visits bring nothing, ``unsteady``: those of which every third does not.
 
-    ``at_once``: how many visits the machine bears at a time, whatever the tour would like.
+    ``at_once``: how many visits the machine bears at a time, whatever the tour would like. ``passing``: cameras whose
+    sessions are kept open for a focus, as visits end.
     """
 
     tour: Tour
@@ -47,6 +48,7 @@ class Run:
     at_once: int = 1_000_000
     fails: frozenset[CameraId] = frozenset()
     unsteady: frozenset[CameraId] = frozenset()
+    passing: set[CameraId] = field(default_factory=set)
     chance: random.Random = field(default_factory=lambda: random.Random(4))
     gaps: dict[CameraId, list[float]] = field(default_factory=dict)
     shares_after_first: list[float] = field(default_factory=list)
@@ -93,7 +95,8 @@ class Run:
             self.gaps.setdefault(camera_id, []).append(gap)
             if len(self.gaps[camera_id]) > 1 and camera_id not in self.fails | self.unsteady:
                 self.shares_after_first.append(gap / self.tour.bounds()[camera_id] / self.tour.stretch)
-        self.tour.ended(visit)
+        is_passing = camera_id in self.passing
+        self.tour.ended(visit, is_kept_open=is_passing, is_passing=is_passing)
 
 
 def cameras(count: int, bound_s: float, ring_name: RingName = RingName.CORE, prefix: str = "C") -> list[Camera]:
@@ -1167,3 +1170,53 @@ def test_a_camera_that_is_kept_open_comes_due_later_and_one_whose_session_broke_
     assert due["C-0"] == pytest.approx(1.0 + 5 - KEPT_OPEN_DEADLINE_S - SETTINGS.lead_s, abs=0.02)
     tour.set_kept_open(frozenset())
     assert tour.deadline_s(CameraId("C-0"), 7.0) == SETTINGS.visit_deadline_s
+
+
+def test_a_camera_whose_session_broke_or_was_for_a_focus_only_comes_due_as_early_as_others() -> None:
+    kept = frozenset({CameraId("C-0"), CameraId("C-1")})
+    tour = tour_of(cameras(2, 5))
+    tour.set_kept_open(kept, passing=frozenset({CameraId("C-1")}))
+    tour.review(0.5)
+    for c in cameras(2, 5):
+        tour.captured(c.id, 0.01)
+        tour.seen(c.id, 1.0, people=0)
+    assert tour.passing == {"C-1"}
+    assert tour.deadline_s(CameraId("C-1"), 1.0) == SETTINGS.visit_deadline_s
+    tour.set_kept_open(frozenset({CameraId("C-1")}), passing=frozenset({CameraId("C-1")}))
+    due = {visit.camera.id: at / 100 for at in range(100, 700) if isinstance(visit := tour.next(at / 100), Visit)}
+    assert due == pytest.approx(dict.fromkeys(kept, 1.0 + 5 - SETTINGS.visit_deadline_s - SETTINGS.lead_s), abs=0.02)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 20), bound_s=st.sampled_from([4.0, 5.0, 15.0]))
+def test_sessions_that_are_opened_for_a_focus_and_closed_at_any_moment_make_nobody_late(
+    seed: int, count: int, bound_s: float
+) -> None:
+    chance = random.Random(seed)
+    slow_s = 0.95 * SETTINGS.visit_deadline_s
+    run = Run(tour_of(cameras(count, bound_s)), takes=lambda _: slow_s if chance.random() < 0.02 else 0.05)
+
+    def each_second(now: float) -> None:
+        asked_for = CameraId(f"C-{chance.randrange(count)}")
+        run.tour.pin(asked_for, now, chance.uniform(0.0, 3.0), every_s=0.25)
+        run.passing.add(asked_for)
+        run.passing -= {each for each in run.passing if chance.random() < 0.3}
+        kept = frozenset(run.passing & run.tour.kept_open)
+        run.tour.set_kept_open(kept, passing=kept)
+        run.stretches.append(run.tour.review(now))
+
+    run.until(40 * bound_s, each_second)
+    assert max(gap for gaps in run.gaps.values() for gap in gaps) <= bound_s
+    assert set(run.stretches) == {1.0}
+
+
+def test_a_session_that_is_opened_for_a_focus_is_no_reason_to_come_later() -> None:
+    tour = tour_of(cameras(1, 5))
+    visit = tour.next(0.0)
+    assert isinstance(visit, Visit)
+    tour.captured(visit.camera.id, 0.01)
+    tour.seen(visit.camera.id, 0.0, people=1)
+    tour.ended(visit, is_kept_open=True)  # told of its session only after its picture was looked at
+    tour.set_kept_open(tour.kept_open, passing=tour.kept_open)
+    due = next(at / 100 for at in range(700) if isinstance(tour.next(at / 100), Visit))
+    assert due == pytest.approx(5 - SETTINGS.visit_deadline_s - SETTINGS.lead_s, abs=0.02)

@@ -45,6 +45,7 @@ class Sessions:
     """OpenSessions by hand."""
 
     kept_open: frozenset[CameraId] = frozenset()
+    passing: frozenset[CameraId] = frozenset()
 
     def longest_wait_s(self, camera_id: CameraId) -> float:
         return 0.0

@@ -120,6 +120,7 @@ class NoSessions:
     """Nothing is kept open here, and nothing waited for."""
 
     kept_open: frozenset[CameraId] = frozenset()
+    passing: frozenset[CameraId] = frozenset()
 
     def longest_wait_s(self, camera_id: CameraId) -> float:
         return 0.0

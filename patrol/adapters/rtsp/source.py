@@ -128,6 +128,11 @@ class RtspSource:
         """The cameras whose sessions are kept open now."""
         return frozenset(self._warm) | frozenset(self._focused)
 
+    @property
+    def passing(self) -> frozenset[CameraId]:
+        """See OpenSessions."""
+        return frozenset(self._focused)
+
     def hold(self, camera_id: CameraId, seconds: float) -> None:
         """See OpenSessions."""
         known = self._known.setdefault(camera_id, _Known())
