@@ -133,7 +133,7 @@ def _write_int8(source: Path, graph: Path, fitted: Sequence[Picture]) -> None:
     openvino = import_openvino()  # before NNCF imports it: silent
     import nncf
 
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # its own way sets the level of every handler, others' too
     network = openvino.Core().read_model(source)
     dataset = nncf.Dataset(fitted, as_network_input)
     try:
