@@ -139,7 +139,7 @@ def test_the_page_shows_every_mistake_and_needs_nothing_from_outside(data: Path)
     assert "said &amp; done" in text
     assert text.count("<figure>") >= 3, "the missed interval, what was told in vain, and the count"
     assert "漏报" in text
-    assert "1 of person (threshold 1)" in text
+    assert "1 person in the zone (threshold 1)" in text
     assert not re.search(r"(src|href)=\"(?!data:)", text)
     assert "<script" not in text
 
