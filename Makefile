@@ -66,7 +66,11 @@ bench-bad-cameras: bench-int8 ## what bad cameras do to good ones, and what a fa
 bench-onset: bench-int8 ## somebody appears before a camera: how long until it is suspected (7 minutes; needs .ci/run's packages)
 	@$(BIN)/python -m benchmarks.bench_onset $(ARGS)
 
-# The four above need an RTSP server that is not ours (Debian packages, see .ci/run), and run in int8 where it can be had.
+.PHONY: bench-alerts
+bench-alerts: bench-int8 ## somebody appears before a camera: how long until the alert is accepted (7 minutes; needs .ci/run's packages)
+	@$(BIN)/python -m benchmarks.bench_alerts $(ARGS)
+
+# The five above need an RTSP server that is not ours (Debian packages, see .ci/run), and run in int8 where it can be had.
 .PHONY: bench-int8
 bench-int8: $(VENV)/.run
 	@$(BIN)/python -m benchmarks.quantizing --check \
