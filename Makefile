@@ -112,6 +112,13 @@ evaluate: $(VENV)/.run ## how well events are seen, against what is true (needs 
 	@$(BIN)/patrol evaluate --data "$${PATROL_SHARED_DATA:-../shared/data}" --targets --json var/evaluation/evaluation.json \
 	  --html var/evaluation/evaluation.html --markdown var/evaluation/evaluation.md $(ARGS)
 
+.PHONY: composites
+composites: $(VENV)/.run ## recordings of events put together from real pictures, into var/composites, and how well they are seen
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m benchmarks.composites $(ARGS)
+	@$(BIN)/patrol evaluate --data var/composites --targets --json var/composites/evaluation.json \
+	  --html var/composites/evaluation.html --markdown var/composites/evaluation.md
+
 .PHONY: install-quantize
 install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol model quantize` needs
 	@$(UV) --no-deps --require-hashes -r requirements/quantize.lock

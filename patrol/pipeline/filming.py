@@ -76,7 +76,7 @@ class Filming:
         self._clock = clock
         self._metrics = metrics.clips
         self._films = Films()
-        self._closing = asyncio.Event()
+        self._closing, self._all_kept = asyncio.Event(), asyncio.Event()
         self._abandoned = False
         self._frames: asyncio.Queue[Frame | None] = asyncio.Queue(WAITING_FRAMES)
         self._orders: asyncio.Queue[_Due | None] = asyncio.Queue(WAITING_CLIPS)
@@ -126,6 +126,7 @@ class Filming:
             given_up = self._films.add(frame.camera_id, Still(frame.captured_at, jpeg))
             self._metrics.films_given_up.inc(given_up)
             self._metrics.film_bytes.set(self._films.size)
+        self._all_kept.set()
 
     async def _make_clips(self) -> None:
         while (due := await self._orders.get()) is not None:
@@ -133,6 +134,8 @@ class Filming:
             if self._abandoned:
                 self._lose(due.order, "too little time is left")
                 continue
+            if self._closing.is_set():
+                await self._all_kept.wait()
             await self._make(due)
 
     async def _make(self, due: _Due) -> None:

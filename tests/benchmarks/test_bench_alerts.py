@@ -23,8 +23,8 @@ from benchmarks.bench_alerts import (
     unprovoked,
 )
 from benchmarks.bench_onset import BOUNDS, Findings, Onset, Suspicion
-from benchmarks.patrol_under_test import Story, configuration_of
 from benchmarks.patrol_under_test import Plan as PatrolPlan
+from benchmarks.patrol_under_test import Story, configuration_of
 from benchmarks.serving import Spot
 from patrol.domain.incidents import EvidenceId
 from tests.builders import NOON, at, candidate, event
@@ -90,7 +90,9 @@ def test_all_delays_and_clips_are_told() -> None:
     assert len(found.tables) == 5
     assert found.figures["clip_after_s"]["p99"] == 4.0
     assert found.figures["without_clip"] == 1
-    assert found.summary.startswith("3 onsets, 0 without an alert; onset to accepted alert p50/p90/p99 core 7.5/7.5/7.5")
+    assert found.summary.startswith(
+        "3 onsets, 0 without an alert; onset to accepted alert p50/p90/p99 core 7.5/7.5/7.5"
+    )
 
 
 def test_alerts_are_read_as_the_store_keeps_them_with_their_clips(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from patrol.adapters.memory import FakeClock
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.clips import ClipOrder
 from patrol.domain.conditions import Seen
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
@@ -17,7 +18,6 @@ from patrol.domain.rules import Rule
 from patrol.domain.scene import Scene
 from patrol.domain.watching import Watcher
 from patrol.domain.zones import RuleId, Zone
-from patrol.domain.clips import ClipOrder
 from patrol.pipeline.confirming import CONFIRMED_AFTER_S, FOCUS_EVERY_S, FOCUS_S, Confirming, Sighting
 from tests.builders import NOON, at, camera, crowd, people, rule, zone
 from tests.pipeline.parts import counted, frame_of, fresh_metrics, turns

@@ -48,11 +48,11 @@ class Set:
     def order(self, confirmed_at: datetime, clip_id: EvidenceId = CLIP) -> None:
         self.filming.order(ClipOrder(clip_id, CameraId("C-1"), confirmed_at))
 
-    async def develop(self) -> None:
-        """Let all frames that wait be compressed; nobody sleeps on the clock meanwhile."""
-        while self.filming._frames.qsize():
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0.01)
+    async def develop(self, frames: int) -> None:
+        """Let so many frames be compressed."""
+        async with asyncio.timeout(5):
+            while sum(len(film.stills) for film in self.filming._films._films.values()) < frames:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
 
     async def end(self, running: asyncio.Task[None]) -> None:
         await self.filming.close()
@@ -69,7 +69,6 @@ def test_a_focus_becomes_the_clip_of_its_alert() -> None:
         running = asyncio.create_task(stage.filming.run())
         assert stage.see(0.0, is_wanted=True) == [False], "one visit is no focus yet"
         assert stage.see(0.25, 0.5, 0.75) == [True] * 3
-        await stage.develop()
         stage.order(at(0.5))
         await stage.end(running)
         assert stage.evidence.clips == {CLIP: b"0 0.25 0.5 0.75"}
@@ -99,10 +98,10 @@ def test_a_clip_waits_for_what_comes_after_the_alert() -> None:
 
     async def check() -> None:
         running = asyncio.create_task(stage.filming.run())
-        stage.see(0.0, 0.25, 0.5)
-        await stage.develop()
+        stage.see(0.0, 0.25, 0.5, is_wanted=True)
+        await stage.develop(3)
         stage.order(at(0.5))
-        while not stored_at:  # nothing but the clip's own wait lets the clock run on
+        while not stored_at:  # noqa: ASYNC110  (nothing but the clip's own wait lets the clock run on)
             await asyncio.sleep(0.001)
         await stage.end(running)
 
@@ -139,10 +138,9 @@ def test_the_event_loop_goes_on_while_a_clip_is_made() -> None:
         stage.encoding = slowly
         running = asyncio.create_task(stage.filming.run())
         stage.see(0.0, 0.25, 0.5)
-        await stage.develop()
         stage.order(at(0.5))
         ending = asyncio.create_task(stage.end(running))
-        while not begun.is_set():
+        while not begun.is_set():  # noqa: ASYNC110  (a thread sets it)
             await asyncio.sleep(0.001)
         assert stage.see(0.75) == [True]
         may.set()
@@ -164,8 +162,7 @@ def test_a_clip_that_cannot_be_kept_or_made_is_lost_and_said_so(caplog: pytest.L
         for stage, encode in ((Set(FullDisk()), joined), (Set(), unmade)):
             stage.encoding = encode
             running = asyncio.create_task(stage.filming.run())
-            stage.see(0.0, 0.25)
-            await stage.develop()
+            stage.see(0.0, 0.25, is_wanted=True)
             stage.order(at(0.25))
             await stage.end(running)
             assert (stage.made("stored"), stage.made("lost")) == (0, 1)
@@ -182,7 +179,6 @@ def test_a_focus_that_broke_off_leaves_no_clip(caplog: pytest.LogCaptureFixture)
         stage = Set()
         running = asyncio.create_task(stage.filming.run())
         stage.see(0.0, is_wanted=True)
-        await stage.develop()
         stage.order(at(0.0))
         await stage.end(running)
         assert stage.made("lost") == 1
@@ -196,7 +192,6 @@ def test_where_no_time_is_left_what_waits_is_given_up_and_counted() -> None:
         stage = Set()
         running = asyncio.create_task(stage.filming.run())
         stage.see(0.0, 0.25)
-        await stage.develop()
         stage.filming.abandon()
         for n in range(3):
             stage.order(at(0.25), EvidenceId(f"V-{n}"))
@@ -218,9 +213,6 @@ def test_a_frame_that_cannot_be_compressed_is_left_out_and_counted() -> None:
         running = asyncio.create_task(filming.run())
         for each in (0.0, 0.25, 0.5):
             filming.see(frame_of("C-1", at(each)), is_wanted=True)
-        while filming._frames.qsize():
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0.01)
         filming.order(ClipOrder(CLIP, CameraId("C-1"), at(0.5)))
         await filming.close()
         await running

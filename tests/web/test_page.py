@@ -714,13 +714,13 @@ def moving_clip() -> bytes:
 
 
 def test_a_clip_comes_a_moment_after_its_alert_and_plays(served: ServedRoom, open_page: Open) -> None:
-    fresh = served.room.alert(1, clip_id="E-clip")
+    served.room.clips[EvidenceId("E-clip")] = moving_clip()
+    fresh = served.room.alert(1, accepted_s_ago=-60, clip_id="E-clip")
     page = open_page()
     clip, video = page.locator("#incident .clip"), page.locator("#incident .clip video")
     expect(card(page, fresh).locator(".thumb")).to_have_attribute("data-clip", "true")
     expect(clip).to_have_text("短片稍后就到")
     expect(video).to_have_count(0)
-    served.do(lambda: served.room.clips.update({EvidenceId("E-clip"): moving_clip()}))
     served.do(lambda: served.room.alert(2, "C-018", accepted_s_ago=60, clip_id="E-clip"))
     card(page, IncidentId("I-20261123-000002")).click()
     expect(clip).to_have_text("盯控短片")
