@@ -267,8 +267,9 @@ def _runnings(setting: Setting, people: Sequence[CutOut]) -> Iterator[Composite]
     yield made("five begin to run", everybody, 12.0, (3.0 + fast_after_s, until_few(everybody, 12.0)))
     some = [*everybody[:4], speeding_up(setting, starts[4] * WIDTH, rows[4], 99.0, RUNS_M_S)]
     yield made("four of five begin to run", some, 12.0, (3.0 + fast_after_s, until_few(some[:4], 12.0)), first=2)
-    into_view = [across(setting, 2.0 + 0.4 * n, -40.0, WIDTH + 40.0, y, RUNS_M_S) for n, y in enumerate(rows)]
-    starts_s = passes_at(setting, 2.8, -40.0, 0.0, rows[2], RUNS_M_S)
+    # One behind the other, but not so near that the next one is in a moment where the one before was.
+    into_view = [across(setting, 2.0 + 0.8 * n, -40.0, WIDTH + 40.0, y, RUNS_M_S) for n, y in enumerate(rows)]
+    starts_s = passes_at(setting, 3.6, -40.0, 0.0, rows[2], RUNS_M_S)
     yield made("five come into view running", into_view, 14.0, (starts_s, until_few(into_view, 14.0)), first=1)
     walking = [speeding_up(setting, start * WIDTH, y, 99.0, RUNS_M_S) for start, y in zip(starts, rows, strict=True)]
     yield made("five walk", walking, 20.0)
