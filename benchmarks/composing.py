@@ -219,13 +219,17 @@ def swaying(path: Path_, pixels: float, seed: int, every_s: float = 1.0) -> Path
 def pictures(setting: Setting, figures: Sequence[Figure], times: Sequence[float], seed: int = 0) -> Iterator[Pixels]:
     """The picture of each second: who stands farther away is hidden by who stands nearer; with a sensor's noise."""
     chance = np.random.default_rng(seed)
+    # One field of noise, and a window anywhere in it: drawing anew for each picture took most of the time.
+    rows, columns = setting.picture.shape[:2]
+    noise = chance.normal(0.0, NOISE, (2 * rows, 2 * columns, 1)).astype(np.float32)
     for t in times:
         canvas = setting.picture.astype(np.float32)
         there = [(at[1], n, figure) for n, figure in enumerate(figures) if (at := figure.foot(t)) is not None]
         for _, _, figure in sorted(there, key=lambda each: each[:2]):
             figure.show(canvas, setting, t)
-        noise = chance.normal(0.0, NOISE, canvas.shape[:2])[..., np.newaxis]
-        yield np.clip(canvas + noise, 0, 255).astype(np.uint8)
+        row, column = int(chance.integers(rows)), int(chance.integers(columns))
+        canvas += noise[row : row + rows, column : column + columns]
+        yield np.clip(canvas, 0, 255).astype(np.uint8)
 
 
 def write_video(file: Path, frames: Iterator[Pixels], fps: int) -> int:

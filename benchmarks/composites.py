@@ -46,7 +46,7 @@ from benchmarks.tampering import write_tampering
 from patrol.evaluation.truth import TRUTH_FILE
 
 FOLDER = ROOT / "var" / "composites"
-FPS = 8  # of films; a focus looks at every other frame
+FPS = 4  # of films: as a focus looks at a camera
 VISIT_S = 5.0  # between the pictures of what takes minutes: visits of a core camera
 WALKS_M_S, RUNS_M_S = 1.3, 4.5
 WIDTH, HEIGHT = SIZE

@@ -153,7 +153,7 @@ def test_a_film_and_a_folder_of_visits_are_read_back_as_they_were_made(tmp_path:
     one, other = read_truth(tmp_path)
     assert one.is_composite
     assert one.way_line == ((320, 100), (320, 350))
-    assert [index for _, index, _ in frames_of(one.file, None, None)] == list(range(24))
+    assert [index for _, index, _ in frames_of(one.file, None, None)] == list(range(12))
     assert sorted(each.name for each in other.file.iterdir()) == [f"{n:05d}.jpg" for n in range(5)]
     assert (other.fps, other.seconds) == (0.5, 10.0)
 
