@@ -66,7 +66,11 @@ bench-bad-cameras: bench-int8 ## what bad cameras do to good ones, and what a fa
 bench-onset: bench-int8 ## somebody appears before a camera: how long until it is suspected (7 minutes; needs .ci/run's packages)
 	@$(BIN)/python -m benchmarks.bench_onset $(ARGS)
 
-# The four above need an RTSP server that is not ours (Debian packages, see .ci/run), and run in int8 where it can be had.
+.PHONY: bench-alerts
+bench-alerts: bench-int8 ## somebody appears before a camera: how long until the alert is accepted (7 minutes; needs .ci/run's packages)
+	@$(BIN)/python -m benchmarks.bench_alerts $(ARGS)
+
+# The five above need an RTSP server that is not ours (Debian packages, see .ci/run), and run in int8 where it can be had.
 .PHONY: bench-int8
 bench-int8: $(VENV)/.run
 	@$(BIN)/python -m benchmarks.quantizing --check \
@@ -107,6 +111,13 @@ evaluate: $(VENV)/.run ## how well events are seen, against what is true (needs 
 	@mkdir -p var/evaluation
 	@$(BIN)/patrol evaluate --data "$${PATROL_SHARED_DATA:-../shared/data}" --targets --json var/evaluation/evaluation.json \
 	  --html var/evaluation/evaluation.html --markdown var/evaluation/evaluation.md $(ARGS)
+
+.PHONY: composites
+composites: $(VENV)/.run ## recordings of events put together from real pictures, into var/composites, and how well they are seen
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m benchmarks.composites $(ARGS)
+	@$(BIN)/patrol evaluate --data var/composites --targets --json var/composites/evaluation.json \
+	  --html var/composites/evaluation.html --markdown var/composites/evaluation.md
 
 .PHONY: install-quantize
 install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol model quantize` needs

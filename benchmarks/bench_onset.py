@@ -271,9 +271,10 @@ def measured(
     folder: Path,
     shown: Sequence[Shown],
     look_every: int,
+    rule: Mapping[str, Any] = RULE,
 ) -> Findings:
-    """The tour with onsets in it."""
-    plan = Plan(cameras, addresses_on(server, cameras), rule=RULE, detector={"look_every": look_every})
+    """The tour with onsets in it. Its files lie in ``folder``/onset."""
+    plan = Plan(cameras, addresses_on(server, cameras), rule=rule, detector={"look_every": look_every})
     with patrol(plan, folder / "onset") as running:
         running.sleep_until(time.monotonic() + warm_up_s)
         began = time.time()
@@ -378,6 +379,33 @@ def _summary(found: Findings) -> str:
     return f"{summary}; idle scenes looked at every {found.look_every} visits: {skipped:.0%} of all visits skipped"
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is shown where. ``onset_cameras``: those before which somebody appears; ``offsets``: see ``planned``."""
+
+    clips: Clips
+    cameras: Sequence[Spot]
+    onset_cameras: Sequence[Spot]
+    shown: Sequence[Shown]
+    mounts: Mapping[str, dict[str, Any]]
+    offsets: Mapping[str, float]
+
+
+def staged(join: str) -> Stage | None:
+    """Clips and cameras, ready for the server; None where the detector tells people from nobody in none of them."""
+    clips, cameras = have_clips(), spots()
+    shown = looked_at(clips)
+    if not shown:
+        return None
+    onset_cameras = chosen(cameras, SHARE_OF_CAMERAS)
+    mounts = mounts_of(cameras, clips, join)
+    for number, camera in enumerate(onset_cameras):
+        pair = shown[number % len(shown)]
+        mounts[f"/{camera.camera_id}"] |= playing(clips, pair.empty) | {"other": playing(clips, pair.people)}
+    offsets = {camera.camera_id: mounts[f"/{camera.camera_id}"]["offset_s"] for camera in cameras}
+    return Stage(clips, cameras, onset_cameras, shown, mounts, offsets)
+
+
 def main() -> int:
     """Measure, tell, and say by the exit code whether all targets are kept."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -389,32 +417,25 @@ def main() -> int:
     if (missing := missing_parts()) is not None:
         print(f"bench-onset: not measured: {missing}", file=sys.stderr)
         return 2
-    clips, cameras = have_clips(), spots()
-    shown = looked_at(clips)
-    if not shown:
+    stage = staged(options.join)
+    if stage is None:
         print("bench-onset: not measured: the detector tells people from nobody in none of the scenes", file=sys.stderr)
         return 2
-    onset_cameras = chosen(cameras, SHARE_OF_CAMERAS)
-    mounts = mounts_of(cameras, clips, options.join)
-    for number, camera in enumerate(onset_cameras):
-        pair = shown[number % len(shown)]
-        mounts[f"/{camera.camera_id}"] |= playing(clips, pair.empty) | {"other": playing(clips, pair.people)}
-    offsets = {camera.camera_id: mounts[f"/{camera.camera_id}"]["offset_s"] for camera in cameras}
     with tempfile.TemporaryDirectory(prefix="bench-onset-") as name:
         folder = Path(name)
-        with rtsp_server(mounts, folder) as server:
+        with rtsp_server(stage.mounts, folder) as server:
             found = measured(
                 server,
-                cameras,
-                onset_cameras,
-                offsets,
+                stage.cameras,
+                stage.onset_cameras,
+                stage.offsets,
                 60 * options.minutes,
                 options.warm_up,
                 folder,
-                shown,
+                stage.shown,
                 options.look_every,
             )
-    return report(found, clips, options.join).tell()
+    return report(found, stage.clips, options.join).tell()
 
 
 if __name__ == "__main__":

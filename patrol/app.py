@@ -17,6 +17,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from redis.asyncio import Redis
 
+from patrol.adapters.clip_video import as_webm, compressed
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.detectors import AnyDetector, DetectorOptions, Device, open_detector
 from patrol.adapters.disk_evidence import DiskEvidence
@@ -56,6 +57,7 @@ from patrol.pipeline.consuming import Consuming
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.detecting import Detecting
 from patrol.pipeline.dispatching import Dispatching
+from patrol.pipeline.filming import Filming
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.inspecting import Inspecting
 from patrol.pipeline.maintaining import Maintaining
@@ -127,6 +129,7 @@ class TourParts:
     inspecting: Inspecting
     detecting: Detecting
     alerting: Alerting
+    filming: Filming
     maintaining: Maintaining
 
 
@@ -258,11 +261,20 @@ def _tour_parts(
     maintaining = Maintaining(
         outside.store, outside.deciding, configuration.cameras, configuration.levels, clock, metrics
     )
+    filming = Filming(compressed, as_webm, outside.evidence, clock, metrics)
     alerting = Alerting(
-        outside.store, outside.evidence, draw_evidence, configuration.levels, rings, configuration.rules, clock, metrics
+        outside.store,
+        outside.evidence,
+        draw_evidence,
+        configuration.levels,
+        rings,
+        configuration.rules,
+        clock,
+        metrics,
+        filming,
     )
     watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
-    confirming = Confirming(cameras, watcher, book, alerting, clock, metrics)
+    confirming = Confirming(cameras, watcher, book, alerting, clock, metrics, filming)
 
     def is_watched(camera_id: CameraId) -> bool:
         return not watcher.is_clear(cameras[camera_id]) or tour.in_focus(camera_id, clock.monotonic())
@@ -282,7 +294,7 @@ def _tour_parts(
         cameras, HealthWatcher(), detecting, book, maintaining, SceneFile(outside.scenes), clock, metrics
     )
     touring = Touring(book, sources.router, inspecting, detecting, reviewing, outside.reports, outside.requests, clock)
-    return TourParts(touring, inspecting, detecting, alerting, maintaining)
+    return TourParts(touring, inspecting, detecting, alerting, filming, maintaining)
 
 
 def _rested(detector: Detector, look_every: int, is_watched: Callable[[CameraId], bool], metrics: Metrics) -> Detector:
@@ -410,6 +422,7 @@ async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> N
     async with asyncio.TaskGroup() as group:
         late = group.create_task(_abandon_late_work(tour, clock, stopping))
         accepting = group.create_task(tour.alerting.run())
+        filming = group.create_task(tour.filming.run())
         group.create_task(tour.touring.run_reports(stopping))
         group.create_task(tour.maintaining.run(stopping))
         group.create_task(tour.inspecting.run(stopping))
@@ -418,6 +431,8 @@ async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> N
             frames.create_task(tour.detecting.run())
         await tour.alerting.close()
         await accepting
+        await tour.filming.close()
+        await filming
         late.cancel()
 
 
@@ -427,6 +442,7 @@ async def _abandon_late_work(tour: TourParts, clock: Clock, stopping: asyncio.Ev
     tour.detecting.abandon()
     await clock.sleep(FINISH_ACCEPTING_S)
     tour.alerting.abandon()
+    tour.filming.abandon()
 
 
 def _dispatch_consumer(parts: Parts) -> Consuming:

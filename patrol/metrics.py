@@ -232,6 +232,41 @@ class AlertMetrics:
         )
 
 
+class ClipMetrics:
+    """The film of each focus, and the clips that go with alerts."""
+
+    OUTCOMES = ("stored", "lost")
+    DROPS = ("waiting", "unreadable")
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.made = Counter(
+            "patrol_clips_total",
+            "Clips of accepted alerts: stored beside their picture, or lost, while the alert stands.",
+            ("outcome",),
+            registry=registry,
+        )
+        _start_at_zero(self.made, self.OUTCOMES)
+        self.took = Histogram(
+            "patrol_clip_seconds",
+            "From an alert's acceptance until its clip is stored.",
+            buckets=FAST_SECONDS,
+            registry=registry,
+        )
+        self.frames_dropped = Counter(
+            "patrol_clip_frames_dropped_total",
+            "Frames of a focus that are in no clip, as others waited to be compressed or they could not be.",
+            ("reason",),
+            registry=registry,
+        )
+        _start_at_zero(self.frames_dropped, self.DROPS)
+        self.films_given_up = Counter(
+            "patrol_films_given_up_total",
+            "Times what was kept of a focus was forgotten, as there was no room for that of all cameras.",
+            registry=registry,
+        )
+        self.film_bytes = Gauge("patrol_film_bytes", "What is kept of the focus on all cameras.", registry=registry)
+
+
 class QueueMetrics:
     """The outbox, the streams and their consumers."""
 
@@ -387,6 +422,7 @@ class Metrics:
         self.tour = TourMetrics(registry)
         self.detect = DetectMetrics(registry)
         self.alerts = AlertMetrics(registry)
+        self.clips = ClipMetrics(registry)
         self.queue = QueueMetrics(registry)
         self.dispatch = DispatchMetrics(registry)
         self.maintenance = MaintenanceMetrics(registry)

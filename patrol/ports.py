@@ -303,7 +303,7 @@ class RoomDesk(Protocol):
 
 
 class EvidenceStore(Protocol):
-    """Keeps the pictures that go with alerts."""
+    """Keeps the pictures and the clips that go with alerts."""
 
     async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
         """Keep a JPEG under its id, durably. Raises StoreError."""
@@ -313,6 +313,12 @@ class EvidenceStore(Protocol):
 
     async def remove(self, evidence_id: EvidenceId) -> None:
         """Forget a JPEG that no alert needs; one that is not there is fine. Raises StoreError."""
+
+    async def put_clip(self, clip_id: EvidenceId, webm: bytes) -> None:
+        """Keep a WebM under its id, durably. Raises StoreError."""
+
+    async def get_clip(self, clip_id: EvidenceId) -> bytes | None:
+        """The WebM, or None if there is none, or not yet. Raises StoreError."""
 
 
 class HealthCheck(Protocol):

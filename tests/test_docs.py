@@ -33,7 +33,7 @@ from patrol.domain.alerts import History, accept
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.events import IncidentClass, Level
-from patrol.domain.incidents import Cause, ClockName, IncidentState, LoopStage, OrderId
+from patrol.domain.incidents import Cause, ClockName, EvidenceId, IncidentState, LoopStage, OrderId
 from patrol.domain.maintenance import MaintenanceLimits
 from patrol.domain.messages import Message, read_message, read_receipt
 from patrol.domain.orders import Receipt, ReceiptKind
@@ -247,7 +247,8 @@ def wait_until(holds: Any, within_s: float = 20.0) -> None:
 def built_messages() -> dict[str, Message]:
     """One message of each type, made by the code that makes them."""
     camera = builders.camera("C-005")
-    candidate = builders.candidate(camera=camera, event=builders.event(camera_id=camera.id))
+    clip_id = EvidenceId("V-20260101-120000-00000000c11b")
+    candidate = builders.candidate(camera=camera, event=builders.event(camera_id=camera.id), clip_id=clip_id)
     accepted = accept(candidate, History(None, None), builders.at(0))
     assert accepted.alert is not None
     assert accepted.incident is not None

@@ -1,4 +1,4 @@
-"""Evidence pictures on disk: one JPEG per id, in a folder a day."""
+"""Evidence on disk: one JPEG per picture's id and one WebM per clip's, in a folder a day."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from patrol.domain.errors import StoreError
 from patrol.domain.incidents import EvidenceId
 
 _ID = re.compile(r"V-([0-9]{8})-[0-9]{6}-[0-9a-f]{12}")
+PICTURE, CLIP = ".jpg", ".webm"
 
 
 class DiskEvidence:
@@ -21,17 +22,41 @@ class DiskEvidence:
 
     async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
         """See EvidenceStore."""
-        path = self._path(evidence_id)
-        if path is None:
-            raise StoreError(f"evidence id {evidence_id!r}: expected V-<date>-<time>-<12 hex digits>")
-        try:
-            await asyncio.to_thread(write_durably, path, jpeg)
-        except OSError as error:
-            raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
+        await self._write(evidence_id, PICTURE, jpeg)
 
     async def get(self, evidence_id: EvidenceId) -> bytes | None:
         """See EvidenceStore."""
-        path = self._path(evidence_id)
+        return await self._read(evidence_id, PICTURE)
+
+    async def remove(self, evidence_id: EvidenceId) -> None:
+        """See EvidenceStore."""
+        path = self._path(evidence_id, PICTURE)
+        if path is None:
+            return
+        try:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
+
+    async def put_clip(self, clip_id: EvidenceId, webm: bytes) -> None:
+        """See EvidenceStore."""
+        await self._write(clip_id, CLIP, webm)
+
+    async def get_clip(self, clip_id: EvidenceId) -> bytes | None:
+        """See EvidenceStore."""
+        return await self._read(clip_id, CLIP)
+
+    async def _write(self, evidence_id: EvidenceId, suffix: str, content: bytes) -> None:
+        path = self._path(evidence_id, suffix)
+        if path is None:
+            raise StoreError(f"evidence id {evidence_id!r}: expected V-<date>-<time>-<12 hex digits>")
+        try:
+            await asyncio.to_thread(write_durably, path, content)
+        except OSError as error:
+            raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
+
+    async def _read(self, evidence_id: EvidenceId, suffix: str) -> bytes | None:
+        path = self._path(evidence_id, suffix)
         if path is None:
             return None
         try:
@@ -41,16 +66,6 @@ class DiskEvidence:
         except OSError as error:
             raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
 
-    async def remove(self, evidence_id: EvidenceId) -> None:
-        """See EvidenceStore."""
-        path = self._path(evidence_id)
-        if path is None:
-            return
-        try:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-        except OSError as error:
-            raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
-
-    def _path(self, evidence_id: EvidenceId) -> Path | None:
+    def _path(self, evidence_id: EvidenceId, suffix: str) -> Path | None:
         match = _ID.fullmatch(evidence_id)
-        return self._folder / match.group(1) / f"{evidence_id}.jpg" if match else None
+        return self._folder / match.group(1) / f"{evidence_id}{suffix}" if match else None

@@ -91,6 +91,7 @@ class MemoryEvidence:
 
     def __init__(self) -> None:
         self.pictures: dict[EvidenceId, bytes] = {}
+        self.clips: dict[EvidenceId, bytes] = {}
 
     async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
         """See EvidenceStore."""
@@ -103,6 +104,14 @@ class MemoryEvidence:
     async def remove(self, evidence_id: EvidenceId) -> None:
         """See EvidenceStore."""
         self.pictures.pop(evidence_id, None)
+
+    async def put_clip(self, clip_id: EvidenceId, webm: bytes) -> None:
+        """See EvidenceStore."""
+        self.clips[clip_id] = webm
+
+    async def get_clip(self, clip_id: EvidenceId) -> bytes | None:
+        """See EvidenceStore."""
+        return self.clips.get(clip_id)
 
 
 class MemoryIncidents:

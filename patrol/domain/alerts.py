@@ -31,7 +31,10 @@ class LevelPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An accepted event. Times are aware UTC; ``detected_at`` is when the detector had finished (t2)."""
+    """An accepted event. Times are aware UTC; ``detected_at`` is when the detector had finished (t2).
+
+    ``clip_id``: of its clip, which is kept some seconds later; None where there was no focus to make one of.
+    """
 
     id: AlertId
     incident_id: IncidentId
@@ -52,6 +55,7 @@ class Alert:
     words_en: str
     evidence_id: EvidenceId
     simulated: bool
+    clip_id: EvidenceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Candidate:
     level: Level
     cool_down_s: float
     detected_at: datetime
+    clip_id: EvidenceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,8 @@ def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
     if history.open_incident is not None:
         joined = history.open_incident
         alert = _alert(replace(candidate, incident_id=joined.id), now)
-        return Acceptance(Verdict.JOINED, alert, replace(joined, alert_ids=(*joined.alert_ids, alert.id)))
+        joined = replace(joined, alert_ids=(*joined.alert_ids, alert.id), clip_id=joined.clip_id or alert.clip_id)
+        return Acceptance(Verdict.JOINED, alert, joined)
     alert = _alert(candidate, now)
     return Acceptance(Verdict.NEW_INCIDENT, alert, _incident(candidate, alert))
 
@@ -146,6 +152,7 @@ def _alert(candidate: Candidate, now: datetime) -> Alert:
         words_en=event.evidence.words_en,
         evidence_id=candidate.evidence_id,
         simulated=candidate.camera.simulated,
+        clip_id=candidate.clip_id,
     )
 
 
@@ -168,6 +175,7 @@ def _incident(candidate: Candidate, alert: Alert) -> Incident:
         simulated=alert.simulated,
         alert_ids=(alert.id,),
         state=IncidentState.NEW,
+        clip_id=alert.clip_id,
     )
     return (
         incident.stamped(ClockName.BEGAN, alert.began_at, "rule")

@@ -168,7 +168,8 @@ class Incident:
     """One thing that happened. ``sequence`` grows by one with every message told about it.
 
     ``target_s``: the ring's response target; its clock is t9 - t3 and never restarts. None: no unit is awaited.
-    ``evidence_id``: the picture of the first alert. ``simulated``: made of simulated cameras.
+    ``evidence_id``: the picture of the first alert; ``clip_id``: the clip of the first that has one, kept some seconds
+    after it. ``simulated``: made of simulated cameras.
     ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
     ``maintenance``: the cameras to be mended, of the class maintenance; ``camera_id`` is the first of them then.
     """
@@ -196,6 +197,7 @@ class Incident:
     closed_by: str | None = None
     reason: str | None = None
     maintenance: Maintenance | None = None
+    clip_id: EvidenceId | None = None
 
     @property
     def incident_class(self) -> IncidentClass:

@@ -86,6 +86,7 @@ def alert_message(alert: Alert, sequence: int) -> Message:
         "count": alert.count,
         "words": {"zh": alert.words_zh, "en": alert.words_en},
         "evidence_id": alert.evidence_id,
+        "clip_id": alert.clip_id,
         "simulated": alert.simulated,
     }
     return _message(
@@ -171,6 +172,7 @@ def order_message(order: Order, incident: Incident, now: datetime) -> Message:
         "due_at": _time(incident.due_at) if incident.due_at else None,
         "eta_s": round(order.eta_s, 1),
         "evidence_id": incident.evidence_id,
+        "clip_id": incident.clip_id,
         "simulated": incident.simulated,
     }
     return _message(

@@ -15,10 +15,11 @@ from patrol.domain.detections import Detections
 from patrol.domain.errors import InputError
 from patrol.domain.frame import Frame
 from patrol.evaluation.boxes import Judged, box_quality, judge, score
+from patrol.evaluation.health import play_health
 from patrol.evaluation.playing import Size, pictures_in, play, size_of
 from patrol.evaluation.results import PeopleScore, Played, Results, results_of
-from patrol.evaluation.ruling import NotAvailableError, watched
-from patrol.evaluation.truth import PEOPLE_BOXES, Item, MotBox, read_mot
+from patrol.evaluation.ruling import NotAvailableError, watched, why_not
+from patrol.evaluation.truth import CAMERA_HEALTH, PEOPLE_BOXES, Item, MotBox, read_mot
 from patrol.ports import Detector, ProcessorUse
 
 PERSON = "person"
@@ -58,6 +59,10 @@ async def evaluate(
 
 async def _played(item: Item, detector: Detector, scale_to: Size, processor: ProcessorUse) -> Played:
     try:
+        if item.kind == CAMERA_HEALTH:
+            return Played(item, play_health(item, scale_to, processor))
+        if (why := why_not(item)) is not None:
+            return Played(item, None, why)
         rules = watched(item, size_of(item))
     except NotAvailableError as why:
         return Played(item, None, str(why))

@@ -50,6 +50,7 @@ class Performance:
 
     ``intervals``: the item's, in the time as it was played. ``moments``: a picture from the middle of each, or of the
     item. ``seconds``: for how long it was played, 0 for a picture. ``processor_s``: all that it cost, with decoding.
+    ``visit_s``: seconds between its pictures, where those stand for visits.
     """
 
     intervals: tuple[Interval, ...]
@@ -59,6 +60,7 @@ class Performance:
     frames: int
     seconds: float
     processor_s: float
+    visit_s: float | None = None
 
 
 def size_of(item: Item) -> Size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,37 @@ class KindResult:
     def is_composite(self) -> bool:
         """Whether all of its material was made from real pictures, and none recorded so."""
         return bool(self.cases) and all(played.item.is_composite for played, _, _ in self.cases)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldInVisits:
+    """How one true interval was told, where pictures stand for visits.
+
+    ``part``: what of its kind it is; ``visits``: 1 where the first visit after its beginning told it, None: none did.
+    """
+
+    part: str
+    visits: int | None
+
+
+def told_in_visits(result: KindResult) -> Iterator[ToldInVisits]:
+    """Every true interval of items that were played in visits."""
+    for played, case, verdict in result.cases:
+        visit_s = played.performance.visit_s if played.performance is not None else None
+        if visit_s is None:
+            continue
+        part = ", ".join(case.parts) or result.kind
+        for interval, told in verdict.found:
+            yield ToldInVisits(
+                part, visits_until(case.intervals[interval].start_s, case.told[told].confirmed_s, visit_s)
+            )
+        yield from (ToldInVisits(part, None) for _ in verdict.missed)
+
+
+def visits_until(start_s: float, told_s: float, visit_s: float) -> int:
+    """How many visits, at multiples of ``visit_s``, lie from a beginning to when it was told."""
+    first, last = math.ceil(start_s / visit_s - 1e-6), math.floor(told_s / visit_s + 1e-6)
+    return max(1, last - first + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +226,23 @@ def _kind_document(result: KindResult) -> dict[str, Any]:
         "curve": [
             {"score": point.score, "recall": point.recall, "false_share": point.false_share} for point in found.curve
         ],
+        "visits": _visits_document(result),
         "composite": result.is_composite,
         "not_available": list(result.why_not),
         "mistakes": [as_json(played.item) for played, _, verdict in result.cases if not verdict.is_right],
     }
+
+
+def _visits_document(result: KindResult) -> dict[str, Any]:
+    """By part; empty where nothing was played in visits."""
+    told = list(told_in_visits(result))
+    by_part = {part: [each.visits for each in told if each.part == part] for part in sorted({one.part for one in told})}
+    return {part: _visits_of_part(visits) for part, visits in by_part.items()}
+
+
+def _visits_of_part(visits: Sequence[int | None]) -> dict[str, int | None]:
+    known = [each for each in visits if each is not None]
+    return {"n": len(visits), "told": len(known), "most": max(known, default=None)}
 
 
 def _people_document(people: Sequence[PeopleScore]) -> dict[str, Any]:

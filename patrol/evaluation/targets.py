@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from patrol.evaluation.results import KindResult, Results
+from patrol.evaluation.results import KindResult, Results, told_in_visits
 
 STREET_AP50, STREET_MS = 0.50, 25.0
 FEW_ERROR, MANY_ERROR, BAND_NEAR = 0.15, 0.45, 0.95
+MOST_VISITS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def held(results: Results) -> Iterator[Held]:
             yield Held(f"{kind}", "not available: " + "; ".join(found.why_not), "told at all", False)
         else:
             yield judge(found)
+            yield from _parts_in_visits(found)
     if results.quiet.minutes:
         alerts = results.quiet.false_alerts
         yield Held(f"false alerts in {results.quiet.minutes:.1f} quiet minutes", f"{alerts}", "0", alerts == 0)
@@ -62,6 +64,23 @@ def _all_and_only(result: KindResult) -> Held:
     assert result.score is not None
     wrong = result.score.mistakes + result.score.loose
     return Held(f"{result.kind}: all, within 2 s, and only", f"{wrong} wrong", "0 wrong", wrong == 0)
+
+
+def _told_and_only(result: KindResult) -> Held:
+    """Every interval told, and nothing else; how soon is held in visits, below."""
+    assert result.score is not None
+    wrong = result.score.mistakes
+    return Held(f"{result.kind}: all and only", f"{wrong} wrong", "0 wrong", wrong == 0)
+
+
+def _parts_in_visits(result: KindResult) -> Iterator[Held]:
+    told = list(told_in_visits(result))
+    for part in sorted({one.part for one in told}):
+        visits = [one.visits for one in told if one.part == part]
+        known = [each for each in visits if each is not None]
+        soon = sum(each <= MOST_VISITS for each in known)
+        said = f"{soon} of {len(visits)}" + (f" (at most {max(known)})" if known else "")
+        yield Held(f"{result.kind}, {part}: told within {MOST_VISITS} visits", said, "all", soon == len(visits))
 
 
 def _above_larger_class(result: KindResult) -> Held:
@@ -94,4 +113,5 @@ _KINDS: dict[str, Callable[[KindResult], Held]] = {
     "stopped_vehicle": _all_and_only,
     "gathering": _all_and_only,
     "running": _all_and_only,
+    "camera_health": _told_and_only,
 }

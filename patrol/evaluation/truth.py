@@ -22,6 +22,7 @@ from patrol.evaluation.scoring import Interval
 
 TRUTH_FILE = "truth.jsonl"
 CROWD_COUNT, PEOPLE_BOXES, QUIET = "crowd_count", "people_boxes", "quiet"
+CAMERA_HEALTH = Kind.CAMERA_HEALTH.value
 EVENT_KINDS = tuple(kind.value for kind in Kind)
 WHAT_CAN_BE_SCORED = (*EVENT_KINDS, CROWD_COUNT, PEOPLE_BOXES, QUIET)
 
@@ -55,8 +56,8 @@ class Item:
     event at all; None where that is not the question. ``intervals``: when, seconds from the first frame as it is
     played; empty where only ``holds`` is known. ``fps``: of a folder of frames. ``size``: (width, height) of the
     picture in the file, where the line has it. ``zone``, ``way_line``: points in pixels of the file, the latter one to
-    be crossed. ``parts``: what of a kind it holds (fire, smoke), for figures of each. ``scene``: shared by pictures of
-    one place. ``is_composite``: made of real pictures, not recorded so.
+    be crossed. ``parts``: what of a kind it holds (fire, smoke; which trouble of a camera), for figures of each.
+    ``scene``: shared by pictures of one place. ``is_composite``: made of real pictures, not recorded so.
     """
 
     file: Path
@@ -104,6 +105,14 @@ class _EventRow(BaseModel):
     start_s: Annotated[_Number, Field(ge=0)]
     end_s: Annotated[_Number, Field(ge=0)]
     kind: str | None = None
+    trouble: object = None
+    subtype: object = None
+
+    @property
+    def part(self) -> str | None:
+        """What of its kind it is, if the line says so in a word."""
+        said = self.trouble or self.subtype
+        return said if isinstance(said, str) else None
 
 
 class _Row(BaseModel):
@@ -229,13 +238,19 @@ def _item(folder: Path, number: int, row: _Row) -> Item:
         allow=tuple(row.allow) if row.allow is not None else None,
         forbid=tuple(row.forbid) if row.forbid is not None else None,
         allowed_direction=row.allowed_direction,
-        parts=tuple(part for part, is_there in (("fire", row.fire), ("smoke", row.smoke)) if is_there),
+        parts=tuple(_parts(row)),
         count=row.count,
         boxes=folder / row.boxes if row.boxes is not None else None,
         scene=str(row.scene) if row.scene is not None else None,
         made_by=row.made_by,
         is_composite=row.composite,
     )
+
+
+def _parts(row: _Row) -> Iterator[str]:
+    yield from (part for part, is_there in (("fire", row.fire), ("smoke", row.smoke)) if is_there)
+    if row.kind == CAMERA_HEALTH:
+        yield from dict.fromkeys(event.part for event in _own_events(row) if event.part is not None)
 
 
 def _points(points: list[list[float]] | None) -> tuple[Point, ...] | None:

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict
 from patrol.domain.camera import Ring, RingName
+from patrol.domain.clips import ClipOrder
 from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
 from patrol.domain.events import Event
@@ -25,6 +26,7 @@ from patrol.domain.rules import Rule
 from patrol.domain.zones import RuleId, Zone
 from patrol.metrics import Metrics
 from patrol.pipeline.confirming import Sighting
+from patrol.pipeline.filming import FilmSide, NotFilming
 from patrol.pipeline.stopping import pause
 from patrol.ports import AlertStore, Clock, EvidenceStore
 
@@ -58,6 +60,7 @@ class Alerting:
         rules: Mapping[RuleId, Rule],
         clock: Clock,
         metrics: Metrics,
+        film: FilmSide | None = None,
     ) -> None:
         self._store = store
         self._evidence = evidence
@@ -67,6 +70,7 @@ class Alerting:
         self._rules = rules
         self._clock = clock
         self._metrics = metrics
+        self._film = film or NotFilming()
         self._abandoned = asyncio.Event()
         self._refusing = False
         self._sightings: asyncio.Queue[tuple[Sighting, datetime] | None] = asyncio.Queue(WAITING_EVENTS)
@@ -110,6 +114,7 @@ class Alerting:
                 _log.info("alert %s: the store is back after %d refusals", candidate.alert_id, failures)
             self._refusing = False
             self._count(candidate, acceptance)
+            self._order_clip(candidate, acceptance)
             return
         self._metrics.alerts.lost.inc()
         _log.error("alert %s is lost, the store refused it to the end: %s", candidate.alert_id, sighting.event)
@@ -132,6 +137,12 @@ class Alerting:
         zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
         return await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone, sighting.event)
 
+    def _order_clip(self, candidate: Candidate, acceptance: Acceptance) -> None:
+        # Only now: what cools down needs none, and no alert waits for its clip.
+        if acceptance.alert is not None and candidate.clip_id is not None:
+            event = candidate.event
+            self._film.order(ClipOrder(candidate.clip_id, event.camera_id, event.confirmed_at))
+
     def _candidate(self, sighting: Sighting, detected_at: datetime) -> Candidate:
         event, camera = sighting.event, sighting.camera
 
@@ -148,6 +159,7 @@ class Alerting:
             level=self._levels.level_of(event.kind, camera.ring),
             cool_down_s=self._rules[event.rule_id].cool_down_s,
             detected_at=detected_at,
+            clip_id=EvidenceId(new_id("V")) if sighting.in_focus else None,
         )
 
     def _count(self, candidate: Candidate, acceptance: Acceptance) -> None:

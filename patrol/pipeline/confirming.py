@@ -12,6 +12,7 @@ from patrol.domain.events import Event
 from patrol.domain.frame import Frame
 from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
+from patrol.pipeline.filming import FilmSide, NotFilming
 from patrol.ports import Clock
 
 # A suspicion is looked at four times a second for as long as a confirmation takes, in spare capacity.
@@ -35,12 +36,13 @@ class TourSide(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A confirmed event with the frame that confirmed it."""
+    """A confirmed event with the frame that confirmed it. ``in_focus``: it was filmed, so that there can be a clip."""
 
     event: Event
     camera: Camera
     frame: Frame
     detections: Detections
+    in_focus: bool = False
 
 
 class AlertSide(Protocol):
@@ -61,6 +63,7 @@ class Confirming:
         alerting: AlertSide,
         clock: Clock,
         metrics: Metrics,
+        film: FilmSide | None = None,
     ) -> None:
         self._cameras = cameras
         self._watcher = watcher
@@ -68,6 +71,7 @@ class Confirming:
         self._alerting = alerting
         self._clock = clock
         self._metrics = metrics
+        self._film = film or NotFilming()
 
     async def processed(self, frame: Frame, detections: Detections) -> None:
         """Let the rules see the detections of one frame."""
@@ -79,12 +83,13 @@ class Confirming:
         for rule in findings.suspected:
             self._metrics.alerts.suspicions.labels(rule.kind.value, camera.ring.value).inc()
         wanting = (*findings.suspected, *findings.worth_a_focus)
+        in_focus = self._film.see(frame, is_wanted=bool(wanting))
         if wanting:
             longest_s = max(rule.for_s for rule in wanting) + CONFIRMED_AFTER_S
             self._tour.pin(camera.id, max(FOCUS_S, longest_s), FOCUS_EVERY_S)
         for event in findings.confirmed:
             self._metrics.alerts.events.labels(event.kind.value, camera.ring.value).inc()
-            await self._alerting.submit(Sighting(event, camera, frame, detections))
+            await self._alerting.submit(Sighting(event, camera, frame, detections, in_focus))
 
     def dropped(self, frame: Frame) -> None:
         """The frame never went through the detector."""

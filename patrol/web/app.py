@@ -32,6 +32,7 @@ from patrol.web.assets import load_assets
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
 from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
 from patrol.web.layout import EncodedLayout, RoomLayout
+from patrol.web.ranging import response_of
 from patrol.web.schemas import AcceptViewBody, CloseBody, ConfirmBody, DisplayedBody, PinBody, encode_room, with_time
 from patrol.web.serving import serve
 
@@ -70,6 +71,7 @@ def make_web_app(
     room = _Room(view, encoded, feed)
     actions = _Actions(desk)
     requests = _Requests(desk, layout)
+    kept = _Evidence(evidence)
     app = Starlette(
         routes=[
             *_asset_routes(),
@@ -81,7 +83,8 @@ def make_web_app(
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
             Route("/api/cameras/{camera_id}/pin", requests.pin, methods=["POST"]),
             Route("/api/cameras/{camera_id}/accept-view", requests.accept_view, methods=["POST"]),
-            Route("/evidence/{evidence_id}.jpg", _Evidence(evidence).picture),
+            Route("/evidence/{evidence_id}.jpg", kept.picture),
+            Route("/evidence/{clip_id}.webm", kept.clip),
             *_status_routes(checks, registry, stopping),
         ],
         middleware=[
@@ -205,8 +208,12 @@ class _Requests:
         return camera_id
 
 
+# What is kept never changes under its id; an hour keeps the feed quick and little on the disk.
+KEPT_HEADERS = {"Cache-Control": "private, max-age=3600, immutable"}
+
+
 class _Evidence:
-    """The pictures that go with alerts."""
+    """The pictures and clips that go with alerts."""
 
     def __init__(self, store: EvidenceStore) -> None:
         self._store = store
@@ -216,9 +223,14 @@ class _Evidence:
         jpeg = await _in_time(self._store.get(evidence_id))
         if jpeg is None:
             raise HTTPException(404, "there is no such picture")
-        # A picture never changes under its id; an hour keeps the feed quick and little on the disk.
-        headers = {"Cache-Control": "private, max-age=3600, immutable"}
-        return Response(jpeg, media_type="image/jpeg", headers=headers)
+        return Response(jpeg, media_type="image/jpeg", headers=KEPT_HEADERS)
+
+    async def clip(self, request: Request) -> Response:
+        clip_id = EvidenceId(_id(request, "clip_id"))
+        webm = await _in_time(self._store.get_clip(clip_id))
+        if webm is None:
+            raise HTTPException(404, "there is no such clip, or not yet")
+        return response_of(webm, "video/webm", KEPT_HEADERS, request.headers)
 
 
 class _Readiness:

@@ -106,3 +106,28 @@ def test_a_picture_that_could_not_be_finished_is_not_there(tmp_path: Path) -> No
         assert await store.get(ID) is None
 
     asyncio.run(check())
+
+
+def test_a_clip_is_kept_beside_the_pictures_and_apart_from_them(store: EvidenceStore) -> None:
+    async def check() -> None:
+        await store.put(ID, b"picture")
+        assert await store.get_clip(ID) is None
+        await store.put_clip(ID, b"clip")
+        assert await store.get_clip(ID) == b"clip"
+        assert await store.get(ID) == b"picture"
+        await store.remove(ID)
+        assert await store.get_clip(ID) == b"clip"
+
+    asyncio.run(check())
+
+
+def test_a_clip_is_a_file_of_its_own_whole_or_not_at_all(tmp_path: Path) -> None:
+    async def check() -> None:
+        store = DiskEvidence(tmp_path)
+        with pytest.raises(StoreError, match="expected V-<date>-<time>-<12 hex digits>"):
+            await store.put_clip(EvidenceId("../x"), b"x")
+        assert await store.get_clip(EvidenceId("../x")) is None
+        await store.put_clip(ID, b"whole")
+
+    asyncio.run(check())
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")] == [f"20260101/{ID}.webm"]

@@ -577,6 +577,7 @@ incidents = st.builds(
     camera_name=texts,
     words_zh=texts,
     evidence_id=st.none() | texts,
+    clip_id=st.none() | texts,
     simulated=st.booleans(),
     alert_ids=st.lists(texts, max_size=3).map(tuple),
     state=st.sampled_from([state for state in IncidentState if state is not IncidentState.CLOSED]),

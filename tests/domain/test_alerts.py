@@ -7,7 +7,7 @@ from dataclasses import replace
 from patrol.domain.alerts import History, LevelPolicy, Verdict, accept, fingerprint
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import ClockName
+from patrol.domain.incidents import ClockName, EvidenceId
 from patrol.domain.zones import RuleId, ZoneId
 from tests.builders import at, candidate, event, incident
 
@@ -45,6 +45,21 @@ def test_a_cooled_down_event_joins_the_incident_that_is_still_open() -> None:
     assert decided.alert.incident_id == decided.incident.id == "I-1"
     assert decided.incident.alert_ids == ("A-1", "A-2")
     assert decided.incident.accepted_at == incident().accepted_at  # the ring's clock is never restarted
+
+
+def test_an_incident_shows_the_first_clip_there_is() -> None:
+    first, later = EvidenceId("V-first"), EvidenceId("V-later")
+    history = History(at(-100), incident())
+    joined = accept(candidate(2, clip_id=later), history, at(0))
+    assert joined.alert is not None
+    assert joined.incident is not None
+    assert (joined.alert.clip_id, joined.incident.clip_id) == (later, later)
+    kept = accept(candidate(2, clip_id=later), History(at(-100), incident(clip_id=first)), at(0))
+    assert kept.incident is not None
+    assert kept.incident.clip_id == first
+    opened = accept(candidate(clip_id=first), NOTHING_KNOWN, at(0))
+    assert opened.incident is not None
+    assert opened.incident.clip_id == first
 
 
 def test_another_camera_rule_or_zone_is_another_thing() -> None:

@@ -78,7 +78,7 @@ def data(tmp_path: Path) -> Path:
         {"path": "still", "kind": "quiet", "media": "frames", "fps": FPS, "label": False},
         {"path": "group.png", "kind": "crowd_count", "media": "image", "count": 10},
         {"path": "street", "kind": "people_boxes", "media": "frames", "boxes": "gt.txt"},
-        {"path": "still", "kind": "camera_health", "media": "frames", "fps": FPS, "label": False},
+        {"path": "gt.txt", "kind": "loitering", "media": "tracks", "label": False},
     ]  # fmt: skip
     (tmp_path / "truth.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return tmp_path
@@ -113,11 +113,11 @@ def test_the_document_has_what_was_promised_and_it_is_right(data: Path) -> None:
     json.dumps(document, allow_nan=False)
 
 
-def test_a_kind_that_no_rule_tells_is_named_and_not_made_up(data: Path) -> None:
+def test_a_kind_that_cannot_be_played_is_named_and_not_made_up(data: Path) -> None:
     results = evaluated(data)
-    assert as_document(results)["kinds"]["camera_health"] == {
+    assert as_document(results)["kinds"]["loitering"] == {
         "n": 0,
-        "not_available": ["there is no rule of the kind camera_health yet"],
+        "not_available": ["tracks without pictures are not played"],
     }
 
 
@@ -139,7 +139,7 @@ def test_the_page_shows_every_mistake_and_needs_nothing_from_outside(data: Path)
     assert "said &amp; done" in text
     assert text.count("<figure>") >= 3, "the missed interval, what was told in vain, and the count"
     assert "漏报" in text
-    assert "1 of person (threshold 1)" in text
+    assert "1 person in the zone (threshold 1)" in text
     assert not re.search(r"(src|href)=\"(?!data:)", text)
     assert "<script" not in text
 
@@ -149,4 +149,4 @@ def test_the_tables_name_all_figures(data: Path) -> None:
     text = markdown(results, list(held(results)))
     assert "| intrusion | 2 | 1 / 0 / 0 / 1 | 1.00 (0.21–1.00) |" in text
     assert "| street | tour | 640x384 | 0.667 |" in text
-    assert "not available: there is no rule of the kind camera_health yet" in text
+    assert "not available: tracks without pictures are not played" in text

@@ -13,6 +13,7 @@ import pytest
 from patrol.adapters.memory import FakeClock, MemoryEvidence
 from patrol.domain.alerts import Acceptance, Candidate, History, LevelPolicy, Verdict, accept, cools_down, fingerprint
 from patrol.domain.camera import CameraId, RingName
+from patrol.domain.clips import ClipOrder
 from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
 from patrol.domain.events import Event, Kind, Level
@@ -68,6 +69,19 @@ class FlakyStore:
         return acceptance
 
 
+class ToldFilm:
+    """A film that writes down what is ordered."""
+
+    def __init__(self) -> None:
+        self.ordered: list[ClipOrder] = []
+
+    def see(self, frame: Frame, *, is_wanted: bool) -> bool:
+        raise AssertionError("confirming shows frames")
+
+    def order(self, order: ClipOrder) -> None:
+        self.ordered.append(order)
+
+
 class Desk:
     """An alerting stage of its own with all it needs."""
 
@@ -75,6 +89,7 @@ class Desk:
         self.clock = FakeClock(NOON)
         self.metrics = fresh_metrics()
         self.evidence = MemoryEvidence()
+        self.film = ToldFilm()
         self.drawn = 0
         used = evidence or self.evidence
         self.store = FlakyStore(used, self.clock)
@@ -87,6 +102,7 @@ class Desk:
             {RuleId("crowd"): rule(cool_down_s=60.0)},
             self.clock,
             self.metrics,
+            self.film,
         )
 
     def draw(self, frame: Frame, detections: Detections, zone: Zone, event: Event) -> bytes:
@@ -316,5 +332,35 @@ def test_the_time_from_picture_to_acceptance_is_measured() -> None:
         await desk.run_over(late)
         labels = {"stage": "accept", "ring": "core", "level": "red"}
         assert counted(desk.metrics, "patrol_stage_duration_seconds_sum", **labels) == 2.0
+
+    asyncio.run(check())
+
+
+def test_an_alert_that_a_focus_saw_names_its_clip_which_is_ordered_once_the_alert_stands() -> None:
+    async def check() -> None:
+        desk = Desk()
+        desk.store.refuses = lambda number: number < 3
+        await desk.run_over(replace(sighting("C-1", 5.0), in_focus=True))
+        (acceptance,) = desk.store.accepted.values()
+        assert acceptance.alert is not None
+        assert acceptance.incident is not None
+        clip_id = acceptance.alert.clip_id
+        assert clip_id is not None
+        assert clip_id != acceptance.alert.evidence_id
+        assert acceptance.incident.clip_id == clip_id
+        assert desk.film.ordered == [ClipOrder(clip_id, CameraId("C-1"), at(5.0))]
+
+    asyncio.run(check())
+
+
+def test_visits_alone_and_what_cools_down_order_no_clip() -> None:
+    async def check() -> None:
+        desk = Desk()
+        await desk.run_over(sighting("C-1"), replace(sighting("C-1", 4.0), in_focus=True))
+        (acceptance,) = desk.store.accepted.values()
+        assert acceptance.alert is not None
+        assert acceptance.alert.clip_id is None
+        assert desk.film.ordered == []
+        assert desk.verdicts()["cooling_down"] == 1
 
     asyncio.run(check())

@@ -9,6 +9,7 @@ import numpy as np
 
 from patrol.adapters.memory import FakeClock
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.clips import ClipOrder
 from patrol.domain.conditions import Seen
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
@@ -55,12 +56,28 @@ class SlowAlerts:
         self.taken.append(sighting)
 
 
+class ToldFilm:
+    """A film that writes down which frames it is shown, and of which a rule wants more."""
+
+    def __init__(self) -> None:
+        self.in_focus = False
+        self.shown: list[tuple[float, bool]] = []
+
+    def see(self, frame: Frame, *, is_wanted: bool) -> bool:
+        self.shown.append(((frame.captured_at - NOON).total_seconds(), is_wanted))
+        return self.in_focus
+
+    def order(self, order: ClipOrder) -> None:
+        raise AssertionError("alerting orders clips")
+
+
 class Stage:
     def __init__(self, *cameras: Camera, watched_by: Rule | None = None) -> None:
         self.tour, self.alerts, self.metrics = ToldTour(), SlowAlerts(), fresh_metrics()
         watcher = Watcher({RuleId("crowd"): watched_by or rule(for_s=3.0)})
         known = {each.id: each for each in cameras or (camera(),)}
-        self.confirming = Confirming(known, watcher, self.tour, self.alerts, FakeClock(NOON), self.metrics)
+        self.film = ToldFilm()
+        self.confirming = Confirming(known, watcher, self.tour, self.alerts, FakeClock(NOON), self.metrics, self.film)
 
     async def sees(self, seconds: float, detections: Detections, camera_id: str = "C-1") -> Frame:
         frame = replace(frame_of(camera_id, at(seconds)), pixels=np.zeros((4, 4, 3), np.uint8))
@@ -155,6 +172,28 @@ def test_a_camera_is_told_seen_before_its_alert_waits_for_a_place() -> None:
         stage.alerts.may.set()
         await waiting
         assert len(stage.alerts.taken) == 1
+
+    asyncio.run(check())
+
+
+def test_the_film_sees_every_frame_and_which_of_them_a_rule_wants_more_of() -> None:
+    async def check() -> None:
+        stage = Stage()
+        for seconds, detections in ((0, people()), (5, crowd(4)), (6, crowd(4))):
+            await stage.sees(seconds, detections)
+        assert stage.film.shown == [(0.0, False), (5.0, True), (6.0, False)]
+
+    asyncio.run(check())
+
+
+def test_a_sighting_knows_whether_a_focus_saw_it() -> None:
+    async def check() -> None:
+        for in_focus in (False, True):
+            stage = Stage()
+            await stage.sees(0, crowd(4))
+            stage.film.in_focus = in_focus
+            await stage.sees(3, crowd(4))
+            assert [sighting.in_focus for sighting in stage.alerts.taken] == [in_focus]
 
     asyncio.run(check())
 

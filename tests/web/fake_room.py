@@ -185,6 +185,7 @@ class FakeRoom:
     incidents: dict[IncidentId, Incident] = field(default_factory=dict)
     orders: dict[IncidentId, Order] = field(default_factory=dict)
     pictures: dict[EvidenceId, bytes] = field(default_factory=dict)
+    clips: dict[EvidenceId, bytes] = field(default_factory=dict)
     unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
@@ -280,6 +281,13 @@ class FakeRoom:
     async def remove(self, evidence_id: EvidenceId) -> None:
         self.pictures.pop(evidence_id, None)
 
+    async def put_clip(self, clip_id: EvidenceId, webm: bytes) -> None:
+        self.clips[clip_id] = webm
+
+    async def get_clip(self, clip_id: EvidenceId) -> bytes | None:
+        self._answer()
+        return self.clips.get(clip_id)
+
     # What happens in the room
 
     def alert(
@@ -294,6 +302,7 @@ class FakeRoom:
         words: tuple[str, str] = ("9 人，门限 6 人，持续 11 秒", "9 people, threshold 6, for 11 s"),
         people: int = 9,
         alerts: int = 1,
+        clip_id: str | None = None,
     ) -> IncidentId:
         """A new incident, accepted that long ago; it began 12 s before that."""
         camera = next(camera for camera in self.cameras if camera.id == camera_id)
@@ -318,6 +327,7 @@ class FakeRoom:
             evidence_id=evidence_id,
             simulated=True,
             alert_ids=tuple(AlertId(f"A-{number:06d}-{alert}") for alert in range(alerts)),
+            clip_id=EvidenceId(clip_id) if clip_id is not None else None,
         )
         before = {"t0": 12.0, "t1": 12.0, "t2": 0.9, "t3": 0.0}
         sources = {"t0": "rule", "t1": "camera", "t2": "detector", "t3": "store"}

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from patrol.domain.camera import CameraId
-from patrol.domain.incidents import ClockName, Disposition, IncidentId
+from patrol.domain.incidents import ClockName, Disposition, EvidenceId, IncidentId
 from patrol.web.app import MAX_BODY
 
 from .conftest import Check, Site
@@ -331,6 +331,34 @@ def test_evidence_is_a_picture_that_stays_in_this_browser(site: Site) -> None:
 @pytest.mark.parametrize("name", ["E-none", "..", "%2e%2e%2fetc", "a%00", "x" * 200])
 def test_there_is_no_other_picture(site: Site, name: str) -> None:
     assert get(site, f"/evidence/{name}.jpg").status_code == 404
+
+
+CLIP = "/evidence/E-clip.webm"
+
+
+def test_a_clip_is_served_as_its_picture_is_and_in_parts(site: Site) -> None:
+    site.room.clips[EvidenceId("E-clip")] = bytes(range(200)) * 20
+    clip = get(site, CLIP)
+    assert (clip.status_code, clip.headers["content-type"], len(clip.content)) == (200, "video/webm", 4000)
+    assert "private" in clip.headers["cache-control"]
+    assert clip.headers["accept-ranges"] == "bytes"
+    assert "content-encoding" not in clip.headers
+    part = get(site, CLIP, headers={"Range": "bytes=100-109"})
+    assert (part.status_code, part.content) == (206, bytes(range(100, 110)))
+    assert part.headers["content-range"] == "bytes 100-109/4000"
+    assert get(site, CLIP, headers={"Range": "bytes=4000-"}).status_code == 416
+
+
+def test_a_clip_that_is_not_there_yet_is_not_remembered_as_missing(site: Site) -> None:
+    missing = get(site, CLIP)
+    assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-store")
+
+
+def test_a_clip_is_guarded_as_everything_is(site: Site) -> None:
+    site.room.clips[EvidenceId("E-clip")] = b"clip"
+    assert get(site, CLIP, headers={"Host": "rebound.example"}).status_code == 421
+    site.room.away = "database is locked"
+    assert get(site, CLIP).status_code == 503
 
 
 def test_what_tells_of_people_is_not_kept_by_caches(site: Site) -> None:

@@ -6,15 +6,19 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from patrol.adapters.clip_video import as_webm, compressed
 from patrol.domain.camera import CameraId
+from patrol.domain.clips import Still
 from patrol.domain.events import Level
-from patrol.domain.incidents import Disposition, IncidentId
+from patrol.domain.frame import Frame
+from patrol.domain.incidents import Disposition, EvidenceId, IncidentId
 from patrol.domain.room import QueueStatus
 from patrol.domain.troubles import Trouble
 
@@ -696,3 +700,81 @@ def test_where_nothing_is_to_be_mended_there_is_no_such_tab(served: ServedRoom, 
     page = open_page()
     expect(page.locator("#filters [data-filter=open] b")).to_have_text("1")
     expect(page.locator("#filters [data-filter=maintenance]")).to_be_hidden()
+
+
+def moving_clip() -> bytes:
+    """Three seconds in which a white block crosses."""
+    stills = []
+    for n in range(13):
+        pixels = np.full((360, 640, 3), 90, np.uint8)
+        pixels[100:260, 40 * n : 40 * n + 80] = 230
+        at = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=0.25 * n)
+        stills.append(Still(at, compressed(Frame(CameraId("C-017"), at, pixels))))
+    return as_webm(stills)
+
+
+def test_a_clip_comes_a_moment_after_its_alert_and_plays(served: ServedRoom, open_page: Open) -> None:
+    served.room.clips[EvidenceId("E-clip")] = moving_clip()
+    fresh = served.room.alert(1, accepted_s_ago=-60, clip_id="E-clip")
+    page = open_page()
+    clip, video = page.locator("#incident .clip"), page.locator("#incident .clip video")
+    expect(card(page, fresh).locator(".thumb")).to_have_attribute("data-clip", "true")
+    expect(clip).to_have_text("短片稍后就到")
+    expect(video).to_have_count(0)
+    served.do(lambda: served.room.alert(2, "C-018", accepted_s_ago=60, clip_id="E-clip"))
+    card(page, IncidentId("I-20261123-000002")).click()
+    expect(clip).to_have_text("盯控短片")
+    wait_for(lambda: bool(video.evaluate("video => video.readyState >= 3 && video.currentTime > 0.2")))
+    assert video.evaluate("video => [video.videoWidth, video.videoHeight, video.controls, video.muted]") == [
+        640,
+        360,
+        True,
+        True,
+    ]
+    assert 2.9 <= video.evaluate("video => video.duration") <= 3.6
+    page.locator("#language").click()
+    expect(clip).to_have_text("Clip of the focus")
+    expect(video).to_have_attribute("aria-label", re.compile("Clip of the focus on"))
+
+
+def test_a_clip_is_played_stopped_and_moved_through_by_keyboard(served: ServedRoom, browser: Browser) -> None:
+    served.room.clips[EvidenceId("E-clip")] = moving_clip()
+    served.room.alert(1, accepted_s_ago=30, clip_id="E-clip")
+    served.room.alert(2, "C-018", accepted_s_ago=20, clip_id="E-clip")
+    with browser.new_context(locale="en-GB", reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(served.address + "?lang=en")
+        video = page.locator("#incident .clip video")
+        wait_for(lambda: bool(video.evaluate("video => video.readyState >= 3")))
+        chosen = page.locator(".card[aria-selected=true]").get_attribute("data-id")
+        page.wait_for_timeout(500)
+        assert video.evaluate("video => video.paused && video.currentTime === 0"), "less motion was asked for"
+        video.focus()
+        page.keyboard.press("Space")
+        wait_for(lambda: bool(video.evaluate("video => video.currentTime > 0.2")))
+        page.keyboard.press("Space")
+        wait_for(lambda: bool(video.evaluate("video => video.paused")))
+        video.evaluate("video => { video.currentTime = 2.5; }")
+        wait_for(lambda: bool(video.evaluate("video => !video.seeking && Math.abs(video.currentTime - 2.5) < 0.05")))
+        page.keyboard.press("ArrowDown")
+        assert page.locator(".card[aria-selected=true]").get_attribute("data-id") == chosen, "the player's own key"
+
+
+def test_where_no_focus_saw_it_there_is_no_clip_and_the_page_says_so(served: ServedRoom, open_page: Open) -> None:
+    plain = served.room.alert(1, accepted_s_ago=60)
+    page = open_page("?lang=en")
+    expect(page.locator("#incident .clip")).to_have_text("No clip: confirmed by visits alone, without a focus")
+    expect(card(page, plain).locator(".thumb")).not_to_have_attribute("data-clip", "true")
+    served.do(lambda: served.room.trouble(2, cameras=1))
+    page.locator("#filters [data-filter=maintenance]").click()
+    card(page, IncidentId("I-20261123-000002")).click()
+    expect(page.locator("#incident .clip")).to_be_hidden()
+
+
+def test_a_clip_that_never_comes_is_said_to_be_lost(browser: Browser, served: ServedRoom) -> None:
+    served.room.alert(1, accepted_s_ago=60, clip_id="E-never")
+    with browser.new_context(locale="en-GB") as context:  # the browser reports each 404 as an error, rightly
+        page = context.new_page()
+        page.goto(served.address + "?lang=en")
+        expect(page.locator("#incident .clip")).to_have_text("The clip cannot be had", timeout=15_000)
+        expect(page.locator("#incident .clip video")).to_have_count(0)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import shapely
 
 from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, of_classes
+from patrol.domain.conditions.words import counted
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
 from patrol.domain.scene import NO_TRACK, Scene, TrackId
@@ -56,8 +57,7 @@ class Intrusion:
         found = scene.detections.where(wanted & inside)
         if len(found) < self.at_least:
             return Seen(sides)
-        labels = sorted({label for _, label, _ in found})
-        in_chinese = "、".join(chinese(label) for label in labels)
+        zh, en = counted(label for _, label, _ in found)
         return Seen(
             sides,
             Holding(
@@ -65,8 +65,8 @@ class Intrusion:
                 threshold=self.at_least,
                 score=mean_confidence(found),
                 boxes=boxes_of(found),
-                words_zh=f"出现{in_chinese} {len(found)} 个（阈值 {self.at_least}）",
-                words_en=f"{len(found)} of {', '.join(labels)} (threshold {self.at_least})",
+                words_zh=f"区域内出现{zh} 个（阈值 {self.at_least}）",
+                words_en=f"{en} in the zone (threshold {self.at_least})",
             ),
         )
 
@@ -121,26 +121,3 @@ def _shape(polygon: Polygon, aspect: float) -> tuple[shapely.Polygon, shapely.Ge
     if shape.is_empty:
         return shape, shape.boundary, 0.0
     return shape, shape.boundary, float(shapely.length(shapely.maximum_inscribed_circle(shape)))
-
-
-# What operators call the classes of COCO that can intrude; others are told in the model's own word.
-_CHINESE = {
-    "person": "人员",
-    "bicycle": "自行车",
-    "car": "汽车",
-    "motorcycle": "摩托车",
-    "bus": "客车",
-    "truck": "货车",
-    "dog": "犬",
-    "cat": "猫",
-    "horse": "马",
-    "boat": "船",
-    "train": "列车",
-    "skateboard": "滑板",
-    "vehicle": "车辆",
-}
-
-
-def chinese(label: str) -> str:
-    """The word operators say for a class of the model."""
-    return _CHINESE.get(label, label)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from patrol.domain.conditions.intrusion import chinese
-
 
 def time_in_chinese(seconds: float) -> str:
     """``50 秒``, ``2 分``, ``2 分 5 秒``."""
@@ -21,9 +19,39 @@ def time_in_english(seconds: float) -> str:
 
 
 def counted(labels: Iterable[str]) -> tuple[str, str]:
-    """What there is of each class: ``汽车 2、客车 1`` and ``2 car, 1 bus``."""
+    """What there is of each class: ``汽车 2、客车 1`` and ``2 cars, 1 bus``."""
     numbers = sorted(Counter(labels).items(), key=lambda each: (-each[1], each[0]))
     return (
         "、".join(f"{chinese(label)} {number}" for label, number in numbers),
-        ", ".join(f"{number} {label}" for label, number in numbers),
+        ", ".join(f"{number} {label if number == 1 else _several(label)}" for label, number in numbers),
     )
+
+
+# What operators call the classes of COCO that can intrude; others are told in the model's own word.
+_CHINESE = {
+    "person": "人员",
+    "bicycle": "自行车",
+    "car": "汽车",
+    "motorcycle": "摩托车",
+    "bus": "客车",
+    "truck": "货车",
+    "dog": "犬",
+    "cat": "猫",
+    "horse": "马",
+    "boat": "船",
+    "train": "列车",
+    "skateboard": "滑板",
+    "vehicle": "车辆",
+}
+
+
+def chinese(label: str) -> str:
+    """The word operators say for a class of the model."""
+    return _CHINESE.get(label, label)
+
+
+_SEVERAL = {"person": "people", "bus": "buses", "sheep": "sheep"}
+
+
+def _several(label: str) -> str:
+    return _SEVERAL.get(label, f"{label}s")

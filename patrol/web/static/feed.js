@@ -259,6 +259,7 @@ class Card {
     setText(this.words, wordsOf(incident));
     setAttribute(this.node, "aria-label", `${level} ${titleOf(incident)}`);
     rebuild(this.picture, [incident.evidence_id], () => [thumbnail(incident)]);
+    setAttribute(this.picture, "data-clip", incident.clip_id !== null);
     this.tick(serverNow());
   }
 

@@ -2,12 +2,13 @@
 
 import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
 import { language, pick, t, word } from "./words.js";
-import { minutes, signed, timeOfDay } from "./times.js";
+import { minutes, serverNow, signed, timeOfDay } from "./times.js";
 import { Countdown, stampOf } from "./countdown.js";
 import {
   cameraName, camerasOf, incidentById, isMaintenance, isOpen, room, showsStrangeView, titleOf, unitLine, unitName,
   wordsOf,
 } from "./room.js";
+import { Clip } from "./clip.js";
 import { pictureOf } from "./feed.js";
 import { keepOperator, operatorName } from "./operator.js";
 import { PinButton } from "./pins.js";
@@ -29,6 +30,7 @@ export class IncidentPanel {
     this.title = el("h2");
     this.about = el("p", { class: "about" });
     this.picture = el("figure");
+    this.clip = new Clip();
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
     this.stages = el("ol", { class: "stages" });
@@ -38,7 +40,7 @@ export class IncidentPanel {
     this.timeline = el("div", { class: "timeline" });
     this.actions = this.#makeActions();
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
-    const parts = [this.picture, clocks, this.stages, this.why, this.cameras, this.timeline, this.candidates];
+    const parts = [this.picture, this.clip.node, clocks, this.stages, this.why, this.cameras, this.timeline, this.candidates];
     this.body = el("div", { class: "scroll" }, el("header", {}, this.title, this.about), ...parts);
     node.append(this.nothing, this.body, this.actions);
   }
@@ -69,6 +71,7 @@ export class IncidentPanel {
     this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
     rebuild(this.picture, [incident.id, incident.evidence_id, spoken], () => [picture(incident)]);
+    this.clip.update(incident, serverNow());
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
     rebuild(this.timeline, [incident.id, incident.clocks, spoken], () => timeline(incident));
@@ -79,6 +82,7 @@ export class IncidentPanel {
     const incident = incidentById(this.#id);
     if (incident === null) return;
     this.countdown.show(incident, now);
+    this.clip.tick(now);
     const line = unitLine(incident, now);
     setAttribute(this.unit, "data-tone", line.tone);
     setText(this.unit.children[0], line.unit);

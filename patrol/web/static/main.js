@@ -145,7 +145,7 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") panel.escape();
-  const writing = event.target.closest?.("input, textarea, button, a, select");
+  const writing = event.target.closest?.("input, textarea, button, a, select, video");
   if (writing || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
   const action = KEYS[event.key];
   if (action === undefined) return;

@@ -73,3 +73,18 @@ def test_numbers_given_anew_in_the_next_focus_carry_nothing_over() -> None:
     played = play(Intrusion(), RIGHT_HALF, [mover], [*seconds(2), *seconds(12, since=10)])
     assert played.confirmed_s == [10.25]
     assert len(picture([Mover(stays(10, 10))], 0)[0]) == 1
+
+
+def test_it_says_how_many_of_what_are_in_the_zone() -> None:
+    def words(*movers: Mover) -> tuple[str, str]:
+        (event,) = play(Intrusion(frozenset({"person", "car", "bicycle"})), RIGHT_HALF, movers, ALWAYS).events
+        return event.evidence.words_zh, event.evidence.words_en
+
+    def one(x: float, label: str = "person") -> Mover:
+        return Mover(stays(x, 400), label=label)
+
+    alone, several = words(one(900)), words(one(700), one(900), one(800, "car"))
+    assert "区域内出现人员 1 个（阈值 1）" in alone[0]
+    assert "1 person in the zone (threshold 1)" in alone[1]
+    assert "区域内出现人员 2、汽车 1 个（阈值 1）" in several[0]
+    assert "2 people, 1 car in the zone (threshold 1)" in several[1]
