@@ -24,6 +24,7 @@ from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.model_store import Precision
+from patrol.adapters.networks import OpenNetworks, open_networks
 from patrol.adapters.processor import MachineProcessor, few_arenas, give_memory_back, one_thread_a_picture
 from patrol.adapters.redis_streams import (
     RedisPublisher,
@@ -44,8 +45,10 @@ from patrol.config import Configuration
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.camera_health import HealthWatcher
 from patrol.domain.change import ChangeMemory, ChangeSettings
+from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.errors import InputError, PatrolError, StoreError
 from patrol.domain.hosts import most_kept_open
+from patrol.domain.rules import looks_at
 from patrol.domain.tour import Tour
 from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
@@ -60,6 +63,8 @@ from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.filming import Filming
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.inspecting import Inspecting
+from patrol.pipeline.looking_closer import LookingCloser, Networks
+from patrol.pipeline.looking_finely import FinelyLooking
 from patrol.pipeline.maintaining import Maintaining
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.resting import RestingDetector
@@ -188,11 +193,16 @@ async def assembled(
         deciding = Deciding(store, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
+            networks = Networks()  # the caller's own detector is all that looks
             if detector is None:
                 detector = stack.enter_context(contextlib.closing(await _detector(configuration, options, progress)))
+                opened = await asyncio.to_thread(
+                    open_closer_looks, configuration, options.device, options.models, progress
+                )
+                networks = stack.enter_context(contextlib.closing(opened)).networks
             await asyncio.to_thread(import_tracking)
             scenes = options.var / "scenes.json"
-            outside = TourOutside(detector, store, evidence, reports, requests, deciding, scenes, on_gap)
+            outside = TourOutside(detector, networks, store, evidence, reports, requests, deciding, scenes, on_gap)
             tour = _tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
             clock=clock,
@@ -226,6 +236,7 @@ class TourOutside:
     """What the tour's parts need from the rest of the service."""
 
     detector: Detector
+    networks: Networks
     store: SqlStore
     evidence: DiskEvidence
     reports: RedisTourReports
@@ -274,13 +285,20 @@ def _tour_parts(
         filming,
     )
     watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
-    confirming = Confirming(cameras, watcher, book, alerting, clock, metrics, filming)
+    rules = LookingCloser(
+        watcher,
+        outside.networks,
+        has_room=lambda: detecting.keeps_up,  # made below, before any frame
+        on_look=metrics.detect.closer_look,
+    )
+    confirming = Confirming(cameras, rules, book, alerting, clock, metrics, filming)
 
     def is_watched(camera_id: CameraId) -> bool:
         return not watcher.is_clear(cameras[camera_id]) or tour.in_focus(camera_id, clock.monotonic())
 
+    usual = usual_detector(configuration, outside.detector, outside.networks)
     detecting = Detecting(
-        _rested(outside.detector, configuration.detector.look_every, is_watched, metrics),
+        _rested(usual, configuration.detector.look_every, is_watched, metrics),
         clock,
         metrics,
         confirming,
@@ -295,6 +313,14 @@ def _tour_parts(
     )
     touring = Touring(book, sources.router, inspecting, detecting, reviewing, outside.reports, outside.requests, clock)
     return TourParts(touring, inspecting, detecting, alerting, filming, maintaining)
+
+
+def usual_detector(configuration: Configuration, detector: Detector, networks: Networks) -> Detector:
+    """The detector of every visit: the finer one for the cameras that are to be looked at so."""
+    fine = {camera.id for camera in configuration.cameras if camera.fine}
+    if not fine or networks.finer is None:
+        return detector
+    return FinelyLooking(detector, networks.finer, fine.__contains__)
 
 
 def _rested(detector: Detector, look_every: int, is_watched: Callable[[CameraId], bool], metrics: Metrics) -> Detector:
@@ -325,6 +351,36 @@ def detector_options(configuration: Configuration, device: Device) -> DetectorOp
     )
 
 
+def open_closer_looks(
+    configuration: Configuration,
+    device: Device,
+    models: Path | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> OpenNetworks:
+    """What looks closer, for as much as the cameras' rules may ask. Blocks for a second or so. Raises ModelError."""
+    settings = configuration.detector
+    wanted = NO_LOOKS.union(*(_looks_at(camera, configuration) for camera in configuration.cameras))
+    return open_networks(
+        wanted,
+        detector_options(configuration, device),
+        settings.finer_px,
+        model=settings.model,
+        density_model=settings.density_model,
+        models_dir=models,
+        progress=progress,
+    )
+
+
+def _looks_at(camera: Camera, configuration: Configuration) -> frozenset[Look]:
+    return looks_at(camera, configuration.rules) | (frozenset({Look.FINER}) if camera.fine else NO_LOOKS)
+
+
+def picture_box(configuration: Configuration, camera: Camera) -> tuple[int, int]:
+    """What a camera's pictures are scaled down into: what the detector looks at, or twice that for closer looks."""
+    is_finer = Look.FINER in _looks_at(camera, configuration)
+    return configuration.detector.finer_px if is_finer else configuration.detector.input_px
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where pictures come from: one source for every kind of address, and the one that keeps streams open."""
@@ -339,7 +395,7 @@ def frame_sources(
     on_unconfirmed: OnUnconfirmed = lambda _, held_s: None,
     on_fault: Callable[[Camera], None] = lambda _: None,
 ) -> Sources:
-    """Pictures come scaled to what the detector looks at.
+    """Pictures come scaled to what is looked at, see picture_box.
 
     ``on_unconfirmed``: told of sessions not torn down surely; ``on_fault``: of visits that no source knew how to fail.
     """
@@ -348,12 +404,17 @@ def frame_sources(
     kept_open = most_kept_open(
         configuration.cameras, configuration.tour.sessions_per_host, configuration.sessions_of_host
     )
-    snapshot = HttpSnapshotSource(box, clock, decoders)
+    boxes = {camera.id: picture_box(configuration, camera) for camera in configuration.cameras}
+
+    def scale_to(camera: Camera) -> tuple[int, int]:
+        return boxes.get(camera.id, box)
+
+    snapshot = HttpSnapshotSource(scale_to, clock, decoders)
     rtsp = RtspSource(
-        box,
+        scale_to,
         clock,
         decoders,
-        StreamSource(box, clock, FALLBACK_THREADS),
+        StreamSource(scale_to, clock, FALLBACK_THREADS),
         snapshots=snapshot,
         on_unconfirmed=on_unconfirmed,
         warm_sessions=configuration.tour.warm_sessions,
@@ -365,7 +426,7 @@ def frame_sources(
             "rtsps": rtsp,
             "http": snapshot,
             "https": snapshot,
-            "file": VideoFileSource(box, clock, cores),
+            "file": VideoFileSource(scale_to, clock, cores),
             "synthetic": SyntheticSource(box, clock),
         },
         on_fault,

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from patrol.domain.alerts import Verdict
 from patrol.domain.camera import RingName
 from patrol.domain.change import ChangeVerdict
+from patrol.domain.closer import Look
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, Disposition, LoopStage
@@ -26,6 +27,8 @@ RINGS = tuple(ring.value for ring in RingName)
 LEVELS = tuple(level.value for level in Level)
 KINDS = tuple(kind.value for kind in Kind)
 IDLE_VERDICTS = tuple(verdict.value for verdict in ChangeVerdict)
+LOOKS = tuple(look.value for look in Look)
+CLOSER_VERDICTS = ("made", "no_room")
 NO_LEVEL = "none"  # before a level is decided
 
 STAGES_BEFORE_LEVEL = ("visit", "inspect", "detect", "rules")
@@ -192,6 +195,13 @@ class DetectMetrics:
             registry=registry,
         )
         _start_at_zero(self.idle_tests, IDLE_VERDICTS)
+        self.closer_looks = Counter(
+            "patrol_closer_looks_total",
+            "Closer looks that rules asked for: made, or left out while frames waited for the detector.",
+            ("look", "verdict"),
+            registry=registry,
+        )
+        _start_at_zero(self.closer_looks, LOOKS, CLOSER_VERDICTS)
         self.waiting = Gauge("patrol_detector_waiting_frames", "Frames waiting for the detector.", registry=registry)
         self.waiting_age = Gauge(
             "patrol_detector_waiting_age_seconds", "How long the oldest frame has waited.", registry=registry
@@ -199,6 +209,10 @@ class DetectMetrics:
         self.batch = Histogram(
             "patrol_detector_batch_frames", "Frames per batch.", buckets=(1, 2, 4, 8, 16, 32), registry=registry
         )
+
+    def closer_look(self, look: Look, is_made: bool) -> None:
+        """One closer look was asked for."""
+        self.closer_looks.labels(look.value, CLOSER_VERDICTS[0 if is_made else 1]).inc()
 
 
 class AlertMetrics:

@@ -11,6 +11,7 @@ from typing import Protocol
 from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.camera_health import HealthMemory
+from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
@@ -91,6 +92,13 @@ class Detector(Protocol):
 
     async def detect(self, frames: Sequence[Frame]) -> Sequence[Detections]:
         """One result per frame, in order, in pixels of that frame; a batch equals its frames one by one."""
+
+
+class DensityEstimator(Protocol):
+    """Estimates how densely people stand in pictures, where they hide each other from a detector."""
+
+    async def estimate(self, frames: Sequence[Frame]) -> Sequence[DensityMap]:
+        """One map per frame, in order, of the whole picture."""
 
 
 class SceneStore(Protocol):

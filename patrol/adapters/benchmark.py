@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 import numpy as np
 
 from patrol.adapters.model_store import InstalledModel, Precision
+from patrol.adapters.openvino_density import OpenVinoDensity
 from patrol.adapters.openvino_detector import OpenVinoDetector, available_precisions, cpu_has_bf16
 from patrol.adapters.yolo import Reading
 from patrol.domain.camera import CameraId
 from patrol.domain.frame import Frame
 
 INPUT_SIZES = ((512, 288), (640, 384))
+DENSITY_SIZES = ((320, 192), (640, 384), (1280, 736))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,27 @@ def measure(
     with closing(detector):
         frames, took_s, processor_s = asyncio.run(_run_for(detector, _noise(input_size), seconds))
     return Measurement(input_size, precision, threads, frames, frames / took_s, 1000 * processor_s / frames)
+
+
+def measure_density(
+    model: InstalledModel, seconds: float, progress: Callable[[str], None] = lambda line: None
+) -> list[Measurement]:
+    """Each input size for ``seconds``: from a picture that fits it to the map of where people are. On one thread."""
+    return [_measured_density(model, size, seconds, progress) for size in DENSITY_SIZES]
+
+
+def _measured_density(
+    model: InstalledModel, size: tuple[int, int], seconds: float, progress: Callable[[str], None]
+) -> Measurement:
+    progress(f"measuring {size[0]}x{size[1]}, 1 thread")
+    frame = _noise(size)
+    with closing(OpenVinoDensity(model, within=size)) as estimator:
+        asyncio.run(estimator.estimate([frame]))  # the first run compiles
+        began, processor_began, frames = time.perf_counter(), time.process_time(), 0
+        while time.perf_counter() - began < seconds:
+            frames += len(asyncio.run(estimator.estimate([frame])))
+        took_s, processor_s = time.perf_counter() - began, time.process_time() - processor_began
+    return Measurement(size, estimator.precision, 1, frames, frames / took_s, 1000 * processor_s / frames)
 
 
 async def _run_for(detector: OpenVinoDetector, frame: Frame, seconds: float) -> tuple[int, float, float]:

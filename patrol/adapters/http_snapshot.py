@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from patrol.adapters.rtsp.authentication import Authentication, Credentials
-from patrol.adapters.sources import LARGEST_PIXELS, Deadline, Workers, fitted, is_whole_jpeg
+from patrol.adapters.sources import LARGEST_PIXELS, Deadline, ScaleTo, Workers, box_of, fitted, is_whole_jpeg
 from patrol.domain.camera import Camera
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
@@ -48,10 +48,8 @@ FAILURE_OF_STATUS = {
 class HttpSnapshotSource:
     """``http`` and ``https``: GET one JPEG, with basic or digest authentication, whichever the camera asks for."""
 
-    def __init__(
-        self, scale_to: tuple[int, int] | None, clock: Clock, workers: int, verify: ssl.SSLContext | bool = True
-    ) -> None:
-        """``scale_to``: the box (width, height) that pictures are scaled down into; ``workers``: decoding threads.
+    def __init__(self, scale_to: ScaleTo, clock: Clock, workers: int, verify: ssl.SSLContext | bool = True) -> None:
+        """``scale_to``: what pictures are scaled down into; ``workers``: decoding threads.
 
         ``verify``: whom to believe over https; cameras often sign their certificates themselves.
         """
@@ -80,7 +78,7 @@ class HttpSnapshotSource:
         captured_at = self._clock.now()
 
         def decode(_deadline: Deadline) -> npt.NDArray[np.uint8]:
-            return decoded(data, self._scale_to)
+            return decoded(data, box_of(self._scale_to, camera))
 
         return Frame(camera.id, captured_at, await self._workers.run(decode, ends_at - loop.time()))
 

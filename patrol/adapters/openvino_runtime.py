@@ -5,8 +5,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any, ClassVar
+
+FIRST_USE = threading.Lock()
+"""Held while a model is run for the first time. OpenVINO's binding sets up its conversion of arrays on first use, in a
+way that locks up for good when two threads come first at once: one waits for the interpreter's lock inside C++'s guard
+of a static, the other for that guard with the interpreter's lock (seen in 3 of 16 fresh processes with a short switch
+interval)."""
 
 
 def import_openvino() -> Any:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from patrol.adapters.model_store import INT8_FOLDER, InstalledModel, Precision, replacing_export, writing_to
+from patrol.adapters.model_store import DETECT, INT8_FOLDER, InstalledModel, Precision, replacing_export, writing_to
 from patrol.adapters.openvino_detector import OpenVinoDetector
 from patrol.adapters.openvino_runtime import import_openvino
 from patrol.adapters.yolo import Reading, letterbox, overlaps
@@ -88,6 +88,8 @@ def quantize(
     Raises ModelError: NNCF or the export is missing, or NNCF failed; InputError: too few pictures.
     """
     require_nncf()
+    if model.manifest.task != DETECT:
+        raise ModelError(f"{model.manifest.name} is no detector; only detectors are quantised")
     if model.openvino_f32 is None:
         raise ModelError(f"{model.manifest.name} is not exported for CPUs; run: patrol model get {model.manifest.name}")
     fitted = [letterbox(picture, model.manifest.input_size)[0] for picture in islice(pictures, MOST_PICTURES)]

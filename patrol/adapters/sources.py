@@ -97,6 +97,16 @@ class Workers:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
+Box = tuple[int, int]
+ScaleTo = Box | None | Callable[[Camera], Box | None]
+"""The box (width, height) that pictures are scaled down into, of all cameras or of each; None: as they come."""
+
+
+def box_of(scale_to: ScaleTo, camera: Camera) -> Box | None:
+    """The box for the pictures of one camera."""
+    return scale_to(camera) if callable(scale_to) else scale_to
+
+
 def fitted(width: int, height: int, box: tuple[int, int] | None) -> tuple[int, int]:
     """The size (width, height) of a picture scaled down into ``box`` (width, height), aspect kept; never larger."""
     if box is None:

@@ -25,14 +25,13 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 
-from patrol.adapters.sources import LARGEST_PIXELS, Deadline, Workers, fitted, is_whole_jpeg
+from patrol.adapters.sources import LARGEST_PIXELS, Box, Deadline, ScaleTo, Workers, box_of, fitted, is_whole_jpeg
 from patrol.domain.camera import Camera, StreamAddress
 from patrol.domain.errors import CaptureError, CaptureFailure, InputError
 from patrol.domain.frame import Frame
 from patrol.ports import Clock
 
 Pixels = npt.NDArray[np.uint8]
-Box = tuple[int, int]
 
 # FFmpeg applies its open time-out twice (connecting, then finding the first packet) and its read time-out to every
 # packet. With these shares of the deadline, and no read begun that could end after it, every path ends in time.
@@ -79,8 +78,8 @@ class _Look:
 class StreamSource:
     """RTSP over TCP (``rtsp``, ``rtsps``): open, decode the first key frame, tear down."""
 
-    def __init__(self, scale_to: Box | None, clock: Clock, workers: int) -> None:
-        """``scale_to``: the box (width, height) that pictures are scaled down into; ``workers``: threads."""
+    def __init__(self, scale_to: ScaleTo, clock: Clock, workers: int) -> None:
+        """``scale_to``: what pictures are scaled down into; ``workers``: threads."""
         self._scale_to = scale_to
         self._clock = clock
         self._workers = Workers("stream", workers)
@@ -91,7 +90,7 @@ class StreamSource:
         def look(deadline: Deadline) -> _Look:
             open_s = min(OPEN_SHARE * deadline_s, deadline.left_s() / 2)
             read_s = READ_SHARE * deadline_s
-            return _without_secrets(lambda: self._look(camera.stream, open_s, read_s, deadline), open_s)
+            return _without_secrets(lambda: self._look(camera, open_s, read_s, deadline), open_s)
 
         seen = await self._workers.run(look, deadline_s)
         return Frame(camera.id, seen.captured_at, seen.pixels)
@@ -100,16 +99,16 @@ class StreamSource:
         """Wait for the sessions still open; each ends by its deadline."""
         await self._workers.aclose()
 
-    def _look(self, address: StreamAddress, open_s: float, read_s: float, deadline: Deadline) -> _Look:
+    def _look(self, camera: Camera, open_s: float, read_s: float, deadline: Deadline) -> _Look:
         if open_s <= 0:
             raise CaptureError(CaptureFailure.TIMED_OUT, "no thread was free in time")
         # FFmpeg's own time-out is only for what PyAV's do not cover: writing TEARDOWN to a camera that reads nothing.
         options = RTSP_OPTIONS | _limits() | {"timeout": str(int(open_s * 1e6))}
         with av.open(
-            address.reveal(), options=options, timeout=(open_s, read_s), metadata_errors="ignore"
+            camera.stream.reveal(), options=options, timeout=(open_s, read_s), metadata_errors="ignore"
         ) as container:
             captured_at, frame = self._first_key_frame(container, read_s, deadline)
-            return _Look(captured_at, _bgr(frame, self._scale_to))
+            return _Look(captured_at, _bgr(frame, box_of(self._scale_to, camera)))
 
     def _first_key_frame(
         self, container: av.container.InputContainer, read_s: float, deadline: Deadline
@@ -141,8 +140,8 @@ class VideoFileSource:
     (seconds) shifts cameras that share a clip against each other. Nothing is kept between visits.
     """
 
-    def __init__(self, scale_to: Box | None, clock: Clock, workers: int) -> None:
-        """``scale_to``: the box (width, height) that pictures are scaled down into; ``workers``: threads."""
+    def __init__(self, scale_to: ScaleTo, clock: Clock, workers: int) -> None:
+        """``scale_to``: what pictures are scaled down into; ``workers``: threads."""
         self._scale_to = scale_to
         self._clock = clock
         self._workers = Workers("video-file", workers)
@@ -151,7 +150,7 @@ class VideoFileSource:
         """The picture at the clip's present position. Raises CaptureError."""
 
         def look(deadline: Deadline) -> _Look:
-            return _without_secrets(lambda: self._look(camera.stream, deadline), deadline_s)
+            return _without_secrets(lambda: self._look(camera, deadline), deadline_s)
 
         seen = await self._workers.run(look, deadline_s)
         return Frame(camera.id, seen.captured_at, seen.pixels)
@@ -160,12 +159,12 @@ class VideoFileSource:
         """Wait for the files still open."""
         await self._workers.aclose()
 
-    def _look(self, address: StreamAddress, deadline: Deadline) -> _Look:
-        path, offset_s = _path_and_offset(address)
+    def _look(self, camera: Camera, deadline: Deadline) -> _Look:
+        path, offset_s = _path_and_offset(camera.stream)
         captured_at = self._clock.now()
         with av.open(path, options=_limits(), metadata_errors="ignore") as container:
             frame = _frame_at(container, captured_at.timestamp() + offset_s, deadline)
-            return _Look(captured_at, _bgr(frame, self._scale_to))
+            return _Look(captured_at, _bgr(frame, box_of(self._scale_to, camera)))
 
 
 def duration_of(path: Path) -> float | None:

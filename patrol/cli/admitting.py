@@ -24,17 +24,35 @@ from patrol.domain.admission import (
     RingDemand,
     admission,
 )
+from patrol.domain.camera import Camera
 from patrol.domain.schedules import ScheduledBound
 from patrol.domain.sessions import SessionDemand, host_demands, total_demand
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_HOSTS = 10
+# At twice the resolution the detector takes 134 ms instead of 30 (docs/accuracy.md), of a visit's 36.
+FINE_COSTS = 4.0
 MOST_TIMES = 3
+LEAST_PER_S = 0.01
 ORIGINS = {
     Origin.GIVEN: "as given",
     Origin.MEASURED: "as measured",
     Origin.ASSUMED: "assumed; --measured or --visit-cost-ms tells yours",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class FineCameras:
+    """How many cameras look twice as finely, and how many visits a second that costs beyond their own."""
+
+    cameras: int
+    more_per_s: float
+
+    @classmethod
+    def of(cls, cameras: Iterable[Camera]) -> FineCameras:
+        """Among these."""
+        bounds = [camera.revisit_bound_s for camera in cameras if camera.fine]
+        return cls(len(bounds), sum((FINE_COSTS - 1) / bound_s for bound_s in bounds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +62,7 @@ class Verdict:
     cost: VisitCost
     cores: int
     admission: Admission
+    fine: FineCameras
     hosts: tuple[SessionDemand, ...]
     total: SessionDemand
 
@@ -62,11 +81,13 @@ def verdict(configuration: Configuration, cost: VisitCost, cores: int | None, no
     """``cores``: None for this machine's. ``now``: the station's own time; all from the last midnight on is judged."""
     since = datetime.combine(now.date(), time(0))
     cores = cores or len(os.sched_getaffinity(0))
-    cameras, tour = configuration.cameras, configuration.tour
+    cameras, tour, fine = configuration.cameras, configuration.tour, FineCameras.of(configuration.cameras)
+    capacity = cores * 1000 / cost.cost_ms
     return Verdict(
         cost=cost,
         cores=cores,
-        admission=admission(cameras, configuration.rings, cores * 1000 / cost.cost_ms, since),
+        admission=admission(cameras, configuration.rings, max(LEAST_PER_S, capacity - fine.more_per_s), since),
+        fine=fine,
         hosts=host_demands(
             cameras, since, visit_s=cost.visit_s, settings=tour, sessions_of=configuration.sessions_of_host
         ),
@@ -84,6 +105,9 @@ def lines(found: Verdict) -> Iterator[str]:
     cost, usable = found.cost, found.admission.usual.usable_per_s
     cores = f"{found.cores} core{'s' if found.cores > 1 else ''}"
     yield f"capacity: {cores}, {cost.cost_ms:.3g} ms a visit ({ORIGINS[cost.origin]})"
+    if found.fine.cameras:
+        of = f"{found.fine.cameras} camera{'s' if found.fine.cameras > 1 else ''}"
+        yield f"{of} to be looked at twice as finely: {found.fine.more_per_s:.1f} visits per second go into that"
     yield f"{usable:.1f} visits per second can be promised: {_summed_up(found.admission)}"
     yield from _not_kept(found.admission)
     yield from _session_lines(found)
@@ -154,6 +178,7 @@ def as_json(found: Verdict) -> dict[str, Any]:
         "visit_s": round(found.cost.visit_s, 3),
         "origin": found.cost.origin.value,
         "cores": found.cores,
+        "fine": {"cameras": found.fine.cameras, "visits_per_s": round(found.fine.more_per_s, 2)},
         **_feasibility_as_json(found.admission.usual),
         "worst": _period_as_json(found.admission.worst),
         "overloads": [_period_as_json(period) for period in found.admission.overloads],

@@ -97,13 +97,13 @@ class Table:
 
 
 def _checked_labels(model: str, labels: list[str] | None) -> frozenset[str] | None:
-    from patrol.adapters.model_store import known_models
+    from patrol.adapters.model_store import known_classes
 
-    known = known_models()
+    known = known_classes()
     if model not in known:
         raise typer.BadParameter(f"there is no model {model!r}; there are: {', '.join(known)}", param_hint="--model")
-    if unknown := sorted(set(labels or ()) - set(known[model].classes)):
-        names = ", ".join(known[model].classes)
+    if unknown := sorted(set(labels or ()) - set(known[model])):
+        names = ", ".join(known[model])
         raise typer.BadParameter(f"{model} does not know {', '.join(unknown)}; it knows: {names}", param_hint="--label")
     return frozenset(labels) if labels else None
 

@@ -18,13 +18,13 @@ from patrol.domain.errors import InputError
 
 if TYPE_CHECKING:
     from patrol.adapters.detectors import AnyDetector
+    from patrol.adapters.networks import OpenNetworks
     from patrol.evaluation.evaluating import Pass
     from patrol.evaluation.results import Results
     from patrol.evaluation.targets import Held
     from patrol.evaluation.truth import Item
 
 ANY_CONFIDENCE = 0.01  # an average precision is made of all boxes, however unsure
-FOCUS_PX = (1280, 736)  # twice the tour's, each way: four times the cost
 
 
 def register(app: typer.Typer) -> None:
@@ -61,6 +61,7 @@ def evaluate(
 def _evaluated(items: list[Item]) -> Results:
     from patrol.adapters.processor import MachineProcessor, one_thread_a_picture
     from patrol.config import DetectorSettings
+    from patrol.evaluation.evaluating import CloserLooks
     from patrol.evaluation.evaluating import evaluate as run
 
     one_thread_a_picture()
@@ -68,13 +69,15 @@ def _evaluated(items: list[Item]) -> Results:
     with ExitStack() as stack, progress_on_stderr("{task.completed:.0f} of {task.total:.0f}") as bar:
         detector = stack.enter_context(closing(_detector(DetectorSettings().min_confidence, size)))
         passes = list(_passes(stack, items))
+        opened = stack.enter_context(closing(_closer_looks()))
+        closer = CloserLooks(opened.networks, DetectorSettings().finer_px)
         task = bar.add_task("evaluating", total=len(items))
         begun = iter(range(len(items)))
 
         def progress(name: str) -> None:
             bar.update(task, description=name, completed=next(begun))
 
-        return asyncio.run(run(items, detector, size, passes, MachineProcessor(), progress))
+        return asyncio.run(run(items, detector, size, passes, MachineProcessor(), progress, closer))
 
 
 def _detector(min_confidence: float, size: tuple[int, int]) -> AnyDetector:
@@ -85,6 +88,22 @@ def _detector(min_confidence: float, size: tuple[int, int]) -> AnyDetector:
     return open_detector(options, DetectorSettings().model, progress=lambda line: print(line, file=sys.stderr))
 
 
+def _closer_looks() -> OpenNetworks:
+    from patrol.adapters.detectors import DetectorOptions, Device
+    from patrol.adapters.networks import open_networks
+    from patrol.config import DetectorSettings
+    from patrol.domain.closer import Look
+
+    settings = DetectorSettings()
+    return open_networks(
+        frozenset(Look),
+        DetectorOptions(input_size=settings.input_px, min_confidence=settings.min_confidence, device=Device.AUTO),
+        settings.finer_px,
+        density_model=settings.density_model,
+        progress=lambda line: print(line, file=sys.stderr),
+    )
+
+
 def _passes(stack: ExitStack, items: list[Item]) -> list[Pass]:
     """Only where boxes are known: each is a model of its own in memory."""
     from patrol.config import DetectorSettings
@@ -93,7 +112,7 @@ def _passes(stack: ExitStack, items: list[Item]) -> list[Pass]:
 
     if not any(item.kind == PEOPLE_BOXES for item in items):
         return []
-    sizes = {"tour": DetectorSettings().input_px, "twice as fine": FOCUS_PX}
+    sizes = {"tour": DetectorSettings().input_px, "twice as fine": DetectorSettings().finer_px}
     return [
         Pass(name, size, stack.enter_context(closing(_detector(ANY_CONFIDENCE, size)))) for name, size in sizes.items()
     ]

@@ -39,16 +39,20 @@ def register(app: typer.Typer, camera_pictures: CameraPictures | None = None) ->
     app.add_typer(commands, name="model")
 
 
-def get(name: Name = "yolov8n") -> None:
-    """Have a model on disk: fetch it, check its hash, export it for this machine's CPU."""
+def get(
+    name: Name = "yolov8n",
+    folder: Annotated[Path | None, typer.Option("--from", help="a folder in which the file lies as published")] = None,
+) -> None:
+    """Have a model on disk: fetch it, check its hash, export it for this machine's CPU where it needs that."""
     with errors_told():
-        installed = _have(name)
-    print(f"{name} is installed: {installed.weights} and {installed.openvino_f32}")
+        installed = _have(name, folder)
+    exported = f" and {installed.openvino_f32}" if installed.openvino_f32 is not None else ""
+    print(f"{name} is installed: {installed.weights}{exported}")
 
 
 def list_models(as_json: AsJson = False) -> None:
     """Every model Patrol knows, and whether it is there."""
-    from patrol.adapters.model_store import known_models, model_status, models_directory
+    from patrol.adapters.model_store import ModelState, known_models, model_status, models_directory
 
     directory = models_directory()
     statuses = [model_status(manifest, directory) for manifest in known_models().values()]
@@ -62,7 +66,7 @@ def list_models(as_json: AsJson = False) -> None:
                 status.manifest.name,
                 status.manifest.task,
                 status.state.value,
-                ", ".join(status.exports) or "-",
+                ", ".join(status.exports) or ("-" if status.manifest.needs_export else "as it is"),
                 f"{status.manifest.bytes / 1e6:.1f} MB",
                 "x".join(map(str, status.manifest.input_size)),
                 status.manifest.licence,
@@ -70,6 +74,10 @@ def list_models(as_json: AsJson = False) -> None:
             for status in statuses
         ],
     )
+    for status in statuses:
+        if status.state is ModelState.NOT_INSTALLED and status.manifest.address is None:
+            manifest = status.manifest
+            print(f"{manifest.name} is {manifest.origin}; to have it: patrol model get {manifest.name} --from FOLDER")
 
 
 def bench(
@@ -77,11 +85,14 @@ def bench(
     seconds: Annotated[float, typer.Option(min=0.1, help="how long to measure each line")] = 3.0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how fast this machine's CPU detects, per precision and input size, with all cores and with one thread."""
-    from patrol.adapters.benchmark import measure_all
+    """Measure how fast this machine's CPU runs it, per precision and input size, with all cores and with one thread."""
+    from patrol.adapters.benchmark import measure_all, measure_density
+    from patrol.adapters.model_store import DENSITY, manifest_of
 
     with errors_told():
-        measurements = measure_all(_have(name), seconds, progress=_tell)
+        model = _have(name)
+        measure = measure_density if manifest_of(name).task == DENSITY else measure_all
+        measurements = measure(model, seconds, progress=_tell)
     if as_json:
         print(json.dumps([_measurement_as_json(measurement) for measurement in measurements], indent=2))
         return
@@ -180,7 +191,7 @@ def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     Console().print(table)
 
 
-def _have(name: str) -> InstalledModel:
+def _have(name: str, folder: Path | None = None) -> InstalledModel:
     """The model, fetched and exported if need be, with a line for each step and a bar that moves."""
     from patrol.adapters.model_store import ensure_model
 
@@ -194,7 +205,7 @@ def _have(name: str) -> InstalledModel:
         def received(came: int, of: int) -> None:
             bar.update(task, completed=came, total=of, bytes=f"{came / 1e6:.1f} of {of / 1e6:.1f} MB")
 
-        return ensure_model(name, progress=tell, received=received)
+        return ensure_model(name, progress=tell, received=received, folder=folder)
 
 
 def _tell(line: str) -> None:

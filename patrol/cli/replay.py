@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +19,11 @@ from patrol.cli.progressing import progress_on_stderr
 from patrol.domain.errors import InputError
 
 if TYPE_CHECKING:
-    from patrol.adapters.detectors import AnyDetector
     from patrol.config import Configuration
     from patrol.domain.camera import Camera
+    from patrol.pipeline.looking_closer import Networks
     from patrol.pipeline.replaying import ReplayedEvent, TimedPixels
+    from patrol.ports import Detector
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +42,7 @@ def replay(
     from patrol import config as configuring
     from patrol.adapters.detectors import Device, open_detector
     from patrol.adapters.model_store import known_classes
-    from patrol.app import detector_options
+    from patrol.app import detector_options, open_closer_looks, usual_detector
 
     with errors_told():
         configuration = configuring.load(config, os.environ, variables_required=False, known_models=known_classes())
@@ -49,8 +51,13 @@ def replay(
         detector = open_detector(
             options, configuration.detector.model, progress=lambda line: print(line, file=sys.stderr)
         )
-        with closing(detector):
-            failed = asyncio.run(_replay_files(files, configuration, chosen, detector, fps, as_json=as_json))
+        closer = open_closer_looks(
+            replace(configuration, cameras=(chosen,)), Device.AUTO, progress=lambda line: print(line, file=sys.stderr)
+        )
+        with closing(detector), closing(closer):
+            usual = usual_detector(configuration, detector, closer.networks)
+            player = _Player(configuration, chosen, usual, closer.networks, fps)
+            failed = asyncio.run(_replay_files(files, player, as_json=as_json))
     if failed:
         raise typer.Exit(1)
 
@@ -62,37 +69,40 @@ def _camera(configuration: Configuration, camera_id: str) -> Camera:
     return found
 
 
-async def _replay_files(
-    files: Sequence[Path],
-    configuration: Configuration,
-    camera: Camera,
-    detector: AnyDetector,
-    fps: float,
-    *,
-    as_json: bool,
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Player:
+    """With what recordings are played. ``fps``: frames a second to look at."""
+
+    configuration: Configuration
+    camera: Camera
+    detector: Detector
+    networks: Networks
+    fps: float
+
+
+async def _replay_files(files: Sequence[Path], player: _Player, *, as_json: bool) -> bool:
     failed = False
     for file in files:
         try:
-            async for found in _replay_file(file, configuration, camera, detector, fps):
-                print(_as_json(file, camera, configuration, found) if as_json else _as_text(file, found), flush=True)
+            async for found in _replay_file(file, player):
+                print(_as_json(file, player, found) if as_json else _as_text(file, found), flush=True)
         except InputError as error:
             tell_error(error)
             failed = True
     return failed
 
 
-async def _replay_file(
-    file: Path, configuration: Configuration, camera: Camera, detector: AnyDetector, fps: float
-) -> AsyncIterator[ReplayedEvent]:
+async def _replay_file(file: Path, player: _Player) -> AsyncIterator[ReplayedEvent]:
     from patrol.adapters.stream import frames_of
     from patrol.adapters.tracking import ByteTracker
+    from patrol.app import picture_box
     from patrol.domain.watching import Watcher
     from patrol.pipeline.replaying import replay as run
 
+    configuration = player.configuration
     watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
-    frames = _followed(file, frames_of(file, fps, configuration.detector.input_px))
-    async for found in run(frames, camera, watcher, detector):
+    frames = _followed(file, frames_of(file, player.fps, picture_box(configuration, player.camera)))
+    async for found in run(frames, player.camera, watcher, player.detector, player.networks):
         yield found
 
 
@@ -109,19 +119,19 @@ def _followed(file: Path, frames: Iterable[TimedPixels]) -> Iterator[TimedPixels
             yield t_s, index, pixels
 
 
-def _as_json(file: Path, camera: Camera, configuration: Configuration, found: ReplayedEvent) -> str:
+def _as_json(file: Path, player: _Player, found: ReplayedEvent) -> str:
     event = found.event
     return json.dumps(
         {
             "source": str(file),
-            "camera": camera.id,
+            "camera": player.camera.id,
             "kind": event.kind,
             "zone": event.zone_id,
             "start_s": round(found.start_s, 3),
             "confirmed_s": round(found.confirmed_s, 3),
             "end_s": round(found.end_s, 3),
             "score": round(event.score, 4),
-            "level": configuration.levels.level_of(event.kind, camera.ring),
+            "level": player.configuration.levels.level_of(event.kind, player.camera.ring),
             "evidence": {
                 "count": event.evidence.count,
                 "threshold": event.evidence.threshold,

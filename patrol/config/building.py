@@ -107,6 +107,7 @@ def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], envi
         masks=tuple(_polygon(mask.polygon) for mask in parts.masks_of(part)),
         bounds=tuple(_bounds(part, parts)),
         shared_view=parts.shares_its_view(part),
+        fine=parts.looks_finely(part),
     )
 
 
@@ -193,4 +194,5 @@ def _detector(detector: DetectorModel) -> DetectorSettings:
         batch=detector.batch,
         close_after_s=detector.close_after_s,
         look_every=detector.look_every,
+        density_model=None if detector.density_model == "none" else detector.density_model,
     )

@@ -11,7 +11,7 @@ from patrol.config import addresses
 from patrol.config.document import Location, written
 from patrol.config.models import ScheduleModel, ZoneModel
 from patrol.config.parts import ADDRESS_KEYS, CameraPart, Parts
-from patrol.config.rule_models import RuleModel
+from patrol.config.rule_models import CrowdModel, RuleModel
 from patrol.config.showing import did_you_mean, shown
 from patrol.config.times import timezone_problem
 from patrol.domain.camera import Place, RingName, Strategy
@@ -53,6 +53,7 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from _shared_addresses(parts)
     yield from _unused_rules(parts)
     yield from _deaf_rules(parts)
+    yield from _densities_without_ground(parts)
     yield from _rings_without_units(parts)
     yield from _hidden_zones(parts)
     yield from _short_bounds(parts)
@@ -384,6 +385,17 @@ def _deaf_rules(parts: Parts) -> Iterator[Finding]:
             floor = parts.detector.min_confidence
             message = f"is {rule.min_confidence:g}, but the detector drops everything below {floor:g}"
             yield ("rules", name, "min_confidence"), message
+
+
+def _densities_without_ground(parts: Parts) -> Iterator[Finding]:
+    for name, rule in parts.rules.items():
+        if not isinstance(rule, CrowdModel) or rule.per_m2 is None:
+            continue
+        watching = [part for part in parts.cameras if any(name in zone.rules for zone in parts.zones_of(part))]
+        uncalibrated = [part for part in watching if parts.ground_of(part) is None]
+        if uncalibrated:
+            message = f"{_listed(uncalibrated)} have no ground, so how dense a crowd is cannot be told there"
+            yield ("rules", name), f"{message}: its number alone decides (patrol calibrate helps)"
 
 
 def _rings_without_units(parts: Parts) -> Iterator[Finding]:

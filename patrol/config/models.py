@@ -144,6 +144,11 @@ class GroundModel(Edge):
     points: Annotated[list[GroundPointModel], Field(min_length=4, max_length=64)] = Field(
         description="four points or more, no three of four on one line"
     )
+    error: Annotated[Number, Field(ge=0, le=0.5)] = Field(
+        default=0.0,
+        description="how far off lengths may be all together, as a share of themselves (one standard deviation), "
+        "where the points were not measured by hand; patrol calibrate says it",
+    )
 
     @model_validator(mode="after")
     def _is_a_plane(self) -> GroundModel:
@@ -154,9 +159,10 @@ class GroundModel(Edge):
         """As a decision. Raises ValueError where no camera can see the points so."""
         picked = [PickedPoint((p.at[0], p.at[1]), (p.metres[0], p.metres[1])) for p in self.points]
         try:
-            return from_points(picked).plane
+            plane = from_points(picked).plane
         except InputError as error:
             raise ValueError(str(error)) from None
+        return plane.with_more_error(self.error) if self.error else plane
 
 
 Zones = Annotated[list[ZoneModel], Field(max_length=32)]
@@ -179,6 +185,10 @@ class TemplateModel(Edge):
     )
     shared_view: Annotated[bool, Strict()] | None = Field(
         default=None, description="true: other cameras show the same view, so that theirs is not taken for a mix-up"
+    )
+    fine: Annotated[bool, Strict()] | None = Field(
+        default=None,
+        description="true: every visit looks twice as finely, for small people far away; costs as much as four others",
     )
 
 
@@ -316,6 +326,10 @@ class DetectorModel(Edge):
     look_every: Annotated[WholeNumber, Field(ge=1, le=100)] = Field(
         default=DETECTOR.look_every,
         description="of so many visits to an idle scene at least one goes through the model; 1: all do",
+    )
+    density_model: Annotated[str, Field(min_length=1, max_length=255)] = Field(
+        default=DETECTOR.density_model or "none",
+        description="the model that counts people who hide each other, where it is installed; none: nothing does",
     )
 
 

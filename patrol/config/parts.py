@@ -136,6 +136,13 @@ class Parts:
         template = self.templates.get(self.template_of(part) or "")
         return template is not None and template.shared_view is True
 
+    def looks_finely(self, part: CameraPart) -> bool:
+        """Whether every visit of a camera looks twice as finely."""
+        if part.camera is not None and part.camera.fine is not None:
+            return part.camera.fine
+        template = self.templates.get(self.template_of(part) or "")
+        return template is not None and template.fine is True
+
     def strategy_of(self, part: CameraPart) -> Strategy:
         """How a camera is looked at."""
         template = self.templates.get(self.template_of(part) or "")

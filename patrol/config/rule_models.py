@@ -30,6 +30,7 @@ from patrol.domain.conditions import (
     StoppedVehicle,
     WrongWay,
 )
+from patrol.domain.crowds import Grade, begins_at
 
 Label = Annotated[str, Field(min_length=1, max_length=64)]
 Labels = Annotated[list[Label], Field(min_length=1, max_length=32)]
@@ -56,17 +57,34 @@ class _RuleModel(Edge):
 
 
 class CrowdModel(_RuleModel):
-    """At least so many people in a zone."""
+    """At least so many people in a zone; where it is calibrated, also at least so densely."""
 
     kind: Literal["crowd"] = Field(description=_KIND)
     at_least: Count = Field(default=Crowd().at_least, description="how many people make it a crowd")
+    at_least_per_m2: Annotated[Number, Field(gt=0, le=15)] | None = Field(
+        default=None, description="and how many of them to a square metre; needs a camera with ground"
+    )
+    grade: Grade | None = Field(
+        default=None, description="instead of at_least_per_m2: at least as dense as this grade of Fruin's, A to F"
+    )
     min_confidence: Share = Field(default=Crowd().min_confidence, description=_SURE)
     for_s: SecondsFromZero = Field(default=3, description=_FOR)
     clear_after_s: Seconds = Field(default=12, description=_CLEAR)
 
     def condition(self) -> Condition:
         """What it says, as a decision."""
-        return Crowd(self.at_least, self.min_confidence)
+        return Crowd(self.at_least, self.min_confidence, self.per_m2)
+
+    @model_validator(mode="after")
+    def _says_it_once(self) -> CrowdModel:
+        if self.at_least_per_m2 is not None and self.grade is not None:
+            raise ValueError("has both at_least_per_m2 and grade; expected one of them")
+        return self
+
+    @property
+    def per_m2(self) -> float | None:
+        """How dense a crowd must be, people per m²; None where the number alone decides."""
+        return begins_at(self.grade) if self.grade is not None else self.at_least_per_m2
 
 
 # What moves by itself or is driven, of the classes of COCO: with `allow`, everything else of it is forbidden.

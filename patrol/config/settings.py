@@ -46,6 +46,7 @@ class DetectorSettings:
     ``input_px``: (width, height) that the model sees, multiples of 32. ``batch``: frames per call at most;
     ``close_after_s``: how long a batch waits for more frames before it goes as it is (see docs/adr/012).
     ``look_every``: of so many visits to an idle scene at least one goes through the model; 1: all do.
+    ``density_model``: what counts people who hide each other, where it is installed; None: nothing does.
     """
 
     model: str = "yolov8n"
@@ -55,6 +56,12 @@ class DetectorSettings:
     batch: int = 16
     close_after_s: float = 0.2
     look_every: int = 1
+    density_model: str | None = "mcnn-a"
+
+    @property
+    def finer_px(self) -> tuple[int, int]:
+        """(width, height) of a look that is twice as fine: four times the work."""
+        return 2 * self.input_px[0], 2 * self.input_px[1]
 
 
 @dataclass(frozen=True, slots=True)

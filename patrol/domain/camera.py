@@ -126,7 +126,8 @@ class Camera:
     ``masks``: polygons, as shares of the picture, that are blackened before anything sees it.
     ``ground``: from its picture to metres on the ground; None where it is not calibrated.
     ``shared_view``: other cameras show the same place in the same way, so that its pictures being like theirs is no
-    sign of a mix-up. ``simulated``: its pictures are made up (the demo); shown wherever its alerts are.
+    sign of a mix-up. ``simulated``: its pictures are made up (the demo); shown wherever its alerts are. ``fine``:
+    every visit looks twice as finely.
     """
 
     id: CameraId
@@ -147,3 +148,4 @@ class Camera:
     bounds: tuple[ScheduledBound, ...] = ()
     shared_view: bool = False
     ground: GroundPlane | None = None
+    fine: bool = False

@@ -54,6 +54,10 @@ class GroundPlane:
         """A plane whose lengths are all off together by ``error``, a share of themselves, one standard deviation."""
         return cls(homography, (scaled(homography, 1.0 + error),))
 
+    def with_more_error(self, error: float) -> GroundPlane:
+        """As sure as it is, but for lengths that may be off all together by ``error``, a share of themselves, too."""
+        return GroundPlane(self.homography, (*self.variants, scaled(self.homography, 1.0 + error)))
+
     def on_ground(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(n, 2) float64 shares of the picture -> (n, 2) float64 metres. A point at the horizon becomes infinite."""
         return mapped(self.homography, points)

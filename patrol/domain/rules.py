@@ -9,11 +9,13 @@ A rule in a zone is CLEAR, SUSPECTED (it holds, not yet for long enough) or CONF
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import Camera, CameraId
+from patrol.domain.closer import NO_LOOKS, Look, looks_of
 from patrol.domain.conditions import Condition, Holding
 from patrol.domain.events import Event, Evidence, Kind
 from patrol.domain.scene import Scene
@@ -47,9 +49,19 @@ class Rule:
         """The kind of its events."""
         return self.condition.kind
 
+    @property
+    def looks(self) -> frozenset[Look]:
+        """The closer looks that it may ask for."""
+        return looks_of(self.condition)
+
     def is_watched(self, local: datetime) -> bool:
         """Whether it is in force at ``local``, the station's own time."""
         return not self.hours or any(window.holds(local) for window in self.hours)
+
+
+def looks_at(camera: Camera, rules: Mapping[RuleId, Rule]) -> frozenset[Look]:
+    """The closer looks that any of a camera's rules may ask for."""
+    return NO_LOOKS.union(*(rules[name].looks for zone in camera.zones for name in zone.rules if name in rules))
 
 
 class RuleState(StrEnum):

@@ -10,6 +10,7 @@ from typing import NewType
 import numpy as np
 import numpy.typing as npt
 
+from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.ground import GroundPlane
 
@@ -60,7 +61,8 @@ class Scene:
     ``track_id``: (n,) int64, the track of each of the n boxes in ``detections``, NO_TRACK for none; all are NO_TRACK
     where frames are too far apart to follow anything. ``tracks``: those alive, also ones that no box of this frame
     belongs to. ``ground``: where the camera is calibrated. ``pixels``: the frame's picture, (height, width, 3) uint8
-    BGR; None where only boxes are known. ``in_focus``: whether frames come often enough to follow objects.
+    BGR; None where only boxes are known. ``in_focus``: whether frames come often enough to follow objects. ``finer``,
+    ``density``: closer looks that a rule asked for (see closer); None where they were not made.
     """
 
     at: datetime
@@ -70,6 +72,8 @@ class Scene:
     ground: GroundPlane | None = None
     pixels: Pixels | None = None
     in_focus: bool = False
+    finer: Detections | None = None
+    density: DensityMap | None = None
 
     def __post_init__(self) -> None:
         if len(self.track_id) != len(self.detections):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.closer import NO_LOOKS, NOTHING_CLOSER, Closer, Look, asked_for
 from patrol.domain.detections import Detections
 from patrol.domain.events import Event
 from patrol.domain.rules import Rule, RuleState, Step, Watch, last_words, step
@@ -54,10 +55,32 @@ class Watcher:
         self._new_tracker = new_tracker
         self._cameras: dict[CameraId, _Memory] = {}
 
-    def observe(self, camera: Camera, at: datetime, detections: Detections, pixels: Pixels | None = None) -> Findings:
-        """Take the detections of the frame captured at ``at``, and its picture where there is one."""
+    def asked_for(self, camera: Camera, at: datetime, detections: Detections) -> frozenset[Look]:
+        """What the rules that are in force would have looked at more closely in the frame captured at ``at``."""
+        memory, local = self._memory_of(camera), at.astimezone(self._timezone)
+        return NO_LOOKS.union(
+            *(
+                asked_for(rule.condition, zone, at, detections, self._remembered(memory, zone, rule))
+                for zone, rule in self._watched_by(camera)
+                if rule.is_watched(local)
+            )
+        )
+
+    def _remembered(self, memory: _Memory, zone: Zone, rule: Rule) -> object:
+        watch = memory.watches.get((zone.id, rule.id))
+        return watch.remembered if watch is not None else None
+
+    def observe(
+        self,
+        camera: Camera,
+        at: datetime,
+        detections: Detections,
+        pixels: Pixels | None = None,
+        closer: Closer = NOTHING_CLOSER,
+    ) -> Findings:
+        """Take the detections of the frame captured at ``at``, its picture where there is one, and closer looks."""
         memory = self._memory_of(camera)
-        scene = self._scene(camera, memory, at, detections, pixels)
+        scene = self._scene(camera, memory, at, detections, pixels, closer)
         local = at.astimezone(self._timezone)
         suspected: list[Rule] = []
         worth_a_focus: list[Rule] = []
@@ -80,7 +103,13 @@ class Watcher:
         return self._cameras[camera.id]
 
     def _scene(
-        self, camera: Camera, memory: _Memory, at: datetime, detections: Detections, pixels: Pixels | None
+        self,
+        camera: Camera,
+        memory: _Memory,
+        at: datetime,
+        detections: Detections,
+        pixels: Pixels | None,
+        closer: Closer,
     ) -> Scene:
         seen = memory.following.see(at, detections)
         return Scene(
@@ -91,6 +120,8 @@ class Watcher:
             ground=camera.ground,
             pixels=pixels,
             in_focus=seen.in_focus,
+            finer=closer.finer,
+            density=closer.density,
         )
 
     def _watched_by(self, camera: Camera) -> Iterator[tuple[Zone, Rule]]:

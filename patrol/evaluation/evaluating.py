@@ -11,6 +11,7 @@ import numpy as np
 
 from patrol.adapters.stream import frames_of
 from patrol.domain.camera import CameraId
+from patrol.domain.closer import Look
 from patrol.domain.detections import Detections
 from patrol.domain.errors import InputError
 from patrol.domain.frame import Frame
@@ -20,6 +21,8 @@ from patrol.evaluation.playing import Size, pictures_in, play, size_of
 from patrol.evaluation.results import PeopleScore, Played, Results, results_of
 from patrol.evaluation.ruling import NotAvailableError, watched, why_not
 from patrol.evaluation.truth import CAMERA_HEALTH, PEOPLE_BOXES, Item, MotBox, read_mot
+from patrol.pipeline.looking_closer import Networks
+from patrol.pipeline.replaying import NO_NETWORKS
 from patrol.ports import Detector, ProcessorUse
 
 PERSON = "person"
@@ -34,6 +37,17 @@ class Pass:
     detector: Detector
 
 
+@dataclass(frozen=True, slots=True)
+class CloserLooks:
+    """What looks closer. ``finer_px``: (width, height) that pictures are scaled into where a finer look may come."""
+
+    networks: Networks = NO_NETWORKS
+    finer_px: Size | None = None
+
+
+NO_CLOSER_LOOKS = CloserLooks()
+
+
 async def evaluate(
     items: Sequence[Item],
     detector: Detector,
@@ -41,10 +55,12 @@ async def evaluate(
     passes: Sequence[Pass],
     processor: ProcessorUse,
     progress: Callable[[str], None],
+    closer: CloserLooks = NO_CLOSER_LOOKS,
 ) -> Results:
     """Play all items. ``detector``: as it ships; ``scale_to``: what pictures are scaled into for it.
 
-    ``progress``: told of each item before it is played. Raises InputError for a file that cannot be read.
+    ``progress``: told of each item before it is played. ``closer``: what looks closer where rules ask for it. Raises
+    InputError for a file that cannot be read.
     """
     played: list[Played] = []
     people: list[PeopleScore] = []
@@ -53,11 +69,13 @@ async def evaluate(
         if item.kind == PEOPLE_BOXES:
             people += [await _people(item, each, processor) for each in passes]
         else:
-            played.append(await _played(item, detector, scale_to, processor))
+            played.append(await _played(item, detector, scale_to, processor, closer))
     return results_of(played, people)
 
 
-async def _played(item: Item, detector: Detector, scale_to: Size, processor: ProcessorUse) -> Played:
+async def _played(
+    item: Item, detector: Detector, scale_to: Size, processor: ProcessorUse, closer: CloserLooks
+) -> Played:
     try:
         if item.kind == CAMERA_HEALTH:
             return Played(item, play_health(item, scale_to, processor))
@@ -66,7 +84,9 @@ async def _played(item: Item, detector: Detector, scale_to: Size, processor: Pro
         rules = watched(item, size_of(item))
     except NotAvailableError as why:
         return Played(item, None, str(why))
-    return Played(item, await play(item, rules, detector, scale_to, processor))
+    # A camera's pictures are as large, live, where its rules may look closer.
+    box = closer.finer_px if closer.finer_px is not None and Look.FINER in rules.looks else scale_to
+    return Played(item, await play(item, rules, detector, box, processor, closer.networks))
 
 
 async def _people(item: Item, way: Pass, processor: ProcessorUse) -> PeopleScore:

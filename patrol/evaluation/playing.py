@@ -18,7 +18,8 @@ from patrol.evaluation.picturing import Shot, draw
 from patrol.evaluation.ruling import Watched
 from patrol.evaluation.scoring import TOLERANCE_S, Interval, Told, merged
 from patrol.evaluation.truth import Item, Media
-from patrol.pipeline.replaying import Shown, TimedPixels, in_seconds, show
+from patrol.pipeline.looking_closer import Networks
+from patrol.pipeline.replaying import NO_NETWORKS, Shown, TimedPixels, in_seconds, show
 from patrol.ports import Detector, ProcessorUse
 
 FRAMES_A_SECOND = 4.0  # as `patrol replay` looks at recordings, and a focus at a camera
@@ -81,14 +82,19 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 async def play(
-    item: Item, watched: Watched, detector: Detector, scale_to: Size, processor: ProcessorUse
+    item: Item,
+    watched: Watched,
+    detector: Detector,
+    scale_to: Size,
+    processor: ProcessorUse,
+    networks: Networks = NO_NETWORKS,
 ) -> Performance:
     """Show an item to the rules, from the first frame to the last. Raises InputError."""
     began_s = processor.used_s()
     watcher = Watcher({rule.id: rule for rule in watched.rules}, new_tracker=ByteTracker)
     reel = Reel(item, watched.rules, scale_to)
     audience = _Audience(item, watched)
-    async for shown in show(reel.frames(), _camera(watched), watcher, detector):
+    async for shown in show(reel.frames(), _camera(watched), watcher, detector, networks):
         audience.see(shown)
     events = [*audience.ended, *watcher.finish()]
     return Performance(

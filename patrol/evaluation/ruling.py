@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from patrol.config.building import rule_of, zone_of
 from patrol.config.models import ZoneModel
 from patrol.config.rule_models import RULE_MODELS
+from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.errors import InputError
 from patrol.domain.events import Kind
 from patrol.domain.rules import Rule
@@ -45,6 +46,11 @@ class Watched:
     def labels(self) -> frozenset[str]:
         """What the detector must report for them."""
         return frozenset().union(*(rule.condition.labels for rule in self.rules))
+
+    @property
+    def looks(self) -> frozenset[Look]:
+        """What they may ask to look at more closely."""
+        return NO_LOOKS.union(*(rule.looks for rule in self.rules))
 
 
 class NotAvailableError(Exception):

@@ -10,9 +10,9 @@ from patrol.domain.camera import Camera, CameraId
 from patrol.domain.detections import Detections
 from patrol.domain.events import Event
 from patrol.domain.frame import Frame
-from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
 from patrol.pipeline.filming import FilmSide, NotFilming
+from patrol.pipeline.looking_closer import LookingCloser
 from patrol.ports import Clock
 
 # A suspicion is looked at four times a second for as long as a confirmation takes, in spare capacity.
@@ -58,7 +58,7 @@ class Confirming:
     def __init__(
         self,
         cameras: Mapping[CameraId, Camera],
-        watcher: Watcher,
+        rules: LookingCloser,
         tour: TourSide,
         alerting: AlertSide,
         clock: Clock,
@@ -66,7 +66,7 @@ class Confirming:
         film: FilmSide | None = None,
     ) -> None:
         self._cameras = cameras
-        self._watcher = watcher
+        self._rules = rules
         self._tour = tour
         self._alerting = alerting
         self._clock = clock
@@ -77,7 +77,7 @@ class Confirming:
         """Let the rules see the detections of one frame."""
         camera = self._cameras[frame.camera_id]
         began = self._clock.monotonic()
-        findings = self._watcher.observe(camera, frame.captured_at, detections, frame.pixels)
+        findings = await self._rules.observe(camera, frame, detections)
         self._metrics.stages.took("rules", camera.ring, self._clock.monotonic() - began)
         self._tour.seen(frame, people=len(detections.of("person")))
         for rule in findings.suspected:

@@ -16,6 +16,7 @@ from patrol.domain.events import Event
 from patrol.domain.frame import Frame
 from patrol.domain.masks import blackened
 from patrol.domain.watching import Findings, Watcher
+from patrol.pipeline.looking_closer import LookingCloser, Networks
 from patrol.ports import Detector
 
 RECORDING_BEGINS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,15 +45,22 @@ class Shown:
     findings: Findings
 
 
+NO_NETWORKS = Networks()
+
+
 async def replay(
-    frames: Iterable[TimedPixels], camera: Camera, watcher: Watcher, detector: Detector
+    frames: Iterable[TimedPixels],
+    camera: Camera,
+    watcher: Watcher,
+    detector: Detector,
+    networks: Networks = NO_NETWORKS,
 ) -> AsyncIterator[ReplayedEvent]:
     """Yield each event once it has ended, the last ones with the recording.
 
     ``frames``: (t_s, index, pixels) in order of time; see adapters.stream.frames_of. What the camera's masks cover is
-    blackened in them, as it is live.
+    blackened in them, as it is live. ``networks``: what looks closer where a rule asks for it.
     """
-    async for shown in show(frames, camera, watcher, detector):
+    async for shown in show(frames, camera, watcher, detector, networks):
         for event in shown.findings.ended:
             yield in_seconds(event)
     for event in watcher.finish():
@@ -60,10 +68,14 @@ async def replay(
 
 
 async def show(
-    frames: Iterable[TimedPixels], camera: Camera, watcher: Watcher, detector: Detector
+    frames: Iterable[TimedPixels],
+    camera: Camera,
+    watcher: Watcher,
+    detector: Detector,
+    networks: Networks = NO_NETWORKS,
 ) -> AsyncIterator[Shown]:
     """Yield every frame once the rules have seen it. What is still on at the end, ``watcher.finish`` tells."""
-    waiting = iter(frames)
+    waiting, looking_closer = iter(frames), LookingCloser(watcher, networks)
     while batch := list(islice(waiting, BATCH)):
         captured = [
             Frame(camera.id, RECORDING_BEGINS + timedelta(seconds=t_s), blackened(pixels, camera.masks))
@@ -71,7 +83,7 @@ async def show(
         ]
         found = await detector.detect(captured)
         for (t_s, _, _), frame, detections in zip(batch, captured, found, strict=True):
-            yield Shown(t_s, frame, detections, watcher.observe(camera, frame.captured_at, detections, frame.pixels))
+            yield Shown(t_s, frame, detections, await looking_closer.observe(camera, frame, detections))
 
 
 def in_seconds(event: Event) -> ReplayedEvent:

@@ -153,6 +153,39 @@ def test_a_file_that_is_there_is_not_fetched_again(manifest: ModelManifest, site
     assert site.asked == 1
 
 
+def test_a_folder_in_which_the_file_lies_comes_first(manifest: ModelManifest, site: Site, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "tiny.pt").write_bytes(CONTENT)
+    model = install(manifest, tmp_path / "models", lambda line: None, None, source=given)
+    assert model.weights.read_bytes() == CONTENT
+    assert site.asked == 0
+    assert (given / "tiny.pt").exists(), "it is the giver's own"
+
+
+def test_a_folder_without_the_file_leaves_the_publisher(manifest: ModelManifest, site: Site, tmp_path: Path) -> None:
+    told: list[str] = []
+    install(manifest, tmp_path / "models", told.append, None, source=tmp_path)
+    assert site.asked == 1
+    assert "No such file" in told[1]
+
+
+def test_without_an_address_the_message_says_how_to_give_a_folder(manifest: ModelManifest, tmp_path: Path) -> None:
+    nowhere = replace(manifest, address=None, origin="somebody's own work")
+    with pytest.raises(ModelError) as caught:
+        fetched(nowhere, tmp_path)
+    assert "It is somebody's own work." in str(caught.value)
+    assert "patrol model get tiny --from FOLDER" in str(caught.value)
+    assert "with a network" not in str(caught.value)
+
+
+def test_what_can_be_read_as_it_is_needs_no_export(manifest: ModelManifest, tmp_path: Path) -> None:
+    made: list[Path] = []
+    as_it_is = replace(manifest, file="tiny.onnx")
+    install(as_it_is, tmp_path, lambda line: None, lambda of, weights, graph: made.append(graph))
+    assert made == []
+
+
 def test_a_file_put_there_by_hand_needs_no_network(manifest: ModelManifest, site: Site, tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "tiny.pt").write_bytes(CONTENT)

@@ -62,17 +62,39 @@ def test_a_model_that_is_not_there_is_listed_as_such(empty_models: Path) -> None
     ]
 
 
+def listed_as(name: str) -> dict[str, Any]:
+    (found,) = [each for each in json.loads(patrol("list", "--json").stdout) if each["name"] == name]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_model_that_only_a_folder_brings_says_so(empty_models: Path, tmp_path: Path) -> None:
+    listed = patrol("list")
+    assert "mcnn-a is mcnn_shtechA_660.h5 of svishwa/crowdcount-mcnn" in listed.stdout
+    assert "patrol model get mcnn-a --from FOLDER" in listed.stdout
+    failed = patrol("get", "mcnn-a")
+    assert failed.exit_code == 1
+    assert "or say where it lies: patrol model get mcnn-a --from FOLDER" in failed.stderr
+    wrong = tmp_path / "given"
+    wrong.mkdir()
+    (wrong / "mcnn_shtechA_660.onnx").write_bytes(b"another")
+    refused = patrol("get", "mcnn-a", "--from", wrong)
+    assert refused.exit_code == 1
+    assert "expected 514,808 bytes, got 7" in refused.stderr
+    assert listed_as("mcnn-a")["state"] == "not installed"
+
+
 def test_a_wrong_file_is_listed_as_such(empty_models: Path) -> None:
     (empty_models / "yolov8n").mkdir()
     (empty_models / "yolov8n" / "yolov8n.pt").write_bytes(b"something else")
-    [listed] = json.loads(patrol("list", "--json").stdout)
+    listed = listed_as("yolov8n")
     assert listed["state"] == "wrong hash"
     assert listed["exports"] == []
 
 
 @pytest.mark.weights
 def test_an_installed_model_is_listed_with_its_exports(own_models: Path) -> None:
-    [listed] = json.loads(patrol("list", "--json").stdout)
+    listed = listed_as("yolov8n")
     assert listed == {
         "name": "yolov8n",
         "task": "detect",
@@ -106,12 +128,14 @@ def test_get_of_a_wrong_file_fails_with_what_to_do(empty_models: Path) -> None:
 def test_get_of_an_unknown_model_names_the_known(empty_models: Path) -> None:
     result = patrol("get", "yolo99")
     assert result.exit_code == 1
-    assert result.stderr == "patrol: there is no model 'yolo99'; there are: yolov8n\n"
+    assert result.stderr == "patrol: there is no model 'yolo99'; there are: mcnn-a, mcnn-b, yolov8n\n"
 
 
 @pytest.fixture
 def slow_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def ensure(name: str, progress: Callable[[str], None], received: Callable[[int, int], None]) -> InstalledModel:
+    def ensure(
+        name: str, progress: Callable[[str], None], received: Callable[[int, int], None], folder: Path | None
+    ) -> InstalledModel:
         progress("getting it")
         for came in (1_000_000, 6_000_000):
             received(came, 6_500_000)
@@ -141,7 +165,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         Measurement((512, 288), Precision.F32, None, 120, 40.0, 49.0),
         Measurement((512, 288), Precision.INT8, 1, 60, 25.0, 40.5),
     ]
-    monkeypatch.setattr(model_store, "ensure_model", lambda name, progress, received: None)
+    monkeypatch.setattr(model_store, "ensure_model", lambda name, **_: None)
     monkeypatch.setattr(benchmark, "measure_all", lambda model, seconds, progress: lines)
     return
 
@@ -231,5 +255,4 @@ def test_quantize_from_live_cameras_makes_a_graph_that_is_found(own_models: Path
     assert asked == [(Path("cameras.yaml"), 300)]
     assert "made from 12 pictures" in result.stdout
     assert "On 3 others it finds" in result.stdout
-    [listed] = json.loads(patrol("list", "--json").stdout)
-    assert listed["exports"] == ["f32", "int8"]
+    assert listed_as("yolov8n")["exports"] == ["f32", "int8"]

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ class CountsBrightness:
     """Sees five people in a bright picture and nobody in a dark one."""
 
     class_names = CLASSES
-    options: DetectorOptions | None = None
+    options: ClassVar[list[DetectorOptions]] = []
     closed = 0
 
     async def detect(self, frames: Sequence[Frame]) -> Sequence[Detections]:
@@ -50,10 +50,11 @@ class CountsBrightness:
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
-    def opened(options: DetectorOptions, model: str, progress: object = None) -> CountsBrightness:
-        CountsBrightness.options = options
+    def opened(options: DetectorOptions, *_: object, **__: object) -> CountsBrightness:
+        CountsBrightness.options.append(options)
         return CountsBrightness()
 
+    CountsBrightness.options.clear()
     monkeypatch.setattr(detectors, "open_detector", opened)
     made = typer.Typer()
     made.callback()(lambda: None)  # with a single command typer would leave the word "replay" out
@@ -126,11 +127,11 @@ def test_a_file_that_is_missing_or_no_video_is_told_and_the_others_are_replayed(
 
 
 def test_an_unknown_camera_is_told_before_a_model_is_loaded(app: typer.Typer, tmp_path: Path) -> None:
-    CountsBrightness.options = None
+    CountsBrightness.options.clear()
     result = invoke(app, tmp_path, "x.mp4", camera="C-99")
     assert result.exit_code == 1
     assert "no camera 'C-99'" in result.stderr
-    assert CountsBrightness.options is None
+    assert CountsBrightness.options == []
 
 
 def test_a_broken_configuration_is_told(app: typer.Typer, tmp_path: Path) -> None:
@@ -147,10 +148,9 @@ def test_what_is_asked_wrongly_is_exit_code_2(app: typer.Typer, tmp_path: Path, 
 
 def test_the_detector_is_asked_for_what_the_rules_need_as_in_the_live_tour(app: typer.Typer, tmp_path: Path) -> None:
     invoke(app, tmp_path, str(video(tmp_path / "calm.mp4", (20, 1))))
-    options = CountsBrightness.options
-    assert options is not None
-    assert options.labels == {"person"}
-    assert options.input_size == (640, 384)
+    usual, finer = CountsBrightness.options
+    assert usual.labels == finer.labels == {"person"}
+    assert (usual.input_size, finer.input_size) == ((640, 384), (1280, 768))
 
 
 def test_before_a_terminal_one_sees_how_much_of_the_film_is_done(

@@ -19,6 +19,7 @@ from patrol.domain.scene import Scene
 from patrol.domain.watching import Watcher
 from patrol.domain.zones import RuleId, Zone
 from patrol.pipeline.confirming import CONFIRMED_AFTER_S, FOCUS_EVERY_S, FOCUS_S, Confirming, Sighting
+from patrol.pipeline.looking_closer import LookingCloser
 from tests.builders import NOON, at, camera, crowd, people, rule, zone
 from tests.pipeline.parts import counted, frame_of, fresh_metrics, turns
 
@@ -77,7 +78,8 @@ class Stage:
         watcher = Watcher({RuleId("crowd"): watched_by or rule(for_s=3.0)})
         known = {each.id: each for each in cameras or (camera(),)}
         self.film = ToldFilm()
-        self.confirming = Confirming(known, watcher, self.tour, self.alerts, FakeClock(NOON), self.metrics, self.film)
+        rules = LookingCloser(watcher)
+        self.confirming = Confirming(known, rules, self.tour, self.alerts, FakeClock(NOON), self.metrics, self.film)
 
     async def sees(self, seconds: float, detections: Detections, camera_id: str = "C-1") -> Frame:
         frame = replace(frame_of(camera_id, at(seconds)), pixels=np.zeros((4, 4, 3), np.uint8))

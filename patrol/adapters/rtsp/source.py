@@ -17,7 +17,7 @@ from patrol.adapters.rtsp.decoding import Pixels, decoded
 from patrol.adapters.rtsp.focused import FocusedStream, FocusedStreams
 from patrol.adapters.rtsp.session import Seen, Session
 from patrol.adapters.rtsp.warm import WarmSession, WarmSessions
-from patrol.adapters.sources import ClosableSource, Deadline, Workers
+from patrol.adapters.sources import ClosableSource, Deadline, ScaleTo, Workers, box_of
 from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
@@ -87,7 +87,7 @@ class RtspSource:
 
     def __init__(
         self,
-        scale_to: tuple[int, int] | None,
+        scale_to: ScaleTo,
         clock: Clock,
         decoders: int,
         fallback: ClosableSource,
@@ -99,7 +99,7 @@ class RtspSource:
         warm_on_host: Callable[[Camera], int] = lambda _: 16,
         warm_idle_s: float = 120.0,
     ) -> None:
-        """``scale_to``: the box (width, height) that pictures are scaled down into; ``decoders``: threads.
+        """``scale_to``: what pictures are scaled down into; ``decoders``: threads.
 
         ``fallback``: for what is not read here; closed with this one. ``snapshots``: for cameras with an address for
         them; not closed here. ``verify``: whom to believe over ``rtsps``. ``on_unconfirmed``: told of each session
@@ -336,7 +336,7 @@ class RtspSource:
         session = self._session(visit.camera)
         async with _in_time(visit, session, known):
             await self._open_to_keep(session, visit, known)
-        stream = FocusedStream(session, self._scale_to)
+        stream = FocusedStream(session, box_of(self._scale_to, visit.camera))
         self._focused.add(visit.camera.id, stream)
         return stream
 
@@ -355,7 +355,7 @@ class RtspSource:
 
     async def _frame_of(self, seen: Seen, visit: _Visit) -> Frame | None:
         def decode(_: Deadline) -> Pixels | None:
-            return decoded(seen.key_frame, self._scale_to)
+            return decoded(seen.key_frame, box_of(self._scale_to, visit.camera))
 
         pixels = await self._decoders.run(decode, visit.left_s())
         return None if pixels is None else Frame(visit.camera.id, seen.captured_at, pixels, seen.clock)

@@ -1,39 +1,193 @@
-"""Crowd: so many people stand in a zone."""
+"""Crowd: so many people stand in a zone, or so densely.
+
+People are counted one by one where they stand apart: in the detector's own pass, and at twice the resolution once the
+rule would hold. Where they hide each other boxes are too few, and how densely they stand is estimated instead.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, standing_in
+from patrol.domain.crowds import Count, Course, Sample, Trend, Way, grade_of, hide_each_other, sampled, trend_of
+from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
+from patrol.domain.ground import GroundPlane, Measured
 from patrol.domain.scene import Scene
 from patrol.domain.zones import Zone
 
 PERSON = frozenset({"person"})
+BOTH, DENSITY = frozenset({Look.FINER, Look.DENSITY}), frozenset({Look.DENSITY})
+
+# A zone is looked at more closely no oftener: a crowd hardly changes within it, and a look costs as much as visits.
+CLOSER_EVERY_S = 10.0
+# A dense crowd may show hardly one whole person, so that its density must be asked for without any.
+DENSITY_EVERY_S = 60.0
+# Where the next look could not be made for want of time, a dense crowd is taken to be as it was for so long.
+DENSE_FOR_S = 30.0
+# From so many people on an alert says how sure their number is, and that their density is not known.
+MANY = 10
+SURE_OF_DENSITY = 0.6  # the score of an event that no box was counted for
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a closer look told."""
+
+    at: datetime
+    count: Count
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """``dense_at``: when the density was estimated last."""
+
+    samples: tuple[Sample, ...] = ()
+    look: _Look | None = None
+    dense_at: datetime | None = None
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether people were counted by their density."""
+        return self.look is not None and self.look.count.way is Way.DENSITY
+
+    def count_at(self, at: datetime) -> Count | None:
+        """What the last closer look told, where that still holds."""
+        if self.look is None:
+            return None
+        holds_s = DENSE_FOR_S if self.is_dense else CLOSER_EVERY_S
+        return self.look.count if (at - self.look.at).total_seconds() < holds_s else None
+
+
+_NEW = _Memory()
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """At least ``at_least`` people in the zone."""
+    """At least ``at_least`` people in the zone, and ``at_least_per_m2`` of them where that is asked for and known."""
 
     at_least: int = 5
     min_confidence: float = 0.35
+    at_least_per_m2: float | None = None
     kind: Kind = Kind.CROWD
     labels: frozenset[str] = PERSON
+    looks: frozenset[Look] = BOTH
+
+    def asks_for(self, zone: Zone, at: datetime, detections: Detections, memory: object) -> frozenset[Look]:
+        """See AsksForMore. All at once where the rule would hold; else now and then whether a dense crowd is there."""
+        before = memory if isinstance(memory, _Memory) else _NEW
+        if before.look is not None and (at - before.look.at).total_seconds() < CLOSER_EVERY_S:
+            return NO_LOOKS
+        if before.is_dense and before.count_at(at) is not None:
+            return DENSITY
+        if len(self._people(zone, detections)) >= self.at_least:
+            return BOTH
+        is_due = before.dense_at is None or (at - before.dense_at).total_seconds() >= DENSITY_EVERY_S
+        return DENSITY if is_due else NO_LOOKS
 
     def see(self, zone: Zone, scene: Scene, memory: object) -> Seen:
-        """See Condition; nothing is remembered."""
-        people = standing_in(zone, scene.detections, self.labels, self.min_confidence)
-        if len(people) < self.at_least:
-            return Seen()
-        count = len(people)
-        return Seen(
-            holding=Holding(
-                count=count,
-                threshold=self.at_least,
-                score=mean_confidence(people),
-                boxes=boxes_of(people),
-                words_zh=f"{count} 人（阈值 {self.at_least}）",
-                words_en=f"{count} people (threshold {self.at_least})",
-            )
+        """See Condition; remembers counts for the trend, and what the last closer look told."""
+        before = memory if isinstance(memory, _Memory) else _NEW
+        boxes = self._people(zone, scene.detections)
+        finer = self._people(zone, scene.finer) if scene.finer is not None else None
+        now = self._looked(zone, scene, finer if finer is not None else boxes, before)
+        count = now.count_at(scene.at) or Count(len(boxes), Way.BOXES)
+        now = replace(now, samples=sampled(now.samples, scene.at, count))
+        density = _density(zone, scene.ground, count)
+        if round(count.people) < self.at_least or not self._is_dense_enough(density):
+            return Seen(now)
+        shown = finer if finer is not None else boxes
+        return Seen(now, self._holding(count, density, trend_of(now.samples), shown, scene.ground))
+
+    def _people(self, zone: Zone, detections: Detections) -> Detections:
+        return standing_in(zone, detections, self.labels, self.min_confidence)
+
+    def _looked(self, zone: Zone, scene: Scene, boxes: Detections, before: _Memory) -> _Memory:
+        """What is remembered after this frame. ``boxes``: the people in the zone by the finest look at it."""
+        by_density = scene.density.inside(zone.polygon) if scene.density is not None else None
+        dense_at = scene.at if by_density is not None else before.dense_at
+        if by_density is not None and hide_each_other(boxes, by_density, _area(zone, scene.ground), before.is_dense):
+            look: _Look | None = _Look(scene.at, Count(by_density, Way.DENSITY))
+        elif scene.finer is not None:
+            look = _Look(scene.at, Count(len(boxes), Way.FINER))
+        else:  # a look at the density that found no dense crowd leaves the boxes as they are
+            look = before.look if by_density is None else None
+        return replace(before, look=look, dense_at=dense_at)
+
+    def _is_dense_enough(self, density: Measured | None) -> bool:
+        """Where the density is not known the number alone decides: an alert too many is better than one too few."""
+        return self.at_least_per_m2 is None or density is None or density.value >= self.at_least_per_m2
+
+    def _holding(
+        self, count: Count, density: Measured | None, trend: Trend | None, boxes: Detections, ground: GroundPlane | None
+    ) -> Holding:
+        words = [
+            _number(count, self.at_least),
+            *_how_dense(count, density, ground, self.at_least_per_m2),
+            *_whereto(trend),
+        ]
+        return Holding(
+            count=round(count.people),
+            threshold=self.at_least,
+            score=mean_confidence(boxes) if count.way is not Way.DENSITY else SURE_OF_DENSITY,
+            boxes=boxes_of(boxes),
+            words_zh="，".join(zh for zh, _ in words),
+            words_en=", ".join(en for _, en in words),
         )
+
+
+Words = tuple[str, str]
+"""In Chinese, and in English."""
+
+
+def _area(zone: Zone, ground: GroundPlane | None) -> Measured | None:
+    return ground.area(zone.polygon) if ground is not None else None
+
+
+def _density(zone: Zone, ground: GroundPlane | None, count: Count) -> Measured | None:
+    area = _area(zone, ground)
+    return count.per_m2(area) if area is not None and area.value > 0 else None
+
+
+def _number(count: Count, at_least: int) -> Words:
+    people = round(count.people)
+    if people < MANY:
+        return f"{people} 人（阈值 {at_least}）", f"{people} people (threshold {at_least})"
+    about = ("约 ", "about ") if count.way is Way.DENSITY else ("", "")
+    error = max(1, round(count.error))
+    return (
+        f"{about[0]}{people}±{error} 人（阈值 {at_least}）",
+        f"{about[1]}{people}±{error} people (threshold {at_least})",
+    )
+
+
+def _how_dense(
+    count: Count, density: Measured | None, ground: GroundPlane | None, at_least_per_m2: float | None
+) -> list[Words]:
+    asked = at_least_per_m2 is not None
+    if density is not None:
+        grade = grade_of(density.value)
+        threshold = (f"（阈值 {at_least_per_m2:g}）", f" (threshold {at_least_per_m2:g})") if asked else ("", "")
+        number = f"{density.value:.1f}±{density.error:.1f}"
+        return [
+            (f"{number} 人/平方米{threshold[0]}", f"{number} people/m²{threshold[1]}"),
+            (f"密度等级 {grade}", f"grade {grade}"),
+        ]
+    if round(count.people) < MANY and not asked:
+        return []
+    if ground is None:
+        return [("密度未知（未标定）", "density unknown (not calibrated)")]
+    return [("密度未知（区域延伸到地平线）", "density unknown (the zone reaches the horizon)")]
+
+
+def _whereto(trend: Trend | None) -> list[Words]:
+    if trend is None:
+        return []
+    if trend.course is Course.STEADY:
+        return [("人数平稳", "steady")]
+    a_minute = max(1, round(abs(trend.per_minute)))
+    if trend.course is Course.GATHERING:
+        return [(f"每分钟增 {a_minute} 人", f"growing {a_minute} a minute")]
+    return [(f"每分钟减 {a_minute} 人", f"shrinking {a_minute} a minute")]
