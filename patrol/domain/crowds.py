@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,24 +75,42 @@ class Count:
         return Measured(density, density * float(np.hypot(own, area.relative_error)))
 
 
-# Below so many people are counted well one by one, and the network, which was made for hundreds, is not.
-DENSE_FROM, DENSE_UNTIL = 40.0, 25.0
-# A detector that tells so large a share of what the density says tells people apart.
-TOLD_APART, TOLD_APART_UNTIL = 0.8, 1.0
+# Below so many the network, which was made for hundreds, is not believed: of pictures of a few people or of none it
+# says as much (docs/accuracy.md). To stay dense takes less than to become so.
+DENSE_FROM, DENSE_UNTIL = 150.0, 100.0
+# Where the detector is sure of so large a share of them, it misses fewer than the network may be off by.
+TOLD_APART = 0.5
 # On so little ground each nobody hides another, whatever a picture looks like: grade A, over 3 m² a person.
 APART_PER_M2 = 0.31
+# A head that is seen at all is some 0.26 of its person's height wide with the shoulders, and a tenth of it tall.
+WIDE, TALL = 0.26, 0.1
 
 
-def hide_each_other(boxes: Detections, by_density: float, area: Measured | None, were_dense: bool) -> bool:
+def hide_each_other(
+    sure: Detections, unsure: Detections | None, by_density: float, area: Measured | None, *, were_dense: bool
+) -> bool:
     """Whether people are to be counted by their density, not by boxes.
 
-    ``boxes``: of the people in the zone; ``by_density``: how many it says there are; ``area``: of the zone's ground,
-    where it is known; ``were_dense``: what was decided last. To stay dense takes less than to become so.
+    ``sure``: the boxes that count, of the people in the zone; ``unsure``: these and all that only hint at somebody:
+    hardly any crowd is without one; None where nobody looked for them. ``by_density``: how many people there are by it; ``area``: of the zone's ground,
+    where it is known. ``were_dense``: what was decided last.
     """
-    least, told_apart = (DENSE_UNTIL, TOLD_APART_UNTIL) if were_dense else (DENSE_FROM, TOLD_APART)
-    if by_density < least or len(boxes) >= told_apart * by_density:
+    if by_density < (DENSE_UNTIL if were_dense else DENSE_FROM):
+        return False
+    is_empty = unsure is not None and not len(unsure)
+    if is_empty or len(sure) >= TOLD_APART * by_density or by_density > _most_that_fit(sure):
         return False
     return area is None or by_density >= APART_PER_M2 * area.value
+
+
+def _most_that_fit(people: Detections) -> float:
+    """How many heads a picture could show at most if all were as far away as the farthest of these people."""
+    if not len(people):
+        return math.inf
+    heights = (people.xyxy[:, 3] - people.xyxy[:, 1]) / people.height
+    farthest = max(1e-3, float(np.quantile(heights, 0.1)))
+    aspect = people.width / people.height
+    return (aspect / (WIDE * farthest)) * (1 / (TALL * farthest))
 
 
 @dataclass(frozen=True, slots=True)
