@@ -11,7 +11,18 @@ from datetime import datetime
 
 from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, standing_in
-from patrol.domain.crowds import Count, Course, Sample, Trend, Way, grade_of, hide_each_other, sampled, trend_of
+from patrol.domain.crowds import (
+    Count,
+    Course,
+    Sample,
+    Trend,
+    Way,
+    grade_of,
+    hide_each_other,
+    sampled,
+    seen_whole,
+    trend_of,
+)
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
 from patrol.domain.ground import GroundPlane, Measured
@@ -135,9 +146,10 @@ class Crowd:
         count = Count(len(people), Way.FINER if scene.finer is not None else Way.BOXES)
         if scene.density is not None:
             unsure = self._people(zone, scene.finer, 0.0) if scene.finer is not None else None
-            by_density, area = scene.density.inside(zone.polygon), _area(zone, scene.ground)
+            whole, area = seen_whole(people), _area(zone, scene.ground)
+            by_density = scene.density.without(boxes_of(whole)).inside(zone.polygon)
             if hide_each_other(people, unsure, by_density, area, were_dense=before.is_dense):
-                count = Count(by_density, Way.DENSITY)
+                count = Count(len(whole) + by_density, Way.DENSITY)
         return replace(before, look=_Look(scene.at, count, found, is_finer=scene.finer is not None))
 
     def _is_dense_enough(self, density: Measured | None) -> bool:

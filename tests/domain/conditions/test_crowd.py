@@ -150,6 +150,30 @@ def test_people_who_fill_the_picture_leave_no_room_for_a_crowd() -> None:
     assert last(Crowd(5), group).count == 6
 
 
+def test_patterns_on_the_clothes_of_people_seen_whole_are_nobody() -> None:
+    tall = Detections(
+        1000,
+        1000,
+        np.array([(250.0 * n, 0, 250.0 * n + 250, 1000) for n in range(3)], np.float32),
+        np.zeros(3, np.int64),
+        np.full(3, 0.9, np.float32),
+        ("person", "car"),
+    )
+    small = standing(8)
+    both = Detections(
+        1000,
+        1000,
+        np.vstack([tall.xyxy, small.xyxy]),
+        np.zeros(11, np.int64),
+        np.full(11, 0.9, np.float32),
+        ("person", "car"),
+    )
+    patterns = replace(Scene.of(at(0), both), finer=both, density=evenly(400, share=0.75))
+    assert last(Crowd(5), patterns).count == 11
+    crowd_behind = replace(patterns, density=evenly(800))  # a quarter of it is beside the three
+    assert last(Crowd(5), crowd_behind).count == 203
+
+
 def test_on_ground_where_each_has_room_nobody_hides_another() -> None:
     dense_picture = scene(0, 8, finer=9, dense=400, ground=GroundPlane((40, 0, 0, 0, 40, 0, 0, 0, 1)))
     assert last(Crowd(5), dense_picture).count == 9
