@@ -93,7 +93,8 @@ def hide_each_other(
 
     ``sure``: the boxes that count, of the people in the zone; ``unsure``: these and all that only hint at somebody:
     hardly any crowd is without one; None where nobody looked for them. ``by_density``: how many people there are by
-    it, beside those seen whole; ``area``: of the zone's ground, where it is known. ``were_dense``: what was decided last.
+    it, beside those seen whole; ``area``: of the zone's ground, where it is known. ``were_dense``: what was decided
+    last.
     """
     if by_density < (DENSE_UNTIL if were_dense else DENSE_FROM):
         return False
