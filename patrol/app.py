@@ -320,7 +320,7 @@ def usual_detector(configuration: Configuration, detector: Detector, networks: N
     fine = {camera.id for camera in configuration.cameras if camera.fine}
     if not fine or networks.finer is None:
         return detector
-    return FinelyLooking(detector, networks.finer, fine.__contains__)
+    return FinelyLooking(detector, networks.finer, fine.__contains__, configuration.detector.min_confidence)
 
 
 def _rested(detector: Detector, look_every: int, is_watched: Callable[[CameraId], bool], metrics: Metrics) -> Detector:

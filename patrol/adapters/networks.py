@@ -11,7 +11,7 @@ from patrol.adapters.detectors import AnyDetector, DetectorOptions
 from patrol.adapters.model_store import DEFAULT_MODEL, ModelState, installed_model, manifest_of, model_status
 from patrol.adapters.model_store import models_directory as directory_of
 from patrol.adapters.openvino_density import OpenVinoDensity
-from patrol.domain.closer import Look
+from patrol.domain.closer import FINER_CONFIDENCE, Look
 from patrol.pipeline.looking_closer import Networks
 
 
@@ -52,7 +52,9 @@ def open_networks(
     finer = None
     if Look.FINER in looks:
         # One thread: what looks closer takes turns with the tour's own pass, and never all cores at once.
-        finer = detectors.open_detector(replace(options, input_size=finer_px, threads=1), model, models_dir, progress)
+        unsure = min(options.min_confidence, FINER_CONFIDENCE)
+        finer_options = replace(options, input_size=finer_px, min_confidence=unsure, threads=1)
+        finer = detectors.open_detector(finer_options, model, models_dir, progress)
     density = None
     if Look.DENSITY in looks and density_model is not None:
         density = _density(density_model, models_dir, progress)

@@ -23,6 +23,9 @@ class Look(StrEnum):
     DENSITY = "density"  # how densely people stand
 
 
+FINER_CONFIDENCE = 0.15
+"""A finer look also brings boxes of which the model is only so sure (0..1): they count nobody, and hint at somebody."""
+
 NO_LOOKS: frozenset[Look] = frozenset()
 
 
@@ -30,7 +33,8 @@ NO_LOOKS: frozenset[Look] = frozenset()
 class Closer:
     """What came of the closer looks at a frame; None for each that nobody asked for, or that cannot be had.
 
-    ``finer``: what the detector finds at twice the resolution; ``density``: where people are, how densely.
+    ``finer``: what the detector finds at twice the resolution, also unsurely (FINER_CONFIDENCE); ``density``: where
+    people are, how densely.
     """
 
     finer: Detections | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +40,14 @@ class DensityMap:
     def total(self) -> float:
         """People in the whole picture."""
         return float(self.people.sum(dtype=np.float64))
+
+    def without(self, boxes: Iterable[tuple[float, float, float, float]]) -> DensityMap:
+        """The same with nobody in the cells that these boxes (x1, y1, x2, y2 as shares of the picture) touch."""
+        height, width = self.people.shape
+        cells = self.people.copy()
+        for x1, y1, x2, y2 in boxes:
+            cells[int(y1 * height) : math.ceil(y2 * height), int(x1 * width) : math.ceil(x2 * width)] = 0
+        return DensityMap(cells)
 
     def inside(self, polygon: Polygon) -> float:
         """People whose heads are in a polygon (shares of the picture); a cell counts where its middle does.

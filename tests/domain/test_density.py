@@ -47,6 +47,17 @@ def test_somebody_counts_where_the_head_is() -> None:
     assert found.inside(((0.0, 0.0), (0.7, 0.0), (0.7, 1.0), (0.0, 1.0))) == 0.0
 
 
+@given(maps, st.floats(0, 0.9), st.floats(0.05, 1))
+def test_nobody_is_left_within_boxes_that_are_left_out_and_everybody_else_is(
+    cells: npt.NDArray[np.float32], left: float, wide: float
+) -> None:
+    found, right = DensityMap(cells), min(1.0, left + wide)
+    rest = found.without([(left, 0.0, right, 1.0)])
+    assert rest.inside(((left, 0.0), (right, 0.0), (right, 1.0), (left, 1.0))) == 0
+    assert rest.total <= found.total
+    assert found.without([]).total == found.total
+
+
 def test_a_network_s_less_than_nobody_is_nobody() -> None:
     assert DensityMap.of(np.array([[-1.0, 2.0]], np.float64)).total == 2.0
 

@@ -172,9 +172,11 @@ class Named:
 
 def test_cameras_that_are_to_be_looked_at_finely_are_and_no_others() -> None:
     usual, finer = Named(1), Named(2)
-    both = FinelyLooking(usual, finer, {CameraId("C-2"), CameraId("C-4")}.__contains__)
+    both = FinelyLooking(usual, finer, {CameraId("C-2"), CameraId("C-4")}.__contains__, 0.35)
     found = asyncio.run(both.detect([frame(0, f"C-{n}") for n in range(1, 6)]))
     assert [len(each) for each in found] == [1, 2, 1, 2, 1]
     assert (usual.shown, finer.shown) == (["C-1", "C-3", "C-5"], ["C-2", "C-4"])
     assert both.class_names == CLASSES
     assert len(asyncio.run(both.detect([frame()]))) == 1
+    surer = FinelyLooking(usual, finer, lambda _: True, 0.95)
+    assert [len(each) for each in asyncio.run(surer.detect([frame()]))] == [0], "unsure boxes only hint at somebody"

@@ -11,7 +11,18 @@ from datetime import datetime
 
 from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, standing_in
-from patrol.domain.crowds import Count, Course, Sample, Trend, Way, grade_of, hide_each_other, sampled, trend_of
+from patrol.domain.crowds import (
+    Count,
+    Course,
+    Sample,
+    Trend,
+    Way,
+    grade_of,
+    hide_each_other,
+    sampled,
+    seen_whole,
+    trend_of,
+)
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
 from patrol.domain.ground import GroundPlane, Measured
@@ -23,8 +34,8 @@ BOTH, DENSITY = frozenset({Look.FINER, Look.DENSITY}), frozenset({Look.DENSITY})
 
 # A zone is looked at more closely no oftener: a crowd hardly changes within it, and a look costs as much as visits.
 CLOSER_EVERY_S = 10.0
-# A dense crowd may show hardly one whole person, so that its density must be asked for without any.
-DENSITY_EVERY_S = 60.0
+# A dense crowd may show hardly one whole person. It is found while it grows; this is for one that was there before.
+UNASKED_EVERY_S = 600.0
 # Where the next look could not be made for want of time, a dense crowd is taken to be as it was for so long.
 DENSE_FOR_S = 30.0
 # From so many people on an alert says how sure their number is, and that their density is not known.
@@ -34,31 +45,51 @@ SURE_OF_DENSITY = 0.6  # the score of an event that no box was counted for
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What a closer look told."""
+    """What a closer look told.
+
+    ``boxes``: how many people the detector's own pass found in the same frame; ``is_finer``: whether a finer look was
+    part of it, without which a dense crowd is only suspected.
+    """
 
     at: datetime
     count: Count
+    boxes: int
+    is_finer: bool
+
+    @property
+    def holds_s(self) -> float:
+        """For how long it is believed without another, seconds."""
+        if self.count.way is not Way.DENSITY:
+            return CLOSER_EVERY_S
+        return DENSE_FOR_S if self.is_finer else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """``dense_at``: when the density was estimated last."""
+    """``look``: the last closer look, however long ago."""
 
     samples: tuple[Sample, ...] = ()
     look: _Look | None = None
-    dense_at: datetime | None = None
 
     @property
     def is_dense(self) -> bool:
         """Whether people were counted by their density."""
         return self.look is not None and self.look.count.way is Way.DENSITY
 
-    def count_at(self, at: datetime) -> Count | None:
-        """What the last closer look told, where that still holds."""
-        if self.look is None:
-            return None
-        holds_s = DENSE_FOR_S if self.is_dense else CLOSER_EVERY_S
-        return self.look.count if (at - self.look.at).total_seconds() < holds_s else None
+    def count_at(self, at: datetime, boxes: int) -> Count:
+        """How many people there are: by the last closer look where that still holds, else ``boxes``.
+
+        Between two looks people come and go by as many as the boxes become more and fewer; in a dense crowd those say
+        nothing.
+        """
+        look = self.look
+        if look is None or (at != look.at and (at - look.at).total_seconds() >= look.holds_s):
+            return Count(boxes, Way.BOXES)
+        return (
+            look.count
+            if self.is_dense
+            else replace(look.count, people=max(0.0, look.count.people + boxes - look.boxes))
+        )
 
 
 _NEW = _Memory()
@@ -76,24 +107,25 @@ class Crowd:
     looks: frozenset[Look] = BOTH
 
     def asks_for(self, zone: Zone, at: datetime, detections: Detections, memory: object) -> frozenset[Look]:
-        """See AsksForMore. All at once where the rule would hold; else now and then whether a dense crowd is there."""
+        """See AsksForMore. At once where a crowd comes, then now and then while it is there, else seldom."""
         before = memory if isinstance(memory, _Memory) else _NEW
-        if before.look is not None and (at - before.look.at).total_seconds() < CLOSER_EVERY_S:
-            return NO_LOOKS
-        if before.is_dense and before.count_at(at) is not None:
-            return DENSITY
-        if len(self._people(zone, detections)) >= self.at_least:
-            return BOTH
-        is_due = before.dense_at is None or (at - before.dense_at).total_seconds() >= DENSITY_EVERY_S
-        return DENSITY if is_due else NO_LOOKS
+        would_hold = len(self._people(zone, detections, self.min_confidence)) >= self.at_least
+        wanted = BOTH if would_hold or before.is_dense else DENSITY
+        if before.look is None:
+            return wanted
+        is_new = would_hold and before.look.boxes < self.at_least and not before.is_dense
+        is_suspected = before.is_dense and not before.look.is_finer
+        every_s = CLOSER_EVERY_S if wanted == BOTH else UNASKED_EVERY_S
+        is_due = (at - before.look.at).total_seconds() >= every_s
+        return wanted if is_due or is_new or is_suspected else NO_LOOKS
 
     def see(self, zone: Zone, scene: Scene, memory: object) -> Seen:
         """See Condition; remembers counts for the trend, and what the last closer look told."""
         before = memory if isinstance(memory, _Memory) else _NEW
-        boxes = self._people(zone, scene.detections)
-        finer = self._people(zone, scene.finer) if scene.finer is not None else None
-        now = self._looked(zone, scene, finer if finer is not None else boxes, before)
-        count = now.count_at(scene.at) or Count(len(boxes), Way.BOXES)
+        boxes = self._people(zone, scene.detections, self.min_confidence)
+        finer = self._people(zone, scene.finer, self.min_confidence) if scene.finer is not None else None
+        now = self._looked(zone, scene, len(boxes), finer if finer is not None else boxes, before)
+        count = now.count_at(scene.at, len(boxes))
         now = replace(now, samples=sampled(now.samples, scene.at, count))
         density = _density(zone, scene.ground, count)
         if round(count.people) < self.at_least or not self._is_dense_enough(density):
@@ -101,20 +133,24 @@ class Crowd:
         shown = finer if finer is not None else boxes
         return Seen(now, self._holding(count, density, trend_of(now.samples), shown, scene.ground))
 
-    def _people(self, zone: Zone, detections: Detections) -> Detections:
-        return standing_in(zone, detections, self.labels, self.min_confidence)
+    def _people(self, zone: Zone, detections: Detections, min_confidence: float) -> Detections:
+        return standing_in(zone, detections, self.labels, min_confidence)
 
-    def _looked(self, zone: Zone, scene: Scene, boxes: Detections, before: _Memory) -> _Memory:
-        """What is remembered after this frame. ``boxes``: the people in the zone by the finest look at it."""
-        by_density = scene.density.inside(zone.polygon) if scene.density is not None else None
-        dense_at = scene.at if by_density is not None else before.dense_at
-        if by_density is not None and hide_each_other(boxes, by_density, _area(zone, scene.ground), before.is_dense):
-            look: _Look | None = _Look(scene.at, Count(by_density, Way.DENSITY))
-        elif scene.finer is not None:
-            look = _Look(scene.at, Count(len(boxes), Way.FINER))
-        else:  # a look at the density that found no dense crowd leaves the boxes as they are
-            look = before.look if by_density is None else None
-        return replace(before, look=look, dense_at=dense_at)
+    def _looked(self, zone: Zone, scene: Scene, found: int, people: Detections, before: _Memory) -> _Memory:
+        """What is remembered after this frame.
+
+        ``found``: how many people the detector's own pass found in the zone; ``people``: those of the finest look.
+        """
+        if scene.finer is None and scene.density is None:
+            return before
+        count = Count(len(people), Way.FINER if scene.finer is not None else Way.BOXES)
+        if scene.density is not None:
+            unsure = self._people(zone, scene.finer, 0.0) if scene.finer is not None else None
+            whole, area = seen_whole(people), _area(zone, scene.ground)
+            by_density = scene.density.without(boxes_of(whole)).inside(zone.polygon)
+            if hide_each_other(people, unsure, by_density, area, were_dense=before.is_dense):
+                count = Count(len(whole) + by_density, Way.DENSITY)
+        return replace(before, look=_Look(scene.at, count, found, is_finer=scene.finer is not None))
 
     def _is_dense_enough(self, density: Measured | None) -> bool:
         """Where the density is not known the number alone decides: an alert too many is better than one too few."""
