@@ -22,6 +22,7 @@ from patrol.domain.conditions import (
     Condition,
     Crowd,
     Direction,
+    Fall,
     Gathering,
     Intrusion,
     LineCrossing,
@@ -211,8 +212,28 @@ class RunningModel(_RuleModel):
         return Running(self.at_least, self.share, self.m_s, self.min_confidence)
 
 
+class FallModel(_RuleModel):
+    """Somebody goes down and stays down."""
+
+    kind: Literal["fall"] = Field(description=_KIND)
+    stays_s: Seconds = Field(
+        default=Fall().stays_s, description="for how long somebody who fell must stay down, seconds"
+    )
+    lying_s: Seconds = Field(
+        default=Fall().lying_s, description="for how long somebody must lie whom nobody saw fall, seconds"
+    )
+    min_confidence: Share = Field(default=Fall().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=5, description=_CLEAR)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Fall(self.stays_s, self.lying_s, self.min_confidence)
+
+
 RuleModel = (
     CrowdModel
+    | FallModel
     | GatheringModel
     | IntrusionModel
     | LineCrossingModel
@@ -223,6 +244,7 @@ RuleModel = (
 )
 RULE_MODELS: dict[str, type[RuleModel]] = {
     "crowd": CrowdModel,
+    "fall": FallModel,
     "gathering": GatheringModel,
     "intrusion": IntrusionModel,
     "line_crossing": LineCrossingModel,
