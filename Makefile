@@ -108,6 +108,11 @@ evaluate: $(VENV)/.run ## how well events are seen, against what is true (needs 
 	@$(BIN)/patrol evaluate --data "$${PATROL_SHARED_DATA:-../shared/data}" --targets --json var/evaluation/evaluation.json \
 	  --html var/evaluation/evaluation.html --markdown var/evaluation/evaluation.md $(ARGS)
 
+.PHONY: fit-fight
+fit-fight: $(VENV)/.run ## learn from recorded clips what fights look like, and write patrol/domain/fight_fitted.py (PATROL_SHARED_DATA)
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m benchmarks.fit_fight $(ARGS)
+
 .PHONY: install-quantize
 install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol model quantize` needs
 	@$(UV) --no-deps --require-hashes -r requirements/quantize.lock

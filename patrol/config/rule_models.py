@@ -23,6 +23,7 @@ from patrol.domain.conditions import (
     Crowd,
     Direction,
     Fall,
+    Fight,
     Gathering,
     Intrusion,
     LineCrossing,
@@ -231,9 +232,26 @@ class FallModel(_RuleModel):
         return Fall(self.stays_s, self.lying_s, self.min_confidence)
 
 
+class FightModel(_RuleModel):
+    """People who can reach each other move as people do who fight."""
+
+    kind: Literal["fight"] = Field(description=_KIND)
+    sure: Share = Field(
+        default=Fight().sure, description="how sure it must be, 0..1: higher is quieter, and misses more"
+    )
+    min_confidence: Share = Field(default=Fight().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=1, description=_FOR)
+    clear_after_s: Seconds = Field(default=5, description=_CLEAR)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Fight(self.sure, self.min_confidence)
+
+
 RuleModel = (
     CrowdModel
     | FallModel
+    | FightModel
     | GatheringModel
     | IntrusionModel
     | LineCrossingModel
@@ -245,6 +263,7 @@ RuleModel = (
 RULE_MODELS: dict[str, type[RuleModel]] = {
     "crowd": CrowdModel,
     "fall": FallModel,
+    "fight": FightModel,
     "gathering": GatheringModel,
     "intrusion": IntrusionModel,
     "line_crossing": LineCrossingModel,
