@@ -119,6 +119,11 @@ composites: $(VENV)/.run ## recordings of events put together from real pictures
 	@$(BIN)/patrol evaluate --data var/composites --targets --json var/composites/evaluation.json \
 	  --html var/composites/evaluation.html --markdown var/composites/evaluation.md
 
+.PHONY: fit-fight
+fit-fight: $(VENV)/.run ## learn from recorded clips what fights look like, and write patrol/domain/fight_fitted.py (PATROL_SHARED_DATA)
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m benchmarks.fit_fight $(ARGS)
+
 .PHONY: install-quantize
 install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol model quantize` needs
 	@$(UV) --no-deps --require-hashes -r requirements/quantize.lock

@@ -22,6 +22,8 @@ from patrol.domain.conditions import (
     Condition,
     Crowd,
     Direction,
+    Fall,
+    Fight,
     Gathering,
     Intrusion,
     LineCrossing,
@@ -229,8 +231,45 @@ class RunningModel(_RuleModel):
         return Running(self.at_least, self.share, self.m_s, self.min_confidence)
 
 
+class FallModel(_RuleModel):
+    """Somebody goes down and stays down."""
+
+    kind: Literal["fall"] = Field(description=_KIND)
+    stays_s: Seconds = Field(
+        default=Fall().stays_s, description="for how long somebody who fell must stay down, seconds"
+    )
+    lying_s: Seconds = Field(
+        default=Fall().lying_s, description="for how long somebody must lie whom nobody saw fall, seconds"
+    )
+    min_confidence: Share = Field(default=Fall().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=5, description=_CLEAR)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Fall(self.stays_s, self.lying_s, self.min_confidence)
+
+
+class FightModel(_RuleModel):
+    """People who can reach each other move as people do who fight."""
+
+    kind: Literal["fight"] = Field(description=_KIND)
+    sure: Share = Field(
+        default=Fight().sure, description="how sure it must be, 0..1: higher is quieter, and misses more"
+    )
+    min_confidence: Share = Field(default=Fight().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=1, description=_FOR)
+    clear_after_s: Seconds = Field(default=5, description=_CLEAR)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return Fight(self.sure, self.min_confidence)
+
+
 RuleModel = (
     CrowdModel
+    | FallModel
+    | FightModel
     | GatheringModel
     | IntrusionModel
     | LineCrossingModel
@@ -241,6 +280,8 @@ RuleModel = (
 )
 RULE_MODELS: dict[str, type[RuleModel]] = {
     "crowd": CrowdModel,
+    "fall": FallModel,
+    "fight": FightModel,
     "gathering": GatheringModel,
     "intrusion": IntrusionModel,
     "line_crossing": LineCrossingModel,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from patrol.domain.conditions.base import Condition, Holding, Seen
 from patrol.domain.conditions.crowd import Crowd
+from patrol.domain.conditions.fall import Fall
+from patrol.domain.conditions.fight import Fight
 from patrol.domain.conditions.gathering import Gathering
 from patrol.domain.conditions.intrusion import Intrusion
 from patrol.domain.conditions.line_crossing import Direction, LineCrossing
@@ -20,6 +22,8 @@ __all__ = [
     "Condition",
     "Crowd",
     "Direction",
+    "Fall",
+    "Fight",
     "Gathering",
     "Holding",
     "Intrusion",
