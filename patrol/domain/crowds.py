@@ -94,9 +94,9 @@ def hide_each_other(
     """Whether people are to be counted by their density, not by boxes.
 
     ``sure``: the boxes that count, of the people in the zone; ``unsure``: these and all that only hint at somebody,
-    None where nobody looked for them: hardly any crowd of hundreds is without one. ``by_density``: how many people there are by
-    it, beside those seen whole; ``area``: of the zone's ground, where it is known. ``were_dense``: what was decided
-    last.
+    None where nobody looked for them: hardly any crowd of hundreds is without one. ``by_density``: how many people
+    there are by it, beside those seen whole; ``area``: of the zone's ground, where it is known. ``were_dense``: what
+    was decided last.
     """
     if by_density < (DENSE_UNTIL if were_dense else DENSE_FROM):
         return False
