@@ -76,7 +76,7 @@ class Count:
 # Below so many the network, which was made for hundreds, is not believed: in 217 training pictures of fires and fights,
 # without a crowd, it told 7 at the median, 79 at the 99th percentile. To stay dense takes less than to become so.
 DENSE_FROM, DENSE_UNTIL = 100.0, 70.0
-# The most that it told in any of those pictures. Above it, it is believed alone; below, boxes must not speak against it.
+# The most that it told in any of those pictures. Above it, it is believed alone; else boxes must not speak against it.
 ALONE_FROM = 300.0
 # Whoever is so tall in the picture is seen whole: patterns on their clothes are no heads. As a share of its height.
 TALL_IN_PICTURE = 0.3
