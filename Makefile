@@ -108,6 +108,8 @@ evaluate-change: $(VENV)/.run ## whether idle scenes can be skipped without miss
 .PHONY: evaluate
 evaluate: $(VENV)/.run ## how well events are seen, against what is true (needs recorded data: PATROL_SHARED_DATA)
 	@$(BIN)/patrol model get
+	@$(BIN)/patrol model get mcnn-a --from "$${PATROL_SHARED_DATA:-../shared/data}/../models/mcnn" \
+	  || echo "No density network here: dense crowds are counted one by one."
 	@mkdir -p var/evaluation
 	@$(BIN)/patrol evaluate --data "$${PATROL_SHARED_DATA:-../shared/data}" --targets --json var/evaluation/evaluation.json \
 	  --html var/evaluation/evaluation.html --markdown var/evaluation/evaluation.md $(ARGS)

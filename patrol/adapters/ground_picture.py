@@ -75,7 +75,7 @@ def _seen(plane: GroundPlane, begin: Floats, end: Floats, size: Floats) -> Itera
     share = np.linspace(0, 1, STEPS)[:, None]
     at = plane.in_picture(begin + share * (end - begin))
     with np.errstate(invalid="ignore"):
-        is_seen = np.isfinite(at).all(axis=1) & (np.abs(at - 0.5) < 1.5).all(axis=1)
+        is_seen = np.asarray(np.isfinite(at).all(axis=1) & (np.abs(at - 0.5) < 1.5).all(axis=1), np.bool_)
     for run in np.split(np.arange(STEPS), np.flatnonzero(np.diff(is_seen.astype(np.int8))) + 1):
         if is_seen[run[0]] and len(run) > 1:
             yield (at[run] * size).round().astype(np.int32)

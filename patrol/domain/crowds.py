@@ -76,6 +76,8 @@ class Count:
 # Below so many the network, which was made for hundreds, is not believed: in 217 training pictures of fires and fights,
 # without a crowd, it told 7 at the median, 79 at the 99th percentile. To stay dense takes less than to become so.
 DENSE_FROM, DENSE_UNTIL = 100.0, 70.0
+# The most that it told in any of those pictures. Above it, it is believed alone; else boxes must not speak against it.
+ALONE_FROM = 300.0
 # Whoever is so tall in the picture is seen whole: patterns on their clothes are no heads. As a share of its height.
 TALL_IN_PICTURE = 0.3
 # Where the detector is sure of so large a share of them, it misses fewer than the network may be off by.
@@ -91,16 +93,17 @@ def hide_each_other(
 ) -> bool:
     """Whether people are to be counted by their density, not by boxes.
 
-    ``sure``: the boxes that count, of the people in the zone; ``unsure``: these and all that only hint at somebody:
-    hardly any crowd is without one; None where nobody looked for them. ``by_density``: how many people there are by
-    it, beside those seen whole; ``area``: of the zone's ground, where it is known. ``were_dense``: what was decided
-    last.
+    ``sure``: the boxes that count, of the people in the zone; ``unsure``: these and all that only hint at somebody,
+    None where nobody looked for them: hardly any crowd of hundreds is without one. ``by_density``: how many people
+    there are by it, beside those seen whole; ``area``: of the zone's ground, where it is known. ``were_dense``: what
+    was decided last.
     """
-    if by_density < (DENSE_UNTIL if were_dense else DENSE_FROM):
+    if by_density < (DENSE_UNTIL if were_dense else DENSE_FROM) or len(sure) >= TOLD_APART * by_density:
         return False
-    is_empty = unsure is not None and not len(unsure)
-    if is_empty or len(sure) >= TOLD_APART * by_density or by_density > _most_that_fit(sure):
-        return False
+    if by_density <= ALONE_FROM:
+        is_empty = unsure is not None and not len(unsure)
+        if is_empty or by_density > _most_that_fit(sure):
+            return False
     return area is None or by_density >= APART_PER_M2 * area.value
 
 
@@ -110,7 +113,10 @@ def seen_whole(people: Detections) -> Detections:
 
 
 def _most_that_fit(people: Detections) -> float:
-    """How many heads a picture could show at most if all were as far away as the farthest of these people."""
+    """How many heads a picture could show at most if all were as far away as the farthest of these people.
+
+    A crowd of which only the front row is seen one by one may be larger.
+    """
     if not len(people):
         return math.inf
     heights = (people.xyxy[:, 3] - people.xyxy[:, 1]) / people.height

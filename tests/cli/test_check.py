@@ -289,6 +289,19 @@ def test_a_measured_cost_is_used_and_said(app: typer.Typer, tmp_path: Path) -> N
     assert found["usable_per_s"] == pytest.approx(2000 / 21.5 * 5 / 6, abs=0.01)
 
 
+@pytest.mark.usefixtures("credentials")
+def test_cameras_that_look_twice_as_finely_are_counted_as_what_they_cost(app: typer.Typer, tmp_path: Path) -> None:
+    whole = sound()
+    whole["templates"]["square"]["fine"] = True  # two cameras every 5 s, one every 15 s: each as much as four visits
+    file = written_to(tmp_path, whole)
+    arguments = ["check", str(file), "--visit-cost-ms", "100", "--cores", "1"]
+    found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["feasibility"]
+    assert found["fine"] == {"cameras": 3, "visits_per_s": 1.4}
+    assert found["usable_per_s"] == pytest.approx((10 - 1.4) * 5 / 6, abs=0.01)
+    told = CliRunner().invoke(app, arguments).stdout
+    assert "3 cameras to be looked at twice as finely: 1.4 visits per second go into that" in told
+
+
 def test_a_measurement_that_cannot_be_had_fails_in_one_line(app: typer.Typer, tmp_path: Path) -> None:
     path = written_to(tmp_path, sound())
     result = CliRunner().invoke(app, ["check", str(path), "--measured", str(tmp_path / "none.json")])

@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from patrol.adapters import detectors
+from patrol.adapters import detectors, networks
 from patrol.adapters.detectors import DetectorOptions
 from patrol.cli import replay as module
 from patrol.domain.detections import Detections
@@ -56,6 +56,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
 
     CountsBrightness.options.clear()
     monkeypatch.setattr(detectors, "open_detector", opened)
+    monkeypatch.setattr(networks, "_density", lambda *_: None)  # whether it is installed here is none of these tests'
     made = typer.Typer()
     made.callback()(lambda: None)  # with a single command typer would leave the word "replay" out
     module.register(made)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from patrol.domain.closer import NO_LOOKS, AsksForMore, Look
 from patrol.domain.conditions import Crowd, Holding
 from patrol.domain.conditions.crowd import CLOSER_EVERY_S, DENSE_FOR_S, UNASKED_EVERY_S
-from patrol.domain.crowds import DENSE_FROM, DENSE_UNTIL
+from patrol.domain.crowds import ALONE_FROM, DENSE_FROM, DENSE_UNTIL
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.ground import GroundPlane
@@ -131,10 +131,11 @@ def test_where_they_stand_apart_boxes_count_whatever_the_network_says() -> None:
 
 
 def test_a_dense_crowd_shows_somebody_if_unsurely() -> None:
-    empty = scene(0, 0, finer=0, dense=400)
+    empty = scene(0, 0, finer=0, dense=250)
     assert seen(Crowd(5), [empty]) == [None], "leaves, not heads"
     hinted = replace(empty, finer=people((0.5, 0.5), confidence=0.16))
-    assert last(Crowd(5), hinted).count == 400
+    assert last(Crowd(5), hinted).count == 250
+    assert last(Crowd(5), scene(0, 0, finer=0, dense=ALONE_FROM + 50)).count == ALONE_FROM + 50
 
 
 def test_people_who_fill_the_picture_leave_no_room_for_a_crowd() -> None:
@@ -146,8 +147,10 @@ def test_people_who_fill_the_picture_leave_no_room_for_a_crowd() -> None:
         np.full(6, 0.9, np.float32),
         ("person", "car"),
     )
-    group = replace(Scene.of(at(0), tall), finer=tall, density=evenly(250))
+    group = replace(Scene.of(at(0), tall), finer=tall, density=evenly(290))
     assert last(Crowd(5), group).count == 6
+    front_row = replace(group, density=evenly(2000))
+    assert last(Crowd(5), front_row).count > 500, "more than any picture without a crowd"
 
 
 def test_patterns_on_the_clothes_of_people_seen_whole_are_nobody() -> None:
@@ -218,9 +221,9 @@ def test_without_anybody_it_asks_at_first_and_then_seldom() -> None:
 
 
 def test_a_dense_crowd_without_a_box_is_suspected_and_looked_at_more_finely_at_once() -> None:
-    suspected = [scene(0, 0, dense=400)]
+    suspected = [scene(0, 0, dense=250)]
     assert asked(Crowd(50), suspected, 0.25, 0) == BOTH
-    crowd, leaves, hurry = scene(4, 0, finer=2, dense=400), scene(4, 0, finer=0, dense=400), scene(4, 0)
+    crowd, leaves, hurry = scene(4, 0, finer=2, dense=250), scene(4, 0, finer=0, dense=250), scene(4, 0)
     assert [bool(each) for each in seen(Crowd(50), [*suspected, crowd])] == [True, True]
     assert [bool(each) for each in seen(Crowd(50), [*suspected, leaves])] == [True, False]
     assert [bool(each) for each in seen(Crowd(50), [*suspected, hurry])] == [True, False], "no time to look again"
