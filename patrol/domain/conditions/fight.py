@@ -64,7 +64,7 @@ class Fight:
         known = memory if isinstance(memory, _Memory) else _Memory()
         frame = glimpse(scene.at, scene.pixels, boxes, self.scorer.size)
         now = self._judged(_with(known, frame, self.scorer.seconds))
-        return Seen(now, self._holding(now, people), is_worth_a_focus)
+        return Seen(now, self._holding(now, people), is_worth_a_focus and now.score is None)
 
     def _judged(self, known: _Memory) -> _Memory:
         at = known.clip[-1].at
