@@ -37,7 +37,7 @@ Floats = npt.NDArray[np.float64]
 Map = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MotionScorer:
     """A ClipScorer by these measures."""
 
@@ -91,13 +91,14 @@ def _step(one: Glimpse, other: Glimpse) -> _Step:
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(
         before, now, np.zeros((*SIZE[::-1], 2), np.float32)
     )
-    moved = cv2.remap(now, flow + _GRID, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    to = flow + _GRID
+    moved = cv2.remap(now, to[..., 0], to[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     contrast = np.float32(before.std() + LEAST_CONTRAST)
     own = flow - np.median(flow.reshape(-1, 2), axis=0)
     across, along = own[..., 0] * (one.aspect / SIZE[0]), own[..., 1] / SIZE[1]
     return _Step(
-        change=cv2.absdiff(now, before) / contrast,
-        torn=cv2.absdiff(moved, before) / contrast,
+        change=np.asarray(cv2.absdiff(now, before) / contrast, np.float32),
+        torn=np.asarray(cv2.absdiff(moved, before) / contrast, np.float32),
         speed=np.asarray(np.hypot(across, along) / seconds, np.float32),
         seconds=seconds,
     )

@@ -48,9 +48,9 @@ def walking(pixels: np.ndarray, n: int) -> None:
 
 def thrashing(pixels: np.ndarray, n: int) -> None:
     shapes = np.random.default_rng(n)
-    for _ in range(6):
-        x, y = int(shapes.integers(60, 90)), int(shapes.integers(27, 60))
-        pixels[y : y + 12, x : x + 6] = int(shapes.integers(0, 255))
+    for _ in range(12):
+        x, y = int(shapes.integers(55, 90)), int(shapes.integers(25, 60))
+        pixels[y : y + 16, x : x + 10] = int(shapes.integers(0, 255))
 
 
 def named(of: list[Glimpse]) -> dict[str, float]:

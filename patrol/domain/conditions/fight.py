@@ -28,7 +28,8 @@ REACH_M, AS_TALL = 1.5, 1.6
 CLINCH = 0.8
 # A clip is judged so often, and only if it is nearly as long as the scorer wants it.
 EVERY_S, NEARLY = 0.5, 0.85
-MOST_FRAMES = 64
+# Frames that come sooner after the last are left out: nothing is learned of them, and a clip is bounded.
+LEAST_STEP_S, MOST_FRAMES = 0.06, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Fight:
         known = memory if isinstance(memory, _Memory) else _Memory()
         frame = glimpse(scene.at, scene.pixels, boxes, self.scorer.size)
         now = self._judged(_with(known, frame, self.scorer.seconds))
-        return Seen(now, self._holding(now, people), is_worth_a_focus)
+        return Seen(now, self._holding(now, people), is_worth_a_focus and now.score is None)
 
     def _judged(self, known: _Memory) -> _Memory:
         at = known.clip[-1].at
@@ -89,7 +90,9 @@ class Fight:
 
 
 def _with(known: _Memory, frame: Glimpse, seconds: float) -> _Memory:
-    """One frame more, and none older than so many seconds."""
+    """One frame more, if it comes not too soon, and none older than so many seconds."""
+    if known.clip and (frame.at - known.clip[-1].at).total_seconds() < LEAST_STEP_S:
+        return known
     kept = [one for one in known.clip if (frame.at - one.at).total_seconds() <= seconds]
     return replace(known, clip=(*kept, frame)[-MOST_FRAMES:])
 
