@@ -30,9 +30,11 @@ FOUR_WHEELS = frozenset({"bus", "car", "truck"})
 SAME_PLACE = 0.6
 # A vehicle that is not seen for so long at least has left; less, and something stood before it.
 GONE_AFTER_S = 20.0
-# Colours of two vehicles differ by more than this, of 255, on an 8 x 8 grid; of one, from look to look, by less.
+# Colours of two vehicles differ by more than this, of 255, on an 8 x 8 grid; of one, from look to look, by less, in two
+# thirds of it at least: the rest may be somebody who stands before it, or is windows and tyres, which are alike in all.
+# The outermost cells are left out: they show the ground.
 OTHER_COLOURS = 32.0
-GRID = 8
+GRID, ALIKE_SHARE = 8, 2 / 3
 
 Colours = npt.NDArray[np.int16]
 
@@ -131,8 +133,8 @@ def _area(box: Box) -> float:
 def _is_same(old: _Standing, new: _Standing) -> bool:
     if old.colours is None or new.colours is None:
         return True
-    difference = np.abs(old.colours - new.colours).mean(axis=2)
-    return float(np.median(difference)) <= OTHER_COLOURS
+    difference = np.abs(old.colours - new.colours).mean(axis=2)[1:-1, 1:-1]
+    return float(np.quantile(difference, ALIKE_SHARE)) <= OTHER_COLOURS
 
 
 def _colours(pixels: Pixels | None, box: Box) -> Colours | None:
