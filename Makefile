@@ -108,6 +108,16 @@ evaluate: $(VENV)/.run ## how well events are seen, against what is true (needs 
 	@$(BIN)/patrol evaluate --data "$${PATROL_SHARED_DATA:-../shared/data}" --targets --json var/evaluation/evaluation.json \
 	  --html var/evaluation/evaluation.html --markdown var/evaluation/evaluation.md $(ARGS)
 
+.PHONY: fit-fire
+fit-fire: $(VENV)/.run ## fit what tells fire and smoke in one picture, and how well that goes (needs recorded data; ARGS=--write keeps it)
+	@$(BIN)/python -m benchmarks.fit_fire $(ARGS)
+
+.PHONY: evaluate-objects
+evaluate-objects: $(VENV)/.run ## left and removed objects, on composites (needs recorded data to make them of)
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m benchmarks.composites_objects --out var/evaluation/objects
+	@$(BIN)/patrol evaluate --data var/evaluation/objects --json var/evaluation/objects.json --html var/evaluation/objects.html $(ARGS)
+
 .PHONY: install-quantize
 install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol model quantize` needs
 	@$(UV) --no-deps --require-hashes -r requirements/quantize.lock
