@@ -126,6 +126,16 @@ fit-fight: $(VENV)/.run ## learn from recorded clips what fights look like, and 
 	@$(BIN)/patrol model get
 	@$(BIN)/python -m benchmarks.fit_fight $(ARGS)
 
+.PHONY: fit-fire
+fit-fire: $(VENV)/.run ## fit what tells fire and smoke in one picture, and how well that goes (needs recorded data; ARGS=--write keeps it)
+	@$(BIN)/python -m benchmarks.fit_fire $(ARGS)
+
+.PHONY: evaluate-objects
+evaluate-objects: $(VENV)/.run ## left and removed objects, on composites (needs recorded data to make them of)
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m benchmarks.composites_objects --out var/evaluation/objects
+	@$(BIN)/patrol evaluate --data var/evaluation/objects --json var/evaluation/objects.json --html var/evaluation/objects.html $(ARGS)
+
 .PHONY: install-quantize
 install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol model quantize` needs
 	@$(UV) --no-deps --require-hashes -r requirements/quantize.lock

@@ -18,16 +18,20 @@ from patrol.config.values import (
     WholeNumber,
     WindowModel,
 )
+from patrol.domain.burning import Part
 from patrol.domain.conditions import (
+    AbandonedObject,
     Condition,
     Crowd,
     Direction,
     Fall,
     Fight,
+    FireSmoke,
     Gathering,
     Intrusion,
     LineCrossing,
     Loitering,
+    RemovedObject,
     Running,
     StoppedVehicle,
     WrongWay,
@@ -266,26 +270,84 @@ class FightModel(_RuleModel):
         return Fight(self.sure, self.min_confidence)
 
 
+class FireSmokeModel(_RuleModel):
+    """Fire or smoke."""
+
+    kind: Literal["fire_smoke"] = Field(description=_KIND)
+    watch: Annotated[list[Part], Field(min_length=1, max_length=2)] = Field(
+        default=sorted(FireSmoke().parts), description="what is told: fire, smoke, or both"
+    )
+    min_confidence: Share = Field(default=FireSmoke().min_confidence, description="how sure one picture must be, 0..1")
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=30, description=_CLEAR)
+    cool_down_s: SecondsFromZero = Field(default=300, description=_QUIET)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return FireSmoke(frozenset(self.watch), self.min_confidence)
+
+
+class AbandonedObjectModel(_RuleModel):
+    """Something was left, and its owner has gone."""
+
+    kind: Literal["abandoned_object"] = Field(description=_KIND)
+    alone_s: Seconds = Field(
+        default=AbandonedObject().alone_s, description="for how long it may stand with nobody near, seconds"
+    )
+    near_m: Annotated[Number, Field(gt=0, le=20)] = Field(
+        default=AbandonedObject().near_m, description="who stays so near may be its owner, metres"
+    )
+    min_confidence: Share = Field(default=AbandonedObject().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=15, description=_CLEAR)
+    cool_down_s: SecondsFromZero = Field(default=600, description=_QUIET)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return AbandonedObject(self.alone_s, self.near_m, self.min_confidence)
+
+
+class RemovedObjectModel(_RuleModel):
+    """Something that stood there is gone."""
+
+    kind: Literal["removed_object"] = Field(description=_KIND)
+    gone_s: Seconds = Field(default=RemovedObject().gone_s, description="for how long it must be gone, seconds")
+    min_confidence: Share = Field(default=RemovedObject().min_confidence, description=_SURE)
+    for_s: SecondsFromZero = Field(default=0, description=_FOR)
+    clear_after_s: Seconds = Field(default=15, description=_CLEAR)
+    cool_down_s: SecondsFromZero = Field(default=600, description=_QUIET)
+
+    def condition(self) -> Condition:
+        """What it says, as a decision."""
+        return RemovedObject(self.gone_s, self.min_confidence)
+
+
 RuleModel = (
-    CrowdModel
+    AbandonedObjectModel
+    | CrowdModel
     | FallModel
     | FightModel
+    | FireSmokeModel
     | GatheringModel
     | IntrusionModel
     | LineCrossingModel
     | LoiteringModel
+    | RemovedObjectModel
     | RunningModel
     | StoppedVehicleModel
     | WrongWayModel
 )
 RULE_MODELS: dict[str, type[RuleModel]] = {
+    "abandoned_object": AbandonedObjectModel,
     "crowd": CrowdModel,
     "fall": FallModel,
     "fight": FightModel,
+    "fire_smoke": FireSmokeModel,
     "gathering": GatheringModel,
     "intrusion": IntrusionModel,
     "line_crossing": LineCrossingModel,
     "loitering": LoiteringModel,
+    "removed_object": RemovedObjectModel,
     "running": RunningModel,
     "stopped_vehicle": StoppedVehicleModel,
     "wrong_way": WrongWayModel,

@@ -146,11 +146,12 @@ class Reel:
         return self._repeated_if_short(self._backwards(recorded) if self.item.reverse else recorded)
 
     def _visits(self) -> Iterator[TimedPixels]:
-        """One picture, at two visits so far apart that a rule that still holds may say so."""
+        """One picture, at three visits so far apart that a rule that still holds may say so."""
         _, _, pixels = next(frames_of(self.item.file, None, self.scale_to))
         again_s = max([REVISIT_S, *(rule.for_s for rule in self.rules)])
         yield 0.0, 0, pixels
         yield again_s, 1, pixels
+        yield 2 * again_s, 2, pixels
 
     def _recorded(self) -> Iterator[TimedPixels]:
         if self.item.media is Media.VIDEO:

@@ -6,29 +6,35 @@ before, and says what it remembers now and whether it holds. It does no I/O and 
 
 from __future__ import annotations
 
+from patrol.domain.conditions.abandoned_object import AbandonedObject
 from patrol.domain.conditions.base import Condition, Holding, Seen
 from patrol.domain.conditions.crowd import Crowd
 from patrol.domain.conditions.fall import Fall
 from patrol.domain.conditions.fight import Fight
+from patrol.domain.conditions.fire_smoke import FireSmoke
 from patrol.domain.conditions.gathering import Gathering
 from patrol.domain.conditions.intrusion import Intrusion
 from patrol.domain.conditions.line_crossing import Direction, LineCrossing
 from patrol.domain.conditions.loitering import Loitering
+from patrol.domain.conditions.removed_object import RemovedObject
 from patrol.domain.conditions.running import Running
 from patrol.domain.conditions.stopped_vehicle import StoppedVehicle
 from patrol.domain.conditions.wrong_way import WrongWay
 
 __all__ = [
+    "AbandonedObject",
     "Condition",
     "Crowd",
     "Direction",
     "Fall",
     "Fight",
+    "FireSmoke",
     "Gathering",
     "Holding",
     "Intrusion",
     "LineCrossing",
     "Loitering",
+    "RemovedObject",
     "Running",
     "Seen",
     "StoppedVehicle",

@@ -1,0 +1,312 @@
+"""What a place looks like when nobody is there, and what has been standing in it for a while that did not before.
+
+Two backgrounds, as Porikli, Ivanov and Haga (Robust abandoned-object detection using dual foregrounds, EURASIP Journal
+on Advances in Signal Processing, 2008): a slow one, and what has been seen lately. Where these differ and the latter
+has been steady, something has come to stay, or has gone. Both hold the directions of edges, not brightness: gradients
+over their own strength, in which light that grows or fails cancels out. Whether something came or went is told by
+whose edges its outline is: those of the present picture, or those of the background (Spagnolo, Caroppo, Leo,
+Martiriggiano and D'Orazio, An abandoned/removed objects detection algorithm and its evaluation on PETS datasets, AVSS
+2006). A shadow or a pool of light makes a place evenly darker or brighter and leaves its texture as it was (Cucchiara,
+Grana, Piccardi and Prati, Detecting moving objects, ghosts, and shadows in video streams, IEEE PAMI 25, 2003).
+
+Where people and vehicles stand nothing is learned: they belong to no background, and nothing is seen through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from patrol.domain.scene import Pixels
+
+Box = tuple[float, float, float, float]
+Mask = npt.NDArray[np.bool_]
+Field = npt.NDArray[np.int8]
+"""(144, 256, 2): each pixel's edge direction (x, y), as 127ths; its length says how strong the edge is."""
+Grey = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.float32]
+
+SMALL = (256, 144)
+# Grey levels a pixel: an edge of this strength has a length of a half. A sensor's noise, blurred, stays well below.
+EDGE = 3.0
+# Two directions differ if they lie so far apart; edges of one thing, under another light, lie nearer.
+DIFFERS, SAME = 0.4, 0.35
+# Seen alike so often and for so long, a place is known, or something stands in it.
+LEAST_LOOKS, LEAST_S = 3, 2.5
+# How fast the slow background follows what is alike: one part in so many, every look.
+FOLLOWS = 16
+# Grey levels by which light drifts from look to look, and no shadow falls.
+DRIFTS_BY = 12
+# What has stood for so long belongs to the place.
+ABSORBED_S = 3600.0
+# If in so much of the picture so many of its edges differ at once, the camera moved, or the light is another: nothing
+# is told of that picture. Blocks, (columns, rows), with fewer edges say nothing.
+UPSET, UPSET_EDGES, BLOCKS, LEAST_EDGES = 0.5, 0.35, (8, 6), 0.02
+# After so many of such pictures, over so long, the place is learned anew.
+UPSET_LOOKS, UPSET_S = 3, 8.0
+# Grey levels by which the middle of the picture jumps from look to look when light is switched.
+SWITCHED = 8.0
+MOST_PLACES = 32
+# Pixels of 256 x 144, each way, an outline included; and shares of the picture, each way.
+SMALLEST_PX, LARGEST = 5, 0.4
+FEWEST_EDGE_PX = 10
+# By so much the edges of one of both backgrounds must be the stronger ones along an outline.
+CLEARLY = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Background:
+    """What is remembered of one place: 0.4 MB, whatever happens. Times are seconds since any fixed moment.
+
+    ``field``, ``grey``: the slow background, where ``known``. ``lately``, ``lately_grey``: what was seen last,
+    ``looks`` times alike (255 at most), ``since`` when; (144, 256) each. ``upset_s``, ``upset_looks``: since when, and
+    how often, pictures were wholly other; ``switched_s``: when light was switched last.
+    """
+
+    at_s: float
+    known: Mask
+    field: Field
+    grey: Grey
+    lately: Field
+    lately_grey: Grey
+    looks: npt.NDArray[np.uint8]
+    since: Plane
+    upset_s: float | None = None
+    upset_looks: int = 0
+    switched_s: float | None = None
+
+    @property
+    def is_upset(self) -> bool:
+        """Whether the last picture was wholly other, so that nothing can be said of it."""
+        return self.upset_s is not None
+
+
+def looked(before: Background | None, at_s: float, pixels: Pixels, hidden: Sequence[Box]) -> Background:
+    """Take the next picture, (height, width, 3) uint8 BGR. ``hidden``: where people and vehicles stand, in shares."""
+    grey = cv2.GaussianBlur(
+        cv2.cvtColor(cv2.resize(pixels, SMALL, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY), (0, 0), 1.0
+    )
+    now = field_of(grey)
+    seen = ~mask_of(hidden)
+    if before is None:
+        return _begun(at_s, now, grey, seen)
+    other = apart(now, before.field) >= DIFFERS
+    if _is_upset(before, now, other, seen):
+        return _upset(before, at_s, now, grey, seen)
+    return _learned(before, at_s, now, grey, seen, other)
+
+
+def field_of(grey: Grey) -> Field:
+    """Directions of edges over their strength."""
+    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
+    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
+    both = cv2.merge([across, down]) / (cv2.magnitude(across, down) + EDGE)[..., np.newaxis]
+    return np.asarray(np.rint(both * 127), np.int8)
+
+
+def apart(one: Field, other: Field) -> Plane:
+    """How far two directions lie apart, 0..2, each the mean of 3 x 3 pixels; (144, 256) float32."""
+    difference = (one.astype(np.float32) - other) / 127
+    return np.asarray(cv2.blur(cv2.magnitude(difference[..., 0], difference[..., 1]), (3, 3)), np.float32)
+
+
+def length_of(field: Field) -> Plane:
+    """How strong edges are, 0..1; (144, 256) float32."""
+    both = field.astype(np.float32) / 127
+    return np.asarray(cv2.magnitude(both[..., 0], both[..., 1]), np.float32)
+
+
+def mask_of(boxes: Sequence[Box], by: float = 0.12) -> Mask:
+    """(144, 256) bool: where boxes lie, made larger by a share of themselves: feet and shadows reach out of them."""
+    mask = np.zeros(SMALL[::-1], np.bool_)
+    for x1, y1, x2, y2 in boxes:
+        wider, higher = by * (x2 - x1), by * (y2 - y1)
+        left, right = int((x1 - wider) * SMALL[0]), int(np.ceil((x2 + wider) * SMALL[0]))
+        top, bottom = int((y1 - higher) * SMALL[1]), int(np.ceil((y2 + higher) * SMALL[1]))
+        mask[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+    return mask
+
+
+def _begun(at_s: float, now: Field, grey: Grey, seen: Mask) -> Background:
+    shape = SMALL[::-1]
+    return Background(
+        at_s=at_s,
+        known=np.zeros(shape, np.bool_),
+        field=np.zeros((*shape, 2), np.int8),
+        grey=np.zeros(shape, np.uint8),
+        lately=now,
+        lately_grey=grey,
+        looks=seen.astype(np.uint8),
+        since=np.full(shape, at_s, np.float32),
+    )
+
+
+def _is_upset(before: Background, now: Field, other: Mask, seen: Mask) -> bool:
+    edges = before.known & seen & ((length_of(now) >= 0.4) | (length_of(before.field) >= 0.4))
+    there, changed = _in_blocks(edges), _in_blocks(edges & other)
+    judged = there >= LEAST_EDGES
+    if np.count_nonzero(judged) < UPSET * judged.size / 2:
+        return False
+    return float((changed[judged] >= UPSET_EDGES * there[judged]).mean()) >= UPSET
+
+
+def _in_blocks(mask: Mask) -> Plane:
+    return np.asarray(cv2.resize(mask.astype(np.float32), BLOCKS, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _upset(before: Background, at_s: float, now: Field, grey: Grey, seen: Mask) -> Background:
+    upset_s = before.upset_s if before.upset_s is not None else at_s
+    upset_looks = before.upset_looks + 1
+    if upset_looks >= UPSET_LOOKS and at_s - upset_s >= UPSET_S:
+        return _begun(at_s, now, grey, seen)
+    return replace(before, at_s=at_s, upset_s=upset_s, upset_looks=upset_looks)
+
+
+def _learned(before: Background, at_s: float, now: Field, grey: Grey, seen: Mask, other: Mask) -> Background:
+    jump = grey.astype(np.int16) - before.lately_grey
+    is_switched = bool(seen.any()) and abs(float(np.median(jump[seen]))) >= SWITCHED
+    # A place that was never seen before has nothing to be like.
+    alike = (apart(now, before.lately) <= SAME) & (before.looks > 0)
+    goes_on, anew = seen & alike, seen & ~alike
+    looks = np.where(goes_on, np.minimum(before.looks, 254) + np.uint8(1), np.where(anew, np.uint8(1), before.looks))
+    since = np.where(anew, np.float32(at_s), before.since)
+    lately = _blended(before.lately, now, goes_on, anew)
+    lately_grey = np.where(goes_on, cv2.addWeighted(before.lately_grey, 0.75, grey, 0.25, 0.0), before.lately_grey)
+    lately_grey = np.where(anew, grey, lately_grey)
+    stood = (looks >= LEAST_LOOKS) & (at_s - since >= LEAST_S)
+    is_usual = before.known & seen & ~other
+    taken = (stood & ~before.known) | (before.known & stood & (at_s - since >= ABSORBED_S))
+    return replace(
+        before,
+        at_s=at_s,
+        known=before.known | taken,
+        field=_followed(before.field, now, lately, is_usual, taken),
+        grey=np.where(taken, lately_grey, np.where(seen, _followed_grey(before.grey, grey), before.grey)),
+        lately=lately,
+        lately_grey=lately_grey,
+        looks=looks,
+        since=since,
+        upset_s=None,
+        upset_looks=0,
+        switched_s=at_s if is_switched else before.switched_s,
+    )
+
+
+def _blended(before: Field, now: Field, goes_on: Mask, anew: Mask) -> Field:
+    mixed = np.rint(before * np.float32(0.75) + now * np.float32(0.25)).astype(np.int8)
+    return np.where(goes_on[..., np.newaxis], mixed, np.where(anew[..., np.newaxis], now, before))
+
+
+def _followed(before: Field, now: Field, lately: Field, is_usual: Mask, taken: Mask) -> Field:
+    followed = np.where(is_usual[..., np.newaxis], _toward(before, now), before)
+    return np.where(taken[..., np.newaxis], lately, followed)
+
+
+def _toward(before: Field, now: Field) -> Field:
+    """A step towards what is seen now; by one at least, so that it gets there."""
+    difference = now.astype(np.int16) - before
+    step = np.sign(difference) * np.maximum(np.abs(difference) // FOLLOWS, np.abs(difference) > 0)
+    return np.asarray(before + step, np.int8)
+
+
+def _followed_grey(before: Grey, now: Grey) -> Grey:
+    """One level towards what is seen now (approximated median: McFarlane and Schofield, Segmentation and tracking of
+    piglets in images, Machine Vision and Applications 8, 1995), if it is no farther than light drifts: a shadow, or a
+    thing, that has come since is no part of it."""
+    difference = now.astype(np.int16) - before
+    return np.asarray(before + np.sign(difference) * (np.abs(difference) <= DRIFTS_BY), np.uint8)
+
+
+# What stands there
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPlace:
+    """A place that has been steadily other than its background. ``box``: shares of the picture. ``since_s``: when it
+    became so. ``is_new``: something came; else something went. ``is_light``: only shadow, or light."""
+
+    box: Box
+    since_s: float
+    is_new: bool
+    is_light: bool
+
+
+def changed_places(model: Background) -> list[ChangedPlace]:
+    """The largest of them; none in a picture that is wholly other."""
+    if model.is_upset:
+        return []
+    stood = (model.looks >= LEAST_LOOKS) & (model.at_s - model.since >= LEAST_S)
+    steady = model.known & stood & (apart(model.lately, model.field) >= DIFFERS)
+    joined = cv2.morphologyEx(steady.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MOST_PLACES]
+    gain = _gain(model)
+    found = (_place(model, gain, steady, labels, int(number), stats[number]) for number in largest)
+    return [place for place in found if place is not None]
+
+
+def _gain(model: Background) -> float:
+    """By how much the whole picture is brighter than its background."""
+    known = model.known[::3, ::3]
+    if not known.any():
+        return 1.0
+    return float(np.median((model.lately_grey[::3, ::3][known] + 2.0) / (model.grey[::3, ::3][known] + 2.0)))
+
+
+def _place(
+    model: Background, gain: float, steady: Mask, labels: npt.NDArray[np.int32], number: int, row: npt.NDArray[np.int32]
+) -> ChangedPlace | None:
+    left, top, width, height = (int(value) for value in row[:4])
+    if min(width, height) < SMALLEST_PX or width > LARGEST * SMALL[0] or height > LARGEST * SMALL[1]:
+        return None
+    cut = (slice(top, top + height), slice(left, left + width))
+    edges = steady[cut] & (labels[cut] == number)
+    if int(np.count_nonzero(edges)) < FEWEST_EDGE_PX:
+        return None
+    hull = _hull(labels[cut] == number)
+    inner = cv2.erode(hull, np.ones((3, 3), np.uint8), iterations=2, borderValue=0)
+    outline = (hull > 0) & (inner == 0)
+    present = float(length_of(model.lately[cut])[outline].mean())
+    past = float(length_of(model.field[cut])[outline].mean())
+    if abs(present - past) < CLEARLY * (present + past):
+        return None
+    since_s = float(np.median(model.since[cut][edges]))
+    return ChangedPlace(
+        box=(left / SMALL[0], top / SMALL[1], (left + width) / SMALL[0], (top + height) / SMALL[1]),
+        since_s=since_s,
+        is_new=present > past,
+        is_light=_is_light(model, gain, cut, inner > 0) or _came_with_light(model, since_s),
+    )
+
+
+def _hull(mask: Mask) -> npt.NDArray[np.uint8]:
+    """The convex hull of what is set: the outline of a thing of one colour is all that is seen of it."""
+    rows, columns = np.nonzero(mask)
+    points = cv2.convexHull(np.stack([columns, rows], axis=1).astype(np.int32))
+    return np.asarray(cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), points, 1), np.uint8)
+
+
+# By so much shadow darkens and light brightens, and so evenly; whatever is darker still is a thing.
+SHADOW, LIGHT, EVENLY = (0.45, 0.97), (1.03, 2.5), 0.07
+FEWEST_INNER_PX = 16
+
+
+def _is_light(model: Background, gain: float, cut: tuple[slice, slice], inner: Mask) -> bool:
+    """Whether it is evenly darker or brighter than its background, with the same texture."""
+    if int(np.count_nonzero(inner)) < FEWEST_INNER_PX:
+        return False
+    ratio = (model.lately_grey[cut][inner].astype(np.float32) + 2) / (model.grey[cut][inner].astype(np.float32) + 2)
+    ratio /= gain
+    middle = float(np.median(ratio))
+    uneven = float(np.median(np.abs(ratio - middle))) / middle
+    is_so = SHADOW[0] <= middle <= SHADOW[1] or LIGHT[0] <= middle <= LIGHT[1]
+    texture = float(np.median(apart(model.lately[cut], model.field[cut])[inner]))
+    return is_so and uneven <= EVENLY and texture <= SAME
+
+
+def _came_with_light(model: Background, since_s: float) -> bool:
+    return model.switched_s is not None and abs(since_s - model.switched_s) <= 2.0
