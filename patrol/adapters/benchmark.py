@@ -19,7 +19,7 @@ from patrol.domain.camera import CameraId
 from patrol.domain.frame import Frame
 
 INPUT_SIZES = ((512, 288), (640, 384))
-DENSITY_SIZES = ((320, 192), (640, 384), (1280, 736))
+DENSITY_SIZES = ((320, 192), (640, 384), (1280, 768))
 
 
 @dataclass(frozen=True, slots=True)

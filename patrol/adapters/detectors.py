@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from patrol.adapters.model_store import DEFAULT_MODEL, InstalledModel, Precision, ensure_model
-from patrol.adapters.openvino_detector import OpenVinoDetector
+from patrol.adapters.openvino_detector import LANES, OpenVinoDetector
 from patrol.adapters.ultralytics_detector import UltralyticsDetector
 from patrol.adapters.yolo import reading_of
 from patrol.domain.errors import ModelError
@@ -32,6 +32,7 @@ class DetectorOptions:
     ``input_size``: (width, height) of the network's input, multiples of 32, None for the model's own.
     ``min_confidence``: 0..1. ``max_overlap``: intersection over union above which two boxes of a class are one
     object. ``labels``: the only classes to report, None for all. ``threads``: for the CPU, None for all cores.
+    ``lanes``: batches under way at once on it; each costs memory.
     """
 
     input_size: tuple[int, int] | None = None
@@ -41,6 +42,7 @@ class DetectorOptions:
     precision: Precision = Precision.AUTO
     device: Device = Device.AUTO
     threads: int | None = None
+    lanes: int = LANES
 
 
 def chosen_device(asked: Device) -> Device:
@@ -76,7 +78,12 @@ def make_detector(model: InstalledModel, options: DetectorOptions) -> AnyDetecto
     if chosen_device(options.device) is Device.CUDA:
         return UltralyticsDetector(model, reading, input_size=options.input_size)
     return OpenVinoDetector(
-        model, reading, input_size=options.input_size, precision=options.precision, threads=options.threads
+        model,
+        reading,
+        input_size=options.input_size,
+        precision=options.precision,
+        threads=options.threads,
+        lanes=options.lanes,
     )
 
 

@@ -23,7 +23,7 @@ from patrol.domain.frame import Frame
 Picture = npt.NDArray[np.uint8]
 
 STRIDE = 4  # pixels of the network's input to a cell of its output, each way
-SHAPES_AT_ONCE = 8  # of pictures; a graph is compiled for each (0.1 s, a few MB), and cameras of one sort have one
+SHAPES_AT_ONCE = 2  # of pictures; a graph is compiled for each (0.1 s, and 120 MB at 1280x720); most cameras have one
 
 
 class OpenVinoDensity:

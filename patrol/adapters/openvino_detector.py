@@ -45,9 +45,11 @@ class OpenVinoDetector:
         input_size: tuple[int, int] | None = None,
         precision: Precision = Precision.AUTO,
         threads: int | None = None,
+        lanes: int = LANES,
     ) -> None:
         """``input_size``: (width, height), multiples of 32, None for the model's own. ``threads``: how many the
-        inference may use, None for all cores; the decoder of the streams needs its share."""
+        inference may use, None for all cores; the decoder of the streams needs its share. ``lanes``: batches under way
+        at once."""
         self._input_size = checked_input_size(input_size or model.manifest.input_size)
         self._reading = reading
         openvino = import_openvino()
@@ -60,13 +62,13 @@ class OpenVinoDetector:
             # Both lanes together have twice what runs at once, so that none waits while another's boxes are read; more
             # only cost memory and cache (measured: 2% of a frame's processor time).
             self._lanes = [
-                [_Slot(openvino, compiled, self._input_size) for _ in range(self.requests)] for _ in range(LANES)
+                [_Slot(openvino, compiled, self._input_size) for _ in range(self.requests)] for _ in range(lanes)
             ]
             self._warm_up()
         self._idle: SimpleQueue[list[_Slot]] = SimpleQueue()
         for lane in self._lanes:
             self._idle.put(lane)
-        self._door = ThreadPoolExecutor(LANES, thread_name_prefix="openvino")
+        self._door = ThreadPoolExecutor(lanes, thread_name_prefix="openvino")
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -44,14 +44,15 @@ class Networks:
 class LookingCloser:
     """Shows frames to the rules, after the closer looks that they ask for.
 
-    ``has_room``: whether there is time for them; a recording always has. Live they are made in spare capacity only:
-    no camera is seen later because another's crowd is counted more exactly.
+    ``has_room``: whether there is time for them; a recording always has. Live they are made in spare capacity only, and
+    one frame's at a time: no camera is seen later because another's crowd is counted more exactly.
     """
 
     watcher: Watcher
     networks: Networks = field(default_factory=Networks)
     has_room: Callable[[], bool] = _always
     on_look: OnLook = _nobody
+    _is_looking: bool = field(default=False, init=False)
     _turns: defaultdict[CameraId, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), init=False)
 
     async def observe(self, camera: Camera, frame: Frame, detections: Detections) -> Findings:
@@ -62,13 +63,19 @@ class LookingCloser:
             return self.watcher.observe(camera, frame.captured_at, detections, frame.pixels, closer)
 
     async def _look(self, frame: Frame, wanted: frozenset[Look]) -> Closer:
-        has_room = self.has_room()
+        has_room = not self._is_looking and self.has_room()
         for look in wanted:
             self.on_look(look, has_room)
         if not has_room:
             return NOTHING_CLOSER
         finer, density = self.networks.finer, self.networks.density
-        return Closer(
-            finer=(await finer.detect([frame]))[0] if finer is not None and Look.FINER in wanted else None,
-            density=(await density.estimate([frame]))[0] if density is not None and Look.DENSITY in wanted else None,
-        )
+        self._is_looking = True
+        try:
+            return Closer(
+                finer=(await finer.detect([frame]))[0] if finer is not None and Look.FINER in wanted else None,
+                density=(await density.estimate([frame]))[0]
+                if density is not None and Look.DENSITY in wanted
+                else None,
+            )
+        finally:
+            self._is_looking = False

@@ -146,6 +146,8 @@ def test_frames_of_one_camera_keep_their_order_and_do_not_wait_for_other_cameras
 
     asyncio.run(run())
     assert [scene.at for scene in stage.scenes] == [at(2), at(0), at(1)]
+    assert [scene.density is not None for scene in stage.scenes] == [False, True, False], "one frame's looks at a time"
+    assert [is_made for _, is_made in stage.made].count(False) == 2
 
 
 def test_rules_that_ask_nothing_want_no_network() -> None:

@@ -35,7 +35,7 @@ BOTH, DENSITY = frozenset({Look.FINER, Look.DENSITY}), frozenset({Look.DENSITY})
 # A zone is looked at more closely no oftener: a crowd hardly changes within it, and a look costs as much as visits.
 CLOSER_EVERY_S = 10.0
 # A dense crowd may show hardly one whole person. It is found while it grows; this is for one that was there before.
-UNASKED_EVERY_S = 600.0
+UNASKED_EVERY_S = 1800.0
 # Where the next look could not be made for want of time, a dense crowd is taken to be as it was for so long.
 DENSE_FOR_S = 30.0
 # From so many people on an alert says how sure their number is, and that their density is not known.
