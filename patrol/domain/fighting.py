@@ -88,7 +88,7 @@ class _Step:
 def _step(one: Glimpse, other: Glimpse) -> _Step:
     before, now = _grey(one), _grey(other)
     seconds = _apart_s(one, other)
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(
         before, now, np.zeros((*SIZE[::-1], 2), np.float32)
     )
     to = flow + _GRID

@@ -88,7 +88,7 @@ class Fall:
             for one in too_long(lying, self.lying_s, look.at)
             if not any(stays_down(each.stood, each.figure, one.figure) for each in down)
         ]
-        told = (*down, *long)
+        told: tuple[Down | _Lying, ...] = (*down, *long)
         if not told:
             return None
         words = [*_words_of(down), *self._words_of_lying(long, look.at)]
