@@ -2,8 +2,8 @@
 
 The stage is that of ``make bench-onset``: 476 cameras toured with the rings' bounds, and at random times somebody
 appears before many of them. Here the rule is an intrusion rule as it ships, but for its cool-down, which is off, so
-that a camera's second onset is an alert, too. Times come from where they are kept: the alerts in the store of the service,
-with when the confirming frame had gone through the detector (t2) and when the alert was accepted (t3).
+that a camera's second onset is an alert, too. Times come from where they are kept: the alerts in the store of the
+service, with when the confirming frame had gone through the detector (t2) and when the alert was accepted (t3).
 
 Told by ring are: from the onset, and from the first key frame that shows it, to the accepted alert; from the suspicion
 to the confirmation, which is what a focus is for; and how soon the clip was kept.

@@ -86,7 +86,7 @@ def cut_by_motion(picture: Pixels, empty: Pixels, box: Box, differs_by: int = 22
     part, before = picture[top:bottom, left:right], empty[top:bottom, left:right]
     differs = (cv2.absdiff(part, before).max(axis=2) > differs_by).astype(np.uint8) * 255
     closed = cv2.morphologyEx(differs, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    opened = np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
     return _trimmed(part, _filled(_largest(opened)))
 
 

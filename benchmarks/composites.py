@@ -139,7 +139,6 @@ def _line_crossings(setting: Setting, people: Sequence[CutOut]) -> Iterator[Comp
 # --- gathering ----------------------------------------------------------------------------------------------------
 
 # Where people of a group stand about its middle: metres across, and away from the camera.
-NEAR_M = 2.0
 GROUP = ((0.0, 0.0), (1.0, 0.25), (-1.0, 0.2), (0.5, -0.9), (-0.55, -0.95), (1.9, -0.4), (-1.8, -0.5))
 
 
@@ -173,8 +172,8 @@ def _gatherings(setting: Setting, people: Sequence[CutOut]) -> Iterator[Composit
     for count, every_s in ((7, 3.0), (6, 7.0)):
         until = 2.0 + every_s * count + 80.0
         paths, arrivals = coming(count, every_s, until)
-        # The fifth belongs to the group once they are as near to it as its members are to each other.
-        joins = arrivals[4] - NEAR_M / WALKS_M_S
+        # The fifth belongs to the group from within a metre of where they will stand.
+        joins = arrivals[4] - 1.0 / WALKS_M_S
         yield made(f"{count} come one by one", _walkers(people, paths, count), until, (joins, until))
     paths, _ = coming(3, 3.0, 70.0)
     yield made("three meet", _walkers(people, paths), 70.0)

@@ -126,7 +126,7 @@ def _median(pictures: Iterable[Pixels]) -> Pixels:
     """Who moves is not in it."""
     kept = list(pictures)
     size = (kept[0].shape[1], kept[0].shape[0])
-    return np.median(np.stack([cv2.resize(each, size) for each in kept]), axis=0).astype(np.uint8)
+    return np.asarray(np.median(np.stack([cv2.resize(each, size) for each in kept]), axis=0), np.uint8)
 
 
 def _fitted(picture: Pixels) -> Pixels:

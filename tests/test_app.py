@@ -112,6 +112,10 @@ def test_from_a_crowd_on_a_camera_to_feedback_in_one_process(tmp_path: Path) -> 
                 picture = await parts.evidence.get(incident.evidence_id)
                 assert picture is not None
                 assert picture.startswith(b"\xff\xd8")
+                assert incident.clip_id is not None, "a focus saw it"
+                clip = await parts.evidence.get_clip(incident.clip_id)
+                assert clip is not None
+                assert clip.startswith(b"\x1a\x45\xdf\xa3")
             assert {order.state for order in ledger.orders} == {OrderState.DONE}
             assert len(ledger.orders) == 2
             totals = await parts.store.totals()
