@@ -160,9 +160,9 @@ def _thing(photograph: Picture, rng: np.random.Generator) -> Sprite:
     mask = np.zeros((height, width), np.uint8)
     cv2.ellipse(mask, (width // 2, 26), (width // 5, 22), 0, 180, 360, 1, 7)
     cv2.rectangle(mask, (8, 30), (width - 9, height - 10), 1, -1)
-    mask = cv2.dilate(mask, np.ones((9, 9), np.uint8))
+    wider = cv2.dilate(mask, np.ones((9, 9), np.uint8))
     pixels *= np.linspace(1.05, 0.6, height)[:, np.newaxis, np.newaxis]
-    share = cv2.GaussianBlur(mask.astype(np.float32), (5, 5), 0)
+    share = cv2.GaussianBlur(wider.astype(np.float32), (5, 5), 0)
     return Sprite(np.clip(pixels, 0, 255).astype(np.uint8), np.asarray(share, np.float32)[..., np.newaxis])
 
 

@@ -314,7 +314,7 @@ def main(argv: Sequence[str]) -> int:
     print("cut from recordings of which other frames are fitted on here")
     fires, smokes = cross_validated(some)
     everyday = np.array([one.is_everyday for one in some])
-    parts = {}
+    parts: dict[str, tuple[Fitted, tuple[str, ...]]] = {}
     for name, odds, values, fitted in (
         ("fire", fires, FLAME_VALUES, fit_fire(some)),
         ("smoke", smokes, CELL_VALUES, fit_smoke(some)),
@@ -347,8 +347,8 @@ def _shifted(fitted: Fitted, operating: float) -> Fitted:
 def _module(parts: dict[str, tuple[Fitted, tuple[str, ...]]], pictures: int, recordings: int) -> Iterable[str]:
     yield '"""What fire and smoke look like in numbers; written by ``make fit-fire`` (benchmarks/fit_fire.py).'
     yield ""
-    yield f"Fitted on {pictures} pictures of {recordings} recordings of train/. ``mean`` and ``spread``: of what is measured,"
-    yield "in the order of the names before them; ``weights``: of these values, made comparable (burning.Fitted)."
+    yield f"Fitted on {pictures} pictures of {recordings} recordings of train/. ``mean`` and ``spread``: of what is"
+    yield "measured, in the order of the names before them; ``weights``: of these values, made comparable."
     yield '"""'
     yield ""
     yield "# fmt: off"

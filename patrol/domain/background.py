@@ -87,9 +87,8 @@ class Background:
 
 def looked(before: Background | None, at_s: float, pixels: Pixels, hidden: Sequence[Box]) -> Background:
     """Take the next picture, (height, width, 3) uint8 BGR. ``hidden``: where people and vehicles stand, in shares."""
-    grey = cv2.GaussianBlur(
-        cv2.cvtColor(cv2.resize(pixels, SMALL, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY), (0, 0), 1.0
-    )
+    shrunk = cv2.cvtColor(cv2.resize(pixels, SMALL, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    grey = np.asarray(cv2.GaussianBlur(shrunk, (0, 0), 1.0), np.uint8)
     now = field_of(grey)
     seen = ~mask_of(hidden)
     if before is None:
@@ -242,11 +241,12 @@ def changed_places(model: Background) -> list[ChangedPlace]:
     stood = (model.looks >= LEAST_LOOKS) & (model.at_s - model.since >= LEAST_S)
     steady = model.known & stood & (apart(model.lately, model.field) >= DIFFERS)
     joined = cv2.morphologyEx(steady.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    _, found, stats, _ = cv2.connectedComponentsWithStats(joined)
+    labels = np.asarray(found, np.int32)
     largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MOST_PLACES]
-    gain = _gain(model)
-    found = (_place(model, gain, steady, labels, int(number), stats[number]) for number in largest)
-    return [place for place in found if place is not None]
+    ratio = _ratio(model, _gain(model))
+    places = (_place(model, ratio, steady, labels, int(number), stats[number]) for number in largest)
+    return [place for place in places if place is not None]
 
 
 def _gain(model: Background) -> float:
@@ -258,7 +258,12 @@ def _gain(model: Background) -> float:
 
 
 def _place(
-    model: Background, gain: float, steady: Mask, labels: npt.NDArray[np.int32], number: int, row: npt.NDArray[np.int32]
+    model: Background,
+    ratio: Ratio,
+    steady: Mask,
+    labels: npt.NDArray[np.int32],
+    number: int,
+    row: npt.NDArray[np.int32],
 ) -> ChangedPlace | None:
     left, top, width, height = (int(value) for value in row[:4])
     if min(width, height) < SMALLEST_PX or width > LARGEST * SMALL[0] or height > LARGEST * SMALL[1]:
@@ -279,7 +284,7 @@ def _place(
         box=(left / SMALL[0], top / SMALL[1], (left + width) / SMALL[0], (top + height) / SMALL[1]),
         since_s=since_s,
         is_new=present > past,
-        is_light=_is_light(model, gain, cut, inner > 0) or _came_with_light(model, since_s),
+        is_light=_is_light(model, ratio, cut, hull > 0) or _came_with_light(model, since_s),
     )
 
 
@@ -291,21 +296,41 @@ def _hull(mask: Mask) -> npt.NDArray[np.uint8]:
 
 
 # By so much shadow darkens and light brightens, and so evenly; whatever is darker still is a thing.
-SHADOW, LIGHT, EVENLY = (0.45, 0.97), (1.03, 2.5), 0.07
+SHADOW, LIGHT, EVENLY = (0.45, 0.96), (1.04, 2.5), 0.07
 FEWEST_INNER_PX = 16
+# Of what the outline encloses, so much is as dark as the shadow, or as bright as without it, or in between.
+BETWEEN, BETWEEN_BY = 0.85, 0.1
+
+Ratio = npt.NDArray[np.float32]
 
 
-def _is_light(model: Background, gain: float, cut: tuple[slice, slice], inner: Mask) -> bool:
-    """Whether it is evenly darker or brighter than its background, with the same texture."""
-    if int(np.count_nonzero(inner)) < FEWEST_INNER_PX:
-        return False
-    ratio = (model.lately_grey[cut][inner].astype(np.float32) + 2) / (model.grey[cut][inner].astype(np.float32) + 2)
-    ratio /= gain
-    middle = float(np.median(ratio))
-    uneven = float(np.median(np.abs(ratio - middle))) / middle
-    is_so = SHADOW[0] <= middle <= SHADOW[1] or LIGHT[0] <= middle <= LIGHT[1]
-    texture = float(np.median(apart(model.lately[cut], model.field[cut])[inner]))
-    return is_so and uneven <= EVENLY and texture <= SAME
+def _ratio(model: Background, gain: float) -> Ratio:
+    """By how much each pixel is brighter than its background, beside the picture as a whole; (144, 256) float32."""
+    ratio = (model.lately_grey + np.float32(2)) / (model.grey + np.float32(2)) / np.float32(gain)
+    return np.asarray(cv2.blur(ratio, (3, 3)), np.float32)
+
+
+def _is_light(model: Background, ratio: Ratio, cut: tuple[slice, slice], hull: Mask) -> bool:
+    """Whether it is an edge, or all, of a place that is evenly darker or brighter, with the same texture."""
+    for least, most in (SHADOW, LIGHT):
+        changed = (ratio >= least) & (ratio <= most)
+        _, labels = cv2.connectedComponents(changed.astype(np.uint8), connectivity=4)
+        numbers = labels[cut][hull & changed[cut]]
+        if len(numbers) < 0.1 * np.count_nonzero(hull):
+            continue
+        region = labels == np.bincount(numbers).argmax()
+        inner = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2).astype(np.bool_)
+        if np.count_nonzero(inner) < FEWEST_INNER_PX:
+            continue
+        middle = float(np.median(ratio[inner]))
+        uneven = float(np.median(np.abs(ratio[inner] - middle))) / middle
+        texture = float(np.median(apart(model.lately, model.field)[inner]))
+        enclosed = ratio[cut][hull]
+        low, high = min(middle, 1.0) - BETWEEN_BY, max(middle, 1.0) + BETWEEN_BY
+        between = float(((enclosed >= low) & (enclosed <= high)).mean())
+        if uneven <= EVENLY and texture <= SAME and between >= BETWEEN:
+            return True
+    return False
 
 
 def _came_with_light(model: Background, since_s: float) -> bool:

@@ -52,8 +52,8 @@ class FireFinder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A logistic regression. ``weights``: one for each value, made comparable by ``mean`` and ``spread``. ``bias``: such
-    that the operating point is at 0, so at a score of 0.5."""
+    """A logistic regression. ``weights``: one for each value, made comparable by ``mean`` and ``spread``. ``bias``:
+    such that the operating point is at 0, so at a score of 0.5."""
 
     mean: tuple[float, ...]
     spread: tuple[float, ...]

@@ -102,7 +102,8 @@ def warm_mask(pixels: Pixels) -> Mask:
 def warm_places(of: Measured) -> list[WarmPlace]:
     """The largest places with a flame's colours, and what is measured of each."""
     mask = cv2.morphologyEx(warm_mask(of.flame).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    _, found, stats, _ = cv2.connectedComponentsWithStats(mask)
+    labels = np.asarray(found, np.int32)
     areas = stats[1:, cv2.CC_STAT_AREA]
     if not len(areas):
         return []
