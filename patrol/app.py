@@ -63,7 +63,7 @@ from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.filming import Filming
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.inspecting import Inspecting
-from patrol.pipeline.looking_closer import LookingCloser, Networks
+from patrol.pipeline.looking_closer import LookingCloser, Networks, SpareLooks
 from patrol.pipeline.looking_finely import FinelyLooking
 from patrol.pipeline.maintaining import Maintaining
 from patrol.pipeline.relaying import Relaying
@@ -288,7 +288,7 @@ def _tour_parts(
     rules = LookingCloser(
         watcher,
         outside.networks,
-        has_room=lambda: detecting.keeps_up,  # made below, before any frame
+        has_room=SpareLooks(lambda: detecting.keeps_up, clock),  # made below, before any frame
         on_look=metrics.detect.closer_look,
     )
     confirming = Confirming(cameras, rules, book, alerting, clock, metrics, filming)

@@ -11,8 +11,9 @@ from patrol.domain.camera import Camera, CameraId
 from patrol.domain.closer import NOTHING_CLOSER, Closer, Look
 from patrol.domain.detections import Detections
 from patrol.domain.frame import Frame
+from patrol.domain.pacing import TokenBucket
 from patrol.domain.watching import Findings, Watcher
-from patrol.ports import DensityEstimator, Detector
+from patrol.ports import Clock, DensityEstimator, Detector
 
 OnLook = Callable[[Look, bool], None]
 """Told of each look that was asked for and could be had, and whether it was made."""
@@ -38,6 +39,29 @@ class Networks:
         """The looks that can be had."""
         there = {Look.FINER: self.finer, Look.DENSITY: self.density}
         return frozenset(look for look, network in there.items() if network is not None)
+
+
+# A finer look costs what some four visits do, a density two to five times that: so often they cost what one or two
+# visits a second do, whatever the rules of hundreds of cameras ask for at the same time.
+LOOKS_PER_S, LOOKS_AT_ONCE = 0.2, 3.0
+
+
+class SpareLooks:
+    """Whether there is time for one more closer look: few in a second, and none while frames wait for the detector."""
+
+    def __init__(self, keeps_up: Callable[[], bool], clock: Clock) -> None:
+        """``keeps_up``: whether the detector does."""
+        self._keeps_up = keeps_up
+        self._clock = clock
+        self._pace = TokenBucket(LOOKS_PER_S, LOOKS_AT_ONCE, clock.monotonic())
+
+    def __call__(self) -> bool:
+        """If so, it counts as made."""
+        now = self._clock.monotonic()
+        if not self._keeps_up() or self._pace.wait_s(now) > 0:
+            return False
+        self._pace.take(now)
+        return True
 
 
 @dataclass(slots=True)

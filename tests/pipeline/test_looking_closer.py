@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 
 import numpy as np
+import pytest
 
+from patrol.adapters.memory import FakeClock
 from patrol.domain.camera import CameraId
 from patrol.domain.closer import Look
 from patrol.domain.conditions import Seen
@@ -21,7 +23,7 @@ from patrol.domain.scene import Scene
 from patrol.domain.schedules import EVERY_DAY, TimeWindow
 from patrol.domain.watching import Watcher
 from patrol.domain.zones import RuleId, Zone
-from patrol.pipeline.looking_closer import LookingCloser, Networks
+from patrol.pipeline.looking_closer import LOOKS_AT_ONCE, LOOKS_PER_S, LookingCloser, Networks, SpareLooks
 from patrol.pipeline.looking_finely import FinelyLooking
 from tests.builders import CLASSES, at, camera, crowd, people, rule, zone
 
@@ -182,3 +184,21 @@ def test_cameras_that_are_to_be_looked_at_finely_are_and_no_others() -> None:
     assert len(asyncio.run(both.detect([frame()]))) == 1
     surer = FinelyLooking(usual, finer, lambda _: True, 0.95)
     assert [len(each) for each in asyncio.run(surer.detect([frame()]))] == [0], "unsure boxes only hint at somebody"
+
+
+def test_closer_looks_are_few_however_many_are_asked_for_and_none_while_the_detector_is_behind() -> None:
+    clock, keeps_up = FakeClock(), [True]
+    spare = SpareLooks(lambda: keeps_up[0], clock)
+
+    async def asked_for(seconds: int) -> int:
+        made = 0
+        for _ in range(10 * seconds):
+            made += spare()
+            await clock.sleep(0.1)
+        return made
+
+    assert asyncio.run(asked_for(60)) == pytest.approx(LOOKS_AT_ONCE + 60 * LOOKS_PER_S, abs=1)
+    keeps_up[0] = False
+    assert asyncio.run(asked_for(60)) == 0
+    keeps_up[0] = True
+    assert spare()
