@@ -32,7 +32,7 @@ FAST, FAST_BY, LANDS_WITHIN_S = 0.76, 0.2, LOST_AFTER_S
 # By so much of how tall they are the top of their box must have come down: 0.7 m in the time of a fall.
 DROPS_BY = 0.4
 # Low: a box of half their height, or one wider than that of who bends over, or sits with their legs stretched out. Cut
-# off by the picture's lower edge even somebody who leaves looks low; but head and shoulders are not as wide.
+# off by the picture's edge even somebody who leaves looks low; but neither a foot nor head and shoulders are as wide.
 LOW, WIDE, LOWER, CUT_AT = 0.5, 1.5, 0.8, 0.985
 # Who falls lands within their own height, and hardly higher up in the picture: there, they are hidden from below.
 FALLS_WITHIN, UP_BY, DOWN_BY = 1.2, 0.35, 0.7
@@ -46,23 +46,28 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A person's box, in heights of the picture: ``x`` its middle, from the left; ``top``, ``bottom`` from above."""
+    """A person's box, in heights of the picture: ``x`` its middle, from the left; ``top``, ``bottom`` from above.
+
+    ``is_cut_aside``: it reaches the left or the right edge of the picture, and may go on behind it.
+    """
 
     x: float
     top: float
     bottom: float
     width: float
+    is_cut_aside: bool = False
 
     @classmethod
     def of_box(cls, box: Box, aspect: float) -> Figure:
         """``box``: shares of the picture; ``aspect``: the picture's width over its height."""
         x1, y1, x2, y2 = box
-        return cls((x1 + x2) / 2 * aspect, y1, y2, (x2 - x1) * aspect)
+        return cls((x1 + x2) / 2 * aspect, y1, y2, (x2 - x1) * aspect, x1 <= 1 - CUT_AT or x2 >= CUT_AT)
 
     @classmethod
     def of_point(cls, point: TrackPoint, aspect: float) -> Figure:
         """Where a track was."""
-        return cls(point.foot[0] * aspect, point.foot[1] - point.height, point.foot[1], point.width * aspect)
+        x, y = point.foot
+        return cls.of_box((x - point.width / 2, y - point.height, x + point.width / 2, y), aspect)
 
     def box(self, aspect: float) -> Box:
         """As shares of the picture."""
@@ -85,8 +90,8 @@ class Figure:
 
     @property
     def is_whole(self) -> bool:
-        """Whether neither the upper nor the lower edge of the picture cuts it off."""
-        return self.bottom < CUT_AT and self.top > 1 - CUT_AT
+        """Whether no edge of the picture cuts it off."""
+        return self.bottom < CUT_AT and self.top > 1 - CUT_AT and not self.is_cut_aside
 
     @property
     def area(self) -> float:
@@ -114,7 +119,7 @@ class Figure:
 class Stood:
     """Somebody, when they were upright last. ``tall``: how tall they are when they stand, heights of the picture.
 
-    ``came_down_at``: when they were seen to come down fast since.
+    ``came_down_at``: when they were seen to come down fast since. ``latest``: their last box, upright or not.
     """
 
     track_id: TrackId
@@ -122,6 +127,7 @@ class Stood:
     figure: Figure
     tall: float
     came_down_at: datetime | None = None
+    latest: Figure | None = None
 
     def may_fall(self, at: datetime) -> bool:
         """Whether somebody low may be they, or it is too late for that."""
@@ -154,7 +160,8 @@ def last_stood(track: Track, aspect: float, at: datetime) -> Stood | None:
 def is_low(figure: Figure, tall: float) -> bool:
     """Whether somebody who is so tall when they stand is down."""
     is_wide = figure.is_wide and figure.height <= LOWER * tall
-    return is_wide or (figure.bottom < CUT_AT and figure.height <= LOW * tall)
+    is_cut = figure.bottom >= CUT_AT or figure.is_cut_aside
+    return is_wide or (not is_cut and figure.height <= LOW * tall)
 
 
 def has_gone_down(stood: Stood, figure: Figure, at: datetime) -> bool:

@@ -29,9 +29,9 @@ LEAST_AREA = 0.06
 EDGE = 0.02
 
 
-def is_at_the_edge(stood: Stood, aspect: float) -> bool:
-    """Whether somebody may just have left the picture."""
-    x1, y1, x2, y2 = stood.figure.box(aspect)
+def is_at_the_edge(figure: Figure, aspect: float) -> bool:
+    """Whether somebody may just have left the picture there."""
+    x1, y1, x2, y2 = figure.box(aspect)
     return x1 <= EDGE or y1 <= 0 or x2 >= 1 - EDGE or y2 >= 1 - EDGE
 
 

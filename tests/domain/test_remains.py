@@ -76,6 +76,6 @@ def test_either_side_and_any_clothes_will_do(dx: float, shade: int) -> None:
 
 
 def test_who_touches_the_edge_may_have_left() -> None:
-    assert not is_at_the_edge(STOOD, ASPECT)
-    assert is_at_the_edge(Stood(TrackId(1), at(0), Figure(0.05, 0.3, 0.7, 0.14), 0.4), ASPECT)
-    assert is_at_the_edge(Stood(TrackId(1), at(0), Figure(0.8, 0.5, 1.0, 0.14), 0.5), ASPECT)
+    assert not is_at_the_edge(STANDING, ASPECT)
+    assert is_at_the_edge(Figure(0.05, 0.3, 0.7, 0.14), ASPECT)
+    assert is_at_the_edge(Figure(0.8, 0.5, 1.0, 0.14), ASPECT)

@@ -147,7 +147,7 @@ class Look:
             old = known.get(now.track_id)
             came_down_at = old.came_down_at if old is not None and old.at == now.at else None
             came_down_at = self.at if comes_down(now, person.figure, self.at) else came_down_at
-            known[now.track_id] = replace(now, came_down_at=came_down_at)
+            known[now.track_id] = replace(now, came_down_at=came_down_at, latest=person.figure)
         lately = [one for one in known.values() if one.at == self.at or one.may_fall(self.at)]
         return tuple(lately[-MOST_STOOD:])
 
@@ -202,7 +202,12 @@ class Look:
     def _remains_of(self, stood: Stood) -> Figure | None:
         view = self._view_of(stood)
         is_known = view is not None and self.grey is not None and stood.may_fall(self.at)
-        if view is None or self.grey is None or not is_known or is_at_the_edge(stood, self.aspect):
+        if (
+            view is None
+            or self.grey is None
+            or not is_known
+            or is_at_the_edge(stood.latest or stood.figure, self.aspect)
+        ):
             return None
         others = (*_others(view, stood, self.aspect), *self.boxes)
         return what_remains(view.grey, self.grey, stood, others, self.aspect)
@@ -218,7 +223,7 @@ class Look:
             track_id=person.track_id,
             score=person.score,
             is_lost=is_lost,
-            before=view.grey if view is not None and not is_at_the_edge(stood, self.aspect) else None,
+            before=view.grey if view is not None and not is_at_the_edge(stood.figure, self.aspect) else None,
             others=_others(view, stood, self.aspect) if view is not None else (),
             helpers=frozenset(helpers[:MOST_HELPERS]),
         )

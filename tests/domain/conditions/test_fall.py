@@ -108,6 +108,14 @@ def test_who_is_lost_and_gone_has_not_fallen() -> None:
     assert play_bodies([Body(leaves)], FOCUS, with_pictures=True).events == []
 
 
+def test_who_leaves_at_the_side_with_a_foot_last_has_not_fallen_whatever_they_left_behind() -> None:
+    walks = [(0.0, standing(900, FOOT)), (2.0, standing(1180, FOOT)), (2.5, (1190, FOOT - 200, 1280, FOOT))]
+    leaves = between([*walks, (2.75, (1250, FOOT - 60, 1280, FOOT)), (9.9, (1250, FOOT - 60, 1280, FOOT))])
+    bag = Body(lambda t: (960, FOOT - 60, 1140, FOOT) if t >= 2.75 else None, is_known=lambda t: False)
+    walker = Body(leaves, until(3.1))  # type: ignore[arg-type]
+    assert play_bodies([walker, bag], FOCUS, with_pictures=True).events == []
+
+
 def test_who_is_lost_and_still_stands_has_not_fallen() -> None:
     lost = [Body(stays(standing(X, FOOT)), until(2.3))]  # type: ignore[arg-type]
     assert play_bodies(lost, FOCUS, with_pictures=True).events == []
