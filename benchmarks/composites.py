@@ -172,8 +172,8 @@ def _gatherings(setting: Setting, people: Sequence[CutOut]) -> Iterator[Composit
     for count, every_s in ((7, 3.0), (6, 7.0)):
         until = 2.0 + every_s * count + 80.0
         paths, arrivals = coming(count, every_s, until)
-        # The fifth belongs to the group from within a metre of where they will stand.
-        joins = arrivals[4] - 1.0 / WALKS_M_S
+        # The fifth belongs to the group from the last steps to where they will stand.
+        joins = arrivals[4] - 0.5
         yield made(f"{count} come one by one", _walkers(people, paths, count), until, (joins, until))
     paths, _ = coming(3, 3.0, 70.0)
     yield made("three meet", _walkers(people, paths), 70.0)
