@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.clips import PASSERS_BY, shared_data
+from benchmarks.clips import NOBODY_YET_S, PASSERS_BY, shared_data
 from patrol.adapters.stream import frames_of
 from patrol.config.settings import DetectorSettings
 
@@ -111,9 +111,9 @@ class Script:
 
 
 def place_with_walkers(data: Path) -> Place:
-    """The hall: its median over time, and those who walk through it whole."""
+    """The hall: its median before anybody comes, and those who walk through it whole."""
     frames = [pixels for _, _, pixels in frames_of(data / PASSERS_BY, 10.0, DetectorSettings().input_px)]
-    empty = np.median(np.stack(frames[::12]), axis=0).astype(np.uint8)
+    empty = np.median(np.stack(frames[: int(10 * NOBODY_YET_S) : 5]), axis=0).astype(np.uint8)
     return Place("hall", empty, tuple(_walkers(frames, empty)))
 
 
@@ -251,12 +251,12 @@ def scripts(place: Place, bags: Sequence[Sprite]) -> Iterator[Script]:
     """All of them at one place."""
     width = place.empty.shape[1]
     owner, other = place.walkers[0], place.walkers[-1]
-    for index, share in enumerate((0.45, 0.3, 0.6)):
+    for index, share in enumerate((0.3, 0.2, 0.4)):
         bag = bags[index].scaled(max(14, round(share * owner.height)))
         yield from _left(place, bag, owner, other, width, f"{index}")
-    bag = bags[3].scaled(round(0.45 * owner.height))
+    bag = bags[3].scaled(round(0.3 * owner.height))
     yield from _not_left(place, bag, owner, other, width)
-    yield from _removed(place, bags[4].scaled(round(0.5 * owner.height)), owner, other, width)
+    yield from _removed(place, bags[4].scaled(round(0.3 * owner.height)), owner, other, width)
 
 
 def _left(place: Place, bag: Sprite, owner: Walker, other: Walker, width: int, name: str) -> Iterator[Script]:

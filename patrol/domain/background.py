@@ -52,7 +52,7 @@ UPSET_LOOKS, UPSET_S = 3, 8.0
 SWITCHED = 8.0
 MOST_PLACES = 32
 # Pixels of 256 x 144, each way, an outline included; and shares of the picture, each way.
-SMALLEST_PX, LARGEST = 5, 0.4
+SMALLEST_PX, LARGEST = 5, 0.6
 FEWEST_EDGE_PX = 10
 # By so much the edges of one of both backgrounds must be the stronger ones along an outline.
 CLEARLY = 0.05
