@@ -22,7 +22,7 @@ CHINESE = {
     "gathering": "人员聚集",
     "running": "人群奔跑",
     "fall": "人员倒地",
-    "fight": "打架斗殴",
+    "fight": "打斗",
     "fire_smoke": "烟火",
     "intrusion": "区域入侵",
     "line_crossing": "越线",

@@ -245,7 +245,7 @@ def test_an_action_that_fails_says_why_and_keeps_what_was_written(browser: Brows
 def test_a_seat_tells_once_what_it_has_shown(served: ServedRoom, open_page: Open) -> None:
     seen = served.room.alert(1)
     page = open_page()
-    wait_for(lambda: len(served.room.calls) == 1)
+    page.wait_for_function("sessionStorage.getItem('patrol.displayed')")  # remembered once it was heard
     page.reload()
     expect(card(page, seen)).to_be_visible()
     page.wait_for_timeout(1200)
