@@ -6,10 +6,10 @@ from importlib import import_module
 
 import typer
 
-from patrol.cli import calibrate, model
+from patrol.cli import model
 from patrol.cli.camera_pictures import camera_pictures
 
-COMMANDS = ("demo", "run", "check", "detect", "replay", "evaluate")
+COMMANDS = ("demo", "run", "check", "detect", "replay", "evaluate", "calibrate")
 
 
 def make_cli() -> typer.Typer:
@@ -24,7 +24,6 @@ def make_cli() -> typer.Typer:
     )
     for name in COMMANDS:
         import_module(f"patrol.cli.{name}").register(app)
-    calibrate.register(app)
     model.register(app, camera_pictures)
     app.command("version")(version)
     return app
