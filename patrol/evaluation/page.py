@@ -48,6 +48,7 @@ p{margin:6px 0;color:var(--quiet)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--quiet);font-weight:500;font-size:13px}td.n,th.n{text-align:right;white-space:nowrap}
+@media(max-width:640px){td.n,th.n{white-space:normal}}
 .bar{position:relative;display:inline-block;width:84px;height:8px;background:var(--line);border-radius:4px;vertical-align:middle}
 .bar i{position:absolute;top:0;bottom:0;background:#2f6f6a;border-radius:4px}
 .bar b{position:absolute;top:-3px;bottom:-3px;width:2px;background:var(--accent)}
