@@ -24,6 +24,8 @@ from patrol.domain.scene import Pixels
 SMALL = (160, 90)
 MOST_GLANCES = 16
 LEAST_GLANCES, LEAST_S = 6, 1.2
+# People who move about stir a place for a second or two; smoke goes on.
+SMOKE_LEAST_S = 2.5
 
 Shares = npt.NDArray[np.uint8]
 Planes = npt.NDArray[np.float32]
@@ -57,9 +59,9 @@ def glance(at: datetime, pixels: Pixels, hidden: Sequence[Box], found: Sequence[
     )
 
 
-def is_enough(glances: Sequence[Glance]) -> bool:
+def is_enough(glances: Sequence[Glance], least_s: float = LEAST_S) -> bool:
     """Whether there are frames enough, over long enough, to say anything."""
-    return len(glances) >= LEAST_GLANCES and (glances[-1].at - glances[0].at).total_seconds() >= LEAST_S
+    return len(glances) >= LEAST_GLANCES and (glances[-1].at - glances[0].at).total_seconds() >= least_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from patrol.domain.burning import BY_COLOUR, Box, Burning, FireFinder, Part
 from patrol.domain.conditions.base import Holding, Seen, boxes_of, of_classes
 from patrol.domain.events import Kind
-from patrol.domain.flicker import MOST_GLANCES, Drift, Flicker, Glance, drift, flicker, glance, is_enough
+from patrol.domain.flicker import MOST_GLANCES, SMOKE_LEAST_S, Drift, Flicker, Glance, drift, flicker, glance, is_enough
 from patrol.domain.scene import Scene
 from patrol.domain.zones import Zone, are_inside
 
@@ -92,6 +92,8 @@ class FireSmoke:
             return Seen(memory, is_worth_a_focus=bool(new))
         told, steady = [], []
         for one in new:
+            if one.part is Part.SMOKE and not is_enough(memory.glances, SMOKE_LEAST_S):
+                continue
             over = _over(one, memory.glances)
             if over.share < OFTEN:
                 continue
