@@ -28,7 +28,7 @@ CHINESE = {
     "line_crossing": "越线",
     "loitering": "徘徊",
     "abandoned_object": "遗留物",
-    "removed_object": "物品移除",
+    "removed_object": "物品移走",
     "stopped_vehicle": "违停",
     "wrong_way": "逆行",
     "camera_health": "摄像机异常",
