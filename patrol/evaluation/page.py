@@ -16,11 +16,11 @@ from patrol.evaluation.targets import Held
 
 MOST_HITS = 8
 MOST_COUNTS = 12
-# What operators call the kinds; see the glossary.
+# What operators call the kinds: the feed's words.
 CHINESE = {
-    "crowd": "人员密集",
-    "gathering": "人员聚集",
-    "running": "人群奔跑",
+    "crowd": "人员聚集",
+    "gathering": "快速集结",
+    "running": "奔跑",
     "fall": "人员倒地",
     "fight": "打斗",
     "fire_smoke": "烟火",
@@ -29,9 +29,9 @@ CHINESE = {
     "loitering": "徘徊",
     "abandoned_object": "遗留物",
     "removed_object": "物品移走",
-    "stopped_vehicle": "违停",
+    "stopped_vehicle": "违停车辆",
     "wrong_way": "逆行",
-    "camera_health": "摄像机异常",
+    "camera_health": "画面异常",
 }
 
 _STYLE = """
