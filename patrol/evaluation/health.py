@@ -16,14 +16,14 @@ from prometheus_client import CollectorRegistry
 
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.stream import duration_of, frames_of
-from patrol.domain.camera import Camera, CameraId, Place, RingName, StreamAddress
+from patrol.domain.camera import Camera, CameraId, RingName
 from patrol.domain.camera_health import HealthMemory, HealthWatcher
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind
 from patrol.domain.frame import Frame
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.evaluation.picturing import Shot, draw
-from patrol.evaluation.playing import MOST_SHOTS, Performance, ShownEvent, Size, pictures_in
+from patrol.evaluation.playing import MOST_SHOTS, Performance, ShownEvent, Size, pictures_in, recording_camera
 from patrol.evaluation.ruling import NotAvailableError
 from patrol.evaluation.scoring import Interval, Told
 from patrol.evaluation.truth import Item, Media
@@ -37,7 +37,6 @@ VISIT_S = 15.0
 FEWEST_VISITS = 24
 # Pictures closer together show hardly anything new.
 CLOSEST_S = 0.25
-WATCHED = CameraId("recording")
 
 
 @dataclass(slots=True)
@@ -92,7 +91,7 @@ def play_health(item: Item, scale_to: Size, processor: ProcessorUse) -> Performa
     """Show an item to camera health as the tour would. Raises NotAvailableError, InputError."""
     began_s = processor.used_s()
     room = _Room()
-    camera = _camera()
+    camera = recording_camera(RingName.PERIPHERY, VISIT_S)
     inspecting = Inspecting(
         {camera.id: camera},
         HealthWatcher(),
@@ -174,22 +173,6 @@ def visits_of(item: Item) -> Visits:
         raise NotAvailableError("a recording that does not say how long it is")
     every_s = min(VISIT_S, max(CLOSEST_S, closest_s, length_s / FEWEST_VISITS))
     return Visits(item, every_s, max(1.0, VISIT_S / every_s))
-
-
-def _camera() -> Camera:
-    return Camera(
-        id=WATCHED,
-        name="录像",
-        name_en="recording",
-        site="录像",
-        ring=RingName.PERIPHERY,
-        revisit_bound_s=VISIT_S,
-        place=Place(0.0, 0.0),
-        heading_deg=0.0,
-        view_deg=90.0,
-        stream=StreamAddress("file:///recording"),
-        zones=(),
-    )
 
 
 def _seconds(at: datetime) -> float:

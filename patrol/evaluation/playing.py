@@ -14,6 +14,7 @@ from patrol.domain.errors import InputError
 from patrol.domain.events import Event
 from patrol.domain.rules import Rule
 from patrol.domain.watching import Watcher
+from patrol.domain.zones import Zone
 from patrol.evaluation.picturing import Shot, draw
 from patrol.evaluation.ruling import Watched
 from patrol.evaluation.scoring import TOLERANCE_S, Interval, Told, merged
@@ -24,6 +25,7 @@ from patrol.ports import Detector, ProcessorUse
 
 FRAMES_A_SECOND = 4.0  # as `patrol replay` looks at recordings, and a focus at a camera
 REVISIT_S = 5.0  # between two visits of a camera of the core
+RECORDING = CameraId("recording")
 # A shorter clip is over before a rule may confirm anything: it is played several times in a row.
 SHORT_S, TIMES = 3.0, 3
 # A clip that is played backwards is held in memory: 4 frames a second of 640x384 are 3 MB.
@@ -94,7 +96,7 @@ async def play(
     watcher = Watcher({rule.id: rule for rule in watched.rules}, new_tracker=ByteTracker)
     reel = Reel(item, watched.rules, scale_to)
     audience = _Audience(item, watched)
-    async for shown in show(reel.frames(), _camera(watched), watcher, detector, networks):
+    async for shown in show(reel.frames(), recording_camera(zones=watched.zones), watcher, detector, networks):
         audience.see(shown)
     events = [*audience.ended, *watcher.finish()]
     return Performance(
@@ -108,20 +110,22 @@ async def play(
     )
 
 
-def _camera(watched: Watched) -> Camera:
-    """One of the core, not calibrated: nothing but its zones is known of it."""
+def recording_camera(
+    ring: RingName = RingName.CORE, revisit_bound_s: float = REVISIT_S, zones: tuple[Zone, ...] = ()
+) -> Camera:
+    """A camera that shows a recording. It is not calibrated: nothing but its zones is known of it."""
     return Camera(
-        id=CameraId("recording"),
+        id=RECORDING,
         name="录像",
         name_en="recording",
         site="录像",
-        ring=RingName.CORE,
-        revisit_bound_s=REVISIT_S,
+        ring=ring,
+        revisit_bound_s=revisit_bound_s,
         place=Place(0.0, 0.0),
         heading_deg=0.0,
         view_deg=90.0,
         stream=StreamAddress("file:///recording"),
-        zones=watched.zones,
+        zones=zones,
     )
 
 

@@ -29,7 +29,7 @@ from patrol.adapters.stream import frames_of
 from patrol.adapters.tracking import ByteTracker
 from patrol.domain.detections import Detections
 from patrol.domain.watching import Watcher
-from patrol.evaluation.playing import _camera, _is_due
+from patrol.evaluation.playing import _is_due, recording_camera
 from patrol.evaluation.ruling import watched
 from patrol.evaluation.scoring import Case, Interval, Told, Verdict, judged
 from patrol.evaluation.truth import Item, read_truth
@@ -102,7 +102,7 @@ def verdict_of(composite: Composite, number: int, folder: Path) -> tuple[Verdict
     item = item_of(composite, number, folder)
     rules = watched(item, (WIDTH, HEIGHT))
     watcher = Watcher({rule.id: rule for rule in rules.rules}, new_tracker=ByteTracker)
-    camera = _camera(rules)
+    camera = recording_camera(zones=rules.zones)
     colours = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     ended, before = [], -1.0
     for t in times_of(composite):

@@ -8,13 +8,13 @@ know, and need not.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from patrol.domain.conditions.base import Holding, Seen
-from patrol.domain.conditions.left_things import BAGS, HIDING, Remembered, Thing, is_due, look_again
+from patrol.domain.conditions.left_things import BAGS, HIDING, Thing, seen_again
 from patrol.domain.conditions.words import time_in_chinese, time_in_english
 from patrol.domain.events import Kind
 from patrol.domain.scene import Scene
@@ -38,15 +38,12 @@ class AbandonedObject:
 
     def see(self, zone: Zone, scene: Scene, memory: object) -> Seen:
         """See Condition; remembers the place and what came to it."""
-        known = memory if isinstance(memory, Remembered) else Remembered(scene.at)
-        if scene.pixels is None:
-            return Seen(memory)
-        if not is_due(known, scene):
-            return Seen(known, known.holding)
-        now = look_again(known, scene, self.near_m, self.min_confidence)
-        left = [one for one in now.things if self._is_left(one, scene.at) and stands_in(zone, one)]
-        holding = self._holding(left, scene.at) if left else None
-        return Seen(replace(now, holding=holding), holding)
+
+        def told(things: Sequence[Thing]) -> Holding | None:
+            left = [one for one in things if self._is_left(one, scene.at) and stands_in(zone, one)]
+            return self._holding(left, scene.at) if left else None
+
+        return seen_again(memory, scene, self.near_m, self.min_confidence, told)
 
     def _is_left(self, one: Thing, at: datetime) -> bool:
         alone_s = (at - one.attended_until).total_seconds()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from patrol.domain.background import Background, ChangedPlace, changed_places, looked
-from patrol.domain.conditions.base import Box, Holding, boxes_of, of_classes
+from patrol.domain.conditions.base import Box, Holding, Seen, boxes_of, of_classes
 from patrol.domain.conditions.distances import Ruler
 from patrol.domain.detections import Detections
 from patrol.domain.scene import NO_TRACK, Scene, TrackId
@@ -85,12 +85,30 @@ class Remembered:
     holding: Holding | None = None
 
 
-def is_due(known: Remembered, scene: Scene) -> bool:
+def seen_again(
+    memory: object,
+    scene: Scene,
+    near_m: float,
+    min_confidence: float,
+    told: Callable[[Sequence[Thing]], Holding | None],
+) -> Seen:
+    """See Condition.see. ``told``: what a rule makes of the things that came or went; as last, until the next look."""
+    known = memory if isinstance(memory, Remembered) else Remembered(scene.at)
+    if scene.pixels is None:
+        return Seen(memory)
+    if not _is_due(known, scene):
+        return Seen(known, known.holding)
+    now = _look_again(known, scene, near_m, min_confidence)
+    holding = told(now.things)
+    return Seen(replace(now, holding=holding), holding)
+
+
+def _is_due(known: Remembered, scene: Scene) -> bool:
     """Whether it is time for another look."""
     return known.background is None or (scene.at - known.at).total_seconds() >= LOOK_EVERY_S
 
 
-def look_again(known: Remembered, scene: Scene, near_m: float, min_confidence: float) -> Remembered:
+def _look_again(known: Remembered, scene: Scene, near_m: float, min_confidence: float) -> Remembered:
     """Take one frame with its picture. ``near_m``: who is so near a thing may be with it. ``min_confidence``: how sure
     the model must be to name a thing."""
     assert scene.pixels is not None

@@ -7,14 +7,14 @@ present picture. Where somebody or a vehicle stands nothing is seen, so what the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from patrol.domain.conditions.abandoned_object import LEAST_LOOKS, score_of
 from patrol.domain.conditions.base import Holding, Seen
-from patrol.domain.conditions.left_things import BAGS, HIDING, Remembered, Thing, is_due, look_again
+from patrol.domain.conditions.left_things import BAGS, HIDING, Thing, seen_again
 from patrol.domain.conditions.words import time_in_chinese, time_in_english
 from patrol.domain.events import Kind
 from patrol.domain.scene import Scene
@@ -32,15 +32,12 @@ class RemovedObject:
 
     def see(self, zone: Zone, scene: Scene, memory: object) -> Seen:
         """See Condition; remembers the place and what went from it."""
-        known = memory if isinstance(memory, Remembered) else Remembered(scene.at)
-        if scene.pixels is None:
-            return Seen(memory)
-        if not is_due(known, scene):
-            return Seen(known, known.holding)
-        now = look_again(known, scene, 0.0, self.min_confidence)
-        gone = [one for one in now.things if self._is_gone(one, scene.at) and _stood_in(zone, one)]
-        holding = self._holding(gone, scene.at) if gone else None
-        return Seen(replace(now, holding=holding), holding)
+
+        def told(things: Sequence[Thing]) -> Holding | None:
+            gone = [one for one in things if self._is_gone(one, scene.at) and _stood_in(zone, one)]
+            return self._holding(gone, scene.at) if gone else None
+
+        return seen_again(memory, scene, 0.0, self.min_confidence, told)
 
     def _is_gone(self, one: Thing, at: datetime) -> bool:
         gone_s = (at - one.since).total_seconds()
