@@ -71,6 +71,7 @@ bench-alerts: bench-int8 ## somebody appears before a camera: how long until the
 	@$(BIN)/python -m benchmarks.bench_alerts $(ARGS)
 
 # The five above need an RTSP server that is not ours (Debian packages, see .ci/run), and run in int8 where it can be had.
+# PATROL_BENCHMARK_INPUT=512x288: the model sees less, for processors that keep no bounds at what ships (docs/benchmarks.md).
 .PHONY: bench-int8
 bench-int8: $(VENV)/.run
 	@$(BIN)/python -m benchmarks.quantizing --check \

@@ -1,10 +1,11 @@
 """``make bench-peers``: the same cameras and the same machine, seen in the ways others see them.
 
-Each way gets what serves it: RTP over TCP, a detector that looks at 640x384, all cores, and its own defaults for the
-rest. None but Patrol can hold all 476 cameras at once, so their seconds for one round are worked out, in two ways. In
-groups: as many at once as it was measured with, opened, seen once and closed, one group after the other; that is what
-could really be done. By rate: as if all 476 were open already, at the results a second it had with the number measured;
-more than it can do, and the best that can be said for it. Both ratios to Patrol's round are told.
+Each way gets what serves it: RTP over TCP, a detector that looks at what Patrol's looks at (640x384, or what
+PATROL_BENCHMARK_INPUT says), all cores, and its own defaults for the rest. None but Patrol can hold all 476 cameras at
+once, so their seconds for one round are worked out, in two ways. In groups: as many at once as it was measured with,
+opened, seen once and closed, one group after the other; that is what could really be done. By rate: as if all 476 were
+open already, at the results a second it had with the number measured; more than it can do, and the best that can be
+said for it. Both ratios to Patrol's round are told.
 
 (a)  ``cv2.VideoCapture`` and ``YOLO.predict``, one camera after the other: what tutorials show. FFmpeg inside OpenCV
      takes 5 s to study a stream unless told otherwise; (a') is the same with the options told (probesize 32,
@@ -43,11 +44,10 @@ import numpy.typing as npt
 from benchmarks.bench_tour import plain_rounds
 from benchmarks.clips import HEIGHT, WIDTH, have_clips
 from benchmarks.figures import Relation, Report, Table, Target, median, nearest_rank
-from benchmarks.patrol_under_test import addresses_on, models_folder
+from benchmarks.patrol_under_test import addresses_on, input_px, models_folder, with_size
 from benchmarks.serving import RING_SIZES, missing_parts, mounts_of, rtsp_server, spots
 
 ROOT = Path(__file__).parents[1]
-INPUT_PX = (640, 384)
 ALL_CAMERAS = sum(RING_SIZES.values())
 FFMPEG = "/usr/bin/ffmpeg"
 STREAMS_AT_ONCE = (8, 16, 32)
@@ -114,7 +114,7 @@ def _turn(seconds: float, ffmpeg_options: str, addresses: Sequence[str]) -> None
         there, picture = capture.read()
         capture.release()
         if there:
-            model.predict(picture, imgsz=INPUT_PX[::-1], classes=[0], verbose=False)
+            model.predict(picture, imgsz=input_px()[::-1], classes=[0], verbose=False)
             seen += 1
         else:
             failed += 1
@@ -133,7 +133,7 @@ def _yolo() -> Any:
 
     _have_torchvision()
     model = YOLO(str(installed.weights), task="detect")
-    model.predict(np.zeros((HEIGHT, WIDTH, 3), np.uint8), imgsz=INPUT_PX[::-1], classes=[0], verbose=False)
+    model.predict(np.zeros((HEIGHT, WIDTH, 3), np.uint8), imgsz=input_px()[::-1], classes=[0], verbose=False)
     return model
 
 
@@ -170,7 +170,7 @@ def _streams(seconds: float, addresses: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "cameras.streams"
         sources.write_text("\n".join(addresses) + "\n")
-        results = iter(model.predict(str(sources), stream=True, imgsz=INPUT_PX[::-1], classes=[0], verbose=False))
+        results = iter(model.predict(str(sources), stream=True, imgsz=input_px()[::-1], classes=[0], verbose=False))
         for _ in addresses:
             next(results)
         start_s, measured_from, count = time.monotonic() - began, time.monotonic(), 0
@@ -297,7 +297,7 @@ def own_detector() -> Iterator[Any]:
     """The detector that Patrol would open here."""
     from patrol.adapters.detectors import DetectorOptions, Device, open_detector
 
-    options = DetectorOptions(input_size=INPUT_PX, labels=frozenset({"person"}), device=Device.CPU)
+    options = DetectorOptions(input_size=input_px(), labels=frozenset({"person"}), device=Device.CPU)
     with contextlib.closing(open_detector(options, models_dir=models_folder())) as detector:
         yield detector
 
@@ -444,7 +444,7 @@ def main() -> int:
             rounds_s = plain_rounds(server, cameras, folder, 1 if options.short else 3)
             found = _peers(addresses, times)
     with own_detector() as detector:
-        precision = detector.precision.value
+        precision = with_size(detector.precision.value)
     return report(found, rounds_s, precision, options.join, clips.made_of).tell()
 
 

@@ -38,6 +38,8 @@ from benchmarks.processes import thread_seconds
 from benchmarks.serving import Server, Spot
 
 ROOT = Path(__file__).parents[1]
+# What the model sees, where it is not to be what ships: "512x288" for a processor that cannot keep up with more.
+INPUT_VARIABLE = "PATROL_BENCHMARK_INPUT"
 BENCHMARK_MODELS = ROOT / "var" / "benchmarks" / "models"
 UP_WITHIN_S, DOWN_WITHIN_S, FLOOR_WITHIN_S = 120.0, 30.0, 240.0
 SAMPLE_EVERY_S = 1.0
@@ -95,6 +97,25 @@ class Plan:
     own_strategies: Mapping[str, str] = field(default_factory=dict)
 
 
+def input_px() -> tuple[int, int]:
+    """(width, height) of what the model sees in this run, px: what ships, or what PATROL_BENCHMARK_INPUT says.
+
+    Raises ValueError where that is not of the form 512x288.
+    """
+    from patrol.config import DetectorSettings
+
+    if not (asked := os.environ.get(INPUT_VARIABLE)):
+        return DetectorSettings().input_px
+    if (said := re.fullmatch(r"(\d+)x(\d+)", asked)) is None:
+        raise ValueError(f"{INPUT_VARIABLE}: {asked!r} is no size; expected WIDTHxHEIGHT in pixels, as 512x288")
+    return int(said[1]), int(said[2])
+
+
+def with_size(precision: str) -> str:
+    """``int8 at 640x384``: a precision, and what the model sees in this run."""
+    return "{} at {}x{}".format(precision, *input_px())
+
+
 def configuration_of(plan: Plan) -> dict[str, Any]:
     """The configuration as a user would write it (JSON is YAML)."""
     return {
@@ -106,7 +127,7 @@ def configuration_of(plan: Plan) -> dict[str, Any]:
         "rules": {"watched": _rule(plan.rule)},
         "levels": {"by_kind": {}, "otherwise": "blue"},
         "tour": dict(plan.tour),
-        "detector": dict(plan.detector),
+        "detector": {"input_px": list(input_px()), **plan.detector},
         "units": [_unit(number) for number in range(1, 5)],
         "cameras": [_camera(camera, plan) for camera in plan.cameras],
     }
@@ -557,7 +578,7 @@ def values(metric: Any) -> dict[tuple[str, ...], float]:
 
 def _precision_of(parts: Any) -> str:
     detector = parts.tour.detecting._detector
-    return str(getattr(detector, "precision", type(detector).__name__))
+    return with_size(str(getattr(detector, "precision", type(detector).__name__)))
 
 
 # --- the floor ----------------------------------------------------------------------------------------------------
@@ -635,13 +656,12 @@ def _inferences(models: Path, seconds: float) -> tuple[int, float, float, str]:
     from patrol.adapters.openvino_runtime import import_openvino
     from patrol.config import DetectorSettings
 
-    settings = DetectorSettings()
-    model = ensure_model(settings.model, models)
+    width, height = input_px()
+    model = ensure_model(DetectorSettings().model, models)
     precision = openvino_detector.chosen_precision(model, Precision.AUTO, bf16=openvino_detector.cpu_has_bf16())
     openvino = import_openvino()
     graph = openvino_detector.graph_for(model, precision)
-    compiled = openvino_detector.compiled_graph(openvino, openvino.Core(), graph, settings.input_px, precision, None)
-    width, height = settings.input_px
+    compiled = openvino_detector.compiled_graph(openvino, openvino.Core(), graph, (width, height), precision, None)
     picture = np.random.default_rng(0).integers(0, 255, (1, height, width, 3), np.uint8)
     # As many at once as the processor has use for, and one that is ready when another ends.
     requests = [compiled.create_infer_request() for _ in range(_useful_requests(compiled) + 1)]
@@ -657,7 +677,7 @@ def _inferences(models: Path, seconds: float) -> tuple[int, float, float, str]:
         count += 1
     for request in requests:
         request.wait()
-    return count, time.process_time() - spent, time.monotonic() - began, precision.value
+    return count, time.process_time() - spent, time.monotonic() - began, with_size(precision.value)
 
 
 def _useful_requests(compiled: Any) -> int:

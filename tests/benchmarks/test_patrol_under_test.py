@@ -16,19 +16,22 @@ import pytest
 from benchmarks import patrol_under_test
 from benchmarks.patrol_under_test import (
     COUNTERS,
+    INPUT_VARIABLE,
     TIMED_EVERY,
     Floor,
     Journal,
     Plan,
     Story,
     configuration_of,
+    input_px,
     install_hooks,
     timed,
     values,
+    with_size,
     wrap,
 )
 from benchmarks.serving import spots
-from patrol.config import load
+from patrol.config import DetectorSettings, load
 from patrol.domain.camera import RingName
 from patrol.domain.conditions import Crowd
 from tests.pipeline.parts import fresh_metrics
@@ -201,3 +204,20 @@ def test_every_function_that_is_watched_is_there() -> None:
 def test_a_function_that_is_not_there_is_said_to_be_missing() -> None:
     assert not wrap("patrol.domain.tour", "Tour.fly", lambda function: function)
     assert not wrap("patrol.no_such_module", "fly", lambda function: function)
+
+
+def test_the_model_sees_what_ships_unless_another_size_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(INPUT_VARIABLE, raising=False)
+    assert configuration_of(Plan((), {}))["detector"] == {"input_px": list(DetectorSettings().input_px)}
+    monkeypatch.setenv(INPUT_VARIABLE, "512x288")
+    assert configuration_of(Plan((), {}, detector={"look_every": 5}))["detector"] == {
+        "input_px": [512, 288],
+        "look_every": 5,
+    }
+    assert with_size("int8") == "int8 at 512x288"
+
+
+def test_a_size_that_is_none_is_told_with_what_was_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(INPUT_VARIABLE, "small")
+    with pytest.raises(ValueError, match="'small' is no size; expected WIDTHxHEIGHT"):
+        input_px()
