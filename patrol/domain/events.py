@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from patrol.domain.camera import CameraId
-from patrol.domain.zones import RuleId, ZoneId
+from patrol.domain.vocabulary import CameraId, RuleId, ZoneId
 
 
 class Kind(StrEnum):
