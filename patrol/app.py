@@ -26,6 +26,7 @@ from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.model_store import Precision
 from patrol.adapters.networks import OpenNetworks, open_networks
 from patrol.adapters.processor import MachineProcessor, few_arenas, give_memory_back, one_thread_a_picture
+from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import (
     RedisPublisher,
     RedisSubscription,
@@ -66,6 +67,7 @@ from patrol.pipeline.inspecting import Inspecting
 from patrol.pipeline.looking_closer import LookingCloser, Networks, SpareLooks
 from patrol.pipeline.looking_finely import FinelyLooking
 from patrol.pipeline.maintaining import Maintaining
+from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
@@ -149,6 +151,7 @@ class Parts:
     evidence: DiskEvidence
     publisher: RedisPublisher
     relaying: Relaying
+    reconciling: Reconciling
     deciding: Deciding
     dispatching: Dispatching
     following_up: FollowingUp
@@ -212,6 +215,7 @@ async def assembled(
             evidence=evidence,
             publisher=publisher,
             relaying=Relaying(store, publisher, clock, metrics),
+            reconciling=Reconciling(store, RedisStreamKeeper(redis), clock, metrics),
             deciding=deciding,
             dispatching=Dispatching(deciding, store, clock),
             following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
@@ -452,6 +456,7 @@ async def run_parts(
         group.create_task(_run_upstream(parts, options, stopping, drained))
         if Role.RELAY in options.roles:
             group.create_task(parts.relaying.run(drained))
+            group.create_task(parts.reconciling.run(drained))
         if Role.DISPATCH in options.roles:
             group.create_task(_dispatch_consumer(parts).run(drained))
             group.create_task(parts.following_up.run(drained))
