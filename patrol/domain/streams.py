@@ -51,7 +51,8 @@ class GroupState:
     @property
     def first_open(self) -> EntryId:
         """The least id that the group may still have to acknowledge; all below is done."""
-        return self.oldest_pending if self.oldest_pending is not None else self.last_delivered.next
+        undelivered = self.last_delivered.next
+        return undelivered if self.oldest_pending is None else min(self.oldest_pending, undelivered)
 
 
 @dataclass(frozen=True, slots=True)
