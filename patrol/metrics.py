@@ -327,6 +327,11 @@ class QueueMetrics:
             "Messages that the queue had lost, found by comparing it with the store.",
             registry=registry,
         )
+        self.unreplicated = Counter(
+            "patrol_messages_unreplicated_total",
+            "Red alerts that no replica had within 0.1 s, where there are replicas.",
+            registry=registry,
+        )
         self.unsettled = Gauge(
             "patrol_messages_unsettled",
             "Messages that were published and that some group has not acknowledged yet.",

@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from patrol.domain.errors import ConfigError, ConfigProblem, QueueError
-from patrol.domain.messages import DEAD_STREAM, Message
+from patrol.adapters.redis_connecting import COMMAND_TIMEOUT_S
+from patrol.domain.errors import QueueError
+from patrol.domain.messages import DEAD_STREAM, RED_STREAM, Message
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.room import TourStatus
@@ -32,7 +31,6 @@ _Result = TypeVar("_Result")
 FIELD = "ce"  # the one field of an entry: the CloudEvents JSON
 LEASE_S = 30.0
 LOOKS_PER_LEASE = 6
-COMMAND_TIMEOUT_S = 5.0
 TOUR_KEY = "patrol:status:tour"
 TOUR_STALE_AFTER_S = 10
 REQUESTS_KEY = "patrol:tour:requests"
@@ -50,25 +48,6 @@ class _AcceptedView:
 
 
 _REQUEST: TypeAdapter[Pin | _AcceptedView] = TypeAdapter(Pin | _AcceptedView)
-
-
-def connect(address: str) -> Redis:
-    """A client for a Redis URL. Nothing is sent yet; every command has a time-out and is tried three times.
-
-    Raises ConfigError if the address cannot be one.
-    """
-    try:
-        return Redis.from_url(
-            address,
-            socket_connect_timeout=COMMAND_TIMEOUT_S,
-            socket_timeout=COMMAND_TIMEOUT_S,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
-            health_check_interval=15,
-        )
-    except ValueError:
-        # The cause's text is left out: of an address with a stray "#" or "/" it quotes half the password.
-        expected = "expected redis://[user:password@]host:port/number; rediss:// and unix:// are fine, too"
-        raise ConfigError("REDIS_URL", (ConfigProblem("REDIS_URL", expected),)) from None
 
 
 async def ask(command: Awaitable[_Result]) -> _Result:
@@ -97,18 +76,36 @@ def queue_error(error: RedisError | OSError) -> QueueError:
     return QueueError(f"redis: {error if isinstance(error, ResponseError) else type(error).__name__}")
 
 
-class RedisPublisher:
-    """Publisher on Redis Streams."""
+REPLICATED_WITHIN_MS = 100
+"""A red alert waits that long for a replica to have it, too; then it goes on, and the reconciler sees to the rest."""
 
-    def __init__(self, redis: Redis) -> None:
+OnUnreplicated = Callable[[int], None]
+"""Told how many red alerts no replica had in time."""
+
+
+class RedisPublisher:
+    """Publisher on Redis Streams. Where there are replicas, red alerts wait for one of them (``WAIT``)."""
+
+    def __init__(self, redis: Redis, on_unreplicated: OnUnreplicated = lambda count: None) -> None:
         self._redis = redis
+        self._on_unreplicated = on_unreplicated
+        self._has_replicas = False  # as of the last publish: WAIT without any would only cost its time
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
         """See Publisher. One round trip for all."""
         pipeline = self._redis.pipeline(transaction=False)
         for message in messages:
             pipeline.xadd(message.stream, {FIELD: message.body})
+        pipeline.execute_command("ROLE")
+        red = sum(message.stream == RED_STREAM for message in messages)
+        waits = red > 0 and self._has_replicas
+        if waits:
+            pipeline.execute_command("WAIT", 1, REPLICATED_WITHIN_MS)
         answers = await answers_of(pipeline)
+        if waits and answers.pop() == 0:
+            self._on_unreplicated(red)
+        role = answers.pop()  # an error where the user may not ask: then nobody waits
+        self._has_replicas = isinstance(role, list) and _str(role[0]) == "master" and bool(role[2])
         refused = {i: str(queue_error(answer)) for i, answer in enumerate(answers) if isinstance(answer, RedisError)}
         taken = {i: EntryId.read(_str(answer)) for i, answer in enumerate(answers) if i not in refused}
         if refused:

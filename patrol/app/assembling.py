@@ -17,13 +17,9 @@ from patrol.adapters.clock import SystemClock
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.processor import MachineProcessor, few_arenas, one_thread_a_picture
+from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
-from patrol.adapters.redis_streams import (
-    RedisPublisher,
-    RedisTourReports,
-    RedisTourRequests,
-    connect,
-)
+from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
 from patrol.adapters.scene_file import SceneFile
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.tracking import ByteTracker, import_tracking
@@ -116,7 +112,7 @@ async def assembled(
         stack.push_async_callback(store.aclose)
         await store.open()
         evidence = DiskEvidence(options.var / "evidence")
-        publisher = RedisPublisher(redis)
+        publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         deciding = Deciding(store, clock, metrics)

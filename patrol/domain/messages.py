@@ -28,6 +28,7 @@ RECALL = "cn.patrol.order.recall.v1"
 RECEIPT = "cn.patrol.receipt.v1"
 TYPES = frozenset({ALERT, INCIDENT, ORDER, RECALL, RECEIPT})
 
+RED_STREAM = f"patrol:alert:{Level.RED}"
 ALERT_STREAMS = tuple(f"patrol:alert:{level}" for level in Level)
 ORDER_STREAMS = tuple(f"patrol:order:{ring}" for ring in RingName)
 INCIDENT_STREAM = "patrol:incident"

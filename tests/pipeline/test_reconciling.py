@@ -13,8 +13,9 @@ import pytest
 from redis.asyncio import Redis
 
 from patrol.adapters.clock import SystemClock
+from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
-from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription, connect
+from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain import streams
