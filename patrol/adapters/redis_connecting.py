@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from redis.asyncio import Connection, ConnectionPool, Redis, Sentinel, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.connection import AbstractConnection, parse_url
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, ResponseError
@@ -77,6 +77,16 @@ class _FoundTls(_ToTheMaster, SentinelManagedSSLConnection):
     pass
 
 
+class _Pool(SentinelConnectionPool):
+    """Closes its connections to the Sentinels, too."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        if inuse_connections:  # at the end; not after a fail-over
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.aclose()
+
+
 _CHECKED: dict[type[AbstractConnection], type[AbstractConnection]] = {
     Connection: _Plain,
     SSLConnection: _Tls,
@@ -130,7 +140,9 @@ def _by_sentinel(address: str) -> Redis:
         [_host_and_port(host) for host in hosts.split(",")],
         sentinel_kwargs=_usual() | of_sentinels | tls | ({"ssl": True} if is_tls else {}),
     )
-    found: Redis = sentinel.master_for(service, connection_class=_FoundTls if is_tls else _Found, **_usual(), **options)
+    found: Redis = sentinel.master_for(
+        service, connection_pool_class=_Pool, connection_class=_FoundTls if is_tls else _Found, **_usual(), **options
+    )
     return found
 
 
