@@ -15,13 +15,12 @@ from types import TracebackType
 from typing import TypeVar, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
+from patrol.adapters.redis_connecting import connect as connect_to_redis
 from patrol.client.group import FIELD, Entry, Seat
 from patrol.client.received import Received, read_data
-from patrol.domain.errors import ConfigError, ConfigProblem, MessageError, QueueError
+from patrol.domain.errors import MessageError, QueueError
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.message_data import (
@@ -56,7 +55,6 @@ _Result = TypeVar("_Result")
 LEASE_S = 30.0
 MAX_ATTEMPTS = 5
 WAIT_S = 2.0
-COMMAND_TIMEOUT_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 REMEMBERED_HERE = 10_000
 REMEMBER_S = 24 * 3600.0
@@ -76,7 +74,7 @@ def connect(
     ahead: int = 1,
     remember_s: float = REMEMBER_S,
 ) -> Console:
-    """A console on a Redis URL, to be entered with ``async with``. Nothing is sent before.
+    """A console on a Redis URL (also TLS and Sentinel), to be entered with ``async with``. Nothing is sent before.
 
     ``group``: the console's name, its own alone. ``seat``: this process's name in it, the same after a restart and no
     other's at the same time; the host's, if none is given. ``lease_s``: what a seat leaves idle for so long is
@@ -84,19 +82,8 @@ def connect(
     handed out first. ``remember_s``: how long a message that comes a second time is known again. ``prefix``: before
     every name in Redis, for trials. Raises ConfigError if the address cannot be one.
     """
-    try:
-        redis = Redis.from_url(
-            url,
-            socket_connect_timeout=COMMAND_TIMEOUT_S,
-            socket_timeout=COMMAND_TIMEOUT_S,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
-            health_check_interval=15,
-        )
-    except ValueError:  # its text may quote a password
-        expected = "expected redis://[user:password@]host:port/number; rediss:// and unix:// are fine, too"
-        raise ConfigError("url", (ConfigProblem("url", expected),)) from None
     return Console(
-        redis,
+        connect_to_redis(url),
         group,
         seat or socket.gethostname(),
         prefix=prefix,
