@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from patrol.adapters.clip_video import as_webm, compressed
 from patrol.adapters.clock import SystemClock
+from patrol.adapters.dead_letters import RedisDeadLetters
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.processor import MachineProcessor, few_arenas, one_thread_a_picture
@@ -143,7 +144,7 @@ async def assembled(
             deciding=deciding,
             dispatching=Dispatching(deciding, store, clock),
             following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
-            desk=Desk(deciding, requests),
+            desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
             room=Room(
                 configuration.station,
                 configuration.station_en,
