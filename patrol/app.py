@@ -63,6 +63,7 @@ from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.filming import Filming
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.inspecting import Inspecting
+from patrol.pipeline.keeping import EvidenceDesk, Keeping
 from patrol.pipeline.looking_closer import LookingCloser, Networks, SpareLooks
 from patrol.pipeline.looking_finely import FinelyLooking
 from patrol.pipeline.maintaining import Maintaining
@@ -154,6 +155,7 @@ class Parts:
     following_up: FollowingUp
     desk: Desk
     room: Room
+    keeping: Keeping
     tour: TourParts | None
 
 
@@ -227,6 +229,7 @@ async def assembled(
                 metrics,
                 simulated=options.simulated,
             ),
+            keeping=Keeping(store.evidence, evidence, configuration.retention, clock, metrics),
             tour=tour,
         )
 
@@ -452,6 +455,7 @@ async def run_parts(
         group.create_task(_run_upstream(parts, options, stopping, drained))
         if Role.RELAY in options.roles:
             group.create_task(parts.relaying.run(drained))
+            group.create_task(parts.keeping.run(drained))
         if Role.DISPATCH in options.roles:
             group.create_task(_dispatch_consumer(parts).run(drained))
             group.create_task(parts.following_up.run(drained))
@@ -539,6 +543,7 @@ async def _serve(
             parts.clock,
             stopping=stopping,
             hosts=configuration.web.hosts,
+            fates=EvidenceDesk(parts.store.evidence, parts.clock, parts.metrics),
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping)

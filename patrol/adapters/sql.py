@@ -7,7 +7,7 @@ kept as JSON; what is searched for has a column.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     Integer,
-    MetaData,
     Select,
     String,
     Table,
@@ -40,13 +39,16 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
+from patrol.adapters.sql_evidence import METADATA as _METADATA
+from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
 from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, cools_down, fingerprint
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import ConfigError, ConfigProblem, StoreError
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState
+from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId, IncidentState
 from patrol.domain.messages import Message, alert_message, incident_message
 from patrol.domain.orders import Order
+from patrol.domain.retention import Gone
 from patrol.domain.units import Unit
 from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
@@ -54,7 +56,6 @@ _Result = TypeVar("_Result")
 
 BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
 
-_METADATA = MetaData()
 _INCIDENTS = Table(
     "incidents",
     _METADATA,
@@ -135,6 +136,11 @@ class SqlStore:
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
 
+    @property
+    def evidence(self) -> SqlEvidenceIndex:
+        """The index of evidence, through the same door."""
+        return SqlEvidenceIndex(self._transaction)
+
     async def open(self) -> None:
         """Make what is missing in the database, also in one of an older version. Raises StoreError."""
         await self._transaction(_make_what_is_missing)
@@ -185,6 +191,7 @@ class SqlStore:
         told = replace(incident, sequence=incident.sequence + 1)
         _store_incident(connection, told)
         _store_alert(connection, acceptance.alert, acceptance.verdict)
+        note_evidence(connection, acceptance.alert)
         messages = (alert_message(acceptance.alert, incident.sequence), incident_message(told, now))
         _store_messages(connection, messages, self._clock.now())
         return replace(acceptance, incident=told)
@@ -306,6 +313,11 @@ class SqlStore:
             return Ledger(incidents, _orders(connection, [i.id for i in incidents]), ())
 
         return await self._transaction(work)
+
+    async def gone_evidence(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, Gone]:
+        """See IncidentReader."""
+        rows = await self.evidence.look_up(ids)
+        return {row.id: row.gone for row in rows.values() if row.gone is not None}
 
     async def totals(self) -> Totals:
         """See IncidentReader."""

@@ -6,6 +6,7 @@ Every field's description is the editor's help, and the "expected ..." of an err
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, Strict, model_validator
@@ -37,10 +38,12 @@ from patrol.domain.camera import RingName, Strategy
 from patrol.domain.errors import InputError
 from patrol.domain.events import Kind, Level
 from patrol.domain.ground import GroundPlane
+from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import UnitKind
 
-TOUR, DETECTOR, WEB = TourSettings(), DetectorSettings(), WebSettings()
+TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
+GB = 10**9
 
 
 _AT = "[latitude, longitude] in degrees, WGS-84"
@@ -333,6 +336,35 @@ class DetectorModel(Edge):
     )
 
 
+KeepDays = Annotated[Number, Field(gt=0, le=36_500)]
+
+
+def _keep(what: str, name: EvidenceClass) -> Any:
+    return Field(default=RETENTION.keep[name] / timedelta(days=1), description=f"days for {what}")
+
+
+class KeepDaysModel(Edge):
+    """How long evidence is kept, by class."""
+
+    red: KeepDays = _keep("that of red alerts", EvidenceClass.RED)
+    yellow: KeepDays = _keep("that of yellow alerts", EvidenceClass.YELLOW)
+    blue: KeepDays = _keep("that of blue alerts", EvidenceClass.BLUE)
+    green: KeepDays = _keep("that of green alerts", EvidenceClass.GREEN)
+    maintenance: KeepDays = _keep("that of maintenance", EvidenceClass.MAINTENANCE)
+    simulated: KeepDays = _keep("that of drills and simulated cameras", EvidenceClass.SIMULATED)
+
+
+class StorageModel(Edge):
+    """What is kept on disk."""
+
+    evidence_quota_gb: Annotated[Number, Field(gt=0, le=1_000_000)] = Field(
+        default=RETENTION.quota_bytes / GB, description="pictures and clips of alerts at most, 10^9 bytes"
+    )
+    keep_days: KeepDaysModel = Field(
+        default=KeepDaysModel(), description="how long pictures and clips are kept, by class"
+    )
+
+
 class WebModel(Edge):
     """Where the console listens."""
 
@@ -367,6 +399,7 @@ class FileModel(Edge):
     )
     tour: TourModel = Field(default=TourModel(), description="how the tour works")
     detector: DetectorModel = Field(default=DetectorModel(), description="how people are found in pictures")
+    storage: StorageModel = Field(default=StorageModel(), description="what is kept on disk")
     web: WebModel = Field(default=WebModel(), description="where the console listens")
 
 

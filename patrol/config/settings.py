@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.errors import ConfigProblem
+from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit
@@ -108,6 +109,7 @@ class Configuration:
     detector: DetectorSettings
     web: WebSettings
     sites: tuple[Site, ...] = ()
+    retention: Retention = field(default_factory=Retention)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)
