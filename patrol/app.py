@@ -21,8 +21,10 @@ from patrol.adapters.clip_video import as_webm, compressed
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.detectors import AnyDetector, DetectorOptions, Device, open_detector
 from patrol.adapters.disk_evidence import DiskEvidence
+from patrol.adapters.disk_spool import DiskSpool
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.http_snapshot import HttpSnapshotSource
+from patrol.adapters.local_storage import LocalStorage
 from patrol.adapters.model_store import Precision
 from patrol.adapters.networks import OpenNetworks, open_networks
 from patrol.adapters.processor import MachineProcessor, few_arenas, give_memory_back, one_thread_a_picture
@@ -87,6 +89,8 @@ TIDIED_EVERY_S = 10.0
 SEEN_THROUGH_EVERY = 20_000  # objects made; Python's own 700 are made by a few visits
 # Each holds its camera for a whole visit. Few cameras send what only FFmpeg reads.
 FALLBACK_THREADS = 32
+# Held back for the day on which the disk is full: some hundred alerts with their pictures.
+SPOOL_RESERVE_BYTES = 32 * 2**20
 
 
 class Role(StrEnum):
@@ -203,8 +207,13 @@ async def assembled(
                 )
                 networks = stack.enter_context(contextlib.closing(opened)).networks
             await asyncio.to_thread(import_tracking)
+            spool = DiskSpool(options.var / "spool", configuration.spool_bytes, SPOOL_RESERVE_BYTES)
+            stack.push_async_callback(spool.aclose)
+            await spool.open()
             scenes = options.var / "scenes.json"
-            outside = TourOutside(detector, networks, store, evidence, reports, requests, deciding, scenes, on_gap)
+            outside = TourOutside(
+                detector, networks, store, evidence, spool, reports, requests, deciding, scenes, on_gap
+            )
             tour = _tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
             clock=clock,
@@ -228,6 +237,7 @@ async def assembled(
                 clock,
                 metrics,
                 simulated=options.simulated,
+                storage=LocalStorage(options.var / "spool"),
             ),
             keeping=Keeping(store.evidence, evidence, configuration.retention, clock, metrics),
             tour=tour,
@@ -242,6 +252,7 @@ class TourOutside:
     networks: Networks
     store: SqlStore
     evidence: DiskEvidence
+    spool: DiskSpool
     reports: RedisTourReports
     requests: RedisTourRequests
     deciding: Deciding
@@ -286,6 +297,7 @@ def _tour_parts(
         clock,
         metrics,
         filming,
+        outside.spool,
     )
     watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
     rules = LookingCloser(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -32,6 +32,7 @@ from patrol.domain.retention import (
     Usage,
 )
 from patrol.domain.room import RoomSnapshot, TourStatus
+from patrol.domain.storage import StorageStatus
 
 
 class Clock(Protocol):
@@ -135,6 +136,39 @@ class AlertStore(Protocol):
 
         The same alert id again changes nothing and gives the first answer. Raises StoreError.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A candidate that waits for the store on the local disk, with its picture as JPEG. ``number``: its place."""
+
+    number: int
+    candidate: Candidate
+    jpeg: bytes = field(repr=False)
+
+
+class Spool(Protocol):
+    """Keeps what the store does not take, in order, over a kill, until it does. Used by one process at a time."""
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that wait."""
+
+    async def keep(self, candidate: Candidate, jpeg: bytes) -> None:
+        """Keep one behind the others, durably. Raises StoreError, and has not kept it then."""
+
+    async def oldest(self) -> Spooled | None:
+        """The one that waits longest. What cannot be read is skipped, with a word. Raises StoreError."""
+
+    async def done(self, spooled: Spooled) -> None:
+        """The store has answered for it: forget it. Raises StoreError."""
+
+    async def set_aside(self, spooled: Spooled) -> None:
+        """The store will never take it as it is: keep it out of the way until the next start. Raises StoreError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +329,13 @@ class TourRequests(Protocol):
 
     async def take(self) -> Sequence[TourRequest]:
         """What was asked for since the last time, oldest first. Raises QueueError."""
+
+
+class StorageWatch(Protocol):
+    """What is stored on this machine, seen from outside of what stores it."""
+
+    async def status(self) -> StorageStatus:
+        """As it is now."""
 
 
 class RoomView(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from patrol.domain.errors import StoreFailure
 from patrol.domain.retention import EvidenceClass, Gone, Usage
 
 
@@ -54,3 +55,31 @@ class EvidenceMetrics:
             self.pieces.labels(each.value).set(found.pieces)
             self.size.labels(each.value).set(found.size)
         self.quota_share.set(sum(found.size for found in usage.values()) / quota_bytes)
+
+
+class SpoolMetrics:
+    """Alerts that the store refused, and those that wait on the local disk for it."""
+
+    OUTCOMES = ("kept", "accepted", "cooled_down", "set_aside")
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.refused = Counter(
+            "patrol_alerts_refused_total",
+            "Alerts that the store, or the disk of the evidence, did not take at once, and why.",
+            ("reason",),
+            registry=registry,
+        )
+        for failure in StoreFailure:
+            self.refused.labels(failure.value)
+        self.waiting = Gauge(
+            "patrol_spool_waiting", "Alerts that wait on the local disk for the store to be back.", registry=registry
+        )
+        self.size = Gauge("patrol_spool_bytes", "Bytes of what waits on the local disk.", registry=registry)
+        self.passed = Counter(
+            "patrol_spool_alerts_total",
+            "Alerts that were kept on the local disk, and what the store said to them when it was back.",
+            ("outcome",),
+            registry=registry,
+        )
+        for outcome in self.OUTCOMES:
+            self.passed.labels(outcome)

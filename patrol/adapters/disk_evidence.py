@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
+from patrol.adapters import refusals
 from patrol.adapters.durable_files import UNFINISHED, write_durably
 from patrol.domain.errors import StoreError
 from patrol.domain.incidents import EvidenceId
@@ -52,7 +53,7 @@ class DiskEvidence:
         try:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         except OSError as error:
-            raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
+            raise StoreError(f"evidence {path.parent}: {error.strerror}", refusals.of_os(error)) from None
 
     async def put_clip(self, clip_id: EvidenceId, webm: bytes) -> None:
         """See EvidenceStore."""
@@ -118,7 +119,7 @@ class DiskEvidence:
         try:
             return await asyncio.to_thread(work)
         except OSError as error:
-            raise StoreError(f"evidence {self._folder}: {error.strerror}") from None
+            raise StoreError(f"evidence {self._folder}: {error.strerror}", refusals.of_os(error)) from None
 
     async def _write(self, evidence_id: EvidenceId, suffix: str, content: bytes) -> None:
         path = self._path(evidence_id, suffix)
@@ -127,7 +128,7 @@ class DiskEvidence:
         try:
             await asyncio.to_thread(write_durably, path, content)
         except OSError as error:
-            raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
+            raise StoreError(f"evidence {path.parent}: {error.strerror}", refusals.of_os(error)) from None
 
     async def _read(self, evidence_id: EvidenceId, suffix: str) -> bytes | None:
         path = self._path(evidence_id, suffix)
@@ -138,7 +139,7 @@ class DiskEvidence:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreError(f"evidence {path.parent}: {error.strerror}") from None
+            raise StoreError(f"evidence {path.parent}: {error.strerror}", refusals.of_os(error)) from None
 
     def _path(self, evidence_id: EvidenceId, suffix: str) -> Path | None:
         match = _ID.fullmatch(evidence_id)

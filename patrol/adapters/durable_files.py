@@ -13,7 +13,7 @@ def write_durably(path: Path, content: bytes) -> None:
     """Write a file, in a folder made for it if need be. Half a file is never seen under its name. Raises OSError."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sync_folder(path.parent.parent)
+        sync_folder(path.parent.parent)
     unfinished = path.with_suffix(UNFINISHED)
     try:
         with unfinished.open("wb") as file:
@@ -25,11 +25,11 @@ def write_durably(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):  # on a full disk, what was not finished takes the last room there is
             unfinished.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    # A file whose name is not on the disk yet is gone after a power cut, however well its content was synced.
+def sync_folder(folder: Path) -> None:
+    """Have the folder itself on the disk: else a file's name may be gone after a power cut. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -39,11 +39,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
+from patrol.adapters import refusals
 from patrol.adapters.sql_evidence import METADATA as _METADATA
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
 from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, cools_down, fingerprint
 from patrol.domain.dispatch import Duty, Outcome, Situation
-from patrol.domain.errors import ConfigError, ConfigProblem, StoreError
+from patrol.domain.errors import ConfigError, ConfigProblem, StoreError, StoreFailure
 from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId, IncidentState
 from patrol.domain.messages import Message, alert_message, incident_message
@@ -156,10 +157,11 @@ class SqlStore:
             # A transaction once begun is finished even if the caller is cancelled: nobody may guess its end.
             return await asyncio.shield(loop.run_in_executor(self._door, call))
         except SQLAlchemyError as error:
-            raise StoreError(f"database: {_plain(error)}") from error
+            failure = refusals.of_sqlite(getattr(error, "orig", None))
+            raise StoreError(f"database: {_plain(error)}", failure) from error
         except ValidationError as error:
             raise StoreError(
-                f"database: a stored {error.title} cannot be read: {error.error_count()} errors"
+                f"database: a stored {error.title} cannot be read: {error.error_count()} errors", StoreFailure.CONFLICT
             ) from error
 
     async def _transaction(self, work: Callable[[Connection], _Result]) -> _Result:
@@ -172,8 +174,8 @@ class SqlStore:
     async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
         """See AlertStore."""
         key = fingerprint(candidate.event)
-        last = await self._transaction(lambda connection: _last_accepted_at(connection, key))
-        return cools_down(candidate, last, now)
+        last = await self._transaction(lambda connection: _last_alert(connection, key))
+        return last is not None and cools_down(candidate, last.accepted_at, now, last.detected_at)
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """See AlertStore."""
@@ -377,16 +379,19 @@ def _make_what_is_missing(connection: Connection) -> None:
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
 
 
-def _last_accepted_at(connection: Connection, key: str) -> datetime | None:
-    last = connection.execute(select(func.max(_ALERTS.c.accepted_at)).where(_ALERTS.c.fingerprint == key)).scalar()
-    return _time(last) if last else None
+def _last_alert(connection: Connection, key: str) -> Alert | None:
+    # Which first: else every alert of the fingerprint would be read whole.
+    newest = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == key).order_by(_ALERTS.c.accepted_at.desc()).limit(1)
+    body = connection.execute(select(_ALERTS.c.body).where(_ALERTS.c.id == newest.scalar_subquery())).scalar()
+    return _ALERT.validate_json(body) if body else None
 
 
 def _history(connection: Connection, key: str) -> History:
     body = connection.execute(
         select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == key, _INCIDENTS.c.is_open == 1)
     ).scalar()
-    return History(_last_accepted_at(connection, key), _INCIDENT.validate_json(body) if body else None)
+    last, incident = _last_alert(connection, key), _INCIDENT.validate_json(body) if body else None
+    return History(last.accepted_at, incident, last.detected_at) if last is not None else History(None, incident)
 
 
 def _effect_stored(connection: Connection, effect: Effect) -> bool:

@@ -58,6 +58,7 @@ def build(
         detector=_detector(file.detector),
         web=WebSettings(host=file.web.host, port=file.web.port, hosts=tuple(name.lower() for name in file.web.hosts)),
         retention=_retention(file.storage),
+        spool_bytes=round(file.storage.spool_gb * GB),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,

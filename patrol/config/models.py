@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, Strict, model_validator
 
 from patrol.config.rule_models import RuleModel
-from patrol.config.settings import USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
+from patrol.config.settings import USUAL_SPOOL_BYTES, USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
 from patrol.config.values import (
     NAME,
     NAME_EN,
@@ -362,6 +362,10 @@ class StorageModel(Edge):
     )
     keep_days: KeepDaysModel = Field(
         default=KeepDaysModel(), description="how long pictures and clips are kept, by class"
+    )
+    spool_gb: Annotated[Number, Field(gt=0, le=1_000)] = Field(
+        default=USUAL_SPOOL_BYTES / GB,
+        description="alerts that wait on the local disk while the database takes none at most, 10^9 bytes",
     )
 
 

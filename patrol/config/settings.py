@@ -16,6 +16,7 @@ from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit
 from patrol.domain.zones import RuleId
 
+USUAL_SPOOL_BYTES = 10**9  # some 5,000 alerts with their pictures
 USUAL_TIMEZONE = "Asia/Shanghai"
 
 
@@ -93,7 +94,8 @@ class Configuration:
 
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
-    than ``tour.sessions_per_host``. ``warnings``: what is allowed and still looks like a mistake; they carry no
+    than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
+    ``warnings``: what is allowed and still looks like a mistake; they carry no
     secrets.
     """
 
@@ -110,6 +112,7 @@ class Configuration:
     web: WebSettings
     sites: tuple[Site, ...] = ()
     retention: Retention = field(default_factory=Retention)
+    spool_bytes: int = USUAL_SPOOL_BYTES
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

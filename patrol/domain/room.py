@@ -13,6 +13,7 @@ from patrol.domain.camera import CameraId, RingName
 from patrol.domain.incidents import EvidenceId, Incident, LoopStage
 from patrol.domain.orders import Order
 from patrol.domain.retention import Gone
+from patrol.domain.storage import StorageStatus
 from patrol.domain.units import Unit, UnitState
 
 
@@ -145,3 +146,4 @@ class RoomSnapshot:
     maintenance: MaintenanceStatus = MaintenanceStatus(0, 0)
     tour_reported_at: datetime | None = None
     gone: Mapping[EvidenceId, Gone] = field(default_factory=dict)
+    storage: StorageStatus = field(default_factory=StorageStatus)

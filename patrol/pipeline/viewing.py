@@ -13,9 +13,10 @@ from patrol.domain.events import IncidentClass, Level
 from patrol.domain.incidents import EvidenceId, Incident, LoopStage, stage_of
 from patrol.domain.orders import Order
 from patrol.domain.room import MaintenanceStatus, QueueStatus, RoomSnapshot, StageStatus, TourStatus, UnitStatus
+from patrol.domain.storage import StorageStatus
 from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, IncidentReader, Outbox, TourReports
+from patrol.ports import Clock, IncidentReader, Outbox, StorageWatch, TourReports
 
 INCIDENTS_SHOWN = 100
 MAINTENANCE_SHOWN = 30
@@ -48,6 +49,7 @@ class Room:
         metrics: Metrics,
         *,
         simulated: bool,
+        storage: StorageWatch | None = None,
     ) -> None:
         self._station = station
         self._station_en = station_en
@@ -58,6 +60,7 @@ class Room:
         self._clock = clock
         self._metrics = metrics
         self._simulated = simulated
+        self._storage = storage
         self._tour_reported_at: datetime | None = None
 
     async def snapshot(self) -> RoomSnapshot:
@@ -85,6 +88,7 @@ class Room:
             units=unit_statuses(open_ledger.duties, open_ledger.orders),
             maintenance=maintenance_status(maintenance),
             tour_reported_at=self._tour_reported_at,
+            storage=await self._storage.status() if self._storage is not None else StorageStatus(),
             gone=await self._reader.gone_evidence(evidence_of(shown)),
         )
 

@@ -25,6 +25,7 @@ from patrol.domain.room import (
     TourStatus,
     UnitStatus,
 )
+from patrol.domain.storage import StorageStatus
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.web.layout import RoomLayout
 
@@ -105,6 +106,7 @@ class RoomState:
     camera_counts: Mapping[str, CameraCounts]
     tour_reported_at: datetime | None
     gone: Mapping[EvidenceId, Gone]
+    storage: StorageStatus
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
@@ -142,6 +144,7 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
         },
         tour_reported_at=None if snapshot.tour else snapshot.tour_reported_at,
         gone=snapshot.gone,
+        storage=snapshot.storage,
     )
 
 
