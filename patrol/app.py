@@ -24,7 +24,7 @@ from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.disk_spool import DiskSpool
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.http_snapshot import HttpSnapshotSource
-from patrol.adapters.local_storage import LocalStorage
+from patrol.adapters.local_storage import LocalDisks, LocalStorage
 from patrol.adapters.model_store import Precision
 from patrol.adapters.networks import OpenNetworks, open_networks
 from patrol.adapters.processor import MachineProcessor, few_arenas, give_memory_back, one_thread_a_picture
@@ -51,6 +51,7 @@ from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.errors import InputError, PatrolError, StoreError
 from patrol.domain.hosts import most_kept_open
 from patrol.domain.rules import looks_at
+from patrol.domain.storage import DiskPlace
 from patrol.domain.tour import Tour
 from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
@@ -193,6 +194,13 @@ async def assembled(
         stack.push_async_callback(store.aclose)
         await store.open()
         evidence = DiskEvidence(options.var / "evidence")
+        disks = LocalDisks(
+            {
+                DiskPlace.DATABASE: store.folder,
+                DiskPlace.EVIDENCE: options.var / "evidence",
+                DiskPlace.VAR: options.var,
+            }
+        )
         publisher = RedisPublisher(redis)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
@@ -237,9 +245,11 @@ async def assembled(
                 clock,
                 metrics,
                 simulated=options.simulated,
-                storage=LocalStorage(options.var / "spool"),
+                storage=LocalStorage(options.var / "spool", disks, configuration.free_floor),
             ),
-            keeping=Keeping(store.evidence, evidence, configuration.retention, clock, metrics),
+            keeping=Keeping(
+                store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
+            ),
             tour=tour,
         )
 

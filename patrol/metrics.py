@@ -22,7 +22,7 @@ from patrol.domain.incidents import Cause, Disposition, LoopStage
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
-from patrol.storage_metrics import EvidenceMetrics, SpoolMetrics
+from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics
 
 RINGS = tuple(ring.value for ring in RingName)
 LEVELS = tuple(level.value for level in Level)
@@ -443,6 +443,7 @@ class Metrics:
         self.maintenance = MaintenanceMetrics(registry)
         self.evidence = EvidenceMetrics(registry)
         self.spool = SpoolMetrics(registry)
+        self.disks = DiskMetrics(registry)
 
     def counts(self) -> Callable[[str], int]:
         """A look at the counters as they are now: the sum over all labels of one of them, by its name."""

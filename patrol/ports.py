@@ -32,7 +32,7 @@ from patrol.domain.retention import (
     Usage,
 )
 from patrol.domain.room import RoomSnapshot, TourStatus
-from patrol.domain.storage import StorageStatus
+from patrol.domain.storage import DiskSpace, StorageStatus
 
 
 class Clock(Protocol):
@@ -329,6 +329,13 @@ class TourRequests(Protocol):
 
     async def take(self) -> Sequence[TourRequest]:
         """What was asked for since the last time, oldest first. Raises QueueError."""
+
+
+class DiskWatch(Protocol):
+    """How much room there is."""
+
+    async def spaces(self) -> Sequence[DiskSpace]:
+        """Of each place, the disk it lies on, as far as that can be told."""
 
 
 class StorageWatch(Protocol):

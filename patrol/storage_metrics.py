@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from patrol.domain.errors import StoreFailure
 from patrol.domain.retention import EvidenceClass, Gone, Usage
+from patrol.domain.storage import DiskPlace, DiskSpace, FreeFloor
 
 
 class EvidenceMetrics:
@@ -83,3 +84,29 @@ class SpoolMetrics:
         )
         for outcome in self.OUTCOMES:
             self.passed.labels(outcome)
+
+
+class DiskMetrics:
+    """The disks on which everything lies. Only the relay role looks; the others show zeros."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.free = Gauge(
+            "patrol_disk_free_bytes",
+            "Bytes that Patrol may still use, of what lies there.",
+            ("place",),
+            registry=registry,
+        )
+        self.size = Gauge("patrol_disk_size_bytes", "Bytes of the whole disk.", ("place",), registry=registry)
+        self.short = Gauge(
+            "patrol_disk_short", "1 while less is free than the configured floor.", ("place",), registry=registry
+        )
+        for gauge in (self.free, self.size, self.short):
+            for place in DiskPlace:
+                gauge.labels(place.value)
+
+    def show(self, spaces: Sequence[DiskSpace], floor: FreeFloor) -> None:
+        """Set the gauges."""
+        for space in spaces:
+            self.free.labels(space.place.value).set(space.free)
+            self.size.labels(space.place.value).set(space.size)
+            self.short.labels(space.place.value).set(floor.missing(space) > 0)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -136,6 +137,11 @@ class SqlStore:
         self._clock = clock
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
+
+    @property
+    def folder(self) -> Path:
+        """Where the database lies."""
+        return Path(self._engine.url.database or "").absolute().parent
 
     @property
     def evidence(self) -> SqlEvidenceIndex:

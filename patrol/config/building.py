@@ -30,6 +30,7 @@ from patrol.domain.errors import ConfigProblem
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
+from patrol.domain.storage import FreeFloor
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit, UnitId
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
@@ -59,6 +60,7 @@ def build(
         web=WebSettings(host=file.web.host, port=file.web.port, hosts=tuple(name.lower() for name in file.web.hosts)),
         retention=_retention(file.storage),
         spool_bytes=round(file.storage.spool_gb * GB),
+        free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,

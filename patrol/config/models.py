@@ -39,10 +39,12 @@ from patrol.domain.errors import InputError
 from patrol.domain.events import Kind, Level
 from patrol.domain.ground import GroundPlane
 from patrol.domain.retention import EvidenceClass, Retention
+from patrol.domain.storage import FreeFloor
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import UnitKind
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
+FLOOR = FreeFloor()
 GB = 10**9
 
 
@@ -362,6 +364,12 @@ class StorageModel(Edge):
     )
     keep_days: KeepDaysModel = Field(
         default=KeepDaysModel(), description="how long pictures and clips are kept, by class"
+    )
+    free_floor_percent: Annotated[Number, Field(ge=0, le=90)] = Field(
+        default=FLOOR.share * 100, description="of each disk so much is to stay free, percent; below it people are told"
+    )
+    free_floor_gb: Annotated[Number, Field(ge=0, le=1_000_000)] = Field(
+        default=FLOOR.size / GB, description="and so much, 10^9 bytes"
     )
     spool_gb: Annotated[Number, Field(gt=0, le=1_000)] = Field(
         default=USUAL_SPOOL_BYTES / GB,

@@ -12,6 +12,7 @@ from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
+from patrol.domain.storage import FreeFloor
 from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit
 from patrol.domain.zones import RuleId
@@ -113,6 +114,7 @@ class Configuration:
     sites: tuple[Site, ...] = ()
     retention: Retention = field(default_factory=Retention)
     spool_bytes: int = USUAL_SPOOL_BYTES
+    free_floor: FreeFloor = field(default_factory=FreeFloor)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

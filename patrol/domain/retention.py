@@ -17,6 +17,7 @@ from patrol.domain.incidents import EvidenceId
 YOUNG = timedelta(hours=1)
 # A clip comes some seconds after its alert; one that has not come by then never will.
 CLIP_COMES_WITHIN = timedelta(hours=1)
+SEASONED = 0.25  # of its time: where the disk is short, what was kept that long may go
 ORPHANS_KEPT = timedelta(days=1)
 # A kill leaves one, an old database that was put back some; a folder full of them belongs to another database.
 MOST_ORPHANS = 20
@@ -52,12 +53,13 @@ class Gone(StrEnum):
 
     EXPIRED = "expired"  # kept for as long as its class is
     QUOTA = "quota"  # the oldest of the least important, over the quota
+    PRESSURE = "pressure"  # the same, while the disk was short of room
     BY_HAND = "by_hand"  # its file was there, and somebody took it away
     NEVER_KEPT = "never_kept"  # its alert stands, its file never came: a clip that was lost
     ORPHAN = "orphan"  # a file that belongs to no alert
 
 
-DELETED = frozenset({Gone.EXPIRED, Gone.QUOTA})  # by Patrol
+DELETED = frozenset({Gone.EXPIRED, Gone.QUOTA, Gone.PRESSURE})  # by Patrol
 FOUND_GONE = frozenset({Gone.BY_HAND, Gone.NEVER_KEPT})  # and may come back: a disk that was not mounted
 
 
@@ -79,9 +81,9 @@ class Retention:
         default_factory=lambda: {each: timedelta(days=USUAL_KEEP_DAYS[each.value]) for each in EvidenceClass}
     )
 
-    def is_expired(self, item: KeptEvidence, now: datetime) -> bool:
-        """Whether it was kept for as long as its class is."""
-        return item.accepted_at + self.keep[item.evidence_class] <= now
+    def is_expired(self, item: KeptEvidence, now: datetime, share: float = 1.0) -> bool:
+        """Whether it was kept for as long as its class is, or for a share of that."""
+        return item.accepted_at + share * self.keep[item.evidence_class] <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +120,28 @@ def may_go(item: KeptEvidence, now: datetime) -> bool:
     return not item.is_open and item.accepted_at <= now - YOUNG
 
 
-def to_delete(found: Sequence[KeptEvidence], used: int, retention: Retention, now: datetime) -> tuple[Deletion, ...]:
-    """What goes now: all that expired, then, over the quota, the oldest of the least important.
+def to_delete(
+    found: Sequence[KeptEvidence], used: int, retention: Retention, now: datetime, missing: int = 0
+) -> tuple[Deletion, ...]:
+    """What goes now: all that expired, then, over the quota or on a short disk, the oldest of the least important.
 
     ``found``: the oldest of each class at least; ``used``: bytes of all evidence, of which ``found`` may be a part.
+    ``missing``: bytes that the disk is short of, whoever took them: for that alone nothing goes that was not kept for a
+    good part of its time, or the evidence would pay for a log that fills the disk.
     """
     candidates = [item for item in found if may_go(item, now)]
     expired = [item for item in candidates if retention.is_expired(item, now)]
     over = used - sum(item.size for item in expired) - retention.quota_bytes
-    rest = sorted(set(candidates) - set(expired), key=_least_important_first)
-    return (*_deletions(expired, Gone.EXPIRED), *_deletions(_enough(rest, over), Gone.QUOTA))
+    left = {item for item in candidates if item.size > 0}.difference(expired)
+    rest = sorted(left, key=_least_important_first)
+    for_quota = _enough(rest, over)
+    missing -= sum(item.size for item in (*expired, *for_quota))
+    seasoned = [item for item in rest[len(for_quota) :] if retention.is_expired(item, now, SEASONED)]
+    return (
+        *_deletions(expired, Gone.EXPIRED),
+        *_deletions(for_quota, Gone.QUOTA),
+        *_deletions(_enough(seasoned, missing), Gone.PRESSURE),
+    )
 
 
 def _least_important_first(item: KeptEvidence) -> tuple[int, datetime, str]:
@@ -135,14 +149,13 @@ def _least_important_first(item: KeptEvidence) -> tuple[int, datetime, str]:
 
 
 def _enough(items: Sequence[KeptEvidence], size: int) -> Sequence[KeptEvidence]:
-    """As many from the front as have that many bytes together; what has none frees nothing."""
+    """As many from the front as have that many bytes together."""
     taken: list[KeptEvidence] = []
     for item in items:
         if size <= 0:
             break
-        if item.size > 0:
-            taken.append(item)
-            size -= item.size
+        taken.append(item)
+        size -= item.size
     return taken
 
 

@@ -10,9 +10,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from patrol.domain.errors import StoreError
+from patrol.domain.errors import StoreError, StoreFailure
 from patrol.domain.incidents import AlertId, EvidenceId
 from patrol.domain.retention import (
     Comparison,
@@ -30,15 +30,16 @@ from patrol.domain.retention import (
     may_go,
     to_delete,
 )
+from patrol.domain.storage import DiskPlace, DiskSpace, FreeFloor
 from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, EvidenceFiles, EvidenceIndex
+from patrol.ports import Clock, DiskWatch, EvidenceFiles, EvidenceIndex
 from patrol.storage_metrics import EvidenceMetrics
 
 _log = logging.getLogger(__name__)
 
 BATCH = 200  # of each part of the work, in a round
-ROUND_S, BUSY_ROUND_S = 10.0, 0.5
+ROUND_S, BUSY_ROUND_S = 10.0, 1.0
 LOOKED_THROUGH_EVERY_S = 3600.0
 
 
@@ -46,14 +47,26 @@ class Keeping:
     """Looks after the evidence of one folder."""
 
     def __init__(
-        self, index: EvidenceIndex, files: EvidenceFiles, retention: Retention, clock: Clock, metrics: Metrics
+        self,
+        index: EvidenceIndex,
+        files: EvidenceFiles,
+        retention: Retention,
+        clock: Clock,
+        metrics: Metrics,
+        disks: DiskWatch,
+        floor: FreeFloor,
     ) -> None:
         self._index = index
         self._files = files
         self._retention = retention
         self._clock = clock
         self._metrics = metrics.evidence
-        self._inventory = _Inventory(index, files, clock, self._metrics)
+        self._disk_metrics = metrics.disks
+        self._disks = disks
+        self._floor = floor
+        self._short: tuple[DiskSpace, ...] = ()
+        self._calendar = _Calendar(clock)
+        self._inventory = _Inventory(index, files, self._calendar, clock, self._metrics)
         self._failing = False
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -74,34 +87,61 @@ class Keeping:
 
     async def round(self) -> bool:
         """A piece of the work. Returns whether there is more of it right now. Raises StoreError."""
-        is_behind = await self._measure()
-        found = await self._inventory.step()
-        self._count(found)
-        deleted = await self._delete()
-        return is_behind or self._inventory.is_under_way or deleted >= BATCH
+        # What makes room comes first: on a full disk nothing else can be noted down.
+        missing = await self._look_at_disks()
+        deleted = await self._delete(missing)
+        has_measured = await self._measure()
+        is_looking = self._inventory.is_under_way
+        self._count(await self._inventory.step())
+        return has_measured or is_looking or deleted >= BATCH
 
     async def _measure(self) -> bool:
         rows = await self._index.unmeasured(BATCH)
         sizes = await self._files.sizes([(row.id, row.medium) for row in rows])
         await self._index.measure(sizes)
-        now = self._clock.now()
+        now = self._calendar.now()
         reasons = ((row, absence(row, now)) for row in rows if row.id not in sizes)
         absent = [Deletion(row.id, row.medium, reason) for row, reason in reasons if reason is not None]
         self._count(await self._index.note_absent(absent, now))
-        return len(rows) == BATCH and bool(sizes or absent)
+        return bool(sizes or absent)
 
-    async def _delete(self) -> int:
-        now, usage = self._clock.now(), await self._index.usage()
+    async def _look_at_disks(self) -> int:
+        """Returns the bytes that the evidence's disk is short of."""
+        spaces = await self._disks.spaces()
+        self._disk_metrics.show(spaces, self._floor)
+        short = self._floor.short(spaces)
+        for space in short:
+            if space.disk not in {before.disk for before in self._short}:
+                _log.error("disk of %s is short of room: %d of %d bytes are free", space.place, space.free, space.size)
+        self._short = short
+        return sum(self._floor.missing(space) for space in spaces if space.place is DiskPlace.EVIDENCE)
+
+    async def _delete(self, missing: int) -> int:
+        now, usage = self._calendar.now(), await self._index.usage()
         used = sum(each.size for each in usage.values())
         found: list[KeptEvidence] = []
         for each in EvidenceClass:
             found += await self._index.oldest(each, BATCH) if each in usage else ()
-        plan = to_delete(found, used, self._retention, now)[:BATCH]
-        done = await self._index.let_go(plan, now)
-        await self._files.delete([(deletion.id, deletion.medium) for deletion in done])
+        plan = to_delete(found, used, self._retention, now, missing)[:BATCH]
+        done = await self._let_go(plan, now)
         self._count(done)
         self._show(usage, found, now)
         return len(done)
+
+    async def _let_go(self, plan: Sequence[Deletion], now: datetime) -> Sequence[Deletion]:
+        try:
+            done = await self._index.let_go(plan, now)
+        except StoreError as error:
+            if error.failure is not StoreFailure.DISK_FULL:
+                raise
+            # No room to say so first. What is closed never opens again, so it may go all the same.
+            await self._unlink(plan)
+            return await self._index.let_go(plan, now)
+        await self._unlink(done)
+        return done
+
+    async def _unlink(self, deletions: Sequence[Deletion]) -> None:
+        await self._files.delete([(deletion.id, deletion.medium) for deletion in deletions])
 
     def _show(self, usage: Mapping[EvidenceClass, Usage], found: Sequence[KeptEvidence], now: datetime) -> None:
         self._metrics.show(usage, self._retention.quota_bytes)
@@ -115,15 +155,35 @@ class Keeping:
             _log.info("evidence: %d gone (%s)", count, reason.value)
 
 
+class _Calendar:
+    """Wall time that does not leap ahead while the process runs: a clock set to next year must not empty the folder."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began, self._began_at = clock.now(), clock.monotonic()
+
+    def now(self) -> datetime:
+        passed = timedelta(seconds=self._clock.monotonic() - self._began_at)
+        return min(self._clock.now(), self._began + passed)
+
+
 class _Inventory:
     """Holds all files and the store's rows against each other, piece by piece, once an hour.
 
     First the alerts of an older version get their rows: no file of theirs may count as an orphan.
     """
 
-    def __init__(self, index: EvidenceIndex, files: EvidenceFiles, clock: Clock, metrics: EvidenceMetrics) -> None:
+    def __init__(
+        self,
+        index: EvidenceIndex,
+        files: EvidenceFiles,
+        calendar: _Calendar,
+        clock: Clock,
+        metrics: EvidenceMetrics,
+    ) -> None:
         self._index = index
         self._files = files
+        self._calendar = calendar
         self._clock = clock
         self._metrics = metrics
         self._strangers = 0
@@ -151,7 +211,7 @@ class _Inventory:
         found = compare(
             [file for file in files if upto is None or file.id <= upto],
             [row for row in rows if upto is None or row.id <= upto],
-            self._clock.now(),
+            self._calendar.now(),
         )
         gone = await self._settle(found)
         self._looked_to = upto
@@ -173,7 +233,7 @@ class _Inventory:
         await self._index.measure(found.sizes)
         await self._index.take_back(found.returned)
         self._strangers += len(found.strangers)
-        gone = await self._index.note_absent(found.absent, self._clock.now())
+        gone = await self._index.note_absent(found.absent, self._calendar.now())
         await self._files.delete([(file.id, file.medium) for file in (*found.orphans, *found.leftovers)])
         orphans = [Deletion(file.id, file.medium or Medium.PICTURE, Gone.ORPHAN) for file in found.orphans]
         return (*gone, *orphans)

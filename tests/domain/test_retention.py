@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from patrol.domain.retention import (
     DELETED,
     MOST_ORPHANS,
     ORPHANS_KEPT,
+    SEASONED,
     YOUNG,
     EvidenceClass,
     Gone,
@@ -40,6 +41,10 @@ def item(number: int, age: timedelta, **changes: object) -> KeptEvidence:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+def importance(each: KeptEvidence) -> tuple[int, datetime, str]:
+    return -IMPORTANCE.index(each.evidence_class), each.accepted_at, each.id
+
+
 @st.composite
 def stores(draw: st.DrawFn) -> list[KeptEvidence]:
     ages = st.floats(-DAY.total_seconds(), 20 * DAY.total_seconds())
@@ -56,12 +61,12 @@ def stores(draw: st.DrawFn) -> list[KeptEvidence]:
     ]
 
 
-@given(stores(), st.integers(0, 200))
+@given(stores(), st.integers(0, 200), st.sampled_from([0, 1, 40, 500]))
 def test_whatever_lies_there_only_what_may_go_goes_and_in_the_right_order(
-    found: list[KeptEvidence], elsewhere: int
+    found: list[KeptEvidence], elsewhere: int, missing: int
 ) -> None:
     used = sum(each.size for each in found) + elsewhere
-    plan = {deletion.id: deletion.reason for deletion in to_delete(found, used, SMALL, NOON)}
+    plan = {deletion.id: deletion.reason for deletion in to_delete(found, used, SMALL, NOON, missing)}
     gone = [each for each in found if each.id in plan]
     left = [each for each in found if each.id not in plan and not each.is_open and each.accepted_at <= NOON - YOUNG]
     # Never an open incident's, never what was accepted within the hour, or in the future.
@@ -78,12 +83,18 @@ def test_whatever_lies_there_only_what_may_go_goes_and_in_the_right_order(
                     -IMPORTANCE.index(stayed.evidence_class),
                     stayed.accepted_at,
                 )
-    after = used - sum(each.size for each in gone)
+    for_disk = [each for each in gone if plan[each.id] is Gone.PRESSURE]
+    assert all(each.accepted_at + SEASONED * 10 * DAY <= NOON for each in for_disk)
+    freed = sum(each.size for each in gone)
+    seasoned_left = [each for each in left if each.accepted_at + SEASONED * 10 * DAY <= NOON and each.size]
+    assert freed >= missing or not seasoned_left
+    if for_disk:
+        assert freed - max(for_disk, key=importance).size < missing
+    after = used - freed + sum(each.size for each in for_disk)
     # Enough, or all there is; and not one more than needed.
     assert after <= SMALL.quota_bytes or not any(each.size for each in left)
     if for_room:
-        last = max(for_room, key=lambda each: (-IMPORTANCE.index(each.evidence_class), each.accepted_at, each.id))
-        assert after + last.size > SMALL.quota_bytes
+        assert after + max(for_room, key=importance).size > SMALL.quota_bytes
 
 
 def test_the_order_told_as_a_story() -> None:

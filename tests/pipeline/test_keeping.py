@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,16 +15,19 @@ import pytest
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_evidence import SqlEvidenceIndex
 from patrol.domain.camera import CameraId
 from patrol.domain.dispatch import close
-from patrol.domain.errors import StoreError
+from patrol.domain.errors import StoreError, StoreFailure
 from patrol.domain.events import Level
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, IncidentId
 from patrol.domain.retention import Deletion, EvidenceClass, Gone, Retention
+from patrol.domain.storage import DiskPlace, DiskSpace, FreeFloor
 from patrol.metrics import Metrics
 from patrol.pipeline import keeping as module
 from patrol.pipeline.keeping import EvidenceDesk, Keeping
+from tests.adapters.small_disk import fill, small_disk
 from tests.builders import NOON, camera, candidate, event
 from tests.pipeline.parts import counted, fresh_metrics, sql_store, told_by
 
@@ -43,9 +46,16 @@ class House:
     metrics: Metrics
     retention: Retention
     number: int = 0
+    free: int = 500
 
-    def keeping(self) -> Keeping:
-        return Keeping(self.store.evidence, self.files, self.retention, self.clock, self.metrics)
+    def keeping(self, files: DiskEvidence | None = None) -> Keeping:
+        return Keeping(
+            self.store.evidence, files or self.files, self.retention, self.clock, self.metrics, self, FreeFloor(0, 100)
+        )
+
+    async def spaces(self) -> list[DiskSpace]:
+        """The disk: so much is free as is said."""
+        return [DiskSpace(DiskPlace.VAR, 1, 5, 5), DiskSpace(DiskPlace.EVIDENCE, 2, self.free, 1000)]
 
     def desk(self) -> EvidenceDesk:
         return EvidenceDesk(self.store.evidence, self.clock, self.metrics)
@@ -213,9 +223,8 @@ def test_a_kill_between_the_word_and_the_deed_leaves_a_file_that_goes_later(tmp_
         async with house(tmp_path) as home:
             old, _ = await home.alert()
             home.clock.advance(11 * DAY_S)
-            dying = Keeping(home.store.evidence, DiesBeforeDeleting(home.folder), SMALL, home.clock, home.metrics)
             with pytest.raises(KilledError):
-                await home.rounds(dying)
+                await home.rounds(home.keeping(DiesBeforeDeleting(home.folder)))
             assert home.there() == {old}
             await home.rounds()
             assert home.there() == set()
@@ -346,3 +355,107 @@ def test_a_store_that_is_away_is_told_once_and_the_work_goes_on_when_it_is_back(
 
     asyncio.run(check())
     assert told_by(caplog) == ["evidence is not looked after: database: away", "evidence is looked after again"]
+
+
+def test_a_short_disk_is_told_and_costs_what_was_kept_for_a_good_part_of_its_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def check() -> None:
+        async with house(tmp_path) as home:
+            old, _ = await home.alert(60, simulated=True)
+            older, _ = await home.alert(60)
+            home.clock.advance(3 * DAY_S)
+            fresh, _ = await home.alert(60)
+            keeping = home.keeping()
+            await home.rounds(keeping)
+            assert home.there() == {old, older, fresh}
+            assert counted(home.metrics, "patrol_disk_short", place="evidence") == 0
+            home.clock.advance(7200)
+            home.free = 60
+            await keeping.round()
+            assert home.there() == {older, fresh}
+            home.free = 0  # whoever fills it, the evidence of yesterday does not pay for it
+            await home.rounds(keeping)
+            assert home.there() == {fresh}
+            assert home.gone(Gone.PRESSURE) == 2
+            assert await home.desk().why_gone(old) is Gone.PRESSURE
+            shown = [
+                counted(home.metrics, name, place="evidence")
+                for name in ("patrol_disk_free_bytes", "patrol_disk_size_bytes", "patrol_disk_short")
+            ]
+            assert shown == [0, 1000, 1]
+
+    asyncio.run(check())
+    assert [line for line in told_by(caplog) if "short of room" in line] == [
+        "disk of evidence is short of room: 60 of 1000 bytes are free"
+    ]
+
+
+def test_a_clock_that_leaps_ahead_while_it_runs_deletes_nothing(tmp_path: Path) -> None:
+    class LeapingClock(FakeClock):
+        leap = timedelta(0)
+
+        def now(self) -> datetime:
+            return super().now() + self.leap
+
+    async def check() -> None:
+        async with house(tmp_path) as home:
+            home.clock = clock = LeapingClock(NOON)
+            kept, _ = await home.alert()
+            keeping = home.keeping()
+            await home.rounds(keeping)
+            clock.leap = timedelta(days=365)
+            clock.advance(7200)
+            await home.rounds(keeping)
+            assert home.there() == {kept}
+            clock.advance(11 * DAY_S)
+            await home.rounds(keeping)
+            assert home.there() == set()
+
+    asyncio.run(check())
+
+
+def test_on_a_disk_that_is_full_with_the_database_on_it_room_is_made_all_the_same(tmp_path: Path) -> None:
+    async def check(disk: Path) -> None:
+        async with house(disk, replace(SMALL, quota_bytes=10**9)) as home:
+            pictures = {(await home.alert(200_000))[0] for _ in range(20)}
+            running, _ = await home.alert(200_000, closed=False)
+            keeping = home.keeping()
+            await home.rounds(keeping)
+            home.clock.advance(5 * DAY_S)
+            fill(disk)
+            home.free = 0
+            with pytest.raises(StoreError, match="No space left"):
+                await home.alert(200_000)
+            await home.rounds(keeping)
+            gone = await home.store.gone_evidence(pictures)
+            assert gone
+            assert set(gone.values()) == {Gone.PRESSURE}
+            assert home.there() == (pictures | {running}) - set(gone)
+
+    with small_disk(tmp_path / "disk", 16) as disk:
+        asyncio.run(check(disk))
+
+
+def test_where_the_database_has_no_room_for_a_word_the_deed_comes_first(tmp_path: Path) -> None:
+    def is_full() -> bool:
+        return any(tmp_path.rglob("*.jpg"))
+
+    class Full(SqlEvidenceIndex):
+        """Takes no word before there is room."""
+
+        async def let_go(self, deletions: Sequence[Deletion], at: datetime) -> Sequence[Deletion]:
+            if is_full():
+                raise StoreError("database or disk is full", StoreFailure.DISK_FULL)
+            return await super().let_go(deletions, at)
+
+    async def check() -> None:
+        async with house(tmp_path) as home:
+            old, _ = await home.alert()
+            home.clock.advance(11 * DAY_S)
+            full = Full(home.store._transaction)
+            await home.rounds(Keeping(full, home.files, SMALL, home.clock, home.metrics, home, FreeFloor(0, 100)))
+            assert home.there() == set()
+            assert await home.desk().why_gone(old) is Gone.EXPIRED
+
+    asyncio.run(check())

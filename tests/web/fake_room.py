@@ -50,6 +50,7 @@ from patrol.domain.room import (
     TourStatus,
     UnitStatus,
 )
+from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 from patrol.web.app import RoomLayout, make_web_app, serve
@@ -188,6 +189,7 @@ class FakeRoom:
     pictures: dict[EvidenceId, bytes] = field(default_factory=dict)
     clips: dict[EvidenceId, bytes] = field(default_factory=dict)
     gone: dict[EvidenceId, Gone] = field(default_factory=dict)
+    storage: StorageStatus = field(default_factory=StorageStatus)
     unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
@@ -241,6 +243,7 @@ class FakeRoom:
             maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
             tour_reported_at=self.tour_reported_at,
             gone=self.gone,
+            storage=self.storage,
         )
 
     # RoomDesk

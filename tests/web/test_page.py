@@ -21,6 +21,7 @@ from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EvidenceId, IncidentId
 from patrol.domain.retention import Gone
 from patrol.domain.room import QueueStatus
+from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
 from patrol.domain.troubles import Trouble
 
 from .conftest import ServedRoom, served_in_thread
@@ -795,3 +796,19 @@ def test_a_picture_and_a_clip_that_were_deleted_say_so_and_are_not_asked_for(
     expect(page.locator("#incident .clip")).to_have_text("短片已不在：文件被人删除")
     expect(card(page, old).locator(".thumb[data-clip]")).to_have_count(0)
     expect(page.locator(".thumb img, #incident img")).to_have_count(0)
+
+
+def test_refused_alerts_and_a_short_disk_are_on_top_of_the_page(served: ServedRoom, open_page: Open) -> None:
+    page = open_page("?lang=en")
+    kept = KeptAlerts(3, datetime.now(UTC) - timedelta(seconds=75), aside=2)
+    short = DiskSpace(DiskPlace.EVIDENCE, 1, 4 * 10**9, 100 * 10**9)
+    served.do(lambda: setattr(served.room, "storage", StorageStatus(kept, (short,))))
+    banners = page.locator("#banners .banner")
+    expect(banners.filter(has_text="The database refuses new alerts.")).to_contain_text("3 are kept on the local disk")
+    expect(banners.filter(has_text="The database refuses new alerts.")).to_have_attribute("data-level", "red")
+    expect(banners.filter(has_text="A disk is short of room (evidence).")).to_contain_text(
+        "4.0 GB are left of 100.0 GB (4%)"
+    )
+    expect(banners.filter(has_text="2 alerts the database never took")).to_have_count(1)
+    served.do(lambda: setattr(served.room, "storage", StorageStatus()))
+    expect(banners.filter(has_text="refuses")).to_have_count(0)

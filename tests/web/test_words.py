@@ -13,6 +13,7 @@ from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, LoopStage
 from patrol.domain.orders import OrderState
 from patrol.domain.retention import Gone
+from patrol.domain.storage import DiskPlace
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import UnitState
 
@@ -30,6 +31,7 @@ CLOSED_SETS = {
     "trouble": list(Trouble),
     "cause": list(Cause),
     "gone": list(Gone),
+    "place": list(DiskPlace),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
 

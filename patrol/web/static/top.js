@@ -209,8 +209,12 @@ function shareOfBound(tour, camera, index) {
 }
 
 // What the store did not take waits on the disk of the tour's machine.
-function storageBanners({ kept }) {
-  const banners = [];
+function storageBanners({ kept, short }) {
+  const gigabytes = (bytes) => (bytes / 1e9).toFixed(1);
+  const banners = short.map(({ place, free, size }) => {
+    const about = { place: word("place", place), free: gigabytes(free), size: gigabytes(size), percent: Math.floor((100 * free) / size) };
+    return { level: free < size / 50 ? "red" : "yellow", title: t("disk_short", about), text: t("disk_short_text", about) };
+  });
   if (kept.waiting > 0) {
     const since = Date.parse(kept.since);
     const about = { n: kept.waiting, time: timeOfDay(since), age: minutes((serverNow() - since) / 1000) };
