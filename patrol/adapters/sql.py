@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     create_engine,
     event,
     func,
@@ -116,6 +117,10 @@ _EFFECTS = Table(
     Column("key", String, primary_key=True),
     Column("at", String, nullable=False),
 )
+
+# Which one first: else every alert of the fingerprint would be read whole.
+_NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
+_LAST_ALERT = select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery())
 
 _IS_MAINTENANCE = _INCIDENTS.c["class"] == IncidentClass.MAINTENANCE.value
 
@@ -386,9 +391,7 @@ def _make_what_is_missing(connection: Connection) -> None:
 
 
 def _last_alert(connection: Connection, key: str) -> Alert | None:
-    # Which first: else every alert of the fingerprint would be read whole.
-    newest = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == key).order_by(_ALERTS.c.accepted_at.desc()).limit(1)
-    body = connection.execute(select(_ALERTS.c.body).where(_ALERTS.c.id == newest.scalar_subquery())).scalar()
+    body = connection.execute(_LAST_ALERT, {"key": key}).scalar()
     return _ALERT.validate_json(body) if body else None
 
 

@@ -82,18 +82,22 @@ _IS_OPEN: ColumnElement[bool] = exists(
     .where(_ALERTS.c.id == _EVIDENCE.c.alert_id, _INCIDENTS.c.is_open == 1)
 )
 
+_NOTE = insert(_EVIDENCE).on_conflict_do_nothing()  # made once: it is on the path of every alert
+
 Transaction = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
 
 def note_evidence(connection: Connection, alert: Alert) -> None:
     """Take note of an alert's picture and clip; what is known already stays as it is."""
-    kept = evidence_class(alert.level, alert.kind, simulated=alert.simulated)
-    accepted_at = alert.accepted_at.astimezone(UTC).isoformat(timespec="microseconds")
-    for evidence_id, medium in ((alert.evidence_id, Medium.PICTURE), (alert.clip_id, Medium.CLIP)):
-        if evidence_id is not None:
-            row = {"id": evidence_id, "medium": medium.value, "alert_id": alert.id, "class": kept.value}
-            statement = insert(_EVIDENCE).values(**row, accepted_at=accepted_at)
-            connection.execute(statement.on_conflict_do_nothing())
+    kept = {
+        "alert_id": alert.id,
+        "class": evidence_class(alert.level, alert.kind, simulated=alert.simulated).value,
+        "accepted_at": alert.accepted_at.astimezone(UTC).isoformat(timespec="microseconds"),
+    }
+    rows = [{"id": alert.evidence_id, "medium": Medium.PICTURE.value, **kept}]
+    if alert.clip_id is not None:
+        rows.append({"id": alert.clip_id, "medium": Medium.CLIP.value, **kept})
+    connection.execute(_NOTE, rows)
 
 
 class SqlEvidenceIndex:
