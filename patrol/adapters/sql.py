@@ -49,6 +49,7 @@ from patrol.domain.messages import alert_message, incident_message
 from patrol.domain.orders import Order
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.domain.units import Unit
+from patrol.pipeline.steps import Step, passing
 from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
@@ -160,7 +161,9 @@ class SqlStore:
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """See AlertStore."""
-        return await self._transaction(lambda connection: self._accept(connection, candidate, now))
+        acceptance = await self._transaction(lambda connection: self._accept(connection, candidate, now))
+        passing(Step.ACCEPT_STORED)
+        return acceptance
 
     def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
         known = connection.execute(select(_ALERTS).where(_ALERTS.c.id == candidate.alert_id)).one_or_none()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patrol.adapters.clock import SystemClock
-from patrol.adapters.detectors import AnyDetector, DetectorOptions, Device, open_detector
+from patrol.adapters.detectors import AnyDetector, DetectorOptions, open_detector
+from patrol.adapters.devices import Device
 from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.model_store import Precision
 from patrol.adapters.networks import OpenNetworks, open_networks

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from patrol.adapters.detectors import Device
+from patrol.adapters.devices import Device
 from patrol.domain.errors import InputError
 
 

@@ -6,12 +6,12 @@ import asyncio
 import gc
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patrol.adapters.processor import give_memory_back
 from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription
 from patrol.adapters.sql import SqlStore
-from patrol.app.assembling import Parts, TourParts
+from patrol.app.assembling import Parts
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.errors import PatrolError, StoreError
@@ -22,6 +22,9 @@ from patrol.ports import Clock
 from patrol.web.app import make_status_app, make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
+
+if TYPE_CHECKING:
+    from patrol.app.touring import TourParts
 
 # A person waits for Ctrl-C: what the detector has not looked at by then is dropped, and counted; what a store that
 # is away has not taken is given up some time later, and said so.

@@ -80,7 +80,8 @@ def demo(
 
 
 def _simulated(configuration: Configuration, var: Path) -> Configuration:
-    from patrol.adapters.detectors import Device, chosen_device
+    from patrol.adapters.detectors import chosen_device
+    from patrol.adapters.devices import Device
     from patrol.adapters.model_store import ensure_model
     from patrol.demo.scenes import demo_cameras, render_scenes
 
