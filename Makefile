@@ -122,6 +122,14 @@ composites: $(VENV)/.run ## recordings of events put together from real pictures
 	@$(BIN)/patrol evaluate --data var/composites --targets --json var/composites/evaluation.json \
 	  --html var/composites/evaluation.html --markdown var/composites/evaluation.md
 
+.PHONY: faults
+faults: $(VENV)/.run ## kill, cut, empty and fill everything at random for two minutes: what was lost or done twice? (ARGS="--seed 7")
+	@$(BIN)/python -m faults $(ARGS)
+
+.PHONY: faults-long
+faults-long: $(VENV)/.run ## the same for an hour and a hundred thousand alerts
+	@$(BIN)/python -m faults --minutes 75 --rate 25 $(ARGS)
+
 .PHONY: fit-fight
 fit-fight: $(VENV)/.run ## learn from recorded clips what fights look like, and write patrol/domain/fight_fitted.py (PATROL_SHARED_DATA)
 	@$(BIN)/patrol model get

@@ -189,7 +189,7 @@ def retries_per_s_allowed(within_s: float) -> float:
 
     After a pause the tour lets half a second's worth of them begin at once.
     """
-    from patrol.domain.tour import TourSettings
+    from patrol.domain.visits import TourSettings
 
     return TourSettings().retries_per_s * (1 + 0.5 / within_s)
 
@@ -529,7 +529,7 @@ async def _run(order: Mapping[str, str], stopping: asyncio.Event) -> int:
 
 async def _serve(order: Mapping[str, str], journal: Journal, stopping: asyncio.Event) -> int:
     from patrol import config as configuring
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
     from patrol.app import Options, assembled, run_parts
 
     configuration = configuring.load(Path(order["config"]), os.environ, known_models=known_classes())

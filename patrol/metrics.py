@@ -19,6 +19,7 @@ from patrol.domain.closer import Look
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, Disposition, LoopStage
+from patrol.domain.messages import STREAMS
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
@@ -34,7 +35,7 @@ NO_LEVEL = "none"  # before a level is decided
 
 STAGES_BEFORE_LEVEL = ("visit", "inspect", "detect", "rules")
 STAGES_WITH_LEVEL = ("accept", "order", "unit_accept", "travel", "feedback")
-STAGES_THAT_RETRY = ("visit", "accept", "inspect", "relay", "dispatch")
+STAGES_THAT_RETRY = ("visit", "accept", "inspect", "relay", "reconcile", "dispatch")
 GROUPS = ("dispatch",)
 
 FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 180, 300, 600, 1800)
@@ -322,6 +323,33 @@ class QueueMetrics:
         )
         for counter in (self.handled, self.repeated, self.reclaimed, self.dead):
             _start_at_zero(counter, GROUPS)
+        self.published_again = Counter(
+            "patrol_messages_published_again_total",
+            "Messages that the queue had lost, found by comparing it with the store.",
+            registry=registry,
+        )
+        self.unreplicated = Counter(
+            "patrol_messages_unreplicated_total",
+            "Red alerts that no replica had within 0.1 s, where there are replicas.",
+            registry=registry,
+        )
+        self.unsettled = Gauge(
+            "patrol_messages_unsettled",
+            "Messages that were published and that some group has not acknowledged yet.",
+            registry=registry,
+        )
+        self.entries = Gauge("patrol_stream_entries", "Entries of a stream.", ("stream",), registry=registry)
+        _start_at_zero(self.entries, STREAMS)
+        self.trimmed = Counter(
+            "patrol_stream_entries_trimmed_total",
+            "Entries let go of after every group had acknowledged them.",
+            registry=registry,
+        )
+        self.memory = Gauge(
+            "patrol_queue_memory_ratio",
+            "Share of Redis's memory limit that is used; 0 where it has no limit.",
+            registry=registry,
+        )
         self.degraded = Gauge(
             "patrol_queue_degraded", "1 while Redis cannot be reached or refuses messages.", registry=registry
         )

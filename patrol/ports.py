@@ -10,12 +10,12 @@ from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.camera_health import HealthMemory
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
 from patrol.domain.frame import Frame
+from patrol.domain.health_memory import HealthMemory
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
@@ -33,6 +33,7 @@ from patrol.domain.retention import (
 )
 from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.storage import DiskSpace, StorageStatus
+from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
 
 
 class Clock(Protocol):
@@ -181,16 +182,32 @@ class OutboxRow:
 
 
 class Outbox(Protocol):
-    """Messages that were decided on and not published yet."""
+    """Messages that were decided on: those not published yet, and those that the queue must not lose yet."""
 
     async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
         """The oldest messages that wait. Raises StoreError."""
 
-    async def mark_published(self, rows: Sequence[OutboxRow]) -> None:
-        """Redis has them. Raises StoreError."""
+    async def mark_published(self, entries: Mapping[int, EntryId]) -> None:
+        """The queue has them: their numbers, and where each lies in its stream. Raises StoreError."""
 
     async def waiting(self) -> tuple[int, datetime | None]:
         """How many messages wait, and since when the oldest does. Raises StoreError."""
+
+
+class SettlingOutbox(Protocol):
+    """Messages that were published and that some group may still need."""
+
+    async def unsettled(self, after: int, limit: int) -> Sequence[PublishedRow]:
+        """Those with a number greater than ``after``, by number. Raises StoreError."""
+
+    async def unsettled_by_stream(self) -> Mapping[str, Unsettled]:
+        """How many there are of each stream. Raises StoreError."""
+
+    async def settle(self, numbers: Sequence[int], lost: Sequence[int]) -> None:
+        """Everybody has acknowledged the first; the queue has lost the second, so they wait to be published again.
+
+        Raises StoreError.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,22 +284,36 @@ class IncidentReader(Protocol):
 class MessagesRefusedError(QueueError):
     """The queue answered for every message, and took some of them at most.
 
-    ``refused``: the index of each one that was not taken, and why; the others lie in their streams.
+    ``refused``: the index of each one that was not taken, and why; ``taken``: of the others, where they lie.
     """
 
-    def __init__(self, refused: Mapping[int, str]) -> None:
+    def __init__(self, refused: Mapping[int, str], taken: Mapping[int, EntryId]) -> None:
         self.refused = refused
+        self.taken = taken
         super().__init__(next(iter(refused.values())))
 
 
 class Publisher(Protocol):
     """Gives messages to the queue."""
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """Append each to its stream, in order. A stream that refuses holds up no other.
+    async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+        """Append each to its stream, in order; returns where each lies. A stream that refuses holds up no other.
 
         Raises MessagesRefusedError, which says of each whether it arrived; any other QueueError: any of them may have.
         """
+
+
+class StreamKeeper(Protocol):
+    """Looks after the streams themselves."""
+
+    async def look(self, streams: Sequence[str]) -> QueueState:
+        """The queue as it is now, and these streams. Raises QueueError."""
+
+    async def bodies(self, places: Sequence[tuple[str, EntryId]]) -> Sequence[bytes | None]:
+        """What lies at each place of a stream, in order; None where there is nothing. Raises QueueError."""
+
+    async def trim(self, before: Mapping[str, EntryId]) -> int:
+        """Let go of what lies before these places, or a little less. Returns how many entries. Raises QueueError."""
 
 
 @dataclass(frozen=True, slots=True)

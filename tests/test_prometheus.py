@@ -133,6 +133,8 @@ PEACE = {
     'patrol_disk_size_bytes{job="patrol",role="console",place="var"}': "0x180",
     'patrol_disk_short{job="patrol",role="relay",place="var"}': "0x180",
     'patrol_disk_short{job="patrol",role="console",place="var"}': "0x180",
+    'patrol_queue_memory_ratio{job="patrol",role="relay"}': "0.7x180",
+    'patrol_messages_published_again_total{job="patrol",role="relay"}': "0x180",
 }
 
 # What changes, how many seconds after the start it is looked at, and what rings by then.
@@ -172,6 +174,9 @@ SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     ),
     "sessions left open": ({"patrol_sessions_unconfirmed_total": "0+2x180"}, 1000, ["StreamsUnconfirmed"]),
     "a segment down": ({"patrol_maintenance_incidents_open": "1x180"}, 920, ["MaintenanceIncidentsOpen"]),
+    "a queue nearly full": ({"patrol_queue_memory_ratio": "0.7x30 0.81x150"}, 380, ["QueueMemoryHigh"]),
+    "a queue that was emptied": ({"patrol_messages_published_again_total": "0x30 400x150"}, 360, ["QueueLostMessages"]),
+    "a queue that was emptied, an hour ago": ({"patrol_messages_published_again_total": "0x9 9x171"}, 1800, []),
     "a segment down, at first": ({"patrol_maintenance_incidents_open": "1x180"}, 800, []),
     "the store is away": ({"patrol_spool_waiting": "0x30 5x150"}, 340, ["AlertsRefused"]),
     "the store was away for a moment": ({"patrol_alerts_refused_total": "0x30 1x150"}, 400, ["AlertsRefused"]),
@@ -325,9 +330,10 @@ def asked(address: str, query: str) -> float:
 
 
 def alarms(address: str) -> list[str]:
-    """The names of the alarms that a running Prometheus knows, in order."""
+    """The names of the alarms that a running Prometheus knows."""
     with urllib.request.urlopen(f"{address}/api/v1/rules?type=alert", timeout=5) as response:
-        found = [rule for group in json.load(response)["data"]["groups"] for rule in group["rules"]]
+        groups = json.load(response)["data"]["groups"]
+    found = [rule for group in groups for rule in group["rules"]]
     assert {rule["health"] for rule in found} <= {"ok", "unknown"}
     return [rule["name"] for rule in found]
 

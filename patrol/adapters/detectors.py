@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from patrol.adapters.devices import Device
 from patrol.adapters.model_store import DEFAULT_MODEL, InstalledModel, Precision, ensure_model
 from patrol.adapters.openvino_detector import LANES, OpenVinoDetector
 from patrol.adapters.ultralytics_detector import UltralyticsDetector
@@ -15,14 +15,6 @@ from patrol.adapters.yolo import reading_of
 from patrol.domain.errors import ModelError
 
 AnyDetector = OpenVinoDetector | UltralyticsDetector
-
-
-class Device(StrEnum):
-    """What the network runs on; AUTO: a CUDA GPU if there is one, else the CPU."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class DiskEvidence:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self._folder
+
     async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
         """See EvidenceStore."""
         await self._write(evidence_id, PICTURE, jpeg)

@@ -18,6 +18,7 @@ from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.domain.requests import TourRequest
 from patrol.domain.room import TourStatus
+from patrol.domain.streams import EntryId
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, Delivery, Effect, MessagesRefusedError, Spooled
 
@@ -256,17 +257,20 @@ class MemoryQueue:
         self._groups: dict[str, _Group] = defaultdict(_Group)
         self._arrived = asyncio.Event()
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """See Publisher."""
+    async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+        """See Publisher. Entries are numbered from 1 on."""
         self.check()
-        refused = {}
+        refused: dict[int, str] = {}
+        taken: dict[int, EntryId] = {}
         for index, message in enumerate(messages):
             if message.stream in self.refusing:
                 refused[index] = f"memory queue: {message.stream} refuses"
             else:
                 self.append(message.stream, message.body.encode())
+                taken[index] = EntryId(len(self.streams[message.stream]))
         if refused:
-            raise MessagesRefusedError(refused)
+            raise MessagesRefusedError(refused, taken)
+        return list(taken.values())
 
     async def dead_letters(self) -> int:
         """How many messages lie in the dead letters. Raises QueueError."""

@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from patrol.domain.errors import ConfigError, ConfigProblem, QueueError
-from patrol.domain.messages import DEAD_STREAM, Message
+from patrol.adapters.redis_connecting import COMMAND_TIMEOUT_S
+from patrol.domain.errors import QueueError
+from patrol.domain.messages import DEAD_STREAM, RED_STREAM, Message
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.room import TourStatus
+from patrol.domain.streams import EntryId
 from patrol.ports import Delivery, MessagesRefusedError
 
 _Result = TypeVar("_Result")
@@ -31,7 +31,6 @@ _Result = TypeVar("_Result")
 FIELD = "ce"  # the one field of an entry: the CloudEvents JSON
 LEASE_S = 30.0
 LOOKS_PER_LEASE = 6
-COMMAND_TIMEOUT_S = 5.0
 TOUR_KEY = "patrol:status:tour"
 TOUR_STALE_AFTER_S = 10
 REQUESTS_KEY = "patrol:tour:requests"
@@ -51,71 +50,75 @@ class _AcceptedView:
 _REQUEST: TypeAdapter[Pin | _AcceptedView] = TypeAdapter(Pin | _AcceptedView)
 
 
-def connect(address: str) -> Redis:
-    """A client for a Redis URL. Nothing is sent yet; every command has a time-out and is tried three times.
-
-    Raises ConfigError if the address cannot be one.
-    """
-    try:
-        return Redis.from_url(
-            address,
-            socket_connect_timeout=COMMAND_TIMEOUT_S,
-            socket_timeout=COMMAND_TIMEOUT_S,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
-            health_check_interval=15,
-        )
-    except ValueError:
-        # The cause's text is left out: of an address with a stray "#" or "/" it quotes half the password.
-        expected = "expected redis://[user:password@]host:port/number; rediss:// and unix:// are fine, too"
-        raise ConfigError("REDIS_URL", (ConfigProblem("REDIS_URL", expected),)) from None
-
-
-async def _ask(command: Awaitable[_Result]) -> _Result:
+async def ask(command: Awaitable[_Result]) -> _Result:
+    """What the server answers. Raises QueueError."""
     try:
         return await command
     except (RedisError, OSError) as error:
-        raise _queue_error(error) from None
+        raise queue_error(error) from None
 
 
-async def _answers(pipeline: Pipeline) -> list[Any]:
+async def answers_of(pipeline: Pipeline) -> list[Any]:
+    """The answer to every command, or the error that was one. Raises QueueError if there is no answer at all."""
     # Raised by the pipeline itself, an error would quote the whole message, and say nothing of the others.
-    return await _ask(pipeline.execute(raise_on_error=False))
+    return await ask(pipeline.execute(raise_on_error=False))
 
 
 async def _execute(pipeline: Pipeline) -> None:
-    for answer in await _answers(pipeline):
+    for answer in await answers_of(pipeline):
         if isinstance(answer, RedisError):
-            raise _queue_error(answer) from None
+            raise queue_error(answer) from None
 
 
-def _queue_error(error: RedisError | OSError) -> QueueError:
+def queue_error(error: RedisError | OSError) -> QueueError:
+    """The error in the words of the pipeline."""
     # The type alone where the text might hold an address with a password.
     return QueueError(f"redis: {error if isinstance(error, ResponseError) else type(error).__name__}")
 
 
+REPLICATED_WITHIN_MS = 100
+"""A red alert waits that long for a replica to have it, too; then it goes on, and the reconciler sees to the rest."""
+
+OnUnreplicated = Callable[[int], None]
+"""Told how many red alerts no replica had in time."""
+
+
 class RedisPublisher:
-    """Publisher on Redis Streams."""
+    """Publisher on Redis Streams. Where there are replicas, red alerts wait for one of them (``WAIT``)."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, on_unreplicated: OnUnreplicated = lambda count: None) -> None:
         self._redis = redis
+        self._on_unreplicated = on_unreplicated
+        self._has_replicas = False  # as of the last publish: WAIT without any would only cost its time
 
-    async def publish(self, messages: Sequence[Message]) -> None:
+    async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
         """See Publisher. One round trip for all."""
         pipeline = self._redis.pipeline(transaction=False)
         for message in messages:
             pipeline.xadd(message.stream, {FIELD: message.body})
-        answers = await _answers(pipeline)
-        refused = {i: str(_queue_error(answer)) for i, answer in enumerate(answers) if isinstance(answer, RedisError)}
+        pipeline.execute_command("ROLE")
+        red = sum(message.stream == RED_STREAM for message in messages)
+        waits = red > 0 and self._has_replicas
+        if waits:
+            pipeline.execute_command("WAIT", 1, REPLICATED_WITHIN_MS)
+        answers = await answers_of(pipeline)
+        if waits and answers.pop() == 0:
+            self._on_unreplicated(red)
+        role = answers.pop()  # an error where the user may not ask: then nobody waits
+        self._has_replicas = isinstance(role, list) and _str(role[0]) == "master" and bool(role[2])
+        refused = {i: str(queue_error(answer)) for i, answer in enumerate(answers) if isinstance(answer, RedisError)}
+        taken = {i: EntryId.read(_str(answer)) for i, answer in enumerate(answers) if i not in refused}
         if refused:
-            raise MessagesRefusedError(refused)
+            raise MessagesRefusedError(refused, taken)
+        return list(taken.values())
 
     async def ping(self) -> None:
         """Raises QueueError if Redis does not answer."""
-        await _ask(self._redis.ping())
+        await ask(self._redis.ping())
 
     async def dead_letters(self) -> int:
         """How many messages lie in the dead letters. Raises QueueError."""
-        return int(await _ask(self._redis.xlen(DEAD_STREAM)))
+        return int(await ask(self._redis.xlen(DEAD_STREAM)))
 
 
 class RedisSubscription:
@@ -171,7 +174,7 @@ class RedisSubscription:
         reclaimed = await self._reclaim()
         if reclaimed:
             return reclaimed
-        answer = await _ask(
+        answer = await ask(
             self._redis.xreadgroup(
                 self._group,
                 self._consumer,
@@ -189,7 +192,7 @@ class RedisSubscription:
     async def _make_groups(self) -> None:
         for stream in self._streams:
             try:
-                await _ask(self._redis.xgroup_create(stream, self._group, id="0", mkstream=True))
+                await ask(self._redis.xgroup_create(stream, self._group, id="0", mkstream=True))
             except QueueError as error:
                 if "BUSYGROUP" not in str(error):  # that one says that it is there already
                     raise
@@ -201,7 +204,7 @@ class RedisSubscription:
         One at a time: where one kills its handler, the tries of those behind it must not grow with its own.
         """
         for stream in [stream for stream, position in self._own_read_to.items() if position]:
-            answer = await _ask(
+            answer = await ask(
                 self._redis.xreadgroup(self._group, self._consumer, {stream: self._own_read_to[stream]}, count=1)
             )
             entries = [entry for _, entries in _by_stream(answer) for entry in entries]
@@ -216,7 +219,7 @@ class RedisSubscription:
         if time.monotonic() < self._reclaim_at:
             return ()
         for stream in self._streams:
-            answer = await _ask(
+            answer = await ask(
                 self._redis.xautoclaim(
                     stream,
                     self._group,
@@ -240,9 +243,9 @@ class RedisSubscription:
             if entry_id is None:  # Redis 6.2 does not say which one was deleted
                 continue
             if not fields:  # deleted from the stream while pending: nothing is left to handle
-                await _ask(self._redis.xack(stream, self._group, entry_id))
+                await ask(self._redis.xack(stream, self._group, entry_id))
                 continue
-            pending = await _ask(self._redis.xpending_range(stream, self._group, min=entry_id, max=entry_id, count=1))
+            pending = await ask(self._redis.xpending_range(stream, self._group, min=entry_id, max=entry_id, count=1))
             attempt = int(pending[0]["times_delivered"]) if pending else 1
             deliveries.append(Delivery(stream, _str(entry_id), fields.get(FIELD.encode(), b""), attempt))
         return deliveries
@@ -283,11 +286,11 @@ class RedisTourReports:
 
     async def report(self, status: TourStatus) -> None:
         """See TourReports."""
-        await _ask(self._redis.set(TOUR_KEY, _TOUR.dump_json(status), ex=TOUR_STALE_AFTER_S))
+        await ask(self._redis.set(TOUR_KEY, _TOUR.dump_json(status), ex=TOUR_STALE_AFTER_S))
 
     async def latest(self) -> TourStatus | None:
         """See TourReports."""
-        body = await _ask(self._redis.get(TOUR_KEY))
+        body = await ask(self._redis.get(TOUR_KEY))
         try:
             return _TOUR.validate_json(body) if body else None
         except ValidationError:
@@ -312,7 +315,7 @@ class RedisTourRequests:
     async def take(self) -> Sequence[TourRequest]:
         """See TourRequests. What cannot be read, in the middle of an upgrade, is left out."""
         requests: list[TourRequest] = []
-        bodies: Any = await _ask(self._redis.lpop(REQUESTS_KEY, MOST_REQUESTS))
+        bodies: Any = await ask(self._redis.lpop(REQUESTS_KEY, MOST_REQUESTS))
         for body in bodies or ():
             with contextlib.suppress(ValidationError):
                 request = _REQUEST.validate_json(body)

@@ -24,7 +24,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     bindparam,
     create_engine,
     event,
@@ -41,18 +40,20 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
-from patrol.adapters import refusals
-from patrol.adapters.sql_evidence import METADATA as _METADATA
+from patrol.adapters import refusals, sql_outbox
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
+from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
 from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, cools_down, fingerprint
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import ConfigError, ConfigProblem, StoreError, StoreFailure
 from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId, IncidentState
-from patrol.domain.messages import Message, alert_message, incident_message
+from patrol.domain.messages import alert_message, incident_message
 from patrol.domain.orders import Order
 from patrol.domain.retention import Gone
+from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.domain.units import Unit
+from patrol.pipeline.steps import Step, passing
 from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
@@ -61,7 +62,7 @@ BUSY_S = 2.0  # how long one call waits for another process that holds the datab
 
 _INCIDENTS = Table(
     "incidents",
-    _METADATA,
+    METADATA,
     Column("id", String, primary_key=True),
     Column("fingerprint", String, nullable=False, index=True),
     Column("is_open", Integer, nullable=False, index=True),
@@ -73,7 +74,7 @@ _INCIDENTS = Table(
 )
 _ALERTS = Table(
     "alerts",
-    _METADATA,
+    METADATA,
     Column("id", String, primary_key=True),
     Column("incident_id", String, nullable=False, index=True),
     Column("fingerprint", String, nullable=False, index=True),
@@ -84,7 +85,7 @@ _ALERTS = Table(
 )
 _ORDERS = Table(
     "orders",
-    _METADATA,
+    METADATA,
     Column("id", String, primary_key=True),
     Column("incident_id", String, nullable=False, index=True),
     Column("unit_id", String, nullable=False),
@@ -95,24 +96,13 @@ _ORDERS = Table(
 )
 _DUTIES = Table(
     "duties",
-    _METADATA,
+    METADATA,
     Column("unit_id", String, primary_key=True),
     Column("body", Text, nullable=False),
 )
-_OUTBOX = Table(
-    "outbox",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("stream", String, nullable=False),
-    Column("message_id", String, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("created_at", String, nullable=False),
-    Column("published_at", String, index=True),
-    UniqueConstraint("stream", "message_id"),
-)
 _EFFECTS = Table(
     "effects",
-    _METADATA,
+    METADATA,
     Column("consumer_group", String, primary_key=True),
     Column("key", String, primary_key=True),
     Column("at", String, nullable=False),
@@ -190,7 +180,9 @@ class SqlStore:
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """See AlertStore."""
-        return await self._transaction(lambda connection: self._accept(connection, candidate, now))
+        acceptance = await self._transaction(lambda connection: self._accept(connection, candidate, now))
+        passing(Step.ACCEPT_STORED)
+        return acceptance
 
     def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
         known = connection.execute(select(_ALERTS).where(_ALERTS.c.id == candidate.alert_id)).one_or_none()
@@ -206,7 +198,7 @@ class SqlStore:
         _store_alert(connection, acceptance.alert, acceptance.verdict)
         note_evidence(connection, acceptance.alert)
         messages = (alert_message(acceptance.alert, incident.sequence), incident_message(told, now))
-        _store_messages(connection, messages, self._clock.now())
+        sql_outbox.add(connection, messages, self._clock.now())
         return replace(acceptance, incident=told)
 
     async def decide(
@@ -282,32 +274,34 @@ class SqlStore:
 
     async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
         """See Outbox."""
-        query = select(_OUTBOX).where(_OUTBOX.c.published_at.is_(None)).order_by(_OUTBOX.c.number).limit(limit)
-        return await self._transaction(
-            lambda connection: [
-                OutboxRow(row.number, Message(row.stream, row.message_id, row.body), _time(row.created_at))
-                for row in connection.execute(query)
-            ]
-        )
+        return await self._transaction(lambda connection: sql_outbox.unpublished(connection, limit))
 
-    async def mark_published(self, rows: Sequence[OutboxRow]) -> None:
+    async def mark_published(self, entries: Mapping[int, EntryId]) -> None:
         """See Outbox."""
-        numbers = [row.number for row in rows]
-        await self._transaction(
-            lambda connection: connection.execute(
-                update(_OUTBOX).where(_OUTBOX.c.number.in_(numbers)).values(published_at=_text(self._clock.now()))
-            )
-        )
+        now = self._clock.now()
+        await self._transaction(lambda connection: sql_outbox.mark_published(connection, entries, now))
 
     async def waiting(self) -> tuple[int, datetime | None]:
         """See Outbox."""
-        query = select(func.count(), func.min(_OUTBOX.c.created_at)).where(_OUTBOX.c.published_at.is_(None))
+        return await self._transaction(sql_outbox.waiting)
 
-        def work(connection: Connection) -> tuple[int, datetime | None]:
-            count, oldest = connection.execute(query).one()
-            return int(count), _time(oldest) if oldest else None
+    async def unsettled(self, after: int, limit: int) -> Sequence[PublishedRow]:
+        """See Outbox."""
+        return await self._transaction(lambda connection: sql_outbox.unsettled(connection, after, limit))
 
-        return await self._transaction(work)
+    async def unsettled_by_stream(self) -> Mapping[str, Unsettled]:
+        """See Outbox."""
+        return await self._transaction(sql_outbox.unsettled_by_stream)
+
+    async def settle(self, numbers: Sequence[int], lost: Sequence[int]) -> None:
+        """See Outbox."""
+
+        def work(connection: Connection) -> None:
+            now = self._clock.now()
+            sql_outbox.settle(connection, numbers, now)
+            sql_outbox.publish_again(connection, lost, now)
+
+        await self._transaction(work)
 
     async def open_ledger(self) -> Ledger:
         """See IncidentReader."""
@@ -336,8 +330,8 @@ class SqlStore:
         """See IncidentReader."""
         delivered = (
             select(func.count())
-            .select_from(_OUTBOX)
-            .where(_OUTBOX.c.stream.like("patrol:alert:%"), _OUTBOX.c.published_at.is_not(None))
+            .select_from(OUTBOX)
+            .where(OUTBOX.c.stream.like("patrol:alert:%"), OUTBOX.c.published_at.is_not(None))
         )
         return await self._transaction(
             lambda connection: Totals(
@@ -381,13 +375,22 @@ def _engine(address: str) -> Engine:
 
 def _make_what_is_missing(connection: Connection) -> None:
     """Tables first, then columns that came later: what is there already is never changed."""
-    _METADATA.create_all(connection)
-    for table in _METADATA.sorted_tables:
-        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    METADATA.create_all(connection)
+    notes_places = "settled_at" in _columns(connection, OUTBOX)
+    for table in METADATA.sorted_tables:
+        there = _columns(connection, table)
         for column in table.columns:
             if column.name not in there:
                 definition = CreateColumn(column).compile(connection)
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
+    for index in INDICES:
+        index.create(connection, checkfirst=True)
+    if not notes_places:
+        sql_outbox.settle_all_published(connection, datetime.now(UTC))
+
+
+def _columns(connection: Connection, table: Table) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns(table.name)}
 
 
 def _last_alert(connection: Connection, key: str) -> Alert | None:
@@ -451,7 +454,7 @@ def _store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> N
         )
     for duty in outcome.duties:
         _put(connection, _DUTIES, unit_id=duty.unit.id, body=_DUTY.dump_json(duty).decode())
-    _store_messages(connection, outcome.messages, now)
+    sql_outbox.add(connection, outcome.messages, now)
 
 
 def _store_incident(connection: Connection, incident: Incident) -> None:
@@ -479,16 +482,6 @@ def _store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None
             body=_ALERT.dump_json(alert).decode(),
         )
     )
-
-
-def _store_messages(connection: Connection, messages: Sequence[Message], now: datetime) -> None:
-    created_at = _text(now)
-    for message in messages:
-        connection.execute(
-            insert(_OUTBOX).values(
-                stream=message.stream, message_id=message.id, body=message.body, created_at=created_at
-            )
-        )
 
 
 def _put(connection: Connection, table: Table, **values: Any) -> None:

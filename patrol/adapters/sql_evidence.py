@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    MetaData,
     Row,
     String,
     Table,
@@ -30,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
+from patrol.adapters.sql_outbox import METADATA
 from patrol.domain.alerts import Alert
 from patrol.domain.incidents import AlertId, EvidenceId
 from patrol.domain.retention import (
@@ -43,7 +43,6 @@ from patrol.domain.retention import (
     evidence_class,
 )
 
-METADATA = MetaData()
 _EVIDENCE = Table(
     "evidence",
     METADATA,

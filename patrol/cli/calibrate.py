@@ -192,7 +192,7 @@ def _points_in(file: Path) -> list[PickedPoint]:
 
 def _configuration(file: Path) -> Configuration:
     from patrol import config as configuring
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
 
     return configuring.load(file, os.environ, known_models=known_classes())
 
@@ -216,7 +216,7 @@ async def _recorded(file: Path, minutes: float) -> AsyncIterator[Pixels]:
 async def _live(configuration: Configuration, camera: Camera, minutes: float) -> AsyncIterator[Pixels]:
     """A camera's pictures, as a visit sees them. Those that do not come are named and left out."""
     from patrol.adapters.clock import SystemClock
-    from patrol.app import frame_sources
+    from patrol.app.looking import frame_sources
     from patrol.domain.errors import CaptureError
 
     clock = SystemClock()

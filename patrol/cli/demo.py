@@ -54,7 +54,7 @@ def demo(
     Each start begins with an empty room. Ctrl-C stops it.
     """
     from patrol import config as configuring
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
     from patrol.app import Options
 
     log_to_stderr(logging.INFO if verbose else logging.ERROR)
@@ -80,7 +80,8 @@ def demo(
 
 
 def _simulated(configuration: Configuration, var: Path) -> Configuration:
-    from patrol.adapters.detectors import Device, chosen_device
+    from patrol.adapters.detectors import chosen_device
+    from patrol.adapters.devices import Device
     from patrol.adapters.model_store import ensure_model
     from patrol.demo.scenes import demo_cameras, render_scenes
 

@@ -81,7 +81,8 @@ def _evaluated(items: list[Item]) -> Results:
 
 
 def _detector(min_confidence: float, size: tuple[int, int]) -> AnyDetector:
-    from patrol.adapters.detectors import DetectorOptions, Device, open_detector
+    from patrol.adapters.detectors import DetectorOptions, open_detector
+    from patrol.adapters.devices import Device
     from patrol.config import DetectorSettings
 
     options = DetectorOptions(input_size=size, min_confidence=min_confidence, device=Device.AUTO)
@@ -89,7 +90,8 @@ def _detector(min_confidence: float, size: tuple[int, int]) -> AnyDetector:
 
 
 def _closer_looks() -> OpenNetworks:
-    from patrol.adapters.detectors import DetectorOptions, Device
+    from patrol.adapters.detectors import DetectorOptions
+    from patrol.adapters.devices import Device
     from patrol.adapters.networks import open_networks
     from patrol.config import DetectorSettings
     from patrol.domain.closer import Look

@@ -31,8 +31,8 @@ from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
 from patrol.domain.storage import FreeFloor
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit, UnitId
+from patrol.domain.visits import TourSettings
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
 USUAL_VIEW_DEG = 90.0

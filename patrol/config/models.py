@@ -40,8 +40,8 @@ from patrol.domain.events import Kind, Level
 from patrol.domain.ground import GroundPlane
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.storage import FreeFloor
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import UnitKind
+from patrol.domain.visits import TourSettings
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
 FLOOR = FreeFloor()

@@ -13,8 +13,8 @@ from patrol.domain.errors import ConfigProblem
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
 from patrol.domain.storage import FreeFloor
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit
+from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
 
 USUAL_SPOOL_BYTES = 10**9  # some 5,000 alerts with their pictures

@@ -28,11 +28,13 @@ RECALL = "cn.patrol.order.recall.v1"
 RECEIPT = "cn.patrol.receipt.v1"
 TYPES = frozenset({ALERT, INCIDENT, ORDER, RECALL, RECEIPT})
 
+RED_STREAM = f"patrol:alert:{Level.RED}"
 ALERT_STREAMS = tuple(f"patrol:alert:{level}" for level in Level)
 ORDER_STREAMS = tuple(f"patrol:order:{ring}" for ring in RingName)
 INCIDENT_STREAM = "patrol:incident"
 RECEIPT_STREAM = "patrol:receipt"
 DEAD_STREAM = "patrol:dead"
+STREAMS = (*ALERT_STREAMS, INCIDENT_STREAM, *ORDER_STREAMS, RECEIPT_STREAM, DEAD_STREAM)
 
 MAX_BYTES = 64 * 1024
 # A station has more cameras than a message has room for; those in trouble are listed first.

@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Literal
 
 from patrol.domain.errors import QueueError, StoreError
+from patrol.domain.streams import EntryId
 from patrol.metrics import Metrics
+from patrol.pipeline.steps import Step, passing
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, MessagesRefusedError, Outbox, OutboxRow, Publisher
 
@@ -90,11 +92,13 @@ class Relaying:
             self._held_rows = 0
             self._show(0, None)
             return False
+        passing(Step.RELAY_READ)
         tried = self._due(rows)
-        refused = await self._publish(tried) if tried else {}
-        taken = [row for index, row in enumerate(tried) if index not in refused]
+        taken, refused = await self._publish(tried) if tried else ({}, {})
+        passing(Step.RELAY_PUBLISHED)
         if taken:
             await self._outbox.mark_published(taken)
+            passing(Step.RELAY_MARKED)
             self._metrics.queue.published.inc(len(taken))
         if tried:
             self._note_refusals(tried, refused)
@@ -107,13 +111,16 @@ class Relaying:
             return rows
         return [row for row in rows if row.message.stream not in self._refusing]
 
-    async def _publish(self, rows: Sequence[OutboxRow]) -> Mapping[int, str]:
-        """Returns what was refused, by its index, and why. Raises QueueError: any of them may have arrived."""
+    async def _publish(self, rows: Sequence[OutboxRow]) -> tuple[Mapping[int, EntryId], Mapping[int, str]]:
+        """Where what was taken lies, by its number, and why the others were refused, by their index.
+
+        Raises QueueError: any of them may have arrived.
+        """
         try:
-            await self._publisher.publish([row.message for row in rows])
+            places = await self._publisher.publish([row.message for row in rows])
         except MessagesRefusedError as error:
-            return error.refused
-        return {}
+            return {rows[index].number: place for index, place in error.taken.items()}, error.refused
+        return {row.number: place for row, place in zip(rows, places, strict=True)}, {}
 
     def _note_refusals(self, tried: Sequence[OutboxRow], refused: Mapping[int, str]) -> None:
         reasons = {tried[index].message.stream: why for index, why in refused.items()}

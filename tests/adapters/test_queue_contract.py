@@ -13,7 +13,8 @@ import pytest
 from redis.asyncio import Redis
 
 from patrol.adapters.memory import FakeClock, MemoryQueue, MemorySubscription
-from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription, connect
+from patrol.adapters.redis_connecting import connect
+from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.errors import QueueError
 from patrol.domain.messages import DEAD_STREAM, Message

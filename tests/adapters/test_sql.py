@@ -37,6 +37,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.orders import Candidate as WeighedUnit
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
+from patrol.domain.streams import EntryId
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitState
 from patrol.ports import Effect, OutboxRow
@@ -89,6 +90,11 @@ async def accept_many(store: SqlStore) -> None:
 async def pragma(store: SqlStore, text: str) -> object:
     """What the store's own connection answers."""
     return await store._transaction(lambda connection: connection.exec_driver_sql(f"PRAGMA {text}").scalar())
+
+
+def placed(rows: Sequence[OutboxRow]) -> dict[int, EntryId]:
+    """As if the queue had taken them."""
+    return {row.number: EntryId(1000 + row.number) for row in rows}
 
 
 async def outbox(store: SqlStore) -> list[tuple[str, str]]:
@@ -286,8 +292,8 @@ def test_the_outbox_gives_the_oldest_first_until_they_are_published(tmp_path: Pa
             rows: Sequence[OutboxRow] = await store.unpublished(3)
             assert [row.message.id for row in rows] == ["A-0", "I-0:2", "A-1"]
             assert [row.waiting_since for row in rows] == [NOON] * 3
-            await store.mark_published(rows)
-            await store.mark_published([])
+            await store.mark_published(placed(rows))
+            await store.mark_published({})
             assert [row.message.id for row in await store.unpublished(100)] == ["I-1:2", "A-2", "I-2:2"]
             assert await store.waiting() == (3, NOON)
             assert (await store.totals()).alerts_delivered == 2
@@ -343,7 +349,7 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
             await store.accept(candidate(), at(0))
             await send(store, "I-1", "O-1", Effect("dispatch", "k"))
             await answer(store, "O-1", ReceiptKind.ON_SCENE, 30, Place(35.5, 112.9))
-            await store.mark_published(await store.unpublished(1))
+            await store.mark_published(placed(await store.unpublished(1)))
             before = (await store.open_ledger(), await store.unpublished(100), await store.totals())
         async with opened(tmp_path) as store:
             assert (await store.open_ledger(), await store.unpublished(100), await store.totals()) == before

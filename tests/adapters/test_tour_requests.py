@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from patrol.adapters.memory import MemoryTourRequests
-from patrol.adapters.redis_streams import MOST_REQUESTS, REQUESTS_KEY, RedisTourRequests, connect
+from patrol.adapters.redis_connecting import connect
+from patrol.adapters.redis_streams import MOST_REQUESTS, REQUESTS_KEY, RedisTourRequests
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.camera import CameraId
 from patrol.domain.errors import QueueError

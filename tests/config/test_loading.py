@@ -17,8 +17,8 @@ from patrol.domain.events import Kind, Level
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.storage import FreeFloor
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
 from tests.config.files import CREDENTIALS, GROUND, as_yaml, changed, loaded, problems_of, sound, without, written_to
 

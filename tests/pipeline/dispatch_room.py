@@ -72,8 +72,8 @@ class DispatchRoom:
     async def relay(self) -> None:
         """Everything that waits goes to the queue."""
         rows = await self.store.unpublished(10_000)
-        await self.queue.publish([row.message for row in rows])
-        await self.store.mark_published(rows)
+        places = await self.queue.publish([row.message for row in rows])
+        await self.store.mark_published({row.number: place for row, place in zip(rows, places, strict=True)})
 
     async def consume(self, times: int = 1) -> None:
         """The dispatch consumer takes what lies on its streams, without waiting for more."""

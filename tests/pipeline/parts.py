@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
 from patrol.domain.frame import Frame
 from patrol.domain.messages import Message
+from patrol.domain.streams import EntryId
 from patrol.domain.units import Unit
 from patrol.metrics import Metrics
 from patrol.ports import Clock, OutboxRow
@@ -88,10 +89,10 @@ class MemoryOutbox:
         self._check()
         return list(self._rows.values())[:limit]
 
-    async def mark_published(self, rows: Sequence[OutboxRow]) -> None:
+    async def mark_published(self, entries: Mapping[int, EntryId]) -> None:
         self._check()
-        for row in rows:
-            self._rows.pop(row.number, None)
+        for number in entries:
+            self._rows.pop(number, None)
 
     async def waiting(self) -> tuple[int, datetime | None]:
         self._check()

