@@ -9,7 +9,6 @@ import random
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,8 +153,3 @@ def missing_parts() -> str | None:
     check = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer, GstApp"
     found = subprocess.run([DEBIAN_PYTHON, "-c", check], capture_output=True, text=True, timeout=60, check=False)
     return found.stderr.strip().splitlines()[-1] if found.returncode else None
-
-
-def wait_until(at: float) -> None:
-    """Sleep until a time of the monotonic clock."""
-    time.sleep(max(0.0, at - time.monotonic()))

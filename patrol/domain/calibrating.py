@@ -1,14 +1,14 @@
-"""Calibrating a camera: its ground plane from picked points, from known lengths, or from people's heights.
+"""Calibrating a camera: its ground plane from picked points, or from people's heights.
 
-Four points or more, with their places in metres, give the plane as it is. Lengths and heights give less, and need a
-camera that hangs level, sees straight (a pinhole with its centre in the middle) and whose angle of view is known; then
-its tilt and its height above the ground are all that is left to find.
+Four points or more, with their places in metres, give the plane as it is. Heights give less, and need a camera that
+hangs level, sees straight (a pinhole with its centre in the middle) and whose angle of view is known; then its tilt and
+its height above the ground are all that is left to find.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,15 +44,6 @@ class PickedPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownLength:
-    """A stretch of the ground between two points of the picture (shares), ``metres`` long."""
-
-    begins: tuple[float, float]
-    ends: tuple[float, float]
-    metres: float
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """How a level camera sees: ``aspect``, its picture's width over its height; ``view_deg``, across its width."""
 
@@ -69,7 +60,7 @@ class View:
 class Calibration:
     """A ground plane and how well it fits.
 
-    ``residuals``: (n,) float64, of each observation: metres for points, shares of themselves for lengths and heights.
+    ``residuals``: (n,) float64, of each observation: metres for points, shares of themselves for heights.
     ``used``: (n,) bool, which of them the plane rests on. ``error``: one standard deviation of lengths on the ground
     where it was calibrated, as a share of themselves. ``where``: that part of the picture.
     """
@@ -178,66 +169,6 @@ def _each_moved(values: Floats, by: float) -> list[Floats]:
     copies = np.repeat(values.reshape(1, -1), values.size, axis=0)
     copies[np.diag_indices(values.size)] += by
     return list(copies.reshape(values.size, *values.shape))
-
-
-def from_lengths(lengths: Sequence[KnownLength], view: View) -> Calibration:
-    """The plane of a level camera that sees two lengths or more. Raises InputError."""
-    if len(lengths) < 2:
-        raise InputError(f"expected at least 2 lengths, got {len(lengths)}")
-    ends = np.array([[length.begins, length.ends] for length in lengths], np.float64)
-    metres = np.array([length.metres for length in lengths], np.float64)
-    if metres.min() <= 0 or np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1).min() < 0.02:
-        raise InputError("expected lengths above zero, between points that are apart in the picture")
-
-    def fit(picked: Floats, known: Floats, seen: View) -> Homography:
-        tilt, height, _ = _tilt_and_height(picked, known, seen)
-        return _plane_of(tilt, height, seen)
-
-    tilt, height, misses = _tilt_and_height(ends, metres, view)
-    if float(np.abs(misses).max()) > 0.15:
-        raise InputError(
-            f"no level camera that sees {view.view_deg:g} degrees can see all these lengths: they differ by "
-            f"{float(np.abs(misses).max()):.0%}; is one of them, or the angle of view, wrong?"
-        )
-    variants = [
-        *(fit(each, metres, view) for each in _each_moved(ends, PICK_ERROR)),
-        *(fit(ends, each, view) for each in _each_moved(metres, TAPE_ERROR_M)),
-        fit(ends, metres, _wider(view)),
-    ]
-    plane = GroundPlane(_plane_of(tilt, height, view), tuple(variants))
-    return _calibration(plane, misses, np.ones(len(metres), np.bool_), ends.reshape(-1, 2))
-
-
-def _tilt_and_height(ends: Floats, metres: Floats, view: View) -> tuple[float, float, Floats]:
-    """For each tilt the height follows, so that one number is searched; returns also how much each length misses."""
-
-    def misses(tilt: float) -> tuple[float, Floats]:
-        plane = _plane_of(tilt, 1.0, view)
-        if depths(plane, ends.reshape(-1, 2)).min() <= 1e-6:
-            return 1.0, np.full(len(metres), 1e3)
-        unit = np.linalg.norm(mapped(plane, ends[:, 0]) - mapped(plane, ends[:, 1]), axis=1)
-        ratios = np.log(metres / np.maximum(1e-9, unit))
-        return float(np.exp(ratios.mean())), ratios.mean() - ratios
-
-    tilts = np.linspace(_LOWEST_TILT, _HIGHEST_TILT, 99)
-    best = int(np.argmin([float(np.square(misses(float(tilt))[1]).sum()) for tilt in tilts]))
-    low, high = tilts[max(0, best - 1)], tilts[min(len(tilts) - 1, best + 1)]
-    tilt = _least(lambda tilt: float(np.square(misses(tilt)[1]).sum()), float(low), float(high))
-    height, missed = misses(tilt)
-    if float(np.square(missed).sum()) > 1e3:
-        raise InputError("the points are not all on the ground that a level camera sees: is one above the horizon?")
-    return tilt, height, missed
-
-
-def _least(cost: Callable[[float], float], low: float, high: float) -> float:
-    """Where ``cost`` is least between two numbers; ternary search."""
-    for _ in range(40):
-        third = (high - low) / 3
-        if cost(low + third) <= cost(high - third):
-            high -= third
-        else:
-            low += third
-    return (low + high) / 2
 
 
 def _plane_of(tilt: float, height: float, view: View) -> Homography:

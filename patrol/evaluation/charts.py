@@ -6,29 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from patrol.evaluation.statistics import Range
-
 LINE, MUTED, ACCENT = "#27313b", "#8e9cab", "#6ee7d8"
-_BAR_W, _BAR_H = 200, 18
 _SIDE, _MARGIN = 220, 26
 _MOST_TENFOLD = 4  # counts up to 10,000
-
-
-def interval_bar(value: float | None, within: Range | None) -> str:
-    """A share on a line from 0 to 1, with its interval as a band."""
-    middle = _BAR_H / 2
-    parts = [f'<rect x="0" y="{middle - 2}" width="{_BAR_W}" height="4" rx="2" fill="{LINE}"/>']
-    if within is not None:
-        left, right = (max(0.0, min(1.0, side)) * _BAR_W for side in within)
-        width = max(2.0, right - left)
-        parts.append(
-            f'<rect x="{left:.1f}" y="{middle - 4}" width="{width:.1f}" height="8" rx="4"'
-            f' fill="{ACCENT}" opacity=".35"/>'
-        )
-    if value is not None:
-        at = 3 + value * (_BAR_W - 6)
-        parts.append(f'<rect x="{at - 2:.1f}" y="{middle - 7}" width="4" height="14" rx="2" fill="{ACCENT}"/>')
-    return _svg(_BAR_W, _BAR_H, "".join(parts), 'width="100%" preserveAspectRatio="none" style="height:18px"')
 
 
 def curve(points: Sequence[Mapping[str, Any]]) -> str:

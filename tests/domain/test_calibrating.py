@@ -14,12 +14,10 @@ from patrol.domain.calibrating import (
     PICK_ERROR,
     TAPE_ERROR_M,
     Calibration,
-    KnownLength,
     PickedPoint,
     View,
     _plane_of,
     from_heights,
-    from_lengths,
     from_points,
     standing_people,
 )
@@ -147,34 +145,6 @@ def test_points_that_give_no_plane_are_refused_with_words(
 ) -> None:
     with pytest.raises(InputError, match=words):
         from_points([PickedPoint(*each) for each in zip(at, metres, strict=True)])
-
-
-@examples(15)
-@given(tilts, heights)
-def test_two_lengths_give_the_ground_of_a_level_camera(tilt: float, height: float) -> None:
-    truth = camera(tilt, height)
-    assume(not truth.reaches_horizon(SQUARE))
-    corners = truth.on_ground(np.array(SQUARE))
-    lengths = [
-        KnownLength(SQUARE[a], SQUARE[b], float(np.linalg.norm(corners[a] - corners[b])))
-        for a, b in ((0, 1), (2, 3), (1, 2))
-    ]
-    found = from_lengths(lengths, VIEW)
-    assert area_of(found.plane) == pytest.approx(area_of(truth), rel=1e-3)
-
-
-def test_lengths_that_no_level_camera_can_see_are_refused() -> None:
-    with pytest.raises(InputError, match="at least 2"):
-        from_lengths([KnownLength((0.2, 0.9), (0.8, 0.9), 4.0)], VIEW)
-    with pytest.raises(InputError, match="no level camera"):
-        from_lengths(
-            [
-                KnownLength((0.2, 0.9), (0.8, 0.9), 40.0),
-                KnownLength((0.2, 0.7), (0.8, 0.7), 4.0),
-                KnownLength((0.2, 0.5), (0.8, 0.5), 40.0),
-            ],
-            VIEW,
-        )
 
 
 def _is_within(found: Calibration, truth: GroundPlane, sigmas: float = 4.0) -> bool:
