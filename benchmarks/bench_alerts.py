@@ -11,12 +11,10 @@ to the confirmation, which is what a focus is for; and how soon the clip was kep
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sqlite3
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -24,11 +22,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench_onset import WARM_UP_S, Findings, Onset, measured, staged
-from benchmarks.clips import GOP_S
+from benchmarks.bench_onset import Findings, Onset, arguments_of, performed
+from benchmarks.clips import GOP_S, Clips
 from benchmarks.figures import Relation, Report, Table, Target, nearest_rank
 from benchmarks.patrol_under_test import BOUNDS
-from benchmarks.serving import missing_parts, rtsp_server
 
 P90_AFTER_BOUND_S, P99_AFTER_BOUND_S = 3.0, 4.0
 CONFIRMED_WITHIN_S = 3.0
@@ -248,35 +245,12 @@ def _summary(told: Told) -> str:
 
 def main() -> int:
     """Measure, tell, and say by the exit code whether all targets are kept."""
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    arguments.add_argument("--minutes", type=float, default=5.0, help="over which the onsets are spread")
-    arguments.add_argument("--warm-up", type=float, default=WARM_UP_S, help="seconds before that")
-    arguments.add_argument("--join", choices=("key-frame", "mid-gop"), default="key-frame", help="see rtsp_server.py")
-    options = arguments.parse_args()
-    if (missing := missing_parts()) is not None:
-        print(f"bench-alerts: not measured: {missing}", file=sys.stderr)
-        return 2
-    stage = staged(options.join)
-    if stage is None:
-        print("bench-alerts: not measured: the detector tells people from nobody in no scene", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory(prefix="bench-alerts-") as name:
-        folder = Path(name)
-        with rtsp_server(stage.mounts, folder) as server:
-            found = measured(
-                server,
-                stage.cameras,
-                stage.onset_cameras,
-                stage.offsets,
-                60 * options.minutes,
-                options.warm_up,
-                folder,
-                stage.shown,
-                1,
-                rule_as_it_ships(),
-            )
-        alerts = kept_alerts(folder / "onset" / "var")
-    return report(Told.of(found, alerts), stage.clips.made_of, options.join).tell()
+    options = arguments_of(__doc__).parse_args()
+
+    def report_of(found: Findings, clips: Clips, folder: Path) -> Report:
+        return report(Told.of(found, kept_alerts(folder / "onset" / "var")), clips.made_of, options.join)
+
+    return performed("bench-alerts", options, report_of, rule=rule_as_it_ships())
 
 
 if __name__ == "__main__":

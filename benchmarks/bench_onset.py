@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -204,6 +204,33 @@ def unprovoked(onsets: Sequence[Onset], suspected: Sequence[Suspicion], since: f
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is shown where. ``onset_cameras``: those before which somebody appears; ``offsets``: see ``planned``."""
+
+    clips: Clips
+    cameras: Sequence[Spot]
+    onset_cameras: Sequence[Spot]
+    shown: Sequence[Shown]
+    mounts: Mapping[str, dict[str, Any]]
+    offsets: Mapping[str, float]
+
+
+def staged(join: str) -> Stage | None:
+    """Clips and cameras, ready for the server; None where the detector tells people from nobody in none of them."""
+    clips, cameras = have_clips(), spots()
+    shown = looked_at(clips)
+    if not shown:
+        return None
+    onset_cameras = chosen(cameras, SHARE_OF_CAMERAS)
+    mounts = mounts_of(cameras, clips, join)
+    for number, camera in enumerate(onset_cameras):
+        pair = shown[number % len(shown)]
+        mounts[f"/{camera.camera_id}"] |= playing(clips, pair.empty) | {"other": playing(clips, pair.people)}
+    offsets = {camera.camera_id: mounts[f"/{camera.camera_id}"]["offset_s"] for camera in cameras}
+    return Stage(clips, cameras, onset_cameras, shown, mounts, offsets)
+
+
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 
@@ -263,22 +290,19 @@ class Findings:
 
 def measured(
     server: Server,
-    cameras: Sequence[Spot],
-    onset_cameras: Sequence[Spot],
-    offsets: Mapping[str, float],
+    stage: Stage,
     span_s: float,
     warm_up_s: float,
     folder: Path,
-    shown: Sequence[Shown],
     look_every: int,
     rule: Mapping[str, Any] = RULE,
 ) -> Findings:
     """The tour with onsets in it. Its files lie in ``folder``/onset."""
-    plan = Plan(cameras, addresses_on(server, cameras), rule=rule, detector={"look_every": look_every})
+    plan = Plan(stage.cameras, addresses_on(server, stage.cameras), rule=rule, detector={"look_every": look_every})
     with patrol(plan, folder / "onset") as running:
         running.sleep_until(time.monotonic() + warm_up_s)
         began = time.time()
-        onsets = planned(onset_cameras, offsets, began + 3.0, span_s)
+        onsets = planned(stage.onset_cameras, stage.offsets, began + 3.0, span_s)
         spans: dict[str, list[tuple[float, float]]] = {}
         for onset in onsets:
             spans.setdefault(onset.camera.camera_id, []).append((onset.begin, onset.end))
@@ -292,7 +316,7 @@ def measured(
         onsets=onsets,
         first=first_suspicions(onsets, suspected),
         unprovoked=unprovoked(onsets, suspected, began),
-        shown=shown,
+        shown=stage.shown,
         samples=[sample for sample in story.samples if sample["now"] >= began],
         look_every=look_every,
     )
@@ -379,63 +403,52 @@ def _summary(found: Findings) -> str:
     return f"{summary}; idle scenes looked at every {found.look_every} visits: {skipped:.0%} of all visits skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What is shown where. ``onset_cameras``: those before which somebody appears; ``offsets``: see ``planned``."""
-
-    clips: Clips
-    cameras: Sequence[Spot]
-    onset_cameras: Sequence[Spot]
-    shown: Sequence[Shown]
-    mounts: Mapping[str, dict[str, Any]]
-    offsets: Mapping[str, float]
+def arguments_of(description: str | None) -> argparse.ArgumentParser:
+    """What all who measure onsets may be told. ``description``: the module's; its first line is shown."""
+    arguments = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    arguments.add_argument("--minutes", type=float, default=5.0, help="over which the onsets are spread")
+    arguments.add_argument("--warm-up", type=float, default=WARM_UP_S, help="seconds before that")
+    arguments.add_argument("--join", choices=("key-frame", "mid-gop"), default="key-frame", help="see rtsp_server.py")
+    return arguments
 
 
-def staged(join: str) -> Stage | None:
-    """Clips and cameras, ready for the server; None where the detector tells people from nobody in none of them."""
-    clips, cameras = have_clips(), spots()
-    shown = looked_at(clips)
-    if not shown:
-        return None
-    onset_cameras = chosen(cameras, SHARE_OF_CAMERAS)
-    mounts = mounts_of(cameras, clips, join)
-    for number, camera in enumerate(onset_cameras):
-        pair = shown[number % len(shown)]
-        mounts[f"/{camera.camera_id}"] |= playing(clips, pair.empty) | {"other": playing(clips, pair.people)}
-    offsets = {camera.camera_id: mounts[f"/{camera.camera_id}"]["offset_s"] for camera in cameras}
-    return Stage(clips, cameras, onset_cameras, shown, mounts, offsets)
+def performed(
+    name: str,
+    options: argparse.Namespace,
+    report_of: Callable[[Findings, Clips, Path], Report],
+    look_every: int = 1,
+    rule: Mapping[str, Any] = RULE,
+) -> int:
+    """Measure as ``arguments_of`` was told, and tell. The exit code says whether all targets are kept; 2: not measured.
+
+    ``report_of``: given the folder with the tour's files, too, which is deleted afterwards.
+    """
+    if (missing := missing_parts()) is not None:
+        return _not_measured(name, missing)
+    stage = staged(options.join)
+    if stage is None:
+        return _not_measured(name, "the detector tells people from nobody in none of the scenes")
+    with tempfile.TemporaryDirectory(prefix=f"{name}-") as temporary:
+        folder = Path(temporary)
+        with rtsp_server(stage.mounts, folder) as server:
+            found = measured(server, stage, 60 * options.minutes, options.warm_up, folder, look_every, rule)
+        told = report_of(found, stage.clips, folder)
+    return told.tell()
+
+
+def _not_measured(name: str, why: str) -> int:
+    print(f"{name}: not measured: {why}", file=sys.stderr)
+    return 2
 
 
 def main() -> int:
     """Measure, tell, and say by the exit code whether all targets are kept."""
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    arguments.add_argument("--minutes", type=float, default=5.0, help="over which the onsets are spread")
-    arguments.add_argument("--warm-up", type=float, default=WARM_UP_S, help="seconds before that")
-    arguments.add_argument("--join", choices=("key-frame", "mid-gop"), default="key-frame", help="see rtsp_server.py")
+    arguments = arguments_of(__doc__)
     arguments.add_argument("--look-every", type=int, default=1, help="of so many visits to an idle scene; 1: no test")
     options = arguments.parse_args()
-    if (missing := missing_parts()) is not None:
-        print(f"bench-onset: not measured: {missing}", file=sys.stderr)
-        return 2
-    stage = staged(options.join)
-    if stage is None:
-        print("bench-onset: not measured: the detector tells people from nobody in none of the scenes", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory(prefix="bench-onset-") as name:
-        folder = Path(name)
-        with rtsp_server(stage.mounts, folder) as server:
-            found = measured(
-                server,
-                stage.cameras,
-                stage.onset_cameras,
-                stage.offsets,
-                60 * options.minutes,
-                options.warm_up,
-                folder,
-                stage.shown,
-                options.look_every,
-            )
-    return report(found, stage.clips, options.join).tell()
+    return performed(
+        "bench-onset", options, lambda found, clips, _: report(found, clips, options.join), options.look_every
+    )
 
 
 if __name__ == "__main__":
