@@ -508,7 +508,7 @@ async def _run(order: Mapping[str, str], stopping: asyncio.Event) -> int:
 
 async def _serve(order: Mapping[str, str], journal: Journal, stopping: asyncio.Event) -> int:
     from patrol import config as configuring
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
     from patrol.app import Options, assembled, run_parts
 
     configuration = configuring.load(Path(order["config"]), os.environ, known_models=known_classes())

@@ -17,7 +17,8 @@ import cv2
 
 from benchmarks.clips import CACHE, have_clips, key_pictures
 from benchmarks.patrol_under_test import BENCHMARK_MODELS, ROOT
-from patrol.adapters.model_store import Precision, manifest_of, model_status, models_directory
+from patrol.adapters.model_manifests import manifest_of
+from patrol.adapters.model_store import Precision, model_status, models_directory
 
 MODEL = "yolov8n"
 PICTURES = CACHE / "pictures"

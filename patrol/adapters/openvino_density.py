@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from patrol.adapters.model_store import DENSITY, InstalledModel, Precision
+from patrol.adapters.model_manifests import DENSITY
+from patrol.adapters.model_store import InstalledModel, Precision
 from patrol.adapters.openvino_runtime import FIRST_USE, import_openvino, signal_stack_kept
 from patrol.adapters.sources import fitted
 from patrol.domain.density import DensityMap

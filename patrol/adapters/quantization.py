@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from patrol.adapters.model_store import DETECT, INT8_FOLDER, InstalledModel, Precision, replacing_export, writing_to
+from patrol.adapters.model_manifests import DETECT
+from patrol.adapters.model_store import INT8_FOLDER, InstalledModel, Precision, replacing_export, writing_to
 from patrol.adapters.openvino_detector import OpenVinoDetector
 from patrol.adapters.openvino_runtime import import_openvino
 from patrol.adapters.yolo import Reading, letterbox, overlaps

@@ -192,7 +192,7 @@ def _points_in(file: Path) -> list[PickedPoint]:
 
 def _configuration(file: Path) -> Configuration:
     from patrol import config as configuring
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
 
     return configuring.load(file, os.environ, known_models=known_classes())
 

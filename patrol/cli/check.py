@@ -50,7 +50,7 @@ def check(
 
     What a visit costs is taken from --visit-cost-ms or --measured; without them it is assumed, and said so.
     """
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
     from patrol.config import load, schema_text
 
     if visit_cost_ms is not None and measured is not None:

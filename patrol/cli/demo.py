@@ -54,7 +54,7 @@ def demo(
     Each start begins with an empty room. Ctrl-C stops it.
     """
     from patrol import config as configuring
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
     from patrol.app import Options
 
     log_to_stderr(logging.INFO if verbose else logging.ERROR)

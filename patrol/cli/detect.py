@@ -97,7 +97,7 @@ class Table:
 
 
 def _checked_labels(model: str, labels: list[str] | None) -> frozenset[str] | None:
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
 
     known = known_classes()
     if model not in known:

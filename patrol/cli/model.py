@@ -52,7 +52,8 @@ def get(
 
 def list_models(as_json: AsJson = False) -> None:
     """Every model Patrol knows, and whether it is there."""
-    from patrol.adapters.model_store import ModelState, known_models, model_status, models_directory
+    from patrol.adapters.model_manifests import known_models
+    from patrol.adapters.model_store import ModelState, model_status, models_directory
 
     directory = models_directory()
     statuses = [model_status(manifest, directory) for manifest in known_models().values()]
@@ -87,7 +88,7 @@ def bench(
 ) -> None:
     """Measure how fast this machine's CPU runs it, per precision and input size, with all cores and with one thread."""
     from patrol.adapters.benchmark import measure_all, measure_density
-    from patrol.adapters.model_store import DENSITY, manifest_of
+    from patrol.adapters.model_manifests import DENSITY, manifest_of
 
     with errors_told():
         model = _have(name)

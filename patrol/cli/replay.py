@@ -41,7 +41,7 @@ def replay(
     """Run recorded video through the same detector and rules as live, at the recording's own time."""
     from patrol import config as configuring
     from patrol.adapters.detectors import Device, open_detector
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
     from patrol.app import detector_options, open_closer_looks, usual_detector
 
     with errors_told():

@@ -55,7 +55,7 @@ def run(
     """
     from patrol import config as configuring
     from patrol.adapters.detectors import Device
-    from patrol.adapters.model_store import known_classes
+    from patrol.adapters.model_manifests import known_classes
     from patrol.app import ALL_ROLES, Options, Role
 
     names = role or ["all"]

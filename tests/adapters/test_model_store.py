@@ -20,21 +20,18 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters import model_store
+from patrol.adapters.model_manifests import ModelManifest, WheelMember, known_models, manifest_of
 from patrol.adapters.model_store import (
     EXPORT_FOLDER,
     INT8_FOLDER,
     RECORD_FILE,
     InstalledModel,
-    ModelManifest,
     ModelState,
     Precision,
-    WheelMember,
     ensure_model,
     export_graph,
     install,
     installed_model,
-    known_models,
-    manifest_of,
     model_status,
     models_directory,
     replacing_export,

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pytest
 
 from patrol.adapters.benchmark import measure_density
-from patrol.adapters.model_store import InstalledModel, ModelManifest, installed_model
+from patrol.adapters.model_manifests import ModelManifest
+from patrol.adapters.model_store import InstalledModel, installed_model
 from patrol.adapters.openvino_density import SHAPES_AT_ONCE, OpenVinoDensity, as_network_input
 from patrol.adapters.openvino_runtime import import_openvino
 from patrol.domain.errors import ModelError

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from patrol.adapters import openvino_detector
-from patrol.adapters.model_store import InstalledModel, ModelManifest, Precision
+from patrol.adapters.model_manifests import ModelManifest
+from patrol.adapters.model_store import InstalledModel, Precision
 from patrol.adapters.openvino_detector import (
     LANES,
     OpenVinoDetector,

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from patrol.adapters import tensorrt_engine
-from patrol.adapters.model_store import InstalledModel, manifest_of
+from patrol.adapters.model_manifests import manifest_of
+from patrol.adapters.model_store import InstalledModel
 from patrol.adapters.tensorrt_engine import EngineKind, build_engine, have_engine, missing_for_tensorrt
 from patrol.domain.errors import ModelError
 

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from patrol.adapters import benchmark, model_store
 from patrol.adapters.benchmark import Measurement
-from patrol.adapters.model_store import InstalledModel, Precision, manifest_of
+from patrol.adapters.model_manifests import manifest_of
+from patrol.adapters.model_store import InstalledModel, Precision
 from patrol.cli import model
 from patrol.cli.model import CameraPictures
 from patrol.domain.errors import ModelError

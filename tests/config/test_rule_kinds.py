@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from patrol.adapters.model_store import known_classes
+from patrol.adapters.model_manifests import known_classes
 from patrol.config import load
 from patrol.config.rule_models import MOVING, RULE_MODELS
 from patrol.domain.conditions import Direction, Intrusion, LineCrossing
