@@ -40,7 +40,10 @@ import numpy.typing as npt
 from benchmarks.clips import shared_data
 from benchmarks.figures import Relation, Report, Table, Target
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_health import DEFAULT, HealthMemory, SceneBook, step
+from patrol.domain.camera_health import step
+from patrol.domain.health_memory import HealthMemory
+from patrol.domain.health_settings import DEFAULT
+from patrol.domain.health_watching import SceneBook
 from patrol.domain.looks import Look, likeness, look_at
 from patrol.domain.troubles import Trouble
 

@@ -43,10 +43,10 @@ from patrol.adapters.tracking import ByteTracker, import_tracking
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.config import Configuration
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.camera_health import HealthWatcher
 from patrol.domain.change import ChangeMemory, ChangeSettings
 from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.errors import InputError, PatrolError, StoreError
+from patrol.domain.health_watching import HealthWatcher
 from patrol.domain.hosts import most_kept_open
 from patrol.domain.rules import looks_at
 from patrol.domain.tour import Tour

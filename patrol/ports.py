@@ -10,12 +10,12 @@ from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.camera_health import HealthMemory
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
 from patrol.domain.frame import Frame
+from patrol.domain.health_memory import HealthMemory
 from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from patrol.adapters.durable_files import write_durably
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_health import HealthMemory, from_plain, to_plain
 from patrol.domain.errors import StoreError
+from patrol.domain.health_memory import HealthMemory, from_plain, to_plain
 
 _log = logging.getLogger(__name__)
 

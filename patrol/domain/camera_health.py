@@ -18,182 +18,19 @@ known yet, the first view that settles is believed, unless another camera is kno
 
 from __future__ import annotations
 
-import base64
 import math
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from patrol.domain.camera import CameraId
-from patrol.domain.looks import GRID, Field, Grey, Look, likeness, likenesses, part_likeness, shifted_likeness
+from patrol.domain.health_memory import HealthMemory, Identity, KnownScene, NewView, Stillness, Tally, troubles_on
+from patrol.domain.health_settings import DEFAULT, HealthSettings
+from patrol.domain.looks import Look, likeness, part_likeness, shifted_likeness
 from patrol.domain.rules import CLOCK_STEP_S
 from patrol.domain.troubles import Trouble
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """How often, in a row, and for how long something must show before it is believed."""
-
-    looks: int
-    seconds: float = 0.0
-
-
-def _raising() -> Mapping[Trouble, Confirmation]:
-    return MappingProxyType(
-        {
-            Trouble.NO_SIGNAL: Confirmation(2, 5.0),
-            Trouble.FROZEN: Confirmation(1),  # the run of equal pictures is its confirmation
-            # With the second visit, but for a core camera's, which come sooner than a lorry has passed the lens,
-            # headlights have turned away or an autofocus has found its focus. On 2,644 looks at whole cameras, and in
-            # four lights more, nothing more was raised than with 3 or 4 looks in 20 or 60 s (evaluate_health.py).
-            Trouble.BLACK: Confirmation(2, 10.0),
-            Trouble.COVERED: Confirmation(2, 10.0),
-            Trouble.OVER_EXPOSED: Confirmation(2, 10.0),
-            Trouble.DEFOCUSED: Confirmation(2, 10.0),
-            Trouble.MOVED: Confirmation(2, 10.0),
-            Trouble.WRONG_PICTURE: Confirmation(2),  # one torn picture is distrusted, and not told
-        }
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class HealthSettings:
-    """Thresholds. Each figure was measured by ``benchmarks/evaluate_health.py`` on real fixed cameras' clips.
-
-    ``same_scene``, ``same_parts``: two fields at least that alike on the whole, or in three of their twelve parts (of
-    a place half hidden, or lit from elsewhere), are one place. Measured, on the whole and in parts: one camera's
-    pictures, also of other days, 0.40 and 0.71 at the least; one corridor by lamp and by infrared 0.37 and 0.57;
-    other cameras' pictures 0.32 and 0.46 at the most, with the same lettering burnt into all.
-    ``hidden_scene``: a place known by some parts, and on the whole less alike than this, is covered for the most part;
-    ``judged_scene``: so much of it must be there for its sharpness to be judged.
-    ``steady_view``: two looks that alike show one new view. ``sure_scene``: below it, it is worth asking whether the
-    scene lies shifted, or whether this is a new light to be remembered. ``shifted_scene``, ``shift_gain``: how alike
-    the best shift must be (other cameras' pictures: 0.35 at the most), and by how much better than none.
-
-    ``flat``: a share of pixels of one grey with their neighbours that no lens gives (real pictures: 0.21 at most).
-    ``black_level``: 95% of the picture below. ``white``, ``white_gain``: the share burnt out, and the part of it that
-    is new. ``lost_detail``: what is left, of the usual cells with structure, when a lens is covered; ``least_detail``:
-    the same before any are usual. ``poor_detail``: what is left of them in a strange view that is taken for a cover
-    (paint, a bag, a wall).
-    ``blur``: what is left of the usual sharpness (undegraded: 0.69 at the least; a Gaussian blur of 3 pixels in 640:
-    0.47 at the 95th percentile, with lettering and noise of full sharpness on top). ``veiled``: the sharpness itself,
-    below which a strange picture is something before the lens, not another camera's (the softest camera's: 0.64).
-
-    ``frozen_looks``, ``frozen_s``: pictures equal in every pixel, that long: longer than the longest usual distance
-    of key frames (30 s), as some servers answer with the last key frame they hold. A sensor's noise never repeats;
-    a drawn source does (switch both off for it with ``math.inf``). ``alike_looks``, ``alike_s``: a recorder that
-    encodes its last picture again and again changes pixels, but no 20 x 20 patch by more than one grey level in
-    half an hour; a clock burnt in, daylight or anybody passing does.
-
-    ``settle_looks``: looks that agree before a scene is known; ``light_looks``: before it is known in one more light.
-    ``moved_after_s``: a strange view this long is a moved camera. ``shared_view``: other cameras show the same, so it
-    is not asked whether a picture is theirs. ``max_scenes``: lights remembered. ``follow``: how far a scene's memory
-    moves with a look, in 127ths: a running median, so that who walks through leaves no trace (sigma-delta background
-    estimation, Manzanera and Richefeu 2004).
-    """
-
-    same_scene: float = 0.33
-    same_parts: float = 0.50
-    hidden_scene: float = 0.25
-    judged_scene: float = 0.45
-    steady_view: float = 0.45
-    sure_scene: float = 0.60
-    shifted_scene: float = 0.50
-    shift_gain: float = 0.20
-    flat: float = 0.80
-    black_level: int = 24
-    white: float = 0.50
-    white_gain: float = 0.25
-    lost_detail: float = 0.35
-    least_detail: float = 0.03
-    poor_detail: float = 0.70
-    blur: float = 0.58
-    veiled: float = 0.30
-    frozen_looks: int = 5
-    frozen_s: float = 60.0
-    alike_looks: int = 30
-    alike_s: float = 1800.0
-    settle_looks: int = 3
-    light_looks: int = 5
-    moved_after_s: float = 60.0
-    shared_view: bool = False
-    max_scenes: int = 3
-    follow: int = 2
-    raising: Mapping[Trouble, Confirmation] = field(default_factory=_raising)
-    clearing: Confirmation = Confirmation(2, 5.0)
-
-
-DEFAULT = HealthSettings()
-
-
-class Identity(StrEnum):
-    """Whose picture a look shows; see the module."""
-
-    SAME = "same"
-    SHIFTED = "shifted"
-    OTHER = "other"
-    UNCLEAR = "unclear"
-    LEARNING = "learning"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownScene:
-    """One camera's scene in one light, and what a good picture of it measures."""
-
-    field: Field
-    looks: int
-    detail: float
-    white: float
-    sharpness: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NewView:
-    """A view that is not known (well), and has been the same for some looks. ``of``: whose it seems to be."""
-
-    scene: KnownScene
-    since: datetime
-    of: CameraId | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stillness:
-    """Since when the pictures have been equal, and alike."""
-
-    digest: int
-    equal_since: datetime
-    equal_looks: int
-    thumbnail: Grey
-    alike_since: datetime
-    alike_looks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How long a trouble has shown while off, or not shown while on, in a row."""
-
-    on: bool = False
-    looks: int = 0
-    since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HealthMemory:
-    """What is known of one camera: some 11 kB. ``scenes``: the one recognised last is first."""
-
-    scenes: tuple[KnownScene, ...] = ()
-    new_view: NewView | None = None
-    stillness: Stillness | None = None
-    tallies: Mapping[Trouble, Tally] = field(default_factory=dict)
-    seen_last_at: datetime | None = None
-    identity: Identity = Identity.LEARNING
-    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,13 +100,9 @@ def _timeless(memory: HealthMemory) -> HealthMemory:
 
 
 def _told(before: HealthMemory, now: HealthMemory) -> HealthStep:
-    was, on = _on(before), _on(now)
+    was, on = troubles_on(before), troubles_on(now)
     of = now.new_view.of if now.new_view is not None and now.identity is Identity.OTHER else None
     return HealthStep(now, on, on - was, was - on, now.trusted, now.identity, of)
-
-
-def _on(memory: HealthMemory) -> frozenset[Trouble]:
-    return frozenset(trouble for trouble, tally in memory.tallies.items() if tally.on)
 
 
 # What one picture shows by itself
@@ -515,7 +348,7 @@ def accepted(memory: HealthMemory) -> HealthMemory:
 
     Only what was told can be accepted. Without a strange view nothing changes: a second click forgets nothing.
     """
-    strange = memory.identity not in {Identity.SAME, Identity.LEARNING} and _on(memory) & _IDENTITY_TROUBLES
+    strange = memory.identity not in {Identity.SAME, Identity.LEARNING} and troubles_on(memory) & _IDENTITY_TROUBLES
     return _known_by(memory.new_view, memory) if strange and memory.new_view is not None else memory
 
 
@@ -547,130 +380,3 @@ def _counted(tally: Tally, trouble: Trouble, shows: bool, at: datetime, settings
     if looks >= needed.looks and (at - since).total_seconds() >= needed.seconds:
         return Tally(not tally.on)
     return Tally(tally.on, looks, since)
-
-
-# All cameras
-
-
-class SceneBook:
-    """Every camera's scenes, to say whose a strange picture is. Bounded by the cameras that exist."""
-
-    def __init__(self, alike: float = 0.5) -> None:
-        """``alike``: from where on a picture is taken to be a camera's; one camera's own are 0.53 and up."""
-        self._alike = alike
-        self._fields: dict[CameraId, tuple[Field, ...]] = {}
-
-    def enter(self, camera_id: CameraId, memory: HealthMemory) -> None:
-        """Take over what is known of a camera's scenes now; they are shared, not copied."""
-        self._fields[camera_id] = tuple(scene.field for scene in memory.scenes)
-
-    def forget(self, camera_id: CameraId) -> None:
-        """The camera is gone."""
-        self._fields.pop(camera_id, None)
-
-    def whose(self, look: Look, but: CameraId | None = None) -> CameraId | None:
-        """The camera, other than ``but``, whose scene a look shows best, or None if it is like none.
-
-        Some milliseconds for 476 cameras.
-        """
-        owners = [owner for owner, fields in self._fields.items() if owner != but for _ in fields]
-        if not owners:
-            return None
-        known = [each for owner, fields in self._fields.items() if owner != but for each in fields]
-        alike = likenesses(known, look.field, look.visible)
-        best = int(np.argmax(alike))
-        return owners[best] if alike[best] >= self._alike else None
-
-
-class HealthWatcher:
-    """Remembers one HealthMemory a camera, and the scenes of all; bounded by the cameras that exist."""
-
-    def __init__(self, settings: HealthSettings = DEFAULT) -> None:
-        self._settings = settings
-        self._memories: dict[CameraId, HealthMemory] = {}
-        self._book = SceneBook()
-
-    def observe(
-        self, camera_id: CameraId, look: Look, at: datetime, settings: HealthSettings | None = None
-    ) -> HealthStep:
-        """Take one look at a camera, captured at ``at``. ``settings``: this camera's own."""
-        result = step(
-            self.memory_of(camera_id),
-            look,
-            at,
-            settings or self._settings,
-            lambda strange: self._book.whose(strange, but=camera_id),
-        )
-        self.remember(camera_id, result.memory)
-        return result
-
-    def memory_of(self, camera_id: CameraId) -> HealthMemory:
-        """What is known of a camera; of one never seen, nothing."""
-        return self._memories.get(camera_id, HealthMemory())
-
-    def remember(self, camera_id: CameraId, memory: HealthMemory) -> None:
-        """Know this of a camera from now on, for instance what an earlier run knew."""
-        self._memories[camera_id] = memory
-        self._book.enter(camera_id, memory)
-
-    def accept(self, camera_id: CameraId) -> bool:
-        """A person says that the camera shows what it shall show. Returns whether there was anything to accept."""
-        before = self.memory_of(camera_id)
-        after = accepted(before)
-        self.remember(camera_id, after)
-        return after is not before
-
-    def forget(self, camera_id: CameraId) -> None:
-        """The camera is gone."""
-        self._memories.pop(camera_id, None)
-        self._book.forget(camera_id)
-
-
-# Over a restart
-
-_FORM = f"{GRID[0]}x{GRID[1]}/1"
-
-
-def to_plain(memory: HealthMemory) -> dict[str, Any]:
-    """The scenes and the troubles that are on, as values JSON can hold (3 to 4 kB a scene); the rest is seen again."""
-    return {
-        "form": _FORM,
-        "scenes": [_scene_to_plain(scene) for scene in memory.scenes],
-        "on": sorted(_on(memory)),
-    }
-
-
-def from_plain(plain: Mapping[str, Any]) -> HealthMemory:
-    """What ``to_plain`` gave. Raises ValueError for anything else, also for what another version gave."""
-    try:
-        if plain["form"] != _FORM:
-            raise ValueError(f"form: expected {_FORM}, got {plain['form']!r}")
-        scenes = tuple(_scene_from_plain(scene) for scene in plain["scenes"])
-        return HealthMemory(scenes, tallies={Trouble(name): Tally(on=True) for name in plain["on"]})
-    except (KeyError, TypeError, AttributeError, zlib.error) as error:
-        raise ValueError(f"expected a camera's health memory: {error!r}") from None
-
-
-def _scene_to_plain(scene: KnownScene) -> dict[str, Any]:
-    packed = base64.b64encode(zlib.compress(scene.field.tobytes())).decode("ascii")
-    sharpness = None if math.isnan(scene.sharpness) else scene.sharpness
-    return {
-        "field": packed,
-        "looks": scene.looks,
-        "detail": scene.detail,
-        "white": scene.white,
-        "sharpness": sharpness,
-    }
-
-
-def _scene_from_plain(plain: Mapping[str, Any]) -> KnownScene:
-    unpacked = zlib.decompress(base64.b64decode(plain["field"], validate=True))
-    flat = np.frombuffer(unpacked, np.int8)
-    sharpness = math.nan if plain["sharpness"] is None else float(plain["sharpness"])
-    return KnownScene(
-        field=flat.reshape(GRID[1], GRID[0], 2),
-        looks=int(plain["looks"]),
-        detail=float(plain["detail"]),
-        white=float(plain["white"]),
-        sharpness=sharpness,
-    )

@@ -17,10 +17,11 @@ from prometheus_client import CollectorRegistry
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.stream import duration_of, frames_of
 from patrol.domain.camera import Camera, CameraId, RingName
-from patrol.domain.camera_health import HealthMemory, HealthWatcher
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind
 from patrol.domain.frame import Frame
+from patrol.domain.health_memory import HealthMemory
+from patrol.domain.health_watching import HealthWatcher
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.evaluation.picturing import Shot, draw
 from patrol.evaluation.playing import MOST_SHOTS, Performance, ShownEvent, Size, pictures_in, recording_camera

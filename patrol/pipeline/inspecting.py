@@ -13,9 +13,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId, RingName
-from patrol.domain.camera_health import DEFAULT, HealthMemory, HealthSettings, HealthStep, HealthWatcher, Identity
+from patrol.domain.camera_health import HealthStep
 from patrol.domain.errors import CaptureFailure, StoreError
 from patrol.domain.frame import Frame
+from patrol.domain.health_memory import HealthMemory, Identity
+from patrol.domain.health_settings import DEFAULT, HealthSettings
+from patrol.domain.health_watching import HealthWatcher
 from patrol.domain.looks import look_at
 from patrol.domain.requests import ViewAcceptance
 from patrol.metrics import Metrics

@@ -12,8 +12,9 @@ import pytest
 
 from patrol.adapters.scene_file import SceneFile
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_health import HealthMemory, Identity, step
+from patrol.domain.camera_health import step
 from patrol.domain.errors import StoreError
+from patrol.domain.health_memory import HealthMemory, Identity
 from patrol.domain.looks import look_at
 from tests.builders import NOON
 from tests.photographs import photograph

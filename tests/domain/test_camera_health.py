@@ -32,18 +32,10 @@ from benchmarks.evaluate_health import (
     through_h264,
 )
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_health import (
-    DEFAULT,
-    HealthMemory,
-    HealthStep,
-    HealthWatcher,
-    Identity,
-    SceneBook,
-    accepted,
-    from_plain,
-    step,
-    to_plain,
-)
+from patrol.domain.camera_health import HealthStep, accepted, step
+from patrol.domain.health_memory import HealthMemory, Identity, from_plain, to_plain
+from patrol.domain.health_settings import DEFAULT
+from patrol.domain.health_watching import HealthWatcher, SceneBook
 from patrol.domain.looks import Look, likeness, likenesses, look_at
 from patrol.domain.troubles import Trouble
 from tests.builders import at

@@ -13,9 +13,10 @@ import pytest
 
 from patrol.adapters.memory import FakeClock
 from patrol.domain.camera import Camera, CameraId, RingName
-from patrol.domain.camera_health import HealthMemory, HealthWatcher, from_plain, to_plain
 from patrol.domain.errors import CaptureFailure, StoreError
 from patrol.domain.frame import Frame
+from patrol.domain.health_memory import HealthMemory, from_plain, to_plain
+from patrol.domain.health_watching import HealthWatcher
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.troubles import Trouble
 from patrol.pipeline.inspecting import SAVE_EVERY_S, Inspecting
