@@ -34,7 +34,8 @@ import numpy as np
 from benchmarks.figures import Relation, Report, Table, Target
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.errors import CaptureFailure
-from patrol.domain.tour import Tour, TourSettings, Visit
+from patrol.domain.tour import Tour
+from patrol.domain.visits import TourSettings, Visit
 
 SAMPLE = 476
 SIZES = (SAMPLE, 10_000, 100_000)

@@ -168,7 +168,7 @@ def retries_per_s_allowed(within_s: float) -> float:
 
     After a pause the tour lets half a second's worth of them begin at once.
     """
-    from patrol.domain.tour import TourSettings
+    from patrol.domain.visits import TourSettings
 
     return TourSettings().retries_per_s * (1 + 0.5 / within_s)
 

@@ -22,8 +22,8 @@ from patrol.domain.camera import Camera, RingName
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit
+from patrol.domain.visits import TourSettings
 from tests.builders import CLASSES, SQUARE, camera, north, ring, rule, unit
 
 PEOPLE = 4

@@ -27,8 +27,8 @@ from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, Stream
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit, UnitId
+from patrol.domain.visits import TourSettings
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
 USUAL_VIEW_DEG = 90.0

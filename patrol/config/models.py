@@ -37,8 +37,8 @@ from patrol.domain.camera import RingName, Strategy
 from patrol.domain.errors import InputError
 from patrol.domain.events import Kind, Level
 from patrol.domain.ground import GroundPlane
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import UnitKind
+from patrol.domain.visits import TourSettings
 
 TOUR, DETECTOR, WEB = TourSettings(), DetectorSettings(), WebSettings()
 

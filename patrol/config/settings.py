@@ -11,8 +11,8 @@ from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.rules import Rule
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit
+from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
 
 USUAL_TIMEZONE = "Asia/Shanghai"

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence, Set
 
 from patrol.domain.hosts import Host, worst_wait_on_host_s
 from patrol.domain.slots import Demand, worst_wait_s
-from patrol.domain.visits import Place, Standing, TourSettings
+from patrol.domain.visits import Place, Standing, TourSettings, held_since
 
 # A visit is given three times what visits of its camera took lately: a moment in which the machine is busy must not
 # look like a dead camera. In steps of half as much again, so that not every visit changes what the others must expect.
@@ -50,6 +50,15 @@ class Leads:
             return self._longest_s(standing)
         given_s = standing.assumed_s if now >= standing.assumed_from else min(standing.given_s, standing.assumed_s)
         return max(given_s, self.least_s(standing))  # its session may have broken since
+
+    def is_late(self, standing: Standing, now: float) -> bool:
+        """Whether a visit that begins now could end after the bound."""
+        return now + self.given_s(standing, now) - held_since(standing) > standing.bound_s + 1e-9
+
+    def expected_share(self, standing: Standing, now: float) -> float:
+        """The share of its bound that will have passed when a visit that begins now ends, by what it usually takes."""
+        takes_s = min(standing.usual_s + standing.waits_s, self.given_s(standing, now))
+        return (now + takes_s - held_since(standing)) / standing.bound_s
 
     def _waits_for_nobody(self, standing: Standing) -> bool:
         """Whether there is a slot for each, so that a longer visit makes nobody wait."""

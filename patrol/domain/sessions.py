@@ -16,8 +16,9 @@ from datetime import datetime
 from patrol.domain.admission import ROUNDING, bounds_at, times_that_differ
 from patrol.domain.camera import Camera, Strategy
 from patrol.domain.hosts import host_of, sessions_on, worst_wait_on_host_s
+from patrol.domain.leads import PATIENCE, STEP
 from patrol.domain.slots import Demand, worst_wait_s
-from patrol.domain.tour import PATIENCE, STEP, TourSettings
+from patrol.domain.visits import TourSettings
 
 LONGEST_SHARE = 0.5  # of its bound that a visit is given at most
 PRECISELY_S = 0.005

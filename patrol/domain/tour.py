@@ -19,24 +19,23 @@ from types import MappingProxyType
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureFailure
+from patrol.domain.focuses import Focuses
 from patrol.domain.hosts import HOST_FAILURES, LONGEST_HELD_S, Host, host_of, sessions_on
-from patrol.domain.leads import PATIENCE, STEP, Leads
+from patrol.domain.leads import PATIENCE, Leads
 from patrol.domain.pacing import TokenBucket, full_jitter
 from patrol.domain.room import CameraStatus, RingStatus
-from patrol.domain.visits import Asker, Focus, Place, Standing, TourSettings, Turn, Visit, asked_for, held_since
-
-__all__ = [
-    "PATIENCE",
-    "STEP",
-    "Asker",
-    "Focus",
-    "Tour",
-    "TourSettings",
-    "Turn",
-    "Visit",
-    "quantile",
-    "visits_per_s_needed",
-]
+from patrol.domain.tour_status import camera_statuses, is_past, ring_status
+from patrol.domain.visits import (
+    Asker,
+    Place,
+    Standing,
+    TourSettings,
+    Turn,
+    Visit,
+    held_since,
+    share_by_now,
+    was_taken_in_time,
+)
 
 
 @dataclass(order=True, slots=True)
@@ -50,9 +49,7 @@ class _Held:
 MAX_STRETCH = 100.0
 CATCHING_UP = 2.0
 SHORTEST_S = 0.1  # between two visits of one camera
-EXTRA_LOOKS_PER_S = 10.0  # for focus, until it is known how many there is capacity for
 FORGET = 0.9  # a slow visit is remembered, by 10% less with every quicker one
-DETECTING_S = 2.0  # a picture that was taken in time has so long to go through the detector
 SLOW_FAILURES = frozenset({CaptureFailure.TIMED_OUT, CaptureFailure.NO_KEY_FRAME})
 LOOK_AGAIN_S = 0.02  # whether what has to wait for a slot may begin now
 RETRY_AGAIN_S = 0.2  # whether a camera may be tried again that its host has no room for now
@@ -81,12 +78,11 @@ class Tour:
         self._due: list[Place] = []  # by deadline
         self._once_more: list[Place] = []  # failed once and may still be in time; by deadline
         self._retrying: list[Place] = []  # by the time at which its back-off ended
-        self._focused: list[Place] = []  # by the time of the next extra look
         self._held: list[_Held] = []  # by the time at which the host has surely let go
         self._late: set[CameraId] = set()  # whose visits under way began late
         self._opens = self._pace(now)
         self._retries = TokenBucket(settings.retries_per_s, settings.retries_per_s / 2, now)
-        self._extra_looks = TokenBucket(EXTRA_LOOKS_PER_S, EXTRA_LOOKS_PER_S, now)
+        self._focuses = Focuses(self._standings, now)
         self._due_under_way = 0
         self._lower_under_way = 0
         self._extra_under_way = 0  # for focus, with those whose picture is in the detector
@@ -177,7 +173,7 @@ class Tour:
 
     def _must_be_paced(self, standing: Standing, now: float) -> bool:
         """First looks, and cameras that come late: after an outage they would all be opened at the same moment."""
-        return not standing.ever_seen or self._is_late(standing, now)
+        return not standing.ever_seen or self._leads.is_late(standing, now)
 
     def _next_retry(self, now: float) -> Visit | None:
         """Of cameras that failed just now the most urgent, which may still be in time; then of the others."""
@@ -208,19 +204,8 @@ class Tour:
         return now - entry.due_at > self._standings[entry.camera_id].bound_s * self.stretch
 
     def _next_focus(self, now: float) -> Visit | None:
-        while self._focused and self._focused[0].at <= now:
-            entry = heapq.heappop(self._focused)
-            standing = self._standings[entry.camera_id]
-            if entry.at != standing.focus_at:
-                continue  # it was pinned anew since
-            wishes = asked_for(standing, now)
-            if not wishes:
-                continue
-            self._focus_at(standing, now + min(focus.every_s for focus in wishes))
-            if self._may_focus(standing) and self._extra_looks.wait_s(now) == 0.0:
-                self._extra_looks.take(now)
-                return self._begin(standing, Turn.FOCUS, now)
-        return None
+        standing = self._focuses.next(now, self._may_focus)
+        return self._begin(standing, Turn.FOCUS, now) if standing is not None else None
 
     def _may_focus(self, standing: Standing) -> bool:
         return (
@@ -232,16 +217,11 @@ class Tour:
             and (standing.kept_open or standing.host.has_room_for_lower_rank())
         )
 
-    def _focus_at(self, standing: Standing, at: float) -> None:
-        if standing.focus_at == at:
-            return
-        standing.focus_at = at
-        heapq.heappush(self._focused, Place(at, 0, standing.camera.id, at))
-
     def _idle_s(self, now: float) -> float:
         upcoming = [self._waiting[0].at - now] if self._waiting else []
-        if self._focused:
-            upcoming.append(max(self._focused[0].at - now, LOOK_AGAIN_S))
+        focus_in_s = self._focuses.wait_s(now)
+        if focus_in_s is not None:
+            upcoming.append(max(focus_in_s, LOOK_AGAIN_S))
         if self._due:
             upcoming.append(max(self._opens.wait_s(now), LOOK_AGAIN_S))
         if self._retrying or self._once_more:
@@ -261,9 +241,9 @@ class Tour:
         self._count(visit, standing.host, 1)
         if self._must_be_paced(standing, now):
             self._opens.take(now)
-        if standing.ever_seen and not standing.failures and self._is_late(standing, now):
+        if standing.ever_seen and not standing.failures and self._leads.is_late(standing, now):
             self._late.add(standing.camera.id)
-            self._announce(self._expected_share(standing, now))
+            self._announce(self._leads.expected_share(standing, now))
         return visit
 
     def _count(self, visit: Visit, host: Host[Place], change: int) -> None:
@@ -274,22 +254,6 @@ class Tour:
         else:
             self._lower_under_way += change
             host.of_lower_rank += change * visit.in_new_session
-
-    def _is_late(self, standing: Standing, now: float) -> bool:
-        """Whether a visit that begins now could end after the bound."""
-        return now + self._leads.given_s(standing, now) - held_since(standing) > standing.bound_s + 1e-9
-
-    def _expected_share(self, standing: Standing, now: float) -> float:
-        """The share of its bound that will have passed when a visit that begins now ends, by what it usually takes."""
-        takes_s = min(standing.usual_s + standing.waits_s, self._leads.given_s(standing, now))
-        return (now + takes_s - held_since(standing)) / standing.bound_s
-
-    def _share_by_now(self, standing: Standing, now: float) -> float:
-        """The share of its bound that has passed. A picture that was taken ends the gap, once it was looked at."""
-        return (now - held_since(standing) - self._in_detection_s(standing)) / standing.bound_s
-
-    def _in_detection_s(self, standing: Standing) -> float:
-        return DETECTING_S if standing.taken else 0.0
 
     def _announce(self, share: float) -> None:
         if share > self.stretch:
@@ -386,18 +350,7 @@ class Tour:
         self, camera_id: CameraId, now: float, seconds: float, every_s: float, asker: Asker = Asker.OPERATOR
     ) -> None:
         """Focus: look again every ``every_s`` for ``seconds``, with spare capacity only; 0 seconds ends the asker's."""
-        standing = self._standings[camera_id]
-        already = bool(asked_for(standing, now))
-        if not seconds:
-            standing.focus.pop(asker, None)
-            return
-        before = standing.focus.get(asker, Focus(now, every_s))
-        still = before.until > now
-        # One who asks for less does not take away what was asked for before.
-        quickest_s = min(every_s, before.every_s) if still else every_s
-        standing.focus[asker] = Focus(max(now + seconds, before.until), quickest_s)
-        next_at = standing.focus_at if already else now + every_s
-        self._focus_at(standing, min(next_at, now + every_s))
+        self._focuses.pin(camera_id, now, seconds, every_s, asker)
 
     def set_bounds(self, bounds: Mapping[CameraId, float], now: float) -> None:
         """Other bounds hold from now on. A stricter one counts from now: nobody is late by a change of mind."""
@@ -436,7 +389,7 @@ class Tour:
 
     def set_spare(self, visits_per_s: float, now: float) -> None:
         """So many visits a second are left for focus; none below 0."""
-        self._extra_looks.set_pace(max(visits_per_s, 0.0), max(visits_per_s, 1.0), now)
+        self._focuses.set_spare(visits_per_s, now)
 
     # --- stretch -----------------------------------------------------------------------------------------------
 
@@ -451,9 +404,9 @@ class Tour:
             if not (standing.under_way or standing.failures):
                 self._wait_for_next_look(standing)
         self._release(now)
-        waiting = (self._expected_share(standing, now) for standing in self._all_due())
-        late = (self._share_by_now(self._standings[camera_id], now) for camera_id in self._late)
-        in_detection = (self._share_by_now(each, now) for each in self._standings.values() if _was_in_time(each))
+        waiting = (self._leads.expected_share(standing, now) for standing in self._all_due())
+        late = (share_by_now(self._standings[camera_id], now) for camera_id in self._late)
+        in_detection = (share_by_now(each, now) for each in self._standings.values() if was_taken_in_time(each))
         worst = max([*waiting, *late, *in_detection], default=0.0)
         falls_to = self.stretch if self._is_untold else self.stretch * 0.97
         self._is_untold = False
@@ -483,14 +436,11 @@ class Tour:
 
     def in_focus(self, camera_id: CameraId, now: float) -> bool:
         """Whether somebody asked to see more of the camera."""
-        return bool(asked_for(self._standings[camera_id], now))
+        return self._focuses.is_on(camera_id, now)
 
     def past_bound(self, now: float) -> tuple[CameraId, ...]:
         """The cameras unseen for longer than their bound, times the stretch; a healthy one is never among them."""
-        return tuple(standing.camera.id for standing in self._standings.values() if self._is_past(standing, now))
-
-    def _is_past(self, standing: Standing, now: float) -> bool:
-        return now - standing.since > standing.bound_s * self.stretch + self._in_detection_s(standing)
+        return tuple(each.camera.id for each in self._standings.values() if is_past(each, self.stretch, now))
 
     def failing(self, camera_id: CameraId) -> str | None:
         """Why the camera's last visit failed, or None."""
@@ -543,34 +493,12 @@ class Tour:
 
     def camera_statuses(self, now: float) -> tuple[CameraStatus, ...]:
         """Every camera's standing, in the order of the configuration."""
-        return tuple(
-            CameraStatus(
-                id=standing.camera.id,
-                blind_age_s=now - standing.seen_at if standing.ever_seen else None,
-                failing=standing.failing,
-                people=standing.people,
-                bound_s=standing.bound_s,
-            )
-            for standing in self._standings.values()
-        )
+        return camera_statuses(self._standings.values(), now)
 
     def ring_status(self, ring: Ring, visits: int, now: float) -> RingStatus:
         """One ring's blind ages. ``visits``: how many were made in it, counted by the caller."""
-        standings = [s for s in self._standings.values() if s.camera.ring is ring.name]
-        ages = sorted(now - standing.seen_at for standing in standings)
-        return RingStatus(
-            name=ring.name,
-            revisit_bound_s=ring.revisit_bound_s,
-            response_target_s=ring.response_target_s,
-            cameras=len(standings),
-            past_bound=sum(self._is_past(standing, now) for standing in standings),
-            bound_in_force_s=quantile(sorted(standing.bound_s for standing in standings), 0.5) or None,
-            failing=sum(standing.failures > 0 for standing in standings),
-            visits=visits,
-            blind_age_p50_s=quantile(ages, 0.5),
-            blind_age_p99_s=quantile(ages, 0.99),
-            blind_age_max_s=ages[-1] if ages else 0.0,
-        )
+        standings = [standing for standing in self._standings.values() if standing.camera.ring is ring.name]
+        return ring_status(ring, standings, visits, self.stretch, now)
 
     def ring_of(self, camera_id: CameraId) -> RingName:
         """The ring a camera belongs to."""
@@ -597,20 +525,3 @@ class Tour:
 
     def _is_current(self, entry: Place) -> bool:
         return self._standings[entry.camera_id].ticket == entry.ticket
-
-
-def _was_in_time(standing: Standing) -> bool:
-    """Whether its picture was taken within the bound: what comes too late of it now is the detector's doing."""
-    return standing.taken and not standing.failures and standing.taken_at - held_since(standing) <= standing.bound_s
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """The nearest-rank quantile of numbers in ascending order; 0 for none."""
-    if not ordered:
-        return 0.0
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def visits_per_s_needed(cameras: Iterable[Camera]) -> float:
-    """How many visits a second the cameras' revisit bounds ask for: the sum of 1 / bound."""
-    return sum(1.0 / camera.revisit_bound_s for camera in cameras)

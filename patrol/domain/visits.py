@@ -8,6 +8,8 @@ from enum import StrEnum
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.hosts import Host
 
+DETECTING_S = 2.0  # a picture that was taken in time has so long to go through the detector
+
 
 @dataclass(frozen=True, slots=True)
 class TourSettings:
@@ -142,3 +144,18 @@ def asked_for(standing: Standing, now: float) -> list[Focus]:
 def held_since(standing: Standing) -> float:
     """From when the tour is held to the bound, as far as the stretch goes."""
     return max(standing.since, standing.excused_until)
+
+
+def in_detection_s(standing: Standing) -> float:
+    """What is granted beyond the bound to a picture that was taken and has not been looked at yet."""
+    return DETECTING_S if standing.taken else 0.0
+
+
+def share_by_now(standing: Standing, now: float) -> float:
+    """The share of its bound that has passed. A picture that was taken ends the gap, once it was looked at."""
+    return (now - held_since(standing) - in_detection_s(standing)) / standing.bound_s
+
+
+def was_taken_in_time(standing: Standing) -> bool:
+    """Whether its picture was taken within the bound: what comes too late of it now is the detector's doing."""
+    return standing.taken and not standing.failures and standing.taken_at - held_since(standing) <= standing.bound_s

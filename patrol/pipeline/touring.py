@@ -17,7 +17,8 @@ from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.room import PinnedCamera, TourStatus
-from patrol.domain.tour import Asker, Tour, Turn, Visit
+from patrol.domain.tour import Tour
+from patrol.domain.visits import Asker, Turn, Visit
 from patrol.metrics import Metrics
 from patrol.pipeline.detecting import Detecting, FrameCounts
 from patrol.pipeline.stopping import pause

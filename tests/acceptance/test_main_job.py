@@ -28,7 +28,7 @@ import httpx
 import pytest
 
 from patrol.adapters.valkey_embedded import embedded_valkey
-from patrol.domain.tour import DETECTING_S
+from patrol.domain.visits import DETECTING_S
 from tests.acceptance.stage import (
     BLACK_HOLE,
     DEAD,

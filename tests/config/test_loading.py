@@ -14,8 +14,8 @@ from patrol.domain.conditions import Crowd
 from patrol.domain.errors import ConfigError
 from patrol.domain.events import Kind, Level
 from patrol.domain.rules import Rule
-from patrol.domain.tour import TourSettings
 from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
 from tests.config.files import CREDENTIALS, GROUND, as_yaml, changed, loaded, problems_of, sound, without, written_to
 

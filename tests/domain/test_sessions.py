@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from patrol.domain.camera import Camera, CameraId, Strategy, StreamAddress
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
 from patrol.domain.sessions import SessionDemand, given_s, host_demands, total_demand
-from patrol.domain.tour import Tour, TourSettings
+from patrol.domain.tour import Tour
+from patrol.domain.visits import TourSettings
 from tests.builders import camera
 from tests.examples import examples
 

@@ -13,8 +13,9 @@ from patrol.adapters.memory import FakeClock
 from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.schedules import ScheduledBound, TimeWindow
-from patrol.domain.tour import Tour, TourSettings, Turn, Visit
+from patrol.domain.tour import Tour
 from patrol.domain.troubles import Trouble
+from patrol.domain.visits import TourSettings, Turn, Visit
 from patrol.metrics import Metrics
 from patrol.pipeline.reviewing import LATE, Capacity, Reviewing
 from tests.builders import camera, ring

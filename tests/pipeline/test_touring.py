@@ -21,7 +21,8 @@ from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.room import TourStatus
-from patrol.domain.tour import Tour, TourSettings
+from patrol.domain.tour import Tour
+from patrol.domain.visits import TourSettings
 from patrol.metrics import Metrics
 from patrol.pipeline.detecting import Detecting
 from patrol.pipeline.touring import TourBook, Touring, VisitRate
