@@ -1,0 +1,189 @@
+"""Running the parts until the end, which travels downstream."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from patrol.adapters.processor import give_memory_back
+from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription
+from patrol.adapters.sql import SqlStore
+from patrol.app.assembling import Parts, TourParts
+from patrol.app.options import Options, Role
+from patrol.config import Configuration
+from patrol.domain.errors import PatrolError, StoreError
+from patrol.pipeline import dispatching
+from patrol.pipeline.consuming import Consuming
+from patrol.pipeline.stopping import pause
+from patrol.ports import Clock
+from patrol.web.app import make_status_app, make_web_app
+from patrol.web.layout import RoomLayout
+from patrol.web.serving import serve
+
+# A person waits for Ctrl-C: what the detector has not looked at by then is dropped, and counted; what a store that
+# is away has not taken is given up some time later, and said so.
+FINISH_DETECTING_S = 1.5
+FINISH_ACCEPTING_S = 1.0
+TIDIED_EVERY_S = 10.0
+SEEN_THROUGH_EVERY = 20_000  # objects made; Python's own 700 are made by a few visits
+
+Companion = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Something else that runs beside the service until the event is set (the demo's simulations)."""
+
+
+async def run_parts(
+    parts: Parts,
+    configuration: Configuration,
+    options: Options,
+    stopping: asyncio.Event,
+    on_ready: Callable[[str], None],
+    companions: Sequence[Companion] = (),
+) -> None:
+    """Run the roles until ``stopping``. The end travels downstream: first the tour, last the relay and the console."""
+    drained = asyncio.Event()
+    # What there is by now stays until the end; to look through it for garbage stops all visits for 0.1 s each time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(SEEN_THROUGH_EVERY, *gc.get_threshold()[1:])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_run_upstream(parts, options, stopping, drained))
+        if Role.RELAY in options.roles:
+            group.create_task(parts.relaying.run(drained))
+        if Role.DISPATCH in options.roles:
+            group.create_task(_dispatch_consumer(parts).run(drained))
+            group.create_task(parts.following_up.run(drained))
+            group.create_task(parts.room.run_gauges(drained))
+        group.create_task(_serve(parts, configuration, options, drained, on_ready))
+        group.create_task(_tidy_memory(parts.clock, drained))
+        for companion in companions:
+            group.create_task(companion(drained))
+
+
+async def _tidy_memory(clock: Clock, stopping: asyncio.Event) -> None:
+    while not await pause(clock, stopping, TIDIED_EVERY_S):
+        await asyncio.to_thread(give_memory_back)
+
+
+async def _run_upstream(parts: Parts, options: Options, stopping: asyncio.Event, drained: asyncio.Event) -> None:
+    try:
+        if parts.tour is None:
+            await stopping.wait()
+        else:
+            await _run_tour(parts.tour, parts.clock, stopping)
+    finally:
+        # Also when another part has died: a consumer in the middle of a command may miss its cancellation
+        # (redis-py's read under asyncio.wait_for on 3.11), but not this.
+        drained.set()
+
+
+async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as group:
+        late = group.create_task(_abandon_late_work(tour, clock, stopping))
+        accepting = group.create_task(tour.alerting.run())
+        filming = group.create_task(tour.filming.run())
+        group.create_task(tour.touring.run_reports(stopping))
+        group.create_task(tour.maintaining.run(stopping))
+        group.create_task(tour.inspecting.run(stopping))
+        async with asyncio.TaskGroup() as frames:
+            frames.create_task(tour.touring.run(stopping))
+            frames.create_task(tour.detecting.run())
+        await tour.alerting.close()
+        await accepting
+        await tour.filming.close()
+        await filming
+        late.cancel()
+
+
+async def _abandon_late_work(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    await clock.sleep(FINISH_DETECTING_S)
+    tour.detecting.abandon()
+    await clock.sleep(FINISH_ACCEPTING_S)
+    tour.alerting.abandon()
+    tour.filming.abandon()
+
+
+def _dispatch_consumer(parts: Parts) -> Consuming:
+    # The host's name keeps a consumer's name the same over a restart: it finds its own unfinished work.
+    subscription = RedisSubscription(
+        parts.redis,
+        dispatching.GROUP,
+        socket.gethostname(),
+        dispatching.STREAMS,
+        on_reclaimed=parts.metrics.queue.reclaimed.labels(dispatching.GROUP).inc,
+    )
+    return Consuming(dispatching.GROUP, subscription, parts.dispatching.handle, parts.clock, parts.metrics)
+
+
+async def _serve(
+    parts: Parts,
+    configuration: Configuration,
+    options: Options,
+    stopping: asyncio.Event,
+    on_ready: Callable[[str], None],
+) -> None:
+    checks = (StoreCheck(parts.store), QueueCheck(parts.publisher))
+    registry = parts.metrics.registry
+    if Role.CONSOLE in options.roles:
+        layout = _layout(configuration)
+        app = make_web_app(
+            parts.room,
+            parts.desk,
+            parts.evidence,
+            checks,
+            registry,
+            layout,
+            parts.clock,
+            stopping=stopping,
+            hosts=configuration.web.hosts,
+        )
+    else:
+        app = make_status_app(checks, registry, stopping=stopping)
+    await serve(app, options.host, options.port, stopping, on_ready)
+
+
+def _layout(configuration: Configuration) -> RoomLayout:
+    return RoomLayout.of(
+        configuration.station,
+        configuration.station_en,
+        configuration.cameras,
+        configuration.rings.values(),
+        configuration.units,
+    )
+
+
+class StoreCheck:
+    """HealthCheck of the database."""
+
+    name = "store"
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+
+    async def problem(self) -> str | None:
+        """See HealthCheck."""
+        try:
+            await self._store.waiting()
+        except StoreError as error:
+            return str(error)
+        return None
+
+
+class QueueCheck:
+    """HealthCheck of Redis."""
+
+    name = "queue"
+
+    def __init__(self, publisher: RedisPublisher) -> None:
+        self._publisher = publisher
+
+    async def problem(self) -> str | None:
+        """See HealthCheck."""
+        try:
+            await self._publisher.ping()
+        except PatrolError as error:
+            return str(error)
+        return None
