@@ -23,6 +23,7 @@ from patrol.domain.messages import STREAMS
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
+from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics
 
 RINGS = tuple(ring.value for ring in RingName)
 LEVELS = tuple(level.value for level in Level)
@@ -468,6 +469,9 @@ class Metrics:
         self.queue = QueueMetrics(registry)
         self.dispatch = DispatchMetrics(registry)
         self.maintenance = MaintenanceMetrics(registry)
+        self.evidence = EvidenceMetrics(registry)
+        self.spool = SpoolMetrics(registry)
+        self.disks = DiskMetrics(registry)
 
     def counts(self) -> Callable[[str], int]:
         """A look at the counters as they are now: the sum over all labels of one of them, by its name."""

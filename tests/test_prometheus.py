@@ -122,6 +122,17 @@ PEACE = {
     'patrol_frames_dropped_total{job="patrol",role="tour",reason="no_signal"}': "0+20x180",
     'patrol_sessions_unconfirmed_total{job="patrol",role="tour",ring="far"}': "0+0.5x180",
     'patrol_maintenance_incidents_open{job="patrol",role="tour",cause="segment"}': "0x180",
+    'patrol_spool_waiting{job="patrol",role="tour"}': "0x180",
+    'patrol_spool_alerts_total{job="patrol",role="tour",outcome="set_aside"}': "0x180",
+    'patrol_alerts_refused_total{job="patrol",role="tour",reason="busy"}': "0x180",
+    'patrol_evidence_stuck{job="patrol",role="relay"}': "0x180",
+    # As much is free as is written and deleted again. The console looks at no disk.
+    'patrol_disk_free_bytes{job="patrol",role="relay",place="var"}': "40e9-1e6x90 39.9e9+1e6x90",
+    'patrol_disk_free_bytes{job="patrol",role="console",place="var"}': "0x180",
+    'patrol_disk_size_bytes{job="patrol",role="relay",place="var"}': "100e9x180",
+    'patrol_disk_size_bytes{job="patrol",role="console",place="var"}': "0x180",
+    'patrol_disk_short{job="patrol",role="relay",place="var"}': "0x180",
+    'patrol_disk_short{job="patrol",role="console",place="var"}': "0x180",
     'patrol_queue_memory_ratio{job="patrol",role="relay"}': "0.7x180",
     'patrol_messages_published_again_total{job="patrol",role="relay"}': "0x180",
 }
@@ -167,6 +178,17 @@ SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "a queue that was emptied": ({"patrol_messages_published_again_total": "0x30 400x150"}, 360, ["QueueLostMessages"]),
     "a queue that was emptied, an hour ago": ({"patrol_messages_published_again_total": "0x9 9x171"}, 1800, []),
     "a segment down, at first": ({"patrol_maintenance_incidents_open": "1x180"}, 800, []),
+    "the store is away": ({"patrol_spool_waiting": "0x30 5x150"}, 340, ["AlertsRefused"]),
+    "the store was away for a moment": ({"patrol_alerts_refused_total": "0x30 1x150"}, 400, ["AlertsRefused"]),
+    "the store was away, ten minutes ago": ({"patrol_alerts_refused_total": "0x30 1x150"}, 900, []),
+    "an alert that no store takes": ({"patrol_spool_alerts_total": "0x30 1x150"}, 360, ["AlertsSetAside"]),
+    "a short disk": ({"patrol_disk_short": "0x30 1x150"}, 620, ["DiskShort/warning"]),
+    "a short disk, at first": ({"patrol_disk_short": "0x30 1x150"}, 580, []),
+    "a full disk": ({"patrol_disk_free_bytes": "1e9x180"}, 100, ["DiskShort/critical"]),
+    "a disk that fills up": ({"patrol_disk_free_bytes": "40e9-10e6x180"}, 1500, ["DiskFillsUp"]),
+    "a disk that fills up slowly": ({"patrol_disk_free_bytes": "40e9-4e6x180"}, 1500, []),
+    "a disk that has room for days": ({"patrol_disk_free_bytes": "80e9-10e6x180"}, 1500, []),
+    "evidence of open incidents only": ({"patrol_evidence_stuck": "1x180"}, 620, ["EvidenceStuck"]),
 }
 
 

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.disk_evidence import DiskEvidence
+from patrol.adapters.local_storage import LocalDisks, LocalStorage
 from patrol.adapters.processor import few_arenas, one_thread_a_picture
 from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
@@ -21,11 +22,13 @@ from patrol.adapters.sql import SqlStore
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.errors import InputError
+from patrol.domain.storage import DiskPlace
 from patrol.metrics import Metrics
 from patrol.pipeline.closing import Desk
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.following_up import FollowingUp
+from patrol.pipeline.keeping import Keeping
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.touring import OnGap, nobody
@@ -53,6 +56,7 @@ class Parts:
     following_up: FollowingUp
     desk: Desk
     room: Room
+    keeping: Keeping
     tour: TourParts | None
 
 
@@ -86,17 +90,22 @@ async def assembled(
         stack.push_async_callback(store.aclose)
         await store.open()
         evidence = DiskEvidence(options.var / "evidence")
+        folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
+        disks = LocalDisks(folders)
         publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         deciding = Deciding(store, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
-            from patrol.app.touring import TourOutside, open_eyes, tour_parts  # see there
+            from patrol.app.touring import TourOutside, open_eyes, open_spool, tour_parts  # see there
 
             detector, networks = await open_eyes(stack, configuration, options, progress, detector)
             scenes = options.var / "scenes.json"
-            outside = TourOutside(detector, networks, store, evidence, reports, requests, deciding, scenes, on_gap)
+            spool = await open_spool(stack, configuration, options)
+            outside = TourOutside(
+                detector, networks, store, evidence, spool, reports, requests, deciding, scenes, on_gap
+            )
             tour = tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
             clock=clock,
@@ -121,6 +130,10 @@ async def assembled(
                 clock,
                 metrics,
                 simulated=options.simulated,
+                storage=LocalStorage(options.spool, disks, configuration.free_floor),
+            ),
+            keeping=Keeping(
+                store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
             ),
             tour=tour,
         )

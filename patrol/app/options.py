@@ -39,6 +39,11 @@ class Options:
     device: Device = Device.AUTO
     simulated: bool = False
 
+    @property
+    def spool(self) -> Path:
+        """Where alerts wait for a store that is away."""
+        return self.var / "spool"
+
     def check(self) -> None:
         """Raises InputError if separate roles would each get a queue and a database of their own."""
         if self.roles != ALL_ROLES and (self.redis_url is None or self.database_url is None):

@@ -17,6 +17,7 @@ from patrol.config import Configuration
 from patrol.domain.errors import PatrolError, StoreError
 from patrol.pipeline import dispatching
 from patrol.pipeline.consuming import Consuming
+from patrol.pipeline.keeping import EvidenceDesk
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock
 from patrol.web.app import make_status_app, make_web_app
@@ -56,6 +57,7 @@ async def run_parts(
         if Role.RELAY in options.roles:
             group.create_task(parts.relaying.run(drained))
             group.create_task(parts.reconciling.run(drained))
+            group.create_task(parts.keeping.run(drained))
         if Role.DISPATCH in options.roles:
             group.create_task(_dispatch_consumer(parts).run(drained))
             group.create_task(parts.following_up.run(drained))
@@ -143,6 +145,7 @@ async def _serve(
             parts.clock,
             stopping=stopping,
             hosts=configuration.web.hosts,
+            fates=EvidenceDesk(parts.store.evidence, parts.clock, parts.metrics),
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping)

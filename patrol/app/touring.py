@@ -16,6 +16,7 @@ from pathlib import Path
 from patrol.adapters.clip_video import as_webm, compressed
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.disk_evidence import DiskEvidence
+from patrol.adapters.disk_spool import DiskSpool
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.processor import MachineProcessor
 from patrol.adapters.redis_streams import RedisTourReports, RedisTourRequests
@@ -44,6 +45,9 @@ from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.touring import OnGap, TourBook, Touring
 from patrol.ports import Detector
 
+# Held back for the day on which the disk is full: some hundred alerts with their pictures.
+SPOOL_RESERVE_BYTES = 32 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class TourParts:
@@ -65,6 +69,7 @@ class TourOutside:
     networks: Networks
     store: SqlStore
     evidence: DiskEvidence
+    spool: DiskSpool
     reports: RedisTourReports
     requests: RedisTourRequests
     deciding: Deciding
@@ -87,6 +92,14 @@ async def open_eyes(
         networks = stack.enter_context(contextlib.closing(opened)).networks
     await asyncio.to_thread(import_tracking)
     return detector, networks
+
+
+async def open_spool(stack: contextlib.AsyncExitStack, configuration: Configuration, options: Options) -> DiskSpool:
+    """Where alerts wait for a store that is away. Raises StoreError."""
+    spool = DiskSpool(options.spool, configuration.spool_bytes, SPOOL_RESERVE_BYTES)
+    stack.push_async_callback(spool.aclose)
+    await spool.open()
+    return spool
 
 
 def tour_parts(
@@ -127,6 +140,7 @@ def tour_parts(
         clock,
         metrics,
         filming,
+        outside.spool,
     )
     watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
     rules = LookingCloser(

@@ -102,7 +102,7 @@ def _empty(var: Path) -> None:
     from patrol.adapters.valkey_embedded import end_left_over
 
     end_left_over(var / "valkey")  # before the note of its number is gone
-    for name in ("valkey", "evidence"):
+    for name in ("valkey", "evidence", "spool"):
         shutil.rmtree(var / name, ignore_errors=True)
     for file in var.glob("patrol.db*"):
         file.unlink(missing_ok=True)

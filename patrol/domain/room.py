@@ -6,12 +6,14 @@ Only what people look at; nothing decides from it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from patrol.domain.camera import CameraId, RingName
-from patrol.domain.incidents import Incident, LoopStage
+from patrol.domain.incidents import EvidenceId, Incident, LoopStage
 from patrol.domain.orders import Order
+from patrol.domain.retention import Gone
+from patrol.domain.storage import StorageStatus
 from patrol.domain.units import Unit, UnitState
 
 
@@ -128,7 +130,7 @@ class RoomSnapshot:
 
     Of the open ones security comes before maintenance; ``stages`` count the former, ``maintenance`` the latter.
     ``orders``: per incident, the latest order. ``tour`` is None while no tour reports; ``tour_reported_at``: when one
-    last did, if that is known.
+    last did, if that is known. ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
     """
 
     at: datetime
@@ -143,3 +145,5 @@ class RoomSnapshot:
     units: tuple[UnitStatus, ...]
     maintenance: MaintenanceStatus = MaintenanceStatus(0, 0)
     tour_reported_at: datetime | None = None
+    gone: Mapping[EvidenceId, Gone] = field(default_factory=dict)
+    storage: StorageStatus = field(default_factory=StorageStatus)

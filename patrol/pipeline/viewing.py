@@ -10,12 +10,13 @@ from typing import Protocol
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass, Level
-from patrol.domain.incidents import Incident, LoopStage, stage_of
+from patrol.domain.incidents import EvidenceId, Incident, LoopStage, stage_of
 from patrol.domain.orders import Order
 from patrol.domain.room import MaintenanceStatus, QueueStatus, RoomSnapshot, StageStatus, TourStatus, UnitStatus
+from patrol.domain.storage import StorageStatus
 from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, IncidentReader, Outbox, TourReports
+from patrol.ports import Clock, IncidentReader, Outbox, StorageWatch, TourReports
 
 INCIDENTS_SHOWN = 100
 MAINTENANCE_SHOWN = 30
@@ -48,6 +49,7 @@ class Room:
         metrics: Metrics,
         *,
         simulated: bool,
+        storage: StorageWatch | None = None,
     ) -> None:
         self._station = station
         self._station_en = station_en
@@ -58,6 +60,7 @@ class Room:
         self._clock = clock
         self._metrics = metrics
         self._simulated = simulated
+        self._storage = storage
         self._tour_reported_at: datetime | None = None
 
     async def snapshot(self) -> RoomSnapshot:
@@ -85,6 +88,8 @@ class Room:
             units=unit_statuses(open_ledger.duties, open_ledger.orders),
             maintenance=maintenance_status(maintenance),
             tour_reported_at=self._tour_reported_at,
+            storage=await self._storage.status() if self._storage is not None else StorageStatus(),
+            gone=await self._reader.gone_evidence(evidence_of(shown)),
         )
 
     async def _tour_and_queue(self, now: datetime) -> tuple[TourStatus | None, QueueStatus]:
@@ -136,6 +141,12 @@ def stages(incidents: Sequence[Incident], now: datetime) -> tuple[StageStatus, .
 def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
     """By level, then the oldest first: the order in which they should be worked on."""
     return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))
+
+
+def evidence_of(incidents: Sequence[Incident]) -> frozenset[EvidenceId]:
+    """The pictures and clips that a page of these shows."""
+    ids = (evidence_id for incident in incidents for evidence_id in (incident.evidence_id, incident.clip_id))
+    return frozenset(evidence_id for evidence_id in ids if evidence_id is not None)
 
 
 def unit_statuses(duties: Sequence[Duty], orders: Sequence[Order]) -> tuple[UnitStatus, ...]:

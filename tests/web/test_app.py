@@ -10,6 +10,7 @@ import pytest
 
 from patrol.domain.camera import CameraId
 from patrol.domain.incidents import ClockName, Disposition, EvidenceId, IncidentId
+from patrol.domain.retention import Gone
 from patrol.web.app import MAX_BODY
 
 from .conftest import Check, Site
@@ -426,3 +427,12 @@ def test_a_closed_maintenance_incident_costs_the_page_nothing(site: Site) -> Non
     (incident,) = [one for one in room["incidents"] if one["id"] == lost]
     assert incident["maintenance"]["cameras"] == []
     assert room["camera_counts"][lost] == {"troubled": 200, "returned": 0}
+
+
+def test_what_is_gone_says_why_instead_of_being_unknown(site: Site) -> None:
+    site.room.gone = {EvidenceId("E-old"): Gone.EXPIRED, EvidenceId("E-oldclip"): Gone.BY_HAND}
+    for path, code in (("/evidence/E-old.jpg", "gone_expired"), ("/evidence/E-oldclip.webm", "gone_by_hand")):
+        answer = get(site, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (410, code)
+    assert get(site, "/evidence/E-none.jpg").status_code == 404
+    assert get(site, "/api/state").json()["room"]["gone"] == {"E-old": "expired", "E-oldclip": "by_hand"}

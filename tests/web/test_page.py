@@ -19,7 +19,9 @@ from patrol.domain.clips import Still
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EvidenceId, IncidentId
+from patrol.domain.retention import Gone
 from patrol.domain.room import QueueStatus
+from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
 from patrol.domain.troubles import Trouble
 
 from .conftest import ServedRoom, served_in_thread
@@ -778,3 +780,35 @@ def test_a_clip_that_never_comes_is_said_to_be_lost(browser: Browser, served: Se
         page.goto(served.address + "?lang=en")
         expect(page.locator("#incident .clip")).to_have_text("The clip cannot be had", timeout=15_000)
         expect(page.locator("#incident .clip video")).to_have_count(0)
+
+
+def test_a_picture_and_a_clip_that_were_deleted_say_so_and_are_not_asked_for(
+    served: ServedRoom, open_page: Open
+) -> None:
+    room = served.room
+    old = room.alert(1, accepted_s_ago=60, clip_id="E-clip")
+    picture = room.incidents[old].evidence_id
+    assert picture is not None
+    del room.pictures[picture]
+    room.gone = {picture: Gone.EXPIRED, EvidenceId("E-clip"): Gone.BY_HAND}
+    page = open_page()  # whose console stays empty: nothing that is gone was asked for
+    expect(page.locator("#incident figure .no-picture")).to_have_text("画面已不在：保存期已满，自动删除")
+    expect(page.locator("#incident .clip")).to_have_text("短片已不在：文件被人删除")
+    expect(card(page, old).locator(".thumb[data-clip]")).to_have_count(0)
+    expect(page.locator(".thumb img, #incident img")).to_have_count(0)
+
+
+def test_refused_alerts_and_a_short_disk_are_on_top_of_the_page(served: ServedRoom, open_page: Open) -> None:
+    page = open_page("?lang=en")
+    kept = KeptAlerts(3, datetime.now(UTC) - timedelta(seconds=75), aside=2)
+    short = DiskSpace(DiskPlace.EVIDENCE, 1, 4 * 10**9, 100 * 10**9)
+    served.do(lambda: setattr(served.room, "storage", StorageStatus(kept, (short,))))
+    banners = page.locator("#banners .banner")
+    expect(banners.filter(has_text="The database refuses new alerts.")).to_contain_text("3 are kept on the local disk")
+    expect(banners.filter(has_text="The database refuses new alerts.")).to_have_attribute("data-level", "red")
+    expect(banners.filter(has_text="A disk is short of room (evidence).")).to_contain_text(
+        "4.0 GB are left of 100.0 GB (4%)"
+    )
+    expect(banners.filter(has_text="2 alerts the database never took")).to_have_count(1)
+    served.do(lambda: setattr(served.room, "storage", StorageStatus()))
+    expect(banners.filter(has_text="refuses")).to_have_count(0)

@@ -12,6 +12,8 @@ from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, LoopStage
 from patrol.domain.orders import OrderState
+from patrol.domain.retention import Gone
+from patrol.domain.storage import DiskPlace
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import UnitState
 
@@ -28,6 +30,8 @@ CLOSED_SETS = {
     "failing": list(CaptureFailure),
     "trouble": list(Trouble),
     "cause": list(Cause),
+    "gone": list(Gone),
+    "place": list(DiskPlace),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
 

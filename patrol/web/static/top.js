@@ -208,6 +208,22 @@ function shareOfBound(tour, camera, index) {
   return share > 1 || tour.failing[camera.id] ? share : 0;
 }
 
+// What the store did not take waits on the disk of the tour's machine.
+function storageBanners({ kept, short }) {
+  const gigabytes = (bytes) => (bytes / 1e9).toFixed(1);
+  const banners = short.map(({ place, free, size }) => {
+    const about = { place: word("place", place), free: gigabytes(free), size: gigabytes(size), percent: Math.floor((100 * free) / size) };
+    return { level: free < size / 50 ? "red" : "yellow", title: t("disk_short", about), text: t("disk_short_text", about) };
+  });
+  if (kept.waiting > 0) {
+    const since = Date.parse(kept.since);
+    const about = { n: kept.waiting, time: timeOfDay(since), age: minutes((serverNow() - since) / 1000) };
+    banners.push({ level: "red", title: t("refused"), text: t("refused_text", about) });
+  }
+  if (kept.aside > 0) banners.push({ level: "yellow", text: t("set_aside", { n: kept.aside }) });
+  return banners;
+}
+
 function bannersOf(link) {
   const { state } = room;
   const shown = room.at === null ? {} : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
@@ -221,6 +237,7 @@ function bannersOf(link) {
   if (maintenance.cameras >= MANY_CAMERAS) {
     banners.push({ level: "yellow", text: t("cameras_down", { ...maintenance, worst: worstMaintenance(state) }) });
   }
+  banners.push(...storageBanners(state.storage));
   if (queue.degraded !== null) {
     const about = { why: queue.degraded, n: queue.waiting, age: age(queue.oldest_s) };
     banners.push({ level: "yellow", text: t("degraded", about) });
