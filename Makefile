@@ -11,6 +11,8 @@ UV_VERSION := 0.13.9
 UV = $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Where a torch wheel may lie besides the registry, e.g. a CPU-only build (docs/adr/002-installation.md).
 TORCH_LINKS ?= $(PIP_FIND_LINKS)
+# How many tests at once: one a processor, four at most. A file's tests stay together, as they share what they started.
+TEST_WORKERS ?= logical
 
 
 .PHONY: help
@@ -41,9 +43,9 @@ demo: $(VENV)/.run ## watch Patrol work: 476 cameras, alerts, units, clocks (ARG
 	@exec $(BIN)/patrol demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev ## run the tests
+test: $(VENV)/.dev ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-profile=full tries properties as often as CI does)
 	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
-	@$(BIN)/python -m pytest -m "not acceptance" $(ARGS)
+	@$(BIN)/python -m pytest -m "not acceptance" --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: acceptance
 acceptance: $(VENV)/.dev ## recorded people on a real RTSP server, to a closed order (needs .ci/run's packages, and recorded clips: PATROL_SHARED_DATA)

@@ -14,7 +14,7 @@ from faults.proxy import Link
 from faults.world import KILLED, ROLES, World
 from patrol.pipeline.steps import Step
 
-LINK_S, STOPPED_S, FULL_S = 3.0, 4.0, 3.0
+LINK_S, STOPPED_S, FULL_S, UNREAD_S = 3.0, 4.0, 3.0, 2.0
 FULL_BYTES = 4096
 POISON = ('{"specversion":"1.0"}', "not JSON", "", '{"specversion":"1.0","id":"x","source":"/x","type":"cn.x.v9"}')
 STREAMS = ("patrol:alert:red", "patrol:alert:blue", "patrol:order:core", "patrol:incident", "patrol:receipt")
@@ -55,6 +55,13 @@ def _open(world: World) -> None:
 def _flush(world: World, _: random.Random) -> None:
     with contextlib.suppress(RedisError, OSError), world.queue() as queue:
         queue.flushall()
+
+
+def _flush_unread(world: World) -> None:
+    """While a console was stopped: what it has not read is nowhere but in the store."""
+    with contextlib.suppress(RedisError, OSError), world.queue() as queue:
+        queue.flushall()
+    world.signal("vendor", signal.SIGCONT)
 
 
 def _again(world: World, chance: random.Random) -> None:
@@ -112,6 +119,14 @@ def all_faults() -> list[Fault]:
         *(_stopped(name) for name in (*ROLES, "vendor", "terminals")),
         Fault("kill -9 queue", _kill("queue"), of_queue=True),
         Fault("queue emptied", _flush, of_queue=True),
+        Fault(
+            "queue emptied before it was read",
+            lambda world, _: world.signal("vendor", signal.SIGSTOP),
+            _flush_unread,
+            UNREAD_S,
+            of_queue=True,
+        ),
+        Fault("queue restored from an old file", lambda world, _: world.restore_queue(), of_queue=True),
         Fault("queue out of memory", _limited, _unlimited, FULL_S, of_queue=True),
         Fault("link reset", lambda world, _: world.proxy.reset()),
         Fault("link slow", _linked(Link.SLOW), _open, LINK_S, of_queue=True),

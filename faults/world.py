@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -148,6 +149,18 @@ class World:
         """Stop it, or let it go on."""
         with contextlib.suppress(ProcessLookupError):
             self._processes[name].send_signal(number)
+
+    def save_queue(self) -> None:
+        """Copy the queue's files as they are now, for ``restore_queue``."""
+        shutil.rmtree(self.folder / "old-queue", ignore_errors=True)
+        shutil.copytree(self.folder / "queue", self.folder / "old-queue")
+
+    def restore_queue(self) -> None:
+        """kill -9 the queue, and let it start on the files that were saved."""
+        self.kill("queue")
+        self._processes["queue"].wait()
+        shutil.rmtree(self.folder / "queue")
+        shutil.copytree(self.folder / "old-queue", self.folder / "queue")
 
     def limit_files(self, size: int) -> None:
         """No process of Patrol's may make a file larger: as on a full disk. -1: no limit."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from patrol.adapters.memory import FakeClock
@@ -43,6 +43,7 @@ from patrol.domain.units import Unit, UnitId, UnitState
 from patrol.ports import Effect, OutboxRow
 from tests.builders import NOON, at, candidate, maintenance_incident, order, unit
 from tests.builders import event as seen
+from tests.examples import examples
 
 UNITS = (unit("U-1"), unit("U-2"))
 FIRST = IncidentId("I-1")
@@ -619,7 +620,7 @@ duties = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(incidents, orders, duties)
 def test_whatever_is_stored_comes_back_as_it_was(tmp_path: Path, stored: Incident, sent: Order, on_duty: Duty) -> None:
     async def check() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import fields
-from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,20 +16,12 @@ from hypothesis import strategies as st
 from patrol.domain.looks import GRID, Look, likeness, look_at, shifted_likeness
 from patrol.domain.masks import blackened
 from patrol.domain.zones import Polygon
+from tests.photographs import photograph
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def photograph(name: str, width: int = 640, height: int = 360) -> Pixels:
-    """One of the two photographs that come with Ultralytics."""
-    spec = find_spec("ultralytics")
-    assert spec is not None
-    assert spec.origin is not None
-    picture = cv2.imread(str(Path(spec.origin).parent / "assets" / name))
-    return np.asarray(cv2.resize(np.asarray(picture), (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-BUS, PEOPLE = photograph("bus.jpg"), photograph("zidane.jpg")
+BUS, PEOPLE = photograph("bus.jpg", (640, 360)), photograph("zidane.jpg", (640, 360))
 RIGHT_HALF: Polygon = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
 
 
