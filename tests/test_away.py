@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -135,3 +137,24 @@ def test_where_not_even_the_reserve_is_left_alerts_wait_loudly_and_go_on_by_them
         until(lambda: len(accepted(folder)) == 20, process)
         assert waiting.items() <= accepted(folder).items()
         assert wanted_pictures(folder) <= pictures(folder)
+
+
+def test_a_whole_patrol_without_its_database_says_so_within_five_seconds_and_keeps_what_it_sees(tmp_path: Path) -> None:
+    var = tmp_path / "var"
+    with processes() as start:
+        process = start(["-m", "tests.service", str(var)], tmp_path / "log-1")
+        process.wait_for("up http", 60)
+        (address,) = re.findall(r"up (http\S+)", process.said())
+        with urllib.request.urlopen(f"{address}events", timeout=WITHIN_S) as events, locked(var / "patrol.db"):
+            locked_at = time.monotonic()
+            while events.readline().strip() != b"event: trouble":
+                pass
+            told_after_s = time.monotonic() - locked_at
+            until(lambda: len(kept(var)) > 0, process)
+            kill(process)
+            waiting = kept(var)
+        assert told_after_s < 5.0
+        process = start(["-m", "tests.service", str(var)], tmp_path / "log-2")
+        until(lambda: not kept(var) and waiting.keys() <= accepted(var).keys(), process)
+        assert waiting.items() <= accepted(var).items()
+        assert wanted_pictures(var) <= pictures(var)

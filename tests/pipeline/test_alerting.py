@@ -488,7 +488,12 @@ def test_what_contradicts_the_store_is_set_aside_and_holds_nobody_up() -> None:
         desk = Desk(spool=MemorySpool())
         desk.store.error = refusing_with(StoreFailure.CONFLICT)
         desk.store.refuses = lambda number: desk.store.tries[-1].event.camera_id == "C-0"
-        await desk.run_over(sighting("C-0"), sighting("C-1"))
+        for name in ("C-0", "C-1"):
+            await desk.alerting.submit(sighting(name))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await until(lambda: bool(desk.store.accepted))
+            await desk.alerting.close()
         assert [record.candidate.event.camera_id for record in desk.spool.aside] == ["C-0"]
         assert [candidate.event.camera_id for candidate in desk.store.tries] == ["C-0"] * 4 + ["C-1"]
         assert counted(desk.metrics, "patrol_spool_alerts_total", outcome="set_aside") == 1
