@@ -50,6 +50,7 @@ UPSET, UPSET_EDGES, BLOCKS, LEAST_EDGES = 0.5, 0.35, (8, 6), 0.02
 UPSET_LOOKS, UPSET_S = 3, 8.0
 # Grey levels by which the middle of the picture jumps from look to look when light is switched.
 SWITCHED = 8.0
+MOST_UNSEEN_S = 127  # in half seconds, it fits a byte
 MOST_PLACES = 32
 # Pixels of 256 x 144, each way, an outline included; and shares of the picture, each way.
 SMALLEST_PX, LARGEST = 5, 0.6
@@ -60,11 +61,13 @@ CLEARLY = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """What is remembered of one place: 0.4 MB, whatever happens. Times are seconds since any fixed moment.
+    """What is remembered of one place: 0.5 MB, whatever happens. Times are seconds since any fixed moment.
 
     ``field``, ``grey``: the slow background, where ``known``. ``lately``, ``lately_grey``: what was seen last,
-    ``looks`` times alike (255 at most), ``since`` when; (144, 256) each. ``upset_s``, ``upset_looks``: since when, and
-    how often, pictures were wholly other; ``switched_s``: when light was switched last.
+    ``looks`` times alike (255 at most), ``since`` when; (144, 256) each. ``unseen``: for how long nothing was seen of
+    a pixel until this look; ``gap``: and before ``since``; both in half seconds, 127 s at most. ``upset_s``,
+    ``upset_looks``: since when, and how often, pictures were wholly other; ``switched_s``: when light was switched
+    last.
     """
 
     at_s: float
@@ -75,6 +78,8 @@ class Background:
     lately_grey: Grey
     looks: npt.NDArray[np.uint8]
     since: Plane
+    unseen: Grey
+    gap: Grey
     upset_s: float | None = None
     upset_looks: int = 0
     switched_s: float | None = None
@@ -141,6 +146,8 @@ def _begun(at_s: float, now: Field, grey: Grey, seen: Mask) -> Background:
         lately_grey=grey,
         looks=seen.astype(np.uint8),
         since=np.full(shape, at_s, np.float32),
+        unseen=np.zeros(shape, np.uint8),
+        gap=np.zeros(shape, np.uint8),
     )
 
 
@@ -162,7 +169,13 @@ def _upset(before: Background, at_s: float, now: Field, grey: Grey, seen: Mask) 
     upset_looks = before.upset_looks + 1
     if upset_looks >= UPSET_LOOKS and at_s - upset_s >= UPSET_S:
         return _begun(at_s, now, grey, seen)
-    return replace(before, at_s=at_s, upset_s=upset_s, upset_looks=upset_looks)
+    return replace(before, at_s=at_s, unseen=_unseen(before, at_s), upset_s=upset_s, upset_looks=upset_looks)
+
+
+def _unseen(before: Background, at_s: float) -> Grey:
+    """For how long nothing was seen of each pixel just before this look, half seconds."""
+    passed = round(2 * min(max(at_s - before.at_s, 0.0), MOST_UNSEEN_S))
+    return np.asarray(np.minimum(before.unseen, 2 * MOST_UNSEEN_S - passed) + passed, np.uint8)
 
 
 def _learned(before: Background, at_s: float, now: Field, grey: Grey, seen: Mask, other: Mask) -> Background:
@@ -171,6 +184,7 @@ def _learned(before: Background, at_s: float, now: Field, grey: Grey, seen: Mask
     # A place that was never seen before has nothing to be like.
     alike = (apart(now, before.lately) <= SAME) & (before.looks > 0)
     goes_on, anew = seen & alike, seen & ~alike
+    unseen = _unseen(before, at_s)
     looks = np.where(goes_on, np.minimum(before.looks, 254) + np.uint8(1), np.where(anew, np.uint8(1), before.looks))
     since = np.where(anew, np.float32(at_s), before.since)
     lately = _blended(before.lately, now, goes_on, anew)
@@ -189,6 +203,8 @@ def _learned(before: Background, at_s: float, now: Field, grey: Grey, seen: Mask
         lately_grey=lately_grey,
         looks=looks,
         since=since,
+        unseen=np.where(seen, np.uint8(0), unseen),
+        gap=np.where(anew, unseen, before.gap),
         upset_s=None,
         upset_looks=0,
         switched_s=at_s if is_switched else before.switched_s,
@@ -225,11 +241,14 @@ def _followed_grey(before: Grey, now: Grey) -> Grey:
 
 @dataclass(frozen=True, slots=True)
 class ChangedPlace:
-    """A place that has been steadily other than its background. ``box``: shares of the picture. ``since_s``: when it
-    became so. ``is_new``: something came; else something went. ``is_light``: only shadow, or light."""
+    """A place that has been steadily other than its background. ``box``: shares of the picture. ``since_s``: the first
+    look at which it was so; ``before_s``: the last at which it was not; ``seen_s``: the last at which nobody stood
+    before it. ``is_new``: something came; else something went. ``is_light``: only shadow, or light."""
 
     box: Box
     since_s: float
+    before_s: float
+    seen_s: float
     is_new: bool
     is_light: bool
 
@@ -283,6 +302,8 @@ def _place(
     return ChangedPlace(
         box=(left / SMALL[0], top / SMALL[1], (left + width) / SMALL[0], (top + height) / SMALL[1]),
         since_s=since_s,
+        before_s=since_s - float(np.median(model.gap[cut][edges])) / 2,
+        seen_s=model.at_s - float(np.median(model.unseen[cut][edges])) / 2,
         is_new=present > past,
         is_light=_is_light(model, ratio, cut, hull > 0) or _came_with_light(model, since_s),
     )
