@@ -2,13 +2,13 @@
 ``patrol evaluate --data DIR``.
 
 No recording of an abandoned object could be had. These are made of real pictures: places without anybody, people and
-things cut out (``cutting_objects``), with soft shadows at their feet, a sensor's noise, light that drifts, and JPEG over
-all of it. What is true is known, as it was put there; every line of the truth is marked as a composite.
+things cut out (``cutting_objects``), with soft shadows at their feet, a sensor's noise, light that drifts, and JPEG
+over all of it. What is true is known, as it was put there; every line of the truth is marked as a composite.
 
-**When it begins and ends**, as the rules say it: something is left from the moment its owner is farther than 2 m from it
-until who takes it, or stays with it, comes nearer than that, or it is gone; something is taken from the moment it is
-picked up until it is back. More than half of the recordings hold nothing to be told: somebody waits, stands with a bag,
-passes, a shadow lies down, light is switched, something is put down and taken along again.
+**When it begins and ends**, as the rules say it: something is left from the moment its owner is farther than 2 m from
+it until who takes it, or stays with it, comes nearer than that, or it is gone; something is taken from the moment it
+is picked up until it is back. More than half of the recordings hold nothing to be told: somebody waits, stands with a
+bag, passes, a shadow lies down, light is switched, something is put down and taken along again.
 
 Two parts (``--part``): ``develop``, on which the rules were worked out, and ``report``, other places, people and things,
 which they are measured on. The same scripts are played at two paces: a picture a second, and one every five seconds, as
@@ -135,7 +135,11 @@ def left(stage: Stage, name: str) -> Iterator[Script]:
     """Brought, put down, left, with somebody passing before it; another time fetched; another, left after a while."""
     beside = stage.x + stage.side * stage.m(0.35)
     put_s = 20.0
-    for what, stays_s, is_fetched in (("left", 3.0, False), ("left-and-fetched", 3.0, True), ("left-late", 20.0, False)):
+    for what, stays_s, is_fetched in (
+        ("left", 3.0, False),
+        ("left-and-fetched", 3.0, True),
+        ("left-late", 20.0, False),
+    ):
         way = stage.walks(stage.arrives(put_s, beside), (beside, stays_s))
         begins = max(put_s, stage.moments_near(way)[1])
         owner = standing(stage.owner, way, 1)
@@ -164,7 +168,9 @@ def not_left(stage: Stage, name: str) -> Iterator[Script]:
     yield made("somebody-waits", standing(stage.owner, waits, 1))
     yield made("two-talk", standing(stage.owner, waits, 1, 2.0), standing(stage.other, together, 2, 2.0))
     arrives = stage.arrives(0.0, beside)
-    yield made("with-its-owner", stage.lies(7.0 - arrives), standing(stage.owner, waits, 1), stage.passes(60, stage.other))
+    yield made(
+        "with-its-owner", stage.lies(7.0 - arrives), standing(stage.owner, waits, 1), stage.passes(60, stage.other)
+    )
     way = stage.walks(stage.arrives(20.0, beside), (beside, 22.0))
     yield made("taken-along", stage.lies(20.0, 42.0), standing(stage.owner, way, 1), stage.passes(70, stage.other))
     back = stage.walks(stage.arrives(58.0, beside), (beside, 4.0))

@@ -1,7 +1,7 @@
 """What composites of left and taken objects are made of: places, people and things, in two parts.
 
 ``develop`` is what the rules were worked out on, ``report`` what they are measured on. No place, nobody and no thing is
-in both. Things were chosen by eye: such as somebody may carry, of which the whole is seen, none of them somebody's face.
+in both. Things were chosen by eye: such as somebody may carry, seen whole, and no piece of anybody.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from benchmarks.composing import SIZE, Box, CutOut, Pixels, Setting, cut_by_colour
-from benchmarks.cutting import PARKING, PASSERS_BY, stock_of
+from benchmarks.cutting import PASSERS_BY, stock_of
 
 DEVELOP, REPORT = "develop", "report"
 NOBODY_YET_FRAMES = 50

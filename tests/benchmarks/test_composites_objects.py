@@ -62,7 +62,7 @@ def test_it_begins_when_its_owner_is_farther_than_two_metres_and_ends_when_someb
     script = script_named("left-and-fetched-bag")
     ((start_s, end_s),) = script.events
     thing, owner, *_, fetches = script.figures
-    (x, y), near = thing.foot(start_s) or (0, 0), script.setting.step(NEAR_M, 320.0)
+    x, near = (thing.foot(start_s) or (0, 0))[0], script.setting.step(NEAR_M, 320.0)
     for who, at_s, then_s in ((owner, start_s, start_s + 0.5), (fetches, end_s, end_s - 0.5)):
         at, then = who.foot(at_s), who.foot(then_s)
         assert at is not None

@@ -23,7 +23,7 @@ SAME_THING, SAME_PERSON = 0.25, 0.3
 OWN_OUTLINE, OWN_HEIGHT = 0.45, 0.6
 # Who was there so long, or so many looks, before a thing was first seen may have brought it, or be it.
 BEFORE_S, BEFORE_LOOKS = 12.0, 4
-# From look to look somebody walks no farther than so many of their heights a second; after longer gaps, anybody's guess.
+# From look to look somebody walks no farther than so many of their heights a second; later, nobody can say who is who.
 WALKS_HEIGHTS_S, WALKS_WITHIN_S = 1.3, 2.0
 # Passers-by are gone sooner; who is with a thing for so long is with it.
 STAYS_S, STAYS_LOOKS = 6.0, 3
@@ -296,7 +296,7 @@ def _is_with_it(person: Person) -> bool:
 
 def _attendants(known: Sequence[Person], near: Sequence[Person], look: Look, is_first: bool) -> tuple[Person, ...]:
     """Who is near, and whether it is who was near before."""
-    free, now = list(known), []
+    free, now = list(known), list[Person]()
     for is_same in (_is_same_person, _has_walked):
         for person in [one for one in near if not any(one.box == other.box for other in now)]:
             same = [one for one in free if is_same(one, person, look)]
