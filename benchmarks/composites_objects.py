@@ -10,9 +10,9 @@ it until who takes it, or stays with it, comes nearer than that, or it is gone; 
 is picked up until it is back. More than half of the recordings hold nothing to be told: somebody waits, stands with a
 bag, passes, a shadow lies down, light is switched, something is put down and taken along again.
 
-Two parts (``--part``): ``develop``, on which the rules were worked out, and ``report``, other places, people and things,
-which they are measured on. The same scripts are played at two paces: a picture a second, and one every five seconds, as
-on a tour.
+Two parts (``--part``): ``develop``, on which the rules were worked out, and ``report``, other places, people and
+things, which they are measured on. The same scripts are played at two paces: a picture a second, and one every five
+seconds, as on a tour.
 """
 
 from __future__ import annotations
@@ -173,10 +173,10 @@ def not_left(stage: Stage, name: str) -> Iterator[Script]:
     )
     way = stage.walks(stage.arrives(20.0, beside), (beside, 22.0))
     yield made("taken-along", stage.lies(20.0, 42.0), standing(stage.owner, way, 1), stage.passes(70, stage.other))
-    back = stage.walks(stage.arrives(58.0, beside), (beside, 4.0))
+    back = stage.walks(stage.arrives(48.0, beside), (beside, 4.0))
     leaves = stage.walks(stage.arrives(20.0, beside), (beside, 3.0))
     yield made(
-        "fetched-in-time", stage.lies(20.0, 60.0), standing(stage.owner, leaves, 1), standing(stage.owner, back, 2)
+        "fetched-in-time", stage.lies(20.0, 50.0), standing(stage.owner, leaves, 1), standing(stage.owner, back, 2)
     )
     people = (stage.owner, stage.other)
     walk_by = [stage.passes(8.0 + 9 * n, people[n % 2], float(stage.rng.uniform(-0.5, 1.0))) for n in range(10)]
@@ -301,6 +301,7 @@ def write(script: Script, pace: str, folder: Path, rng: np.random.Generator) -> 
         file = folder / name / f"{index:05d}.jpg"
         cv2.imwrite(str(file), picture(script, index / fps, rng), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     width, height = SIZE
+    last_s = (count - 1) / fps  # what goes on after the last picture nobody can tell
     return {
         "path": f"{name}/",
         "kind": script.kind,
@@ -310,7 +311,9 @@ def write(script: Script, pace: str, folder: Path, rng: np.random.Generator) -> 
         "frames": count,
         "size": [width, height],
         "zone": [list(point) for point in script.zone or ((0, 0), (width, 0), (width, height), (0, height))],
-        "events": [{"kind": script.kind, "start_s": round(a, 2), "end_s": round(b, 2)} for a, b in script.events],
+        "events": [
+            {"kind": script.kind, "start_s": round(a, 2), "end_s": round(min(b, last_s), 2)} for a, b in script.events
+        ],
         "composite": True,
         "made_by": "composite by program: a real place, real people and things cut out of films and photographs",
     }

@@ -29,7 +29,8 @@ WALKS_HEIGHTS_S, WALKS_WITHIN_S = 1.3, 2.0
 STAYS_S, STAYS_LOOKS = 6.0, 3
 # Somebody not seen for so long, and for some looks, has gone; a thing not seen for some looks, too.
 GONE_AFTER_S, GONE_AFTER_LOOKS = 8.0, 2.5
-THING_GONE_LOOKS = 2.5
+# Whoever passes unseen by the detector makes a place unknown for three looks.
+THING_GONE_LOOKS = 4.5
 
 BAGS = frozenset({"backpack", "handbag", "suitcase"})
 HIDING = frozenset({"person", "bicycle", "bus", "car", "motorcycle", "truck", "train", "dog"})
@@ -55,11 +56,12 @@ class Thing:
     What happened between two looks is taken to have happened in the middle between them. ``since``: when it came, or
     went. ``seen_until``: when it was seen last, with nobody before it. ``alone_since``: since when nobody has been
     with it; ``alone_until``: until when, as far as is known: who is near now may have come for it. ``label``: what the
-    detector calls it, if it knows it. ``is_body``: it is somebody's outline.
+    detector calls it, if it knows it. ``body``: whose outline it was when they stood there. ``votes``: looks at which
+    it was clear that it came, less those at which it went.
     """
 
     box: Box
-    is_new: bool
+    votes: int
     since: datetime
     seen_at: datetime
     seen_until: datetime
@@ -67,7 +69,7 @@ class Thing:
     alone_until: datetime
     attendants: tuple[Person, ...] = ()
     label: str | None = None
-    is_body: bool = False
+    body: Box | None = None
     is_light: bool = False
     looks: int = 1
 
@@ -77,9 +79,19 @@ class Thing:
         return (self.box[0] + self.box[2]) / 2, self.box[3]
 
     @property
+    def is_new(self) -> bool:
+        """Whether it came."""
+        return self.votes > 0
+
+    @property
+    def is_body(self) -> bool:
+        """Whether it is somebody's outline; what they leave behind is not."""
+        return self.body is not None and _is_outline(self.box, self.body)
+
+    @property
     def counts(self) -> bool:
         """Whether it is a thing at all."""
-        return not self.is_body and (not self.is_light or self.label is not None)
+        return self.votes != 0 and not self.is_body and (not self.is_light or self.label is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,7 +207,7 @@ def _things(
     """``people``: of this look, and of those before."""
     free, again = list(known), []
     for place in places:
-        alike = [one for one in free if one.is_new is place.is_new and _is_same_thing(one.box, place.box)]
+        alike = [one for one in free if _is_same_thing(one.box, place.box)]
         if alike:
             best = max(alike, key=lambda one: overlap(one.box, place.box))
             free.remove(best)
@@ -210,15 +222,19 @@ def _things(
 def _seen_again(one: Thing, place: ChangedPlace, look: Look) -> Thing:
     # Shadow and light are told when they have just come: later the background's brightness has followed.
     seen_until = max(one.seen_until, look.moment(place.seen_s))
-    return replace(one, box=place.box, seen_at=look.at, seen_until=seen_until, looks=one.looks + 1)
+    votes = max(-MOST_VOTES, min(MOST_VOTES, one.votes + VOTES[place.is_new]))
+    return replace(one, box=place.box, votes=votes, seen_at=look.at, seen_until=seen_until, looks=one.looks + 1)
+
+
+MOST_VOTES, VOTES = 20, {True: 1, False: -1, None: 0}
 
 
 def _unseen(one: Thing, look: Look) -> Thing:
     """What was there at the last look and is not at this one went in between; or while somebody stood before it."""
     if one.seen_at != look.before:
         return one
-    is_alone = one.alone_until >= one.seen_until
     seen_until = between(one.seen_until, look.at)
+    is_alone = not any(person.seen_at == look.before for person in one.attendants)
     return replace(one, seen_until=seen_until, alone_until=seen_until if is_alone else one.alone_until)
 
 
@@ -226,20 +242,20 @@ def _appeared(place: ChangedPlace, look: Look, people: Sequence[Person]) -> Thin
     """``people``: of this look, and of those before: they may be it, or be with it."""
     first, last_without = look.moment(place.since_s), look.moment(place.before_s)
     # What came unseen may be left no longer than it is seen; what went unseen went some time.
-    after = max(last_without, first - timedelta(seconds=look.gap_s)) if place.is_new else last_without
+    after = last_without if place.is_new is False else max(last_without, first - timedelta(seconds=look.gap_s))
     since = between(after, first)
     x1, _, x2, y2 = place.box
     with_it = [one.seen_at for one in people if one.seen_at >= first and look.is_near(((x1 + x2) / 2, y2), one)]
     alone_since = max([since, *(at + timedelta(seconds=look.gap_s / 2) for at in with_it if at < look.at)])
     return Thing(
         box=place.box,
-        is_new=place.is_new,
+        votes=VOTES[place.is_new],
         since=since,
         seen_at=look.at,
         seen_until=max(since, look.moment(place.seen_s)),
         alone_since=alone_since,
         alone_until=alone_since,
-        is_body=any(_is_outline(place.box, one.box) for one in people),
+        body=next((one.box for one in people if _is_outline(place.box, one.box)), None),
         is_light=place.is_light,
     )
 
@@ -271,7 +287,7 @@ def _with_company(one: Thing, people: Sequence[Person], bags: Sequence[tuple[Box
         attendants=attendants,
         alone_since=alone_since,
         alone_until=max(alone_since, _alone_until(one, now, look)),
-        is_body=one.is_body or any(_is_outline(one.box, person.box) for person in staying),
+        body=next((person.box for person in staying if _is_outline(one.box, person.box)), one.body),
         label=labels[0] if labels else one.label,
     )
 
@@ -286,7 +302,7 @@ def _alone_since(one: Thing, is_attended: bool, look: Look) -> datetime:
 def _alone_until(one: Thing, near: Sequence[Person], look: Look) -> datetime:
     if one.seen_at != look.at:
         return one.alone_until
-    return min([one.seen_until, *(person.since for person in near)])
+    return min((person.since for person in near), default=one.seen_until)
 
 
 def _is_with_it(person: Person) -> bool:
@@ -319,8 +335,8 @@ def _is_same_person(one: Person, other: Person, look: Look) -> bool:
 
 def _has_walked(one: Person, other: Person, look: Look) -> bool:
     """Whether they may have gone from there to here since the last look."""
-    is_soon = one.seen_at == look.before and look.gap_s <= WALKS_WITHIN_S
-    return is_soon and _steps(one, other) <= WALKS_HEIGHTS_S * look.gap_s
+    passed_s = (look.at - one.seen_at).total_seconds()
+    return passed_s <= WALKS_WITHIN_S and _steps(one, other) <= WALKS_HEIGHTS_S * passed_s
 
 
 def _steps(one: Person, other: Person) -> float:
