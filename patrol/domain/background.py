@@ -37,6 +37,8 @@ SMALL = (256, 144)
 EDGE = 3.0
 # Two directions differ if they lie so far apart; edges of one thing, under another light, lie nearer.
 DIFFERS, SAME = 0.4, 0.35
+# What comes differs at least so much at its first look.
+AT_ONCE = 0.25
 # Seen alike so often and for so long, a place is known, or something stands in it.
 LEAST_LOOKS, LEAST_S = 3, 2.5
 # How fast the slow background follows what is alike: one part in so many, every look.
@@ -72,8 +74,9 @@ class Background:
     ``field``, ``grey``, ``tint``: the slow background, where ``known``. ``lately`` and so on: what was seen last,
     ``looks`` times alike (255 at most), ``since`` when; (144, 256) each, the tint half of it each way. ``unseen``: for
     how long nothing was seen of a pixel until this look; ``gap``: and before ``since``; both in half seconds, 127 s at
-    most. ``upset_s``, ``upset_looks``: since when, and how often, pictures were wholly other; ``switched_s``: when
-    light was switched last.
+    most. ``came``: it was other at once, as things are; what became so little by little is the place itself.
+    ``upset_s``, ``upset_looks``: since when, and how often, pictures were wholly other; ``switched_s``: when light was
+    switched last.
     """
 
     at_s: float
@@ -88,6 +91,7 @@ class Background:
     since: Plane
     unseen: Grey
     gap: Grey
+    came: Mask
     upset_s: float | None = None
     upset_looks: int = 0
     switched_s: float | None = None
@@ -104,10 +108,10 @@ def looked(before: Background | None, at_s: float, pixels: Pixels, hidden: Seque
     seen = ~mask_of(hidden)
     if before is None:
         return _begun(at_s, now, seen)
-    other = apart(now.field, before.field) >= DIFFERS
-    if _is_upset(before, now.field, other, seen):
+    differs = apart(now.field, before.field)
+    if _is_upset(before, now.field, differs >= DIFFERS, seen):
         return _upset(before, at_s, now, seen)
-    return _learned(before, at_s, now, seen, other)
+    return _learned(before, at_s, now, seen, differs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,6 +184,7 @@ def _begun(at_s: float, now: View, seen: Mask) -> Background:
         since=np.full(shape, at_s, np.float32),
         unseen=np.zeros(shape, np.uint8),
         gap=np.zeros(shape, np.uint8),
+        came=np.zeros(shape, np.bool_),
     )
 
 
@@ -210,7 +215,7 @@ def _unseen(before: Background, at_s: float) -> Grey:
     return np.asarray(np.minimum(before.unseen, 2 * MOST_UNSEEN_S - passed) + passed, np.uint8)
 
 
-def _learned(before: Background, at_s: float, now: View, seen: Mask, other: Mask) -> Background:
+def _learned(before: Background, at_s: float, now: View, seen: Mask, differs: Plane) -> Background:
     jump = now.grey.astype(np.int16) - before.lately_grey
     is_switched = bool(seen.any()) and abs(float(np.median(jump[seen]))) >= SWITCHED
     # A place that was never seen before has nothing to be like.
@@ -224,8 +229,9 @@ def _learned(before: Background, at_s: float, now: View, seen: Mask, other: Mask
     lately_grey = np.where(anew, now.grey, lately_grey)
     lately_tint = np.where(_halved(seen), now.tint, before.lately_tint)
     stood = (looks >= LEAST_LOOKS) & (at_s - since >= LEAST_S)
-    is_usual = before.known & seen & ~_widened(other & before.known)
-    taken = (stood & ~before.known) | (before.known & stood & (at_s - since >= ABSORBED_S))
+    came = np.where(anew, differs >= AT_ONCE, before.came)
+    is_usual = before.known & seen & ~_widened(before.known & came & (differs >= DIFFERS))
+    taken = stood & (~before.known | (at_s - since >= ABSORBED_S))
     return replace(
         before,
         at_s=at_s,
@@ -242,6 +248,7 @@ def _learned(before: Background, at_s: float, now: View, seen: Mask, other: Mask
         since=since,
         unseen=np.where(seen, np.uint8(0), unseen),
         gap=np.where(anew, unseen, before.gap),
+        came=came,
         upset_s=None,
         upset_looks=0,
         switched_s=at_s if is_switched else before.switched_s,
@@ -309,7 +316,7 @@ def changed_places(model: Background) -> list[ChangedPlace]:
     if model.is_upset:
         return []
     stood = (model.looks >= LEAST_LOOKS) & (model.at_s - model.since >= LEAST_S)
-    steady = model.known & stood & (apart(model.lately, model.field) >= DIFFERS)
+    steady = model.known & stood & model.came & (apart(model.lately, model.field) >= DIFFERS)
     joined = cv2.morphologyEx(steady.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     _, found, stats, _ = cv2.connectedComponentsWithStats(joined)
     labels = np.asarray(found, np.int32)

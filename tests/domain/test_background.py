@@ -123,6 +123,15 @@ def test_what_stands_long_is_not_eaten_up_from_its_rim() -> None:
     assert box_at(120) == pytest.approx(box_at(40), abs=2 / 144)
 
 
+def test_what_changes_little_by_little_is_the_place_itself() -> None:
+    def draw(t: float) -> Picture:
+        share = min(1.0, max(0.0, (t - 10) / 40))
+        return np.asarray(room() * (1 - share) + with_bag(room(), 300, 300) * share, np.uint8)
+
+    _, places = played(draw, EVERY_S)
+    assert places == []
+
+
 def test_a_thing_as_bright_as_a_shadow_is_told_by_its_colour() -> None:
     coloured = room()
     coloured[230:320, 270:340] = (coloured[230:320, 270:340] * 0.55 * (0.4, 0.6, 1.7)).clip(0, 255).astype(np.uint8)
@@ -159,7 +168,7 @@ def test_it_stays_as_large_as_it_is_whatever_comes(looks: list[tuple[float, int]
         pictures = (room(seed), np.zeros((90, 160, 3), np.uint8), room(seed + 1), with_bag(room(seed), 300, 300))
         model = looked(model, t, noisy(pictures[which], rng), [(0.9, 0.9, 1.4, 1.2), (-0.2, -0.2, -0.1, 0.5)])
         held = [value for name in model.__slots__ if isinstance(value := getattr(model, name), np.ndarray)]
-        assert sum(one.nbytes for one in held) == SMALL[0] * SMALL[1] * 15
+        assert sum(one.nbytes for one in held) == SMALL[0] * SMALL[1] * 16
         for place in changed_places(model):
             assert 0 <= place.box[0] < place.box[2] <= 1
             assert 0 <= place.box[1] < place.box[3] <= 1
