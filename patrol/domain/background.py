@@ -384,6 +384,8 @@ def _hull(mask: Mask) -> npt.NDArray[np.uint8]:
 # By so much shadow darkens and light brightens, and so evenly; whatever is darker still is a thing.
 SHADOW, LIGHT, EVENLY = (0.45, 0.96), (1.04, 2.5), 0.07
 FEWEST_INNER_PX = 16
+# So far into it a shadow's edge reaches, with the blur and the means over pixels taken here.
+SOFT_PX = 6.0
 # Shadow and light keep a place's colour, in levels of a tint.
 SAME_TINT = 10.0
 # Of what the outline encloses, so much is as dark as the shadow, or as bright as without it, or in between.
@@ -407,7 +409,7 @@ def _is_light(model: Background, ratio: Ratio, cut: tuple[slice, slice], hull: M
         if len(numbers) < 0.1 * np.count_nonzero(hull):
             continue
         region = labels == np.bincount(numbers).argmax()
-        inner = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2).astype(np.bool_)
+        inner = _inner(region)
         if np.count_nonzero(inner) < FEWEST_INNER_PX:
             continue
         middle = float(np.median(ratio[inner]))
@@ -420,6 +422,12 @@ def _is_light(model: Background, ratio: Ratio, cut: tuple[slice, slice], hull: M
         if uneven <= EVENLY and texture <= SAME and between >= BETWEEN and tint <= SAME_TINT:
             return True
     return False
+
+
+def _inner(region: Mask) -> Mask:
+    """Where the edges of a region, which are soft, reach no more: its middle, if it is large enough to have one."""
+    depth = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_C, 3)
+    return np.asarray(depth > max(2.0, min(SOFT_PX, 0.6 * float(depth.max()))), np.bool_)
 
 
 def _tint_apart(model: Background) -> Plane:

@@ -39,7 +39,7 @@ HIDING = frozenset({"person", "bicycle", "bus", "car", "motorcycle", "truck", "t
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody at a look. ``box``: shares of the picture. ``since``, ``looks``: near the thing, since when, how often.
-    ``is_owner``: was there when it came."""
+    ``is_owner``: was near when it came."""
 
     box: Box
     track_id: TrackId
@@ -245,8 +245,12 @@ def _appeared(place: ChangedPlace, look: Look, people: Sequence[Person]) -> Thin
     after = last_without if place.is_new is False else max(last_without, first - timedelta(seconds=look.gap_s))
     since = between(after, first)
     x1, _, x2, y2 = place.box
-    with_it = [one.seen_at for one in people if one.seen_at >= first and look.is_near(((x1 + x2) / 2, y2), one)]
-    alone_since = max([since, *(at + timedelta(seconds=look.gap_s / 2) for at in with_it if at < look.at)])
+    near = [one for one in people if look.is_near(((x1 + x2) / 2, y2), one)]
+    with_it = [one.seen_at for one in near if first <= one.seen_at < look.at]
+    alone_since = max([since, *(at + timedelta(seconds=look.gap_s / 2) for at in with_it)])
+    # Who was near when it came may have brought it; who comes near later may pass.
+    before = [one for one in near if after <= one.seen_at <= first]
+    owners = [replace(one, is_owner=True) for one in before if one.seen_at == max(each.seen_at for each in before)]
     return Thing(
         box=place.box,
         votes=VOTES[place.is_new],
@@ -255,6 +259,7 @@ def _appeared(place: ChangedPlace, look: Look, people: Sequence[Person]) -> Thin
         seen_until=max(since, look.moment(place.seen_s)),
         alone_since=alone_since,
         alone_until=alone_since,
+        attendants=tuple(owners[:MOST_ATTENDANTS]),
         body=next((one.box for one in people if _is_outline(place.box, one.box)), None),
         is_light=place.is_light,
     )
@@ -277,7 +282,7 @@ def _holds_middle(outer: Box, inner: Box) -> bool:
 def _with_company(one: Thing, people: Sequence[Person], bags: Sequence[tuple[Box, str]], look: Look) -> Thing:
     """The thing with who is near it, and what it is called."""
     near = [person for person in people if look.is_near(one.foot, person)]
-    attendants = _attendants(one.attendants, near, look, is_first=one.looks == 1)
+    attendants = _attendants(one.attendants, near, look)
     now = [person for person in attendants if person.seen_at == look.at]
     staying = [person for person in now if _is_with_it(person)]
     labels = [label for box, label in bags if overlap(box, one.box) >= 0.2 or _holds_middle(one.box, box)]
@@ -310,7 +315,7 @@ def _is_with_it(person: Person) -> bool:
     return person.is_owner or has_stayed
 
 
-def _attendants(known: Sequence[Person], near: Sequence[Person], look: Look, is_first: bool) -> tuple[Person, ...]:
+def _attendants(known: Sequence[Person], near: Sequence[Person], look: Look) -> tuple[Person, ...]:
     """Who is near, and whether it is who was near before."""
     free, now = list(known), list[Person]()
     for is_same in (_is_same_person, _has_walked):
@@ -320,8 +325,7 @@ def _attendants(known: Sequence[Person], near: Sequence[Person], look: Look, is_
                 before = max(same, key=lambda one: (overlap(one.box, person.box), -_steps(one, person)))
                 free.remove(before)
                 now.append(replace(person, since=before.since, looks=before.looks + 1, is_owner=before.is_owner))
-    new = [one for one in near if not any(one.box == other.box for other in now)]
-    now += [replace(person, is_owner=is_first) for person in new]
+    now += [one for one in near if not any(one.box == other.box for other in now)]
     gone_after_s = max(GONE_AFTER_S, GONE_AFTER_LOOKS * look.gap_s)
     hidden = [one for one in free if (look.at - one.seen_at).total_seconds() <= gone_after_s]
     return tuple([*now, *hidden][:MOST_ATTENDANTS])
