@@ -69,7 +69,7 @@ AROUND_PX, OUTLINE, CLEARLY = 4, 0.35, 0.03
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """What is remembered of one place: 0.5 MB, whatever happens. Times are seconds since any fixed moment.
+    """What is remembered of one place: 0.6 MB, whatever happens. Times are seconds since any fixed moment.
 
     ``field``, ``grey``, ``tint``: the slow background, where ``known``. ``lately`` and so on: what was seen last,
     ``looks`` times alike (255 at most), ``since`` when; (144, 256) each, the tint half of it each way. ``unseen``: for

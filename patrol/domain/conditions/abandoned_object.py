@@ -1,8 +1,9 @@
 """Abandoned object: something was left, and its owner has gone.
 
 Told by the place alone, from visit to visit: what stands where nothing stood, steadily, and is neither a person nor a
-vehicle nor a shadow (background). Somebody who stays near it is with it; passers-by are not. What it is, a detector may
-know, and need not.
+vehicle nor a shadow (background). It begins when who brought it is farther than ``near_m`` from it, and ends when who
+takes it, or stays with it, comes nearer, or it is gone; passers-by change nothing. What it is, a detector may know, and
+need not.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Remembered:
-    """Bounded: a background (0.5 MB), MOST_THINGS things, and the people of the last seconds."""
+    """Bounded: a background (0.6 MB), MOST_THINGS things, and the people of the last seconds."""
 
     at: datetime
     began_at: datetime | None = None

@@ -1,7 +1,8 @@
 """Removed object: something that stood there is gone.
 
 Told as a left object is, the other way round: the outline of what has changed belongs to the background, not to the
-present picture. Where somebody or a vehicle stands nothing is seen, so what they only hide is not gone.
+present picture. It begins when it went and ends when it is back. Where somebody or a vehicle stands nothing is seen, so
+what they only hide is not gone, and what went meanwhile went in the middle of that time.
 """
 
 from __future__ import annotations
