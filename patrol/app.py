@@ -47,6 +47,7 @@ from patrol.domain.camera_health import HealthWatcher
 from patrol.domain.change import ChangeMemory, ChangeSettings
 from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.errors import InputError, PatrolError, StoreError
+from patrol.domain.events import Kind
 from patrol.domain.hosts import most_kept_open
 from patrol.domain.rules import looks_at
 from patrol.domain.tour import Tour
@@ -348,6 +349,7 @@ def detector_options(configuration: Configuration, device: Device) -> DetectorOp
         labels=frozenset({"person"}).union(*(rule.condition.labels for rule in configuration.rules.values())),
         precision=Precision(settings.precision.value),
         device=device,
+        tells_fire=any(rule.kind is Kind.FIRE_SMOKE for rule in configuration.rules.values()),
     )
 
 
