@@ -10,6 +10,7 @@ from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
@@ -340,6 +341,22 @@ class Subscription(Protocol):
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         """Move a message that cannot be handled to the dead letters and acknowledge it. Raises QueueError."""
+
+
+class DeadLetters(Protocol):
+    """What could not be handled."""
+
+    async def latest(self, limit: int) -> Sequence[DeadLetter]:
+        """The newest ones, newest first. Raises QueueError."""
+
+    async def replay(self, letter_id: str, operator: str) -> DeadLetter:
+        """Put the message back on its stream, under the same id; it is a dead letter no more, and that is counted.
+
+        Raises KeyError if there is none of that id, MessageError if it does not say where it belongs, QueueError.
+        """
+
+    async def drop(self, letter_id: str) -> None:
+        """Forget one for good. Raises KeyError if there is none of that id, QueueError."""
 
 
 class TourReports(Protocol):

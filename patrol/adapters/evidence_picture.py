@@ -42,3 +42,19 @@ def draw_evidence(frame: Frame, detections: Detections, zone: Zone, event: Event
 def _draw_box(canvas: npt.NDArray[np.uint8], box: Box, colour: tuple[int, int, int], thickness: int) -> None:
     x1, y1, x2, y2 = (round(side) for side in box)
     cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, thickness)
+
+
+def draw_drill(words: str, size: tuple[int, int] = (640, 360)) -> bytes:
+    """A picture that nobody takes for one of a camera; ``words`` in ASCII. Returns a JPEG.
+
+    Raises StoreError if it cannot be encoded.
+    """
+    width, height = size
+    canvas = np.full((height, width, 3), 28, np.uint8)
+    cv2.rectangle(canvas, (8, 8), (width - 9, height - 9), ZONE, 2)
+    cv2.putText(canvas, "DRILL", (width // 2 - 110, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 2.4, ZONE, 5, cv2.LINE_AA)
+    cv2.putText(canvas, words, (28, height - 30), cv2.FONT_HERSHEY_SIMPLEX, 0.6, MUTED, 1, cv2.LINE_AA)
+    encoded, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not encoded:
+        raise StoreError("evidence: the picture could not be encoded")
+    return jpeg.tobytes()

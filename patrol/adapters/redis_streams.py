@@ -105,9 +105,9 @@ class RedisPublisher:
         if waits and answers.pop() == 0:
             self._on_unreplicated(red)
         role = answers.pop()  # an error where the user may not ask: then nobody waits
-        self._has_replicas = isinstance(role, list) and _str(role[0]) == "master" and bool(role[2])
+        self._has_replicas = isinstance(role, list) and text_of(role[0]) == "master" and bool(role[2])
         refused = {i: str(queue_error(answer)) for i, answer in enumerate(answers) if isinstance(answer, RedisError)}
-        taken = {i: EntryId.read(_str(answer)) for i, answer in enumerate(answers) if i not in refused}
+        taken = {i: EntryId.read(text_of(answer)) for i, answer in enumerate(answers) if i not in refused}
         if refused:
             raise MessagesRefusedError(refused, taken)
         return list(taken.values())
@@ -184,8 +184,8 @@ class RedisSubscription:
             )
         )
         return [
-            Delivery(_str(stream), _str(entry_id), fields.get(FIELD.encode(), b""), 1)
-            for stream, entries in _by_stream(answer)
+            Delivery(text_of(stream), text_of(entry_id), fields.get(FIELD.encode(), b""), 1)
+            for stream, entries in by_stream(answer)
             for entry_id, fields in entries
         ]
 
@@ -207,8 +207,8 @@ class RedisSubscription:
             answer = await ask(
                 self._redis.xreadgroup(self._group, self._consumer, {stream: self._own_read_to[stream]}, count=1)
             )
-            entries = [entry for _, entries in _by_stream(answer) for entry in entries]
-            self._own_read_to[stream] = _str(entries[-1][0]) if entries else ""
+            entries = [entry for _, entries in by_stream(answer) for entry in entries]
+            self._own_read_to[stream] = text_of(entries[-1][0]) if entries else ""
             found = await self._with_attempts(stream, entries)
             if found:
                 return found
@@ -229,7 +229,7 @@ class RedisSubscription:
                     count=1,
                 )
             )
-            self._reclaim_from[stream] = _str(answer[0])
+            self._reclaim_from[stream] = text_of(answer[0])
             found = await self._with_attempts(stream, answer[1])
             if found:
                 self._on_reclaimed(len(found))
@@ -247,7 +247,7 @@ class RedisSubscription:
                 continue
             pending = await ask(self._redis.xpending_range(stream, self._group, min=entry_id, max=entry_id, count=1))
             attempt = int(pending[0]["times_delivered"]) if pending else 1
-            deliveries.append(Delivery(stream, _str(entry_id), fields.get(FIELD.encode(), b""), attempt))
+            deliveries.append(Delivery(stream, text_of(entry_id), fields.get(FIELD.encode(), b""), attempt))
         return deliveries
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
@@ -323,12 +323,14 @@ class RedisTourRequests:
         return requests
 
 
-def _by_stream(answer: Any) -> list[tuple[bytes, list[tuple[bytes, Mapping[bytes, bytes]]]]]:
+def by_stream(answer: Any) -> list[tuple[bytes, list[tuple[bytes, Mapping[bytes, bytes]]]]]:
+    """Entries by stream, as XREAD and XREADGROUP answer."""
     # A list of pairs; a client told to speak RESP3 answers with a mapping to a list of lists.
     if isinstance(answer, Mapping):
         return [(stream, [entry for page in pages for entry in page]) for stream, pages in answer.items()]
     return list(answer or [])
 
 
-def _str(value: bytes | str) -> str:
+def text_of(value: bytes | str) -> str:
+    """A name or an id, in whichever of the protocol's forms it came."""
     return value.decode() if isinstance(value, bytes) else value

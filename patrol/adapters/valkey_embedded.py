@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -186,6 +187,19 @@ def _end_left_over(folder: Path) -> None:
         deadline = time.monotonic() + patience_s
         while _works_in(folder, pid) and time.monotonic() < deadline:
             time.sleep(0.02)
+
+
+def running_address(folder: Path) -> str | None:
+    """Where the server in ``folder`` answers that another process started; None if there is none."""
+    folder = folder.resolve()
+    try:
+        pid = int((folder / PID_FILE).read_text(encoding="ascii"))
+        started = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    # It calls itself "valkey-server 127.0.0.1:40123" once it is up.
+    port = re.search(rb" 127\.0\.0\.1:([0-9]+)", started)
+    return f"redis://127.0.0.1:{int(port[1])}/0" if port and _works_in(folder, pid) else None
 
 
 def _works_in(folder: Path, pid: int) -> bool:

@@ -22,6 +22,7 @@ from patrol.app.options import Options
 from patrol.config import Configuration
 from patrol.domain.camera import Camera
 from patrol.domain.closer import NO_LOOKS, Look
+from patrol.domain.events import Kind
 from patrol.domain.hosts import most_kept_open
 from patrol.domain.rules import looks_at
 from patrol.pipeline.looking_closer import Networks
@@ -63,6 +64,7 @@ def detector_options(configuration: Configuration, device: Device) -> DetectorOp
         labels=frozenset({"person"}).union(*(rule.condition.labels for rule in configuration.rules.values())),
         precision=Precision(settings.precision.value),
         device=device,
+        tells_fire=any(rule.kind is Kind.FIRE_SMOKE for rule in configuration.rules.values()),
     )
 
 

@@ -34,6 +34,7 @@ class Alert:
     """An accepted event. Times are aware UTC; ``detected_at`` is when the detector had finished (t2).
 
     ``clip_id``: of its clip, which is kept some seconds later; None where there was no focus to make one of.
+    ``drill``: an exercise; then it is simulated, too.
     """
 
     id: AlertId
@@ -56,6 +57,7 @@ class Alert:
     evidence_id: EvidenceId
     simulated: bool
     clip_id: EvidenceId | None = None
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Candidate:
     cool_down_s: float
     detected_at: datetime
     clip_id: EvidenceId | None = None
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +161,9 @@ def _alert(candidate: Candidate, now: datetime) -> Alert:
         words_zh=event.evidence.words_zh,
         words_en=event.evidence.words_en,
         evidence_id=candidate.evidence_id,
-        simulated=candidate.camera.simulated,
+        simulated=candidate.camera.simulated or candidate.drill,
         clip_id=candidate.clip_id,
+        drill=candidate.drill,
     )
 
 
@@ -183,6 +187,7 @@ def _incident(candidate: Candidate, alert: Alert) -> Incident:
         alert_ids=(alert.id,),
         state=IncidentState.NEW,
         clip_id=alert.clip_id,
+        drill=alert.drill,
     )
     return (
         incident.stamped(ClockName.BEGAN, alert.began_at, "rule")

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
 from urllib.parse import urlsplit, urlunsplit
 
 from patrol.domain.ground import GroundPlane
 from patrol.domain.schedules import ScheduledBound
+from patrol.domain.vocabulary import CameraId as CameraId
+from patrol.domain.vocabulary import Place as Place
+from patrol.domain.vocabulary import RingName as RingName
 from patrol.domain.zones import Polygon, Zone
-
-CameraId = NewType("CameraId", str)
-
-EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
-
-
-class RingName(StrEnum):
-    """The three rings (圈层), from the inside out."""
-
-    CORE = "core"
-    PERIPHERY = "periphery"
-    FAR = "far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +25,6 @@ class Ring:
     revisit_bound_s: float
     response_target_s: float
     accept_within_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A point on the earth, WGS-84, degrees."""
-
-    latitude: float
-    longitude: float
-
-    def distance_m(self, other: Place) -> float:
-        """Great-circle distance in metres (haversine)."""
-        lat1, lat2 = math.radians(self.latitude), math.radians(other.latitude)
-        half_lat = (lat2 - lat1) / 2
-        half_lon = math.radians(other.longitude - self.longitude) / 2
-        a = math.sin(half_lat) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin(half_lon) ** 2
-        return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(a)))
-
-    def towards(self, other: Place, metres: float) -> Place:
-        """The point ``metres`` along the straight way to ``other``, at most ``other`` itself."""
-        distance = self.distance_m(other)
-        share = 1.0 if distance <= metres or distance == 0 else metres / distance
-        return Place(
-            self.latitude + (other.latitude - self.latitude) * share,
-            self.longitude + (other.longitude - self.longitude) * share,
-        )
 
 
 class StreamAddress:

@@ -313,8 +313,12 @@ def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
 
 
 def close(situation: Situation, disposition: Disposition, operator: str, reason: str, now: datetime) -> Outcome:
-    """Close with feedback. Units still on their way are called back. Raises IllegalTransition if closed already."""
+    """Close with feedback. Units still on their way are called back. Raises IllegalTransition if closed already.
+
+    A drill is closed as one, whatever was said.
+    """
     incident = situation.incident.to(IncidentState.CLOSED)
+    disposition = Disposition.DRILL if incident.drill else disposition
     incident = incident.stamped(ClockName.FEEDBACK, now, operator).stamped(ClockName.CLOSED, now, operator)
     incident = replace(
         incident,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from patrol.domain.camera import CameraId
-from patrol.domain.zones import RuleId, ZoneId
+from patrol.domain.vocabulary import CameraId, RuleId, ZoneId
 
 
 class Kind(StrEnum):
@@ -27,6 +27,25 @@ class Kind(StrEnum):
     STOPPED_VEHICLE = "stopped_vehicle"
     WRONG_WAY = "wrong_way"
     CAMERA_HEALTH = "camera_health"
+
+
+KIND_ZH: Mapping[str, str] = {
+    Kind.CROWD: "人员聚集",
+    Kind.GATHERING: "快速集结",
+    Kind.RUNNING: "奔跑",
+    Kind.FALL: "人员倒地",
+    Kind.FIGHT: "打斗",
+    Kind.FIRE_SMOKE: "烟火",
+    Kind.INTRUSION: "区域入侵",
+    Kind.LINE_CROSSING: "越线",
+    Kind.LOITERING: "徘徊",
+    Kind.ABANDONED_OBJECT: "遗留物",
+    Kind.REMOVED_OBJECT: "物品移走",
+    Kind.STOPPED_VEHICLE: "违停车辆",
+    Kind.WRONG_WAY: "逆行",
+    Kind.CAMERA_HEALTH: "画面异常",
+}
+"""What operators call the kinds: the feed's words."""
 
 
 class IncidentClass(StrEnum):

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from patrol.domain.camera import CameraId, Place, RingName
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.events import IncidentClass, Kind, Level, class_of
 from patrol.domain.troubles import Trouble
+from patrol.domain.vocabulary import CameraId, Place, RingName
 
 IncidentId = NewType("IncidentId", str)
 AlertId = NewType("AlertId", str)
@@ -169,7 +169,7 @@ class Incident:
 
     ``target_s``: the ring's response target; its clock is t9 - t3 and never restarts. None: no unit is awaited.
     ``evidence_id``: the picture of the first alert; ``clip_id``: the clip of the first that has one, kept some seconds
-    after it. ``simulated``: made of simulated cameras.
+    after it. ``simulated``: made of simulated cameras. ``drill``: an exercise for people, simulated, too.
     ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
     ``maintenance``: the cameras to be mended, of the class maintenance; ``camera_id`` is the first of them then.
     """
@@ -198,6 +198,7 @@ class Incident:
     reason: str | None = None
     maintenance: Maintenance | None = None
     clip_id: EvidenceId | None = None
+    drill: bool = False
 
     @property
     def incident_class(self) -> IncidentClass:

@@ -11,14 +11,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from patrol.domain.alerts import Alert
-from patrol.domain.camera import Place, RingName
 from patrol.domain.errors import MessageError
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Incident, IncidentId, Maintenance
+from patrol.domain.message_data import (
+    AlertData,
+    CameraNameData,
+    IncidentData,
+    MaintenanceData,
+    MessageData,
+    OrderData,
+    PlaceData,
+    RecallData,
+    ReceiptData,
+    StampData,
+    TroubledCameraData,
+    WordsData,
+    plain,
+    time_text,
+)
 from patrol.domain.orders import Order, Receipt, ReceiptKind
+from patrol.domain.vocabulary import Place, RingName
+
+if TYPE_CHECKING:  # a console reads messages without what sees pictures
+    from patrol.domain.alerts import Alert
 
 SOURCE = "/patrol"
 ALERT = "cn.patrol.alert.v1"
@@ -26,7 +44,14 @@ INCIDENT = "cn.patrol.incident.v1"
 ORDER = "cn.patrol.order.v1"
 RECALL = "cn.patrol.order.recall.v1"
 RECEIPT = "cn.patrol.receipt.v1"
-TYPES = frozenset({ALERT, INCIDENT, ORDER, RECALL, RECEIPT})
+DATA_OF: Mapping[str, type[MessageData]] = {
+    ALERT: AlertData,
+    INCIDENT: IncidentData,
+    ORDER: OrderData,
+    RECALL: RecallData,
+    RECEIPT: ReceiptData,
+}
+TYPES = frozenset(DATA_OF)
 
 RED_STREAM = f"patrol:alert:{Level.RED}"
 ALERT_STREAMS = tuple(f"patrol:alert:{level}" for level in Level)
@@ -73,24 +98,25 @@ class Envelope:
 
 def alert_message(alert: Alert, sequence: int) -> Message:
     """Tell that an alert was accepted."""
-    data = {
-        "alert_id": alert.id,
-        "incident_id": alert.incident_id,
-        "camera_id": alert.camera_id,
-        "ring": alert.ring,
-        "kind": alert.kind,
-        "level": alert.level,
-        "rule_id": alert.rule_id,
-        "zone_id": alert.zone_id,
-        "began_at": _time(alert.began_at),
-        "detected_at": _time(alert.detected_at),
-        "score": round(alert.score, 4),
-        "count": alert.count,
-        "words": {"zh": alert.words_zh, "en": alert.words_en},
-        "evidence_id": alert.evidence_id,
-        "clip_id": alert.clip_id,
-        "simulated": alert.simulated,
-    }
+    data = AlertData(
+        alert_id=alert.id,
+        incident_id=alert.incident_id,
+        camera_id=alert.camera_id,
+        ring=alert.ring,
+        kind=alert.kind,
+        level=alert.level,
+        rule_id=alert.rule_id,
+        zone_id=alert.zone_id,
+        began_at=alert.began_at,
+        detected_at=alert.detected_at,
+        score=round(alert.score, 4),
+        count=alert.count,
+        words=WordsData(alert.words_zh, alert.words_en),
+        evidence_id=alert.evidence_id,
+        clip_id=alert.clip_id,
+        simulated=alert.simulated,
+        drill=alert.drill,
+    )
     return _message(
         f"patrol:alert:{alert.level}",
         f"{alert.id}",
@@ -101,29 +127,30 @@ def alert_message(alert: Alert, sequence: int) -> Message:
         alert.accepted_at,
         data,
         severitytext=alert.level.value,
-        expirytime=_time(alert.accepted_at + ALERT_EXPIRES_AFTER),
+        expirytime=time_text(alert.accepted_at + ALERT_EXPIRES_AFTER),
     )
 
 
 def incident_message(incident: Incident, now: datetime) -> Message:
     """Tell what an incident's state is now."""
-    data = {
-        "incident_id": incident.id,
-        "class": incident.incident_class,
-        "kind": incident.kind,
-        "level": incident.level,
-        "ring": incident.ring,
-        "camera_id": incident.camera_id,
-        "place": _place(incident.place),
-        "state": incident.state,
-        "overdue": incident.overdue,
-        "target_s": incident.target_s,
-        "disposition": incident.disposition,
-        "clocks": {name: {"at": _time(stamp.at), "source": stamp.source} for name, stamp in incident.clocks.items()},
-        "simulated": incident.simulated,
-        "words": {"zh": incident.words_zh, "en": incident.words_en},
-        "maintenance": _maintenance(incident.maintenance) if incident.maintenance else None,
-    }
+    data = IncidentData(
+        incident_id=incident.id,
+        class_=incident.incident_class,
+        kind=incident.kind,
+        level=incident.level,
+        ring=incident.ring,
+        camera_id=incident.camera_id,
+        place=_place(incident.place),
+        state=incident.state,
+        overdue=incident.overdue,
+        target_s=incident.target_s,
+        disposition=incident.disposition,
+        clocks={name: StampData(stamp.at, stamp.source) for name, stamp in incident.clocks.items()},
+        simulated=incident.simulated,
+        words=WordsData(incident.words_zh, incident.words_en),
+        maintenance=_maintenance(incident.maintenance) if incident.maintenance else None,
+        drill=incident.drill,
+    )
     return _message(
         INCIDENT_STREAM,
         f"{incident.id}:{incident.sequence}",
@@ -137,46 +164,42 @@ def incident_message(incident: Incident, now: datetime) -> Message:
     )
 
 
-def _maintenance(maintenance: Maintenance) -> dict[str, Any]:
+def _maintenance(maintenance: Maintenance) -> MaintenanceData:
     in_order = sorted(maintenance.cameras, key=lambda camera: camera.returned_at is not None)
-    return {
-        "cause": maintenance.cause,
-        "where": maintenance.where,
-        "trouble": maintenance.trouble,
-        "troubled": maintenance.troubled,
-        "returned": maintenance.returned,
-        "cameras": [
-            {
-                "id": camera.id,
-                "trouble": camera.trouble,
-                "detail": camera.detail,
-                "since": _time(camera.since),
-                "returned_at": _time(camera.returned_at) if camera.returned_at else None,
-                "unsteady": camera.unsteady,
-            }
+    return MaintenanceData(
+        cause=maintenance.cause,
+        where=maintenance.where,
+        trouble=maintenance.trouble,
+        troubled=maintenance.troubled,
+        returned=maintenance.returned,
+        cameras=[
+            TroubledCameraData(
+                camera.id, camera.trouble, camera.detail, camera.since, camera.returned_at, camera.unsteady
+            )
             for camera in in_order[:CAMERAS_LISTED]
         ],
-    }
+    )
 
 
 def order_message(order: Order, incident: Incident, now: datetime) -> Message:
     """Send a unit: everything its crew needs on the way."""
-    data = {
-        "order_id": order.id,
-        "incident_id": incident.id,
-        "unit_id": order.unit_id,
-        "kind": incident.kind,
-        "level": incident.level,
-        "ring": order.ring,
-        "destination": _place(order.destination),
-        "camera": {"id": incident.camera_id, "name": {"zh": incident.camera_name, "en": incident.camera_name_en}},
-        "words": {"zh": incident.words_zh, "en": incident.words_en},
-        "due_at": _time(incident.due_at) if incident.due_at else None,
-        "eta_s": round(order.eta_s, 1),
-        "evidence_id": incident.evidence_id,
-        "clip_id": incident.clip_id,
-        "simulated": incident.simulated,
-    }
+    data = OrderData(
+        order_id=order.id,
+        incident_id=incident.id,
+        unit_id=order.unit_id,
+        kind=incident.kind,
+        level=incident.level,
+        ring=order.ring,
+        destination=_place(order.destination),
+        camera=CameraNameData(incident.camera_id, WordsData(incident.camera_name, incident.camera_name_en)),
+        words=WordsData(incident.words_zh, incident.words_en),
+        due_at=incident.due_at,
+        eta_s=round(order.eta_s, 1),
+        evidence_id=incident.evidence_id,
+        clip_id=incident.clip_id,
+        simulated=incident.simulated,
+        drill=incident.drill,
+    )
     return _message(
         f"patrol:order:{order.ring}",
         str(order.id),
@@ -187,13 +210,13 @@ def order_message(order: Order, incident: Incident, now: datetime) -> Message:
         now,
         data,
         severitytext=incident.level.value,
-        expirytime=_time(incident.clocks[ClockName.ACCEPTED].at + ALERT_EXPIRES_AFTER),
+        expirytime=time_text(incident.clocks[ClockName.ACCEPTED].at + ALERT_EXPIRES_AFTER),
     )
 
 
 def recall_message(order: Order, incident: Incident, reason: str, now: datetime) -> Message:
     """Call a unit back: its order no longer stands."""
-    data = {"order_id": order.id, "incident_id": incident.id, "unit_id": order.unit_id, "reason": reason}
+    data = RecallData(order.id, incident.id, order.unit_id, reason)
     return _message(
         f"patrol:order:{order.ring}",
         f"{order.id}:recall",
@@ -206,21 +229,31 @@ def recall_message(order: Order, incident: Incident, reason: str, now: datetime)
     )
 
 
-def receipt_message(receipt: Receipt, incident_id: IncidentId) -> Message:
-    """Tell what became of an alert or an order at the receiver's end."""
-    data: dict[str, Any] = {
-        "subject_id": receipt.subject_id,
-        "sequence": receipt.sequence,
-        "consumer": receipt.consumer,
-        "seat": receipt.seat,
-        "kind": receipt.kind,
-        "at": _time(receipt.at),
-        "operator": receipt.operator,
-        "reason_code": receipt.reason_code,
-        "place": _place(receipt.place) if receipt.place else None,
-    }
-    key = f"{receipt.consumer}:{receipt.subject_id}:{receipt.sequence}"
-    return _message(RECEIPT_STREAM, key, RECEIPT, incident_id, receipt.sequence, receipt.at, receipt.at, data)
+def receipt_message(
+    receipt: Receipt, incident_id: IncidentId, *, source: str = SOURCE, key: str | None = None
+) -> Message:
+    """Tell what became of an alert or an order at the receiver's end. ``key``: its id, if not the usual one."""
+    data = ReceiptData(
+        subject_id=receipt.subject_id,
+        sequence=receipt.sequence,
+        consumer=receipt.consumer,
+        seat=receipt.seat,
+        kind=receipt.kind,
+        at=receipt.at,
+        operator=receipt.operator,
+        reason_code=receipt.reason_code,
+        place=_place(receipt.place) if receipt.place else None,
+    )
+    key = key or f"{receipt.consumer}:{receipt.subject_id}:{receipt.sequence}"
+    return _message(
+        RECEIPT_STREAM, key, RECEIPT, incident_id, receipt.sequence, receipt.at, receipt.at, data, source=source
+    )
+
+
+def schema_id(type_: str) -> str:
+    """The ``dataschema`` of a type: ``urn:patrol:order.recall:v1``."""
+    name, _, version = type_.removeprefix("cn.patrol.").rpartition(".")
+    return f"urn:patrol:{name}:{version}"
 
 
 def read_message(body: str | bytes) -> Envelope:
@@ -296,30 +329,28 @@ def _message(
     sequence: int,
     happened_at: datetime,
     recorded_at: datetime,
-    data: Mapping[str, Any],
+    data: MessageData,
+    source: str = SOURCE,
     **more: str,
 ) -> Message:
     envelope = {
         "specversion": "1.0",
         "id": key,
-        "source": SOURCE,
+        "source": source,
         "type": type_,
         "subject": f"incident/{incident_id}",
         "partitionkey": incident_id,
         "correlationid": incident_id,
         "sequence": f"{sequence:012d}",
-        "time": _time(happened_at),
-        "recordedtime": _time(recorded_at),
+        "time": time_text(happened_at),
+        "recordedtime": time_text(recorded_at),
         "datacontenttype": "application/json",
+        "dataschema": schema_id(type_),
         **more,
-        "data": data,
+        "data": plain(data),
     }
     return Message(stream, key, json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))
 
 
-def _time(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds")
-
-
-def _place(place: Place) -> dict[str, float]:
-    return {"latitude": round(place.latitude, 7), "longitude": round(place.longitude, 7)}
+def _place(place: Place) -> PlaceData:
+    return PlaceData(round(place.latitude, 7), round(place.longitude, 7))

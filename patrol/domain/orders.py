@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from patrol.domain.camera import Place, RingName
 from patrol.domain.incidents import IncidentId, OrderId
 from patrol.domain.units import UnitId
+from patrol.domain.vocabulary import Place, RingName
 
 
 class OrderState(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from patrol.domain.camera import Place, RingName
+from patrol.domain.vocabulary import Place, RingName
 
 UnitId = NewType("UnitId", str)
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NewType
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
 from patrol.domain.detections import Detections
-
-ZoneId = NewType("ZoneId", str)
-RuleId = NewType("RuleId", str)
+from patrol.domain.vocabulary import RuleId as RuleId
+from patrol.domain.vocabulary import ZoneId as ZoneId
 
 Polygon = tuple[tuple[float, float], ...]
 """At least three (x, y) points as shares of a picture's width and height, 0..1, origin top left."""

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
+from patrol.domain.events import KIND_ZH
 from patrol.evaluation.counting import Counted, band_name, band_of
 from patrol.evaluation.picturing import Shot
 from patrol.evaluation.playing import Performance
@@ -16,23 +17,6 @@ from patrol.evaluation.targets import Held
 
 MOST_HITS = 8
 MOST_COUNTS = 12
-# What operators call the kinds: the feed's words.
-CHINESE = {
-    "crowd": "人员聚集",
-    "gathering": "快速集结",
-    "running": "奔跑",
-    "fall": "人员倒地",
-    "fight": "打斗",
-    "fire_smoke": "烟火",
-    "intrusion": "区域入侵",
-    "line_crossing": "越线",
-    "loitering": "徘徊",
-    "abandoned_object": "遗留物",
-    "removed_object": "物品移走",
-    "stopped_vehicle": "违停车辆",
-    "wrong_way": "逆行",
-    "camera_health": "画面异常",
-}
 
 _STYLE = """
 :root{color-scheme:dark;--ground:#0b1016;--raised:#121a22;--line:#22303b;--text:#dbe4ea;--quiet:#8e9cab;
@@ -153,7 +137,7 @@ def _overview(results: Results) -> Iterator[str]:
 
 
 def _overview_row(result: KindResult) -> Sequence[str]:
-    name = _both(CHINESE.get(result.kind, result.kind), result.kind) + (
+    name = _both(KIND_ZH.get(result.kind, result.kind), result.kind) + (
         " · 合成 composite" if result.is_composite else ""
     )
     found = result.score
@@ -177,7 +161,7 @@ def _overview_row(result: KindResult) -> Sequence[str]:
 def _kind(result: KindResult) -> Iterator[str]:
     if result.score is None:
         return
-    yield f"<h2>{_both(CHINESE.get(result.kind, result.kind), result.kind)}</h2>"
+    yield f"<h2>{_both(KIND_ZH.get(result.kind, result.kind), result.kind)}</h2>"
     misses = [figure for one in result.cases for figure in _misses(*one)]
     alarms = [figure for one in result.cases for figure in _alarms(*one)]
     hits = [figure for one in result.cases for figure in _hits(*one)][:MOST_HITS]

@@ -94,7 +94,7 @@ def test_a_place_is_like_itself_and_unlike_another() -> None:
 
 @given(st.integers(13, 190), st.integers(0, 60))
 def test_a_turned_camera_shows_the_same_place_shifted(right: int, down: int) -> None:
-    whole = photograph("bus.jpg", 900, 480)
+    whole = photograph("bus.jpg", (900, 480))
     before = look_at(np.ascontiguousarray(whole[:360, :640]))
     after = look_at(np.ascontiguousarray(whole[down : down + 360, right : right + 640]))
     assert shifted_likeness(before.field, after.field, after.visible) > 0.5
@@ -102,7 +102,7 @@ def test_a_turned_camera_shows_the_same_place_shifted(right: int, down: int) -> 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 360), (1280, 720), (320, 240), (352, 288), (100, 60)])
 def test_pictures_of_any_size_are_measured_on_the_same_grid(width: int, height: int) -> None:
-    look = look_at(photograph("bus.jpg", width, height))
+    look = look_at(photograph("bus.jpg", (width, height)))
     assert look.field.shape == (GRID[1], GRID[0], 2)
     assert likeness(look.field, look_at(BUS).field) > 0.6
 

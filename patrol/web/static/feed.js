@@ -281,7 +281,8 @@ function factsOf(incident) {
   const facts = [word("ring", incident.ring), incident.camera_id];
   if (incident.maintenance) facts.push(word("cause", incident.maintenance.cause));
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
-  if (incident.simulated && !room.state.simulated) facts.push(t("simulated"));
+  if (incident.drill) facts.push(t("drill"));
+  else if (incident.simulated && !room.state.simulated) facts.push(t("simulated"));
   return facts.join(" · ");
 }
 

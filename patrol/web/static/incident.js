@@ -280,7 +280,7 @@ function aboutText(incident) {
     incident.camera_id,
     isMaintenance(incident) ? t("cameras_count", { n: camerasOf(incident).all }) : what,
     t("accepted_at", { time: timeOfDay(stampOf(incident, "t3")) }),
-    ...(incident.simulated ? [t("simulated")] : []),
+    ...(incident.drill ? [t("drill")] : incident.simulated ? [t("simulated")] : []),
   ].join(" · ");
 }
 

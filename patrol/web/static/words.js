@@ -3,6 +3,7 @@
 const zh = {
   skip_to_feed: "跳到预警",
   simulated: "模拟",
+  drill: "演练",
   simulated_means: "画面和警力都是模拟的，没有真实的人和事",
   loop: "汇聚、流转、指令、盯办、反馈：未结警情各在哪一步",
   rings_label: "各圈层最长失视时长与上限",
@@ -287,6 +288,7 @@ const zh = {
 const en = {
   skip_to_feed: "Skip to alerts",
   simulated: "Simulated",
+  drill: "Drill",
   simulated_means: "Pictures and units are simulated: no real people, no real events",
   loop: "Collect, route, order, follow up, feed back: where each open incident stands",
   rings_label: "Longest blind age in each ring against its bound",

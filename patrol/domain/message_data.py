@@ -1,0 +1,250 @@
+"""What is in a message's ``data``, type by type: the one source of what is written, read, and told to vendors.
+
+Schemas, samples and the AsyncAPI document are made of these classes (patrol.contract), and so are their words. A set
+of values that may grow inside the major version is its enum *or any text*: a reader takes what it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Le, MinLen
+
+from patrol.domain.events import IncidentClass, Kind, Level
+from patrol.domain.incidents import Cause, Disposition, IncidentState
+from patrol.domain.orders import ReceiptKind
+from patrol.domain.troubles import Trouble
+from patrol.domain.vocabulary import RingName
+
+Text = Annotated[str, MinLen(1)]
+
+
+def wire_name(name: str) -> str:
+    """A field's name in JSON. Those that are Python's own words have a line after them here."""
+    return name.rstrip("_")
+
+
+class Data:
+    """What all have in common: how pydantic, where there is one, reads them."""
+
+    __slots__: ClassVar[tuple[str, ...]] = ()
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = {
+        "alias_generator": wire_name,
+        "use_attribute_docstrings": True,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class WordsData(Data):
+    """The same in two languages."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceData(Data):
+    """A point on the earth, WGS-84."""
+
+    latitude: Annotated[float, Ge(-90), Le(90)]
+    """Degrees."""
+    longitude: Annotated[float, Ge(-180), Le(180)]
+    """Degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertData(Data):
+    """An event was accepted: it is stored, rated, and on its way to people."""
+
+    alert_id: Text
+    """What a receipt for it names as its ``subject_id``."""
+    incident_id: Text
+    camera_id: Text
+    ring: RingName
+    kind: Kind | str
+    """What happened."""
+    level: Level
+    """How urgent; also the stream it comes on."""
+    rule_id: Text
+    """The configured rule that held."""
+    zone_id: Text
+    """The part of the camera's picture in which it held."""
+    began_at: datetime
+    """The first frame in which the rule held."""
+    detected_at: datetime
+    """When the detector had finished with the frame that confirmed it."""
+    score: Annotated[float, Ge(0), Le(1)]
+    """Mean confidence of the boxes counted."""
+    count: Annotated[int, Ge(0)]
+    """Boxes of the rule's label in the zone."""
+    words: WordsData
+    """What was seen, for people."""
+    evidence_id: Text
+    """The picture: the feed serves /evidence/<evidence_id>.jpg."""
+    clip_id: str | None
+    """The clip, once it is made: /evidence/<clip_id>.webm."""
+    simulated: bool
+    """Not of the real world: no real unit may be sent."""
+    drill: bool = False
+    """An exercise: people act as if it were real, and no real unit moves. Always simulated, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class StampData(Data):
+    """When something happened, and who says so."""
+
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TroubledCameraData(Data):
+    """One camera of a maintenance incident."""
+
+    id: Text
+    trouble: Trouble | str
+    detail: str
+    """A word that may say why."""
+    since: datetime
+    returned_at: datetime | None
+    """When it was back; null while the trouble lasts."""
+    unsteady: bool
+    """It comes and goes, and is called back only once it has stayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceData(Data):
+    """What is to be mended."""
+
+    cause: Cause | str
+    """What the cameras have in common."""
+    where: str
+    """The host, network or site; empty where the cause has no name."""
+    trouble: Trouble | str | None
+    """What is wrong with all of them; null where they differ."""
+    troubled: Annotated[int, Ge(0)]
+    """How many cameras still are in trouble."""
+    returned: Annotated[int, Ge(0)]
+    """How many are back."""
+    cameras: Sequence[TroubledCameraData]
+    """Those in trouble first."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentData(Data):
+    """What an incident's state is now. A message with a lower ``sequence`` than one read before is old news."""
+
+    incident_id: Text
+    class_: IncidentClass
+    """Security: units are sent. Maintenance: technicians are told."""
+    kind: Kind | str
+    level: Level
+    ring: RingName
+    camera_id: Text
+    place: PlaceData
+    state: IncidentState | str
+    overdue: bool
+    """Its response target passed with no unit on scene."""
+    target_s: Annotated[float, Gt(0)] | None
+    """The response target, from t3 to t9, seconds; null where no unit is awaited."""
+    disposition: Disposition | str | None
+    """The feedback with which it was closed."""
+    clocks: Mapping[str, StampData]
+    """What has happened so far, t0 to t12."""
+    simulated: bool
+    words: WordsData
+    maintenance: MaintenanceData | None
+    """Of the class maintenance only."""
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNameData(Data):
+    """A camera, by name."""
+
+    id: Text
+    name: WordsData
+
+
+@dataclass(frozen=True, slots=True)
+class OrderData(Data):
+    """A unit is sent: everything its crew needs on the way."""
+
+    order_id: Text
+    """What a receipt for it names as its ``subject_id``."""
+    incident_id: Text
+    unit_id: Text
+    kind: Kind | str
+    level: Level
+    ring: RingName
+    destination: PlaceData
+    camera: CameraNameData
+    words: WordsData
+    due_at: datetime | None
+    """When the first unit must be on scene."""
+    eta_s: Annotated[float, Ge(0)]
+    """Expected from sending to arrival, seconds."""
+    evidence_id: str | None
+    clip_id: str | None
+    simulated: bool
+    """For simulated units only."""
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecallData(Data):
+    """An order no longer stands."""
+
+    order_id: Text
+    incident_id: Text
+    unit_id: Text
+    reason: Text
+    """``expired``: not accepted in time. Else the disposition with which the incident was closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptData(Data):
+    """What became of an alert or an order at the receiver's end."""
+
+    subject_id: Text
+    """The alert's or the order's id."""
+    sequence: Annotated[int, Ge(1)]
+    """Grows per consumer and subject."""
+    consumer: Text
+    """Who answers: the consumer group's name."""
+    seat: Text
+    """Which seat, or which unit."""
+    kind: ReceiptKind
+    at: datetime
+    """By the sender's clock, with an offset."""
+    operator: str | None = None
+    """Who acted, where a person did."""
+    reason_code: str | None = None
+    """Why not, of ``rejected`` and ``error``."""
+    place: PlaceData | None = None
+    """Where the unit was, if it says so."""
+
+
+MessageData = AlertData | IncidentData | OrderData | RecallData | ReceiptData
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON knows it: names as on the wire, times in milliseconds with their offset."""
+    if isinstance(value, (str, int, float, StrEnum)) or value is None:
+        return value
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, Data):
+        return {wire_name(name): plain(getattr(value, name)) for name in value.__slots__}
+    return [plain(inner) for inner in value]
+
+
+def time_text(at: datetime) -> str:
+    """A time as all messages write it."""
+    return at.isoformat(timespec="milliseconds")
