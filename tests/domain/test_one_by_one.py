@@ -60,10 +60,10 @@ def test_far_people_are_left_to_the_finer_look() -> None:
 
 
 def test_near_people_count_by_what_both_looks_say() -> None:
-    nobody = look()
-    for one, other in ((look((NEAR_BOX, 0.44)), nobody), (nobody, look((NEAR_BOX, 0.44)))):
-        assert len(in_both(one, other, SURE)) == 0, "half of what is asked for, by one alone"
-    assert len(in_both(look((NEAR_BOX, 0.9)), nobody, SURE)) == 1
+    nobody, alone = look(), 2 * AGREED * SURE
+    for one, other in ((look((NEAR_BOX, alone - 0.01)), nobody), (nobody, look((NEAR_BOX, alone - 0.01)))):
+        assert len(in_both(one, other, SURE)) == 0, "the other look says nobody"
+    assert len(in_both(look((NEAR_BOX, alone + 0.01)), nobody, SURE)) == 1
     assert len(in_both(look((NEAR_BOX, 0.3)), look((NEAR_BOX, 0.2)), SURE)) == 1, "unsure, but both"
 
 
