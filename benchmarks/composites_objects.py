@@ -312,7 +312,9 @@ def write(script: Script, pace: str, folder: Path, rng: np.random.Generator) -> 
         "size": [width, height],
         "zone": [list(point) for point in script.zone or ((0, 0), (width, 0), (width, height), (0, height))],
         "events": [
-            {"kind": script.kind, "start_s": round(a, 2), "end_s": round(min(b, last_s), 2)} for a, b in script.events
+            {"kind": script.kind, "start_s": round(a, 2), "end_s": round(min(b, last_s), 2)}
+            for a, b in script.events
+            if a < last_s
         ],
         "composite": True,
         "made_by": "composite by program: a real place, real people and things cut out of films and photographs",
