@@ -37,6 +37,7 @@ from patrol.adapters.rtsp.source import RtspSource
 from patrol.adapters.scene_file import SceneFile
 from patrol.adapters.sources import SourceRouter
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.stream import StreamSource, VideoFileSource
 from patrol.adapters.synthetic import SyntheticSource
 from patrol.adapters.tracking import ByteTracker, import_tracking
@@ -54,6 +55,7 @@ from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
 from patrol.pipeline import dispatching
 from patrol.pipeline.alerting import Alerting
+from patrol.pipeline.beating import Beating
 from patrol.pipeline.closing import Desk
 from patrol.pipeline.confirming import Confirming
 from patrol.pipeline.consuming import Consuming
@@ -149,6 +151,7 @@ class Parts:
     evidence: DiskEvidence
     publisher: RedisPublisher
     relaying: Relaying
+    beating: Beating
     deciding: Deciding
     dispatching: Dispatching
     following_up: FollowingUp
@@ -186,6 +189,7 @@ async def assembled(
         store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units, clock)
         stack.push_async_callback(store.aclose)
         await store.open()
+        signs = SqlSigns(store)
         evidence = DiskEvidence(options.var / "evidence")
         publisher = RedisPublisher(redis)
         reports = RedisTourReports(redis)
@@ -212,8 +216,9 @@ async def assembled(
             evidence=evidence,
             publisher=publisher,
             relaying=Relaying(store, publisher, clock, metrics),
+            beating=Beating(signs, clock, metrics),
             deciding=deciding,
-            dispatching=Dispatching(deciding, store, clock),
+            dispatching=Dispatching(deciding, store, signs, clock),
             following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
             desk=Desk(deciding, requests),
             room=Room(
@@ -223,6 +228,7 @@ async def assembled(
                 store,
                 reports,
                 publisher,
+                signs,
                 clock,
                 metrics,
                 simulated=options.simulated,
@@ -452,6 +458,7 @@ async def run_parts(
         group.create_task(_run_upstream(parts, options, stopping, drained))
         if Role.RELAY in options.roles:
             group.create_task(parts.relaying.run(drained))
+            group.create_task(parts.beating.run(stopping))  # ends first: what it began is relayed, too
         if Role.DISPATCH in options.roles:
             group.create_task(_dispatch_consumer(parts).run(drained))
             group.create_task(parts.following_up.run(drained))

@@ -326,6 +326,23 @@ class QueueMetrics:
         )
 
 
+class WatchMetrics:
+    """Patrol's watch over itself."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.heartbeat_age = Gauge(
+            "patrol_heartbeat_age_seconds",
+            "Since the newest heartbeat was sent that made the whole way: store, outbox, Redis, dispatch, store.",
+            registry=registry,
+        )
+        self.heartbeat_round = Histogram(
+            "patrol_heartbeat_round_seconds",
+            "How long heartbeats took for the whole way.",
+            buckets=FAST_SECONDS,
+            registry=registry,
+        )
+
+
 class DispatchMetrics:
     """Orders and the ring's clock."""
 
@@ -438,6 +455,7 @@ class Metrics:
         self.alerts = AlertMetrics(registry)
         self.clips = ClipMetrics(registry)
         self.queue = QueueMetrics(registry)
+        self.watch = WatchMetrics(registry)
         self.dispatch = DispatchMetrics(registry)
         self.maintenance = MaintenanceMetrics(registry)
 

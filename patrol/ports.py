@@ -16,6 +16,7 @@ from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
 from patrol.domain.frame import Frame
+from patrol.domain.heartbeats import Arrival, Heartbeat
 from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
@@ -262,6 +263,23 @@ class Subscription(Protocol):
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         """Move a message that cannot be handled to the dead letters and acknowledge it. Raises QueueError."""
+
+
+class Heartbeats(Protocol):
+    """Where heartbeats begin and where they end. However many there were, little of them is kept."""
+
+    async def beat(self, heartbeat_id: str, now: datetime) -> bool:
+        """Put the next heartbeat into the outbox, in one durable transaction; those that were published are forgotten.
+
+        Returns False, and writes nothing, while one still waits there or another process wrote one just now. Raises
+        StoreError.
+        """
+
+    async def arrive(self, group: str, heartbeat: Heartbeat, at: datetime) -> bool:
+        """A group has got one; only the newest is kept. Returns False if it is no news. Raises StoreError."""
+
+    async def newest(self, group: str) -> Arrival | None:
+        """The newest one that a group has got. Raises StoreError."""
 
 
 class TourReports(Protocol):

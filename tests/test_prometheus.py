@@ -123,6 +123,8 @@ PEACE = {
     'patrol_frames_dropped_total{job="patrol",role="tour",reason="no_signal"}': "0+20x180",
     'patrol_sessions_unconfirmed_total{job="patrol",role="tour",ring="far"}': "0+0.5x180",
     'patrol_maintenance_incidents_open{job="patrol",role="tour",cause="segment"}': "0x180",
+    'patrol_heartbeat_age_seconds{job="patrol",role="relay"}': "0 1 2 3 4 3x175",
+    'patrol_heartbeat_age_seconds{job="patrol",role="console"}': "0x180",
 }
 
 # What changes, how many seconds after the start it is looked at, and what rings by then.
@@ -161,6 +163,9 @@ SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
         ["FramesDropping"],
     ),
     "sessions left open": ({"patrol_sessions_unconfirmed_total": "0+2x180"}, 1000, ["StreamsUnconfirmed"]),
+    "nothing gets through": ({"patrol_heartbeat_age_seconds": "3x30 5+10x150"}, 360, ["NothingGetsThrough"]),
+    "nothing gets through, at first": ({"patrol_heartbeat_age_seconds": "3x30 5+10x150"}, 340, []),
+    "nothing got through for a while": ({"patrol_heartbeat_age_seconds": "3x30 5+10x10 3x140"}, 600, []),
     "a segment down": ({"patrol_maintenance_incidents_open": "1x180"}, 920, ["MaintenanceIncidentsOpen"]),
     "a segment down, at first": ({"patrol_maintenance_incidents_open": "1x180"}, 800, []),
 }

@@ -163,6 +163,10 @@ class SqlStore:
 
         return await self._through_the_door(call)
 
+    async def within(self, work: Callable[[Connection], _Result]) -> _Result:
+        """One transaction of a file beside this one, through the same door. Raises StoreError."""
+        return await self._transaction(work)
+
     async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
         """See AlertStore."""
         key = fingerprint(candidate.event)

@@ -94,6 +94,13 @@ class QueueStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchStatus:
+    """Patrol's watch over itself. ``stalled_since``: no heartbeat got through since then; None while they do."""
+
+    stalled_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StageStatus:
     """One loop stage: how many open incidents are in it and how long the oldest has been open, seconds."""
 
@@ -143,3 +150,4 @@ class RoomSnapshot:
     units: tuple[UnitStatus, ...]
     maintenance: MaintenanceStatus = MaintenanceStatus(0, 0)
     tour_reported_at: datetime | None = None
+    watch: WatchStatus = WatchStatus()

@@ -10,10 +10,20 @@ from typing import Protocol
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass, Level
+from patrol.domain.heartbeats import Arrival, stalled_since, through_since
 from patrol.domain.incidents import Incident, LoopStage, stage_of
 from patrol.domain.orders import Order
-from patrol.domain.room import MaintenanceStatus, QueueStatus, RoomSnapshot, StageStatus, TourStatus, UnitStatus
+from patrol.domain.room import (
+    MaintenanceStatus,
+    QueueStatus,
+    RoomSnapshot,
+    StageStatus,
+    TourStatus,
+    UnitStatus,
+    WatchStatus,
+)
 from patrol.metrics import Metrics
+from patrol.pipeline import dispatching
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, IncidentReader, Outbox, TourReports
 
@@ -33,6 +43,13 @@ class DeadLetters(Protocol):
         """Raises QueueError."""
 
 
+class Signs(Protocol):
+    """Signs of life."""
+
+    async def newest(self, group: str) -> Arrival | None:
+        """See Heartbeats."""
+
+
 class Room:
     """RoomView over the store and the tour's reports."""
 
@@ -44,6 +61,7 @@ class Room:
         outbox: Outbox,
         reports: TourReports,
         dead: DeadLetters,
+        signs: Signs,
         clock: Clock,
         metrics: Metrics,
         *,
@@ -55,7 +73,9 @@ class Room:
         self._outbox = outbox
         self._reports = reports
         self._dead = dead
+        self._signs = signs
         self._clock = clock
+        self._watched_since = clock.now()
         self._metrics = metrics
         self._simulated = simulated
         self._tour_reported_at: datetime | None = None
@@ -85,7 +105,12 @@ class Room:
             units=unit_statuses(open_ledger.duties, open_ledger.orders),
             maintenance=maintenance_status(maintenance),
             tour_reported_at=self._tour_reported_at,
+            watch=await self._watch(now),
         )
+
+    async def _watch(self, now: datetime) -> WatchStatus:
+        newest = through_since(await self._signs.newest(dispatching.GROUP), self._watched_since)
+        return WatchStatus(stalled_since(newest, now))
 
     async def _tour_and_queue(self, now: datetime) -> tuple[TourStatus | None, QueueStatus]:
         count, oldest = await self._outbox.waiting()

@@ -23,6 +23,7 @@ from patrol.domain.room import (
     StageStatus,
     TourStatus,
     UnitStatus,
+    WatchStatus,
 )
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.web.layout import RoomLayout
@@ -103,6 +104,7 @@ class RoomState:
     maintenance: MaintenanceStatus
     camera_counts: Mapping[str, CameraCounts]
     tour_reported_at: datetime | None
+    watch: WatchStatus
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
@@ -139,6 +141,7 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
             if incident.maintenance is not None
         },
         tour_reported_at=None if snapshot.tour else snapshot.tour_reported_at,
+        watch=snapshot.watch,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from patrol.adapters.memory import FakeClock, MemoryQueue, MemorySubscription, MemoryTourReports
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_signs import SqlSigns
 from patrol.domain.camera import CameraId, Place, Ring, RingName
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.messages import Envelope, read_message, receipt_message
@@ -33,6 +34,7 @@ RINGS = {name: ring(name) for name in RingName}
 class DispatchRoom:
     clock: FakeClock
     store: SqlStore
+    signs: SqlSigns
     metrics: Metrics
     queue: MemoryQueue
     reports: MemoryTourReports
@@ -91,16 +93,18 @@ async def dispatch_room(
     clock, metrics, reports = FakeClock(NOON), fresh_metrics(), MemoryTourReports()
     queue = MemoryQueue(clock)
     async with sql_store(folder, clock, units) as store:
+        signs = SqlSigns(store)
         deciding = Deciding(store, clock, metrics)
         yield DispatchRoom(
             clock=clock,
             store=store,
+            signs=signs,
             metrics=metrics,
             queue=queue,
             reports=reports,
             deciding=deciding,
-            dispatching=Dispatching(deciding, store, clock),
+            dispatching=Dispatching(deciding, store, signs, clock),
             following_up=FollowingUp(store, deciding, rings or RINGS, clock, metrics),
             desk=Desk(deciding),
-            room=Room("站", "Station", store, store, reports, queue, clock, metrics, simulated=True),
+            room=Room("站", "Station", store, store, reports, queue, signs, clock, metrics, simulated=True),
         )

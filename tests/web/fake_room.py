@@ -48,6 +48,7 @@ from patrol.domain.room import (
     StageStatus,
     TourStatus,
     UnitStatus,
+    WatchStatus,
 )
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
@@ -189,6 +190,7 @@ class FakeRoom:
     unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
+    watch: WatchStatus = field(default_factory=WatchStatus)
     stretch: float = 1.0
     toured: bool = True
     away: str | None = None
@@ -238,6 +240,7 @@ class FakeRoom:
             units=tuple(self._unit(unit, now) for unit in self.units),
             maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
             tour_reported_at=self.tour_reported_at,
+            watch=self.watch,
         )
 
     # RoomDesk

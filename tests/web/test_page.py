@@ -19,7 +19,7 @@ from patrol.domain.clips import Still
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EvidenceId, IncidentId
-from patrol.domain.room import QueueStatus
+from patrol.domain.room import QueueStatus, WatchStatus
 from patrol.domain.troubles import Trouble
 
 from .conftest import ServedRoom, served_in_thread
@@ -328,6 +328,21 @@ def test_what_is_wrong_is_said_in_banners(served: ServedRoom, open_page: Open) -
     served.do(lambda: setattr(served.room, "toured", False))
     expect(page.locator("#banners")).to_contain_text("没有轮巡报告")
     expect(page.locator("#banners")).to_contain_text("先恢复队列")
+
+
+def test_when_nothing_gets_through_it_is_said_in_both_languages_and_goes_by_itself(
+    served: ServedRoom, open_page: Open
+) -> None:
+    page = open_page()
+    expect(page.locator("#banners")).to_be_empty()
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(served.room.now() - timedelta(seconds=20))))
+    banner = page.locator('.banner[data-level="red"]')
+    expect(banner.locator("strong")).to_contain_text("队列降级：消息通不过")
+    expect(page.locator("#health")).to_contain_text("队列降级")
+    page.locator("#language").click()
+    expect(banner).to_contain_text(re.compile(r"nothing gets through.* since \d\d:\d\d:\d\d \(0:2\d\)"))
+    served.do(lambda: setattr(served.room, "watch", WatchStatus()))
+    expect(page.locator("#banners")).to_be_empty()
 
 
 def test_a_stretched_tour_says_for_every_ring_what_still_holds(served: ServedRoom, open_page: Open) -> None:

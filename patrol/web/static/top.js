@@ -105,13 +105,14 @@ function ringTitle(ring, status) {
 }
 
 function showHealth(state) {
-  const { queue, tour } = state;
+  const { queue, tour, watch } = state;
+  const isDegraded = queue.degraded !== null || watch.stalled_since !== null;
   const cameras = room.layout.cameras.length;
   const failing = tour ? Object.keys(tour.failing).length : 0;
   const facts = [
     {
-      tone: queue.degraded !== null ? "yellow" : "green",
-      title: t(queue.degraded !== null ? "queue_degraded" : "queue_fine"),
+      tone: isDegraded ? "yellow" : "green",
+      title: t(isDegraded ? "queue_degraded" : "queue_fine"),
       detail: queue.dead_letters > 0 ? t("dead_letters", { n: queue.dead_letters }) : waitingText(queue),
     },
     {
@@ -208,6 +209,10 @@ function shareOfBound(tour, camera, index) {
   return share > 1 || tour.failing[camera.id] ? share : 0;
 }
 
+function sinceOf(at) {
+  return { time: timeOfDay(Date.parse(at)), age: minutes((serverNow() - Date.parse(at)) / 1000) };
+}
+
 function bannersOf(link) {
   const { state } = room;
   const shown = room.at === null ? {} : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
@@ -215,7 +220,7 @@ function bannersOf(link) {
   if (link.lost) banners.push({ level: "red", text: t(state ? "lost" : "lost_first", shown) });
   else if (link.trouble !== null) banners.push({ level: "red", text: t("trouble", { ...shown, why: link.trouble }) });
   if (state === null) return banners;
-  const { queue, maintenance, tour } = state;
+  const { queue, maintenance, tour, watch } = state;
   if (tour === null) banners.push(silentTour(state));
   else banners.push(...[stretchedTour(tour), unseenCameras(tour)].filter(Boolean));
   if (maintenance.cameras >= MANY_CAMERAS) {
@@ -224,6 +229,9 @@ function bannersOf(link) {
   if (queue.degraded !== null) {
     const about = { why: queue.degraded, n: queue.waiting, age: age(queue.oldest_s) };
     banners.push({ level: "yellow", text: t("degraded", about) });
+  }
+  if (watch.stalled_since !== null) {
+    banners.push({ level: "red", title: t("stalled"), text: t("stalled_text", sinceOf(watch.stalled_since)) });
   }
   if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }) });
   return banners;
