@@ -37,6 +37,7 @@ from patrol.adapters.rtsp.source import RtspSource
 from patrol.adapters.scene_file import SceneFile
 from patrol.adapters.sources import SourceRouter
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_audits import SqlAudits
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.stream import StreamSource, VideoFileSource
 from patrol.adapters.synthetic import SyntheticSource
@@ -55,6 +56,7 @@ from patrol.domain.watching import Watcher
 from patrol.metrics import Metrics
 from patrol.pipeline import dispatching
 from patrol.pipeline.alerting import Alerting
+from patrol.pipeline.auditing import Auditing
 from patrol.pipeline.beating import Beating
 from patrol.pipeline.closing import Desk
 from patrol.pipeline.confirming import Confirming
@@ -74,7 +76,7 @@ from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.stopping import pause
 from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
 from patrol.pipeline.viewing import Room
-from patrol.ports import Clock, Detector, OnUnconfirmed
+from patrol.ports import Clock, Detector, HealthCheck, OnUnconfirmed
 from patrol.web.app import make_status_app, make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
@@ -152,6 +154,7 @@ class Parts:
     publisher: RedisPublisher
     relaying: Relaying
     beating: Beating
+    auditing: Auditing
     deciding: Deciding
     dispatching: Dispatching
     following_up: FollowingUp
@@ -195,6 +198,7 @@ async def assembled(
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         deciding = Deciding(store, clock, metrics)
+        relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
             networks = Networks()  # the caller's own detector is all that looks
@@ -215,8 +219,17 @@ async def assembled(
             store=store,
             evidence=evidence,
             publisher=publisher,
-            relaying=Relaying(store, publisher, clock, metrics),
+            relaying=relaying,
             beating=Beating(signs, clock, metrics),
+            auditing=Auditing(
+                SqlAudits(store),
+                signs,
+                publisher,
+                configuration.rings,
+                clock,
+                metrics,
+                is_disturbed=lambda: relaying.degraded is not None,
+            ),
             deciding=deciding,
             dispatching=Dispatching(deciding, store, signs, clock),
             following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
@@ -459,6 +472,7 @@ async def run_parts(
         if Role.RELAY in options.roles:
             group.create_task(parts.relaying.run(drained))
             group.create_task(parts.beating.run(stopping))  # ends first: what it began is relayed, too
+            group.create_task(parts.auditing.run(drained))
         if Role.DISPATCH in options.roles:
             group.create_task(_dispatch_consumer(parts).run(drained))
             group.create_task(parts.following_up.run(drained))
@@ -532,7 +546,9 @@ async def _serve(
     stopping: asyncio.Event,
     on_ready: Callable[[str], None],
 ) -> None:
-    checks = (StoreCheck(parts.store), QueueCheck(parts.publisher))
+    checks: list[HealthCheck] = [StoreCheck(parts.store), QueueCheck(parts.publisher)]
+    if Role.RELAY in options.roles:
+        checks.append(parts.auditing)
     registry = parts.metrics.registry
     if Role.CONSOLE in options.roles:
         layout = _layout(configuration)

@@ -13,6 +13,7 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from patrol.domain.alerts import Verdict
+from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
 from patrol.domain.change import ChangeVerdict
 from patrol.domain.closer import Look
@@ -341,6 +342,21 @@ class WatchMetrics:
             buckets=FAST_SECONDS,
             registry=registry,
         )
+        self.findings = Gauge(
+            "patrol_audit_findings", "What the auditor found not to move.", ("kind",), registry=registry
+        )
+        _start_at_zero(self.findings, tuple(kind.value for kind in FindingKind))
+        self.last_audit = Gauge(
+            "patrol_auditor_last_run_timestamp_seconds",
+            "When the auditor last looked, Unix time by the machine's clock.",
+            registry=registry,
+        )
+
+    def audited(self, findings: Mapping[str, int]) -> None:
+        """The auditor has looked, just now."""
+        for kind, count in findings.items():
+            self.findings.labels(kind).set(count)
+        self.last_audit.set_to_current_time()  # what Prometheus compares it with is no clock of ours
 
 
 class DispatchMetrics:

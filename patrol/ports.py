@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
+from patrol.domain.auditing import Audit, AuditView
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.camera_health import HealthMemory
 from patrol.domain.density import DensityMap
@@ -280,6 +281,26 @@ class Heartbeats(Protocol):
 
     async def newest(self, group: str) -> Arrival | None:
         """The newest one that a group has got. Raises StoreError."""
+
+
+class AuditSource(Protocol):
+    """Where it stands what is where, and since when."""
+
+    async def look(self, at: datetime, late_after_s: float, *, disturbed: bool, dead_letters: int | None) -> AuditView:
+        """What stands where it is for longer than ``late_after_s``; the rest is what the auditor knows itself.
+
+        Raises StoreError.
+        """
+
+
+class Audits(Protocol):
+    """Where the auditor's last look is kept: that it looked, and what it found."""
+
+    async def keep_audit(self, audit: Audit) -> None:
+        """Keep this instead of the last. Raises StoreError."""
+
+    async def latest_audit(self) -> Audit | None:
+        """The last look; None if there was none yet. Raises StoreError."""
 
 
 class TourReports(Protocol):

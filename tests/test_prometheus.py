@@ -125,7 +125,13 @@ PEACE = {
     'patrol_maintenance_incidents_open{job="patrol",role="tour",cause="segment"}': "0x180",
     'patrol_heartbeat_age_seconds{job="patrol",role="relay"}': "0 1 2 3 4 3x175",
     'patrol_heartbeat_age_seconds{job="patrol",role="console"}': "0x180",
+    'patrol_auditor_last_run_timestamp_seconds{job="patrol",role="relay"}': "0+10x180",
+    'patrol_auditor_last_run_timestamp_seconds{job="patrol",role="console"}': "0x180",
+    'patrol_audit_findings{job="patrol",role="relay",kind="unhandled"}': "0x180",
+    'patrol_audit_findings{job="patrol",role="relay",kind="dead_letters"}': "0x180",
 }
+FINDINGS = 'patrol_audit_findings{job="patrol",role="relay",kind="'
+AUDITED = "patrol_auditor_last_run_timestamp_seconds"
 
 # What changes, how many seconds after the start it is looked at, and what rings by then.
 SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
@@ -166,6 +172,12 @@ SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "nothing gets through": ({"patrol_heartbeat_age_seconds": "3x30 5+10x150"}, 360, ["NothingGetsThrough"]),
     "nothing gets through, at first": ({"patrol_heartbeat_age_seconds": "3x30 5+10x150"}, 340, []),
     "nothing got through for a while": ({"patrol_heartbeat_age_seconds": "3x30 5+10x10 3x140"}, 600, []),
+    "an alert that stands still": ({FINDINGS + "unhandled": "0x30 1x150"}, 340, ["AlertsNotMoving"]),
+    "an alert that stood still for a moment": ({FINDINGS + "unhandled": "0x30 1x2 0x148"}, 340, []),
+    "dead letters": ({FINDINGS + "dead_letters": "0x30 2x150"}, 380, ["DeadLetters"]),
+    "an auditor that hangs": ({AUDITED: "0+10x30 300x150"}, 380, ["AuditorSilent"]),
+    "an auditor that hangs, at first": ({AUDITED: "0+10x30 300x150"}, 350, []),
+    "a relay that is gone": ({AUDITED: "0+10x30"}, 380, ["AuditorSilent"]),
     "a segment down": ({"patrol_maintenance_incidents_open": "1x180"}, 920, ["MaintenanceIncidentsOpen"]),
     "a segment down, at first": ({"patrol_maintenance_incidents_open": "1x180"}, 800, []),
 }

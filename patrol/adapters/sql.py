@@ -244,6 +244,10 @@ class SqlStore:
             lambda connection: [_INCIDENT.validate_json(body) for body in connection.execute(query).scalars()]
         )
 
+    def duties(self, connection: Connection) -> tuple[Duty, ...]:
+        """Every configured unit, and what it is doing."""
+        return self._duties(connection)
+
     def _duties(self, connection: Connection) -> tuple[Duty, ...]:
         stored = {
             unit_id: _DUTY.validate_json(body)

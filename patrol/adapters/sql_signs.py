@@ -1,4 +1,4 @@
-"""Signs of life in the store: heartbeats that begin and end there. One row each, overwritten: nothing grows."""
+"""Signs of life in the store: heartbeats, and the auditor's last look. One row each, overwritten: nothing grows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, String, Table, Text, delete, func, se
 
 # One schema, in files beside each other.
 from patrol.adapters.sql import _METADATA, _OUTBOX, SqlStore, _put, _store_messages, _text
+from patrol.domain.auditing import Audit
 from patrol.domain.heartbeats import EVERY_S, Arrival, Heartbeat, is_news
 from patrol.domain.messages import HEARTBEAT_STREAM, heartbeat_message
 
@@ -21,13 +22,15 @@ _SIGNS = Table(
     Column("body", Text, nullable=False),
 )
 _SENT = "heartbeat sent"
+_AUDITOR = "auditor"
 
 _HEARTBEAT = TypeAdapter(Heartbeat)
 _ARRIVAL = TypeAdapter(Arrival)
+_AUDIT = TypeAdapter(Audit)
 
 
 class SqlSigns:
-    """Heartbeats in the database of a SqlStore, whose ``open`` makes the table."""
+    """Heartbeats and Audits in the database of a SqlStore, whose ``open`` makes the table."""
 
     def __init__(self, store: SqlStore) -> None:
         self._store = store
@@ -50,6 +53,15 @@ class SqlSigns:
     async def newest(self, group: str) -> Arrival | None:
         """See Heartbeats."""
         return await self._store.within(lambda connection: _arrival(connection, group))
+
+    async def keep_audit(self, audit: Audit) -> None:
+        """See Audits."""
+        await self._store.within(lambda connection: _sign(connection, _AUDITOR, audit.at, _AUDIT, audit))
+
+    async def latest_audit(self) -> Audit | None:
+        """See Audits."""
+        body = await self._store.within(lambda connection: _body(connection, _AUDITOR))
+        return _AUDIT.validate_json(body) if body else None
 
 
 def _beat(connection: Connection, heartbeat_id: str, now: datetime) -> bool:

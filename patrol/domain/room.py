@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.incidents import Incident, LoopStage
 from patrol.domain.orders import Order
@@ -95,9 +96,16 @@ class QueueStatus:
 
 @dataclass(frozen=True, slots=True)
 class WatchStatus:
-    """Patrol's watch over itself. ``stalled_since``: no heartbeat got through since then; None while they do."""
+    """Patrol's watch over itself. ``stalled_since``: no heartbeat got through since then; None while they do.
+
+    ``unaudited_since``: the auditor is silent since then. ``findings``: what it found at its last look not to move,
+    the most urgent first and not all of them; ``found``: how many in all.
+    """
 
     stalled_since: datetime | None = None
+    unaudited_since: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+    found: int = 0
 
 
 @dataclass(frozen=True, slots=True)

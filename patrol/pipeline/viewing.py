@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from patrol.domain.auditing import Audit, silent_since
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass, Level
@@ -44,10 +45,13 @@ class DeadLetters(Protocol):
 
 
 class Signs(Protocol):
-    """Signs of life."""
+    """Signs of life, of heartbeats and of the auditor."""
 
     async def newest(self, group: str) -> Arrival | None:
         """See Heartbeats."""
+
+    async def latest_audit(self) -> Audit | None:
+        """See Audits."""
 
 
 class Room:
@@ -110,7 +114,11 @@ class Room:
 
     async def _watch(self, now: datetime) -> WatchStatus:
         newest = through_since(await self._signs.newest(dispatching.GROUP), self._watched_since)
-        return WatchStatus(stalled_since(newest, now))
+        audit = await self._signs.latest_audit()
+        silent = silent_since(audit.at if audit else self._watched_since, now)
+        if audit is None or silent is not None:  # what it found then says nothing of now
+            return WatchStatus(stalled_since(newest, now), silent)
+        return WatchStatus(stalled_since(newest, now), None, audit.findings, audit.count)
 
     async def _tour_and_queue(self, now: datetime) -> tuple[TourStatus | None, QueueStatus]:
         count, oldest = await self._outbox.waiting()

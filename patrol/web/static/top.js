@@ -213,6 +213,27 @@ function sinceOf(at) {
   return { time: timeOfDay(Date.parse(at)), age: minutes((serverNow() - Date.parse(at)) / 1000) };
 }
 
+const FINDINGS_SHOWN = 5;
+// What the banners of the queue say already; while that is degraded, of all that waits for it.
+const SAID_OF_DEAD = ["dead_letters"];
+const SAID_OF_DEGRADED = ["dead_letters", "unpublished", "outbox_old"];
+
+function auditBanners(watch, queue) {
+  if (watch.unaudited_since !== null) {
+    return [{ level: "red", title: t("unaudited"), text: t("unaudited_text", sinceOf(watch.unaudited_since)) }];
+  }
+  const said = queue.degraded === null ? SAID_OF_DEAD : SAID_OF_DEGRADED;
+  const findings = watch.findings.filter((finding) => !said.includes(finding.kind));
+  const banners = findings.slice(0, FINDINGS_SHOWN).map((finding) => ({
+    level: finding.level === "red" ? "red" : "yellow",
+    title: word("finding", finding.kind),
+    text: `${pick(finding.words_zh, finding.words_en)} ${t("finding_since", sinceOf(finding.since))}`,
+  }));
+  const more = watch.found - watch.findings.length + findings.length - banners.length;
+  if (more > 0 && banners.length > 0) banners.push({ level: "yellow", text: t("findings_more", { n: more }) });
+  return banners;
+}
+
 function bannersOf(link) {
   const { state } = room;
   const shown = room.at === null ? {} : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
@@ -233,6 +254,7 @@ function bannersOf(link) {
   if (watch.stalled_since !== null) {
     banners.push({ level: "red", title: t("stalled"), text: t("stalled_text", sinceOf(watch.stalled_since)) });
   }
+  banners.push(...auditBanners(watch, queue));
   if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }) });
   return banners;
 }
