@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from redis.asyncio import Redis
 
 from patrol.adapters.clip_video import as_webm, compressed
-from patrol.adapters.clock import SystemClock
+from patrol.adapters.clock import SteadyClock, SystemClock
 from patrol.adapters.detectors import AnyDetector, DetectorOptions, Device, open_detector
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.evidence_picture import draw_evidence
@@ -74,6 +74,7 @@ from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.stopping import pause
+from patrol.pipeline.timekeeping import Timekeeping
 from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
 from patrol.pipeline.viewing import Room
 from patrol.ports import Clock, Detector, HealthCheck, OnUnconfirmed
@@ -146,7 +147,8 @@ class TourParts:
 class Parts:
     """Everything, put together."""
 
-    clock: SystemClock
+    clock: SteadyClock
+    timekeeping: Timekeeping
     metrics: Metrics
     redis: Redis
     store: SqlStore
@@ -183,7 +185,7 @@ async def assembled(
     _make_folder(options.var)
     few_arenas()
     one_thread_a_picture()
-    clock = SystemClock()
+    clock = SteadyClock(options.var / "clock.json")
     metrics = Metrics(_registry())
     async with contextlib.AsyncExitStack() as stack:
         redis_url = options.redis_url or stack.enter_context(embedded_valkey(options.var / "valkey"))
@@ -214,6 +216,7 @@ async def assembled(
             tour = _tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
             clock=clock,
+            timekeeping=Timekeeping(clock, clock, metrics),
             metrics=metrics,
             redis=redis,
             store=store,
@@ -245,6 +248,7 @@ async def assembled(
                 clock,
                 metrics,
                 simulated=options.simulated,
+                keeper=clock,
             ),
             tour=tour,
         )
@@ -478,6 +482,7 @@ async def run_parts(
             group.create_task(parts.following_up.run(drained))
             group.create_task(parts.room.run_gauges(drained))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
+        group.create_task(parts.timekeeping.run(drained))
         group.create_task(_tidy_memory(parts.clock, drained))
         for companion in companions:
             group.create_task(companion(drained))

@@ -16,6 +16,7 @@ from patrol.domain.alerts import Verdict
 from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
 from patrol.domain.change import ChangeVerdict
+from patrol.domain.clocks import Jump
 from patrol.domain.closer import Look
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
@@ -351,6 +352,19 @@ class WatchMetrics:
             "When the auditor last looked, Unix time by the machine's clock.",
             registry=registry,
         )
+
+        self.clock_offset = Gauge(
+            "patrol_clock_offset_seconds",
+            "By how much the machine's clock is ahead of the time Patrol keeps; more than 2 is a jump, not followed.",
+            registry=registry,
+        )
+        self.clock_jumps = Counter(
+            "patrol_clock_jumps_total",
+            "Jumps of the machine's clock by more than 2 s.",
+            ("direction",),
+            registry=registry,
+        )
+        _start_at_zero(self.clock_jumps, tuple(jump.value for jump in Jump))
 
     def audited(self, findings: Mapping[str, int]) -> None:
         """The auditor has looked, just now."""

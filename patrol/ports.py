@@ -12,6 +12,7 @@ from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.auditing import Audit, AuditView
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.camera_health import HealthMemory
+from patrol.domain.clocks import KeptTime
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
@@ -27,10 +28,10 @@ from patrol.domain.room import RoomSnapshot, TourStatus
 
 
 class Clock(Protocol):
-    """Time, injected: wall time for people, monotonic time for timers."""
+    """Time, injected: wall time for people and for what must outlive the process, monotonic time for other timers."""
 
     def now(self) -> datetime:
-        """Aware UTC."""
+        """Aware UTC; does not follow when the machine's clock jumps."""
 
     def monotonic(self) -> float:
         """Seconds; never goes back; its zero means nothing."""
@@ -40,6 +41,16 @@ class Clock(Protocol):
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         """Let ``seconds`` pass, or less if ``event`` is set meanwhile. Returns whether it is."""
+
+
+class TimeKeeper(Protocol):
+    """The time kept beside the machine's clock, which may jump."""
+
+    def kept(self) -> KeptTime:
+        """As it is now."""
+
+    def save(self) -> None:
+        """Remember it over a restart. Blocks for a moment."""
 
 
 class OpenSessions(Protocol):

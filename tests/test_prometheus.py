@@ -129,7 +129,10 @@ PEACE = {
     'patrol_auditor_last_run_timestamp_seconds{job="patrol",role="console"}': "0x180",
     'patrol_audit_findings{job="patrol",role="relay",kind="unhandled"}': "0x180",
     'patrol_audit_findings{job="patrol",role="relay",kind="dead_letters"}': "0x180",
+    'patrol_clock_offset_seconds{job="patrol",role="relay"}': "0.2x180",
+    'patrol_clock_offset_seconds{job="patrol",role="console"}': "-0.2x180",
 }
+OFFSET = "patrol_clock_offset_seconds"
 FINDINGS = 'patrol_audit_findings{job="patrol",role="relay",kind="'
 AUDITED = "patrol_auditor_last_run_timestamp_seconds"
 
@@ -178,6 +181,8 @@ SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "an auditor that hangs": ({AUDITED: "0+10x30 300x150"}, 380, ["AuditorSilent"]),
     "an auditor that hangs, at first": ({AUDITED: "0+10x30 300x150"}, 350, []),
     "a relay that is gone": ({AUDITED: "0+10x30"}, 380, ["AuditorSilent"]),
+    "a clock set back": ({OFFSET: "0x30 -3600x150"}, 370, ["ClockJumped"]),
+    "a clock set back for a moment": ({OFFSET: "0x30 -3600x3 0x147"}, 370, []),
     "a segment down": ({"patrol_maintenance_incidents_open": "1x180"}, 920, ["MaintenanceIncidentsOpen"]),
     "a segment down, at first": ({"patrol_maintenance_incidents_open": "1x180"}, 800, []),
 }

@@ -99,13 +99,15 @@ class WatchStatus:
     """Patrol's watch over itself. ``stalled_since``: no heartbeat got through since then; None while they do.
 
     ``unaudited_since``: the auditor is silent since then. ``findings``: what it found at its last look not to move,
-    the most urgent first and not all of them; ``found``: how many in all.
+    the most urgent first and not all of them; ``found``: how many in all. ``clock_off_s``: by how many
+    whole seconds the machine's clock is ahead of the time kept, where it jumped.
     """
 
     stalled_since: datetime | None = None
     unaudited_since: datetime | None = None
     findings: tuple[Finding, ...] = ()
     found: int = 0
+    clock_off_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

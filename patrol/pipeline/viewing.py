@@ -26,13 +26,14 @@ from patrol.domain.room import (
 from patrol.metrics import Metrics
 from patrol.pipeline import dispatching
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, IncidentReader, Outbox, TourReports
+from patrol.ports import Clock, IncidentReader, Outbox, TimeKeeper, TourReports
 
 INCIDENTS_SHOWN = 100
 MAINTENANCE_SHOWN = 30
 CLOSED_SHOWN = 40
 # Redis may answer and yet take nothing (out of memory, a replica): people must know within 5 s.
 LATE_AFTER_S = 4.0
+TOUR_SILENT_AFTER_S = 12.0  # Redis forgets its report after 10
 GAUGES_EVERY_S = 2.0
 _URGENCY = {level: rank for rank, level in enumerate(Level)}
 
@@ -70,6 +71,7 @@ class Room:
         metrics: Metrics,
         *,
         simulated: bool,
+        keeper: TimeKeeper | None = None,
     ) -> None:
         self._station = station
         self._station_en = station_en
@@ -79,6 +81,7 @@ class Room:
         self._dead = dead
         self._signs = signs
         self._clock = clock
+        self._keeper = keeper
         self._watched_since = clock.now()
         self._metrics = metrics
         self._simulated = simulated
@@ -117,14 +120,20 @@ class Room:
         audit = await self._signs.latest_audit()
         silent = silent_since(audit.at if audit else self._watched_since, now)
         if audit is None or silent is not None:  # what it found then says nothing of now
-            return WatchStatus(stalled_since(newest, now), silent)
-        return WatchStatus(stalled_since(newest, now), None, audit.findings, audit.count)
+            return WatchStatus(stalled_since(newest, now), silent, clock_off_s=self._clock_off_s())
+        return WatchStatus(stalled_since(newest, now), None, audit.findings, audit.count, self._clock_off_s())
+
+    def _clock_off_s(self) -> int | None:
+        kept = self._keeper.kept() if self._keeper else None
+        return round(kept.offset_s) if kept and kept.is_off else None
 
     async def _tour_and_queue(self, now: datetime) -> tuple[TourStatus | None, QueueStatus]:
         count, oldest = await self._outbox.waiting()
         oldest_s = (now - oldest).total_seconds() if oldest else 0.0
         try:
             tour = await self._reports.latest()
+            if tour is not None and (now - tour.at).total_seconds() > TOUR_SILENT_AFTER_S:
+                tour = None  # Redis lets it expire by its own clock, which may have been set back
             self._tour_reported_at = tour.at if tour else self._tour_reported_at
             return tour, QueueStatus(_late(count, oldest_s), count, oldest_s, await self._dead.dead_letters())
         except QueueError as error:

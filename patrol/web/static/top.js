@@ -255,6 +255,10 @@ function bannersOf(link) {
     banners.push({ level: "red", title: t("stalled"), text: t("stalled_text", sinceOf(watch.stalled_since)) });
   }
   banners.push(...auditBanners(watch, queue));
+  if (watch.clock_off_s !== null) {
+    const about = { age: minutes(Math.abs(watch.clock_off_s)) };
+    banners.push({ level: "yellow", title: t("clock_jumped"), text: t(watch.clock_off_s > 0 ? "clock_ahead" : "clock_behind", about) });
+  }
   if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }) });
   return banners;
 }
