@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
+from patrol.domain.auditing import Audit, AuditView
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
@@ -17,6 +19,7 @@ from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
+from patrol.domain.heartbeats import Arrival, Heartbeat
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
@@ -38,10 +41,10 @@ from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
 
 
 class Clock(Protocol):
-    """Time, injected: wall time for people, monotonic time for timers."""
+    """Time, injected: wall time for people and for what must outlive the process, monotonic time for other timers."""
 
     def now(self) -> datetime:
-        """Aware UTC."""
+        """Aware UTC; does not follow when the machine's clock jumps."""
 
     def monotonic(self) -> float:
         """Seconds; never goes back; its zero means nothing."""
@@ -51,6 +54,16 @@ class Clock(Protocol):
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         """Let ``seconds`` pass, or less if ``event`` is set meanwhile. Returns whether it is."""
+
+
+class TimeKeeper(Protocol):
+    """The time kept beside the machine's clock, which may jump."""
+
+    def kept(self) -> KeptTime:
+        """As it is now."""
+
+    def save(self) -> None:
+        """Remember it over a restart. Blocks for a moment."""
 
 
 class OpenSessions(Protocol):
@@ -357,6 +370,43 @@ class DeadLetters(Protocol):
 
     async def drop(self, letter_id: str) -> None:
         """Forget one for good. Raises KeyError if there is none of that id, QueueError."""
+
+
+class Heartbeats(Protocol):
+    """Where heartbeats begin and where they end. However many there were, little of them is kept."""
+
+    async def beat(self, heartbeat_id: str, now: datetime) -> bool:
+        """Put the next heartbeat into the outbox, in one durable transaction; those that were published are forgotten.
+
+        Returns False, and writes nothing, while one still waits there or another process wrote one just now. Raises
+        StoreError.
+        """
+
+    async def arrive(self, group: str, heartbeat: Heartbeat, at: datetime) -> bool:
+        """A group has got one; only the newest is kept. Returns False if it is no news. Raises StoreError."""
+
+    async def newest(self, group: str) -> Arrival | None:
+        """The newest one that a group has got. Raises StoreError."""
+
+
+class AuditSource(Protocol):
+    """Where it stands what is where, and since when."""
+
+    async def look(self, at: datetime, late_after_s: float, *, disturbed: bool, dead_letters: int | None) -> AuditView:
+        """What stands where it is for longer than ``late_after_s``; the rest is what the auditor knows itself.
+
+        Raises StoreError.
+        """
+
+
+class Audits(Protocol):
+    """Where the auditor's last look is kept: that it looked, and what it found."""
+
+    async def keep_audit(self, audit: Audit) -> None:
+        """Keep this instead of the last. Raises StoreError."""
+
+    async def latest_audit(self) -> Audit | None:
+        """The last look; None if there was none yet. Raises StoreError."""
 
 
 class TourReports(Protocol):

@@ -172,6 +172,10 @@ class SqlStore:
 
         return await self._through_the_door(call)
 
+    async def within(self, work: Callable[[Connection], _Result]) -> _Result:
+        """One transaction of a file beside this one, through the same door. Raises StoreError."""
+        return await self._transaction(work)
+
     async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
         """See AlertStore."""
         key = fingerprint(candidate.event)
@@ -251,6 +255,10 @@ class SqlStore:
         return await self._transaction(
             lambda connection: [_INCIDENT.validate_json(body) for body in connection.execute(query).scalars()]
         )
+
+    def duties(self, connection: Connection) -> tuple[Duty, ...]:
+        """Every configured unit, and what it is doing."""
+        return self._duties(connection)
 
     def _duties(self, connection: Connection) -> tuple[Duty, ...]:
         stored = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from redis.asyncio import Redis
 
-from patrol.adapters.clock import SystemClock
+from patrol.adapters.clock import SteadyClock
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.local_storage import LocalDisks, LocalStorage
 from patrol.adapters.processor import few_arenas, one_thread_a_picture
@@ -19,11 +19,15 @@ from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_signs import SqlSigns
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.errors import InputError
 from patrol.domain.storage import DiskPlace
 from patrol.metrics import Metrics
+from patrol.pipeline.auditing import Auditing
+from patrol.pipeline.beating import Beating
 from patrol.pipeline.closing import Desk
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
@@ -31,6 +35,7 @@ from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.keeping import Keeping
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.relaying import Relaying
+from patrol.pipeline.timekeeping import Timekeeping
 from patrol.pipeline.touring import OnGap, nobody
 from patrol.pipeline.viewing import Room
 from patrol.ports import Detector
@@ -43,7 +48,8 @@ if TYPE_CHECKING:
 class Parts:
     """Everything, put together."""
 
-    clock: SystemClock
+    clock: SteadyClock
+    timekeeping: Timekeeping
     metrics: Metrics
     redis: Redis
     store: SqlStore
@@ -51,6 +57,8 @@ class Parts:
     publisher: RedisPublisher
     relaying: Relaying
     reconciling: Reconciling
+    beating: Beating
+    auditing: Auditing
     deciding: Deciding
     dispatching: Dispatching
     following_up: FollowingUp
@@ -76,7 +84,7 @@ async def assembled(
     _make_folder(options.var)
     few_arenas()
     one_thread_a_picture()
-    clock = SystemClock()
+    clock = SteadyClock(options.var / "clock.json")
     metrics = Metrics(_registry())
     async with contextlib.AsyncExitStack() as stack:
         redis_url = options.redis_url
@@ -89,6 +97,7 @@ async def assembled(
         store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units, clock)
         stack.push_async_callback(store.aclose)
         await store.open()
+        signs = SqlSigns(store)
         evidence = DiskEvidence(options.var / "evidence")
         folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
         disks = LocalDisks(folders)
@@ -96,6 +105,7 @@ async def assembled(
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         deciding = Deciding(store, clock, metrics)
+        relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
             from patrol.app.touring import TourOutside, open_eyes, open_spool, tour_parts  # see there
@@ -109,15 +119,26 @@ async def assembled(
             tour = tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
             clock=clock,
+            timekeeping=Timekeeping(clock, clock, metrics),
             metrics=metrics,
             redis=redis,
             store=store,
             evidence=evidence,
             publisher=publisher,
-            relaying=Relaying(store, publisher, clock, metrics),
+            relaying=relaying,
             reconciling=Reconciling(store, RedisStreamKeeper(redis), clock, metrics),
+            beating=Beating(signs, clock, metrics),
+            auditing=Auditing(
+                SqlAudits(store),
+                signs,
+                publisher,
+                configuration.rings,
+                clock,
+                metrics,
+                is_disturbed=lambda: relaying.degraded is not None,
+            ),
             deciding=deciding,
-            dispatching=Dispatching(deciding, store, clock),
+            dispatching=Dispatching(deciding, store, signs, clock),
             following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
             desk=Desk(deciding, requests),
             room=Room(
@@ -127,9 +148,11 @@ async def assembled(
                 store,
                 reports,
                 publisher,
+                signs,
                 clock,
                 metrics,
                 simulated=options.simulated,
+                keeper=clock,
                 storage=LocalStorage(options.spool, disks, configuration.free_floor),
             ),
             keeping=Keeping(

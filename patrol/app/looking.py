@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from patrol.adapters.clock import SystemClock
 from patrol.adapters.detectors import AnyDetector, DetectorOptions, open_detector
 from patrol.adapters.devices import Device
 from patrol.adapters.http_snapshot import HttpSnapshotSource
@@ -27,7 +26,7 @@ from patrol.domain.hosts import most_kept_open
 from patrol.domain.rules import looks_at
 from patrol.pipeline.looking_closer import Networks
 from patrol.pipeline.looking_finely import FinelyLooking
-from patrol.ports import Detector, OnUnconfirmed
+from patrol.ports import Clock, Detector, OnUnconfirmed
 
 DECODERS_A_CORE = 1
 # Each holds its camera for a whole visit. Few cameras send what only FFmpeg reads.
@@ -108,7 +107,7 @@ class Sources:
 
 def frame_sources(
     configuration: Configuration,
-    clock: SystemClock,
+    clock: Clock,
     on_unconfirmed: OnUnconfirmed = lambda _, held_s: None,
     on_fault: Callable[[Camera], None] = lambda _: None,
 ) -> Sources:

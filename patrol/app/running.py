@@ -19,7 +19,7 @@ from patrol.pipeline import dispatching
 from patrol.pipeline.consuming import Consuming
 from patrol.pipeline.keeping import EvidenceDesk
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock
+from patrol.ports import Clock, HealthCheck
 from patrol.web.app import make_status_app, make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
@@ -58,11 +58,14 @@ async def run_parts(
             group.create_task(parts.relaying.run(drained))
             group.create_task(parts.reconciling.run(drained))
             group.create_task(parts.keeping.run(drained))
+            group.create_task(parts.beating.run(stopping))  # ends first: what it began is relayed, too
+            group.create_task(parts.auditing.run(drained))
         if Role.DISPATCH in options.roles:
             group.create_task(_dispatch_consumer(parts).run(drained))
             group.create_task(parts.following_up.run(drained))
             group.create_task(parts.room.run_gauges(drained))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
+        group.create_task(parts.timekeeping.run(drained))
         group.create_task(_tidy_memory(parts.clock, drained))
         for companion in companions:
             group.create_task(companion(drained))
@@ -131,7 +134,9 @@ async def _serve(
     stopping: asyncio.Event,
     on_ready: Callable[[str], None],
 ) -> None:
-    checks = (StoreCheck(parts.store), QueueCheck(parts.publisher))
+    checks: list[HealthCheck] = [StoreCheck(parts.store), QueueCheck(parts.publisher)]
+    if Role.RELAY in options.roles:
+        checks.append(parts.auditing)
     registry = parts.metrics.registry
     if Role.CONSOLE in options.roles:
         layout = _layout(configuration)

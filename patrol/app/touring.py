@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patrol.adapters.clip_video import as_webm, compressed
-from patrol.adapters.clock import SystemClock
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.disk_spool import DiskSpool
 from patrol.adapters.evidence_picture import draw_evidence
@@ -43,7 +42,7 @@ from patrol.pipeline.maintaining import Maintaining
 from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.touring import OnGap, TourBook, Touring
-from patrol.ports import Detector
+from patrol.ports import Clock, Detector
 
 # Held back for the day on which the disk is full: some hundred alerts with their pictures.
 SPOOL_RESERVE_BYTES = 32 * 2**20
@@ -106,7 +105,7 @@ def tour_parts(
     stack: contextlib.AsyncExitStack,
     configuration: Configuration,
     outside: TourOutside,
-    clock: SystemClock,
+    clock: Clock,
     metrics: Metrics,
 ) -> TourParts:
     """Puts them together; ``stack`` closes what they open."""

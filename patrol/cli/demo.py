@@ -104,7 +104,7 @@ def _empty(var: Path) -> None:
     end_left_over(var / "valkey")  # before the note of its number is gone
     for name in ("valkey", "evidence", "spool"):
         shutil.rmtree(var / name, ignore_errors=True)
-    for file in var.glob("patrol.db*"):
+    for file in (*var.glob("patrol.db*"), var / "clock.json"):
         file.unlink(missing_ok=True)
 
 

@@ -12,6 +12,8 @@ from patrol.domain.messages import (
     ALERT,
     ALERT_STREAMS,
     DEAD_STREAM,
+    HEARTBEAT,
+    HEARTBEAT_STREAM,
     INCIDENT,
     INCIDENT_STREAM,
     MAX_BYTES,
@@ -29,6 +31,7 @@ _CARRIES: Mapping[str, tuple[str, ...]] = {
     INCIDENT_STREAM: (INCIDENT,),
     **dict.fromkeys(ORDER_STREAMS, (ORDER, RECALL)),
     RECEIPT_STREAM: (RECEIPT,),
+    HEARTBEAT_STREAM: (HEARTBEAT,),
 }
 """What lies on each stream. The dead letters carry anything, beside why it could not be handled."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.incidents import EvidenceId, Incident, LoopStage
 from patrol.domain.orders import Order
@@ -96,6 +97,22 @@ class QueueStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchStatus:
+    """Patrol's watch over itself. ``stalled_since``: no heartbeat got through since then; None while they do.
+
+    ``unaudited_since``: the auditor is silent since then. ``findings``: what it found at its last look not to move,
+    the most urgent first and not all of them; ``found``: how many in all. ``clock_off_s``: by how many
+    whole seconds the machine's clock is ahead of the time kept, where it jumped.
+    """
+
+    stalled_since: datetime | None = None
+    unaudited_since: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+    found: int = 0
+    clock_off_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StageStatus:
     """One loop stage: how many open incidents are in it and how long the oldest has been open, seconds."""
 
@@ -147,3 +164,4 @@ class RoomSnapshot:
     tour_reported_at: datetime | None = None
     gone: Mapping[EvidenceId, Gone] = field(default_factory=dict)
     storage: StorageStatus = field(default_factory=StorageStatus)
+    watch: WatchStatus = WatchStatus()

@@ -24,6 +24,7 @@ from patrol.domain.room import (
     StageStatus,
     TourStatus,
     UnitStatus,
+    WatchStatus,
 )
 from patrol.domain.storage import StorageStatus
 from patrol.domain.units import UnitId, UnitKind, UnitState
@@ -107,6 +108,7 @@ class RoomState:
     tour_reported_at: datetime | None
     gone: Mapping[EvidenceId, Gone]
     storage: StorageStatus
+    watch: WatchStatus
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
@@ -145,6 +147,7 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
         tour_reported_at=None if snapshot.tour else snapshot.tour_reported_at,
         gone=snapshot.gone,
         storage=snapshot.storage,
+        watch=snapshot.watch,
     )
 
 

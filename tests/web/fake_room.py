@@ -49,6 +49,7 @@ from patrol.domain.room import (
     StageStatus,
     TourStatus,
     UnitStatus,
+    WatchStatus,
 )
 from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
@@ -193,6 +194,7 @@ class FakeRoom:
     unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
+    watch: WatchStatus = field(default_factory=WatchStatus)
     stretch: float = 1.0
     toured: bool = True
     away: str | None = None
@@ -244,6 +246,7 @@ class FakeRoom:
             tour_reported_at=self.tour_reported_at,
             gone=self.gone,
             storage=self.storage,
+            watch=self.watch,
         )
 
     # RoomDesk

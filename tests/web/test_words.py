@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import pytest
 
+from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
@@ -32,6 +33,7 @@ CLOSED_SETS = {
     "cause": list(Cause),
     "gone": list(Gone),
     "place": list(DiskPlace),
+    "finding": list(FindingKind),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
 
