@@ -11,6 +11,8 @@ UV_VERSION := 0.13.9
 UV = $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Where a torch wheel may lie besides the registry, e.g. a CPU-only build (docs/adr/002-installation.md).
 TORCH_LINKS ?= $(PIP_FIND_LINKS)
+# How many tests at once: one a processor, four at most. A file's tests stay together, as they share what they started.
+TEST_WORKERS ?= logical
 
 
 .PHONY: help
@@ -41,9 +43,9 @@ demo: $(VENV)/.run ## watch Patrol work: 476 cameras, alerts, units, clocks (ARG
 	@exec $(BIN)/patrol demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev ## run the tests
+test: $(VENV)/.dev ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-profile=full tries properties as often as CI does)
 	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
-	@$(BIN)/python -m pytest -m "not acceptance" $(ARGS)
+	@$(BIN)/python -m pytest -m "not acceptance" --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: acceptance
 acceptance: $(VENV)/.dev ## recorded people on a real RTSP server, to a closed order (needs .ci/run's packages, and recorded clips: PATROL_SHARED_DATA)
@@ -122,14 +124,24 @@ composites: $(VENV)/.run ## recordings of events put together from real pictures
 	@$(BIN)/patrol evaluate --data var/composites --targets --json var/composites/evaluation.json \
 	  --html var/composites/evaluation.html --markdown var/composites/evaluation.md
 
+.PHONY: faults
+faults: $(VENV)/.run ## kill, cut, empty and fill everything at random for two minutes: what was lost or done twice? (ARGS="--seed 7")
+	@$(BIN)/python -m faults $(ARGS)
+
+.PHONY: faults-long
+faults-long: $(VENV)/.run ## the same for an hour and a hundred thousand alerts
+	@$(BIN)/python -m faults --minutes 75 --rate 25 $(ARGS)
+
 .PHONY: fit-fight
 fit-fight: $(VENV)/.run ## learn from recorded clips what fights look like, and write patrol/domain/fight_fitted.py (PATROL_SHARED_DATA)
 	@$(BIN)/patrol model get
 	@$(BIN)/python -m benchmarks.fit_fight $(ARGS)
 
 .PHONY: fit-fire
-fit-fire: $(VENV)/.run ## fit what tells fire and smoke in one picture, and how well that goes (needs recorded data; ARGS=--write keeps it)
+fit-fire: $(VENV)/.run ## fit what tells fire and smoke in one picture, by colour and on the network, and how well that goes (needs recorded data; ARGS=--write keeps it)
 	@$(BIN)/python -m benchmarks.fit_fire $(ARGS)
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m benchmarks.fit_fire_head $(ARGS)
 
 .PHONY: evaluate-objects
 evaluate-objects: $(VENV)/.run ## left and removed objects, on composites (needs recorded data to make them of)

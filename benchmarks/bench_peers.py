@@ -295,7 +295,8 @@ async def _seen(pipes: Pipes, count: int, detector: Any, until: float) -> Any:
 @contextlib.contextmanager
 def own_detector() -> Iterator[Any]:
     """The detector that Patrol would open here."""
-    from patrol.adapters.detectors import DetectorOptions, Device, open_detector
+    from patrol.adapters.detectors import DetectorOptions, open_detector
+    from patrol.adapters.devices import Device
 
     options = DetectorOptions(input_size=input_px(), labels=frozenset({"person"}), device=Device.CPU)
     with contextlib.closing(open_detector(options, models_dir=models_folder())) as detector:

@@ -1,13 +1,18 @@
-"""Left and removed objects, composed: ``python -m benchmarks.composites_objects --out DIR``, then
+"""Left and taken objects, composed: ``python -m benchmarks.composites_objects --out DIR``, then
 ``patrol evaluate --data DIR``.
 
-No recording of an abandoned object could be had. These are made of real pictures: empty places (the median of a clip,
-or a still), people cut out of a clip as they walk, and things cut out of photographs; with a sensor's noise, light that
-drifts, and JPEG over all of it. What is true is known, as it was put there; every line of the truth is marked as a
-composite. Half of them hold nothing to be told: somebody waits, stands with a bag, passes, a shadow lies down, light is
-switched, something is put down and taken along again.
+No recording of an abandoned object could be had. These are made of real pictures: places without anybody, people and
+things cut out (``cutting_objects``), with soft shadows at their feet, a sensor's noise, light that drifts, and JPEG
+over all of it. What is true is known, as it was put there; every line of the truth is marked as a composite.
 
-The same scripts are played twice: at two pictures a second, as in a focus, and one every five seconds, as on a tour.
+**When it begins and ends**, as the rules say it: something is left from the moment its owner is farther than 2 m from
+it until who takes it, or stays with it, comes nearer than that, or it is gone; something is taken from the moment it
+is picked up until it is back. More than half of the recordings hold nothing to be told: somebody waits, stands with a
+bag, passes, a shadow lies down, light is switched, something is put down and taken along again.
+
+Two parts (``--part``): ``develop``, on which the rules were worked out, and ``report``, other places, people and
+things, which they are measured on. The same scripts are played at two paces: a picture a second, and one every five
+seconds, as on a tour.
 """
 
 from __future__ import annotations
@@ -24,72 +29,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.clips import NOBODY_YET_S, PASSERS_BY, shared_data
-from patrol.adapters.stream import frames_of
-from patrol.config.settings import DetectorSettings
+from benchmarks.clips import shared_data
+from benchmarks.composing import SIZE, CutOut, Figure, Path_, Pixels, Setting, legs, stays, swaying
+from benchmarks.cutting_objects import DEVELOP, REPORT, Ground, Props, Thing, props_of
 
-Picture = npt.NDArray[np.uint8]
 Share = npt.NDArray[np.float32]
-Path2 = Callable[[float], tuple[float, float] | None]
-"""Where the foot of something is at a second, pixels; None while it is not there."""
 
-SECONDS = 120.0
-PACES = {"focus": 2.0, "tour": 0.2}  # pictures a second
+SECONDS = 100.0
+PACES = {"watched": 1.0, "tour": 0.2}  # pictures a second
 NOISE, QUALITY, LIGHT_DRIFT = 2.0, 88, 0.06
 ABANDONED, REMOVED = "abandoned_object", "removed_object"
-# Who is farther than this from a thing has gone, in their own heights: 2 m of 1.7 m.
-GONE_HEIGHTS = 2.0 / 1.7
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sprite:
-    """Something cut out. ``pixels``: (h, w, 3) uint8 BGR; ``share``: (h, w, 1) float32, 0 where it is not."""
-
-    pixels: Picture
-    share: Share
-
-    def scaled(self, height: int) -> Sprite:
-        """As high as that, in pixels."""
-        width = max(2, round(self.pixels.shape[1] * height / self.pixels.shape[0]))
-        share = cv2.resize(self.share, (width, height), interpolation=cv2.INTER_AREA)
-        return Sprite(
-            np.asarray(cv2.resize(self.pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8),
-            np.asarray(share, np.float32)[..., np.newaxis],
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Walker:
-    """Somebody, as they walk by: one sprite for each tenth of a second, and where their feet are, pixels."""
-
-    steps: tuple[Sprite, ...]
-    foot_y: float
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-        return int(np.median([one.pixels.shape[0] for one in self.steps]))
-
-    def at(self, t: float, is_walking: bool) -> Sprite:
-        """Their picture at a second: another one with every step, the same while they stand."""
-        return self.steps[int(t * 10) % len(self.steps) if is_walking else 0]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """An empty place and who walks there."""
-
-    name: str
-    empty: Picture
-    walkers: tuple[Walker, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Something that is drawn. ``sprite``: at a second; ``path``: of the middle of its foot."""
-
-    sprite: Callable[[float], Sprite]
-    path: Path2
+NEAR_M, WALKS_M_S = 2.0, 1.3
+SEED = 4
+# A soft shadow beneath whoever, or whatever, stands: how wide, how high, in its own width; how dark.
+SHADE_WIDE, SHADE_HIGH, SHADE = 1.3, 0.3, 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,285 +52,256 @@ class Script:
 
     name: str
     kind: str
-    place: Place
-    layers: tuple[Layer, ...]
+    setting: Setting
+    figures: tuple[Figure, ...]
     events: tuple[tuple[float, float], ...] = ()
     zone: tuple[tuple[float, float], ...] | None = None
     light: Callable[[float], tuple[float, float]] = lambda t: (1.0, 0.0)
     shade: Callable[[float], Share | None] = field(default=lambda t: None)
 
 
-# What is cut out
+# Who goes where
 
 
-def place_with_walkers(data: Path) -> Place:
-    """The hall: its median before anybody comes, and those who walk through it whole."""
-    frames = [pixels for _, _, pixels in frames_of(data / PASSERS_BY, 10.0, DetectorSettings().input_px)]
-    empty = np.median(np.stack(frames[: int(10 * NOBODY_YET_S) : 5]), axis=0).astype(np.uint8)
-    return Place("hall", empty, tuple(_walkers(frames, empty)))
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A place, the spot in it where things are put, who is there, and what. ``side``: -1 where the owner comes from the
+    left and 1 from the right."""
+
+    setting: Setting
+    x: float
+    y: float
+    owner: CutOut
+    other: CutOut
+    thing: Thing
+    side: int
+    rng: np.random.Generator
+
+    def m(self, metres: float) -> float:
+        """In pixels, at the spot."""
+        return self.setting.step(metres, self.y)
+
+    @property
+    def edge(self) -> float:
+        """How far people are out of the picture, pixels from its left: where the owner comes from."""
+        return -40.0 if self.side < 0 else SIZE[0] + 40.0
+
+    def walks(self, begins: float, *to: tuple[float, float]) -> Path_:
+        """From outside, to each x in turn, where they stay for so many seconds; and out at the other side."""
+        t, x = begins, self.edge
+        points = [(t, x, self.y)]
+        for there, for_s in (*to, (SIZE[0] - self.edge, 0.0)):
+            t += abs(there - x) / self.m(WALKS_M_S)
+            points.append((t, there, self.y))
+            if for_s > 0:
+                t += for_s
+                points.append((t, there, self.y))
+            x = there
+        return legs(*points)
+
+    def arrives(self, at_s: float, x: float) -> float:
+        """When to begin in order to be there at a second."""
+        return at_s - abs(x - self.edge) / self.m(WALKS_M_S)
+
+    def passes(self, at_s: float, who: CutOut, farther: float = 0.0) -> Figure:
+        """Somebody walks through and is before the spot at a second; ``farther``: metres nearer the camera."""
+        y = self.y + self.m(farther) / 2
+        speed = self.setting.step(WALKS_M_S, y)
+        begins = at_s - abs(self.x - self.edge) / speed
+        out = SIZE[0] - self.edge
+        return Figure(who, legs((begins, self.edge, y), (begins + abs(out - self.edge) / speed, out, y)))
+
+    def lies(self, since: float = 0.0, until: float = np.inf) -> Figure:
+        """The thing, at its spot."""
+        return Figure(self.thing.cut_out, stays(self.x, self.y - 1, since, until), self.thing.tall)
+
+    def is_near(self, path: Path_, t: float) -> bool:
+        """Whether somebody is within 2 m of the spot."""
+        at = path(t)
+        return at is not None and abs(at[0] - self.x) <= self.m(NEAR_M)
+
+    def moments_near(self, path: Path_) -> tuple[float, float]:
+        """The first and the last at which somebody is near."""
+        near = [t for t in np.arange(0.0, SECONDS + 30, 0.02) if self.is_near(path, float(t))]
+        return float(near[0]), float(near[-1])
 
 
-def _walkers(frames: Sequence[Picture], empty: Picture) -> Iterator[Walker]:
-    run: list[tuple[Sprite, float]] = []
-    for frame in [*frames, empty]:
-        found = _whole_person(frame, empty)
-        if found is not None:
-            run.append(found)
+def standing(who: CutOut, path: Path_, seed: int, pixels: float = 1.0) -> Figure:
+    """Nobody stands quite still."""
+    return Figure(who, swaying(path, pixels, seed))
+
+
+def left(stage: Stage, name: str) -> Iterator[Script]:
+    """Brought, put down, left, with somebody passing before it; another time fetched; another, left after a while."""
+    beside = stage.x + stage.side * stage.m(0.35)
+    put_s = 20.0
+    for what, stays_s, is_fetched in (
+        ("left", 3.0, False),
+        ("left-and-fetched", 3.0, True),
+        ("left-late", 20.0, False),
+    ):
+        way = stage.walks(stage.arrives(put_s, beside), (beside, stays_s))
+        begins = max(put_s, stage.moments_near(way)[1])
+        owner = standing(stage.owner, way, 1)
+        passers = [stage.passes(begins + 12.0, stage.other, 0.4), stage.passes(begins + 22.0, stage.owner, 0.8)]
+        if not is_fetched:
+            figures = (stage.lies(put_s), owner, *passers)
+            yield Script(f"{what}-{name}", ABANDONED, stage.setting, figures, ((begins, SECONDS),))
             continue
-        if len(run) >= 10:
-            yield Walker(tuple(sprite for sprite, _ in run[:20]), float(np.median([y for _, y in run[:20]])))
-        run = []
+        taken_s = 78.0
+        fetches = stage.walks(stage.arrives(taken_s, beside), (beside, 1.5))
+        takes = standing(stage.other, fetches, 2)
+        figures = (stage.lies(put_s, taken_s + 1.0), owner, *passers, takes)
+        yield Script(f"{what}-{name}", ABANDONED, stage.setting, figures, ((begins, stage.moments_near(fetches)[0]),))
 
 
-def _whole_person(frame: Picture, empty: Picture) -> tuple[Sprite, float] | None:
-    differs = cv2.GaussianBlur(cv2.absdiff(frame, empty).max(axis=2), (5, 5), 0) > 22
-    closed = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((15, 9), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
-    if len(stats) < 2:
-        return None
-    number = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    left, top, width, height, area = (int(value) for value in stats[number])
-    rows, columns = labels.shape
-    is_whole = left > 2 and top > 2 and left + width < columns - 2 and top + height < rows - 2
-    if not is_whole or height < 60 or height < 1.5 * width or area < 0.25 * width * height:
-        return None
-    cut = (slice(top, top + height), slice(left, left + width))
-    mask = cv2.GaussianBlur((labels[cut] == number).astype(np.float32), (3, 3), 0)
-    return Sprite(frame[cut].copy(), np.asarray(mask, np.float32)[..., np.newaxis]), float(top + height)
+def not_left(stage: Stage, name: str) -> Iterator[Script]:
+    """Nothing is left there."""
+    beside = stage.x + stage.side * stage.m(0.35)
+    setting = stage.setting
 
+    def made(what: str, *figures: Figure, **more: Any) -> Script:
+        return Script(f"{what}-{name}", ABANDONED, setting, figures, **more)
 
-def things(data: Path, rng: np.random.Generator) -> list[Sprite]:
-    """Pieces of photographs in the outline of a bag: rounded, with a handle, darker towards the ground."""
-    files = sorted((data / "crowd_small").glob("*.jpg"))
-    return [_thing(next(frames_of(file, None, (640, 480)))[2], rng) for file in files]
-
-
-def _thing(photograph: Picture, rng: np.random.Generator) -> Sprite:
-    height, width = 96, int(rng.integers(70, 130))
-    rows, columns = photograph.shape[:2]
-    top, left = int(rng.integers(0, rows - height)), int(rng.integers(0, columns - width))
-    pixels = photograph[top : top + height, left : left + width].astype(np.float32)
-    mask = np.zeros((height, width), np.uint8)
-    cv2.ellipse(mask, (width // 2, 26), (width // 5, 22), 0, 180, 360, 1, 7)
-    cv2.rectangle(mask, (8, 30), (width - 9, height - 10), 1, -1)
-    wider = cv2.dilate(mask, np.ones((9, 9), np.uint8))
-    pixels *= np.linspace(1.05, 0.6, height)[:, np.newaxis, np.newaxis]
-    share = cv2.GaussianBlur(wider.astype(np.float32), (5, 5), 0)
-    return Sprite(np.clip(pixels, 0, 255).astype(np.uint8), np.asarray(share, np.float32)[..., np.newaxis])
-
-
-# How things move
-
-
-def stays(x: float, y: float, begins: float = 0.0, ends: float = np.inf) -> Path2:
-    """It stands there from one second to another."""
-    return lambda t: (x, y) if begins <= t < ends else None
-
-
-def legs(*points: tuple[float, float, float]) -> Path2:
-    """It goes straight from (second, x, y) to the next."""
-    seconds, xs, ys = zip(*points, strict=True)
-
-    def path(t: float) -> tuple[float, float] | None:
-        if not seconds[0] <= t <= seconds[-1]:
-            return None
-        return float(np.interp(t, seconds, xs)), float(np.interp(t, seconds, ys))
-
-    return path
-
-
-def somebody(walker: Walker, path: Path2) -> Layer:
-    """A walker on a path; their legs move while they do, and they sway a little while they stand."""
-
-    def sprite(t: float) -> Sprite:
-        before, now = path(t - 0.1), path(t)
-        is_walking = before is not None and now is not None and abs(now[0] - before[0]) > 0.5
-        return walker.at(t, is_walking)
-
-    def swaying(t: float) -> tuple[float, float] | None:
-        place = path(t)
-        return None if place is None else (place[0] + 1.2 * np.sin(0.9 * t) + 0.6 * np.sin(2.3 * t), place[1])
-
-    return Layer(sprite, swaying)
-
-
-def passing(walker: Walker, begins: float, width: int, speed: float) -> Layer:
-    """Somebody who walks through, from left to right."""
-    return somebody(
-        walker, legs((begins, -40.0, walker.foot_y), (begins + (width + 80) / speed, width + 40.0, walker.foot_y))
+    waits = stage.walks(5.0, (beside, 300.0))
+    together = stage.walks(7.0, (stage.x - stage.side * stage.m(0.8), 300.0))
+    yield made("somebody-waits", standing(stage.owner, waits, 1))
+    yield made("two-talk", standing(stage.owner, waits, 1, 2.0), standing(stage.other, together, 2, 2.0))
+    arrives = stage.arrives(0.0, beside)
+    yield made(
+        "with-its-owner", stage.lies(7.0 - arrives), standing(stage.owner, waits, 1), stage.passes(60, stage.other)
     )
-
-
-def something(sprite: Sprite, path: Path2) -> Layer:
-    """A thing."""
-    return Layer(lambda t: sprite, path)
-
-
-# Drawing
-
-
-def picture(script: Script, t: float, rng: np.random.Generator) -> Picture:
-    """What a camera would show at a second."""
-    canvas = script.place.empty.astype(np.float32)
-    for layer in script.layers:
-        place = layer.path(t)
-        if place is not None:
-            _paste(canvas, layer.sprite(t), place)
-    shade = script.shade(t)
-    if shade is not None:
-        canvas *= shade[..., np.newaxis]
-    gain, offset = script.light(t)
-    gain *= 1 + LIGHT_DRIFT * np.sin(2 * np.pi * t / 90)
-    canvas = canvas * gain + offset + rng.normal(0, NOISE, canvas.shape)
-    return np.asarray(np.clip(canvas, 0, 255), np.uint8)
-
-
-def _paste(canvas: npt.NDArray[np.float32], sprite: Sprite, foot: tuple[float, float]) -> None:
-    height, width = sprite.pixels.shape[:2]
-    left, top = round(foot[0] - width / 2), round(foot[1]) - height
-    rows = slice(max(0, top), min(canvas.shape[0], top + height))
-    columns = slice(max(0, left), min(canvas.shape[1], left + width))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return
-    own = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
-    share = sprite.share[own]
-    canvas[rows, columns] = canvas[rows, columns] * (1 - share) + sprite.pixels[own].astype(np.float32) * share
-
-
-# What happens
-
-
-def scripts(place: Place, bags: Sequence[Sprite]) -> Iterator[Script]:
-    """All of them at one place."""
-    width = place.empty.shape[1]
-    owner, other = place.walkers[0], place.walkers[-1]
-    for index, share in enumerate((0.3, 0.2, 0.4)):
-        bag = bags[index].scaled(max(14, round(share * owner.height)))
-        yield from _left(place, bag, owner, other, width, f"{index}")
-    bag = bags[3].scaled(round(0.3 * owner.height))
-    yield from _not_left(place, bag, owner, other, width)
-    yield from _removed(place, bags[4].scaled(round(0.3 * owner.height)), owner, other, width)
-
-
-def _left(place: Place, bag: Sprite, owner: Walker, other: Walker, width: int, name: str) -> Iterator[Script]:
-    """Brought, put down, left: nobody comes back, or somebody takes it; others walk by meanwhile."""
-    x, y = 0.5 * width, owner.foot_y
-    speed = owner.height * 1.3 / 1.7
-    put_s, leaves_s = 25.0, 29.0
-    comes_s = put_s - (x + 40) / speed
-    way = [
-        (comes_s, -40.0, y),
-        (put_s, x - 14, y),
-        (leaves_s, x - 14, y),
-        (leaves_s + (width - x + 54) / speed, width + 40.0, y),
-    ]
-    brings = somebody(owner, legs(*way))
-    alone_s = leaves_s + GONE_HEIGHTS * owner.height / speed
-    passers = tuple(passing(other, begins, width, speed) for begins in (48.0, 80.0))
-    lies = something(bag, stays(x + 10, y - 2, put_s))
-    yield Script(f"left-{name}", ABANDONED, place, (lies, brings, *passers), ((alone_s, SECONDS),))
-    taken_s = 95.0
-    lies = something(bag, stays(x + 10, y - 2, put_s, taken_s))
-    fetches = somebody(
-        other,
-        legs((taken_s - (x + 40) / speed, -40.0, y), (taken_s, x - 10, y), (taken_s + 20, x - 10 + 20 * speed, y)),
+    way = stage.walks(stage.arrives(20.0, beside), (beside, 22.0))
+    yield made("taken-along", stage.lies(20.0, 42.0), standing(stage.owner, way, 1), stage.passes(70, stage.other))
+    back = stage.walks(stage.arrives(48.0, beside), (beside, 4.0))
+    leaves = stage.walks(stage.arrives(20.0, beside), (beside, 3.0))
+    yield made(
+        "fetched-in-time", stage.lies(20.0, 50.0), standing(stage.owner, leaves, 1), standing(stage.owner, back, 2)
     )
-    yield Script(f"left-and-fetched-{name}", ABANDONED, place, (lies, brings, fetches), ((alone_s, taken_s),))
+    people = (stage.owner, stage.other)
+    walk_by = [stage.passes(8.0 + 9 * n, people[n % 2], float(stage.rng.uniform(-0.5, 1.0))) for n in range(10)]
+    yield made("passers-by", *walk_by)
+    yield made("a-shadow", walk_by[4], shade=_shadow(stage, 30.0))
+    yield made("a-lamp", shade=_lamp(stage, 30.0))
+    yield made("light-switched", walk_by[3], light=lambda t: (0.55, 4.0) if 40 <= t < 70 else (1.0, 0.0))
 
 
-def _not_left(place: Place, bag: Sprite, owner: Walker, other: Walker, width: int) -> Iterator[Script]:
-    x, y = 0.5 * width, owner.foot_y
-    speed = owner.height * 1.3 / 1.7
-    comes = [(5.0, -40.0, y), (5.0 + (x + 40) / speed, x, y)]
-    waits = somebody(owner, legs(*comes, (SECONDS, x, y)))
-    yield Script("somebody-waits", ABANDONED, place, (waits,))
-    lies = something(bag, stays(x + 22, y - 2, comes[1][0] + 2))
-    yield Script("with-its-owner", ABANDONED, place, (lies, waits, passing(other, 60.0, width, speed)))
-    goes_on = somebody(owner, legs(*comes, (comes[1][0] + 18, x, y), (comes[1][0] + 18 + 30, x + 30 * speed, y)))
-    for_18_s = something(bag, stays(x + 12, y - 2, comes[1][0], comes[1][0] + 18))
-    yield Script("put-down-and-taken-along", ABANDONED, place, (for_18_s, goes_on))
-    walk_by = tuple(passing(walker, 7.0 + 13 * index, width, speed) for index, walker in enumerate([owner, other] * 4))
-    yield Script("passers-by", ABANDONED, place, walk_by)
-    yield Script("a-shadow", ABANDONED, place, (), shade=_shadow(place, 30.0))
-    yield Script("a-lamp", ABANDONED, place, (), shade=_lamp(place, 30.0))
-    yield Script(
-        "light-switched", ABANDONED, place, (walk_by[3],), light=lambda t: (0.55, 4.0) if 40 <= t < 80 else (1.0, 0.0)
-    )
+def removed(stage: Stage, name: str) -> Iterator[Script]:
+    """Something stands there, in a zone of its own: it is taken, or brought back, or only hidden."""
+    setting, tall = stage.setting, stage.thing.tall * stage.setting.height_at(stage.y)
+    wide = tall * stage.thing.cut_out.cover.shape[1] / stage.thing.cut_out.cover.shape[0]
+    half, height = wide / 2 + 10, tall + 12
+    x, y = stage.x, stage.y
+    zone = ((x - half, y - height), (x + half, y - height), (x + half, y + 8), (x - half, y + 8))
+    beside = x + stage.side * stage.m(0.35)
+
+    def made(what: str, *figures: Figure, **more: Any) -> Script:
+        return Script(f"{what}-{name}", REMOVED, setting, figures, zone=zone, **more)
+
+    taken_s, back_s = 40.0, 80.0
+    takes = standing(stage.owner, stage.walks(stage.arrives(taken_s - 1, beside), (beside, 2.0)), 1)
+    yield made("taken", stage.lies(0.0, taken_s), takes, events=((taken_s, SECONDS),))
+    brings = standing(stage.other, stage.walks(stage.arrives(back_s - 1, beside), (beside, 2.0)), 2)
+    again = (stage.lies(0.0, taken_s), stage.lies(back_s), takes, brings)
+    yield made("taken-and-brought-back", *again, events=((taken_s, back_s),))
+    stands = stage.walks(stage.arrives(20.0, x), (x, 50.0))
+    yield made("somebody-stands-before-it", stage.lies(), standing(stage.other, stands, 3))
+    yield made("passers-by-and-it", stage.lies(), stage.passes(20, stage.owner), stage.passes(55, stage.other, 0.3))
+    yield made("light-switched-on-it", stage.lies(), light=lambda t: (0.55, 4.0) if t >= 40 else (1.0, 0.0))
+    yield made("a-shadow-on-it", stage.lies(), shade=_shadow(stage, 30.0))
 
 
-def _removed(place: Place, thing: Sprite, owner: Walker, other: Walker, width: int) -> Iterator[Script]:
-    x, y = 0.55 * width, owner.foot_y - 4
-    speed = owner.height * 1.3 / 1.7
-    half, height = thing.pixels.shape[1] / 2 + 12, thing.pixels.shape[0] + 14
-    zone = ((x - half, y - height), (x + half, y - height), (x + half, y + 10), (x - half, y + 10))
-    taken_s = 45.0
-    takes = somebody(
-        owner, legs((taken_s - (x + 40) / speed, -40.0, y), (taken_s, x, y), (taken_s + 30, x + 30 * speed, y))
-    )
-    stood = something(thing, stays(x, y, 0.0, taken_s))
-    begins_s = taken_s + (0.5 * owner.height * 0.5 + half) / speed
-    yield Script("taken", REMOVED, place, (stood, takes), ((begins_s, SECONDS),), zone)
-    back_s = 90.0
-    back = something(thing, lambda t: (x, y) if t < taken_s or t >= back_s else None)
-    yield Script("taken-and-brought-back", REMOVED, place, (back, takes), ((begins_s, back_s),), zone)
-    still = something(thing, stays(x, y))
-    before = somebody(
-        other,
-        legs(
-            (20.0 - (x + 40) / speed, -40.0, y + 6), (20.0, x, y + 6), (85.0, x, y + 6), (115.0, x + 30 * speed, y + 6)
-        ),
-    )
-    yield Script("somebody-stands-before-it", REMOVED, place, (still, before), zone=zone)
-    yield Script(
-        "passers-by-and-it",
-        REMOVED,
-        place,
-        (still, passing(owner, 20.0, width, speed), passing(other, 60.0, width, speed)),
-        zone=zone,
-    )
-    yield Script(
-        "light-switched-on-it",
-        REMOVED,
-        place,
-        (still,),
-        zone=zone,
-        light=lambda t: (0.55, 4.0) if t >= 40 else (1.0, 0.0),
-    )
-    yield Script("a-shadow-on-it", REMOVED, place, (still,), zone=zone, shade=_shadow(place, 30.0))
-
-
-def _shadow(place: Place, begins: float) -> Callable[[float], Share | None]:
-    """Of a pole or a wall, soft at its edge."""
-    height, width = place.empty.shape[:2]
-    mask = np.zeros((height, width), np.float32)
-    corners = np.array([(0.4, 0.6), (0.62, 0.55), (0.7, 1.0), (0.45, 1.0)]) * (width, height)
+def _shadow(stage: Stage, begins: float) -> Callable[[float], Share | None]:
+    """Of a pole or a wall, soft at its edge, over the spot."""
+    mask = np.zeros(SIZE[::-1], np.float32)
+    h = stage.setting.height_at(stage.y)
+    corners = np.array([(-0.5, -0.5), (0.3, -0.55), (0.6, 0.5), (-0.35, 0.5)]) * h + (stage.x, stage.y)
     cv2.fillPoly(mask, [corners.astype(np.int32)], 1.0)
     share = np.asarray(1 - 0.4 * cv2.GaussianBlur(mask, (0, 0), 3), np.float32)
     return lambda t: share if t >= begins else None
 
 
-def _lamp(place: Place, begins: float) -> Callable[[float], Share | None]:
+def _lamp(stage: Stage, begins: float) -> Callable[[float], Share | None]:
     """A pool of light."""
-    height, width = place.empty.shape[:2]
-    mask = np.zeros((height, width), np.float32)
-    cv2.ellipse(mask, (int(0.55 * width), int(0.75 * height)), (width // 9, height // 12), 0, 0, 360, 1.0, -1)
-    share = np.asarray(1 + 0.35 * cv2.GaussianBlur(mask, (0, 0), 5), np.float32)
+    mask = np.zeros(SIZE[::-1], np.float32)
+    h = stage.setting.height_at(stage.y)
+    cv2.ellipse(mask, (int(stage.x), int(stage.y)), (int(0.5 * h), int(0.2 * h)), 0, 0, 360, 1.0, -1)
+    share = np.asarray(1 + 0.35 * cv2.GaussianBlur(mask, (0, 0), 4), np.float32)
     return lambda t: share if t >= begins else None
 
 
-# Writing
+def scripts(props: Props, seed: int = SEED) -> Iterator[Script]:
+    """All of a part: at each place something near and something far, each time another thing, owner and side."""
+    rng = np.random.default_rng(seed)
+    for number, ground in enumerate(props.grounds):
+        near, far, taken = (_stage(props, ground, spot, 3 * number + n, rng) for n, spot in enumerate((0, 1, 0)))
+        yield from left(near, near.thing.name)
+        yield from left(far, f"{far.thing.name}-far")
+        yield from not_left(near if number % 2 else far, near.thing.name)
+        yield from removed(taken, taken.thing.name)
+
+
+def _stage(props: Props, ground: Ground, spot: int, number: int, rng: np.random.Generator) -> Stage:
+    x, y = (ground.near, ground.far)[spot]
+    owner, other = rng.permutation(len(props.people))[:2]
+    return Stage(
+        setting=ground.setting,
+        x=x + float(rng.uniform(-30, 30)),
+        y=y + float(rng.uniform(-8, 8)),
+        owner=props.people[owner],
+        other=props.people[other],
+        thing=props.things[number % len(props.things)],
+        side=int(rng.choice((-1, 1))),
+        rng=rng,
+    )
+
+
+# Drawing and writing
+
+
+def picture(script: Script, t: float, rng: np.random.Generator) -> Pixels:
+    """What a camera would show at a second."""
+    canvas = script.setting.picture.astype(np.float32)
+    there = [(at[1], n, figure) for n, figure in enumerate(script.figures) if (at := figure.foot(t)) is not None]
+    for _, _, figure in sorted(there, key=lambda each: each[:2]):
+        _shade_beneath(canvas, figure, script.setting, t)
+        figure.show(canvas, script.setting, t)
+    shade = script.shade(t)
+    if shade is not None:
+        canvas *= shade[..., np.newaxis]
+    gain, offset = script.light(t)
+    gain *= 1 + LIGHT_DRIFT * np.sin(2 * np.pi * t / 90)
+    canvas = canvas * np.float32(gain) + np.float32(offset)
+    canvas += rng.normal(0, NOISE, canvas.shape[:2]).astype(np.float32)[..., np.newaxis]
+    return np.asarray(np.clip(canvas, 0, 255), np.uint8)
+
+
+def _shade_beneath(canvas: npt.NDArray[np.float32], figure: Figure, setting: Setting, t: float) -> None:
+    at = figure.foot(t)
+    assert at is not None
+    rows, columns = figure.cut_out.cover.shape
+    wide = figure.tall * setting.height_at(at[1]) * columns / rows
+    half, high = SHADE_WIDE * wide / 2, max(1.5, SHADE_HIGH * wide / 2)
+    x1, x2 = max(0, int(at[0] - half)), min(canvas.shape[1], int(at[0] + half) + 1)
+    y1, y2 = max(0, int(at[1] - high)), min(canvas.shape[0], int(at[1] + high) + 1)
+    if x1 >= x2 or y1 >= y2:
+        return
+    ys, xs = np.mgrid[y1:y2, x1:x2].astype(np.float32)
+    inside = np.clip(1 - ((xs - at[0]) / half) ** 2 - ((ys - at[1]) / high) ** 2, 0, 1)
+    canvas[y1:y2, x1:x2] *= (1 - SHADE * inside)[..., np.newaxis]
 
 
 def write(script: Script, pace: str, folder: Path, rng: np.random.Generator) -> dict[str, Any]:
     """Draw it into a folder of frames, and say what is true of it."""
     fps = PACES[pace]
-    name = f"{script.kind}-{script.name}-{script.place.name}-{pace}"
+    name = f"{script.kind}-{script.name}-{script.setting.name}-{pace}"
     (folder / name).mkdir(parents=True, exist_ok=True)
     count = int(SECONDS * fps)
     for index in range(count):
         file = folder / name / f"{index:05d}.jpg"
         cv2.imwrite(str(file), picture(script, index / fps, rng), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    height, width = script.place.empty.shape[:2]
+    width, height = SIZE
+    last_s = (count - 1) / fps  # what goes on after the last picture nobody can tell
     return {
         "path": f"{name}/",
         "kind": script.kind,
@@ -387,18 +311,20 @@ def write(script: Script, pace: str, folder: Path, rng: np.random.Generator) -> 
         "frames": count,
         "size": [width, height],
         "zone": [list(point) for point in script.zone or ((0, 0), (width, 0), (width, height), (0, height))],
-        "events": [{"kind": script.kind, "start_s": round(a, 2), "end_s": round(b, 2)} for a, b in script.events],
+        "events": [
+            {"kind": script.kind, "start_s": round(a, 2), "end_s": round(min(b, last_s), 2)}
+            for a, b in script.events
+            if a < last_s
+        ],
         "composite": True,
-        "made_by": "composite by program: a real place, real people and things cut out of a clip and of photographs",
+        "made_by": "composite by program: a real place, real people and things cut out of films and photographs",
     }
 
 
-def compose(data: Path, folder: Path) -> int:
-    """All composites and their truth. How many there are."""
-    rng = np.random.default_rng(4)
-    place = place_with_walkers(data)
-    bags = things(data, rng)
-    rows = [write(script, pace, folder, rng) for script in scripts(place, bags) for pace in PACES]
+def compose(props: Props, folder: Path) -> int:
+    """All composites of a part and their truth. How many there are."""
+    rng = np.random.default_rng(SEED)
+    rows = [write(script, pace, folder, rng) for script in scripts(props) for pace in PACES]
     (folder / "truth.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return len(rows)
 
@@ -406,13 +332,14 @@ def compose(data: Path, folder: Path) -> int:
 def main(argv: Sequence[str]) -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="where to draw them, 150 MB")
+    parser.add_argument("--out", type=Path, required=True, help="where to draw them, 300 MB")
+    parser.add_argument("--part", choices=(DEVELOP, REPORT), default=REPORT, help="what the figures are of: report")
     chosen = parser.parse_args(argv)
     data = shared_data()
     if data is None:
         print("no recorded pictures here: set PATROL_SHARED_DATA", file=sys.stderr)
         return 1
-    print(f"{compose(data, chosen.out)} composites in {chosen.out}")
+    print(f"{compose(props_of(data, chosen.part), chosen.out)} composites in {chosen.out}")
     return 0
 
 

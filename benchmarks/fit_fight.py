@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.clips import shared_data
-from patrol.adapters.detectors import AnyDetector, DetectorOptions, Device, open_detector
+from patrol.adapters.detectors import AnyDetector, DetectorOptions, open_detector
+from patrol.adapters.devices import Device
 from patrol.adapters.processor import one_thread_a_picture
 from patrol.config import DetectorSettings
 from patrol.domain.camera import CameraId

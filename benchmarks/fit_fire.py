@@ -76,7 +76,7 @@ class Example:
 def examples(data: Path, recordings: dict[Path, str]) -> Iterator[Example]:
     """All pictures, and frames of the clips without fire."""
     boxes: dict[Path, Any] = {}
-    for row in _rows(data / "train" / "truth.jsonl"):
+    for row in rows_of(data / "train" / "truth.jsonl"):
         path = data / "train" / row["path"]
         if row["media"] == "video":
             for _, index, pixels in frames_of(path, CLIP_FPS, DetectorSettings().input_px):
@@ -85,15 +85,15 @@ def examples(data: Path, recordings: dict[Path, str]) -> Iterator[Example]:
             file = data / "train" / row["boxes"]
             named = boxes.setdefault(file, json.loads(file.read_text("utf-8")))[path.name]
             yield _measured(
-                path.name, recordings[path], bool(row["fire"]), bool(row["smoke"]), named, _pixels(path), False
+                path.name, recordings[path], bool(row["fire"]), bool(row["smoke"]), named, pixels_of(path), False
             )
 
 
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
+def rows_of(file: Path) -> Iterator[dict[str, Any]]:
     return (json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip())
 
 
-def _pixels(path: Path) -> Pixels:
+def pixels_of(path: Path) -> Pixels:
     return next(frames_of(path, None, DetectorSettings().input_px))[2]
 
 
@@ -102,8 +102,8 @@ def _measured(
 ) -> Example:
     of = measured(pixels)
     flames = warm_places(of)
-    fires, smokes = _boxes(named, "fire"), _boxes(named, "smoke")
-    covered = _covered(smokes)
+    fires, smokes = boxes_of(named, "fire"), boxes_of(named, "smoke")
+    share = covered(smokes, CELLS)
     return Example(
         name=name,
         recording=recording,
@@ -113,12 +113,12 @@ def _measured(
         flames=np.array([one.values for one in flames]).reshape(-1, len(FLAME_VALUES)),
         is_flame=np.array([_within(one.box, fires) >= 0.5 for one in flames], np.bool_),
         cells=smoke_cells(of),
-        is_smoke=covered >= 0.6,
-        is_clear=(covered >= 0.6) | (covered <= 0.05),
+        is_smoke=share >= 0.6,
+        is_clear=(share >= 0.6) | (share <= 0.05),
     )
 
 
-def _boxes(named: list[Any], label: str) -> list[Box]:
+def boxes_of(named: list[Any], label: str) -> list[Box]:
     return [(x - w / 2, y - h / 2, x + w / 2, y + h / 2) for what, x, y, w, h in named if what == label]
 
 
@@ -132,9 +132,9 @@ def _within(box: Box, others: Sequence[Box]) -> float:
     return max(shares, default=0.0)
 
 
-def _covered(boxes: Sequence[Box]) -> Floats:
-    """(rows * columns,): the share of each cell that lies in a box."""
-    columns, rows = CELLS
+def covered(boxes: Sequence[Box], grid: tuple[int, int]) -> Floats:
+    """(rows * columns,): the share of each cell that lies in a box. ``grid``: (columns, rows)."""
+    columns, rows = grid
     cells = [
         (column / columns, row / rows, (column + 1) / columns, (row + 1) / rows)
         for row in range(rows)
@@ -151,10 +151,10 @@ def recordings_of(data: Path) -> dict[Path, str]:
     found = [
         (base / row["path"], row["scene"])
         for base in (data / "train", data)
-        for row in _rows(base / "truth.jsonl")
+        for row in rows_of(base / "truth.jsonl")
         if "scene" in row
     ]
-    colours, thumbnails = zip(*(_looks(_pixels(path)) for path, _ in found), strict=True)
+    colours, thumbnails = zip(*(_looks(pixels_of(path)) for path, _ in found), strict=True)
     alike_colours = np.array([np.minimum(np.stack(colours), one).sum(axis=1) for one in colours])
     alike = np.stack(thumbnails) @ np.stack(thumbnails).T
     numbers = [_numbered(path.name) for path, _ in found]
@@ -188,23 +188,36 @@ def _numbered(name: str) -> tuple[str, int]:
 
 def fit(values: Floats, is_it: Mask, weights: Floats) -> Fitted:
     """Logistic regression with squared weights held small. Both classes weigh the same in all."""
-    weights = weights.copy()
-    for which in (is_it, ~is_it):
-        weights[which] *= EXAMPLES_WEIGH / 2 / max(weights[which].sum(), 1e-9)
+    weights = _balanced(is_it, weights)
     mean = np.average(values, axis=0, weights=weights)
     spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights)) + 1e-6
     columns = np.clip((values - mean) / spread, -OUTLYING, OUTLYING)
+    found, bias = weighed(columns, is_it, weights, SHRUNK_BY)
+    return Fitted(tuple(mean), tuple(spread), tuple(found), bias)
+
+
+def weighed(columns: Floats, is_it: Mask, weights: Floats, shrunk_by: float) -> tuple[Floats, float]:
+    """The weights (k,) and the bias of a logistic regression on ``columns`` (n, k), which are comparable already."""
+    weights = _balanced(is_it, weights)
     target = is_it.astype(np.float64)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         odds = columns @ parameters[1:] + parameters[0]
         each = np.logaddexp(0.0, odds) - target * odds
         wrong = weights * (expit(odds) - target)
-        gradient = np.concatenate([[wrong.sum()], columns.T @ wrong + SHRUNK_BY * parameters[1:]])
-        return float(weights @ each + SHRUNK_BY / 2 * parameters[1:] @ parameters[1:]), gradient
+        gradient = np.concatenate([[wrong.sum()], columns.T @ wrong + shrunk_by * parameters[1:]])
+        return float(weights @ each + shrunk_by / 2 * parameters[1:] @ parameters[1:]), gradient
 
     found = minimize(loss, np.zeros(columns.shape[1] + 1), jac=True, method="L-BFGS-B").x
-    return Fitted(tuple(mean), tuple(spread), tuple(found[1:]), float(found[0]))
+    return np.asarray(found[1:], np.float64), float(found[0])
+
+
+def _balanced(is_it: Mask, weights: Floats) -> Floats:
+    """Both classes weigh the same in all."""
+    weights = weights.copy()
+    for which in (is_it, ~is_it):
+        weights[which] *= EXAMPLES_WEIGH / 2 / max(weights[which].sum(), 1e-9)
+    return weights
 
 
 def fit_fire(some: Sequence[Example]) -> Fitted:
@@ -229,12 +242,18 @@ def _weights(some: Sequence[Example], rows: Callable[[Example], int]) -> Floats:
 
 
 def folds_of(some: Sequence[Example]) -> list[int]:
-    """Which fold each picture is in: recordings are dealt out, the largest first."""
-    sizes = Counter((one.is_everyday, one.recording) for one in some)
-    dealt = {
+    """Which fold each picture is in."""
+    return dealt([(one.is_everyday, one.recording) for one in some])
+
+
+def dealt(recordings: Sequence[tuple[bool, str]]) -> list[int]:
+    """Which fold each picture is in, by whether it is an everyday one, and its recording: recordings are dealt out, the
+    largest first."""
+    sizes = Counter(recordings)
+    folds = {
         key: index % FOLDS for index, key in enumerate(sorted(sizes, key=lambda key: (key[0], -sizes[key], key[1])))
     }
-    return [dealt[one.is_everyday, one.recording] for one in some]
+    return [folds[key] for key in recordings]
 
 
 def fire_odds(fitted: Fitted, one: Example) -> float:

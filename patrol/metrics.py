@@ -13,8 +13,10 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from patrol.domain.alerts import Verdict
+from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
 from patrol.domain.change import ChangeVerdict
+from patrol.domain.clocks import Jump
 from patrol.domain.closer import Look
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
@@ -23,6 +25,7 @@ from patrol.domain.messages import STREAMS
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
+from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics
 
 RINGS = tuple(ring.value for ring in RingName)
 LEVELS = tuple(level.value for level in Level)
@@ -359,6 +362,51 @@ class QueueMetrics:
         )
 
 
+class WatchMetrics:
+    """Patrol's watch over itself."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.heartbeat_age = Gauge(
+            "patrol_heartbeat_age_seconds",
+            "Since the newest heartbeat was sent that made the whole way: store, outbox, Redis, dispatch, store.",
+            registry=registry,
+        )
+        self.heartbeat_round = Histogram(
+            "patrol_heartbeat_round_seconds",
+            "How long heartbeats took for the whole way.",
+            buckets=FAST_SECONDS,
+            registry=registry,
+        )
+        self.findings = Gauge(
+            "patrol_audit_findings", "What the auditor found not to move.", ("kind",), registry=registry
+        )
+        _start_at_zero(self.findings, tuple(kind.value for kind in FindingKind))
+        self.last_audit = Gauge(
+            "patrol_auditor_last_run_timestamp_seconds",
+            "When the auditor last looked, Unix time by the machine's clock.",
+            registry=registry,
+        )
+
+        self.clock_offset = Gauge(
+            "patrol_clock_offset_seconds",
+            "By how much the machine's clock is ahead of the time Patrol keeps; more than 2 is a jump, not followed.",
+            registry=registry,
+        )
+        self.clock_jumps = Counter(
+            "patrol_clock_jumps_total",
+            "Jumps of the machine's clock by more than 2 s.",
+            ("direction",),
+            registry=registry,
+        )
+        _start_at_zero(self.clock_jumps, tuple(jump.value for jump in Jump))
+
+    def audited(self, findings: Mapping[str, int]) -> None:
+        """The auditor has looked, just now."""
+        for kind, count in findings.items():
+            self.findings.labels(kind).set(count)
+        self.last_audit.set_to_current_time()  # what Prometheus compares it with is no clock of ours
+
+
 class DispatchMetrics:
     """Orders and the ring's clock."""
 
@@ -471,8 +519,12 @@ class Metrics:
         self.alerts = AlertMetrics(registry)
         self.clips = ClipMetrics(registry)
         self.queue = QueueMetrics(registry)
+        self.watch = WatchMetrics(registry)
         self.dispatch = DispatchMetrics(registry)
         self.maintenance = MaintenanceMetrics(registry)
+        self.evidence = EvidenceMetrics(registry)
+        self.spool = SpoolMetrics(registry)
+        self.disks = DiskMetrics(registry)
 
     def counts(self) -> Callable[[str], int]:
         """A look at the counters as they are now: the sum over all labels of one of them, by its name."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
+from patrol.domain.auditing import Audit, AuditView
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
@@ -17,20 +19,32 @@ from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
-from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId
+from patrol.domain.heartbeats import Arrival, Heartbeat
+from patrol.domain.incidents import AlertId, Disposition, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.retention import (
+    Deletion,
+    EvidenceClass,
+    Gone,
+    IndexRow,
+    KeptEvidence,
+    Medium,
+    StoredFile,
+    Usage,
+)
 from patrol.domain.room import RoomSnapshot, TourStatus
+from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
 
 
 class Clock(Protocol):
-    """Time, injected: wall time for people, monotonic time for timers."""
+    """Time, injected: wall time for people and for what must outlive the process, monotonic time for other timers."""
 
     def now(self) -> datetime:
-        """Aware UTC."""
+        """Aware UTC; does not follow when the machine's clock jumps."""
 
     def monotonic(self) -> float:
         """Seconds; never goes back; its zero means nothing."""
@@ -40,6 +54,16 @@ class Clock(Protocol):
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:
         """Let ``seconds`` pass, or less if ``event`` is set meanwhile. Returns whether it is."""
+
+
+class TimeKeeper(Protocol):
+    """The time kept beside the machine's clock, which may jump."""
+
+    def kept(self) -> KeptTime:
+        """As it is now."""
+
+    def save(self) -> None:
+        """Remember it over a restart. Blocks for a moment."""
 
 
 class OpenSessions(Protocol):
@@ -127,6 +151,39 @@ class AlertStore(Protocol):
 
         The same alert id again changes nothing and gives the first answer. Raises StoreError.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A candidate that waits for the store on the local disk, with its picture as JPEG. ``number``: its place."""
+
+    number: int
+    candidate: Candidate
+    jpeg: bytes = field(repr=False)
+
+
+class Spool(Protocol):
+    """Keeps what the store does not take, in order, over a kill, until it does. Used by one process at a time."""
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that wait."""
+
+    async def keep(self, candidate: Candidate, jpeg: bytes) -> None:
+        """Keep one behind the others, durably. Raises StoreError, and has not kept it then."""
+
+    async def oldest(self) -> Spooled | None:
+        """The one that waits longest. What cannot be read is skipped, with a word. Raises StoreError."""
+
+    async def done(self, spooled: Spooled) -> None:
+        """The store has answered for it: forget it. Raises StoreError."""
+
+    async def set_aside(self, spooled: Spooled) -> None:
+        """The store will never take it as it is: keep it out of the way until the next start. Raises StoreError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +291,9 @@ class IncidentReader(Protocol):
     async def totals(self) -> Totals:
         """Counts of alerts. Raises StoreError."""
 
+    async def gone_evidence(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, Gone]:
+        """Which of these pictures and clips are not there any more, and why. Raises StoreError."""
+
 
 class MessagesRefusedError(QueueError):
     """The queue answered for every message, and took some of them at most.
@@ -312,6 +372,43 @@ class DeadLetters(Protocol):
         """Forget one for good. Raises KeyError if there is none of that id, QueueError."""
 
 
+class Heartbeats(Protocol):
+    """Where heartbeats begin and where they end. However many there were, little of them is kept."""
+
+    async def beat(self, heartbeat_id: str, now: datetime) -> bool:
+        """Put the next heartbeat into the outbox, in one durable transaction; those that were published are forgotten.
+
+        Returns False, and writes nothing, while one still waits there or another process wrote one just now. Raises
+        StoreError.
+        """
+
+    async def arrive(self, group: str, heartbeat: Heartbeat, at: datetime) -> bool:
+        """A group has got one; only the newest is kept. Returns False if it is no news. Raises StoreError."""
+
+    async def newest(self, group: str) -> Arrival | None:
+        """The newest one that a group has got. Raises StoreError."""
+
+
+class AuditSource(Protocol):
+    """Where it stands what is where, and since when."""
+
+    async def look(self, at: datetime, late_after_s: float, *, disturbed: bool, dead_letters: int | None) -> AuditView:
+        """What stands where it is for longer than ``late_after_s``; the rest is what the auditor knows itself.
+
+        Raises StoreError.
+        """
+
+
+class Audits(Protocol):
+    """Where the auditor's last look is kept: that it looked, and what it found."""
+
+    async def keep_audit(self, audit: Audit) -> None:
+        """Keep this instead of the last. Raises StoreError."""
+
+    async def latest_audit(self) -> Audit | None:
+        """The last look; None if there was none yet. Raises StoreError."""
+
+
 class TourReports(Protocol):
     """How the tour tells the room about itself, also from another process."""
 
@@ -330,6 +427,20 @@ class TourRequests(Protocol):
 
     async def take(self) -> Sequence[TourRequest]:
         """What was asked for since the last time, oldest first. Raises QueueError."""
+
+
+class DiskWatch(Protocol):
+    """How much room there is."""
+
+    async def spaces(self) -> Sequence[DiskSpace]:
+        """Of each place, the disk it lies on, as far as that can be told."""
+
+
+class StorageWatch(Protocol):
+    """What is stored on this machine, seen from outside of what stores it."""
+
+    async def status(self) -> StorageStatus:
+        """As it is now."""
 
 
 class RoomView(Protocol):
@@ -381,6 +492,63 @@ class EvidenceStore(Protocol):
 
     async def get_clip(self, clip_id: EvidenceId) -> bytes | None:
         """The WebM, or None if there is none, or not yet. Raises StoreError."""
+
+
+class EvidenceFiles(Protocol):
+    """The files of evidence, to look after."""
+
+    async def stored(self, after: EvidenceId | None, limit: int) -> Sequence[StoredFile]:
+        """The files of the next ids after this one, in order, all of the last id; fewer than ``limit`` at the end.
+
+        Raises StoreError.
+        """
+
+    async def sizes(self, wanted: Sequence[tuple[EvidenceId, Medium]]) -> Mapping[EvidenceId, int]:
+        """Bytes of those that are there. Raises StoreError."""
+
+    async def delete(self, files: Sequence[tuple[EvidenceId, Medium | None]]) -> None:
+        """Delete them; one that is not there is fine. None: what was never finished. Raises StoreError."""
+
+
+class EvidenceIndex(Protocol):
+    """What evidence there is, of which alert, and what became of it. Each raises StoreError."""
+
+    async def usage(self) -> Mapping[EvidenceClass, Usage]:
+        """How much is kept of each class; of those of which there is any."""
+
+    async def oldest(self, evidence_class: EvidenceClass, limit: int) -> Sequence[KeptEvidence]:
+        """The oldest of a class that belong to no open incident."""
+
+    async def let_go(self, deletions: Sequence[Deletion], at: datetime) -> Sequence[Deletion]:
+        """Take note that these go, before their files do. Gives those that are to go, by now: no open incident's."""
+
+    async def note_absent(self, absent: Sequence[Deletion], at: datetime) -> Sequence[Deletion]:
+        """Take note that these are not there. Gives those that were not known to be gone."""
+
+    async def take_back(self, ids: Collection[EvidenceId]) -> None:
+        """What was found to be gone is there again."""
+
+    async def measure(self, sizes: Mapping[EvidenceId, int]) -> None:
+        """Take note of sizes, in bytes."""
+
+    async def unmeasured(self, limit: int) -> Sequence[IndexRow]:
+        """Those whose size nobody knows yet, the newest first."""
+
+    async def after(self, evidence_id: EvidenceId | None, limit: int) -> Sequence[IndexRow]:
+        """The next ones by id, kept and gone."""
+
+    async def look_up(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, IndexRow]:
+        """What is known of these."""
+
+    async def adopt(self, after: AlertId | None, limit: int) -> AlertId | None:
+        """Take note of the evidence of the next alerts by id, where an older version did not; None at the end."""
+
+
+class EvidenceFates(Protocol):
+    """What became of evidence that is not there."""
+
+    async def why_gone(self, evidence_id: EvidenceId) -> Gone | None:
+        """Why there is no such file; None where it may still come, or was never to be. Raises StoreError."""
 
 
 class HealthCheck(Protocol):

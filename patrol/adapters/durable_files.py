@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+
+UNFINISHED = ".part"
 
 
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file, in a folder made for it if need be. Half a file is never seen under its name. Raises OSError."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sync_folder(path.parent.parent)
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    _sync_folder(path.parent)
+        sync_folder(path.parent.parent)
+    unfinished = path.with_suffix(UNFINISHED)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):  # on a full disk, what was not finished takes the last room there is
+            unfinished.unlink()
+        raise
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    # A file whose name is not on the disk yet is gone after a power cut, however well its content was synced.
+def sync_folder(folder: Path) -> None:
+    """Have the folder itself on the disk: else a file's name may be gone after a power cut. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from patrol.domain.alerts import Candidate
 from patrol.domain.dispatch import Outcome, Situation
-from patrol.domain.errors import QueueError, StoreError
+from patrol.domain.errors import QueueError, StoreError, StoreFailure
 from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import DEAD_STREAM, Message
@@ -19,7 +20,7 @@ from patrol.domain.requests import TourRequest
 from patrol.domain.room import TourStatus
 from patrol.domain.streams import EntryId
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, Delivery, Effect, MessagesRefusedError
+from patrol.ports import Clock, Delivery, Effect, MessagesRefusedError, Spooled
 
 # So many turns of the event loop without a new sleeper count as "nobody has anything left to do".
 QUIET_TURNS = 20
@@ -113,6 +114,54 @@ class MemoryEvidence:
     async def get_clip(self, clip_id: EvidenceId) -> bytes | None:
         """See EvidenceStore."""
         return self.clips.get(clip_id)
+
+
+class MemorySpool:
+    """Spool in a dictionary. ``most``: so many wait at most. ``broken``: every call fails as on a broken disk."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.records: dict[int, Spooled] = {}
+        self.aside: list[Spooled] = []
+        self.most = most
+        self.broken = False
+        self._numbers = count(1)
+
+    @property
+    def waiting(self) -> int:
+        """See Spool."""
+        return len(self.records)
+
+    @property
+    def size(self) -> int:
+        """See Spool."""
+        return sum(len(record.jpeg) for record in self.records.values())
+
+    async def keep(self, candidate: Candidate, jpeg: bytes) -> None:
+        """See Spool."""
+        self._check()
+        if len(self.records) >= self.most:
+            raise StoreError("memory spool: full", StoreFailure.DISK_FULL)
+        number = next(self._numbers)
+        self.records[number] = Spooled(number, candidate, jpeg)
+
+    async def oldest(self) -> Spooled | None:
+        """See Spool."""
+        self._check()
+        return next(iter(self.records.values()), None)
+
+    async def done(self, spooled: Spooled) -> None:
+        """See Spool."""
+        self._check()
+        del self.records[spooled.number]
+
+    async def set_aside(self, spooled: Spooled) -> None:
+        """See Spool."""
+        self._check()
+        self.aside.append(self.records.pop(spooled.number))
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StoreError("memory spool: broken")
 
 
 class MemoryIncidents:

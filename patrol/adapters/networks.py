@@ -54,7 +54,10 @@ def open_networks(
     if Look.FINER in looks:
         # One thread: what looks closer takes turns with the tour's own pass, and never all cores at once.
         unsure = min(options.min_confidence, FINER_CONFIDENCE)
-        finer_options = replace(options, input_size=finer_px, min_confidence=unsure, threads=1, lanes=1)
+        # Fire and smoke it does not tell: what does was fitted at the tour's own resolution.
+        finer_options = replace(
+            options, input_size=finer_px, min_confidence=unsure, threads=1, lanes=1, tells_fire=False
+        )
         finer = detectors.open_detector(finer_options, model, models_dir, progress)
     density = None
     if Look.DENSITY in looks and density_model is not None:

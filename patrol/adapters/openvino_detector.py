@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain, cycle
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patrol.adapters.fire_head import FireHead, read_map, with_head
 from patrol.adapters.model_store import InstalledModel, Precision
 from patrol.adapters.openvino_runtime import FIRST_USE, import_openvino, signal_stack_kept
 from patrol.adapters.yolo import PADDING, Canvas, Placement, Reading, checked_input_size, read_output
@@ -46,18 +48,20 @@ class OpenVinoDetector:
         precision: Precision = Precision.AUTO,
         threads: int | None = None,
         lanes: int = LANES,
+        head: FireHead | None = None,
     ) -> None:
         """``input_size``: (width, height), multiples of 32, None for the model's own. ``threads``: how many the
         inference may use, None for all cores; the decoder of the streams needs its share. ``lanes``: batches under way
-        at once."""
+        at once. ``head``: what also tells fire and smoke, of these very weights; None for boxes alone."""
         self._input_size = checked_input_size(input_size or model.manifest.input_size)
         self._reading = reading
+        self._has_head = head is not None
         openvino = import_openvino()
         with signal_stack_kept():
             core = openvino.Core()
             self.precision = chosen_precision(model, precision, bf16=_has_bf16(core))
             graph = graph_for(model, self.precision)
-            compiled = compiled_graph(openvino, core, graph, self._input_size, self.precision, threads)
+            compiled = compiled_graph(openvino, core, graph, self._input_size, self.precision, threads, head)
             self.requests = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
             # Both lanes together have twice what runs at once, so that none waits while another's boxes are read; more
             # only cost memory and cache (measured: 2% of a frame's processor time).
@@ -126,7 +130,10 @@ class OpenVinoDetector:
             yield self._read(begun.popleft())
 
     def _read(self, slot: _Slot) -> Detections:
-        return read_output(slot.output(), slot.placement, slot.frame_size, self._reading)
+        found = read_output(slot.output(), slot.placement, slot.frame_size, self._reading)
+        if not self._has_head:
+            return found
+        return replace(found, burning=read_map(slot.output(1), slot.placement, slot.frame_size, self._input_size))
 
 
 class _Slot:
@@ -145,10 +152,11 @@ class _Slot:
         self.placement = self._canvas.show(picture)
         self._request.start_async()
 
-    def output(self) -> npt.NDArray[np.float32]:
-        """Wait for the inference; (4 + classes, candidates), overwritten by the next. Raises what went wrong."""
+    def output(self, number: int = 0) -> npt.NDArray[np.float32]:
+        """Wait for the inference; (4 + classes, candidates), or what a head says, overwritten by the next. Raises what
+        went wrong."""
         self.wait()
-        return np.asarray(self._request.get_output_tensor().data[0])
+        return np.asarray(self._request.get_output_tensor(number).data[0])
 
     def wait(self) -> None:
         """Wait for the inference, if one is under way. Raises TimeoutError, RuntimeError."""
@@ -206,9 +214,16 @@ def graph_for(model: InstalledModel, precision: Precision) -> Path:
 
 
 def compiled_graph(
-    openvino: Any, core: Any, graph: Path, input_size: tuple[int, int], precision: Precision, threads: int | None
+    openvino: Any,
+    core: Any,
+    graph: Path,
+    input_size: tuple[int, int],
+    precision: Precision,
+    threads: int | None,
+    head: FireHead | None = None,
 ) -> Any:
-    """The graph compiled for frames as they are: (1, height, width, 3) uint8 BGR in, the conversion inside.
+    """The graph compiled for frames as they are: (1, height, width, 3) uint8 BGR in, the conversion inside; with a
+    head, what it says is the second output.
 
     Throughput: one stream a core and no barrier between cores; in latency mode two threads to a picture cost a third
     more processor time. Not pinned: no stream waits for one core while another is free. Figures: docs/adr/012.
@@ -221,6 +236,8 @@ def compiled_graph(
         config["INFERENCE_NUM_THREADS"] = threads
     try:
         model = core.read_model(graph)
+        if head is not None:
+            model = with_head(openvino, model, head)
         model.reshape([1, 3, input_size[1], input_size[0]])
         return core.compile_model(_with_bgr_input(openvino, model), "CPU", config)
     except RuntimeError as error:

@@ -7,10 +7,11 @@ kept as JSON; what is searched for has a column.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     create_engine,
     event,
     func,
@@ -38,17 +40,20 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
-from patrol.adapters import sql_outbox
+from patrol.adapters import refusals, sql_outbox
+from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
 from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
 from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, cools_down, fingerprint
 from patrol.domain.dispatch import Duty, Outcome, Situation
-from patrol.domain.errors import ConfigError, ConfigProblem, StoreError
+from patrol.domain.errors import ConfigError, ConfigProblem, StoreError, StoreFailure
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState
+from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId, IncidentState
 from patrol.domain.messages import alert_message, incident_message
 from patrol.domain.orders import Order
+from patrol.domain.retention import Gone
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.domain.units import Unit
+from patrol.pipeline.steps import Step, passing
 from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
@@ -103,6 +108,10 @@ _EFFECTS = Table(
     Column("at", String, nullable=False),
 )
 
+# Which one first: else every alert of the fingerprint would be read whole.
+_NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
+_LAST_ALERT = select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery())
+
 _IS_MAINTENANCE = _INCIDENTS.c["class"] == IncidentClass.MAINTENANCE.value
 
 _INCIDENT = TypeAdapter(Incident)
@@ -124,6 +133,16 @@ class SqlStore:
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
 
+    @property
+    def folder(self) -> Path:
+        """Where the database lies."""
+        return Path(self._engine.url.database or "").absolute().parent
+
+    @property
+    def evidence(self) -> SqlEvidenceIndex:
+        """The index of evidence, through the same door."""
+        return SqlEvidenceIndex(self._transaction)
+
     async def open(self) -> None:
         """Make what is missing in the database, also in one of an older version. Raises StoreError."""
         await self._transaction(_make_what_is_missing)
@@ -139,10 +158,11 @@ class SqlStore:
             # A transaction once begun is finished even if the caller is cancelled: nobody may guess its end.
             return await asyncio.shield(loop.run_in_executor(self._door, call))
         except SQLAlchemyError as error:
-            raise StoreError(f"database: {_plain(error)}") from error
+            failure = refusals.of_sqlite(getattr(error, "orig", None))
+            raise StoreError(f"database: {_plain(error)}", failure) from error
         except ValidationError as error:
             raise StoreError(
-                f"database: a stored {error.title} cannot be read: {error.error_count()} errors"
+                f"database: a stored {error.title} cannot be read: {error.error_count()} errors", StoreFailure.CONFLICT
             ) from error
 
     async def _transaction(self, work: Callable[[Connection], _Result]) -> _Result:
@@ -152,15 +172,21 @@ class SqlStore:
 
         return await self._through_the_door(call)
 
+    async def within(self, work: Callable[[Connection], _Result]) -> _Result:
+        """One transaction of a file beside this one, through the same door. Raises StoreError."""
+        return await self._transaction(work)
+
     async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
         """See AlertStore."""
         key = fingerprint(candidate.event)
-        last = await self._transaction(lambda connection: _last_accepted_at(connection, key))
-        return cools_down(candidate, last, now)
+        last = await self._transaction(lambda connection: _last_alert(connection, key))
+        return last is not None and cools_down(candidate, last.accepted_at, now, last.detected_at)
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """See AlertStore."""
-        return await self._transaction(lambda connection: self._accept(connection, candidate, now))
+        acceptance = await self._transaction(lambda connection: self._accept(connection, candidate, now))
+        passing(Step.ACCEPT_STORED)
+        return acceptance
 
     def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
         known = connection.execute(select(_ALERTS).where(_ALERTS.c.id == candidate.alert_id)).one_or_none()
@@ -174,6 +200,7 @@ class SqlStore:
         told = replace(incident, sequence=incident.sequence + 1)
         _store_incident(connection, told)
         _store_alert(connection, acceptance.alert, acceptance.verdict)
+        note_evidence(connection, acceptance.alert)
         messages = (alert_message(acceptance.alert, incident.sequence), incident_message(told, now))
         sql_outbox.add(connection, messages, self._clock.now())
         return replace(acceptance, incident=told)
@@ -228,6 +255,10 @@ class SqlStore:
         return await self._transaction(
             lambda connection: [_INCIDENT.validate_json(body) for body in connection.execute(query).scalars()]
         )
+
+    def duties(self, connection: Connection) -> tuple[Duty, ...]:
+        """Every configured unit, and what it is doing."""
+        return self._duties(connection)
 
     def _duties(self, connection: Connection) -> tuple[Duty, ...]:
         stored = {
@@ -298,6 +329,11 @@ class SqlStore:
 
         return await self._transaction(work)
 
+    async def gone_evidence(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, Gone]:
+        """See IncidentReader."""
+        rows = await self.evidence.look_up(ids)
+        return {row.id: row.gone for row in rows.values() if row.gone is not None}
+
     async def totals(self) -> Totals:
         """See IncidentReader."""
         delivered = (
@@ -365,16 +401,17 @@ def _columns(connection: Connection, table: Table) -> set[str]:
     return {column["name"] for column in inspect(connection).get_columns(table.name)}
 
 
-def _last_accepted_at(connection: Connection, key: str) -> datetime | None:
-    last = connection.execute(select(func.max(_ALERTS.c.accepted_at)).where(_ALERTS.c.fingerprint == key)).scalar()
-    return _time(last) if last else None
+def _last_alert(connection: Connection, key: str) -> Alert | None:
+    body = connection.execute(_LAST_ALERT, {"key": key}).scalar()
+    return _ALERT.validate_json(body) if body else None
 
 
 def _history(connection: Connection, key: str) -> History:
     body = connection.execute(
         select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == key, _INCIDENTS.c.is_open == 1)
     ).scalar()
-    return History(_last_accepted_at(connection, key), _INCIDENT.validate_json(body) if body else None)
+    last, incident = _last_alert(connection, key), _INCIDENT.validate_json(body) if body else None
+    return History(last.accepted_at, incident, last.detected_at) if last is not None else History(None, incident)
 
 
 def _effect_stored(connection: Connection, effect: Effect) -> bool:

@@ -1,7 +1,9 @@
-"""The composition root: the only package that knows both pipeline and adapters."""
+"""The composition root: the only package that knows both pipeline and adapters.
+
+``touring`` and ``looking`` are imported by whoever needs them: what they bring takes seconds to import.
+"""
 
 from patrol.app.assembling import Parts, assembled
-from patrol.app.looking import detector_options, frame_sources, open_closer_looks, picture_box, usual_detector
 from patrol.app.options import ALL_ROLES, Options, Role
 from patrol.app.running import FINISH_DETECTING_S, QueueCheck, StoreCheck, run_parts
 
@@ -14,10 +16,5 @@ __all__ = [
     "Role",
     "StoreCheck",
     "assembled",
-    "detector_options",
-    "frame_sources",
-    "open_closer_looks",
-    "picture_box",
     "run_parts",
-    "usual_detector",
 ]

@@ -2,76 +2,55 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from redis.asyncio import Redis
 
-from patrol.adapters.clip_video import as_webm, compressed
-from patrol.adapters.clock import SystemClock
+from patrol.adapters.clock import SteadyClock
 from patrol.adapters.dead_letters import RedisDeadLetters
 from patrol.adapters.disk_evidence import DiskEvidence
-from patrol.adapters.evidence_picture import draw_evidence
-from patrol.adapters.processor import MachineProcessor, few_arenas, one_thread_a_picture
+from patrol.adapters.local_storage import LocalDisks, LocalStorage
+from patrol.adapters.processor import few_arenas, one_thread_a_picture
 from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
-from patrol.adapters.scene_file import SceneFile
 from patrol.adapters.sql import SqlStore
-from patrol.adapters.tracking import ByteTracker, import_tracking
-from patrol.adapters.valkey_embedded import embedded_valkey
-from patrol.app.looking import frame_sources, open_closer_looks, opened_detector, usual_detector
+from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_signs import SqlSigns
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
-from patrol.domain.camera import CameraId
-from patrol.domain.change import ChangeMemory, ChangeSettings
 from patrol.domain.errors import InputError
-from patrol.domain.health_watching import HealthWatcher
-from patrol.domain.tour import Tour
-from patrol.domain.watching import Watcher
+from patrol.domain.storage import DiskPlace
 from patrol.metrics import Metrics
-from patrol.pipeline.alerting import Alerting
+from patrol.pipeline.auditing import Auditing
+from patrol.pipeline.beating import Beating
 from patrol.pipeline.closing import Desk
-from patrol.pipeline.confirming import Confirming
 from patrol.pipeline.deciding import Deciding
-from patrol.pipeline.detecting import Detecting
 from patrol.pipeline.dispatching import Dispatching
-from patrol.pipeline.filming import Filming
 from patrol.pipeline.following_up import FollowingUp
-from patrol.pipeline.inspecting import Inspecting
-from patrol.pipeline.looking_closer import LookingCloser, Networks, SpareLooks
-from patrol.pipeline.maintaining import Maintaining
+from patrol.pipeline.keeping import Keeping
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.relaying import Relaying
-from patrol.pipeline.resting import RestingDetector
-from patrol.pipeline.reviewing import Reviewing
-from patrol.pipeline.touring import OnGap, TourBook, Touring, nobody
+from patrol.pipeline.timekeeping import Timekeeping
+from patrol.pipeline.touring import OnGap, nobody
 from patrol.pipeline.viewing import Room
 from patrol.ports import Detector
 
-
-@dataclass(frozen=True, slots=True)
-class TourParts:
-    """From camera to accepted alert."""
-
-    touring: Touring
-    inspecting: Inspecting
-    detecting: Detecting
-    alerting: Alerting
-    filming: Filming
-    maintaining: Maintaining
+if TYPE_CHECKING:
+    from patrol.app.touring import TourParts
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything, put together."""
 
-    clock: SystemClock
+    clock: SteadyClock
+    timekeeping: Timekeeping
     metrics: Metrics
     redis: Redis
     store: SqlStore
@@ -79,11 +58,14 @@ class Parts:
     publisher: RedisPublisher
     relaying: Relaying
     reconciling: Reconciling
+    beating: Beating
+    auditing: Auditing
     deciding: Deciding
     dispatching: Dispatching
     following_up: FollowingUp
     desk: Desk
     room: Room
+    keeping: Keeping
     tour: TourParts | None
 
 
@@ -103,46 +85,61 @@ async def assembled(
     _make_folder(options.var)
     few_arenas()
     one_thread_a_picture()
-    clock = SystemClock()
+    clock = SteadyClock(options.var / "clock.json")
     metrics = Metrics(_registry())
     async with contextlib.AsyncExitStack() as stack:
-        redis_url = options.redis_url or stack.enter_context(embedded_valkey(options.var / "valkey"))
+        redis_url = options.redis_url
+        if redis_url is None:
+            from patrol.adapters.valkey_embedded import embedded_valkey  # half a second, for those who need it
+
+            redis_url = stack.enter_context(embedded_valkey(options.var / "valkey"))
         redis = connect(redis_url)
         stack.push_async_callback(redis.aclose)
         store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units, clock)
         stack.push_async_callback(store.aclose)
         await store.open()
+        signs = SqlSigns(store)
         evidence = DiskEvidence(options.var / "evidence")
+        folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
+        disks = LocalDisks(folders)
         publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         deciding = Deciding(store, clock, metrics)
+        relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
-            networks = Networks()  # the caller's own detector is all that looks
-            if detector is None:
-                detector = stack.enter_context(
-                    contextlib.closing(await opened_detector(configuration, options, progress))
-                )
-                opened = await asyncio.to_thread(
-                    open_closer_looks, configuration, options.device, options.models, progress
-                )
-                networks = stack.enter_context(contextlib.closing(opened)).networks
-            await asyncio.to_thread(import_tracking)
+            from patrol.app.touring import TourOutside, open_eyes, open_spool, tour_parts  # see there
+
+            detector, networks = await open_eyes(stack, configuration, options, progress, detector)
             scenes = options.var / "scenes.json"
-            outside = TourOutside(detector, networks, store, evidence, reports, requests, deciding, scenes, on_gap)
-            tour = _tour_parts(stack, configuration, outside, clock, metrics)
+            spool = await open_spool(stack, configuration, options)
+            outside = TourOutside(
+                detector, networks, store, evidence, spool, reports, requests, deciding, scenes, on_gap
+            )
+            tour = tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
             clock=clock,
+            timekeeping=Timekeeping(clock, clock, metrics),
             metrics=metrics,
             redis=redis,
             store=store,
             evidence=evidence,
             publisher=publisher,
-            relaying=Relaying(store, publisher, clock, metrics),
+            relaying=relaying,
             reconciling=Reconciling(store, RedisStreamKeeper(redis), clock, metrics),
+            beating=Beating(signs, clock, metrics),
+            auditing=Auditing(
+                SqlAudits(store),
+                signs,
+                publisher,
+                configuration.rings,
+                clock,
+                metrics,
+                is_disturbed=lambda: relaying.degraded is not None,
+            ),
             deciding=deciding,
-            dispatching=Dispatching(deciding, store, clock),
+            dispatching=Dispatching(deciding, store, signs, clock),
             following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
             desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
             room=Room(
@@ -152,102 +149,18 @@ async def assembled(
                 store,
                 reports,
                 publisher,
+                signs,
                 clock,
                 metrics,
                 simulated=options.simulated,
+                keeper=clock,
+                storage=LocalStorage(options.spool, disks, configuration.free_floor),
+            ),
+            keeping=Keeping(
+                store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
             ),
             tour=tour,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class TourOutside:
-    """What the tour's parts need from the rest of the service."""
-
-    detector: Detector
-    networks: Networks
-    store: SqlStore
-    evidence: DiskEvidence
-    reports: RedisTourReports
-    requests: RedisTourRequests
-    deciding: Deciding
-    scenes: Path
-    on_gap: OnGap
-
-
-def _tour_parts(
-    stack: contextlib.AsyncExitStack,
-    configuration: Configuration,
-    outside: TourOutside,
-    clock: SystemClock,
-    metrics: Metrics,
-) -> TourParts:
-    sources = frame_sources(
-        configuration,
-        clock,
-        on_unconfirmed=lambda camera, held_s: book.unconfirmed(camera, held_s),  # made below, before any visit
-        on_fault=lambda _: metrics.stages.errors.labels("visit").inc(),
-    )
-    stack.push_async_callback(sources.router.aclose)
-    cameras, rings = {camera.id: camera for camera in configuration.cameras}, configuration.rings
-    tour = Tour(
-        configuration.cameras,
-        configuration.tour,
-        clock.monotonic(),
-        random.SystemRandom().random,
-        configuration.sessions_of_host,
-    )
-    book = TourBook(tour, rings, sources.rtsp, clock, metrics, outside.on_gap)
-    maintaining = Maintaining(
-        outside.store, outside.deciding, configuration.cameras, configuration.levels, clock, metrics
-    )
-    filming = Filming(compressed, as_webm, outside.evidence, clock, metrics)
-    alerting = Alerting(
-        outside.store,
-        outside.evidence,
-        draw_evidence,
-        configuration.levels,
-        rings,
-        configuration.rules,
-        clock,
-        metrics,
-        filming,
-    )
-    watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
-    rules = LookingCloser(
-        watcher,
-        outside.networks,
-        has_room=SpareLooks(lambda: detecting.keeps_up, clock),  # made below, before any frame
-        on_look=metrics.detect.closer_look,
-    )
-    confirming = Confirming(cameras, rules, book, alerting, clock, metrics, filming)
-
-    def is_watched(camera_id: CameraId) -> bool:
-        return not watcher.is_clear(cameras[camera_id]) or tour.in_focus(camera_id, clock.monotonic())
-
-    usual = usual_detector(configuration, outside.detector, outside.networks)
-    detecting = Detecting(
-        _rested(usual, configuration.detector.look_every, is_watched, metrics),
-        clock,
-        metrics,
-        confirming,
-        batch=configuration.detector.batch,
-        close_after_s=configuration.detector.close_after_s,
-    )
-    reviewing = Reviewing(
-        tour, cameras, rings, configuration.timezone, MachineProcessor(), sources.rtsp, maintaining, clock, metrics
-    )
-    inspecting = Inspecting(
-        cameras, HealthWatcher(), detecting, book, maintaining, SceneFile(outside.scenes), clock, metrics
-    )
-    touring = Touring(book, sources.router, inspecting, detecting, reviewing, outside.reports, outside.requests, clock)
-    return TourParts(touring, inspecting, detecting, alerting, filming, maintaining)
-
-
-def _rested(detector: Detector, look_every: int, is_watched: Callable[[CameraId], bool], metrics: Metrics) -> Detector:
-    if look_every == 1:
-        return detector
-    return RestingDetector(detector, ChangeMemory(ChangeSettings(look_every=look_every)), is_watched, metrics)
 
 
 def _registry() -> CollectorRegistry:

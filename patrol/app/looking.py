@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from patrol.adapters.clock import SystemClock
-from patrol.adapters.detectors import AnyDetector, DetectorOptions, Device, open_detector
+from patrol.adapters.detectors import AnyDetector, DetectorOptions, open_detector
+from patrol.adapters.devices import Device
 from patrol.adapters.http_snapshot import HttpSnapshotSource
 from patrol.adapters.model_store import Precision
 from patrol.adapters.networks import OpenNetworks, open_networks
@@ -21,11 +21,12 @@ from patrol.app.options import Options
 from patrol.config import Configuration
 from patrol.domain.camera import Camera
 from patrol.domain.closer import NO_LOOKS, Look
+from patrol.domain.events import Kind
 from patrol.domain.hosts import most_kept_open
 from patrol.domain.rules import looks_at
 from patrol.pipeline.looking_closer import Networks
 from patrol.pipeline.looking_finely import FinelyLooking
-from patrol.ports import Detector, OnUnconfirmed
+from patrol.ports import Clock, Detector, OnUnconfirmed
 
 DECODERS_A_CORE = 1
 # Each holds its camera for a whole visit. Few cameras send what only FFmpeg reads.
@@ -62,6 +63,7 @@ def detector_options(configuration: Configuration, device: Device) -> DetectorOp
         labels=frozenset({"person"}).union(*(rule.condition.labels for rule in configuration.rules.values())),
         precision=Precision(settings.precision.value),
         device=device,
+        tells_fire=any(rule.kind is Kind.FIRE_SMOKE for rule in configuration.rules.values()),
     )
 
 
@@ -105,7 +107,7 @@ class Sources:
 
 def frame_sources(
     configuration: Configuration,
-    clock: SystemClock,
+    clock: Clock,
     on_unconfirmed: OnUnconfirmed = lambda _, held_s: None,
     on_fault: Callable[[Camera], None] = lambda _: None,
 ) -> Sources:

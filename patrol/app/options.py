@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from patrol.adapters.detectors import Device
+from patrol.adapters.devices import Device
 from patrol.domain.errors import InputError
 
 
@@ -38,6 +38,11 @@ class Options:
     port: int = 8476
     device: Device = Device.AUTO
     simulated: bool = False
+
+    @property
+    def spool(self) -> Path:
+        """Where alerts wait for a store that is away."""
+        return self.var / "spool"
 
     def check(self) -> None:
         """Raises InputError if separate roles would each get a queue and a database of their own."""

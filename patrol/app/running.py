@@ -6,22 +6,26 @@ import asyncio
 import gc
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patrol.adapters.processor import give_memory_back
 from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription
 from patrol.adapters.sql import SqlStore
-from patrol.app.assembling import Parts, TourParts
+from patrol.app.assembling import Parts
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.errors import PatrolError, StoreError
 from patrol.pipeline import dispatching
 from patrol.pipeline.consuming import Consuming
+from patrol.pipeline.keeping import EvidenceDesk
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock
+from patrol.ports import Clock, HealthCheck
 from patrol.web.app import make_status_app, make_web_app
 from patrol.web.layout import RoomLayout
 from patrol.web.serving import serve
+
+if TYPE_CHECKING:
+    from patrol.app.touring import TourParts
 
 # A person waits for Ctrl-C: what the detector has not looked at by then is dropped, and counted; what a store that
 # is away has not taken is given up some time later, and said so.
@@ -53,11 +57,15 @@ async def run_parts(
         if Role.RELAY in options.roles:
             group.create_task(parts.relaying.run(drained))
             group.create_task(parts.reconciling.run(drained))
+            group.create_task(parts.keeping.run(drained))
+            group.create_task(parts.beating.run(stopping))  # ends first: what it began is relayed, too
+            group.create_task(parts.auditing.run(drained))
         if Role.DISPATCH in options.roles:
             group.create_task(_dispatch_consumer(parts).run(drained))
             group.create_task(parts.following_up.run(drained))
             group.create_task(parts.room.run_gauges(drained))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
+        group.create_task(parts.timekeeping.run(drained))
         group.create_task(_tidy_memory(parts.clock, drained))
         for companion in companions:
             group.create_task(companion(drained))
@@ -126,7 +134,9 @@ async def _serve(
     stopping: asyncio.Event,
     on_ready: Callable[[str], None],
 ) -> None:
-    checks = (StoreCheck(parts.store), QueueCheck(parts.publisher))
+    checks: list[HealthCheck] = [StoreCheck(parts.store), QueueCheck(parts.publisher)]
+    if Role.RELAY in options.roles:
+        checks.append(parts.auditing)
     registry = parts.metrics.registry
     if Role.CONSOLE in options.roles:
         layout = _layout(configuration)
@@ -140,6 +150,7 @@ async def _serve(
             parts.clock,
             stopping=stopping,
             hosts=configuration.web.hosts,
+            fates=EvidenceDesk(parts.store.evidence, parts.clock, parts.metrics),
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping)

@@ -216,7 +216,7 @@ async def _recorded(file: Path, minutes: float) -> AsyncIterator[Pixels]:
 async def _live(configuration: Configuration, camera: Camera, minutes: float) -> AsyncIterator[Pixels]:
     """A camera's pictures, as a visit sees them. Those that do not come are named and left out."""
     from patrol.adapters.clock import SystemClock
-    from patrol.app import frame_sources
+    from patrol.app.looking import frame_sources
     from patrol.domain.errors import CaptureError
 
     clock = SystemClock()

@@ -31,7 +31,7 @@ def camera_pictures(config: Path, at_most: int) -> Iterable[Picture]:
     from patrol import config as configuring
     from patrol.adapters.clock import SystemClock
     from patrol.adapters.model_manifests import known_classes
-    from patrol.app import frame_sources
+    from patrol.app.looking import frame_sources
 
     configuration = configuring.load(config, os.environ, known_models=known_classes())
     cameras = list(configuration.cameras)

@@ -80,7 +80,8 @@ def demo(
 
 
 def _simulated(configuration: Configuration, var: Path) -> Configuration:
-    from patrol.adapters.detectors import Device, chosen_device
+    from patrol.adapters.detectors import chosen_device
+    from patrol.adapters.devices import Device
     from patrol.adapters.model_store import ensure_model
     from patrol.demo.scenes import demo_cameras, render_scenes
 
@@ -101,9 +102,9 @@ def _empty(var: Path) -> None:
     from patrol.adapters.valkey_embedded import end_left_over
 
     end_left_over(var / "valkey")  # before the note of its number is gone
-    for name in ("valkey", "evidence"):
+    for name in ("valkey", "evidence", "spool"):
         shutil.rmtree(var / name, ignore_errors=True)
-    for file in var.glob("patrol.db*"):
+    for file in (*var.glob("patrol.db*"), var / "clock.json"):
         file.unlink(missing_ok=True)
 
 

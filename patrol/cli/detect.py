@@ -112,7 +112,8 @@ class _Detectors:
     """A detector per shape of picture, made when first needed: an upright picture must not be squeezed to lie flat."""
 
     def __init__(self, model: str, min_confidence: float, labels: frozenset[str] | None, longest: int) -> None:
-        from patrol.adapters.detectors import DetectorOptions, Device, chosen_device
+        from patrol.adapters.detectors import DetectorOptions, chosen_device
+        from patrol.adapters.devices import Device
         from patrol.adapters.model_store import ensure_model
 
         self._longest = longest

@@ -67,7 +67,7 @@ def _evaluated(items: list[Item]) -> Results:
     one_thread_a_picture()
     size = DetectorSettings().input_px
     with ExitStack() as stack, progress_on_stderr("{task.completed:.0f} of {task.total:.0f}") as bar:
-        detector = stack.enter_context(closing(_detector(DetectorSettings().min_confidence, size)))
+        detector = stack.enter_context(closing(_detector(DetectorSettings().min_confidence, size, tells_fire=True)))
         passes = list(_passes(stack, items))
         opened = stack.enter_context(closing(_closer_looks()))
         closer = CloserLooks(opened.networks, DetectorSettings().finer_px)
@@ -80,16 +80,18 @@ def _evaluated(items: list[Item]) -> Results:
         return asyncio.run(run(items, detector, size, passes, MachineProcessor(), progress, closer))
 
 
-def _detector(min_confidence: float, size: tuple[int, int]) -> AnyDetector:
-    from patrol.adapters.detectors import DetectorOptions, Device, open_detector
+def _detector(min_confidence: float, size: tuple[int, int], *, tells_fire: bool = False) -> AnyDetector:
+    from patrol.adapters.detectors import DetectorOptions, open_detector
+    from patrol.adapters.devices import Device
     from patrol.config import DetectorSettings
 
-    options = DetectorOptions(input_size=size, min_confidence=min_confidence, device=Device.AUTO)
+    options = DetectorOptions(input_size=size, min_confidence=min_confidence, device=Device.AUTO, tells_fire=tells_fire)
     return open_detector(options, DetectorSettings().model, progress=lambda line: print(line, file=sys.stderr))
 
 
 def _closer_looks() -> OpenNetworks:
-    from patrol.adapters.detectors import DetectorOptions, Device
+    from patrol.adapters.detectors import DetectorOptions
+    from patrol.adapters.devices import Device
     from patrol.adapters.networks import open_networks
     from patrol.config import DetectorSettings
     from patrol.domain.closer import Look

@@ -40,9 +40,10 @@ def replay(
 ) -> None:
     """Run recorded video through the same detector and rules as live, at the recording's own time."""
     from patrol import config as configuring
-    from patrol.adapters.detectors import Device, open_detector
+    from patrol.adapters.detectors import open_detector
+    from patrol.adapters.devices import Device
     from patrol.adapters.model_manifests import known_classes
-    from patrol.app import detector_options, open_closer_looks, usual_detector
+    from patrol.app.looking import detector_options, open_closer_looks, usual_detector
 
     with errors_told():
         configuration = configuring.load(config, os.environ, variables_required=False, known_models=known_classes())
@@ -95,7 +96,7 @@ async def _replay_files(files: Sequence[Path], player: _Player, *, as_json: bool
 async def _replay_file(file: Path, player: _Player) -> AsyncIterator[ReplayedEvent]:
     from patrol.adapters.stream import frames_of
     from patrol.adapters.tracking import ByteTracker
-    from patrol.app import picture_box
+    from patrol.app.looking import picture_box
     from patrol.domain.watching import Watcher
     from patrol.pipeline.replaying import replay as run
 

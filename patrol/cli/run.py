@@ -54,7 +54,7 @@ def run(
     Ctrl-C or SIGTERM stops it cleanly; a second one leaves at once.
     """
     from patrol import config as configuring
-    from patrol.adapters.detectors import Device
+    from patrol.adapters.devices import Device
     from patrol.adapters.model_manifests import known_classes
     from patrol.app import ALL_ROLES, Options, Role
 

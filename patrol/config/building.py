@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from patrol.config import addresses
 from patrol.config.document import Location
 from patrol.config.models import (
+    GB,
     DetectorModel,
     FileModel,
     RingModel,
     ScheduleModel,
     SiteModel,
+    StorageModel,
     UnitModel,
     ZoneModel,
 )
@@ -25,8 +27,10 @@ from patrol.config.values import WindowModel
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.errors import ConfigProblem
+from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
+from patrol.domain.storage import FreeFloor
 from patrol.domain.units import Unit, UnitId
 from patrol.domain.visits import TourSettings
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
@@ -54,6 +58,9 @@ def build(
         tour=TourSettings(**file.tour.model_dump(exclude={"hosts"})),
         detector=_detector(file.detector),
         web=WebSettings(host=file.web.host, port=file.web.port, hosts=tuple(name.lower() for name in file.web.hosts)),
+        retention=_retention(file.storage),
+        spool_bytes=round(file.storage.spool_gb * GB),
+        free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
@@ -195,4 +202,11 @@ def _detector(detector: DetectorModel) -> DetectorSettings:
         close_after_s=detector.close_after_s,
         look_every=detector.look_every,
         density_model=None if detector.density_model == "none" else detector.density_model,
+    )
+
+
+def _retention(storage: StorageModel) -> Retention:
+    return Retention(
+        quota_bytes=round(storage.evidence_quota_gb * GB),
+        keep={each: timedelta(days=getattr(storage.keep_days, each.value)) for each in EvidenceClass},
     )

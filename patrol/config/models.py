@@ -6,12 +6,13 @@ Every field's description is the editor's help, and the "expected ..." of an err
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, Strict, model_validator
 
 from patrol.config.rule_models import RuleModel
-from patrol.config.settings import USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
+from patrol.config.settings import USUAL_SPOOL_BYTES, USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
 from patrol.config.values import (
     NAME,
     NAME_EN,
@@ -37,10 +38,14 @@ from patrol.domain.camera import RingName, Strategy
 from patrol.domain.errors import InputError
 from patrol.domain.events import Kind, Level
 from patrol.domain.ground import GroundPlane
+from patrol.domain.retention import EvidenceClass, Retention
+from patrol.domain.storage import FreeFloor
 from patrol.domain.units import UnitKind
 from patrol.domain.visits import TourSettings
 
-TOUR, DETECTOR, WEB = TourSettings(), DetectorSettings(), WebSettings()
+TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
+FLOOR = FreeFloor()
+GB = 10**9
 
 
 _AT = "[latitude, longitude] in degrees, WGS-84"
@@ -333,6 +338,45 @@ class DetectorModel(Edge):
     )
 
 
+KeepDays = Annotated[Number, Field(gt=0, le=36_500)]
+
+
+def _keep(what: str, name: EvidenceClass) -> Any:
+    return Field(default=RETENTION.keep[name] / timedelta(days=1), description=f"days for {what}")
+
+
+class KeepDaysModel(Edge):
+    """How long evidence is kept, by class."""
+
+    red: KeepDays = _keep("that of red alerts", EvidenceClass.RED)
+    yellow: KeepDays = _keep("that of yellow alerts", EvidenceClass.YELLOW)
+    blue: KeepDays = _keep("that of blue alerts", EvidenceClass.BLUE)
+    green: KeepDays = _keep("that of green alerts", EvidenceClass.GREEN)
+    maintenance: KeepDays = _keep("that of maintenance", EvidenceClass.MAINTENANCE)
+    simulated: KeepDays = _keep("that of drills and simulated cameras", EvidenceClass.SIMULATED)
+
+
+class StorageModel(Edge):
+    """What is kept on disk."""
+
+    evidence_quota_gb: Annotated[Number, Field(gt=0, le=1_000_000)] = Field(
+        default=RETENTION.quota_bytes / GB, description="pictures and clips of alerts at most, 10^9 bytes"
+    )
+    keep_days: KeepDaysModel = Field(
+        default=KeepDaysModel(), description="how long pictures and clips are kept, by class"
+    )
+    free_floor_percent: Annotated[Number, Field(ge=0, le=90)] = Field(
+        default=FLOOR.share * 100, description="of each disk so much is to stay free, percent; below it people are told"
+    )
+    free_floor_gb: Annotated[Number, Field(ge=0, le=1_000_000)] = Field(
+        default=FLOOR.size / GB, description="and so much, 10^9 bytes"
+    )
+    spool_gb: Annotated[Number, Field(gt=0, le=1_000)] = Field(
+        default=USUAL_SPOOL_BYTES / GB,
+        description="alerts that wait on the local disk while the database takes none at most, 10^9 bytes",
+    )
+
+
 class WebModel(Edge):
     """Where the console listens."""
 
@@ -367,6 +411,7 @@ class FileModel(Edge):
     )
     tour: TourModel = Field(default=TourModel(), description="how the tour works")
     detector: DetectorModel = Field(default=DetectorModel(), description="how people are found in pictures")
+    storage: StorageModel = Field(default=StorageModel(), description="what is kept on disk")
     web: WebModel = Field(default=WebModel(), description="where the console listens")
 
 

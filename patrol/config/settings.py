@@ -10,11 +10,14 @@ from zoneinfo import ZoneInfo
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.errors import ConfigProblem
+from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
+from patrol.domain.storage import FreeFloor
 from patrol.domain.units import Unit
 from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
 
+USUAL_SPOOL_BYTES = 10**9  # some 5,000 alerts with their pictures
 USUAL_TIMEZONE = "Asia/Shanghai"
 
 
@@ -92,7 +95,8 @@ class Configuration:
 
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
-    than ``tour.sessions_per_host``. ``warnings``: what is allowed and still looks like a mistake; they carry no
+    than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
+    ``warnings``: what is allowed and still looks like a mistake; they carry no
     secrets.
     """
 
@@ -108,6 +112,9 @@ class Configuration:
     detector: DetectorSettings
     web: WebSettings
     sites: tuple[Site, ...] = ()
+    retention: Retention = field(default_factory=Retention)
+    spool_bytes: int = USUAL_SPOOL_BYTES
+    free_floor: FreeFloor = field(default_factory=FreeFloor)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

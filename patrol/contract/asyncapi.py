@@ -12,6 +12,8 @@ from patrol.domain.messages import (
     ALERT,
     ALERT_STREAMS,
     DEAD_STREAM,
+    HEARTBEAT,
+    HEARTBEAT_STREAM,
     INCIDENT,
     INCIDENT_STREAM,
     MAX_BYTES,
@@ -29,10 +31,9 @@ _CARRIES: Mapping[str, tuple[str, ...]] = {
     INCIDENT_STREAM: (INCIDENT,),
     **dict.fromkeys(ORDER_STREAMS, (ORDER, RECALL)),
     RECEIPT_STREAM: (RECEIPT,),
+    HEARTBEAT_STREAM: (HEARTBEAT,),
 }
 """What lies on each stream. The dead letters carry anything, beside why it could not be handled."""
-
-STREAMS = (*_CARRIES, DEAD_STREAM)
 
 _WRITTEN_BY_OTHERS = frozenset({RECEIPT_STREAM})
 _DEAD_FIELDS: Mapping[str, str] = {

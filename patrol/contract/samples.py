@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from patrol.domain.alerts import Alert
 from patrol.domain.events import Kind, Level
+from patrol.domain.heartbeats import Heartbeat
 from patrol.domain.incidents import (
     AlertId,
     Cause,
@@ -23,6 +24,7 @@ from patrol.domain.incidents import (
 from patrol.domain.messages import (
     Message,
     alert_message,
+    heartbeat_message,
     incident_message,
     order_message,
     recall_message,
@@ -34,6 +36,7 @@ from patrol.domain.units import UnitId
 from patrol.domain.vocabulary import CameraId, Place, RingName, RuleId, ZoneId
 
 NIGHT = datetime(2026, 5, 1, 2, 30, 4, tzinfo=UTC)
+BEAT = datetime(2026, 5, 1, 2, 30, 5, tzinfo=UTC)
 LATER = datetime(2026, 5, 1, 3, 0, 40, tzinfo=UTC)
 SQUARE = Place(35.49004, 112.8518)
 
@@ -51,6 +54,9 @@ def samples() -> Mapping[str, Message]:
             order, replace(ordered, sequence=6), "expired", order.sent_at + timedelta(seconds=10.069)
         ),
         "receipt": receipt_message(_receipt(order), incident.id),
+        "heartbeat": heartbeat_message(
+            Heartbeat("H-20260501-023005-8d21f06c7be4", 42, datetime(2026, 5, 1, 2, 30, 5, tzinfo=UTC))
+        ),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from patrol.domain.messages import ALERT, DATA_OF, INCIDENT, ORDER, RECALL, RECEIPT, schema_id
+from patrol.domain.messages import ALERT, DATA_OF, HEARTBEAT, INCIDENT, ORDER, RECALL, RECEIPT, schema_id
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAMES: Mapping[str, str] = {type_: schema_id(type_).split(":")[2] for type_ in DATA_OF}
@@ -23,6 +23,19 @@ _LEVELLED = frozenset({ALERT, INCIDENT, ORDER})
 _EXPIRING = frozenset({ALERT, ORDER})
 # What others write: they need to send less than Patrol itself does.
 _OF_OTHERS = frozenset({RECEIPT})
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_OF_AN_INCIDENT: Mapping[str, Any] = {
+    "subject": {"type": "string", "pattern": "^incident/.+", "description": "incident/<incident id>"},
+    "partitionkey": {**_TEXT, "description": "The incident's id."},
+    "correlationid": {**_TEXT, "description": "The incident's id."},
+}
+_OF_NO_INCIDENT: Mapping[str, Any] = {
+    "subject": {"type": "string", "pattern": "^system/.+", "description": "Nothing that happened."},
+    "partitionkey": _TEXT,
+    "correlationid": _TEXT,
+}
 
 
 class _Untitled(GenerateJsonSchema):
@@ -82,15 +95,13 @@ def inlined(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _envelope(type_: str) -> dict[str, Any]:
-    text, time = {"type": "string", "minLength": 1}, {"type": "string", "format": "date-time"}
+    time = {"type": "string", "format": "date-time"}
     attributes: dict[str, Any] = {
         "specversion": {"const": "1.0"},
-        "id": {**text, "description": "Unique within its source: the pair is the idempotency key."},
-        "source": text,
+        "id": {**_TEXT, "description": "Unique within its source: the pair is the idempotency key."},
+        "source": _TEXT,
         "type": {"const": type_},
-        "subject": {"type": "string", "pattern": "^incident/.+", "description": "incident/<incident id>"},
-        "partitionkey": {**text, "description": "The incident's id."},
-        "correlationid": {**text, "description": "The incident's id."},
+        **(_OF_NO_INCIDENT if type_ == HEARTBEAT else _OF_AN_INCIDENT),
         "sequence": {
             "type": "string",
             "pattern": "^[0-9]{1,18}$",
@@ -110,4 +121,4 @@ def _envelope(type_: str) -> dict[str, Any]:
 
 def schemas() -> Mapping[str, dict[str, Any]]:
     """All, by short name."""
-    return {NAMES[type_]: schema_of(type_) for type_ in (ALERT, INCIDENT, ORDER, RECALL, RECEIPT)}
+    return {NAMES[type_]: schema_of(type_) for type_ in (ALERT, INCIDENT, ORDER, RECALL, RECEIPT, HEARTBEAT)}

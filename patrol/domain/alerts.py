@@ -82,10 +82,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the store knows of a candidate's fingerprint."""
+    """What the store knows of a candidate's fingerprint: when its last alert was accepted, and had been detected."""
 
     last_accepted_at: datetime | None
     open_incident: Incident | None
+    last_detected_at: datetime | None = None
 
 
 class Verdict(StrEnum):
@@ -112,7 +113,7 @@ def fingerprint(event: Event) -> str:
 
 def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
     """Decide whether an event becomes an alert, and of which incident."""
-    if cools_down(candidate, history.last_accepted_at, now):
+    if cools_down(candidate, history.last_accepted_at, now, history.last_detected_at):
         return Acceptance(Verdict.COOLING_DOWN)
     if history.open_incident is not None:
         joined = history.open_incident
@@ -123,14 +124,20 @@ def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
     return Acceptance(Verdict.NEW_INCIDENT, alert, _incident(candidate, alert))
 
 
-def cools_down(candidate: Candidate, last_accepted_at: datetime | None, now: datetime) -> bool:
+def cools_down(
+    candidate: Candidate, last_accepted_at: datetime | None, now: datetime, last_detected_at: datetime | None = None
+) -> bool:
     """Whether it is too soon after the last alert of the same thing.
 
-    An alert from the future was accepted before the clock was set back: it mutes nothing.
+    An alert from the future was accepted before the clock was set back: it mutes nothing. Where alerts had to wait for
+    the store, they are accepted one right after the other: then what counts is whether they happened apart.
     """
     if last_accepted_at is None:
         return False
-    return last_accepted_at <= now < last_accepted_at + timedelta(seconds=candidate.cool_down_s)
+    quiet = timedelta(seconds=candidate.cool_down_s)
+    if last_detected_at is not None and abs(candidate.detected_at - last_detected_at) >= quiet:
+        return False
+    return last_accepted_at <= now < last_accepted_at + quiet
 
 
 def _alert(candidate: Candidate, now: datetime) -> Alert:

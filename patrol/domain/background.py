@@ -29,16 +29,22 @@ Field = npt.NDArray[np.int8]
 """(144, 256, 2): each pixel's edge direction (x, y), as 127ths; its length says how strong the edge is."""
 Grey = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
+Tint = npt.NDArray[np.uint8]
+"""(72, 128, 2): red and blue over brightness, which light that grows or fails leaves as they are; 128 is grey."""
 
 SMALL = (256, 144)
 # Grey levels a pixel: an edge of this strength has a length of a half. A sensor's noise, blurred, stays well below.
 EDGE = 3.0
 # Two directions differ if they lie so far apart; edges of one thing, under another light, lie nearer.
 DIFFERS, SAME = 0.4, 0.35
+# What comes differs at least so much at its first look.
+AT_ONCE = 0.25
 # Seen alike so often and for so long, a place is known, or something stands in it.
 LEAST_LOOKS, LEAST_S = 3, 2.5
 # How fast the slow background follows what is alike: one part in so many, every look.
 FOLLOWS = 16
+# So far around what is other nothing follows: the slow background would eat it up from its rim.
+RIM_PX = 3
 # Grey levels by which light drifts from look to look, and no shadow falls.
 DRIFTS_BY = 12
 # What has stood for so long belongs to the place.
@@ -50,31 +56,42 @@ UPSET, UPSET_EDGES, BLOCKS, LEAST_EDGES = 0.5, 0.35, (8, 6), 0.02
 UPSET_LOOKS, UPSET_S = 3, 8.0
 # Grey levels by which the middle of the picture jumps from look to look when light is switched.
 SWITCHED = 8.0
+DARK = 24.0
+MOST_UNSEEN_S = 127  # in half seconds, it fits a byte
 MOST_PLACES = 32
 # Pixels of 256 x 144, each way, an outline included; and shares of the picture, each way.
 SMALLEST_PX, LARGEST = 5, 0.6
 FEWEST_EDGE_PX = 10
-# By so much the edges of one of both backgrounds must be the stronger ones along an outline.
-CLEARLY = 0.05
+# So much of the steepness of a blurred hull is its outline. By so much the edges along it must be the stronger ones in
+# one of both backgrounds.
+AROUND_PX, OUTLINE, CLEARLY = 4, 0.35, 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """What is remembered of one place: 0.4 MB, whatever happens. Times are seconds since any fixed moment.
+    """What is remembered of one place: 0.6 MB, whatever happens. Times are seconds since any fixed moment.
 
-    ``field``, ``grey``: the slow background, where ``known``. ``lately``, ``lately_grey``: what was seen last,
-    ``looks`` times alike (255 at most), ``since`` when; (144, 256) each. ``upset_s``, ``upset_looks``: since when, and
-    how often, pictures were wholly other; ``switched_s``: when light was switched last.
+    ``field``, ``grey``, ``tint``: the slow background, where ``known``. ``lately`` and so on: what was seen last,
+    ``looks`` times alike (255 at most), ``since`` when; (144, 256) each, the tint half of it each way. ``unseen``: for
+    how long nothing was seen of a pixel until this look; ``gap``: and before ``since``; both in half seconds, 127 s at
+    most. ``came``: it was other at once, as things are; what became so little by little is the place itself.
+    ``upset_s``, ``upset_looks``: since when, and how often, pictures were wholly other; ``switched_s``: when light was
+    switched last.
     """
 
     at_s: float
     known: Mask
     field: Field
     grey: Grey
+    tint: Tint
     lately: Field
     lately_grey: Grey
+    lately_tint: Tint
     looks: npt.NDArray[np.uint8]
     since: Plane
+    unseen: Grey
+    gap: Grey
+    came: Mask
     upset_s: float | None = None
     upset_looks: int = 0
     switched_s: float | None = None
@@ -87,16 +104,38 @@ class Background:
 
 def looked(before: Background | None, at_s: float, pixels: Pixels, hidden: Sequence[Box]) -> Background:
     """Take the next picture, (height, width, 3) uint8 BGR. ``hidden``: where people and vehicles stand, in shares."""
-    shrunk = cv2.cvtColor(cv2.resize(pixels, SMALL, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-    grey = np.asarray(cv2.GaussianBlur(shrunk, (0, 0), 1.0), np.uint8)
-    now = field_of(grey)
+    now = view_of(pixels)
     seen = ~mask_of(hidden)
     if before is None:
-        return _begun(at_s, now, grey, seen)
-    other = apart(now, before.field) >= DIFFERS
-    if _is_upset(before, now, other, seen):
-        return _upset(before, at_s, now, grey, seen)
-    return _learned(before, at_s, now, grey, seen, other)
+        return _begun(at_s, now, seen)
+    differs = apart(now.field, before.field)
+    if _is_upset(before, now.field, differs >= DIFFERS, seen):
+        return _upset(before, at_s, now, seen)
+    return _learned(before, at_s, now, seen, differs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """One picture, as far as it matters."""
+
+    field: Field
+    grey: Grey
+    tint: Tint
+
+
+def view_of(pixels: Pixels) -> View:
+    """Of (height, width, 3) uint8 BGR."""
+    shrunk = np.asarray(cv2.resize(pixels, SMALL, interpolation=cv2.INTER_AREA), np.uint8)
+    grey = np.asarray(cv2.GaussianBlur(cv2.cvtColor(shrunk, cv2.COLOR_BGR2GRAY), (0, 0), 1.0), np.uint8)
+    return View(field_of(grey), grey, tint_of(shrunk))
+
+
+def tint_of(shrunk: Pixels) -> Tint:
+    """Of (144, 256, 3) uint8 BGR; what is darker than DARK has less and less of it."""
+    halved = cv2.resize(shrunk, (SMALL[0] // 2, SMALL[1] // 2), interpolation=cv2.INTER_AREA)
+    bright, red, blue = cv2.split(cv2.cvtColor(halved, cv2.COLOR_BGR2YCrCb).astype(np.float32))
+    both = cv2.merge([red - 128, blue - 128]) / (bright + DARK)[..., np.newaxis]
+    return np.asarray(np.clip(np.rint(both * 255 + 128), 0, 255), np.uint8)
 
 
 def field_of(grey: Grey) -> Field:
@@ -130,17 +169,22 @@ def mask_of(boxes: Sequence[Box], by: float = 0.12) -> Mask:
     return mask
 
 
-def _begun(at_s: float, now: Field, grey: Grey, seen: Mask) -> Background:
+def _begun(at_s: float, now: View, seen: Mask) -> Background:
     shape = SMALL[::-1]
     return Background(
         at_s=at_s,
         known=np.zeros(shape, np.bool_),
         field=np.zeros((*shape, 2), np.int8),
         grey=np.zeros(shape, np.uint8),
-        lately=now,
-        lately_grey=grey,
+        tint=np.full_like(now.tint, 128),
+        lately=now.field,
+        lately_grey=now.grey,
+        lately_tint=now.tint,
         looks=seen.astype(np.uint8),
         since=np.full(shape, at_s, np.float32),
+        unseen=np.zeros(shape, np.uint8),
+        gap=np.zeros(shape, np.uint8),
+        came=np.zeros(shape, np.bool_),
     )
 
 
@@ -157,42 +201,67 @@ def _in_blocks(mask: Mask) -> Plane:
     return np.asarray(cv2.resize(mask.astype(np.float32), BLOCKS, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _upset(before: Background, at_s: float, now: Field, grey: Grey, seen: Mask) -> Background:
+def _upset(before: Background, at_s: float, now: View, seen: Mask) -> Background:
     upset_s = before.upset_s if before.upset_s is not None else at_s
     upset_looks = before.upset_looks + 1
     if upset_looks >= UPSET_LOOKS and at_s - upset_s >= UPSET_S:
-        return _begun(at_s, now, grey, seen)
-    return replace(before, at_s=at_s, upset_s=upset_s, upset_looks=upset_looks)
+        return _begun(at_s, now, seen)
+    return replace(before, at_s=at_s, unseen=_unseen(before, at_s), upset_s=upset_s, upset_looks=upset_looks)
 
 
-def _learned(before: Background, at_s: float, now: Field, grey: Grey, seen: Mask, other: Mask) -> Background:
-    jump = grey.astype(np.int16) - before.lately_grey
+def _unseen(before: Background, at_s: float) -> Grey:
+    """For how long nothing was seen of each pixel just before this look, half seconds."""
+    passed = round(2 * min(max(at_s - before.at_s, 0.0), MOST_UNSEEN_S))
+    return np.asarray(np.minimum(before.unseen, 2 * MOST_UNSEEN_S - passed) + passed, np.uint8)
+
+
+def _learned(before: Background, at_s: float, now: View, seen: Mask, differs: Plane) -> Background:
+    jump = now.grey.astype(np.int16) - before.lately_grey
     is_switched = bool(seen.any()) and abs(float(np.median(jump[seen]))) >= SWITCHED
     # A place that was never seen before has nothing to be like.
-    alike = (apart(now, before.lately) <= SAME) & (before.looks > 0)
+    alike = (apart(now.field, before.lately) <= SAME) & (before.looks > 0)
     goes_on, anew = seen & alike, seen & ~alike
+    unseen = _unseen(before, at_s)
     looks = np.where(goes_on, np.minimum(before.looks, 254) + np.uint8(1), np.where(anew, np.uint8(1), before.looks))
     since = np.where(anew, np.float32(at_s), before.since)
-    lately = _blended(before.lately, now, goes_on, anew)
-    lately_grey = np.where(goes_on, cv2.addWeighted(before.lately_grey, 0.75, grey, 0.25, 0.0), before.lately_grey)
-    lately_grey = np.where(anew, grey, lately_grey)
+    lately = _blended(before.lately, now.field, goes_on, anew)
+    lately_grey = np.where(goes_on, cv2.addWeighted(before.lately_grey, 0.75, now.grey, 0.25, 0.0), before.lately_grey)
+    lately_grey = np.where(anew, now.grey, lately_grey)
+    lately_tint = np.where(_halved(seen), now.tint, before.lately_tint)
     stood = (looks >= LEAST_LOOKS) & (at_s - since >= LEAST_S)
-    is_usual = before.known & seen & ~other
-    taken = (stood & ~before.known) | (before.known & stood & (at_s - since >= ABSORBED_S))
+    came = np.where(anew, differs >= AT_ONCE, before.came)
+    is_usual = before.known & seen & ~_widened(before.known & came & (differs >= DIFFERS))
+    taken = stood & (~before.known | (at_s - since >= ABSORBED_S))
     return replace(
         before,
         at_s=at_s,
         known=before.known | taken,
-        field=_followed(before.field, now, lately, is_usual, taken),
-        grey=np.where(taken, lately_grey, np.where(seen, _followed_grey(before.grey, grey), before.grey)),
+        field=_followed(before.field, now.field, lately, is_usual, taken),
+        grey=np.where(taken, lately_grey, np.where(is_usual, _followed_grey(before.grey, now.grey), before.grey)),
+        tint=np.where(
+            _halved(taken), lately_tint, np.where(_halved(is_usual), _a_step(before.tint, now.tint), before.tint)
+        ),
         lately=lately,
         lately_grey=lately_grey,
+        lately_tint=lately_tint,
         looks=looks,
         since=since,
+        unseen=np.where(seen, np.uint8(0), unseen),
+        gap=np.where(anew, unseen, before.gap),
+        came=came,
         upset_s=None,
         upset_looks=0,
         switched_s=at_s if is_switched else before.switched_s,
     )
+
+
+def _widened(mask: Mask) -> Mask:
+    side = 2 * RIM_PX + 1
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)), np.bool_)
+
+
+def _halved(mask: Mask) -> Mask:
+    return mask[::2, ::2, np.newaxis]
 
 
 def _blended(before: Field, now: Field, goes_on: Mask, anew: Mask) -> Field:
@@ -213,11 +282,15 @@ def _toward(before: Field, now: Field) -> Field:
 
 
 def _followed_grey(before: Grey, now: Grey) -> Grey:
+    """As far as light drifts: a shadow, or a thing, that has come since is no part of it."""
+    is_near = np.abs(now.astype(np.int16) - before) <= DRIFTS_BY
+    return np.where(is_near, _a_step(before, now), before)
+
+
+def _a_step(before: Grey, now: Grey) -> Grey:
     """One level towards what is seen now (approximated median: McFarlane and Schofield, Segmentation and tracking of
-    piglets in images, Machine Vision and Applications 8, 1995), if it is no farther than light drifts: a shadow, or a
-    thing, that has come since is no part of it."""
-    difference = now.astype(np.int16) - before
-    return np.asarray(before + np.sign(difference) * (np.abs(difference) <= DRIFTS_BY), np.uint8)
+    piglets in images, Machine Vision and Applications 8, 1995)."""
+    return np.asarray(before + np.sign(now.astype(np.int16) - before), np.uint8)
 
 
 # What stands there
@@ -225,12 +298,16 @@ def _followed_grey(before: Grey, now: Grey) -> Grey:
 
 @dataclass(frozen=True, slots=True)
 class ChangedPlace:
-    """A place that has been steadily other than its background. ``box``: shares of the picture. ``since_s``: when it
-    became so. ``is_new``: something came; else something went. ``is_light``: only shadow, or light."""
+    """A place that has been steadily other than its background. ``box``: shares of the picture. ``since_s``: the first
+    look at which it was so; ``before_s``: the last at which it was not; ``seen_s``: the last at which nobody stood
+    before it. ``is_new``: something came, or something went; None where that cannot be told. ``is_light``: only shadow,
+    or light."""
 
     box: Box
     since_s: float
-    is_new: bool
+    before_s: float
+    seen_s: float
+    is_new: bool | None
     is_light: bool
 
 
@@ -239,7 +316,7 @@ def changed_places(model: Background) -> list[ChangedPlace]:
     if model.is_upset:
         return []
     stood = (model.looks >= LEAST_LOOKS) & (model.at_s - model.since >= LEAST_S)
-    steady = model.known & stood & (apart(model.lately, model.field) >= DIFFERS)
+    steady = model.known & stood & model.came & (apart(model.lately, model.field) >= DIFFERS)
     joined = cv2.morphologyEx(steady.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     _, found, stats, _ = cv2.connectedComponentsWithStats(joined)
     labels = np.asarray(found, np.int32)
@@ -273,19 +350,28 @@ def _place(
     if int(np.count_nonzero(edges)) < FEWEST_EDGE_PX:
         return None
     hull = _hull(labels[cut] == number)
-    inner = cv2.erode(hull, np.ones((3, 3), np.uint8), iterations=2, borderValue=0)
-    outline = (hull > 0) & (inner == 0)
-    present = float(length_of(model.lately[cut])[outline].mean())
-    past = float(length_of(model.field[cut])[outline].mean())
-    if abs(present - past) < CLEARLY * (present + past):
-        return None
+    present, past = _outlined(model.lately, cut, hull), _outlined(model.field, cut, hull)
+    is_clear = abs(present - past) >= CLEARLY * (present + past)
     since_s = float(np.median(model.since[cut][edges]))
     return ChangedPlace(
         box=(left / SMALL[0], top / SMALL[1], (left + width) / SMALL[0], (top + height) / SMALL[1]),
         since_s=since_s,
-        is_new=present > past,
+        before_s=since_s - float(np.median(model.gap[cut][edges])) / 2,
+        seen_s=model.at_s - float(np.median(model.unseen[cut][edges])) / 2,
+        is_new=present > past if is_clear else None,
         is_light=_is_light(model, ratio, cut, hull > 0) or _came_with_light(model, since_s),
     )
+
+
+def _outlined(field: Field, cut: tuple[slice, slice], hull: npt.NDArray[np.uint8]) -> float:
+    """How strong the edges along the outline of a hull are, 0..1: those across it, which clutter has by chance only."""
+    around = cv2.GaussianBlur(np.pad(hull, AROUND_PX).astype(np.float32), (0, 0), 1.5)
+    normal = cv2.merge([cv2.Sobel(around, cv2.CV_32F, 1, 0), cv2.Sobel(around, cv2.CV_32F, 0, 1)])
+    length = np.asarray(cv2.magnitude(normal[..., 0], normal[..., 1]))
+    rows, columns = (np.arange(each.start - AROUND_PX, each.stop + AROUND_PX) for each in cut)
+    part = field[np.clip(rows, 0, SMALL[1] - 1)][:, np.clip(columns, 0, SMALL[0] - 1)]
+    across = np.abs((part.astype(np.float32) / 127 * normal).sum(axis=2)) / (length + 1e-6)
+    return float(across[length >= OUTLINE * length.max()].mean())
 
 
 def _hull(mask: Mask) -> npt.NDArray[np.uint8]:
@@ -298,6 +384,10 @@ def _hull(mask: Mask) -> npt.NDArray[np.uint8]:
 # By so much shadow darkens and light brightens, and so evenly; whatever is darker still is a thing.
 SHADOW, LIGHT, EVENLY = (0.45, 0.96), (1.04, 2.5), 0.07
 FEWEST_INNER_PX = 16
+# So far into it a shadow's edge reaches, with the blur and the means over pixels taken here.
+SOFT_PX = 6.0
+# Shadow and light keep a place's colour, in levels of a tint.
+SAME_TINT = 10.0
 # Of what the outline encloses, so much is as dark as the shadow, or as bright as without it, or in between.
 BETWEEN, BETWEEN_BY = 0.85, 0.1
 
@@ -319,18 +409,32 @@ def _is_light(model: Background, ratio: Ratio, cut: tuple[slice, slice], hull: M
         if len(numbers) < 0.1 * np.count_nonzero(hull):
             continue
         region = labels == np.bincount(numbers).argmax()
-        inner = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2).astype(np.bool_)
+        inner = _inner(region)
         if np.count_nonzero(inner) < FEWEST_INNER_PX:
             continue
         middle = float(np.median(ratio[inner]))
         uneven = float(np.median(np.abs(ratio[inner] - middle))) / middle
         texture = float(np.median(apart(model.lately, model.field)[inner]))
+        tint = float(np.median(_tint_apart(model)[inner[::2, ::2]])) if inner[::2, ::2].any() else 0.0
         enclosed = ratio[cut][hull]
         low, high = min(middle, 1.0) - BETWEEN_BY, max(middle, 1.0) + BETWEEN_BY
         between = float(((enclosed >= low) & (enclosed <= high)).mean())
-        if uneven <= EVENLY and texture <= SAME and between >= BETWEEN:
+        if uneven <= EVENLY and texture <= SAME and between >= BETWEEN and tint <= SAME_TINT:
             return True
     return False
+
+
+def _inner(region: Mask) -> Mask:
+    """Where the edges of a region, which are soft, reach no more: its middle, if it is large enough to have one."""
+    depth = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_C, 3)
+    return np.asarray(depth > max(2.0, min(SOFT_PX, 0.6 * float(depth.max()))), np.bool_)
+
+
+def _tint_apart(model: Background) -> Plane:
+    """How far the tint of each place is from its background's, beside the picture as a whole; (72, 128) float32."""
+    difference = model.lately_tint.astype(np.float32) - model.tint
+    difference -= np.median(difference[::2, ::2], axis=(0, 1))
+    return np.asarray(cv2.magnitude(difference[..., 0], difference[..., 1]), np.float32)
 
 
 def _came_with_light(model: Background, since_s: float) -> bool:

@@ -1,7 +1,8 @@
 """Fire and smoke in one picture: the port for whatever can tell them, and the baseline that tells them by colour.
 
-The baseline looks for fire among the places that have a flame's colour, and for smoke on a grid over the whole picture:
-what is measured there goes through a small logistic regression, fitted on other pictures (fire_fitted).
+Where the detector's network tells them too, in a map (burning_map), its places are taken from there. The baseline
+looks for fire among the places that have a flame's colour, and for smoke on a grid over the whole picture: what is
+measured there goes through a small logistic regression, fitted on other pictures (fire_fitted).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from patrol.domain import fire_fitted
+from patrol.domain.burning_map import BurningMap, Cells, Spot, spots
 from patrol.domain.fire_features import CELLS, Measured, measured, smoke_cells, warm_places
 from patrol.domain.scene import Pixels
 
@@ -73,6 +75,23 @@ OUTLYING = 4.0
 def score_of(log_odds: float) -> float:
     """0..1."""
     return float(1.0 / (1.0 + np.exp(-np.clip(log_odds, -30.0, 30.0))))
+
+
+# A spot is the mean of so many cells of a map each way; of 5 it is as sure, of 1 a fire less.
+FIRE_OVER, SMOKE_OVER = 3, 3
+# Where a map is less sure than that (a score of 0.25), nothing is said to be there.
+LEAST_LOG_ODDS = -1.1
+
+
+def places_in(of: BurningMap) -> tuple[Burning, ...]:
+    """What a network's map shows: the places, surest first, a few of each part."""
+    found = [*_places(Part.FIRE, of.fire, FIRE_OVER), *_places(Part.SMOKE, of.smoke, SMOKE_OVER)]
+    return tuple(sorted(found, key=lambda one: -one.score))
+
+
+def _places(part: Part, cells: Cells, over: int) -> Sequence[Burning]:
+    few: Sequence[Spot] = spots(cells, over, LEAST_LOG_ODDS)[:MOST_FIRES]
+    return [Burning(part, one.box, score_of(one.log_odds)) for one in few]
 
 
 MOST_FIRES = 4

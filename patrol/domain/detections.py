@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from patrol.domain.burning_map import BurningMap
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
@@ -15,6 +17,7 @@ class Detections:
 
     ``xyxy``: (n, 4) float32 pixels of that frame, origin top left, x1 <= x2 and y1 <= y2, inside the frame.
     ``class_id``: (n,) int64, an index into ``class_names``. ``confidence``: (n,) float32, 0..1.
+    ``burning``: where the picture looks like fire or smoke, whatever the boxes; None where the model does not tell.
     Raises ValueError for anything else, saying what was expected and what came.
     """
 
@@ -24,6 +27,7 @@ class Detections:
     class_id: npt.NDArray[np.int64]
     confidence: npt.NDArray[np.float32]
     class_names: tuple[str, ...]
+    burning: BurningMap | None = None
 
     def __post_init__(self) -> None:
         _expect("xyxy", self.xyxy, np.float32, (len(self.xyxy), 4))
@@ -73,6 +77,7 @@ class Detections:
             self.class_id[mask],
             self.confidence[mask],
             self.class_names,
+            self.burning,
         )
 
     def of(self, label: str, min_confidence: float = 0.0) -> Detections:

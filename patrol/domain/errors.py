@@ -79,8 +79,24 @@ class CaptureError(PatrolError):
         super().__init__(f"{failure.value}: {detail}" if detail else failure.value)
 
 
+class StoreFailure(StrEnum):
+    """Why the database, or a disk, refused. Closed set: also the metric's label."""
+
+    DISK_FULL = "disk_full"
+    BUSY = "busy"  # another process holds it locked
+    READ_ONLY = "read_only"
+    AWAY = "away"
+    DAMAGED = "damaged"
+    CONFLICT = "conflict"  # this cannot go with what is stored; all else may
+    OTHER = "other"
+
+
 class StoreError(PatrolError):
     """The database refused or did not answer; nothing was changed."""
+
+    def __init__(self, message: str, failure: StoreFailure = StoreFailure.OTHER) -> None:
+        self.failure = failure
+        super().__init__(message)
 
 
 class QueueError(PatrolError):

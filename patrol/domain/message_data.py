@@ -229,7 +229,20 @@ class ReceiptData(Data):
     """Where the unit was, if it says so."""
 
 
-MessageData = AlertData | IncidentData | OrderData | RecallData | ReceiptData
+@dataclass(frozen=True, slots=True)
+class HeartbeatData(Data):
+    """Messages get through. About no incident."""
+
+    heartbeat_id: Text
+    status: Text
+    """As in the Common Alerting Protocol: nothing that anybody shall act on."""
+    sent_at: datetime
+    """When it was written to the outbox."""
+    every_s: Annotated[float, Gt(0)]
+    """How many seconds lie between two; three missing are no hiccup."""
+
+
+MessageData = AlertData | IncidentData | OrderData | RecallData | ReceiptData | HeartbeatData
 
 
 def plain(value: Any) -> Any:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from patrol.domain.errors import MessageError
 from patrol.domain.events import Level
+from patrol.domain.heartbeats import EVERY_S, Heartbeat
 from patrol.domain.incidents import ClockName, Incident, IncidentId, Maintenance
 from patrol.domain.message_data import (
     AlertData,
     CameraNameData,
+    HeartbeatData,
     IncidentData,
     MaintenanceData,
     MessageData,
@@ -44,12 +46,14 @@ INCIDENT = "cn.patrol.incident.v1"
 ORDER = "cn.patrol.order.v1"
 RECALL = "cn.patrol.order.recall.v1"
 RECEIPT = "cn.patrol.receipt.v1"
+HEARTBEAT = "cn.patrol.heartbeat.v1"
 DATA_OF: Mapping[str, type[MessageData]] = {
     ALERT: AlertData,
     INCIDENT: IncidentData,
     ORDER: OrderData,
     RECALL: RecallData,
     RECEIPT: ReceiptData,
+    HEARTBEAT: HeartbeatData,
 }
 TYPES = frozenset(DATA_OF)
 
@@ -59,7 +63,8 @@ ORDER_STREAMS = tuple(f"patrol:order:{ring}" for ring in RingName)
 INCIDENT_STREAM = "patrol:incident"
 RECEIPT_STREAM = "patrol:receipt"
 DEAD_STREAM = "patrol:dead"
-STREAMS = (*ALERT_STREAMS, INCIDENT_STREAM, *ORDER_STREAMS, RECEIPT_STREAM, DEAD_STREAM)
+HEARTBEAT_STREAM = "patrol:heartbeat"
+STREAMS = (*ALERT_STREAMS, INCIDENT_STREAM, *ORDER_STREAMS, RECEIPT_STREAM, HEARTBEAT_STREAM, DEAD_STREAM)
 
 MAX_BYTES = 64 * 1024
 # A station has more cameras than a message has room for; those in trouble are listed first.
@@ -256,6 +261,21 @@ def schema_id(type_: str) -> str:
     return f"urn:patrol:{name}:{version}"
 
 
+def heartbeat_message(heartbeat: Heartbeat) -> Message:
+    """Show that messages get through. About no incident: status System, as in the Common Alerting Protocol."""
+    data = HeartbeatData(heartbeat_id=heartbeat.id, status="System", sent_at=heartbeat.sent_at, every_s=EVERY_S)
+    return _message(
+        HEARTBEAT_STREAM,
+        heartbeat.id,
+        HEARTBEAT,
+        None,
+        heartbeat.number,
+        heartbeat.sent_at,
+        heartbeat.sent_at,
+        data,
+    )
+
+
 def read_message(body: str | bytes) -> Envelope:
     """Read a CloudEvents JSON. Raises MessageError saying which attribute is wrong and what was expected."""
     if len(body) > MAX_BYTES:
@@ -307,6 +327,14 @@ def read_receipt(envelope: Envelope) -> Receipt:
         raise MessageError(f"receipt: {type(error).__name__}: {error}") from None
 
 
+def read_heartbeat(envelope: Envelope) -> Heartbeat:
+    """The heartbeat in a message. Raises MessageError."""
+    try:
+        return Heartbeat(str(envelope.data["heartbeat_id"]), envelope.sequence, _aware(envelope.data["sent_at"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise MessageError(f"heartbeat: {type(error).__name__}: {error}") from None
+
+
 def _read_place(place: Mapping[str, Any]) -> Place:
     found = Place(float(place["latitude"]), float(place["longitude"]))
     if not (abs(found.latitude) <= 90 and abs(found.longitude) <= 180):  # also where either is no number
@@ -325,7 +353,7 @@ def _message(
     stream: str,
     key: str,
     type_: str,
-    incident_id: IncidentId,
+    incident_id: IncidentId | None,
     sequence: int,
     happened_at: datetime,
     recorded_at: datetime,
@@ -338,9 +366,9 @@ def _message(
         "id": key,
         "source": source,
         "type": type_,
-        "subject": f"incident/{incident_id}",
-        "partitionkey": incident_id,
-        "correlationid": incident_id,
+        "subject": f"incident/{incident_id}" if incident_id else "system/heartbeat",
+        "partitionkey": incident_id or "system",
+        "correlationid": incident_id or "system",
         "sequence": f"{sequence:012d}",
         "time": time_text(happened_at),
         "recordedtime": time_text(recorded_at),

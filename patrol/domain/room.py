@@ -6,12 +6,15 @@ Only what people look at; nothing decides from it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
-from patrol.domain.incidents import Incident, LoopStage
+from patrol.domain.incidents import EvidenceId, Incident, LoopStage
 from patrol.domain.orders import Order
+from patrol.domain.retention import Gone
+from patrol.domain.storage import StorageStatus
 from patrol.domain.units import Unit, UnitState
 
 
@@ -94,6 +97,22 @@ class QueueStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchStatus:
+    """Patrol's watch over itself. ``stalled_since``: no heartbeat got through since then; None while they do.
+
+    ``unaudited_since``: the auditor is silent since then. ``findings``: what it found at its last look not to move,
+    the most urgent first and not all of them; ``found``: how many in all. ``clock_off_s``: by how many
+    whole seconds the machine's clock is ahead of the time kept, where it jumped.
+    """
+
+    stalled_since: datetime | None = None
+    unaudited_since: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+    found: int = 0
+    clock_off_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StageStatus:
     """One loop stage: how many open incidents are in it and how long the oldest has been open, seconds."""
 
@@ -128,7 +147,7 @@ class RoomSnapshot:
 
     Of the open ones security comes before maintenance; ``stages`` count the former, ``maintenance`` the latter.
     ``orders``: per incident, the latest order. ``tour`` is None while no tour reports; ``tour_reported_at``: when one
-    last did, if that is known.
+    last did, if that is known. ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
     """
 
     at: datetime
@@ -143,3 +162,6 @@ class RoomSnapshot:
     units: tuple[UnitStatus, ...]
     maintenance: MaintenanceStatus = MaintenanceStatus(0, 0)
     tour_reported_at: datetime | None = None
+    gone: Mapping[EvidenceId, Gone] = field(default_factory=dict)
+    storage: StorageStatus = field(default_factory=StorageStatus)
+    watch: WatchStatus = WatchStatus()

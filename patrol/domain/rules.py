@@ -125,7 +125,7 @@ def _not_holding(rule: Rule, watch: Watch, at: datetime) -> Step:
 
 def _holding(rule: Rule, zone: Zone, camera_id: CameraId, watch: Watch, at: datetime, holding: Holding) -> Step:
     began_at = watch.began_at or min(at, holding.since or at)
-    held = replace(watch, began_at=began_at, held_last_at=at)
+    held = replace(watch, began_at=began_at, held_last_at=max(began_at, holding.until or at))
     if watch.event is not None:
         return Step(held)
     held_s = (at - began_at).total_seconds()

@@ -1,7 +1,9 @@
 """Alerting: confirmed events become alerts, each with its picture, in one durable transaction.
 
-Nothing is lost here: while the store refuses, events wait, the buffer fills, and the detector waits behind it. Only
-at the very end, when the store refuses and no time is left, events are given up, each counted and named in the log.
+Nothing is lost here: what the store refuses is kept on the local disk, over a kill, and put to the store again, in
+order, until it takes it. What comes meanwhile waits behind it. Where the local disk refuses, too, events wait in
+memory, the buffer fills, and the detector waits behind it. Only at the very end, when both refuse and no time is left,
+events are given up, each counted and named in the log.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.clips import ClipOrder
 from patrol.domain.detections import Detections
-from patrol.domain.errors import StoreError
+from patrol.domain.errors import PatrolError, StoreError, StoreFailure
 from patrol.domain.events import Event
 from patrol.domain.frame import Frame
 from patrol.domain.ids import make_id
@@ -28,7 +30,7 @@ from patrol.metrics import Metrics
 from patrol.pipeline.confirming import Sighting
 from patrol.pipeline.filming import FilmSide, NotFilming
 from patrol.pipeline.stopping import pause
-from patrol.ports import AlertStore, Clock, EvidenceStore
+from patrol.ports import AlertStore, Clock, EvidenceStore, Spool
 
 _log = logging.getLogger(__name__)
 
@@ -36,15 +38,21 @@ DrawEvidence = Callable[[Frame, Detections, Zone, Event], bytes]
 
 WAITING_EVENTS = 256
 RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+# What contradicts what is stored is tried so often, then it stands in the way of the others no longer.
+MOST_TRIES_ALONE = 3
 
 
 @dataclass(slots=True)
 class _Case:
-    """An event on its way to the store. ``picture``: drawn when it is needed, and kept for the tries that follow."""
+    """An event on its way to the store. ``picture``: drawn when it is needed, and kept for the tries that follow.
+
+    ``refused``: the store did so, and that was counted.
+    """
 
     sighting: Sighting
     candidate: Candidate
     picture: bytes | None = None
+    refused: bool = False
 
 
 class Alerting:
@@ -61,6 +69,7 @@ class Alerting:
         clock: Clock,
         metrics: Metrics,
         film: FilmSide | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self._store = store
         self._evidence = evidence
@@ -71,8 +80,11 @@ class Alerting:
         self._clock = clock
         self._metrics = metrics
         self._film = film or NotFilming()
+        self._spool = spool
+        self._kept, self._ended = asyncio.Event(), asyncio.Event()
         self._abandoned = asyncio.Event()
         self._refusing = False
+        self._conflicts = 0
         self._sightings: asyncio.Queue[tuple[Sighting, datetime] | None] = asyncio.Queue(WAITING_EVENTS)
 
     async def submit(self, sighting: Sighting) -> None:
@@ -89,11 +101,17 @@ class Alerting:
         self._abandoned.set()
 
     async def run(self) -> None:
-        """Accept until the end of the stream."""
-        while (item := await self._sightings.get()) is not None:
-            sighting, detected_at = item
-            await self._accept_for_sure(sighting, detected_at)
-            self._metrics.alerts.waiting.dec()
+        """Accept until the end of the stream, and what an earlier process left on the local disk first."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._spool is not None:
+                self._show_spool(self._spool)
+                tasks.create_task(self._empty(self._spool))
+            while (item := await self._sightings.get()) is not None:
+                sighting, detected_at = item
+                await self._accept_for_sure(sighting, detected_at)
+                self._metrics.alerts.waiting.dec()
+            self._ended.set()
+            self._kept.set()
 
     async def _accept_for_sure(self, sighting: Sighting, detected_at: datetime) -> None:
         candidate = self._candidate(sighting, detected_at)
@@ -101,7 +119,7 @@ class Alerting:
         failures = 0
         while not (self._refusing and self._abandoned.is_set()):
             try:
-                acceptance = await self._try(case)
+                acceptance = await self._place(case)
             except StoreError as error:
                 self._metrics.stages.errors.labels("accept").inc()
                 if failures == 0:
@@ -113,11 +131,93 @@ class Alerting:
             if failures:
                 _log.info("alert %s: the store is back after %d refusals", candidate.alert_id, failures)
             self._refusing = False
-            self._count(candidate, acceptance)
-            self._order_clip(candidate, acceptance)
+            if acceptance is not None:
+                self._count(candidate, acceptance)
+            if acceptance is None or acceptance.alert is not None:
+                self._order_clip(candidate)
             return
         self._metrics.alerts.lost.inc()
         _log.error("alert %s is lost, the store refused it to the end: %s", candidate.alert_id, sighting.event)
+
+    async def _place(self, case: _Case) -> Acceptance | None:
+        """The store's answer; None: it is kept on the local disk. Raises StoreError: neither takes it now."""
+        spool = self._spool
+        if spool is None or not spool.waiting:
+            try:
+                return await self._try(case)
+            except StoreError as error:
+                self._refuse(case, error)
+                if spool is None:
+                    raise
+        # Also where the store may be back: what waits there came first.
+        if case.picture is None:
+            case.picture = await self._picture(case.sighting)
+        await spool.keep(case.candidate, case.picture)
+        self._metrics.spool.passed.labels("kept").inc()
+        self._show_spool(spool)
+        self._kept.set()
+        return None
+
+    def _refuse(self, case: _Case, error: StoreError) -> None:
+        if case.refused:
+            return
+        case.refused = True
+        self._metrics.spool.refused.labels(error.failure.value).inc()
+        if self._spool is not None:
+            _log.error("alerts are refused, and kept on the local disk until that is over: %s", error)
+
+    async def _empty(self, spool: Spool) -> None:
+        """Put what is kept to the store, in order. Ends with the stream, once the store refuses or nothing is left."""
+        failures = 0
+        while not self._ended.is_set() or (spool.waiting and not self._abandoned.is_set()):
+            if not spool.waiting:
+                self._kept.clear()
+                await self._kept.wait()
+                continue
+            try:
+                await self._put_oldest(spool)
+            except StoreError as error:
+                self._metrics.stages.errors.labels("accept").inc()
+                if failures == 0:
+                    _log.warning("%d alerts wait on the local disk: %s", spool.waiting, error)
+                if await pause(self._clock, self._ended, RETRY_S[min(failures, len(RETRY_S) - 1)]):
+                    return  # the next start finds them
+                failures += 1
+                continue
+            failures = 0
+            self._show_spool(spool)
+            if not spool.waiting:
+                _log.info("no alert waits on the local disk any more")
+
+    async def _put_oldest(self, spool: Spool) -> None:
+        spooled = await spool.oldest()
+        if spooled is None:
+            return
+        candidate = spooled.candidate
+        try:
+            acceptance = await self._put(candidate, spooled.jpeg)
+        except PatrolError as error:
+            if isinstance(error, StoreError) and error.failure is not StoreFailure.CONFLICT:
+                raise
+            self._conflicts += 1
+            if isinstance(error, StoreError) and self._conflicts < MOST_TRIES_ALONE:
+                raise
+            self._conflicts = 0
+            await spool.set_aside(spooled)
+            self._metrics.spool.passed.labels("set_aside").inc()
+            _log.error(
+                "alert %s is set aside until the next start, the store never takes it: %s", candidate.alert_id, error
+            )
+            return
+        self._conflicts = 0
+        await spool.done(spooled)
+        is_accepted = acceptance.alert is not None
+        self._metrics.spool.passed.labels("accepted" if is_accepted else "cooled_down").inc()
+        self._count(candidate, acceptance)
+
+    def _show_spool(self, spool: Spool) -> None:
+        self._metrics.spool.waiting.set(spool.waiting)
+        self._metrics.spool.size.set(spool.size)
 
     async def _try(self, case: _Case) -> Acceptance:
         candidate = case.candidate
@@ -126,8 +226,11 @@ class Alerting:
             if await self._store.cools_down(candidate, self._clock.now()):
                 return Acceptance(Verdict.COOLING_DOWN)
             case.picture = await self._picture(case.sighting)
+        return await self._put(candidate, case.picture)
+
+    async def _put(self, candidate: Candidate, picture: bytes) -> Acceptance:
         # The picture first: an accepted alert always has its evidence.
-        await self._evidence.put(candidate.evidence_id, case.picture)
+        await self._evidence.put(candidate.evidence_id, picture)
         acceptance = await self._store.accept(candidate, self._clock.now())
         if acceptance.verdict is Verdict.COOLING_DOWN:
             await self._evidence.remove(candidate.evidence_id)
@@ -137,9 +240,10 @@ class Alerting:
         zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
         return await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone, sighting.event)
 
-    def _order_clip(self, candidate: Candidate, acceptance: Acceptance) -> None:
-        # Only now: what cools down needs none, and no alert waits for its clip.
-        if acceptance.alert is not None and candidate.clip_id is not None:
+    def _order_clip(self, candidate: Candidate) -> None:
+        # Only now: what cools down needs none, and no alert waits for its clip. Of what is kept for later it is made at
+        # once: by then its film is forgotten.
+        if candidate.clip_id is not None:
             event = candidate.event
             self._film.order(ClipOrder(candidate.clip_id, event.camera_id, event.confirmed_at))
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from patrol.domain.errors import IllegalTransition, MessageError, QueueError, StoreError
 from patrol.domain.messages import Envelope, read_message
 from patrol.metrics import Metrics
+from patrol.pipeline.steps import Step, passing
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, Delivery, Subscription
 
@@ -53,6 +54,7 @@ class Consuming:
             await self._bury(delivery, f"delivered {delivery.attempt} times and never acknowledged")
             return
         try:
+            passing(Step.CONSUME_TAKEN)
             began = self._clock.monotonic()
             envelope = read_message(delivery.body)
             fresh = await self._handle_for_sure(envelope, stopping)
@@ -64,7 +66,9 @@ class Consuming:
         self._metrics.queue.handling.labels(self._group).observe(self._clock.monotonic() - began)
         counter = self._metrics.queue.handled if fresh else self._metrics.queue.repeated
         counter.labels(self._group).inc()
+        passing(Step.CONSUME_STORED)
         await self._subscription.acknowledge([delivery])
+        passing(Step.CONSUME_ACKNOWLEDGED)
 
     async def _handle_for_sure(self, envelope: Envelope, stopping: asyncio.Event) -> bool | None:
         failures = 0

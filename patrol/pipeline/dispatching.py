@@ -7,13 +7,23 @@ from typing import Protocol
 
 from patrol.domain.errors import MessageError
 from patrol.domain.incidents import IncidentId
-from patrol.domain.messages import ALERT, ALERT_STREAMS, RECEIPT, RECEIPT_STREAM, Envelope, read_receipt
+from patrol.domain.messages import (
+    ALERT,
+    ALERT_STREAMS,
+    HEARTBEAT,
+    HEARTBEAT_STREAM,
+    RECEIPT,
+    RECEIPT_STREAM,
+    Envelope,
+    read_heartbeat,
+    read_receipt,
+)
 from patrol.domain.orders import ReceiptKind
 from patrol.pipeline.deciding import Deciding
-from patrol.ports import Clock, Effect
+from patrol.ports import Clock, Effect, Heartbeats
 
 GROUP = "dispatch"
-STREAMS = (*ALERT_STREAMS, RECEIPT_STREAM)
+STREAMS = (*ALERT_STREAMS, RECEIPT_STREAM, HEARTBEAT_STREAM)
 
 
 class AlertAcknowledgements(Protocol):
@@ -26,9 +36,12 @@ class AlertAcknowledgements(Protocol):
 class Dispatching:
     """The dispatch group's handling of messages."""
 
-    def __init__(self, deciding: Deciding, acknowledgements: AlertAcknowledgements, clock: Clock) -> None:
+    def __init__(
+        self, deciding: Deciding, acknowledgements: AlertAcknowledgements, heartbeats: Heartbeats, clock: Clock
+    ) -> None:
         self._deciding = deciding
         self._acknowledgements = acknowledgements
+        self._heartbeats = heartbeats
         self._clock = clock
 
     async def handle(self, envelope: Envelope) -> bool:
@@ -39,9 +52,11 @@ class Dispatching:
                 return await self._take_alert(envelope, once)
             if envelope.type == RECEIPT:
                 return await self._take_receipt(envelope, once)
+            if envelope.type == HEARTBEAT:  # that it is the newest makes it count once
+                return await self._heartbeats.arrive(GROUP, read_heartbeat(envelope), self._clock.now())
         except KeyError:
             raise MessageError(f"subject: no incident {envelope.subject!r} in the store") from None
-        raise MessageError(f"type: expected {ALERT} or {RECEIPT}, got {envelope.type}")
+        raise MessageError(f"type: expected {ALERT}, {RECEIPT} or {HEARTBEAT}, got {envelope.type}")
 
     async def _take_alert(self, envelope: Envelope, once: Effect) -> bool:
         alert_id = envelope.data.get("alert_id")

@@ -13,6 +13,7 @@ from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.messages import DEAD_STREAM, STREAMS
 from patrol.domain.streams import EntryId, QueueState, compare, may_have_lost, trim_before
 from patrol.metrics import Metrics
+from patrol.pipeline.steps import Step, passing
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, SettlingOutbox, StreamKeeper
 
@@ -68,6 +69,7 @@ class Reconciling:
         places = [(row.message.stream, row.entry or EntryId(0)) for row in rows]
         found = await self._keeper.bodies(places) if places else ()
         result = compare(rows, found, state)
+        passing(Step.RECONCILE_COMPARED)
         if result.lost or result.settled:
             await self._outbox.settle(result.settled, result.lost)
         if result.lost:

@@ -12,6 +12,7 @@ from typing import Literal
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.streams import EntryId
 from patrol.metrics import Metrics
+from patrol.pipeline.steps import Step, passing
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, MessagesRefusedError, Outbox, OutboxRow, Publisher
 
@@ -91,10 +92,13 @@ class Relaying:
             self._held_rows = 0
             self._show(0, None)
             return False
+        passing(Step.RELAY_READ)
         tried = self._due(rows)
         taken, refused = await self._publish(tried) if tried else ({}, {})
+        passing(Step.RELAY_PUBLISHED)
         if taken:
             await self._outbox.mark_published(taken)
+            passing(Step.RELAY_MARKED)
             self._metrics.queue.published.inc(len(taken))
         if tried:
             self._note_refusals(tried, refused)

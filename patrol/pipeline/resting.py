@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from patrol.domain.burning_map import BurningMap
 from patrol.domain.camera import CameraId
 from patrol.domain.change import ChangeMemory, ChangeVerdict, Thumbnail, thumbnail
 from patrol.domain.detections import Detections
@@ -16,7 +18,8 @@ from patrol.ports import Detector
 class RestingDetector:
     """A Detector that asks another one only where something may have come since its last look; see domain.change.
 
-    A frame that is skipped has no detections, as the look it was held against had none. ``is_watched``: whether a
+    A frame that is skipped has no boxes, as the look it was held against had none, and that look's map of fire and
+    smoke. ``is_watched``: whether a
     camera is to be looked at whatever its picture shows, since a rule holds there or it is in focus.
     """
 
@@ -31,6 +34,7 @@ class RestingDetector:
         self._memory = memory
         self._is_watched = is_watched
         self._metrics = metrics
+        self._burning: dict[CameraId, BurningMap | None] = {}  # of each camera's last look
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -42,14 +46,19 @@ class RestingDetector:
         pictures = await asyncio.to_thread(_thumbnails, frames)
         pairs = zip(frames, pictures, strict=True)
         asked = [index for index, (frame, picture) in enumerate(pairs) if self._ask(frame, picture)]
-        results = [Detections.none(frame.width, frame.height, self.class_names) for frame in frames]
+        results = [self._as_before(frame) for frame in frames]
         if not asked:
             return results
         looks = await self._detector.detect([frames[index] for index in asked])
         for index, found in zip(asked, looks, strict=True):
             self._memory.looked(frames[index].camera_id, pictures[index], seen=len(found) > 0)
+            self._burning[frames[index].camera_id] = found.burning
             results[index] = found
         return results
+
+    def _as_before(self, frame: Frame) -> Detections:
+        none = Detections.none(frame.width, frame.height, self.class_names)
+        return replace(none, burning=self._burning.get(frame.camera_id))
 
     def _ask(self, frame: Frame, picture: Thumbnail) -> bool:
         verdict = self._memory.decide(frame.camera_id, picture, suspected=self._is_watched(frame.camera_id))

@@ -7,21 +7,34 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from patrol.domain.auditing import Audit, silent_since
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass, Level
-from patrol.domain.incidents import Incident, LoopStage, stage_of
+from patrol.domain.heartbeats import Arrival, stalled_since, through_since
+from patrol.domain.incidents import EvidenceId, Incident, LoopStage, stage_of
 from patrol.domain.orders import Order
-from patrol.domain.room import MaintenanceStatus, QueueStatus, RoomSnapshot, StageStatus, TourStatus, UnitStatus
+from patrol.domain.room import (
+    MaintenanceStatus,
+    QueueStatus,
+    RoomSnapshot,
+    StageStatus,
+    TourStatus,
+    UnitStatus,
+    WatchStatus,
+)
+from patrol.domain.storage import StorageStatus
 from patrol.metrics import Metrics
+from patrol.pipeline import dispatching
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, IncidentReader, Outbox, TourReports
+from patrol.ports import Clock, IncidentReader, Outbox, StorageWatch, TimeKeeper, TourReports
 
 INCIDENTS_SHOWN = 100
 MAINTENANCE_SHOWN = 30
 CLOSED_SHOWN = 40
 # Redis may answer and yet take nothing (out of memory, a replica): people must know within 5 s.
 LATE_AFTER_S = 4.0
+TOUR_SILENT_AFTER_S = 12.0  # Redis forgets its report after 10
 GAUGES_EVERY_S = 2.0
 _URGENCY = {level: rank for rank, level in enumerate(Level)}
 
@@ -31,6 +44,16 @@ class DeadLetters(Protocol):
 
     async def dead_letters(self) -> int:
         """Raises QueueError."""
+
+
+class Signs(Protocol):
+    """Signs of life, of heartbeats and of the auditor."""
+
+    async def newest(self, group: str) -> Arrival | None:
+        """See Heartbeats."""
+
+    async def latest_audit(self) -> Audit | None:
+        """See Audits."""
 
 
 class Room:
@@ -44,10 +67,13 @@ class Room:
         outbox: Outbox,
         reports: TourReports,
         dead: DeadLetters,
+        signs: Signs,
         clock: Clock,
         metrics: Metrics,
         *,
         simulated: bool,
+        storage: StorageWatch | None = None,
+        keeper: TimeKeeper | None = None,
     ) -> None:
         self._station = station
         self._station_en = station_en
@@ -55,9 +81,13 @@ class Room:
         self._outbox = outbox
         self._reports = reports
         self._dead = dead
+        self._signs = signs
         self._clock = clock
+        self._keeper = keeper
+        self._watched_since = clock.now()
         self._metrics = metrics
         self._simulated = simulated
+        self._storage = storage
         self._tour_reported_at: datetime | None = None
 
     async def snapshot(self) -> RoomSnapshot:
@@ -85,13 +115,30 @@ class Room:
             units=unit_statuses(open_ledger.duties, open_ledger.orders),
             maintenance=maintenance_status(maintenance),
             tour_reported_at=self._tour_reported_at,
+            storage=await self._storage.status() if self._storage is not None else StorageStatus(),
+            gone=await self._reader.gone_evidence(evidence_of(shown)),
+            watch=await self._watch(now),
         )
+
+    async def _watch(self, now: datetime) -> WatchStatus:
+        newest = through_since(await self._signs.newest(dispatching.GROUP), self._watched_since)
+        audit = await self._signs.latest_audit()
+        silent = silent_since(audit.at if audit else self._watched_since, now)
+        if audit is None or silent is not None:  # what it found then says nothing of now
+            return WatchStatus(stalled_since(newest, now), silent, clock_off_s=self._clock_off_s())
+        return WatchStatus(stalled_since(newest, now), None, audit.findings, audit.count, self._clock_off_s())
+
+    def _clock_off_s(self) -> int | None:
+        kept = self._keeper.kept() if self._keeper else None
+        return round(kept.offset_s) if kept and kept.is_off else None
 
     async def _tour_and_queue(self, now: datetime) -> tuple[TourStatus | None, QueueStatus]:
         count, oldest = await self._outbox.waiting()
         oldest_s = (now - oldest).total_seconds() if oldest else 0.0
         try:
             tour = await self._reports.latest()
+            if tour is not None and (now - tour.at).total_seconds() > TOUR_SILENT_AFTER_S:
+                tour = None  # Redis lets it expire by its own clock, which may have been set back
             self._tour_reported_at = tour.at if tour else self._tour_reported_at
             return tour, QueueStatus(_late(count, oldest_s), count, oldest_s, await self._dead.dead_letters())
         except QueueError as error:
@@ -136,6 +183,12 @@ def stages(incidents: Sequence[Incident], now: datetime) -> tuple[StageStatus, .
 def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
     """By level, then the oldest first: the order in which they should be worked on."""
     return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))
+
+
+def evidence_of(incidents: Sequence[Incident]) -> frozenset[EvidenceId]:
+    """The pictures and clips that a page of these shows."""
+    ids = (evidence_id for incident in incidents for evidence_id in (incident.evidence_id, incident.clip_id))
+    return frozenset(evidence_id for evidence_id in ids if evidence_id is not None)
 
 
 def unit_statuses(duties: Sequence[Duty], orders: Sequence[Order]) -> tuple[UnitStatus, ...]:

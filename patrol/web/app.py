@@ -27,7 +27,7 @@ from patrol.domain.errors import IllegalTransition, MessageError, PatrolError, Q
 from patrol.domain.incidents import EvidenceId, IncidentId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
-from patrol.ports import Clock, EvidenceStore, HealthCheck, RoomDesk, RoomView
+from patrol.ports import Clock, EvidenceFates, EvidenceStore, HealthCheck, RoomDesk, RoomView
 from patrol.web.assets import load_assets
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
 from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
@@ -70,11 +70,12 @@ def make_web_app(
     stopping: asyncio.Event,
     hosts: Collection[str] = (),
     limits: FeedLimits | None = None,
+    fates: EvidenceFates | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
     ``hosts``: dotted names under which people open the page, besides addresses and dotless names.
-    ``stopping``: once set, streams end and ``/readyz`` says so.
+    ``stopping``: once set, streams end and ``/readyz`` says so. ``fates``: why pictures that were there are not.
     """
     encoded = EncodedLayout.of(layout)
     encode = partial(encode_room, layout=layout, layout_version=encoded.version)
@@ -83,7 +84,7 @@ def make_web_app(
     actions = _Actions(desk)
     requests = _Requests(desk, layout)
     letters = _Letters(desk)
-    kept = _Evidence(evidence)
+    kept = _Evidence(evidence, fates)
     app = Starlette(
         routes=[
             *_asset_routes(),
@@ -248,22 +249,29 @@ KEPT_HEADERS = {"Cache-Control": "private, max-age=3600, immutable"}
 class _Evidence:
     """The pictures and clips that go with alerts."""
 
-    def __init__(self, store: EvidenceStore) -> None:
+    def __init__(self, store: EvidenceStore, fates: EvidenceFates | None) -> None:
         self._store = store
+        self._fates = fates
 
     async def picture(self, request: Request) -> Response:
         evidence_id = EvidenceId(_id(request, "evidence_id"))
         jpeg = await _in_time(self._store.get(evidence_id))
         if jpeg is None:
-            raise HTTPException(404, "there is no such picture")
+            return await self._missing(evidence_id, "there is no such picture")
         return Response(jpeg, media_type="image/jpeg", headers=KEPT_HEADERS)
 
     async def clip(self, request: Request) -> Response:
         clip_id = EvidenceId(_id(request, "clip_id"))
         webm = await _in_time(self._store.get_clip(clip_id))
         if webm is None:
-            raise HTTPException(404, "there is no such clip, or not yet")
+            return await self._missing(clip_id, "there is no such clip, or not yet")
         return response_of(webm, "video/webm", KEPT_HEADERS, request.headers)
+
+    async def _missing(self, evidence_id: EvidenceId, unknown: str) -> Response:
+        gone = await _in_time(self._fates.why_gone(evidence_id)) if self._fates is not None else None
+        if gone is None:
+            raise HTTPException(404, unknown)
+        return error_response(410, f"gone_{gone.value}", "this was kept once, and is not there any more")
 
 
 class _Readiness:

@@ -33,7 +33,7 @@ class FeedLimits:
     period_s: float = 1.0
     quiet_s: float = 5.0
     heartbeat_s: float = 10.0
-    snapshot_within_s: float = 5.0
+    snapshot_within_s: float = 3.5
     reconnect_s: float = 2.0
 
 

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from patrol.domain.camera import CameraId
 from patrol.domain.dead_letters import DeadLetter
-from patrol.domain.incidents import Disposition, Incident, IncidentId, LoopStage, stage_of
+from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId, LoopStage, stage_of
 from patrol.domain.orders import Order
 from patrol.domain.pins import USUAL_EVERY_S, USUAL_S
+from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
     MaintenanceStatus,
@@ -24,7 +25,9 @@ from patrol.domain.room import (
     StageStatus,
     TourStatus,
     UnitStatus,
+    WatchStatus,
 )
+from patrol.domain.storage import StorageStatus
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.web.layout import RoomLayout
 
@@ -87,7 +90,7 @@ class RoomState:
     """Everything in a snapshot but its time. ``incident_stages``: the loop stage of each open incident.
 
     ``camera_counts``: of each maintenance incident, whose own list of cameras is cut. ``tour_reported_at``: when the
-    tour last did, where ``tour`` is None.
+    tour last did, where ``tour`` is None. ``gone``: pictures and clips that are not there any more, and why.
     """
 
     layout: str
@@ -104,6 +107,9 @@ class RoomState:
     maintenance: MaintenanceStatus
     camera_counts: Mapping[str, CameraCounts]
     tour_reported_at: datetime | None
+    gone: Mapping[EvidenceId, Gone]
+    storage: StorageStatus
+    watch: WatchStatus
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
@@ -140,6 +146,9 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
             if incident.maintenance is not None
         },
         tour_reported_at=None if snapshot.tour else snapshot.tour_reported_at,
+        gone=snapshot.gone,
+        storage=snapshot.storage,
+        watch=snapshot.watch,
     )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,6 +13,7 @@ from patrol.adapters.model_store import InstalledModel, installed_model, models_
 from patrol.domain.camera import CameraId
 from patrol.domain.errors import ModelError
 from patrol.domain.frame import Frame
+from tests.photographs import photograph, photograph_file
 
 
 def real_models_directory() -> Path:
@@ -36,17 +35,12 @@ def real_model() -> InstalledModel:
 
 def bus_picture() -> Path:
     """A street with a bus and four people, 810x1080; it comes with Ultralytics."""
-    spec = find_spec("ultralytics")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "assets" / "bus.jpg"
+    return photograph_file("bus.jpg")
 
 
 def bus_pixels() -> npt.NDArray[np.uint8]:
     """(1080, 810, 3) BGR uint8."""
-    pixels = cv2.imread(str(bus_picture()))
-    assert pixels is not None
-    return np.asarray(pixels, np.uint8)
+    return photograph("bus.jpg")
 
 
 def frame_of(pixels: npt.NDArray[np.uint8]) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.memory import MemoryEvidence
 from patrol.domain.errors import StoreError
+from patrol.domain.ids import make_id
 from patrol.domain.incidents import EvidenceId
+from patrol.domain.retention import Medium
 from patrol.ports import EvidenceStore
 
 ID = EvidenceId("V-20260101-120000-0123456789ab")
@@ -131,3 +134,43 @@ def test_a_clip_is_a_file_of_its_own_whole_or_not_at_all(tmp_path: Path) -> None
 
     asyncio.run(check())
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")] == [f"20260101/{ID}.webm"]
+
+
+def test_the_files_are_listed_in_pieces_and_only_evidence_counts(tmp_path: Path) -> None:
+    async def check() -> None:
+        store = DiskEvidence(tmp_path)
+        ids = [EvidenceId(f"V-2026010{day}-12000{second}-{second:012x}") for day in (1, 2, 3) for second in range(4)]
+        for number, each in enumerate(ids):
+            await store.put(each, b"x" * number)
+        await store.put_clip(ids[0], b"clip")
+        (tmp_path / "20260101" / f"{ids[0]}.part").write_bytes(b"half")
+        (tmp_path / "20260102" / f"{ids[1]}.jpg").write_bytes(b"in a wrong folder")
+        (tmp_path / "notes").mkdir()
+        (tmp_path / "notes" / f"{ids[1]}.jpg").write_bytes(b"not ours")
+        (tmp_path / "20260101" / "thumbs.db").write_bytes(b"not ours")
+        listed, after = [], None
+        while piece := await store.stored(after, 5):
+            listed += piece
+            after = piece[-1].id
+        pictures = [file for file in listed if file.medium is Medium.PICTURE]
+        assert [(file.id, file.size) for file in pictures] == [(each, size) for size, each in enumerate(ids)]
+        assert [file.medium for file in listed[:3]] == [Medium.PICTURE, None, Medium.CLIP]
+        assert len(listed) == len(ids) + 2
+        assert await store.sizes([(ids[3], Medium.PICTURE), (ids[3], Medium.CLIP)]) == {ids[3]: 3}
+
+    asyncio.run(check())
+
+
+def test_only_evidence_is_deleted_and_an_empty_folder_of_long_ago_goes_with_it(tmp_path: Path) -> None:
+    async def check() -> None:
+        store = DiskEvidence(tmp_path / "evidence")
+        (tmp_path / "x.jpg").write_bytes(b"not ours")
+        old, today = EvidenceId("V-20200101-120000-0123456789ab"), make_id("V", datetime.now(UTC), 1)
+        for each in (old, EvidenceId(today)):
+            await store.put(each, b"x")
+        await store.delete([(old, Medium.PICTURE), (old, Medium.CLIP), (EvidenceId(today), Medium.PICTURE)])
+        await store.delete([(old, Medium.PICTURE), (EvidenceId("../../x"), Medium.PICTURE)])
+        assert [path.name for path in (tmp_path / "evidence").iterdir()] == [today[2:10]]
+        assert (tmp_path / "x.jpg").exists()
+
+    asyncio.run(check())

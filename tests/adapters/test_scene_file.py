@@ -7,10 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from ultralytics.utils import ASSETS
 
 from patrol.adapters.scene_file import SceneFile
 from patrol.domain.camera import CameraId
@@ -19,8 +17,9 @@ from patrol.domain.errors import StoreError
 from patrol.domain.health_memory import HealthMemory, Identity
 from patrol.domain.looks import look_at
 from tests.builders import NOON
+from tests.photographs import photograph
 
-BUS = np.asarray(cv2.imread(str(ASSETS / "bus.jpg")), np.uint8)
+BUS = photograph("bus.jpg")
 
 
 def learned() -> HealthMemory:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from patrol.adapters.memory import FakeClock
@@ -20,7 +20,7 @@ from patrol.adapters.sql import SqlStore
 from patrol.domain.alerts import Alert, Candidate, Verdict
 from patrol.domain.camera import CameraId, Place
 from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive, told
-from patrol.domain.errors import ConfigError, IllegalTransition, StoreError
+from patrol.domain.errors import ConfigError, IllegalTransition, StoreError, StoreFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import (
     AlertId,
@@ -43,6 +43,7 @@ from patrol.domain.units import Unit, UnitId, UnitState
 from patrol.ports import Effect, OutboxRow
 from tests.builders import NOON, at, candidate, maintenance_incident, order, unit
 from tests.builders import event as seen
+from tests.examples import examples
 
 UNITS = (unit("U-1"), unit("U-2"))
 FIRST = IncidentId("I-1")
@@ -619,7 +620,7 @@ duties = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(incidents, orders, duties)
 def test_whatever_is_stored_comes_back_as_it_was(tmp_path: Path, stored: Incident, sent: Order, on_duty: Duty) -> None:
     async def check() -> None:
@@ -699,5 +700,51 @@ def test_a_program_of_an_older_version_can_still_write_into_a_newer_database(tmp
                 other.execute(INSERT_OLDER, ("I-1", "x", "2026-01-01T12:00:00.000000+00:00", OLDER_BODY))
             assert [found.id for found in (await store.open_ledger()).incidents] == ["I-1"]
             assert await store.open_maintenance() == frozenset()
+
+    asyncio.run(check())
+
+
+def test_a_full_database_says_so_and_takes_alerts_again_once_there_is_room(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            pages = await pragma(store, "page_count")
+            await pragma(store, f"max_page_count={pages}")
+            with pytest.raises(StoreError, match="full") as refused:
+                await accept_many(store)
+            assert refused.value.failure is StoreFailure.DISK_FULL
+            accepted = (await store.totals()).alerts_accepted
+            assert await pragma(store, "integrity_check") == "ok"
+            await pragma(store, f"max_page_count={2**30}")
+            await accept_many(store)
+            assert accepted < (await store.totals()).alerts_accepted == 399
+
+    asyncio.run(check())
+
+
+def test_a_database_that_another_process_holds_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("patrol.adapters.sql.BUSY_S", 0.05)
+
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            with direct(tmp_path) as other:
+                other.execute("begin exclusive")
+                with pytest.raises(StoreError, match="locked") as refused:
+                    await store.accept(candidate(), at(0))
+                assert refused.value.failure is StoreFailure.BUSY
+
+    asyncio.run(check())
+
+
+def test_alerts_that_waited_together_are_told_apart_by_when_they_happened(tmp_path: Path) -> None:
+    """Half an hour without a store, a minute's cool-down: what happened half an hour apart is two alerts."""
+
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            for number, happened_at in ((1, 0), (2, 20), (3, 1800)):
+                waited = candidate(number, detected_at=at(happened_at))
+                acceptance = await store.accept(waited, at(3600 + number))
+                expected = {1: Verdict.NEW_INCIDENT, 2: Verdict.COOLING_DOWN, 3: Verdict.JOINED}[number]
+                assert acceptance.verdict is expected
 
     asyncio.run(check())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.adapters.tracking import ByteTracker
 from patrol.domain.scene import NO_TRACK
 from tests.builders import people
+from tests.examples import examples
 
 
 def test_two_people_who_walk_past_each_other_keep_their_tracks() -> None:
@@ -29,7 +30,7 @@ def test_an_empty_frame_is_no_trouble() -> None:
     assert list(tracker.update(0.5, people())) == []
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.lists(st.lists(st.tuples(st.floats(0.02, 0.98), st.floats(0.1, 1.0)), max_size=8), min_size=1, max_size=8))
 def test_every_box_has_one_track_at_most_and_no_track_two_boxes(frames: list[list[tuple[float, float]]]) -> None:
     tracker = ByteTracker()

@@ -17,13 +17,13 @@ import pytest
 from patrol.adapters import detectors, ultralytics_detector
 from patrol.adapters.detectors import (
     DetectorOptions,
-    Device,
     chosen_device,
     has_cuda,
     make_detector,
     nvidia_driver_seen,
     open_detector,
 )
+from patrol.adapters.devices import Device
 from patrol.adapters.model_store import Precision
 from patrol.adapters.openvino_detector import OpenVinoDetector
 from patrol.adapters.ultralytics_detector import UltralyticsDetector

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.adapters.yolo import (
@@ -21,6 +21,7 @@ from patrol.adapters.yolo import (
     reading_of,
 )
 from patrol.domain.errors import ModelError
+from tests.examples import examples
 
 NAMES = ("person", "car", "dog")
 AS_IT_IS = Placement(1.0, 0, 0)
@@ -84,7 +85,7 @@ def test_an_upright_picture_stands_in_the_middle_of_grey() -> None:
     assert (fitted[:, 88:] == PADDING).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(sides, sides)
 def test_any_picture_fits_and_keeps_its_shape(width: int, height: int) -> None:
     fitted, placement = letterbox(np.zeros((height, width, 3), np.uint8), (128, 96))
@@ -96,7 +97,7 @@ def test_any_picture_fits_and_keeps_its_shape(width: int, height: int) -> None:
     assert max(size[0] / 96, size[1] / 128) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(sides, sides)
 def test_a_box_comes_back_where_the_thing_was(width: int, height: int) -> None:
     _, placement = letterbox(np.zeros((height, width, 3), np.uint8), (128, 96))
@@ -130,7 +131,7 @@ def test_an_input_size_the_network_cannot_take_is_refused(size: tuple[int, int])
         checked_input_size(size)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.tuples(st.integers(1, 120), st.integers(1, 120)), min_size=1, max_size=6))
 def test_a_canvas_shows_each_picture_as_if_it_were_the_first(shapes: list[tuple[int, int]]) -> None:
     canvas = Canvas((96, 64))
@@ -204,7 +205,7 @@ def test_no_more_boxes_than_asked_for_and_the_surest_of_them() -> None:
     assert found.confidence.tolist() == pytest.approx([0.386, 0.377, 0.368])
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.lists(
         st.tuples(

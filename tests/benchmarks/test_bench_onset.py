@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import bench_onset
 from benchmarks.bench_onset import (
     BOUNDS,
     Findings,
     Onset,
     Suspicion,
+    arguments_of,
     chosen,
     first_suspicions,
     label_of,
+    performed,
     planned,
     report,
     runs_of,
@@ -147,3 +150,18 @@ def test_all_three_delays_are_told(tmp_path: Path) -> None:
     ]
     assert told.summary.startswith("3 onsets, 0 missed, p50/p99 core 6.0/6.0 s")
     assert "(from the first key frame core 4.5/4.5 s" in told.summary
+
+
+@pytest.mark.parametrize(
+    ("missing", "why"),
+    [("no GStreamer", "no GStreamer"), (None, "the detector tells people from nobody in none of the scenes")],
+)
+def test_what_keeps_it_from_being_measured_is_told_and_no_target_is_said_to_be_kept(
+    missing: str | None, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_onset, "missing_parts", lambda: missing)
+    monkeypatch.setattr(bench_onset, "staged", lambda join: None)
+    options = arguments_of("What is measured.\nAnd how.").parse_args(["--minutes", "1"])
+    assert (options.minutes, options.warm_up, options.join) == (1.0, bench_onset.WARM_UP_S, "key-frame")
+    assert performed("bench-onset", options, lambda found, clips, folder: pytest.fail("it was measured")) == 2
+    assert capsys.readouterr().err == f"bench-onset: not measured: {why}\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from patrol.app import picture_box
+from patrol.app.looking import picture_box
 from patrol.config import Configuration, load
 from patrol.domain.camera import CameraId
 from patrol.domain.conditions import Crowd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from patrol.domain.camera import CameraId, Place, RingName
 from patrol.domain.conditions import Crowd
 from patrol.domain.errors import ConfigError
 from patrol.domain.events import Kind, Level
+from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
+from patrol.domain.storage import FreeFloor
 from patrol.domain.units import Unit, UnitId, UnitKind
 from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
@@ -87,6 +90,8 @@ def test_what_is_left_out_has_the_documented_defaults(tmp_path: Path) -> None:
     assert configuration.tour == TourSettings()
     assert configuration.detector == DetectorSettings()
     assert configuration.web == WebSettings()
+    assert (configuration.retention, configuration.free_floor) == (Retention(), FreeFloor())
+    assert configuration.spool_bytes == 10**9
     assert configuration.detector.input_px == (640, 384)
 
 
@@ -98,6 +103,8 @@ def test_what_is_given_is_taken(tmp_path: Path) -> None:
         "detector": {"model": "yolov8s", "input_px": [512, 288], "precision": "int8", "batch": 2, "close_after_s": 0,
                      "look_every": 5},
         "web": {"host": "0.0.0.0", "port": 80, "hosts": ["room.example"]},
+        "storage": {"evidence_quota_gb": 0.5, "keep_days": {"red": 1000, "simulated": 0.5}, "spool_gb": 2,
+                    "free_floor_percent": 5, "free_floor_gb": 10},
     }  # fmt: skip
     configuration = loaded(tmp_path, data)
 
@@ -115,6 +122,13 @@ def test_what_is_given_is_taken(tmp_path: Path) -> None:
     )
     assert configuration.detector == DetectorSettings("yolov8s", (512, 288), 0.35, Precision.INT8, 2, 0.0, 5)
     assert configuration.web == WebSettings("0.0.0.0", 80, ("room.example",))
+    assert configuration.retention.quota_bytes == 500_000_000
+    assert configuration.retention.keep == {
+        **Retention().keep,
+        EvidenceClass.RED: timedelta(days=1000),
+        EvidenceClass.SIMULATED: timedelta(hours=12),
+    }
+    assert (configuration.spool_bytes, configuration.free_floor) == (2 * 10**9, FreeFloor(0.05, 10**10))
 
 
 def test_pictures_of_a_synthetic_camera_are_marked_as_made_up(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import av
 import numpy as np
 import pytest
 
-from patrol.adapters.detectors import DetectorOptions, Device, make_detector
+from patrol.adapters.detectors import DetectorOptions, make_detector
+from patrol.adapters.devices import Device
 from patrol.adapters.stream import VideoFileSource
 from patrol.config import Configuration, load
 from patrol.demo import drawing, scenes

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.admission import (
@@ -24,6 +24,7 @@ from patrol.domain.admission import (
 from patrol.domain.camera import Camera, Ring, RingName
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
 from tests.builders import camera, ring
+from tests.examples import examples
 
 BOUNDS = {RingName.CORE: 5.0, RingName.PERIPHERY: 15.0, RingName.FAR: 30.0}
 RINGS: dict[RingName, Ring] = {name: ring(name, revisit_bound_s=bound_s) for name, bound_s in BOUNDS.items()}
@@ -204,7 +205,7 @@ class TestTheWeek:
         assert not found.periods_differ
         assert min(period.feasibility.needed_per_s for period in found.periods) == pytest.approx(1.0)
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(data=st.data())
     def test_at_any_moment_the_period_around_it_tells_the_truth(self, data: st.DataObject) -> None:
         times = st.times(min_value=time(0), max_value=time(23, 59)).map(lambda t: t.replace(second=0, microsecond=0))

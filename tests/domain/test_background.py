@@ -39,7 +39,9 @@ def test_a_bag_that_came_is_new_and_known_since_then(times: list[float], size: i
     _, (place,) = played(lambda t: with_bag(room(), 300, 300, size) if t >= CAME_S else room(), times)
     assert place.is_new
     assert not place.is_light
-    assert place.since_s == pytest.approx(CAME_S, abs=times[1] - times[0])
+    assert place.before_s < CAME_S <= place.since_s
+    assert place.since_s - place.before_s == pytest.approx(times[1] - times[0], abs=0.5)
+    assert place.seen_s == times[-1]
     x1, y1, x2, y2 = place.box
     assert x1 * WIDTH < 300 < x2 * WIDTH
     assert y1 * HEIGHT < 300 - size / 2 < y2 * HEIGHT
@@ -91,6 +93,52 @@ def test_behind_somebody_nothing_changes_and_what_they_hide_is_not_gone() -> Non
     assert places == []
 
 
+def test_what_went_while_somebody_stood_before_it_went_in_that_time() -> None:
+    def draw(t: float) -> Picture:
+        picture = with_bag(room(), 300, 300) if t < 25 else room()
+        return with_person(picture, 310, 320, 150) if 20 <= t < 30 else picture
+
+    def hidden(t: float) -> Sequence[Box]:
+        return [(285 / WIDTH, 170 / HEIGHT, 335 / WIDTH, 320 / HEIGHT)] if 20 <= t < 30 else ()
+
+    _, (place,) = played(draw, EVERY_S, hidden)
+    assert place.is_new is False
+    assert (place.before_s, place.since_s) == (19.0, 30.0)
+
+
+def test_who_stands_before_it_later_is_known_to_hide_it() -> None:
+    def hidden(t: float) -> Sequence[Box]:
+        return [(0.4, 0.4, 0.55, 0.9)] if t >= 40 else ()
+
+    _, (place,) = played(lambda t: with_bag(room(), 300, 300) if t >= CAME_S else room(), EVERY_S, hidden)
+    assert place.seen_s == 39.0
+
+
+def test_what_stands_long_is_not_eaten_up_from_its_rim() -> None:
+    def box_at(until: int) -> Box:
+        times = [float(t) for t in range(until)]
+        _, (place,) = played(lambda t: with_bag(room(), 300, 300, 24) if t >= CAME_S else room(), times)
+        return place.box
+
+    assert box_at(120) == pytest.approx(box_at(40), abs=2 / 144)
+
+
+def test_what_changes_little_by_little_is_the_place_itself() -> None:
+    def draw(t: float) -> Picture:
+        share = min(1.0, max(0.0, (t - 10) / 40))
+        return np.asarray(room() * (1 - share) + with_bag(room(), 300, 300) * share, np.uint8)
+
+    _, places = played(draw, EVERY_S)
+    assert places == []
+
+
+def test_a_thing_as_bright_as_a_shadow_is_told_by_its_colour() -> None:
+    coloured = room()
+    coloured[230:320, 270:340] = (coloured[230:320, 270:340] * 0.55 * (0.4, 0.6, 1.7)).clip(0, 255).astype(np.uint8)
+    _, (place,) = played(lambda t: coloured if t >= CAME_S else room(), EVERY_S)
+    assert not place.is_light
+
+
 def test_a_camera_that_is_turned_is_learned_anew_and_nothing_is_told_meanwhile() -> None:
     told = []
     rng, model = np.random.default_rng(0), None
@@ -119,8 +167,8 @@ def test_it_stays_as_large_as_it_is_whatever_comes(looks: list[tuple[float, int]
         t += gap
         pictures = (room(seed), np.zeros((90, 160, 3), np.uint8), room(seed + 1), with_bag(room(seed), 300, 300))
         model = looked(model, t, noisy(pictures[which], rng), [(0.9, 0.9, 1.4, 1.2), (-0.2, -0.2, -0.1, 0.5)])
-        held = (model.known, model.field, model.grey, model.lately, model.lately_grey, model.looks, model.since)
-        assert sum(one.nbytes for one in held) == SMALL[0] * SMALL[1] * 12
+        held = [value for name in model.__slots__ if isinstance(value := getattr(model, name), np.ndarray)]
+        assert sum(one.nbytes for one in held) == SMALL[0] * SMALL[1] * 16
         for place in changed_places(model):
             assert 0 <= place.box[0] < place.box[2] <= 1
             assert 0 <= place.box[1] < place.box[3] <= 1

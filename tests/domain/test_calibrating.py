@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from patrol.domain.calibrating import (
@@ -24,6 +24,7 @@ from patrol.domain.calibrating import (
 from patrol.domain.detections import Detections
 from patrol.domain.errors import InputError
 from patrol.domain.ground import GroundPlane, depths, mapped
+from tests.examples import examples
 
 VIEW = View(aspect=16 / 9, view_deg=80)
 SQUARE = ((0.3, 0.6), (0.7, 0.6), (0.8, 0.9), (0.2, 0.9))
@@ -151,7 +152,7 @@ def _is_within(found: Calibration, truth: GroundPlane, sigmas: float = 4.0) -> b
     return area is not None and abs(area.value - area_of(truth)) < sigmas * area.error
 
 
-@settings(deadline=None, max_examples=15)
+@examples(15)
 @given(st.floats(math.radians(15), math.radians(45)), st.floats(4.0, 10.0), st.integers(0, 2**32 - 1))
 def test_heights_of_people_give_the_ground_within_the_stated_uncertainty(tilt: float, height: float, seed: int) -> None:
     truth, people = standing(tilt, height, 150, seed)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.clips import shared_data
@@ -40,6 +40,7 @@ from patrol.domain.looks import Look, likeness, likenesses, look_at
 from patrol.domain.troubles import Trouble
 from tests.builders import at
 from tests.domain.test_looks import BUS, PEOPLE, noisy
+from tests.examples import examples
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -526,7 +527,7 @@ def pool() -> tuple[Look, ...]:
     return tuple(looks(name)[0] if trouble is None else harmed(trouble, name, count=1)[0] for trouble, name in POOL)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.tuples(st.integers(0, len(POOL) - 1), st.integers(1, 12), st.floats(0.1, 300.0)), max_size=12))
 def test_whatever_a_camera_shows_told_and_on_agree_and_memory_stays_small(
     story: list[tuple[int, int, float]],

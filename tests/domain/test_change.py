@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.camera import CameraId
@@ -23,6 +23,7 @@ from patrol.domain.change import (
     strength,
     thumbnail,
 )
+from tests.examples import examples
 
 CAMERA, OTHER = CameraId("gate"), CameraId("yard")
 AS_USUAL = ChangeSettings()
@@ -72,7 +73,7 @@ def test_light_over_the_whole_picture_is_no_change(light: float) -> None:
     assert not changed(sent(street(0, 2)), sent(street(1, 2) * light), AS_USUAL)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     left=st.integers(0, 640 - 8),
     top=st.integers(0, 360 - 24),
@@ -195,7 +196,7 @@ def test_what_was_saved_is_counted() -> None:
     assert memory.counts == {ChangeVerdict.FIRST: 1, ChangeVerdict.SKIPPED: 6, ChangeVerdict.FORCED: 2}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40), st.integers(1, 6))
 def test_no_camera_goes_longer_than_that_without_a_look(visits: list[tuple[bool, bool]], look_every: int) -> None:
     memory = ChangeMemory(ChangeSettings(look_every=look_every))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.clip_scorers import Box, Glimpse, glimpse
@@ -14,6 +14,7 @@ from patrol.domain.fight_fitted import FITTED
 from patrol.domain.fighting import BY_MOTION, LEAST_FRAMES, NAMES, SIZE, measures
 from patrol.domain.logistic import Fitted, Weight
 from tests.builders import at
+from tests.examples import examples
 
 WIDTH, HEIGHT = SIZE
 GROUND = np.random.default_rng(5).integers(60, 120, (HEIGHT, WIDTH, 1), np.uint8).repeat(3, 2)
@@ -95,7 +96,7 @@ def test_what_was_learned_fits_the_measures_and_tells_thrashing_from_walking() -
     assert thrash > walk
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(seed=st.integers(0, 1000), frames=st.integers(LEAST_FRAMES, 20), fps=st.floats(1.5, 15))
 def test_any_clip_gets_a_score_between_0_and_1_and_always_the_same(seed: int, frames: int, fps: float) -> None:
     def noise(pixels: np.ndarray, n: int) -> None:

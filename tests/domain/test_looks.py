@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import fields
-from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,20 +16,12 @@ from hypothesis import strategies as st
 from patrol.domain.looks import GRID, Look, likeness, look_at, shifted_likeness
 from patrol.domain.masks import blackened
 from patrol.domain.zones import Polygon
+from tests.photographs import photograph
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def photograph(name: str, width: int = 640, height: int = 360) -> Pixels:
-    """One of the two photographs that come with Ultralytics."""
-    spec = find_spec("ultralytics")
-    assert spec is not None
-    assert spec.origin is not None
-    picture = cv2.imread(str(Path(spec.origin).parent / "assets" / name))
-    return np.asarray(cv2.resize(np.asarray(picture), (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-BUS, PEOPLE = photograph("bus.jpg"), photograph("zidane.jpg")
+BUS, PEOPLE = photograph("bus.jpg", (640, 360)), photograph("zidane.jpg", (640, 360))
 RIGHT_HALF: Polygon = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
 
 
@@ -104,7 +94,7 @@ def test_a_place_is_like_itself_and_unlike_another() -> None:
 
 @given(st.integers(13, 190), st.integers(0, 60))
 def test_a_turned_camera_shows_the_same_place_shifted(right: int, down: int) -> None:
-    whole = photograph("bus.jpg", 900, 480)
+    whole = photograph("bus.jpg", (900, 480))
     before = look_at(np.ascontiguousarray(whole[:360, :640]))
     after = look_at(np.ascontiguousarray(whole[down : down + 360, right : right + 640]))
     assert shifted_likeness(before.field, after.field, after.visible) > 0.5
@@ -112,7 +102,7 @@ def test_a_turned_camera_shows_the_same_place_shifted(right: int, down: int) -> 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 360), (1280, 720), (320, 240), (352, 288), (100, 60)])
 def test_pictures_of_any_size_are_measured_on_the_same_grid(width: int, height: int) -> None:
-    look = look_at(photograph("bus.jpg", width, height))
+    look = look_at(photograph("bus.jpg", (width, height)))
     assert look.field.shape == (GRID[1], GRID[0], 2)
     assert likeness(look.field, look_at(BUS).field) > 0.6
 

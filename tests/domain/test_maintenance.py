@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.alerts import LevelPolicy
@@ -46,6 +46,7 @@ from patrol.domain.maintenance_incidents import amend, begin, end, level_of
 from patrol.domain.messages import MAX_BYTES, read_message
 from patrol.domain.troubles import Trouble
 from tests.builders import NOON, camera
+from tests.examples import examples
 
 LIMITS = MaintenanceLimits()
 NO_LEVELS = LevelPolicy({}, Level.RED)  # what is not configured for camera_health must not become red
@@ -140,7 +141,7 @@ def shapes(room: Room) -> list[tuple[Cause, str, int]]:
 
 
 class TestGrouping:
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     @given(
         delays=st.lists(st.integers(0, 30), min_size=120, max_size=120),
         order=st.randoms(use_true_random=False),
@@ -267,7 +268,7 @@ class TestGrouping:
         assert shape(digest)[2] == 60 - LIMITS.new_a_minute
         assert digest.words_en == "scattered: 54 cameras in trouble"
 
-    @settings(max_examples=40, deadline=None)
+    @examples(40)
     @given(st.data())
     def test_every_camera_in_trouble_is_in_exactly_one_incident_or_waits_or_was_closed_by_a_person(
         self, data: st.DataObject

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import shapely
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from patrol.domain.masks import blackened, touched
 from patrol.domain.zones import Polygon
+from tests.examples import examples
 
 LEFT_HALF: Polygon = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
@@ -39,7 +40,7 @@ def pixels_of(polygon: Polygon, width: int, height: int, grown: float = 0.0) -> 
     return np.asarray(shapely.area(shapely.intersection(squares, shape)) > 1e-2)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(corners, st.integers(8, 90), st.integers(8, 60))
 def test_every_pixel_that_a_mask_touches_is_black(found: list[tuple[float, float]], width: int, height: int) -> None:
     polygon = star(found)
@@ -48,7 +49,7 @@ def test_every_pixel_that_a_mask_touches_is_black(found: list[tuple[float, float
     assert not picture[pixels_of(polygon, width, height)].any()
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(corners, st.integers(8, 90), st.integers(8, 60))
 def test_what_is_farther_than_three_pixels_from_a_mask_is_left_alone(
     found: list[tuple[float, float]], width: int, height: int

@@ -9,7 +9,7 @@ from datetime import datetime, time
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.camera import Camera, CameraId, Strategy, StreamAddress
@@ -18,6 +18,7 @@ from patrol.domain.sessions import SessionDemand, given_s, host_demands, total_d
 from patrol.domain.tour import Tour
 from patrol.domain.visits import TourSettings
 from tests.builders import camera
+from tests.examples import examples
 
 MONDAY = datetime.fromisoformat("2026-11-23")  # the station's own time
 SETTINGS = TourSettings()  # 1.5 s for every visit, 10 s for slow ones, 4 sessions a host
@@ -48,7 +49,7 @@ def one(found: Sequence[Camera], visit_s: float = 0.5, sessions_of: Mapping[str,
 # --- the rule of the tour --------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(data=st.data(), takes_s=st.sampled_from([0.0, 0.4, 0.5, 0.7, 1.2, 2.0, 9.0]))
 def test_it_says_of_every_host_and_of_the_whole_what_the_tour_itself_finds(data: st.DataObject, takes_s: float) -> None:
     hosts = {f"host-{n}": data.draw(st.integers(1, 8)) for n in range(3)}

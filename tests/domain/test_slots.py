@@ -7,10 +7,11 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from patrol.domain.slots import Demand, worst_wait_s
+from tests.examples import examples
 
 UNTIL_S = 400.0
 
@@ -87,7 +88,7 @@ DEMANDS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     demands=DEMANDS, slots=st.integers(1, 3), lower_rank_s=st.sampled_from([0.0, 0.0, 3.0]), seed=st.integers(0, 9999)
 )

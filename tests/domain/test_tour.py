@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
@@ -21,6 +21,7 @@ from patrol.domain.tour import Tour
 from patrol.domain.tour_status import quantile
 from patrol.domain.visits import Asker, TourSettings, Turn, Visit
 from tests.builders import camera, ring
+from tests.examples import examples
 
 SETTINGS = TourSettings(backoff_base_s=1.0, backoff_cap_s=30.0)
 
@@ -316,7 +317,7 @@ def test_a_camera_that_has_only_old_pictures_is_no_stretch_of_the_tours() -> Non
     assert tour.stretch == pytest.approx(1.2), "so long after the last picture was taken, it is the tour that is late"
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     counts=st.tuples(st.integers(0, 12), st.integers(0, 20), st.integers(0, 20)),
     dead=st.integers(0, 6),
@@ -450,7 +451,7 @@ def run_of(crowd: Crowd) -> GuaranteedRun:
     return guaranteed
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(crowds())
 def test_no_healthy_camera_passes_its_bound_whatever_the_others_do(crowd: Crowd) -> None:
     """For any mix of bounds, durations up to the deadline, pins and hosts; others are dead, unsteady, or far too slow.
@@ -471,7 +472,7 @@ def test_no_healthy_camera_passes_its_bound_whatever_the_others_do(crowd: Crowd)
         assert all(gap <= most * bounds[camera_id] + ROUNDING_S for gap in gaps), camera_id
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(crowds())
 def test_nobody_starves_and_no_host_is_asked_for_more_than_it_bears(crowd: Crowd) -> None:
     run = run_of(crowd).run
@@ -749,7 +750,7 @@ def test_a_refusal_does_not_make_the_next_visit_longer() -> None:
     assert (visit.turn, visit.deadline_s) == (Turn.RETRY, SETTINGS.visit_deadline_s)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     bound_s=st.sampled_from([5.0, 15.0, 30.0]),
     takes_s=st.lists(st.floats(0.0, 12.0), min_size=5, max_size=40),
@@ -839,7 +840,7 @@ def test_a_session_that_is_free_is_used_although_the_camera_it_was_for_has_anoth
     assert any(found.camera.id in {"H-2", "H-3"} for found in free_for)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     before=st.lists(st.sampled_from([4.0, 6.0, 15.0, 30.0]), min_size=1, max_size=12),
     after=st.lists(st.sampled_from([4.0, 6.0, 15.0, 30.0]), min_size=12, max_size=12),
@@ -1178,7 +1179,7 @@ def test_a_camera_whose_session_broke_or_was_for_a_focus_only_comes_due_as_early
     assert due == pytest.approx(dict.fromkeys(kept, 1.0 + 5 - SETTINGS.visit_deadline_s - SETTINGS.lead_s), abs=0.02)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 20), bound_s=st.sampled_from([4.0, 5.0, 15.0]))
 def test_sessions_that_are_opened_for_a_focus_and_closed_at_any_moment_make_nobody_late(
     seed: int, count: int, bound_s: float

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from patrol.adapters.memory import FakeClock, MemoryQueue, MemorySubscription, MemoryTourReports
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_signs import SqlSigns
 from patrol.domain.camera import CameraId, Place, Ring, RingName
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.messages import Envelope, read_message, receipt_message
@@ -23,6 +25,7 @@ from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.viewing import Room
+from patrol.ports import TimeKeeper
 from tests.builders import NOON, at, candidate, event, ring
 from tests.pipeline.parts import UNITS, fresh_metrics, sql_store
 
@@ -33,6 +36,7 @@ RINGS = {name: ring(name) for name in RingName}
 class DispatchRoom:
     clock: FakeClock
     store: SqlStore
+    signs: SqlSigns
     metrics: Metrics
     queue: MemoryQueue
     reports: MemoryTourReports
@@ -86,21 +90,29 @@ class DispatchRoom:
 
 @asynccontextmanager
 async def dispatch_room(
-    folder: Path, units: Sequence[Unit] = UNITS, rings: dict[RingName, Ring] | None = None
+    folder: Path,
+    units: Sequence[Unit] = UNITS,
+    rings: dict[RingName, Ring] | None = None,
+    clock: Any = None,
+    keeper: TimeKeeper | None = None,
 ) -> AsyncIterator[DispatchRoom]:
-    clock, metrics, reports = FakeClock(NOON), fresh_metrics(), MemoryTourReports()
+    clock, metrics, reports = clock or FakeClock(NOON), fresh_metrics(), MemoryTourReports()
     queue = MemoryQueue(clock)
     async with sql_store(folder, clock, units) as store:
+        signs = SqlSigns(store)
         deciding = Deciding(store, clock, metrics)
         yield DispatchRoom(
             clock=clock,
             store=store,
+            signs=signs,
             metrics=metrics,
             queue=queue,
             reports=reports,
             deciding=deciding,
-            dispatching=Dispatching(deciding, store, clock),
+            dispatching=Dispatching(deciding, store, signs, clock),
             following_up=FollowingUp(store, deciding, rings or RINGS, clock, metrics),
             desk=Desk(deciding),
-            room=Room("站", "Station", store, store, reports, queue, clock, metrics, simulated=True),
+            room=Room(
+                "站", "Station", store, store, reports, queue, signs, clock, metrics, simulated=True, keeper=keeper
+            ),
         )

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from patrol.adapters.memory import FakeClock, MemoryEvidence
+from patrol.adapters.memory import FakeClock, MemoryEvidence, MemorySpool
 from patrol.domain.alerts import Acceptance, Candidate, History, LevelPolicy, Verdict, accept, cools_down, fingerprint
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.clips import ClipOrder
 from patrol.domain.detections import Detections
-from patrol.domain.errors import StoreError
+from patrol.domain.errors import StoreError, StoreFailure
 from patrol.domain.events import Event, Kind, Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import EvidenceId
@@ -40,6 +40,7 @@ class FlakyStore:
     def __init__(self, evidence: EvidenceStore, clock: FakeClock) -> None:
         self.refuses: Callable[[int], bool] = lambda number: False
         self.late = False
+        self.error: type[StoreError] = StoreError
         self.away = 0
         self.tries: list[Candidate] = []
         self.accepted: dict[str, Acceptance] = {}
@@ -59,7 +60,7 @@ class FlakyStore:
         self.tries.append(candidate)
         self.tried_at.append(self._clock.monotonic())
         if self.refuses(len(self.tries)):
-            raise StoreError("disk full")
+            raise self.error("disk full")
         self.had_its_picture.append(await self._evidence.get(candidate.evidence_id) is not None)
         key = fingerprint(candidate.event)
         acceptance = accept(candidate, History(self._last.get(key), None), now)
@@ -85,7 +86,8 @@ class ToldFilm:
 class Desk:
     """An alerting stage of its own with all it needs."""
 
-    def __init__(self, evidence: EvidenceStore | None = None) -> None:
+    def __init__(self, evidence: EvidenceStore | None = None, spool: MemorySpool | None = None) -> None:
+        self.spool = spool or MemorySpool()
         self.clock = FakeClock(NOON)
         self.metrics = fresh_metrics()
         self.evidence = MemoryEvidence()
@@ -103,6 +105,7 @@ class Desk:
             self.clock,
             self.metrics,
             self.film,
+            spool,
         )
 
     def draw(self, frame: Frame, detections: Detections, zone: Zone, event: Event) -> bytes:
@@ -362,5 +365,151 @@ def test_visits_alone_and_what_cools_down_order_no_clip() -> None:
         assert acceptance.alert.clip_id is None
         assert desk.film.ordered == []
         assert desk.verdicts()["cooling_down"] == 1
+
+    asyncio.run(check())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Pictures are drawn in threads, which the clock cannot see."""
+    for _ in range(20_000):
+        if holds():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came to that")
+
+
+def kept_alerts(desk: Desk) -> list[str]:
+    return [record.candidate.event.camera_id for record in desk.spool.records.values()]
+
+
+def refusing_with(failure: StoreFailure) -> type[StoreError]:
+    class RefusedError(StoreError):
+        def __init__(self, message: str) -> None:
+            super().__init__(message, failure)
+
+    return RefusedError
+
+
+def test_what_the_store_refuses_is_kept_and_accepted_in_order_once_it_is_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "patrol")
+
+    async def check() -> None:
+        desk = Desk(spool=MemorySpool())
+        is_away = True
+        desk.store.refuses = lambda number: is_away
+        for number in range(4):
+            await desk.alerting.submit(sighting(f"C-{number}", number))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await until(lambda: desk.spool.waiting == 4)
+            assert counted(desk.metrics, "patrol_events_waiting") == 0  # none waits in memory
+            assert kept_alerts(desk) == ["C-0", "C-1", "C-2", "C-3"]
+            assert counted(desk.metrics, "patrol_spool_waiting") == 4
+            tried, is_away = desk.store.tries[0], False
+            await desk.clock.sleep(60)
+            assert desk.spool.waiting == 0
+            await desk.alerting.submit(sighting("C-9", 70))
+            await desk.alerting.close()
+        accepted = [acceptance.alert for acceptance in desk.store.accepted.values()]
+        assert [alert.camera_id for alert in accepted if alert] == ["C-0", "C-1", "C-2", "C-3", "C-9"]
+        # The same alert, with the times at which it happened, and its picture.
+        first = accepted[0]
+        assert first is not None
+        assert (first.id, first.detected_at, first.frame_at) == (tried.alert_id, tried.detected_at, at(0))
+        assert first.accepted_at > tried.detected_at
+        assert len(desk.evidence.pictures) == 5
+        assert counted(desk.metrics, "patrol_alerts_refused_total", reason="other") == 1
+        assert counted(desk.metrics, "patrol_spool_alerts_total", outcome="kept") == 4
+        assert counted(desk.metrics, "patrol_spool_alerts_total", outcome="accepted") == 4
+        assert desk.verdicts()["new_incident"] == 5
+        assert counted(desk.metrics, "patrol_events_lost_total") == 0
+
+    asyncio.run(check())
+    told = told_by(caplog)
+    assert len([line for line in told if "alerts are refused, and kept on the local disk" in line]) == 1
+    assert len([line for line in told if "no alert waits on the local disk any more" in line]) == 1
+
+
+def test_what_comes_while_others_wait_waits_behind_them_even_where_the_store_is_back() -> None:
+    async def check() -> None:
+        desk = Desk(spool=MemorySpool())
+        desk.store.refuses = lambda number: number == 1
+        await desk.run_over(sighting("C-1"), sighting("C-2"))
+        assert kept_alerts(desk) == []
+        assert [candidate.event.camera_id for candidate in desk.store.tries] == ["C-1", "C-1", "C-2"]
+
+    asyncio.run(check())
+
+
+def test_an_earlier_process_s_alerts_come_first_and_at_a_stop_they_stay_where_they_are() -> None:
+    async def check() -> None:
+        spool = MemorySpool()
+        desk = Desk(spool=spool)
+        desk.store.refuses = lambda number: True
+        await desk.run_over(sighting("C-1"), sighting("C-2"))
+        assert kept_alerts(desk) == ["C-1", "C-2"]
+        assert counted(desk.metrics, "patrol_events_lost_total") == 0
+        again = Desk(spool=spool)
+        await again.run_over(sighting("C-3"))
+        accepted = [acceptance.alert for acceptance in again.store.accepted.values()]
+        assert [alert.camera_id for alert in accepted if alert] == ["C-1", "C-2", "C-3"]
+
+    asyncio.run(check())
+
+
+def test_where_the_local_disk_refuses_too_alerts_wait_in_memory_and_go_on_by_themselves(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def check() -> None:
+        desk = Desk(spool=MemorySpool(most=1))
+        is_away = True
+        desk.store.refuses = lambda number: is_away
+        for number in range(3):
+            await desk.alerting.submit(sighting(f"C-{number}"))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await until(lambda: counted(desk.metrics, "patrol_stage_errors_total", stage="accept") > 20)
+            assert kept_alerts(desk) == ["C-0"]
+            assert counted(desk.metrics, "patrol_events_waiting") == 2
+            assert len(desk.store.accepted) == 0
+            is_away = False
+            await desk.alerting.close()
+        accepted = [acceptance.alert for acceptance in desk.store.accepted.values()]
+        assert [alert.camera_id for alert in accepted if alert] == ["C-0", "C-1", "C-2"]
+
+    asyncio.run(check())
+    assert [line for line in told_by(caplog) if "is refused and waits: memory spool: full" in line]
+
+
+def test_what_contradicts_the_store_is_set_aside_and_holds_nobody_up() -> None:
+    async def check() -> None:
+        desk = Desk(spool=MemorySpool())
+        desk.store.error = refusing_with(StoreFailure.CONFLICT)
+        desk.store.refuses = lambda number: desk.store.tries[-1].event.camera_id == "C-0"
+        for name in ("C-0", "C-1"):
+            await desk.alerting.submit(sighting(name))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await until(lambda: bool(desk.store.accepted))
+            await desk.alerting.close()
+        assert [record.candidate.event.camera_id for record in desk.spool.aside] == ["C-0"]
+        assert [candidate.event.camera_id for candidate in desk.store.tries] == ["C-0"] * 4 + ["C-1"]
+        assert counted(desk.metrics, "patrol_spool_alerts_total", outcome="set_aside") == 1
+        assert counted(desk.metrics, "patrol_alerts_refused_total", reason="conflict") == 1
+
+    asyncio.run(check())
+
+
+def test_the_clip_of_what_is_kept_is_made_at_once_while_there_is_still_a_film_of_it() -> None:
+    async def check() -> None:
+        desk = Desk(spool=MemorySpool())
+        desk.store.refuses = lambda number: number == 1
+        await desk.run_over(replace(sighting("C-1", 5.0), in_focus=True))
+        (acceptance,) = desk.store.accepted.values()
+        assert acceptance.alert is not None
+        assert acceptance.alert.clip_id is not None
+        assert desk.film.ordered == [ClipOrder(acceptance.alert.clip_id, CameraId("C-1"), at(5.0))]
 
     asyncio.run(check())

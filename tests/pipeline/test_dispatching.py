@@ -150,7 +150,7 @@ def test_messages_that_cannot_be_are_refused_with_the_reason(tmp_path: Path) -> 
                 (replace(receipt, id="y", subject="incident/I-unknown"), "no incident"),
                 (replace(alert, id="z", subject="order/O-1"), "expected incident/<id>"),
                 (replace(alert, id="a", data={}), "data.alert_id: expected a string, got None"),
-                (replace(alert, id="b", type=INCIDENT), "expected cn.patrol.alert.v1 or cn.patrol.receipt.v1"),
+                (replace(alert, id="b", type=INCIDENT), "expected cn.patrol.alert.v1, cn.patrol.receipt.v1 or"),
                 (replace(receipt, id="c", data={"kind": "levitates"}), "receipt: "),
                 (replace(receipt, id="d", data={**receipt.data, "at": "2026-01-01T12:00:00"}), "with an offset"),
             )

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from ultralytics.utils import ASSETS
 
 from patrol.adapters.memory import FakeClock
 from patrol.domain.camera import Camera, CameraId, RingName
@@ -23,18 +21,13 @@ from patrol.domain.requests import ViewAcceptance
 from patrol.domain.troubles import Trouble
 from patrol.pipeline.inspecting import SAVE_EVERY_S, Inspecting
 from tests.builders import NOON, camera
+from tests.photographs import photograph
 from tests.pipeline.parts import counted, fresh_metrics, told_by
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def photograph(name: str) -> Pixels:
-    picture = cv2.imread(str(ASSETS / name))
-    assert picture is not None
-    return np.asarray(cv2.resize(picture, (512, 288), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-BUS, ZIDANE = photograph("bus.jpg"), photograph("zidane.jpg")
+BUS, ZIDANE = photograph("bus.jpg", (512, 288)), photograph("zidane.jpg", (512, 288))
 
 
 @dataclass

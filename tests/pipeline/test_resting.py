@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
+from patrol.domain.burning_map import BurningMap
 from patrol.domain.camera import CameraId
 from patrol.domain.change import ChangeMemory, ChangeSettings
 from patrol.domain.detections import Detections
@@ -27,10 +29,12 @@ class Eye:
 
     def __init__(self) -> None:
         self.shown: list[list[str]] = []
+        self.burning: BurningMap | None = None
 
     async def detect(self, frames: Sequence[Frame]) -> Sequence[Detections]:
         self.shown.append([frame.camera_id for frame in frames])
-        return [crowd(1 if frame.pixels[90, 160, 0] > 200 else 0) for frame in frames]
+        found = (crowd(1 if frame.pixels[90, 160, 0] > 200 else 0) for frame in frames)
+        return [replace(each, burning=self.burning) for each in found]
 
 
 def frame(camera_id: CameraId, second: int, *, person: bool = False) -> Frame:
@@ -103,3 +107,13 @@ def test_a_look_that_failed_is_no_look() -> None:
     post.detector._detector = whole
     post.see(frame(YARD, 1))
     assert whole.shown == [["yard"]], "still its first look"
+
+
+def test_what_was_told_of_fire_stays_until_the_next_look() -> None:
+    post = Post(look_every=4)
+    maps = BurningMap(np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32))
+    post.eye.burning = maps
+    seen = [asyncio.run(post.detector.detect([frame(YARD, second)]))[0].burning for second in range(4)]
+    assert seen == [maps] * 4
+    assert len(post.eye.shown) == 1
+    assert asyncio.run(post.detector.detect([frame(GATE, 0)]))[0].burning is maps

@@ -183,9 +183,8 @@ def test_when_the_tour_last_reported_is_known_after_it_fell_silent_and_while_red
 
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:
-            viewed = Room(
-                "站", "S", room.store, room.store, Silent(), room.queue, room.clock, room.metrics, simulated=True
-            )
+            outside = (room.store, room.store, Silent(), room.queue, room.signs)
+            viewed = Room("站", "S", *outside, room.clock, room.metrics, simulated=True)
             assert (await viewed.snapshot()).tour == tour_status()
             said.set()
             room.clock.advance(60)
@@ -272,9 +271,8 @@ def test_while_the_store_refuses_the_gauges_stand_still_the_dispatch_role_counts
             await room.alert()
             reader = RefusesAtFirst(room.store, times=3)
             stopping = asyncio.Event()
-            viewed = Room(
-                "站", "S", reader, room.store, room.reports, room.queue, room.clock, room.metrics, simulated=True
-            )
+            outside = (reader, room.store, room.reports, room.queue, room.signs)
+            viewed = Room("站", "S", *outside, room.clock, room.metrics, simulated=True)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(viewed.run_gauges(stopping))
                 while reader.asked < 4:

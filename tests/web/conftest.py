@@ -59,6 +59,7 @@ class Site:
             stopping=self.stopping,
             hosts=self.hosts,
             limits=self.limits,
+            fates=room,
         )
 
     @asynccontextmanager

@@ -39,6 +39,7 @@ from patrol.domain.incidents import (
 from patrol.domain.orders import Candidate, Order, OrderState
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
+from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
     MaintenanceStatus,
@@ -49,7 +50,9 @@ from patrol.domain.room import (
     StageStatus,
     TourStatus,
     UnitStatus,
+    WatchStatus,
 )
+from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 from patrol.web.app import RoomLayout, make_web_app, serve
@@ -187,10 +190,13 @@ class FakeRoom:
     orders: dict[IncidentId, Order] = field(default_factory=dict)
     pictures: dict[EvidenceId, bytes] = field(default_factory=dict)
     clips: dict[EvidenceId, bytes] = field(default_factory=dict)
+    gone: dict[EvidenceId, Gone] = field(default_factory=dict)
+    storage: StorageStatus = field(default_factory=StorageStatus)
     unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
     letters: list[DeadLetter] = field(default_factory=list)
+    watch: WatchStatus = field(default_factory=WatchStatus)
     stretch: float = 1.0
     toured: bool = True
     away: str | None = None
@@ -240,6 +246,9 @@ class FakeRoom:
             units=tuple(self._unit(unit, now) for unit in self.units),
             maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
             tour_reported_at=self.tour_reported_at,
+            gone=self.gone,
+            storage=self.storage,
+            watch=self.watch,
         )
 
     # RoomDesk
@@ -308,6 +317,9 @@ class FakeRoom:
     async def get(self, evidence_id: EvidenceId) -> bytes | None:
         self._answer()
         return self.pictures.get(evidence_id)
+
+    async def why_gone(self, evidence_id: EvidenceId) -> Gone | None:
+        return self.gone.get(evidence_id)
 
     async def remove(self, evidence_id: EvidenceId) -> None:
         self.pictures.pop(evidence_id, None)

@@ -10,6 +10,7 @@ import pytest
 
 from patrol.domain.camera import CameraId
 from patrol.domain.incidents import ClockName, Disposition, EvidenceId, IncidentId
+from patrol.domain.retention import Gone
 from patrol.web.app import MAX_BODY
 
 from .conftest import Check, Site
@@ -465,3 +466,12 @@ def test_a_letter_that_belongs_nowhere_and_a_queue_that_is_away_are_told(site: S
     site.room.queue_away = "redis does not answer"
     for answer in (post(site, REPLAY, {}, **OPERATOR), get(site, "/api/dead-letters")):
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_away")
+
+
+def test_what_is_gone_says_why_instead_of_being_unknown(site: Site) -> None:
+    site.room.gone = {EvidenceId("E-old"): Gone.EXPIRED, EvidenceId("E-oldclip"): Gone.BY_HAND}
+    for path, code in (("/evidence/E-old.jpg", "gone_expired"), ("/evidence/E-oldclip.webm", "gone_by_hand")):
+        answer = get(site, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (410, code)
+    assert get(site, "/evidence/E-none.jpg").status_code == 404
+    assert get(site, "/api/state").json()["room"]["gone"] == {"E-old": "expired", "E-oldclip": "by_hand"}

@@ -14,12 +14,15 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from patrol.adapters.clip_video import as_webm, compressed
+from patrol.domain.auditing import Finding, FindingKind
 from patrol.domain.camera import CameraId
 from patrol.domain.clips import Still
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EvidenceId, IncidentId
-from patrol.domain.room import QueueStatus
+from patrol.domain.retention import Gone
+from patrol.domain.room import QueueStatus, WatchStatus
+from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
 from patrol.domain.troubles import Trouble
 
 from .conftest import ServedRoom, served_in_thread
@@ -328,6 +331,62 @@ def test_what_is_wrong_is_said_in_banners(served: ServedRoom, open_page: Open) -
     served.do(lambda: setattr(served.room, "toured", False))
     expect(page.locator("#banners")).to_contain_text("没有轮巡报告")
     expect(page.locator("#banners")).to_contain_text("先恢复队列")
+
+
+def test_when_nothing_gets_through_it_is_said_in_both_languages_and_goes_by_itself(
+    served: ServedRoom, open_page: Open
+) -> None:
+    page = open_page()
+    expect(page.locator("#banners")).to_be_empty()
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(served.room.now() - timedelta(seconds=20))))
+    banner = page.locator('.banner[data-level="red"]')
+    expect(banner.locator("strong")).to_contain_text("队列降级：消息通不过")
+    expect(page.locator("#health")).to_contain_text("队列降级")
+    page.locator("#language").click()
+    expect(banner).to_contain_text(re.compile(r"nothing gets through.* since \d\d:\d\d:\d\d \(\d:\d\d\)"))
+    served.do(lambda: setattr(served.room, "watch", WatchStatus()))
+    expect(page.locator("#banners")).to_be_empty()
+
+
+def test_what_the_auditor_found_is_said_with_its_incident_and_not_twice(served: ServedRoom, open_page: Open) -> None:
+    def finding(kind: FindingKind, level: Level | None, number: int) -> Finding:
+        incident_id = IncidentId(f"I-{number}")
+        words = f"警情 {incident_id}：没有派警", f"incident {incident_id}: nobody was sent"
+        return Finding(kind, incident_id, incident_id, level, served.room.now() - timedelta(seconds=8), *words)
+
+    page = open_page()
+    found = [finding(FindingKind.UNDISPATCHED, Level.RED, 1), finding(FindingKind.UNPUBLISHED, Level.BLUE, 2)]
+    found += [finding(FindingKind.UNHANDLED, Level.BLUE, number) for number in range(3, 9)]
+    found += [finding(FindingKind.DEAD_LETTERS, None, 9)]
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(None, None, tuple(found), 30)))
+    banners = page.locator(".banner")
+    expect(banners).to_have_count(6)
+    expect(banners.first).to_have_attribute("data-level", "red")
+    expect(banners.first).to_contain_text(re.compile(r"没有派警。 警情 I-1：没有派警 （\d\d:\d\d:\d\d 起，\d:\d\d）"))
+    expect(banners.last).to_contain_text("另有 24 项没有推进")
+    served.do(lambda: setattr(served.room, "queue", QueueStatus("connection refused", 4, 12.0, 2)))
+    expect(page.locator("#banners")).not_to_contain_text("I-2：")
+    expect(page.locator("#banners")).to_contain_text("2 条消息处理不了")
+    page.locator("#language").click()
+    expect(page.locator("#banners")).to_contain_text("incident I-1: nobody was sent")
+
+
+def test_a_clock_that_jumped_is_said_until_it_is_right_again(served: ServedRoom, open_page: Open) -> None:
+    served.room.watch = WatchStatus(clock_off_s=-3600)
+    page = open_page()
+    banner = page.locator('.banner[data-level="yellow"]')
+    expect(banner).to_contain_text("机器时钟跳变。 它比这里的时间慢 1:00:00")
+    page.locator("#language").click()
+    expect(banner).to_contain_text("It is 1:00:00 behind the time shown here")
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(clock_off_s=3600)))
+    expect(banner).to_contain_text("It is 1:00:00 ahead of the time shown here")
+
+
+def test_an_auditor_that_is_silent_is_said(served: ServedRoom, open_page: Open) -> None:
+    served.room.watch = WatchStatus(None, served.room.now() - timedelta(seconds=62))
+    page = open_page("?lang=en")
+    banner = page.locator('.banner[data-level="red"]')
+    expect(banner).to_contain_text(re.compile(r"Nobody audits.*since \d\d:\d\d:\d\d \(1:\d\d\)"))
 
 
 def test_a_stretched_tour_says_for_every_ring_what_still_holds(served: ServedRoom, open_page: Open) -> None:
@@ -823,3 +882,35 @@ def test_a_drill_is_marked_in_the_feed_and_beside_the_incident(served: ServedRoo
     page = open_page()
     expect(card(page, incident)).to_contain_text("演练")
     expect(page.locator("#incident")).to_contain_text("演练")
+
+
+def test_a_picture_and_a_clip_that_were_deleted_say_so_and_are_not_asked_for(
+    served: ServedRoom, open_page: Open
+) -> None:
+    room = served.room
+    old = room.alert(1, accepted_s_ago=60, clip_id="E-clip")
+    picture = room.incidents[old].evidence_id
+    assert picture is not None
+    del room.pictures[picture]
+    room.gone = {picture: Gone.EXPIRED, EvidenceId("E-clip"): Gone.BY_HAND}
+    page = open_page()  # whose console stays empty: nothing that is gone was asked for
+    expect(page.locator("#incident figure .no-picture")).to_have_text("画面已不在：保存期已满，自动删除")
+    expect(page.locator("#incident .clip")).to_have_text("短片已不在：文件被人删除")
+    expect(card(page, old).locator(".thumb[data-clip]")).to_have_count(0)
+    expect(page.locator(".thumb img, #incident img")).to_have_count(0)
+
+
+def test_refused_alerts_and_a_short_disk_are_on_top_of_the_page(served: ServedRoom, open_page: Open) -> None:
+    page = open_page("?lang=en")
+    kept = KeptAlerts(3, datetime.now(UTC) - timedelta(seconds=75), aside=2)
+    short = DiskSpace(DiskPlace.EVIDENCE, 1, 4 * 10**9, 100 * 10**9)
+    served.do(lambda: setattr(served.room, "storage", StorageStatus(kept, (short,))))
+    banners = page.locator("#banners .banner")
+    expect(banners.filter(has_text="The database refuses new alerts.")).to_contain_text("3 are kept on the local disk")
+    expect(banners.filter(has_text="The database refuses new alerts.")).to_have_attribute("data-level", "red")
+    expect(banners.filter(has_text="A disk is short of room (evidence).")).to_contain_text(
+        "4.0 GB are left of 100.0 GB (4%)"
+    )
+    expect(banners.filter(has_text="2 alerts the database never took")).to_have_count(1)
+    served.do(lambda: setattr(served.room, "storage", StorageStatus()))
+    expect(banners.filter(has_text="refuses")).to_have_count(0)

@@ -7,11 +7,14 @@ from importlib.resources import files
 
 import pytest
 
+from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, LoopStage
 from patrol.domain.orders import OrderState
+from patrol.domain.retention import Gone
+from patrol.domain.storage import DiskPlace
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import UnitState
 
@@ -28,6 +31,9 @@ CLOSED_SETS = {
     "failing": list(CaptureFailure),
     "trouble": list(Trouble),
     "cause": list(Cause),
+    "gone": list(Gone),
+    "place": list(DiskPlace),
+    "finding": list(FindingKind),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
 

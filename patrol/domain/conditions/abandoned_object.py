@@ -1,8 +1,9 @@
 """Abandoned object: something was left, and its owner has gone.
 
 Told by the place alone, from visit to visit: what stands where nothing stood, steadily, and is neither a person nor a
-vehicle nor a shadow (background). Somebody who stays near it is with it; passers-by are not. What it is, a detector may
-know, and need not.
+vehicle nor a shadow (background). It begins when who brought it is farther than ``near_m`` from it, and ends when who
+takes it, or stays with it, comes nearer, or it is gone; passers-by change nothing. What it is, a detector may know, and
+need not.
 """
 
 from __future__ import annotations
@@ -40,17 +41,17 @@ class AbandonedObject:
         """See Condition; remembers the place and what came to it."""
 
         def told(things: Sequence[Thing]) -> Holding | None:
-            left = [one for one in things if self._is_left(one, scene.at) and stands_in(zone, one)]
+            left = [one for one in things if self._is_left(one) and stands_in(zone, one)]
             return self._holding(left, scene.at) if left else None
 
         return seen_again(memory, scene, self.near_m, self.min_confidence, told)
 
-    def _is_left(self, one: Thing, at: datetime) -> bool:
-        alone_s = (at - one.attended_until).total_seconds()
+    def _is_left(self, one: Thing) -> bool:
+        alone_s = (one.alone_until - one.alone_since).total_seconds()
         return one.is_new and one.counts and one.looks >= LEAST_LOOKS and alone_s >= self.alone_s
 
     def _holding(self, left: Sequence[Thing], at: datetime) -> Holding:
-        since = min(one.attended_until for one in left)
+        since = min(one.alone_since for one in left)
         alone_s = (at - since).total_seconds()
         zh, en = counted_things(left)
         return Holding(
@@ -62,6 +63,7 @@ class AbandonedObject:
             words_en=f"{en} with nobody near for {time_in_english(alone_s)}"
             f" (threshold {time_in_english(self.alone_s)})",
             since=since,
+            until=max(one.alone_until for one in left),
             is_sure=True,
         )
 

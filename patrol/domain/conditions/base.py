@@ -24,8 +24,8 @@ class Holding:
 
     ``count``: how many objects it holds for; ``threshold``: the number that was reached. ``score``: 0..1, how sure.
     ``words_zh``, ``words_en``: the numbers that crossed the threshold, without the zone and without how long.
-    ``since``: when it began, if that was before this frame. ``is_sure``: it was seen over several frames already, so
-    that this one is enough to make it an event.
+    ``since``: when it began, if that was before this frame; ``until``: when it was seen last, if somebody stands before
+    it now. ``is_sure``: it was seen over several frames already, so that this one is enough to make it an event.
     """
 
     count: int
@@ -35,6 +35,7 @@ class Holding:
     words_zh: str
     words_en: str
     since: datetime | None = None
+    until: datetime | None = None
     is_sure: bool = False
 
 

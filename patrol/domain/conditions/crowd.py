@@ -1,7 +1,8 @@
 """Crowd: so many people stand in a zone, or so densely.
 
-People are counted one by one where they stand apart: in the detector's own pass, and at twice the resolution once the
-rule would hold. Where they hide each other boxes are too few, and how densely they stand is estimated instead.
+People are counted one by one where they stand apart: in the detector's own pass, and together with a look at twice the
+resolution once the rule would hold. Where they hide each other boxes are too few, and how densely they stand is
+estimated instead.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from patrol.domain.closer import NO_LOOKS, Look
-from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, standing_in
+from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, of_classes, standing_in
 from patrol.domain.crowds import (
     Count,
     Course,
@@ -26,8 +27,9 @@ from patrol.domain.crowds import (
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
 from patrol.domain.ground import GroundPlane, Measured
+from patrol.domain.one_by_one import in_both
 from patrol.domain.scene import Scene
-from patrol.domain.zones import Zone
+from patrol.domain.zones import Zone, inside
 
 PERSON = frozenset({"person"})
 BOTH, DENSITY = frozenset({Look.FINER, Look.DENSITY}), frozenset({Look.DENSITY})
@@ -123,23 +125,31 @@ class Crowd:
         """See Condition; remembers counts for the trend, and what the last closer look told."""
         before = memory if isinstance(memory, _Memory) else _NEW
         boxes = self._people(zone, scene.detections, self.min_confidence)
-        finer = self._people(zone, scene.finer, self.min_confidence) if scene.finer is not None else None
-        now = self._looked(zone, scene, len(boxes), finer if finer is not None else boxes, before)
+        people = boxes if scene.finer is None else self._in_both(zone, scene.detections, scene.finer)
+        now = self._looked(zone, scene, len(boxes), people, before)
         count = now.count_at(scene.at, len(boxes))
         now = replace(now, samples=sampled(now.samples, scene.at, count))
         density = _density(zone, scene.ground, count)
         if round(count.people) < self.at_least or not self._is_dense_enough(density):
             return Seen(now)
-        shown = finer if finer is not None else boxes
-        return Seen(now, self._holding(count, density, trend_of(now.samples), shown, scene.ground))
+        return Seen(now, self._holding(count, density, trend_of(now.samples), people, scene.ground))
 
     def _people(self, zone: Zone, detections: Detections, min_confidence: float) -> Detections:
         return standing_in(zone, detections, self.labels, min_confidence)
 
+    def _in_both(self, zone: Zone, usual: Detections, finer: Detections) -> Detections:
+        """The people in the zone, by the detector's own pass and the finer look together."""
+        people = in_both(self._any(usual), self._any(finer), self.min_confidence)
+        return people.where(inside(zone, people))
+
+    def _any(self, found: Detections) -> Detections:
+        """People anywhere, however unsure."""
+        return found.where(of_classes(found, self.labels, 0.0))
+
     def _looked(self, zone: Zone, scene: Scene, found: int, people: Detections, before: _Memory) -> _Memory:
         """What is remembered after this frame.
 
-        ``found``: how many people the detector's own pass found in the zone; ``people``: those of the finest look.
+        ``found``: how many people the detector's own pass found in the zone; ``people``: those of all looks.
         """
         if scene.finer is None and scene.density is None:
             return before

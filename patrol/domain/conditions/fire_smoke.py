@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from patrol.domain.burning import BY_COLOUR, Box, Burning, FireFinder, Part
+from patrol.domain.burning import BY_COLOUR, Box, Burning, FireFinder, Part, places_in
 from patrol.domain.conditions.base import Holding, Seen, boxes_of, of_classes
 from patrol.domain.events import Kind
 from patrol.domain.flicker import MOST_GLANCES, SMOKE_LEAST_S, Drift, Flicker, Glance, drift, flicker, glance, is_enough
@@ -44,7 +44,8 @@ PEOPLE_AND_VEHICLES = frozenset({"person", "bicycle", "bus", "car", "motorcycle"
 class FireSmoke:
     """Fire or smoke, of the ``parts`` that are asked for, stands in the zone.
 
-    ``min_confidence``: how sure one picture must be. ``finder``: what tells it in one picture.
+    ``min_confidence``: how sure one picture must be. ``finder``: what tells it in one picture where the detector's
+    network does not.
     """
 
     parts: frozenset[Part] = BOTH
@@ -60,7 +61,9 @@ class FireSmoke:
             return Seen(replace(known, glances=()))
         hidden = boxes_of(scene.detections.where(of_classes(scene.detections, PEOPLE_AND_VEHICLES, 0.0)))
         people = boxes_of(scene.detections.of("person"))
-        found = [one for one in self.finder.find(scene.pixels) if self._counts(one, zone, people)]
+        burning = scene.detections.burning
+        told = places_in(burning) if burning is not None else self.finder.find(scene.pixels)
+        found = [one for one in told if self._counts(one, zone, people)]
         now = glance(scene.at, scene.pixels, hidden, found)
         usual = _used_to(known.usual, now)
         steady = tuple(one for one in known.steady if scene.at < one.until)
@@ -150,15 +153,17 @@ class _Steady:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Usual:
-    """Over the last quarter of an hour, or as long as it is known; (16, 24) float32 each, 3 kB.
+    """Over the last quarter of an hour, or as long as it is known; (16, 24) float32 each, 5 kB.
 
     ``warm``: the share of each cell that has a flame's colours. ``detail``: the strength of its edges, logarithmic.
+    ``fire``: how sure it was that each cell burns, 0..1.
     """
 
     at: datetime
     looks: int
     warm: _Cells
     detail: _Cells
+    fire: _Cells
 
 
 _Cells = npt.NDArray[np.float32]
@@ -181,12 +186,17 @@ class _Memory:
     sure_since: datetime | None = None
 
 
-def _looks_of(now: Glance) -> tuple[_Cells, _Cells]:
+def _looks_of(now: Glance) -> tuple[_Cells, _Cells, _Cells]:
     grey = now.grey.astype(np.float32)
     across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
     strength = cv2.resize(cv2.magnitude(across, down), _GRID, interpolation=cv2.INTER_AREA)
     warm = cv2.resize(now.warm.astype(np.float32) / 255, _GRID, interpolation=cv2.INTER_AREA)
-    return np.asarray(warm, np.float32), np.asarray(np.log1p(strength), np.float32)
+    fire = np.zeros((_GRID[1], _GRID[0]), np.float32)
+    for one in now.found:
+        if one.part is Part.FIRE:
+            cells = _cells_of(one.box)
+            fire[cells] = np.maximum(fire[cells], one.score)
+    return np.asarray(warm, np.float32), np.asarray(np.log1p(strength), np.float32), fire
 
 
 def _used_to(usual: _Usual | None, now: Glance) -> _Usual:
@@ -197,12 +207,13 @@ def _used_to(usual: _Usual | None, now: Glance) -> _Usual:
     if since_s < USUAL_EVERY_S - 1.0:
         return usual
     weight = np.float32(max(1 / (usual.looks + 1), min(1.0, since_s / USUAL_S)))
-    warm, detail = _looks_of(now)
+    warm, detail, fire = _looks_of(now)
     return _Usual(
         now.at,
         usual.looks + 1,
         usual.warm + weight * (warm - usual.warm),
         usual.detail + weight * (detail - usual.detail),
+        usual.fire + weight * (fire - usual.fire),
     )
 
 
@@ -210,9 +221,12 @@ def _is_usual(one: Burning, now: Glance, usual: _Usual | None) -> bool:
     if usual is None or usual.looks < LEAST_LOOKS:
         return False
     rows, columns = _cells_of(one.box)
-    warm, detail = _looks_of(now)
+    warm, detail, _ = _looks_of(now)
     if one.part is Part.FIRE:
-        return bool(usual.warm[rows, columns].sum() >= HALF * warm[rows, columns].sum())
+        is_as_warm = usual.warm[rows, columns].sum() >= HALF * warm[rows, columns].sum()
+        # A network also knows flames that a camera shows white or pink: of these, only where it usually saw them.
+        is_as_sure = warm[rows, columns].any() or usual.fire[rows, columns].mean() >= HALF * one.score
+        return bool(is_as_warm and is_as_sure)
     # Night and fog take detail everywhere: smoke takes more than that.
     lost = usual.detail - detail
     return bool(lost[rows, columns].mean() - np.median(lost) < LESS_DETAIL)

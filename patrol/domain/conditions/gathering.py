@@ -11,8 +11,6 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from patrol.domain.conditions.base import Holding, Seen, boxes_of, mean_confidence, standing_in
 from patrol.domain.conditions.crowd import PERSON
@@ -71,6 +69,10 @@ class Gathering:
         feet, heights = foot_points(people), (people.xyxy[:, 3] - people.xyxy[:, 1]) / people.height
         apart = Ruler.of(scene).apart(feet, heights, feet, heights)
         linked = (apart <= self.near_m) & np.logical_and.outer(slow, slow)
+        # Imported here: it takes a second, and every role reads the rules.
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import connected_components
+
         _, label = connected_components(csr_array(linked), directed=False)
         members = np.bincount(label[slow], minlength=int(label.max()) + 1)
         return np.asarray(slow & (label == int(members.argmax())))

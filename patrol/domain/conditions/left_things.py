@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,13 +21,16 @@ MOST_THINGS, MOST_PEOPLE, MOST_ATTENDANTS = 32, 48, 8
 SAME_THING, SAME_PERSON = 0.25, 0.3
 # What is somebody's own outline overlaps with their box so much, and is nearly as high; a bag in theirs is neither.
 OWN_OUTLINE, OWN_HEIGHT = 0.45, 0.6
-# Who was there so long before a thing was first seen may have brought it, or be it.
-BEFORE_S = 12.0
+# Who was there so long, or so many looks, before a thing was first seen may have brought it, or be it.
+BEFORE_S, BEFORE_LOOKS = 12.0, 4
+# From look to look somebody walks no farther than so many of their heights a second; later, nobody can say who is who.
+WALKS_HEIGHTS_S, WALKS_WITHIN_S = 1.3, 2.0
 # Passers-by are gone sooner; who is with a thing for so long is with it.
 STAYS_S, STAYS_LOOKS = 6.0, 3
 # Somebody not seen for so long, and for some looks, has gone; a thing not seen for some looks, too.
 GONE_AFTER_S, GONE_AFTER_LOOKS = 8.0, 2.5
-THING_GONE_LOOKS = 2.5
+# Whoever passes unseen by the detector makes a place unknown for three looks.
+THING_GONE_LOOKS = 4.5
 
 BAGS = frozenset({"backpack", "handbag", "suitcase"})
 HIDING = frozenset({"person", "bicycle", "bus", "car", "motorcycle", "truck", "train", "dog"})
@@ -35,8 +38,8 @@ HIDING = frozenset({"person", "bicycle", "bus", "car", "motorcycle", "truck", "t
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody at a look. ``box``: shares of the picture. ``since``, ``looks``: with the thing, since when, how often.
-    ``is_owner``: was there when it came."""
+    """Somebody at a look. ``box``: shares of the picture. ``since``, ``looks``: near the thing, since when, how often.
+    ``is_owner``: was near when it came."""
 
     box: Box
     track_id: TrackId
@@ -48,17 +51,25 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something that came, or went. ``since``: when. ``attended_until``: when somebody was with it last; ``since`` if
-    nobody was. ``label``: what the detector calls it, if it knows it. ``is_body``: it is somebody's outline."""
+    """Something that came, or went.
+
+    What happened between two looks is taken to have happened in the middle between them. ``since``: when it came, or
+    went. ``seen_until``: when it was seen last, with nobody before it. ``alone_since``: since when nobody has been
+    with it; ``alone_until``: until when, as far as is known: who is near now may have come for it. ``label``: what the
+    detector calls it, if it knows it. ``body``: whose outline it was when they stood there. ``votes``: looks at which
+    it was clear that it came, less those at which it went.
+    """
 
     box: Box
-    is_new: bool
+    votes: int
     since: datetime
     seen_at: datetime
-    attended_until: datetime
+    seen_until: datetime
+    alone_since: datetime
+    alone_until: datetime
     attendants: tuple[Person, ...] = ()
     label: str | None = None
-    is_body: bool = False
+    body: Box | None = None
     is_light: bool = False
     looks: int = 1
 
@@ -68,14 +79,24 @@ class Thing:
         return (self.box[0] + self.box[2]) / 2, self.box[3]
 
     @property
+    def is_new(self) -> bool:
+        """Whether it came."""
+        return self.votes > 0
+
+    @property
+    def is_body(self) -> bool:
+        """Whether it is somebody's outline; what they leave behind is not."""
+        return self.body is not None and _is_outline(self.box, self.body)
+
+    @property
     def counts(self) -> bool:
         """Whether it is a thing at all."""
-        return not self.is_body and (not self.is_light or self.label is not None)
+        return self.votes != 0 and not self.is_body and (not self.is_light or self.label is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Remembered:
-    """Bounded: a background (0.4 MB), MOST_THINGS things, and the people of the last seconds."""
+    """Bounded: a background (0.6 MB), MOST_THINGS things, and the people of the last seconds."""
 
     at: datetime
     began_at: datetime | None = None
@@ -112,59 +133,136 @@ def _look_again(known: Remembered, scene: Scene, near_m: float, min_confidence: 
     """Take one frame with its picture. ``near_m``: who is so near a thing may be with it. ``min_confidence``: how sure
     the model must be to name a thing."""
     assert scene.pixels is not None
-    gap_s = (scene.at - known.at).total_seconds()
-    hidden = _boxes(scene.detections, HIDING)
     began_at = known.began_at or scene.at
-    background = looked(known.background, (scene.at - began_at).total_seconds(), scene.pixels, hidden)
+    look = Look(scene, known.at, began_at, Ruler.of(scene, slant=1.0), near_m)
+    background = looked(known.background, look.seconds(scene.at), scene.pixels, _boxes(scene.detections, HIDING))
     people = [
-        Person(box, TrackId(int(track)), scene.at, scene.at)
+        Person(box, TrackId(int(track)), scene.at, look.middle)
         for box, track in zip(
             _boxes(scene.detections, _PERSON), scene.track_id[of_classes(scene.detections, _PERSON, 0.0)], strict=True
         )
     ]
-    lately = tuple(one for one in known.people if (scene.at - one.seen_at).total_seconds() <= BEFORE_S)
+    before_s = max(BEFORE_S, BEFORE_LOOKS * look.gap_s)
+    lately = tuple(one for one in known.people if (scene.at - one.seen_at).total_seconds() <= before_s)
     things = known.things
     if not background.is_upset:
-        things = _things(known.things, changed_places(background), background, scene, lately, people, gap_s)
+        things = _things(known.things, changed_places(background), look, (*lately, *people))
         bags = _bags(scene.detections, min_confidence)
-        things = tuple(_with_company(one, people, bags, scene, near_m, gap_s) for one in things)
+        things = tuple(_with_company(one, people, bags, look) for one in things)
     return Remembered(scene.at, began_at, background, things[:MOST_THINGS], (*lately, *people)[-MOST_PEOPLE:])
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a place. ``before``: the last one; ``began_at``: the first. ``near_m``: who is so near may be with
+    a thing."""
+
+    scene: Scene
+    before: datetime
+    began_at: datetime
+    ruler: Ruler
+    near_m: float
+
+    @property
+    def at(self) -> datetime:
+        """When it is."""
+        return self.scene.at
+
+    @property
+    def gap_s(self) -> float:
+        """Since the last one."""
+        return (self.at - self.before).total_seconds()
+
+    @property
+    def middle(self) -> datetime:
+        """Between the last one and this one."""
+        return between(self.before, self.at)
+
+    def seconds(self, at: datetime) -> float:
+        """As the background counts."""
+        return (at - self.began_at).total_seconds()
+
+    def moment(self, seconds: float) -> datetime:
+        """The other way round."""
+        return self.began_at + timedelta(seconds=seconds)
+
+    def is_near(self, foot: tuple[float, float], person: Person) -> bool:
+        """Whether somebody's feet are near where a thing stands: by their own height, if it is not calibrated."""
+        height = np.array([person.box[3] - person.box[1]])
+        feet = np.array([[(person.box[0] + person.box[2]) / 2, person.box[3]]])
+        return float(self.ruler.apart(np.array([foot]), height, feet, height)[0, 0]) <= self.near_m
+
+
+def between(one: datetime, other: datetime) -> datetime:
+    """The middle."""
+    return one + (other - one) / 2
 
 
 _PERSON = frozenset({"person"})
 
 
 def _things(
-    known: Sequence[Thing],
-    places: Sequence[ChangedPlace],
-    background: Background,
-    scene: Scene,
-    lately: Sequence[Person],
-    people: Sequence[Person],
-    gap_s: float,
+    known: Sequence[Thing], places: Sequence[ChangedPlace], look: Look, people: Sequence[Person]
 ) -> tuple[Thing, ...]:
+    """``people``: of this look, and of those before."""
     free, again = list(known), []
     for place in places:
-        alike = [one for one in free if one.is_new is place.is_new and _is_same_thing(one.box, place.box)]
+        alike = [one for one in free if _is_same_thing(one.box, place.box)]
         if alike:
             best = max(alike, key=lambda one: overlap(one.box, place.box))
             free.remove(best)
-            again.append(_seen_again(best, place, scene.at))
+            again.append(_seen_again(best, place, look))
         else:
-            since = scene.at - timedelta(seconds=max(0.0, background.at_s - place.since_s))
-            again.append(_appeared(place, since, scene.at, (*lately, *people)))
-    unseen = [one for one in free if (scene.at - one.seen_at).total_seconds() <= THING_GONE_LOOKS * max(gap_s, 1.0)]
+            again.append(_appeared(place, look, people))
+    for_s = THING_GONE_LOOKS * max(look.gap_s, 1.0)
+    unseen = [_unseen(one, look) for one in free if (look.at - one.seen_at).total_seconds() <= for_s]
     return (*sorted(again, key=lambda one: one.since), *unseen)
 
 
-def _seen_again(one: Thing, place: ChangedPlace, at: datetime) -> Thing:
+def _seen_again(one: Thing, place: ChangedPlace, look: Look) -> Thing:
     # Shadow and light are told when they have just come: later the background's brightness has followed.
-    return replace(one, box=place.box, seen_at=at, looks=one.looks + 1)
+    seen_until = max(one.seen_until, look.moment(place.seen_s))
+    votes = max(-MOST_VOTES, min(MOST_VOTES, one.votes + VOTES[place.is_new]))
+    return replace(one, box=place.box, votes=votes, seen_at=look.at, seen_until=seen_until, looks=one.looks + 1)
 
 
-def _appeared(place: ChangedPlace, since: datetime, at: datetime, people: Iterable[Person]) -> Thing:
-    is_body = any(_is_outline(place.box, one.box) for one in people)
-    return Thing(place.box, place.is_new, since, at, since, is_body=is_body, is_light=place.is_light)
+MOST_VOTES, VOTES = 20, {True: 1, False: -1, None: 0}
+
+
+def _unseen(one: Thing, look: Look) -> Thing:
+    """What was there at the last look and is not at this one went in between; or while somebody stood before it."""
+    if one.seen_at != look.before:
+        return one
+    seen_until = between(one.seen_until, look.at)
+    is_alone = not any(person.seen_at == look.before for person in one.attendants)
+    return replace(one, seen_until=seen_until, alone_until=seen_until if is_alone else one.alone_until)
+
+
+def _appeared(place: ChangedPlace, look: Look, people: Sequence[Person]) -> Thing:
+    """``people``: of this look, and of those before: they may be it, or be with it."""
+    first, last_without = look.moment(place.since_s), look.moment(place.before_s)
+    # What came unseen may be left no longer than it is seen; what went unseen went some time.
+    after = last_without if place.is_new is False else max(last_without, first - timedelta(seconds=look.gap_s))
+    since = between(after, first)
+    x1, _, x2, y2 = place.box
+    near = [one for one in people if look.is_near(((x1 + x2) / 2, y2), one)]
+    with_it = [one.seen_at for one in near if first <= one.seen_at < look.at]
+    alone_since = max([since, *(at + timedelta(seconds=look.gap_s / 2) for at in with_it)])
+    # Who was near when it came may have brought it; who comes near later may pass.
+    before = [one for one in near if after <= one.seen_at <= first]
+    owners = [replace(one, is_owner=True) for one in before if one.seen_at == max(each.seen_at for each in before)]
+    return Thing(
+        box=place.box,
+        votes=VOTES[place.is_new],
+        since=since,
+        seen_at=look.at,
+        seen_until=max(since, look.moment(place.seen_s)),
+        alone_since=alone_since,
+        alone_until=alone_since,
+        attendants=tuple(owners[:MOST_ATTENDANTS]),
+        body=next((one.box for one in people if _is_outline(place.box, one.box)), None),
+        is_light=place.is_light,
+    )
 
 
 def _is_outline(box: Box, person: Box) -> bool:
@@ -181,23 +279,35 @@ def _holds_middle(outer: Box, inner: Box) -> bool:
     return outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3]
 
 
-def _with_company(
-    one: Thing, people: Sequence[Person], bags: Sequence[tuple[Box, str]], scene: Scene, near_m: float, gap_s: float
-) -> Thing:
+def _with_company(one: Thing, people: Sequence[Person], bags: Sequence[tuple[Box, str]], look: Look) -> Thing:
     """The thing with who is near it, and what it is called."""
-    ruler = Ruler.of(scene, slant=1.0)
-    near = [person for person in people if _apart(one, person, ruler) <= near_m]
-    is_first = one.looks == 1
-    attendants = _attendants(one.attendants, near, scene, gap_s, is_first)
-    staying = [person for person in attendants if person.seen_at == scene.at and _is_with_it(person)]
+    near = [person for person in people if look.is_near(one.foot, person)]
+    attendants = _attendants(one.attendants, near, look)
+    now = [person for person in attendants if person.seen_at == look.at]
+    staying = [person for person in now if _is_with_it(person)]
     labels = [label for box, label in bags if overlap(box, one.box) >= 0.2 or _holds_middle(one.box, box)]
+    alone_since = _alone_since(one, bool(staying), look)
     return replace(
         one,
         attendants=attendants,
-        attended_until=scene.at if staying else one.attended_until,
-        is_body=one.is_body or any(_is_outline(one.box, person.box) for person in staying),
+        alone_since=alone_since,
+        alone_until=max(alone_since, _alone_until(one, now, look)),
+        body=next((person.box for person in staying if _is_outline(one.box, person.box)), one.body),
         label=labels[0] if labels else one.label,
     )
+
+
+def _alone_since(one: Thing, is_attended: bool, look: Look) -> datetime:
+    if is_attended:
+        return look.at
+    # Who was with it at the last look has gone since.
+    return look.middle if one.alone_since == look.before and one.attendants else one.alone_since
+
+
+def _alone_until(one: Thing, near: Sequence[Person], look: Look) -> datetime:
+    if one.seen_at != look.at:
+        return one.alone_until
+    return min((person.since for person in near), default=one.seen_until)
 
 
 def _is_with_it(person: Person) -> bool:
@@ -205,36 +315,39 @@ def _is_with_it(person: Person) -> bool:
     return person.is_owner or has_stayed
 
 
-def _attendants(
-    known: Sequence[Person], near: Sequence[Person], scene: Scene, gap_s: float, is_first: bool
-) -> tuple[Person, ...]:
-    """Who is near, and whether it is who was near before: the same track, or a box at the same place."""
-    free, now = list(known), []
-    for person in near:
-        same = [one for one in free if _is_same_person(one, person)]
-        if same:
-            before = max(same, key=lambda one: overlap(one.box, person.box))
-            free.remove(before)
-            now.append(
-                replace(before, box=person.box, track_id=person.track_id, seen_at=scene.at, looks=before.looks + 1)
-            )
-        else:
-            now.append(replace(person, is_owner=is_first))
-    gone_after_s = max(GONE_AFTER_S, GONE_AFTER_LOOKS * gap_s)
-    hidden = [one for one in free if (scene.at - one.seen_at).total_seconds() <= gone_after_s]
+def _attendants(known: Sequence[Person], near: Sequence[Person], look: Look) -> tuple[Person, ...]:
+    """Who is near, and whether it is who was near before."""
+    free, now = list(known), list[Person]()
+    for is_same in (_is_same_person, _has_walked):
+        for person in [one for one in near if not any(one.box == other.box for other in now)]:
+            same = [one for one in free if is_same(one, person, look)]
+            if same:
+                before = max(same, key=lambda one: (overlap(one.box, person.box), -_steps(one, person)))
+                free.remove(before)
+                now.append(replace(person, since=before.since, looks=before.looks + 1, is_owner=before.is_owner))
+    now += [one for one in near if not any(one.box == other.box for other in now)]
+    gone_after_s = max(GONE_AFTER_S, GONE_AFTER_LOOKS * look.gap_s)
+    hidden = [one for one in free if (look.at - one.seen_at).total_seconds() <= gone_after_s]
     return tuple([*now, *hidden][:MOST_ATTENDANTS])
 
 
-def _is_same_person(one: Person, other: Person) -> bool:
+def _is_same_person(one: Person, other: Person, look: Look) -> bool:
+    """The same track, or a box at the same place."""
     is_followed = one.track_id != NO_TRACK and one.track_id == other.track_id
     return is_followed or overlap(one.box, other.box) >= SAME_PERSON
 
 
-def _apart(one: Thing, person: Person, ruler: Ruler) -> float:
-    """Metres between a thing and somebody's feet, by their own height where the camera is not calibrated."""
-    height = np.array([person.box[3] - person.box[1]])
-    foot = np.array([[(person.box[0] + person.box[2]) / 2, person.box[3]]])
-    return float(ruler.apart(np.array([one.foot]), height, foot, height)[0, 0])
+def _has_walked(one: Person, other: Person, look: Look) -> bool:
+    """Whether they may have gone from there to here since the last look."""
+    passed_s = (look.at - one.seen_at).total_seconds()
+    return passed_s <= WALKS_WITHIN_S and _steps(one, other) <= WALKS_HEIGHTS_S * passed_s
+
+
+def _steps(one: Person, other: Person) -> float:
+    """Across the picture, in their own heights; boxes are shares of it, so about."""
+    heights = (one.box[3] - one.box[1] + other.box[3] - other.box[1]) / 2
+    across = abs(one.box[0] + one.box[2] - other.box[0] - other.box[2]) / 2 * 16 / 9
+    return max(across, abs(one.box[3] - other.box[3])) / max(heights, 1e-6)
 
 
 def overlap(one: Box, other: Box) -> float:

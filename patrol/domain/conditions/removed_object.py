@@ -1,7 +1,8 @@
 """Removed object: something that stood there is gone.
 
 Told as a left object is, the other way round: the outline of what has changed belongs to the background, not to the
-present picture. Where somebody or a vehicle stands nothing is seen, so what they only hide is not gone.
+present picture. It begins when it went and ends when it is back. Where somebody or a vehicle stands nothing is seen, so
+what they only hide is not gone, and what went meanwhile went in the middle of that time.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ class RemovedObject:
         """See Condition; remembers the place and what went from it."""
 
         def told(things: Sequence[Thing]) -> Holding | None:
-            gone = [one for one in things if self._is_gone(one, scene.at) and _stood_in(zone, one)]
+            gone = [one for one in things if self._is_gone(one) and _stood_in(zone, one)]
             return self._holding(gone, scene.at) if gone else None
 
         return seen_again(memory, scene, 0.0, self.min_confidence, told)
 
-    def _is_gone(self, one: Thing, at: datetime) -> bool:
-        gone_s = (at - one.since).total_seconds()
+    def _is_gone(self, one: Thing) -> bool:
+        gone_s = (one.seen_until - one.since).total_seconds()
         return not one.is_new and one.counts and one.looks >= LEAST_LOOKS and gone_s >= self.gone_s
 
     def _holding(self, gone: Sequence[Thing], at: datetime) -> Holding:
@@ -55,6 +56,7 @@ class RemovedObject:
             words_en=f"{len(gone)} object{'s' * (len(gone) > 1)} gone for {time_in_english(gone_s)}"
             f" (threshold {time_in_english(self.gone_s)})",
             since=since,
+            until=max(one.seen_until for one in gone),
             is_sure=True,
         )
 

@@ -1,8 +1,8 @@
 // The clip that goes with an alert. It comes some seconds after the picture; until then its place says so.
 
 import { el, setAttribute, setText } from "./dom.js";
-import { t } from "./words.js";
-import { cameraName, isMaintenance } from "./room.js";
+import { t, word } from "./words.js";
+import { cameraName, isMaintenance, whyGone } from "./room.js";
 import { stampOf } from "./countdown.js";
 
 const COMES_AFTER_MS = 6000; // it goes on for 3 s after the alert, waits for the last frames, and has to be made
@@ -44,6 +44,8 @@ export class Clip {
       this.#say("clip_plays", "playing");
     } else if (incident.clip_id === null) {
       this.#say("clip_none", "none");
+    } else if (whyGone(incident.clip_id) !== null) {
+      this.#say("clip_gone", "gone", { why: word("gone", whyGone(incident.clip_id)) });
     } else if (this.#tries >= TRIES) {
       this.#say("clip_lost", "lost");
     } else {
@@ -71,9 +73,9 @@ export class Clip {
     this.video = null;
   }
 
-  #say(key, state) {
+  #say(key, state, values = {}) {
     setAttribute(this.node, "data-state", state);
-    setText(this.words, t(key));
+    setText(this.words, t(key, values));
   }
 }
 

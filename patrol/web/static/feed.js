@@ -4,7 +4,7 @@ import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
 import { t, word } from "./words.js";
 import { serverNow } from "./times.js";
 import { Countdown } from "./countdown.js";
-import { cameraName, isMaintenance, isOpen, room, titleOf, unitLine, wordsOf } from "./room.js";
+import { cameraName, isMaintenance, isOpen, room, titleOf, unitLine, whyGone, wordsOf } from "./room.js";
 
 const TOUCH_MS = 4000; // a finger or a key counts as touching for that long
 const isForUnits = (incident) => isOpen(incident) && !isMaintenance(incident);
@@ -258,8 +258,8 @@ class Card {
     setText(this.facts, factsOf(incident));
     setText(this.words, wordsOf(incident));
     setAttribute(this.node, "aria-label", `${level} ${titleOf(incident)}`);
-    rebuild(this.picture, [incident.evidence_id], () => [thumbnail(incident)]);
-    setAttribute(this.picture, "data-clip", incident.clip_id !== null);
+    rebuild(this.picture, [incident.evidence_id, whyGone(incident.evidence_id)], () => [thumbnail(incident)]);
+    setAttribute(this.picture, "data-clip", incident.clip_id !== null && whyGone(incident.clip_id) === null);
     this.tick(serverNow());
   }
 
@@ -287,7 +287,7 @@ function factsOf(incident) {
 }
 
 function thumbnail(incident) {
-  if (incident.evidence_id === null) return mark(incident.level, "");
+  if (incident.evidence_id === null || whyGone(incident.evidence_id) !== null) return mark(incident.level, "");
   const image = el("img", { src: pictureOf(incident), alt: "", decoding: "async", loading: "lazy" });
   image.addEventListener("error", () => image.replaceWith(mark(incident.level, "")), { once: true });
   return image;

@@ -6,7 +6,7 @@ import { minutes, serverNow, signed, timeOfDay } from "./times.js";
 import { Countdown, stampOf } from "./countdown.js";
 import {
   cameraName, camerasOf, incidentById, isMaintenance, isOpen, room, showsStrangeView, titleOf, unitLine, unitName,
-  wordsOf,
+  whyGone, wordsOf,
 } from "./room.js";
 import { Clip } from "./clip.js";
 import { pictureOf } from "./feed.js";
@@ -70,7 +70,7 @@ export class IncidentPanel {
     setText(this.about, aboutText(incident));
     this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
-    rebuild(this.picture, [incident.id, incident.evidence_id, spoken], () => [picture(incident)]);
+    rebuild(this.picture, [incident.id, incident.evidence_id, whyGone(incident.evidence_id), spoken], () => [picture(incident)]);
     this.clip.update(incident, serverNow());
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
@@ -286,6 +286,8 @@ function aboutText(incident) {
 
 function picture(incident) {
   if (incident.evidence_id === null) return el("p", { class: "no-picture" }, t("picture_none"));
+  const gone = whyGone(incident.evidence_id);
+  if (gone !== null) return el("p", { class: "no-picture" }, t("picture_gone", { why: word("gone", gone) }));
   const image = el("img", { src: pictureOf(incident), alt: t("picture_alt", { camera: cameraName(incident) }) });
   const lost = () => image.replaceWith(el("p", { class: "no-picture" }, t("picture_lost")));
   image.addEventListener("error", lost, { once: true });

@@ -46,6 +46,11 @@ export function showsStrangeView(camera) {
   return ["wrong_picture", "moved"].includes(camera.trouble) || room.state.tour?.failing[camera.id] === "wrong_picture";
 }
 
+// Why a picture or a clip is not there any more; null while it is.
+export function whyGone(evidenceId) {
+  return room.state?.gone?.[evidenceId] ?? null;
+}
+
 export function unitName(id) {
   const unit = room.state?.units.find((one) => one.id === id) ?? room.layout.units.find((one) => one.id === id);
   return unit ? pick(unit.name, unit.name_en) : id;

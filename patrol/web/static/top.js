@@ -106,13 +106,14 @@ function ringTitle(ring, status) {
 }
 
 function showHealth(state) {
-  const { queue, tour } = state;
+  const { queue, tour, watch } = state;
+  const isDegraded = queue.degraded !== null || watch.stalled_since !== null;
   const cameras = room.layout.cameras.length;
   const failing = tour ? Object.keys(tour.failing).length : 0;
   const facts = [
     {
-      tone: queue.degraded !== null ? "yellow" : "green",
-      title: t(queue.degraded !== null ? "queue_degraded" : "queue_fine"),
+      tone: isDegraded ? "yellow" : "green",
+      title: t(isDegraded ? "queue_degraded" : "queue_fine"),
       detail: queue.dead_letters > 0 ? t("dead_letters", { n: queue.dead_letters }) : waitingText(queue),
     },
     {
@@ -222,6 +223,47 @@ function shareOfBound(tour, camera, index) {
   return share > 1 || tour.failing[camera.id] ? share : 0;
 }
 
+// What the store did not take waits on the disk of the tour's machine.
+function storageBanners({ kept, short }) {
+  const gigabytes = (bytes) => (bytes / 1e9).toFixed(1);
+  const banners = short.map(({ place, free, size }) => {
+    const about = { place: word("place", place), free: gigabytes(free), size: gigabytes(size), percent: Math.floor((100 * free) / size) };
+    return { level: free < size / 50 ? "red" : "yellow", title: t("disk_short", about), text: t("disk_short_text", about) };
+  });
+  if (kept.waiting > 0) {
+    const since = Date.parse(kept.since);
+    const about = { n: kept.waiting, time: timeOfDay(since), age: minutes((serverNow() - since) / 1000) };
+    banners.push({ level: "red", title: t("refused"), text: t("refused_text", about) });
+  }
+  if (kept.aside > 0) banners.push({ level: "yellow", text: t("set_aside", { n: kept.aside }) });
+  return banners;
+}
+
+function sinceOf(at) {
+  return { time: timeOfDay(Date.parse(at)), age: minutes((serverNow() - Date.parse(at)) / 1000) };
+}
+
+const FINDINGS_SHOWN = 5;
+// What the banners of the queue say already; while that is degraded, of all that waits for it.
+const SAID_OF_DEAD = ["dead_letters"];
+const SAID_OF_DEGRADED = ["dead_letters", "unpublished", "outbox_old"];
+
+function auditBanners(watch, queue) {
+  if (watch.unaudited_since !== null) {
+    return [{ level: "red", title: t("unaudited"), text: t("unaudited_text", sinceOf(watch.unaudited_since)) }];
+  }
+  const said = queue.degraded === null ? SAID_OF_DEAD : SAID_OF_DEGRADED;
+  const findings = watch.findings.filter((finding) => !said.includes(finding.kind));
+  const banners = findings.slice(0, FINDINGS_SHOWN).map((finding) => ({
+    level: finding.level === "red" ? "red" : "yellow",
+    title: word("finding", finding.kind),
+    text: `${pick(finding.words_zh, finding.words_en)} ${t("finding_since", sinceOf(finding.since))}`,
+  }));
+  const more = watch.found - watch.findings.length + findings.length - banners.length;
+  if (more > 0 && banners.length > 0) banners.push({ level: "yellow", text: t("findings_more", { n: more }) });
+  return banners;
+}
+
 function bannersOf(link) {
   const { state } = room;
   const shown = room.at === null ? {} : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
@@ -229,15 +271,24 @@ function bannersOf(link) {
   if (link.lost) banners.push({ level: "red", text: t(state ? "lost" : "lost_first", shown) });
   else if (link.trouble !== null) banners.push({ level: "red", text: t("trouble", { ...shown, why: link.trouble }) });
   if (state === null) return banners;
-  const { queue, maintenance, tour } = state;
+  const { queue, maintenance, tour, watch } = state;
   if (tour === null) banners.push(silentTour(state));
   else banners.push(...[stretchedTour(tour), unseenCameras(tour)].filter(Boolean));
   if (maintenance.cameras >= MANY_CAMERAS) {
     banners.push({ level: "yellow", text: t("cameras_down", { ...maintenance, worst: worstMaintenance(state) }) });
   }
+  banners.push(...storageBanners(state.storage));
   if (queue.degraded !== null) {
     const about = { why: queue.degraded, n: queue.waiting, age: age(queue.oldest_s) };
     banners.push({ level: "yellow", text: t("degraded", about) });
+  }
+  if (watch.stalled_since !== null) {
+    banners.push({ level: "red", title: t("stalled"), text: t("stalled_text", sinceOf(watch.stalled_since)) });
+  }
+  banners.push(...auditBanners(watch, queue));
+  if (watch.clock_off_s !== null) {
+    const about = { age: minutes(Math.abs(watch.clock_off_s)) };
+    banners.push({ level: "yellow", title: t("clock_jumped"), text: t(watch.clock_off_s > 0 ? "clock_ahead" : "clock_behind", about) });
   }
   if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }), letters: true });
   return banners;

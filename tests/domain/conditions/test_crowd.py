@@ -103,6 +103,18 @@ def test_a_finer_look_corrects_the_count_both_ways() -> None:
     assert seen(Crowd(5), [scene(0, 6, finer=3)]) == [None]
 
 
+def test_near_people_whom_the_finer_look_loses_are_still_counted() -> None:
+    tall = Detections(
+        1000,
+        1000,
+        np.array([(150.0 * n, 200, 150.0 * n + 140, 900) for n in range(6)], np.float32),
+        np.zeros(6, np.int64),
+        np.full(6, 0.9, np.float32),
+        ("person", "car"),
+    )
+    assert last(Crowd(5), replace(Scene.of(at(0), tall), finer=standing(3))).count == 9
+
+
 def test_a_finer_look_holds_for_a_while_and_no_longer() -> None:
     counts = [each.count if each else 0 for each in seen(Crowd(5), [scene(0, 6, finer=9), scene(5, 6), scene(11, 6)])]
     assert counts == [9, 9, 6]

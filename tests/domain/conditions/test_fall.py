@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.conditions import Fall
 from patrol.domain.events import Kind
 from tests.domain.conditions.bodies import Body, between, goes_down, lying, play_bodies, standing, stays
 from tests.domain.conditions.moving import seconds
+from tests.examples import examples
 
 FOCUS = seconds(10.0)
 X, FOOT, TALL = 500.0, 600.0, 300.0
@@ -173,7 +174,7 @@ def test_how_long_somebody_may_lie_is_the_rules_to_say() -> None:
     assert played.confirmed_s == [4.0]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     tall=st.floats(80, 400),
     x=st.floats(250, 700),
@@ -190,7 +191,7 @@ def test_a_fall_is_a_fall_however_large_and_wherever_and_at_any_pace_of_a_focus(
     assert played.confirmed_s[0] <= begins + took + 2.0 + 2.5 / fps
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     tall=st.floats(80, 400),
     took=st.floats(4.0, 6.0),
@@ -204,7 +205,7 @@ def test_who_lies_down_slowly_has_not_fallen(tall: float, took: float, keeps: fl
     assert play_bodies([Body(shape)], seconds(9.0, fps)).events == []
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seed=st.integers(0, 10_000), shake=st.floats(0, 0.08))
 def test_boxes_that_tremble_do_not_fall(seed: int, shake: float) -> None:
     import numpy as np

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from patrol.domain.burning import Box, Burning, FireFinder, Part
+from patrol.domain.burning_map import BurningMap
 from patrol.domain.conditions.base import Seen
 from patrol.domain.conditions.fire_smoke import LEAST_LOOKS, FireSmoke
 from patrol.domain.events import Event
@@ -188,3 +189,29 @@ def test_what_is_remembered_is_bounded() -> None:
         memory = seen.memory
     assert len(memory.glances) <= 16  # type: ignore[attr-defined]
     assert len(memory.steady) <= 16  # type: ignore[attr-defined]
+
+
+def test_what_the_detectors_network_says_goes_before_colour() -> None:
+    fire = np.full((12, 20), -4.0, np.float32)
+    fire[4:9, 8:13] = 2.0
+
+    def seen(burning: BurningMap | None, score: float) -> Seen:
+        shown = scene(0.0, room())
+        shown = replace(shown, detections=replace(shown.detections, burning=burning))
+        return FireSmoke(finder=says(score=score)).see(area(), shown, None)
+
+    nothing = BurningMap(np.full_like(fire, -4.0), np.full_like(fire, -4.0))
+    assert seen(BurningMap(fire, nothing.smoke), score=0.0).is_worth_a_focus
+    assert not seen(nothing, score=0.9).is_worth_a_focus
+    assert seen(None, score=0.9).is_worth_a_focus
+
+
+def test_a_white_place_that_always_looked_like_fire_belongs_to_the_place() -> None:
+    visits = [5.0 * index for index in range(LEAST_LOOKS + 2)]
+    later = [visits[-1] + 5 * index for index in (1, 2, 3)]
+    before = watch(FireSmoke(finder=says(score=0.4)), still, visits=visits)
+    assert isinstance(before.memory, Watch)
+    assert watch(FireSmoke(finder=says(score=0.6)), still, visits=later, begin=before.memory).events == []
+    never = watch(FireSmoke(finder=Says(())), still, visits=visits)
+    assert isinstance(never.memory, Watch)
+    assert len(watch(FireSmoke(finder=says(score=0.6)), still, visits=later, begin=never.memory).events) == 1

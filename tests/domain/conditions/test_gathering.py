@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.conditions.gathering import Gathering
 from tests.builders import at
 from tests.domain.conditions.moving import Mover, Played, area, goes, hidden, play, seconds, stays
+from tests.examples import examples
 
 BY_VISITS = [5.0 * n for n in range(60)]
 SPOTS = [(600.0 + 60 * column, 400.0 + 20 * row) for row in range(3) for column in range(4)]
@@ -53,7 +54,7 @@ def test_a_group_that_parts_soon_is_none() -> None:
     assert played(*passing).events == []
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.permutations(range(8)), st.integers(5, 8))
 def test_the_order_in_which_they_come_does_not_matter(order: list[int], count: int) -> None:
     movers = [Mover(hidden(stays(*SPOTS[spot]), (-1, 10.0 * n))) for n, spot in enumerate(order[:count])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.conditions import Intrusion
@@ -12,6 +12,7 @@ from patrol.domain.scene import Scene
 from patrol.domain.zones import inside
 from tests.builders import at, people
 from tests.domain.conditions.moving import WIDTH, Mover, area, goes, legs, picture, play, seconds, stays
+from tests.examples import examples
 
 RIGHT_HALF = area(((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)))
 EDGE = WIDTH / 2
@@ -27,13 +28,13 @@ def at_the_edge(beside: float, steps: list[float]) -> Mover:
     return Mover(lambda t: (EDGE + (steps[round(t * 4) % len(steps)] if t > 0 else beside), 400), size=(40, TALL))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(trembles)
 def test_who_came_from_outside_and_trembles_at_the_edge_is_not_in(steps: list[float]) -> None:
     assert play(Intrusion(), RIGHT_HALF, [at_the_edge(-3 * BAND, steps)], ALWAYS).events == []
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(trembles)
 def test_who_was_in_and_trembles_at_the_edge_stays_in(steps: list[float]) -> None:
     played = play(Intrusion(), RIGHT_HALF, [at_the_edge(3 * BAND, steps)], ALWAYS, for_s=10, clear_after_s=0.01)
@@ -60,7 +61,7 @@ def test_a_zone_no_wider_than_the_band_can_still_be_entered() -> None:
     assert len(play(Intrusion(), narrow, [mover], seconds(10)).events) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.05, 1)), max_size=8))
 def test_in_single_pictures_the_feet_decide(feet: list[tuple[float, float]]) -> None:
     found: Detections = people(*feet)

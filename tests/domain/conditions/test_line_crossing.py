@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.adapters.tracking import ByteTracker
@@ -28,6 +28,7 @@ from tests.domain.conditions.moving import (
     stays,
     trembling,
 )
+from tests.examples import examples
 
 TALL = 100.0
 BAND = CLEAR_OF_LINE * TALL
@@ -106,7 +107,7 @@ def shaken(path: Path, steps: Sequence[tuple[float, float]], pixels: float, fps:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(offsets, st.floats(-2 * BAND, 2 * BAND))
 def test_who_stands_and_trembles_by_less_than_the_band_passes_nothing(
     steps: list[tuple[float, float]], beside: float
@@ -115,7 +116,7 @@ def test_who_stands_and_trembles_by_less_than_the_band_passes_nothing(
     assert crossings(passed(mover, until=15)) == 0
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(offsets, st.floats(60, 200), st.booleans())
 def test_who_passes_does_so_once_however_much_the_box_trembles(
     steps: list[tuple[float, float]], speed: float, is_leftward: bool
@@ -126,7 +127,7 @@ def test_who_passes_does_so_once_however_much_the_box_trembles(
     assert crossings(passed(mover, until=8)) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(offsets, st.lists(st.floats(0.5, 4.0), max_size=3), st.floats(0.25, 1.0))
 def test_other_numbers_on_the_way_never_count_twice(
     steps: list[tuple[float, float]], switches: list[float], lost_s: float

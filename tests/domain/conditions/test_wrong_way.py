@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.adapters.tracking import ByteTracker
 from patrol.domain.conditions.wrong_way import STRAIGHT, WrongWay
 from patrol.domain.events import Kind
 from tests.domain.conditions.moving import Mover, Played, area, goes, play, seconds, stays, trembling
+from tests.examples import examples
 
 CAR = (120.0, 80.0)
 TO_THE_RIGHT = area(direction_deg=90.0)
@@ -78,7 +79,7 @@ def test_with_a_real_tracker_too() -> None:
     assert event.evidence.count == 1
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(way=st.floats(0, 359), off=st.floats(0, 180), speed=st.floats(80, 200))
 def test_any_way_is_judged_by_the_angle_to_it(way: float, off: float, speed: float) -> None:
     heading = math.radians(way + off)

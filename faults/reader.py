@@ -1,0 +1,241 @@
+"""What a plain consumer of the contract does, with nothing of Patrol's: a group of its own on some streams.
+
+python -m faults.reader FOLDER console      a vendor's console: writes down every message of alerts and incidents
+python -m faults.reader FOLDER terminals    all units: write down every order, accept it, go, and be done
+python -m faults.reader FOLDER operators    close what is handled, over the console's HTTP
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from faults import journal
+
+LEVELS, RINGS = ("red", "yellow", "blue", "green"), ("core", "periphery", "far")
+RECEIPTS = "patrol:receipt"
+LEASE_MS = 3000
+STEPS = ("accepted", "on_scene", "done")
+STEP_AFTER_S = 0.3
+RETRY_S = 0.3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One delivery."""
+
+    stream: str
+    entry_id: str
+    message: dict[str, Any]
+
+
+class Group:
+    """One seat of one group; made at 0, own pending entries first, and again whenever the link was broken."""
+
+    def __init__(self, name: str, streams: list[str]) -> None:
+        self._redis = Redis.from_url(os.environ["REDIS_URL"], socket_timeout=3, decode_responses=True)
+        self._name = name
+        self._streams = streams
+        self._own_first = True
+
+    def entries(self) -> Iterator[Entry | None]:
+        """Without end; None after each look. Nothing is raised: a link that is broken is tried again."""
+        while True:
+            found: list[Entry] = []
+            try:
+                found = self._read()
+            except (RedisError, OSError) as error:
+                self._own_first = True
+                if "NOGROUP" in str(error):
+                    self._make()
+                time.sleep(RETRY_S)
+            yield from found
+            yield None
+
+    def _make(self) -> None:
+        for stream in self._streams:
+            with contextlib.suppress(RedisError, OSError):
+                self._redis.xgroup_create(stream, self._name, "0", mkstream=True)
+
+    def _read(self) -> list[Entry]:
+        start = "0" if self._own_first else ">"
+        answer: Any = self._redis.xreadgroup(
+            self._name, "seat-1", dict.fromkeys(self._streams, start), count=50, block=300
+        )
+        found = []
+        for stream, entries in answer or ():
+            for entry_id, fields in entries:
+                try:
+                    found.append(Entry(stream, entry_id, json.loads(fields["ce"])))
+                except (KeyError, TypeError, ValueError):  # poison, or deleted: nobody's work
+                    self.acknowledge(Entry(stream, entry_id, {}))
+        if start == "0" and not found:
+            self._own_first = False
+        return found
+
+    def acknowledge(self, entry: Entry) -> None:
+        """Done with it; if that cannot be said now, it comes again."""
+        with contextlib.suppress(RedisError, OSError):
+            self._redis.xack(entry.stream, self._name, entry.entry_id)
+
+    def add(self, stream: str, message: dict[str, Any]) -> bool:
+        """Whether the queue took it."""
+        try:
+            self._redis.xadd(stream, {"ce": json.dumps(message, ensure_ascii=False)})
+        except (RedisError, OSError):
+            return False
+        return True
+
+
+def _data_of(message: dict[str, Any]) -> dict[str, Any]:
+    data = message.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def console(folder: Path) -> None:
+    """Write down what came, then acknowledge."""
+    group = Group("vendor", [*(f"patrol:alert:{level}" for level in LEVELS), "patrol:incident"])
+    log = journal.Journal(folder / "console.jsonl")
+    for entry in group.entries():
+        if entry is None:
+            continue
+        message = entry.message
+        data = _data_of(message)
+        if message.get("type") == "cn.patrol.alert.v1":
+            log.write(alert=message["id"])
+        elif message.get("type") == "cn.patrol.incident.v1":
+            log.write(incident=data["incident_id"], sequence=int(message["sequence"]), state=data["state"])
+        group.acknowledge(entry)
+
+
+@dataclass
+class Job:
+    """What a unit is doing: an order, and how far it is. ``next_at``: when its next step is due, wall time."""
+
+    order_id: str
+    incident_id: str
+    unit_id: str
+    step: int = 0
+    next_at: float = 0.0
+
+
+class Terminals:
+    """All units' terminals in one process. They know what they were told by their file, also after a kill."""
+
+    def __init__(self, folder: Path) -> None:
+        file = folder / "orders.jsonl"
+        self._jobs: dict[str, Job] = {}
+        self._known: set[str] = set()
+        for line in journal.read(file):
+            self._recall_line(line)
+        self._log = journal.Journal(file)
+        self._group = Group("terminals", [f"patrol:order:{ring}" for ring in RINGS])
+
+    def _recall_line(self, line: dict[str, Any]) -> None:
+        if "order" in line:
+            self._known.add(line["order"])
+            self._jobs.setdefault(line["order"], Job(line["order"], line["incident"], line["unit"]))
+        elif "step" in line and (job := self._jobs.get(line["of"])):
+            job.step = STEPS.index(line["step"]) + 1
+        elif "recall" in line:
+            self._jobs.pop(line["recall"], None)
+            self._known.add(line["recall"])
+        if "step" in line and line["step"] == STEPS[-1]:
+            self._jobs.pop(line["of"], None)
+
+    def run(self) -> None:
+        """Hear and work, without end."""
+        for entry in self._group.entries():
+            if entry is not None:
+                self._hear(entry)
+                self._group.acknowledge(entry)
+            for job in list(self._jobs.values()):
+                if time.time() >= job.next_at:
+                    self._go_on(job)
+
+    def _hear(self, entry: Entry) -> None:
+        message = entry.message
+        data = _data_of(message)
+        if message.get("type") == "cn.patrol.order.v1":
+            order_id = data["order_id"]
+            if order_id in self._known:
+                self._log.write(again=order_id)
+                return
+            self._log.write(order=order_id, incident=data["incident_id"], unit=data["unit_id"])
+            self._known.add(order_id)
+            self._jobs[order_id] = Job(order_id, data["incident_id"], data["unit_id"], 0, time.time() + STEP_AFTER_S)
+        elif message.get("type") == "cn.patrol.order.recall.v1":
+            self._log.write(recall=data["order_id"])
+            self._jobs.pop(data["order_id"], None)
+            self._known.add(data["order_id"])
+
+    def _go_on(self, job: Job) -> None:
+        kind = STEPS[job.step]
+        if not self._group.add(RECEIPTS, _receipt(job, kind)):
+            job.next_at = time.time() + RETRY_S
+            return
+        self._log.write(of=job.order_id, step=kind)
+        job.step, job.next_at = job.step + 1, time.time() + STEP_AFTER_S
+        if job.step == len(STEPS):
+            self._jobs.pop(job.order_id, None)
+
+
+def _receipt(job: Job, kind: str) -> dict[str, Any]:
+    now, sequence = datetime.now(UTC).isoformat(timespec="milliseconds"), STEPS.index(kind) + 1
+    return {
+        "specversion": "1.0",
+        "id": f"terminal:{job.order_id}:{sequence}",
+        "source": "/terminals",
+        "type": "cn.patrol.receipt.v1",
+        "subject": f"incident/{job.incident_id}",
+        "sequence": f"{sequence:012d}",
+        "time": now,
+        "data": {
+            "subject_id": job.order_id,
+            "sequence": sequence,
+            "consumer": "terminal",
+            "seat": job.unit_id,
+            "kind": kind,
+            "at": now,
+        },
+    }
+
+
+def operators(_folder: Path) -> None:
+    """Look at the room, and close what is handled; whatever fails is tried again."""
+    address = os.environ["PATROL_CONSOLE"]
+    while True:
+        time.sleep(RETRY_S)
+        with contextlib.suppress(OSError, ValueError, urllib.error.URLError):
+            with urllib.request.urlopen(f"{address}/api/state", timeout=5) as answer:
+                room = json.load(answer)["room"]
+            for incident in room["incidents"]:
+                if incident["state"] == "handled":
+                    _close(address, incident["id"])
+
+
+def _close(address: str, incident_id: str) -> None:
+    body = json.dumps({"disposition": "drill", "reason": "演练 drill"}).encode()
+    headers = {"Content-Type": "application/json", "X-Patrol-Operator": "drill", "Origin": address}
+    request = urllib.request.Request(f"{address}/api/incidents/{incident_id}/close", body, headers, method="POST")
+    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=5):
+        pass
+
+
+if __name__ == "__main__":
+    {"console": console, "terminals": lambda folder: Terminals(folder).run(), "operators": operators}[sys.argv[2]](
+        Path(sys.argv[1])
+    )

@@ -1,0 +1,139 @@
+"""What the auditor looks at, in one transaction: only what may be too late, the most urgent first, never all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, case, func, or_, select
+
+# One schema, in files beside each other.
+from patrol.adapters.sql import (
+    _ALERTS,
+    _INCIDENT,
+    _INCIDENTS,
+    _ORDER,
+    _ORDERS,
+    SqlStore,
+    _orders,
+    _text,
+    _time,
+)
+from patrol.adapters.sql_outbox import OUTBOX
+from patrol.domain.auditing import AuditView, Unpublished, Waiting
+from patrol.domain.dispatch import Situation
+from patrol.domain.events import IncidentClass, Level
+from patrol.domain.incidents import Incident, IncidentId, IncidentState
+from patrol.domain.orders import Order, OrderState
+
+MOST = 200
+_IS_OPEN = (_INCIDENTS.c.is_open == 1) & (_INCIDENTS.c["class"] == IncidentClass.SECURITY.value)
+_LEVEL = func.json_extract(_INCIDENTS.c.body, "$.level")
+_URGENCY = case({level.value: rank for rank, level in enumerate(Level)}, value=_LEVEL)
+_STATE = func.json_extract(_INCIDENTS.c.body, "$.state")
+# Nobody is on scene yet.
+_UNREACHED = (IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE)
+
+
+class SqlAudits:
+    """AuditSource on the database of a SqlStore."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+
+    async def look(self, at: datetime, late_after_s: float, *, disturbed: bool, dead_letters: int | None) -> AuditView:
+        """See AuditSource."""
+
+        def work(connection: Connection) -> AuditView:
+            before = _text(at - timedelta(seconds=late_after_s))
+            oldest = connection.execute(
+                select(func.min(OUTBOX.c.created_at)).where(OUTBOX.c.published_at.is_(None))
+            ).scalar()
+            return AuditView(
+                at=at,
+                disturbed=disturbed,
+                unpublished=_unpublished(connection, before),
+                outbox_oldest=_time(oldest) if oldest else None,
+                waiting=self._waiting(connection, before),
+                silent=_silent(connection, before),
+                not_marked=_not_marked(connection, before),
+                dead_letters=dead_letters,
+            )
+
+        return await self._store.within(work)
+
+    def _waiting(self, connection: Connection, before: str) -> tuple[Waiting, ...]:
+        busy = select(_ORDERS.c.incident_id).where(_ORDERS.c.busy_unit_id.is_not(None))
+        query = (
+            select(_INCIDENTS.c.body)
+            .where(_IS_OPEN, _STATE.in_([IncidentState.NEW.value]))
+            .where(_INCIDENTS.c.accepted_at <= before, _INCIDENTS.c.id.not_in(busy))
+            .order_by(_URGENCY, _INCIDENTS.c.accepted_at)
+            .limit(MOST)
+        )
+        incidents = _incidents(connection.execute(query).scalars().all())
+        ids = [incident.id for incident in incidents]
+        orders, taken = _orders(connection, ids), _taken(connection, ids)
+        duties = self._store.duties(connection) if incidents else ()
+        return tuple(
+            Waiting(
+                Situation(incident, tuple(order for order in orders if order.incident_id == incident.id), duties),
+                incident.id in taken,
+            )
+            for incident in incidents
+        )
+
+
+def _incidents(bodies: Sequence[str]) -> tuple[Incident, ...]:
+    return tuple(_INCIDENT.validate_json(body) for body in bodies)
+
+
+def _taken(connection: Connection, ids: Sequence[IncidentId]) -> set[str]:
+    query = select(_ALERTS.c.incident_id).where(_ALERTS.c.incident_id.in_(ids), _ALERTS.c.acknowledged_at.is_not(None))
+    return set(connection.execute(query).scalars())
+
+
+def _unpublished(connection: Connection, before: str) -> tuple[Unpublished, ...]:
+    of_interest = or_(OUTBOX.c.stream.like("patrol:alert:%"), OUTBOX.c.stream.like("patrol:order:%"))
+    query = (
+        select(OUTBOX)
+        .where(OUTBOX.c.published_at.is_(None), OUTBOX.c.created_at <= before, of_interest)
+        .order_by(OUTBOX.c.number)
+        .limit(MOST)
+    )
+    return tuple(
+        Unpublished(row.message_id, *_about(row.body), _time(row.created_at)) for row in connection.execute(query)
+    )
+
+
+def _about(body: str) -> tuple[IncidentId, Level | None]:
+    message = json.loads(body)
+    level = message.get("severitytext")
+    return IncidentId(str(message["correlationid"])), Level(level) if level else None
+
+
+def _silent(connection: Connection, before: str) -> tuple[tuple[Order, Incident], ...]:
+    query = (
+        select(_ORDERS.c.body, _INCIDENTS.c.body)
+        .join(_INCIDENTS, _INCIDENTS.c.id == _ORDERS.c.incident_id)
+        .where(_ORDERS.c.busy_unit_id.is_not(None), _ORDERS.c.sent_at <= before)
+        .where(func.json_extract(_ORDERS.c.body, "$.state") == OrderState.SENT.value)
+        .order_by(_ORDERS.c.sent_at)
+        .limit(MOST)
+    )
+    return tuple(
+        (_ORDER.validate_json(order), _INCIDENT.validate_json(incident))
+        for order, incident in connection.execute(query)
+    )
+
+
+def _not_marked(connection: Connection, before: str) -> tuple[Incident, ...]:
+    query = (
+        select(_INCIDENTS.c.body)
+        .where(_IS_OPEN, _INCIDENTS.c.accepted_at <= before, _STATE.in_([state.value for state in _UNREACHED]))
+        .where(func.json_extract(_INCIDENTS.c.body, "$.overdue") == 0)
+        .order_by(func.json_extract(_INCIDENTS.c.body, "$.target_s"), _INCIDENTS.c.accepted_at)
+        .limit(MOST)
+    )
+    return _incidents(connection.execute(query).scalars().all())

@@ -1,0 +1,230 @@
+"""The index of evidence in SQL: what there is, of which alert, how much, and why what is gone is gone.
+
+A row is made in the transaction that accepts its alert, and never deleted. A part of ``sql``, through its only door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    bindparam,
+    column,
+    exists,
+    func,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+from patrol.adapters.sql_outbox import METADATA
+from patrol.domain.alerts import Alert
+from patrol.domain.incidents import AlertId, EvidenceId
+from patrol.domain.retention import (
+    Deletion,
+    EvidenceClass,
+    Gone,
+    IndexRow,
+    KeptEvidence,
+    Medium,
+    Usage,
+    evidence_class,
+)
+
+_EVIDENCE = Table(
+    "evidence",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("medium", String, nullable=False),
+    Column("alert_id", String, nullable=False, index=True),
+    Column("class", String, nullable=False),
+    Column("accepted_at", String, nullable=False),
+    Column("bytes", Integer),
+    Column("gone_at", String),
+    Column("gone", String),
+)
+_IS_KEPT = _EVIDENCE.c.gone.is_(None)
+Index(
+    "evidence_kept",
+    _EVIDENCE.c["class"],
+    _EVIDENCE.c.accepted_at,
+    _EVIDENCE.c.bytes,
+    sqlite_where=_IS_KEPT,
+    postgresql_where=_IS_KEPT,
+)
+Index(
+    "evidence_unmeasured",
+    _EVIDENCE.c.id,
+    sqlite_where=_IS_KEPT & _EVIDENCE.c.bytes.is_(None),
+    postgresql_where=_IS_KEPT & _EVIDENCE.c.bytes.is_(None),
+)
+_ALERTS = table("alerts", column("id"), column("incident_id"), column("body"))
+_INCIDENTS = table("incidents", column("id"), column("is_open"))
+_ALERT = TypeAdapter(Alert)
+# By its alert: what is merged into another incident belongs to that one.
+_IS_OPEN: ColumnElement[bool] = exists(
+    select(1)
+    .select_from(_ALERTS)
+    .join(_INCIDENTS, _INCIDENTS.c.id == _ALERTS.c.incident_id)
+    .where(_ALERTS.c.id == _EVIDENCE.c.alert_id, _INCIDENTS.c.is_open == 1)
+)
+
+_NOTE = insert(_EVIDENCE).on_conflict_do_nothing()  # made once: it is on the path of every alert
+
+Transaction = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
+
+
+def note_evidence(connection: Connection, alert: Alert) -> None:
+    """Take note of an alert's picture and clip; what is known already stays as it is."""
+    kept = {
+        "alert_id": alert.id,
+        "class": evidence_class(alert.level, alert.kind, simulated=alert.simulated).value,
+        "accepted_at": alert.accepted_at.astimezone(UTC).isoformat(timespec="microseconds"),
+    }
+    rows = [{"id": alert.evidence_id, "medium": Medium.PICTURE.value, **kept}]
+    if alert.clip_id is not None:
+        rows.append({"id": alert.clip_id, "medium": Medium.CLIP.value, **kept})
+    connection.execute(_NOTE, rows)
+
+
+class SqlEvidenceIndex:
+    """EvidenceIndex in the store's database. ``transaction``: the store's own door."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def usage(self) -> Mapping[EvidenceClass, Usage]:
+        """See EvidenceIndex."""
+        kept = _EVIDENCE.c["class"]
+        query = select(kept, func.count(), func.coalesce(func.sum(_EVIDENCE.c.bytes), 0)).where(_IS_KEPT).group_by(kept)
+
+        def work(connection: Connection) -> dict[EvidenceClass, Usage]:
+            return {EvidenceClass(name): Usage(count, size) for name, count, size in connection.execute(query)}
+
+        found: Mapping[EvidenceClass, Usage] = await self._transaction(work)
+        return found
+
+    async def oldest(self, evidence_class: EvidenceClass, limit: int) -> Sequence[KeptEvidence]:
+        """See EvidenceIndex."""
+        query = (
+            select(_EVIDENCE)
+            .where(_IS_KEPT, _EVIDENCE.c["class"] == evidence_class.value, ~_IS_OPEN)
+            .order_by(_EVIDENCE.c.accepted_at)
+            .limit(limit)
+        )
+
+        def work(connection: Connection) -> list[KeptEvidence]:
+            return [_kept(row, is_open=False) for row in connection.execute(query)]
+
+        found: Sequence[KeptEvidence] = await self._transaction(work)
+        return found
+
+    async def let_go(self, deletions: Sequence[Deletion], at: datetime) -> Sequence[Deletion]:
+        """See EvidenceIndex."""
+
+        def work(connection: Connection) -> list[Deletion]:
+            return [deletion for deletion in deletions if _let_go(connection, deletion, at, ~_IS_OPEN)]
+
+        done: Sequence[Deletion] = await self._transaction(work)
+        return done
+
+    async def note_absent(self, absent: Sequence[Deletion], at: datetime) -> Sequence[Deletion]:
+        """See EvidenceIndex."""
+
+        def work(connection: Connection) -> list[Deletion]:
+            return [deletion for deletion in absent if _let_go(connection, deletion, at)]
+
+        done: Sequence[Deletion] = await self._transaction(work)
+        return done
+
+    async def take_back(self, ids: Collection[EvidenceId]) -> None:
+        """See EvidenceIndex."""
+        statement = update(_EVIDENCE).where(_EVIDENCE.c.id.in_(ids)).values(gone=None, gone_at=None)
+        if ids:
+            await self._transaction(lambda connection: connection.execute(statement))
+
+    async def measure(self, sizes: Mapping[EvidenceId, int]) -> None:
+        """See EvidenceIndex."""
+        statement = update(_EVIDENCE).where(_EVIDENCE.c.id == bindparam("which")).values(bytes=bindparam("size"))
+        rows = [{"which": evidence_id, "size": size} for evidence_id, size in sizes.items()]
+        if rows:
+            await self._transaction(lambda connection: connection.execute(statement, rows))
+
+    async def unmeasured(self, limit: int) -> Sequence[IndexRow]:
+        """See EvidenceIndex."""
+        query = select(_EVIDENCE).where(_IS_KEPT, _EVIDENCE.c.bytes.is_(None))
+        query = query.order_by(_EVIDENCE.c.id.desc()).limit(limit)
+        return await self._rows(query)
+
+    async def after(self, evidence_id: EvidenceId | None, limit: int) -> Sequence[IndexRow]:
+        """See EvidenceIndex."""
+        query = select(_EVIDENCE).where(_EVIDENCE.c.id > (evidence_id or "")).order_by(_EVIDENCE.c.id).limit(limit)
+        return await self._rows(query)
+
+    async def look_up(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, IndexRow]:
+        """See EvidenceIndex."""
+        if not ids:
+            return {}
+        return {row.id: row for row in await self._rows(select(_EVIDENCE).where(_EVIDENCE.c.id.in_(ids)))}
+
+    async def adopt(self, after: AlertId | None, limit: int) -> AlertId | None:
+        """See EvidenceIndex."""
+        window = select(_ALERTS.c.id).where(_ALERTS.c.id > (after or "")).order_by(_ALERTS.c.id).limit(limit)
+        known = select(1).where(_EVIDENCE.c.alert_id == _ALERTS.c.id)
+
+        def work(connection: Connection) -> AlertId | None:
+            ids = connection.execute(window).scalars().all()
+            strangers = select(_ALERTS.c.body).where(_ALERTS.c.id.in_(ids), ~exists(known))
+            for body in connection.execute(strangers).scalars().all():
+                note_evidence(connection, _ALERT.validate_json(body))
+            return AlertId(ids[-1]) if len(ids) == limit else None
+
+        last: AlertId | None = await self._transaction(work)
+        return last
+
+    async def _rows(self, query: Any) -> list[IndexRow]:
+        def work(connection: Connection) -> list[IndexRow]:
+            return [_index_row(row) for row in connection.execute(query)]
+
+        rows: list[IndexRow] = await self._transaction(work)
+        return rows
+
+
+def _let_go(connection: Connection, deletion: Deletion, at: datetime, *where: ColumnElement[bool]) -> bool:
+    statement = update(_EVIDENCE).where(_EVIDENCE.c.id == deletion.id, _IS_KEPT, *where)
+    at_text = at.astimezone(UTC).isoformat(timespec="microseconds")
+    return connection.execute(statement.values(gone=deletion.reason.value, gone_at=at_text)).rowcount == 1
+
+
+def _kept(row: Row[Any], *, is_open: bool) -> KeptEvidence:
+    values = row._mapping
+    return KeptEvidence(
+        id=EvidenceId(values["id"]),
+        medium=Medium(values["medium"]),
+        evidence_class=EvidenceClass(values["class"]),
+        size=values["bytes"] or 0,
+        accepted_at=datetime.fromisoformat(values["accepted_at"]),
+        is_open=is_open,
+    )
+
+
+def _index_row(row: Row[Any]) -> IndexRow:
+    return IndexRow(
+        id=EvidenceId(row.id),
+        medium=Medium(row.medium),
+        size=row.bytes,
+        accepted_at=datetime.fromisoformat(row.accepted_at),
+        gone=Gone(row.gone) if row.gone is not None else None,
+    )

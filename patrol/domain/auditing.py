@@ -1,0 +1,234 @@
+"""Auditing: is every accepted alert moving? Decided from what the store says is where, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from patrol.domain.camera import Ring, RingName
+from patrol.domain.dispatch import Situation, anyone_free
+from patrol.domain.events import Level
+from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue
+from patrol.domain.orders import Order, OrderState
+from patrol.domain.units import UnitState
+
+# The auditor looks every two seconds; when it has not for so long, nobody watches.
+SILENT_AFTER_S = 15.0
+
+
+class FindingKind(StrEnum):
+    """What does not move. Closed set: also the metric's label."""
+
+    UNPUBLISHED = "unpublished"  # an alert or an order that Redis has not got
+    UNHANDLED = "unhandled"  # dispatch has not taken an alert, and nobody was sent
+    UNDISPATCHED = "undispatched"  # dispatch has taken it, nobody was sent, and a unit is free
+    NOT_FOLLOWED_UP = "not_followed_up"  # an order stays silent, or a target has passed, and nothing was done
+    OUTBOX_OLD = "outbox_old"  # something waits in the outbox for too long
+    DEAD_LETTERS = "dead_letters"  # messages that could not be handled wait for a person
+
+
+# Through the queue it takes less than a second, from the store 2 s and a tick.
+SENT_WITHIN_S = {Level.RED: 5.0, Level.YELLOW: 8.0, Level.BLUE: 15.0, Level.GREEN: 30.0}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditBounds:
+    """How long a step may take before it is a finding, seconds. ``*_after_fault_s`` hold while a fault is recent."""
+
+    published_s: float = 1.0
+    published_after_fault_s: float = 10.0
+    sent_s: Mapping[Level, float] = field(default_factory=lambda: SENT_WITHIN_S)
+    sent_more_after_fault_s: float = 10.0
+    followed_up_s: float = 5.0
+    followed_up_after_fault_s: float = 15.0
+    outbox_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """A message about an alert or an order that waits in the outbox. ``level``: where its stream tells it."""
+
+    message_id: str
+    incident_id: IncidentId
+    level: Level | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An open incident with no open order. ``taken``: dispatch has stored the effect of one of its alerts, at least."""
+
+    situation: Situation
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """What is where since when, in one look at the store. Each list may be cut: the most urgent, or oldest, are in it.
+
+    ``disturbed``: a fault was seen lately. ``silent``: open orders that were sent and not accepted, with their
+    incidents. ``not_marked``: open incidents whose target has passed and that are not flagged as overdue.
+    ``dead_letters``: None while Redis does not say.
+    """
+
+    at: datetime
+    disturbed: bool
+    unpublished: tuple[Unpublished, ...]
+    outbox_oldest: datetime | None
+    waiting: tuple[Waiting, ...]
+    silent: tuple[tuple[Order, Incident], ...]
+    not_marked: tuple[Incident, ...]
+    dead_letters: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not move. ``subject``: the incident's, message's or order's id, or what else it is about.
+
+    ``words_zh``, ``words_en`` say what it is and name the incident; how long, the reader works out from ``since``.
+    """
+
+    kind: FindingKind
+    subject: str
+    incident_id: IncidentId | None
+    level: Level | None
+    since: datetime
+    words_zh: str
+    words_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One look of the auditor: when, and what it found, the most urgent first. ``count``: of all, also those cut."""
+
+    at: datetime
+    findings: tuple[Finding, ...]
+    count: int
+
+
+def audit(
+    view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, before: Sequence[Finding] = ()
+) -> tuple[Finding, ...]:
+    """All findings of one look, the most urgent first. ``before``: those of the last look, for what has no date."""
+    found = (
+        *_unpublished(view, bounds),
+        *_not_sent(view, rings, bounds),
+        *_silent(view, rings, bounds),
+        *_not_marked(view, bounds),
+        *_outbox(view, bounds),
+        *_dead_letters(view, before),
+    )
+    urgency = {level: rank for rank, level in enumerate(Level)}
+    return tuple(sorted(found, key=lambda one: (urgency[one.level] if one.level else len(urgency), one.since)))
+
+
+def silent_since(last: datetime, now: datetime) -> datetime | None:
+    """Since when the auditor is silent, if it is. ``last``: when it last looked, or when somebody began to wait."""
+    return last if (now - last).total_seconds() > SILENT_AFTER_S else None
+
+
+def _unpublished(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
+    bound_s = bounds.published_after_fault_s if view.disturbed else bounds.published_s
+    for message in view.unpublished:
+        if _age_s(view, message.since) > bound_s:
+            yield Finding(
+                FindingKind.UNPUBLISHED,
+                message.message_id,
+                message.incident_id,
+                message.level,
+                message.since,
+                f"警情 {message.incident_id}：消息 {message.message_id} 还没有发到 Redis",
+                f"incident {message.incident_id}: message {message.message_id} has not reached Redis",
+            )
+
+
+def _not_sent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds) -> Iterator[Finding]:
+    anyone_at_all = any(
+        duty.state is UnitState.AVAILABLE for waiting in view.waiting[:1] for duty in waiting.situation.duties
+    )
+    for waiting in view.waiting if anyone_at_all else ():
+        incident = waiting.situation.incident
+        since = _unsent_since(waiting.situation, rings[incident.ring])
+        bound_s = bounds.sent_s[incident.level] + (bounds.sent_more_after_fault_s if view.disturbed else 0.0)
+        if incident.state is not IncidentState.NEW or _age_s(view, since) <= bound_s:
+            continue
+        if not anyone_free(waiting.situation):
+            continue  # it waits for a reason that is stated: the shortfall is counted, and people see it
+        yield _about(
+            FindingKind.UNDISPATCHED if waiting.taken else FindingKind.UNHANDLED,
+            incident,
+            since,
+            "没有派警，而有空闲警力" + ("" if waiting.taken else "；派警还没有收到它的预警"),
+            "nobody was sent, and a unit is free" + ("" if waiting.taken else "; dispatch has not taken its alert"),
+        )
+
+
+def _unsent_since(situation: Situation, ring: Ring) -> datetime:
+    """Since when nobody is on the way, at the latest: an order that ended has had its time."""
+    ended = [order.sent_at + timedelta(seconds=ring.accept_within_s) for order in situation.orders]
+    return max([situation.incident.accepted_at, *ended])
+
+
+def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds) -> Iterator[Finding]:
+    for order, incident in view.silent:
+        due_at = order.sent_at + timedelta(seconds=rings[incident.ring].accept_within_s)
+        if order.state is OrderState.SENT and _age_s(view, due_at) > _followed_up_s(view, bounds):
+            yield _about(
+                FindingKind.NOT_FOLLOWED_UP,
+                incident,
+                due_at,
+                f"警力 {order.unit_id} 没有签收，指令没有收回",
+                f"unit {order.unit_id} has not accepted, and its order was not taken back",
+            )
+
+
+def _not_marked(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
+    grace = timedelta(seconds=_followed_up_s(view, bounds))
+    for incident in view.not_marked:
+        if incident.due_at is not None and not incident.overdue and is_overdue(incident, view.at - grace):
+            yield _about(
+                FindingKind.NOT_FOLLOWED_UP,
+                incident,
+                incident.due_at,
+                "已超过到场时限，没有盯办",
+                "its response target has passed, and nobody followed it up",
+            )
+
+
+def _outbox(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
+    oldest = view.outbox_oldest
+    if oldest is not None and _age_s(view, oldest) > bounds.outbox_s:
+        words = "发件箱里有消息一直没有发出", "something in the outbox is not published"
+        yield Finding(FindingKind.OUTBOX_OLD, "outbox", None, None, oldest, *words)
+
+
+def _dead_letters(view: AuditView, before: Sequence[Finding]) -> Iterator[Finding]:
+    known = next((one for one in before if one.kind is FindingKind.DEAD_LETTERS), None)
+    if view.dead_letters is None:  # nobody knows; what was there is there
+        yield from () if known is None else (known,)
+    elif view.dead_letters:
+        since = known.since if known else view.at
+        words = f"{view.dead_letters} 条死信等人处理", f"{view.dead_letters} dead letters wait for a person"
+        yield Finding(FindingKind.DEAD_LETTERS, "patrol:dead", None, None, since, *words)
+
+
+def _followed_up_s(view: AuditView, bounds: AuditBounds) -> float:
+    return bounds.followed_up_after_fault_s if view.disturbed else bounds.followed_up_s
+
+
+def _age_s(view: AuditView, since: datetime) -> float:
+    return (view.at - since).total_seconds()
+
+
+def _about(kind: FindingKind, incident: Incident, since: datetime, zh: str, en: str) -> Finding:
+    return Finding(
+        kind,
+        incident.id,
+        incident.id,
+        incident.level,
+        since,
+        f"警情 {incident.id}（{incident.camera_name}）：{zh}",
+        f"incident {incident.id} ({incident.camera_name_en}): {en}",
+    )

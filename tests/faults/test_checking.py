@@ -1,0 +1,113 @@
+"""The checker of the fault drill finds what is wrong: each kind of loss and of doubling, made by hand."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faults.checking import Findings, Window, check, duplicate_orders, illegal_transitions
+
+SUBMITTED = ({"before": 1, "at": 1.0}, {"after": 1, "at": 1.1}, {"before": 2, "at": 2.0}, {"after": 2, "at": 2.1})
+CONSOLE = ({"alert": "A-00000001", "at": 1.2}, {"alert": "A-00000002", "at": 2.2})
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return stored(tmp_path, alerts={"A-00000001": "I-1", "A-00000002": "I-2"}, open_ids=(), orders={})
+
+
+def stored(folder: Path, alerts: Mapping[str, str], open_ids: tuple[str, ...], orders: Mapping[str, str]) -> Path:
+    file = folder / "patrol.db"
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE alerts (id, incident_id)")
+    connection.execute("CREATE TABLE incidents (id, is_open)")
+    connection.execute("CREATE TABLE orders (id, body)")
+    connection.executemany("INSERT INTO alerts VALUES (?, ?)", alerts.items())
+    connection.executemany("INSERT INTO incidents VALUES (?, ?)", [(i, int(i in open_ids)) for i in alerts.values()])
+    bodies = [(order, json.dumps({"state": state})) for order, state in orders.items()]
+    connection.executemany("INSERT INTO orders VALUES (?, ?)", bodies)
+    connection.commit()
+    connection.close()
+    return file
+
+
+def found(database: Path, **changes: Any) -> Findings:
+    usual: dict[str, Any] = {"submitted": SUBMITTED, "console": CONSOLE, "orders": (), "windows": ()}
+    return check(database=database, **(usual | changes))
+
+
+def test_where_all_is_right_nothing_is_found(database: Path) -> None:
+    right = found(database)
+    assert (right.accepted, right.lost, right.duplicate_orders, right.illegal_transitions) == (2, (), (), ())
+    assert right.duplicate_deliveries == 0
+
+
+def test_an_alert_that_was_answered_for_and_is_not_stored_is_lost(database: Path) -> None:
+    more = (*SUBMITTED, {"before": 3, "at": 3.0}, {"after": 3, "at": 3.1})
+    assert found(database, submitted=more).not_stored == ("A-00000003",)
+
+
+def test_one_in_doubt_is_not_lost(database: Path) -> None:
+    assert found(database, submitted=(*SUBMITTED, {"before": 3, "at": 3.0})).lost == ()
+
+
+def test_an_alert_that_no_console_got_is_lost_and_one_that_came_twice_is_counted(database: Path) -> None:
+    twice = found(database, console=(CONSOLE[0], CONSOLE[0]))
+    assert twice.not_delivered == twice.lost == ("A-00000002",)
+    assert twice.duplicate_deliveries == 1
+
+
+def test_an_alert_whose_incident_never_ends_is_lost(tmp_path: Path) -> None:
+    file = stored(tmp_path, {"A-00000001": "I-1", "A-00000002": "I-2"}, open_ids=("I-2",), orders={})
+    assert found(file).not_closed == ("A-00000002",)
+
+
+def order(number: int, incident: str, unit: str) -> dict[str, Any]:
+    return {"order": f"O-{number}", "incident": incident, "unit": unit, "at": float(number)}
+
+
+def step(number: int, name: str = "done") -> dict[str, Any]:
+    return {"of": f"O-{number}", "step": name, "at": 10.0 + number}
+
+
+def test_two_orders_for_a_busy_unit_and_two_units_for_an_incident_are_told() -> None:
+    both = [order(1, "I-1", "U-1"), order(2, "I-2", "U-1"), step(1), step(2)]
+    assert duplicate_orders(both, {"O-1": "done", "O-2": "done"}) == ["U-1: O-2 while busy with O-1"]
+    twice = [order(1, "I-1", "U-1"), step(1), order(2, "I-1", "U-2"), step(2)]
+    assert duplicate_orders(twice, {"O-1": "done", "O-2": "done"}) == ["I-1: done by O-1, O-2"]
+
+
+def test_what_was_taken_back_or_came_again_doubles_nothing() -> None:
+    expired = [order(1, "I-1", "U-1"), order(2, "I-1", "U-2"), {"recall": "O-1", "at": 3.0}, step(2)]
+    assert duplicate_orders(expired, {"O-1": "expired", "O-2": "done"}) == []
+    again = [order(1, "I-1", "U-1"), {"again": "O-1", "at": 2.0}, step(1), order(2, "I-2", "U-1"), step(2)]
+    assert duplicate_orders(again, {"O-1": "done", "O-2": "done"}) == []
+
+
+def state(sequence: int, name: str) -> dict[str, Any]:
+    return {"incident": "I-1", "sequence": sequence, "state": name, "at": 0.0}
+
+
+def test_a_path_is_read_by_its_sequence_and_a_step_back_is_told() -> None:
+    late = [state(2, "new"), state(9, "closed"), state(4, "ordered"), state(6, "handled"), state(2, "new")]
+    assert illegal_transitions(late) == []
+    assert illegal_transitions([*late, state(12, "ordered")]) == ["I-1: closed -> ordered"]
+    assert illegal_transitions([state(2, "new"), state(2, "ordered")]) == ["I-1: 2 is new and ordered"]
+
+
+def test_recovery_counts_from_the_end_of_what_lasted_and_a_kill_begins_nothing_anew(database: Path) -> None:
+    console = ({"alert": "A-00000001", "at": 9.1}, {"alert": "A-00000002", "at": 9.1})
+    kill = Window("kill -9 relay", 1.05, 1.06, of_queue=False)
+    again = Window("kill -9 relay", 5.0, 5.01, of_queue=False)
+    killed = found(database, console=console, windows=(kill, again))
+    assert killed.recovery_of_processes_s == pytest.approx(8.0)
+    assert killed.recovery_of_queue_s == 0.0
+    cut = Window("link cut", 1.0, 8.0, of_queue=True)
+    both = found(database, console=console, windows=(kill, cut))
+    assert both.recovery_of_queue_s == pytest.approx(1.1)
+    assert both.recovery_s == pytest.approx({"kill -9 relay": 1.1, "link cut": 1.1})

@@ -1,0 +1,96 @@
+"""The faults come in an order that the seed decides; and the proxy does what it says."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+
+import pytest
+
+from faults.injecting import STEPS_OF, all_faults, script
+from faults.proxy import Link, Proxy
+from patrol.pipeline.steps import Step
+
+
+def names(seed: int, count: int) -> list[str]:
+    return [fault.name for fault in islice(script(all_faults(), random.Random(seed)), count)]
+
+
+def test_a_seed_gives_the_same_faults_again_and_each_comes_before_any_comes_twice() -> None:
+    count = len(all_faults())
+    assert names(7, 3 * count) == names(7, 3 * count)
+    assert names(7, count) != names(8, count)
+    assert len(set(names(7, count))) == count
+
+
+def test_a_process_is_killed_at_every_named_step() -> None:
+    assert {step for steps in STEPS_OF.values() for step in steps} == set(Step)
+
+
+@pytest.fixture
+def echoing() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                echo(connection)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def echo(connection: socket.socket) -> None:
+    with connection, suppress(ConnectionError):
+        while data := connection.recv(100):
+            connection.sendall(data)
+
+
+def test_a_link_is_open_slow_cut_and_deaf_and_reset(echoing: int) -> None:
+    proxy = Proxy(echoing)
+    try:
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as client:
+            assert said(client, b"a") == b"a"
+            proxy.link = Link.SLOW
+            began = time.monotonic()
+            assert said(client, b"b") == b"b"
+            assert time.monotonic() - began > 0.3
+            proxy.link = Link.CUT
+            assert said(client, b"c", within_s=0.3) is None
+            proxy.link = Link.OPEN
+            assert client.recv(100) == b"c"
+            proxy.link = Link.DEAF
+            assert said(client, b"d", within_s=0.3) is None
+            proxy.link = Link.OPEN
+            assert said(client, b"e") == b"e"
+            proxy.reset()
+            assert is_closed(client)
+    finally:
+        proxy.close()
+
+
+def is_closed(client: socket.socket) -> bool:
+    try:
+        return client.recv(100) == b""
+    except ConnectionError:
+        return True
+
+
+def said(client: socket.socket, what: bytes, within_s: float = 5.0) -> bytes | None:
+    client.settimeout(within_s)
+    client.sendall(what)
+    try:
+        return client.recv(100)
+    except TimeoutError:
+        return None
