@@ -9,7 +9,20 @@ import typer
 from patrol.cli import model
 from patrol.cli.camera_pictures import camera_pictures
 
-COMMANDS = ("demo", "run", "check", "detect", "replay", "evaluate", "calibrate", "drill", "tail", "dead", "contract")
+COMMANDS = (
+    "demo",
+    "run",
+    "check",
+    "detect",
+    "replay",
+    "evaluate",
+    "calibrate",
+    "drill",
+    "tail",
+    "dead",
+    "contract",
+    "conformance",
+)
 
 
 def make_cli() -> typer.Typer:
