@@ -323,6 +323,11 @@ class QueueMetrics:
         self.dead = Counter(
             "patrol_messages_dead_total", "Messages moved to the dead letters.", ("group",), registry=registry
         )
+        self.replayed = Counter(
+            "patrol_dead_letters_replayed_total",
+            "Dead letters that operators put back on their streams in the feed.",
+            registry=registry,
+        )
         for counter in (self.handled, self.repeated, self.reclaimed, self.dead):
             _start_at_zero(counter, GROUPS)
         self.published_again = Counter(

@@ -468,6 +468,12 @@ class RoomDesk(Protocol):
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         """Tell the tour that a camera shows what it shall show. Raises QueueError."""
 
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """What could not be handled, newest first. Raises QueueError."""
+
+    async def replay(self, letter_id: str, operator: str) -> None:
+        """Put a dead letter back on its stream; see DeadLetters. Raises KeyError, MessageError, QueueError."""
+
 
 class EvidenceStore(Protocol):
     """Keeps the pictures and the clips that go with alerts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,10 +23,11 @@ REPLAYS_KEPT = timedelta(days=30)
 
 
 class RedisDeadLetters:
-    """DeadLetters on Redis. ``prefix``: before every name, for trials."""
+    """DeadLetters on Redis. ``prefix``: before every name, for trials. ``on_replayed``: told of every one put back."""
 
-    def __init__(self, redis: Redis, prefix: str = "") -> None:
+    def __init__(self, redis: Redis, prefix: str = "", on_replayed: Callable[[], None] = lambda: None) -> None:
         self._redis = redis
+        self._on_replayed = on_replayed
         self._prefix = prefix
         self._stream = prefix + DEAD_STREAM
         self._replays = prefix + REPLAYS_KEY
@@ -54,6 +55,7 @@ class RedisDeadLetters:
         pipeline.expire(self._replays, REPLAYS_KEPT)
         pipeline.xdel(self._stream, letter_id)
         _sure(await answers_of(pipeline))
+        self._on_replayed()
         _log.warning("dead letter %s (%s) was put back on %s by %s", letter_id, letter.key, letter.stream, operator)
         return letter
 

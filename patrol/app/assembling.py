@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from redis.asyncio import Redis
 
 from patrol.adapters.clock import SteadyClock
+from patrol.adapters.dead_letters import RedisDeadLetters
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.local_storage import LocalDisks, LocalStorage
 from patrol.adapters.processor import few_arenas, one_thread_a_picture
@@ -140,7 +141,7 @@ async def assembled(
             deciding=deciding,
             dispatching=Dispatching(deciding, store, signs, clock),
             following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
-            desk=Desk(deciding, requests),
+            desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
             room=Room(
                 configuration.station,
                 configuration.station_en,

@@ -60,7 +60,7 @@ def tail(
 
 def streams_named(words: list[str]) -> list[str]:
     """The streams that short names mean. Raises InputError that lists them."""
-    from patrol.contract.asyncapi import STREAMS
+    from patrol.domain.messages import STREAMS
 
     if not words:
         return list(STREAMS)

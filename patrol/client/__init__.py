@@ -15,6 +15,7 @@ from patrol.client.received import Received
 from patrol.domain.errors import ConfigError, MessageError, PatrolError, QueueError
 from patrol.domain.message_data import (
     AlertData,
+    HeartbeatData,
     IncidentData,
     MessageData,
     OrderData,
@@ -28,6 +29,7 @@ __all__ = [
     "AlertData",
     "ConfigError",
     "Console",
+    "HeartbeatData",
     "IncidentData",
     "MessageData",
     "MessageError",

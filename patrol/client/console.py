@@ -25,6 +25,7 @@ from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.message_data import (
     AlertData,
+    HeartbeatData,
     IncidentData,
     MessageData,
     OrderData,
@@ -34,6 +35,8 @@ from patrol.domain.message_data import (
 )
 from patrol.domain.messages import (
     ALERT,
+    HEARTBEAT,
+    HEARTBEAT_STREAM,
     INCIDENT,
     INCIDENT_STREAM,
     ORDER,
@@ -155,6 +158,10 @@ class Console:
         """What terminals and consoles answered."""
         return cast("AsyncGenerator[Received[ReceiptData], None]", self.messages((RECEIPT_STREAM,), (RECEIPT,)))
 
+    def heartbeats(self) -> AsyncGenerator[Received[HeartbeatData], None]:
+        """One every five seconds, by the way that alerts take: where they stay away, alerts may, too."""
+        return cast("AsyncGenerator[Received[HeartbeatData], None]", self.messages((HEARTBEAT_STREAM,), (HEARTBEAT,)))
+
     async def messages(
         self, streams: Sequence[str], types: Iterable[str] = TYPES
     ) -> AsyncGenerator[Received[MessageData], None]:
@@ -194,7 +201,8 @@ class Console:
                 raise MessageError(f"type: expected {' or '.join(sorted(wanted))}, got {envelope.type}")
             received = Received(read_data(envelope), envelope, entry.attempt, self, settling)
             settling.key = received.key
-            _ = received.incident_id
+            if envelope.type != HEARTBEAT:
+                _ = received.incident_id  # what is about nothing can be answered by nobody
         except MessageError as error:
             await settling.bury(str(error))
             return None

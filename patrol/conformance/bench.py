@@ -201,15 +201,18 @@ class Bench:
         """Inside, nobody can store a receipt: something else lies where the stream is."""
         stream, aside = self.prefix + RECEIPT_STREAM, self.prefix + f"{RECEIPT_STREAM}:{ASIDE}"
         had_some = bool(await self.redis.exists(stream))
-        if had_some:
-            await self.redis.rename(stream, aside)
-        await self.redis.set(stream, "conformance: receipts are refused for a moment")
+        async with self.redis.pipeline(transaction=True) as pipeline:  # no receipt may come in between, and be lost
+            if had_some:
+                pipeline.rename(stream, aside)
+            pipeline.set(stream, "conformance: receipts are refused for a moment")
+            await pipeline.execute()
         try:
             yield
         finally:
-            await self.redis.delete(stream)
             if had_some:
-                await self.redis.rename(aside, stream)
+                await self.redis.rename(aside, stream)  # over what is in the way, in one step
+            else:
+                await self.redis.delete(stream)
 
     async def put_in_dead_hands(self) -> Put:
         """A message that another seat of the group was given, and died with, an hour ago."""

@@ -35,8 +35,6 @@ _CARRIES: Mapping[str, tuple[str, ...]] = {
 }
 """What lies on each stream. The dead letters carry anything, beside why it could not be handled."""
 
-STREAMS = (*_CARRIES, DEAD_STREAM)
-
 _WRITTEN_BY_OTHERS = frozenset({RECEIPT_STREAM})
 _DEAD_FIELDS: Mapping[str, str] = {
     "ce": "The message, unchanged.",

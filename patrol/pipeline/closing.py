@@ -1,21 +1,28 @@
-"""Closing: what operators do with an incident, up to the feedback that ends it; and what they ask of the tour."""
+"""Closing: what operators do with an incident, up to the feedback that ends it; and what they ask of the tour
+and of the queue."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.errors import QueueError
 from patrol.domain.incidents import Disposition, IncidentId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.pipeline.deciding import Deciding
-from patrol.ports import TourRequests
+from patrol.ports import DeadLetters, TourRequests
 
 
 class Desk:
-    """RoomDesk over the store and the way to the tour. Without ``requests`` nothing can be asked of the tour."""
+    """RoomDesk over the store, the way to the tour and the dead letters. What it is not given, it says it has not."""
 
-    def __init__(self, deciding: Deciding, requests: TourRequests | None = None) -> None:
+    def __init__(
+        self, deciding: Deciding, requests: TourRequests | None = None, letters: DeadLetters | None = None
+    ) -> None:
         self._deciding = deciding
         self._requests = requests
+        self._letters = letters
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         """See RoomDesk."""
@@ -36,6 +43,19 @@ class Desk:
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         """See RoomDesk."""
         await self._ask(acceptance)
+
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """See RoomDesk."""
+        return await self._of_the_queue().latest(limit)
+
+    async def replay(self, letter_id: str, operator: str) -> None:
+        """See RoomDesk."""
+        await self._of_the_queue().replay(letter_id, operator)
+
+    def _of_the_queue(self) -> DeadLetters:
+        if self._letters is None:
+            raise QueueError("this desk has no way to the dead letters")
+        return self._letters
 
     async def _ask(self, request: TourRequest) -> None:
         if self._requests is None:

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from patrol.domain.camera import CameraId
-from patrol.domain.errors import IllegalTransition, PatrolError, QueueError, StoreError
+from patrol.domain.errors import IllegalTransition, MessageError, PatrolError, QueueError, StoreError
 from patrol.domain.incidents import EvidenceId, IncidentId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
@@ -33,7 +33,17 @@ from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
 from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
 from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.ranging import response_of
-from patrol.web.schemas import AcceptViewBody, CloseBody, ConfirmBody, DisplayedBody, PinBody, encode_room, with_time
+from patrol.web.schemas import (
+    AcceptViewBody,
+    CloseBody,
+    ConfirmBody,
+    DisplayedBody,
+    PinBody,
+    ReplayBody,
+    encode_letters,
+    encode_room,
+    with_time,
+)
 from patrol.web.serving import serve
 
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
@@ -41,6 +51,7 @@ __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve
 MAX_BODY = 16 * 1024
 ANSWER_WITHIN_S = 5.0
 CHECK_WITHIN_S = 1.0
+LETTERS_SHOWN = 50
 ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}")
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -72,6 +83,7 @@ def make_web_app(
     room = _Room(view, encoded, feed)
     actions = _Actions(desk)
     requests = _Requests(desk, layout)
+    letters = _Letters(desk)
     kept = _Evidence(evidence, fates)
     app = Starlette(
         routes=[
@@ -84,6 +96,8 @@ def make_web_app(
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
             Route("/api/cameras/{camera_id}/pin", requests.pin, methods=["POST"]),
             Route("/api/cameras/{camera_id}/accept-view", requests.accept_view, methods=["POST"]),
+            Route("/api/dead-letters", letters.latest),
+            Route("/api/dead-letters/{letter_id}/replay", letters.replay, methods=["POST"]),
             Route("/evidence/{evidence_id}.jpg", kept.picture),
             Route("/evidence/{clip_id}.webm", kept.clip),
             *_status_routes(checks, registry, stopping),
@@ -207,6 +221,25 @@ class _Requests:
         if camera_id not in self._cameras:
             raise HTTPException(404, "there is no such camera")
         return camera_id
+
+
+class _Letters:
+    """Messages that could not be handled: looked at, and put back by somebody with a name."""
+
+    def __init__(self, desk: RoomDesk) -> None:
+        self._desk = desk
+
+    async def latest(self, request: Request) -> Response:
+        found = await _in_time(self._desk.dead_letters(LETTERS_SHOWN))
+        return Response(encode_letters(found), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    async def replay(self, request: Request) -> Response:
+        await _read(request, ReplayBody)
+        operator, letter_id = operator_of(request.headers), _id(request, "letter_id")
+        try:
+            return await _done(self._desk.replay(letter_id, operator))
+        except MessageError as error:
+            return error_response(409, "not_replayable", str(error))
 
 
 # What is kept never changes under its id; an hour keeps the feed quick and little on the disk.
@@ -358,7 +391,7 @@ async def _store_away(request: Request, error: Exception) -> Response:
 
 
 async def _queue_away(request: Request, error: Exception) -> Response:
-    return error_response(503, "queue_away", f"the tour was not asked: {error}")
+    return error_response(503, "queue_away", f"the queue was not reached: {error}")
 
 
 async def _too_slow(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from patrol.domain.camera import CameraId
+from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId, LoopStage, stage_of
 from patrol.domain.orders import Order
 from patrol.domain.pins import USUAL_EVERY_S, USUAL_S
@@ -208,6 +209,48 @@ def _unit_on_map(status: UnitStatus) -> UnitOnMap:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LetterShown:
+    """A dead letter as the page shows it: what it says of itself, not what it is."""
+
+    id: str
+    stream: str
+    group: str
+    attempts: int
+    reason: str
+    at: datetime | None
+    type: str | None
+    message_id: str | None
+    incident_id: str | None
+    replays: int
+    replayed_by: str | None
+
+
+_LETTERS = TypeAdapter(tuple[LetterShown, ...])
+
+
+def encode_letters(letters: Sequence[DeadLetter]) -> bytes:
+    """Dead letters as JSON, in their order."""
+    return _LETTERS.dump_json(
+        tuple(
+            LetterShown(
+                id=letter.id,
+                stream=letter.stream,
+                group=letter.group,
+                attempts=letter.attempts,
+                reason=letter.reason,
+                at=letter.at,
+                type=letter.type,
+                message_id=letter.message_id,
+                incident_id=letter.incident_id,
+                replays=letter.replays,
+                replayed_by=letter.replayed_by,
+            )
+            for letter in letters
+        )
+    )
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -230,6 +273,10 @@ class CloseBody(_Body):
 
 
 class AcceptViewBody(_Body):
+    """Nothing to say but the fact."""
+
+
+class ReplayBody(_Body):
     """Nothing to say but the fact."""
 
 

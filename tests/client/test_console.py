@@ -481,6 +481,22 @@ def test_incidents_and_receipts_can_be_read_as_well(valkey: Redis, url: str) -> 
     run(check)
 
 
+def test_heartbeats_come_like_any_message_and_take_no_receipt(valkey: Redis, url: str) -> None:
+    valkey.xadd(samples()["heartbeat"].stream, {"ce": samples()["heartbeat"].body})
+
+    async def check() -> None:
+        async with desk(url) as console:
+            heartbeat = await first(console.heartbeats())
+            assert heartbeat.data.every_s == 5
+            with pytest.raises(MessageError, match="takes no receipt"):
+                await heartbeat.displayed()
+            await heartbeat.acknowledge()
+
+    run(check)
+    assert dead(valkey) == []
+    assert pending(valkey, "patrol:heartbeat") == 0
+
+
 def test_a_prefix_keeps_a_trial_apart(valkey: Redis, url: str) -> None:
     put(valkey, 1)
     put(valkey, 2, stream=f"trial:{RED}")

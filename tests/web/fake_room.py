@@ -18,6 +18,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
+from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.errors import IllegalTransition, QueueError, StoreError
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
@@ -194,6 +195,7 @@ class FakeRoom:
     unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
+    letters: list[DeadLetter] = field(default_factory=list)
     watch: WatchStatus = field(default_factory=WatchStatus)
     stretch: float = 1.0
     toured: bool = True
@@ -277,6 +279,35 @@ class FakeRoom:
         if self.queue_away is not None:
             raise QueueError(self.queue_away)
         self.calls.append(("accept-view", acceptance.camera_id, acceptance.operator))
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        if self.queue_away is not None:
+            raise QueueError(self.queue_away)
+        return self.letters[:limit]
+
+    async def replay(self, letter_id: str, operator: str) -> None:
+        if self.queue_away is not None:
+            raise QueueError(self.queue_away)
+        letter = {letter.id: letter for letter in self.letters}[letter_id]
+        letter.check_replayable()
+        self.calls.append(("replay", letter_id, operator))
+        self.letters.remove(letter)
+        self.queue = replace(self.queue, dead_letters=len(self.letters))
+
+    def bury(self, number: int, **changes: object) -> None:
+        """A message that could not be handled."""
+        plain = DeadLetter(
+            id=f"17779999{number:05d}-0",
+            body=b'{"source": "/patrol", "id": "A-%d", "type": "cn.patrol.alert.v1", "subject": "incident/I-%d"}'
+            % (number, number),
+            stream="patrol:alert:red",
+            group="dispatch",
+            attempts=5,
+            reason="delivered 5 times and never acknowledged",
+            at=self.now(),
+        )
+        self.letters.insert(0, replace(plain, **changes))  # type: ignore[arg-type]
+        self.queue = replace(self.queue, dead_letters=len(self.letters))
 
     # EvidenceStore
 

@@ -429,6 +429,45 @@ def test_a_closed_maintenance_incident_costs_the_page_nothing(site: Site) -> Non
     assert room["camera_counts"][lost] == {"troubled": 200, "returned": 0}
 
 
+REPLAY = "/api/dead-letters/1777999900001-0/replay"
+
+
+def test_dead_letters_are_told_with_what_they_say_of_themselves(site: Site) -> None:
+    site.room.bury(1)
+    site.room.bury(2, body=b"\xff", reason="expected JSON", at=None, replays=2, replayed_by="李明")
+    newest, oldest = get(site, "/api/dead-letters").json()
+    assert (oldest["message_id"], oldest["incident_id"], oldest["attempts"]) == ("A-1", "I-1", 5)
+    assert (newest["message_id"], newest["at"], newest["replays"], newest["replayed_by"]) == (None, None, 2, "李明")
+    assert "body" not in newest
+
+
+def test_a_dead_letter_is_put_back_by_somebody_with_a_name(site: Site) -> None:
+    site.room.bury(1)
+    assert post(site, REPLAY, {}, **OPERATOR).status_code == 200
+    assert site.room.calls == [("replay", "1777999900001-0", "李明")]
+    gone = post(site, REPLAY, {}, **OPERATOR)
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_putting_back_is_guarded_like_every_action(site: Site) -> None:
+    site.room.bury(1)
+    assert post(site, REPLAY, {}).status_code == 400
+    assert post(site, REPLAY, {"stream": "elsewhere"}, **OPERATOR).status_code == 400
+    assert post(site, REPLAY, {}, **OPERATOR, Origin="http://elsewhere.example").status_code == 403
+    assert get(site, REPLAY).status_code == 405
+    assert post(site, "/api/dead-letters/%2e%2e/replay", {}, **OPERATOR).status_code == 404
+    assert site.room.calls == []
+
+
+def test_a_letter_that_belongs_nowhere_and_a_queue_that_is_away_are_told(site: Site) -> None:
+    site.room.bury(1, stream="somewhere")
+    answer = post(site, REPLAY, {}, **OPERATOR)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_replayable")
+    site.room.queue_away = "redis does not answer"
+    for answer in (post(site, REPLAY, {}, **OPERATOR), get(site, "/api/dead-letters")):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_away")
+
+
 def test_what_is_gone_says_why_instead_of_being_unknown(site: Site) -> None:
     site.room.gone = {EvidenceId("E-old"): Gone.EXPIRED, EvidenceId("E-oldclip"): Gone.BY_HAND}
     for path, code in (("/evidence/E-old.jpg", "gone_expired"), ("/evidence/E-oldclip.webm", "gone_by_hand")):

@@ -519,10 +519,10 @@ def test_a_pin_that_did_not_reach_the_tour_says_so(browser: Browser, served: Ser
         page.goto(served.address)
         page.locator("#operator").fill("李明")
         page.locator("#incident .pin").click()
-        expect(page.locator(".message")).to_contain_text("队列没有应答，轮巡没有收到")
+        expect(page.locator(".message")).to_contain_text("队列没有应答，什么都没有改变")
         expect(page.locator("#incident .pin")).to_have_attribute("aria-pressed", "false")
         page.locator("#tiles .pin").first.click()
-        expect(page.locator("#visited-message")).to_contain_text("队列没有应答，轮巡没有收到")
+        expect(page.locator("#visited-message")).to_contain_text("队列没有应答，什么都没有改变")
 
 
 def test_tiles_hold_still_under_the_pointer_and_a_pinned_one_stays_in_front(
@@ -738,7 +738,7 @@ def test_where_the_tour_was_not_reached_no_view_is_said_to_be_accepted(browser: 
         card(page, strange).click()
         page.locator("#operator").fill("李明")
         page.locator("#incident .accept").click()
-        expect(page.locator(".message")).to_contain_text("队列没有应答，轮巡没有收到")
+        expect(page.locator(".message")).to_contain_text("队列没有应答，什么都没有改变")
         expect(page.locator("#incident .accept")).to_be_enabled()
 
 
@@ -837,6 +837,51 @@ def test_a_clip_that_never_comes_is_said_to_be_lost(browser: Browser, served: Se
         page.goto(served.address + "?lang=en")
         expect(page.locator("#incident .clip")).to_have_text("The clip cannot be had", timeout=15_000)
         expect(page.locator("#incident .clip video")).to_have_count(0)
+
+
+def test_dead_letters_are_shown_with_their_reason_and_put_back_by_name(served: ServedRoom, open_page: Open) -> None:
+    served.do(lambda: (served.room.bury(1), served.room.bury(2, body=b"poison", reason="expected JSON", replays=1)))
+    page = open_page()
+    page.locator(".banner button", has_text="查看").click()
+    letters = page.locator("#letters-list li")
+    expect(letters).to_have_count(2)
+    expect(letters.first).to_contain_text("expected JSON")
+    expect(letters.first).to_contain_text("内容无法读取")
+    expect(letters.first).to_contain_text("已放回 1 次")
+    expect(letters.last).to_contain_text("A-1")
+    letters.last.locator("button").click()
+    expect(page.locator("#letters-message")).to_have_text("请先填写是谁放回的")
+    assert served.room.calls == []
+    page.locator("#letters-operator").fill("李明")
+    letters.last.locator("button").click()
+    expect(page.locator("#letters-message")).to_have_text("已放回 patrol:alert:red")
+    expect(letters).to_have_count(1)
+    assert served.room.calls == [("replay", "1777999900001-0", "李明")]
+    page.keyboard.press("Escape")
+    expect(page.locator("#letters")).to_be_hidden()
+
+
+def test_a_dead_letter_that_cannot_go_back_says_why_in_the_other_language_too(
+    browser: Browser, served: ServedRoom
+) -> None:
+    served.do(lambda: served.room.bury(1, stream="somewhere"))
+    with browser.new_context(locale="zh-CN") as context:  # the browser reports the 409 as an error, rightly
+        page = context.new_page()
+        page.goto(served.address)
+        page.locator("#language").click()
+        page.locator(".banner button", has_text="Show").click()
+        page.locator("#letters-operator").fill("li")
+        page.locator("#letters-list button", has_text="Put back").click()
+        expect(page.locator("#letters-message")).to_contain_text("it does not say which stream it came from")
+        expect(page.locator("#letters-list li")).to_have_count(1)
+
+
+def test_a_drill_is_marked_in_the_feed_and_beside_the_incident(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    served.room.incidents[incident] = replace(served.room.incidents[incident], drill=True)
+    page = open_page()
+    expect(card(page, incident)).to_contain_text("演练")
+    expect(page.locator("#incident")).to_contain_text("演练")
 
 
 def test_a_picture_and_a_clip_that_were_deleted_say_so_and_are_not_asked_for(

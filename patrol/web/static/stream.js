@@ -81,6 +81,22 @@ export function acceptView(cameraId, operator) {
   return post(`/api/cameras/${encodeURIComponent(cameraId)}/accept-view`, {}, operator);
 }
 
+// Messages that could not be handled, newest first.
+export async function deadLetters() {
+  try {
+    const response = await fetch("/api/dead-letters", { signal: AbortSignal.timeout(10000) });
+    if (response.ok) return await response.json();
+    const answer = await response.json().catch(() => ({}));
+    throw new ActionFailed(answer.error?.code ?? "error", answer.error?.message ?? String(response.status));
+  } catch (error) {
+    throw error instanceof ActionFailed ? error : new ActionFailed("network", "");
+  }
+}
+
+export function replayLetter(letterId, operator) {
+  return post(`/api/dead-letters/${encodeURIComponent(letterId)}/replay`, {}, operator);
+}
+
 // An action's failure in words; `missing`: the words for what is not there.
 export function failureText(error, missing = "error_not_found") {
   if (error.code === undefined) throw error;

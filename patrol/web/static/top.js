@@ -4,6 +4,7 @@ import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
 import { pick, t, word } from "./words.js";
 import { age, minutes, serverNow, timeOfDay } from "./times.js";
 import { targetText } from "./countdown.js";
+import { openLetters } from "./letters.js";
 import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, toneOfShare, wordsOf } from "./room.js";
 
 const byId = (id) => document.getElementById(id);
@@ -136,12 +137,25 @@ function healthCell(fact) {
 export function showBanners(link) {
   const banners = bannersOf(link);
   setAttribute(document.body, "data-stale", link.lost || link.trouble !== null);
-  rebuild(byId("banners"), banners, () =>
-    banners.map(({ level, title, text }) =>
-      el("p", { class: "banner", "data-level": level }, mark(level, word("level", level)),
-        el("span", {}, title ? el("strong", {}, title, " ") : null, text)),
-    ),
-  );
+  const box = byId("banners");
+  while (box.children.length > banners.length) box.lastElementChild.remove();
+  while (box.children.length < banners.length) box.append(el("p", { class: "banner" }));
+  // Each by itself: a button must not be made anew under the pointer because another banner counts seconds.
+  banners.forEach((banner, place) => {
+    setAttribute(box.children[place], "data-level", banner.level);
+    rebuild(box.children[place], banner, () => bannerParts(banner));
+  });
+}
+
+function bannerParts({ level, title, text, letters }) {
+  const words = el("span", {}, title ? el("strong", {}, title, " ") : null, text);
+  return [mark(level, word("level", level)), words, ...(letters ? [lettersButton()] : [])];
+}
+
+function lettersButton() {
+  const button = el("button", { type: "button", class: "quiet" }, t("letters_show"));
+  button.addEventListener("click", openLetters);
+  return button;
 }
 
 const MANY_CAMERAS = 20;
@@ -276,6 +290,6 @@ function bannersOf(link) {
     const about = { age: minutes(Math.abs(watch.clock_off_s)) };
     banners.push({ level: "yellow", title: t("clock_jumped"), text: t(watch.clock_off_s > 0 ? "clock_ahead" : "clock_behind", about) });
   }
-  if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }) });
+  if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }), letters: true });
   return banners;
 }

@@ -1,0 +1,73 @@
+// Dead letters: messages that could not be handled, why, and the button that puts one back.
+
+import { el, setAttribute, setText } from "./dom.js";
+import { t } from "./words.js";
+import { timeOfDay } from "./times.js";
+import { keepOperator, operatorName } from "./operator.js";
+import { deadLetters, failureText, replayLetter } from "./stream.js";
+
+const byId = (id) => document.getElementById(id);
+const dialog = byId("letters");
+
+keepOperator(byId("letters-operator"));
+byId("letters-close").addEventListener("click", () => dialog.close());
+
+export async function openLetters() {
+  say("");
+  byId("letters-list").replaceChildren();
+  if (!dialog.open) dialog.showModal();
+  await look();
+}
+
+async function look() {
+  try {
+    const letters = await deadLetters();
+    byId("letters-list").replaceChildren(...letters.map(item));
+    if (letters.length === 0) say(t("letters_none"), "green");
+  } catch (error) {
+    say(t("failed", { why: failureText(error) }), "red");
+  }
+}
+
+function item(letter) {
+  const button = el("button", { type: "button" }, t("letters_replay"));
+  button.addEventListener("click", () => putBack(letter, button));
+  const facts = [
+    letter.at === null ? null : timeOfDay(Date.parse(letter.at)),
+    letter.stream || t("letters_nowhere"),
+    t("letters_group", { group: letter.group || "?", n: letter.attempts }),
+    letter.incident_id,
+  ];
+  return el("li", { "data-id": letter.id },
+    el("div", {},
+      el("b", {}, letter.reason || t("letters_no_reason")),
+      el("small", {}, letter.message_id === null ? t("letters_unreadable") : `${letter.type} · ${letter.message_id}`),
+      el("small", {}, facts.filter((fact) => fact !== null).join(" · ")),
+      letter.replays > 0 ? el("small", { class: "again" }, t("letters_again", { n: letter.replays, who: letter.replayed_by })) : null,
+    ),
+    button,
+  );
+}
+
+async function putBack(letter, button) {
+  const operator = operatorName();
+  if (!operator) {
+    say(t("letters_who"), "yellow");
+    byId("letters-operator").focus();
+    return;
+  }
+  setAttribute(button, "disabled", true);
+  try {
+    await replayLetter(letter.id, operator);
+    say(t("letters_replayed", { stream: letter.stream }), "green");
+    await look();
+  } catch (error) {
+    say(t("failed", { why: failureText(error, "letters_gone") }), "red");
+    setAttribute(button, "disabled", null);
+  }
+}
+
+function say(text, tone = null) {
+  setText(byId("letters-message"), text);
+  setAttribute(byId("letters-message"), "data-tone", tone);
+}
