@@ -137,9 +137,9 @@ class Room:
         oldest_s = (now - oldest).total_seconds() if oldest else 0.0
         try:
             tour = await self._reports.latest()
+            self._tour_reported_at = tour.at if tour else self._tour_reported_at
             if tour is not None and (now - tour.at).total_seconds() > TOUR_SILENT_AFTER_S:
                 tour = None  # Redis lets it expire by its own clock, which may have been set back
-            self._tour_reported_at = tour.at if tour else self._tour_reported_at
             return tour, QueueStatus(_late(count, oldest_s), count, oldest_s, await self._dead.dead_letters())
         except QueueError as error:
             return None, QueueStatus(str(error), count, oldest_s, 0)

@@ -15,7 +15,7 @@ from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentSt
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.units import UnitState
-from patrol.pipeline.viewing import INCIDENTS_SHOWN, Room, most_urgent_first, stages
+from patrol.pipeline.viewing import INCIDENTS_SHOWN, TOUR_SILENT_AFTER_S, Room, most_urgent_first, stages
 from patrol.ports import Ledger, Totals
 from tests.builders import NOON, SQUARE, at, incident, unit
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
@@ -288,3 +288,18 @@ def test_while_the_store_refuses_the_gauges_stand_still_the_dispatch_role_counts
 def test_the_age_of_a_stage_is_that_of_its_oldest_incident(seconds: int) -> None:
     found = {each.stage: each for each in stages([incident(1), incident(2)], at(seconds))}
     assert (found[LoopStage.COLLECT].count, found[LoopStage.COLLECT].oldest_s) == (2, seconds)
+
+
+def test_a_report_that_redis_should_have_forgotten_is_none(tmp_path: Path) -> None:
+    """Redis lets it expire by its own clock; set back, it keeps a dead tour's last report for as long."""
+
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.reports.report(tour_status())
+            room.clock.advance(TOUR_SILENT_AFTER_S)
+            assert (await room.room.snapshot()).tour is not None
+            room.clock.advance(1)
+            snapshot = await room.room.snapshot()
+            assert (snapshot.tour, snapshot.tour_reported_at) == (None, NOON)
+
+    asyncio.run(check())
