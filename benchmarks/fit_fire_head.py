@@ -1,9 +1,10 @@
 """Fits what tells fire and smoke on the detector's own layers: ``python -m benchmarks.fit_fire_head [--write]``.
 
-From the pictures of ``train/`` alone, as benchmarks.fit_fire, which says how recordings are kept apart and what is
-measured; everyday pictures are frames of its clips without fire. Every cell of the network's coarsest grid is one
-example: what two of its layers say there, and whether half of it or more lies in a box of fire, or of smoke. A picture
-counts once, a recording as the square root of its pictures. ``--write`` puts the numbers into
+From the pictures of ``train/``, as benchmarks.fit_fire, which says how recordings are kept apart and what is measured;
+everyday pictures are frames of its clips without fire, and, since these are all of cameras, photographs without fire or
+smoke from the folder that ``--photographs`` names (docs/adr/015 says which). Every cell of the network's coarsest grid
+is one example: what two of its layers say there, and whether half of it or more lies in a box of fire, or of smoke. A
+picture counts once, a recording as the square root of its pictures. ``--write`` puts the numbers into
 ``patrol/adapters/heads/``, with the hash of the weights that they belong to.
 """
 
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from benchmarks.clips import shared_data
@@ -43,6 +45,7 @@ from patrol.adapters.yolo import letterbox
 from patrol.config.settings import DetectorSettings
 from patrol.domain.burning import FIRE_OVER, SMOKE_OVER, Part
 from patrol.domain.burning_map import Box, surest
+from patrol.domain.errors import InputError
 
 HEADS = Path(__file__).parents[1] / "patrol" / "adapters" / "heads"
 # What the backbone says of each place and, coarser, of what it is part of. The finer one alone tells fire better and
@@ -57,9 +60,9 @@ MOST_CELLS = 20  # of a picture, of each class
 IN_A_BOX, OUTSIDE = 0.5, 0.05
 OVER = {Part.FIRE: FIRE_OVER, Part.SMOKE: SMOKE_OVER}
 # The operating point, of each part: so many of everyday pictures, and of all without fire and smoke, may be told.
-EVERYDAY_SHARE, FALSE_SHARE = 0.02, 0.10
+EVERYDAY_SHARE, FALSE_SHARE = 0.03, 0.10
 # What is held small says small log odds. With so many times as much, 0.7 of the score of the operating point, which is
-# worth a focus, is reached by one everyday picture in ten.
+# worth a focus, is reached by three everyday frames of cameras in a hundred.
 TIMES = 3.0
 
 
@@ -110,6 +113,24 @@ def examples(data: Path, recordings: dict[Path, str], layers: Layers) -> Iterato
             parts = frozenset(part for part in Part if row[part.value])
             named = json.loads((data / "train" / row["boxes"]).read_text("utf-8"))[path.name]
             yield _example(path.name, recordings[path], parts, named, layers.of(pixels_of(path)), False)
+
+
+def photographs(folder: Path, layers: Layers) -> Iterator[Example]:
+    """Of each picture the whole and its quarters, which show other scales."""
+    for path in sorted(folder.iterdir()):
+        pixels = cv2.imread(str(path))
+        if pixels is None:
+            raise InputError(f"{path}: expected a picture")
+        for index, view in enumerate(_views(np.asarray(pixels, np.uint8))):
+            yield _example(f"{path.name} {index}", path.name, frozenset(), [], layers.of(view), True)
+
+
+def _views(pixels: Pixels) -> Iterator[Pixels]:
+    yield pixels
+    rows, columns = pixels.shape[0] // 2, pixels.shape[1] // 2
+    for top in (0, rows):
+        for left in (0, columns):
+            yield pixels[top : top + rows, left : left + columns]
 
 
 def _example(
@@ -232,6 +253,7 @@ def main(argv: Sequence[str]) -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=None, help="the folder with train/ and truth.jsonl in it")
+    parser.add_argument("--photographs", type=Path, default=None, help="a folder of photographs without fire or smoke")
     parser.add_argument("--write", action="store_true", help=f"write into {HEADS.name}/")
     chosen = parser.parse_args(argv)
     data = chosen.data or shared_data()
@@ -239,7 +261,9 @@ def main(argv: Sequence[str]) -> int:
         print("no recorded pictures here: set PATROL_SHARED_DATA", file=sys.stderr)
         return 1
     model = ensure_model(DetectorSettings().model, progress=lambda line: print(line, file=sys.stderr))
-    some = list(examples(data, recordings_of(data), Layers(model)))
+    layers = Layers(model)
+    some = list(examples(data, recordings_of(data), layers))
+    some += photographs(chosen.photographs, layers) if chosen.photographs else []
     print(f"{len(some)} pictures of {len({one.recording for one in some})} recordings")
     points = _measured(some)
     if chosen.write:
@@ -278,7 +302,8 @@ def _written(
     scale = fitted[Part.FIRE].scale  # the same of both: of the same pictures
     said = {
         "about": "tells fire and smoke on layers of the network named below; written by make fit-fire",
-        "fitted_on": f"{len(some)} pictures of {len({one.recording for one in some})} recordings (CC BY 4.0; MIT)",
+        "fitted_on": f"{len(some)} pictures of {len({one.recording for one in some})} recordings and photographs; "
+        "see docs/adr/015",
         "licence": "AGPL-3.0, as the network's",
         "model": model.manifest.name,
         "model_sha256": model.manifest.sha256,
