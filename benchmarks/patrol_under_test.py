@@ -57,7 +57,7 @@ STAGE_FUNCTIONS = {
     "say goodbye": (("patrol.adapters.rtsp.session", "Session.leave"),),
     "decode": (("patrol.adapters.rtsp.decoding", "_frame_of"),),
     "scale": (("patrol.adapters.rtsp.decoding", "_scaled"),),
-    "inspect": (("patrol.pipeline.inspecting", "look_at"), ("patrol.domain.camera_health", "HealthWatcher.observe")),
+    "inspect": (("patrol.pipeline.inspecting", "look_at"), ("patrol.domain.health_watching", "HealthWatcher.observe")),
     "rules": (("patrol.domain.watching", "Watcher.observe"),),
     "fit and read boxes": (
         ("patrol.adapters.openvino_detector", "_Slot.begin"),

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from patrol.adapters.detectors import DetectorOptions, Device, make_detector
+from patrol.adapters.detectors import DetectorOptions, make_detector
+from patrol.adapters.devices import Device
 from patrol.adapters.fire_head import (
     OUTLYING,
     FireHead,
@@ -24,7 +25,8 @@ from patrol.adapters.fire_head import (
     shipped_heads,
     with_head,
 )
-from patrol.adapters.model_store import Precision, known_models
+from patrol.adapters.model_manifests import known_models
+from patrol.adapters.model_store import Precision
 from patrol.adapters.openvino_detector import OpenVinoDetector
 from patrol.adapters.openvino_runtime import import_openvino
 from patrol.adapters.yolo import Placement, Reading
