@@ -30,6 +30,7 @@ RECEIPTS = "patrol:receipt"
 LEASE_MS = 3000
 STEPS = ("accepted", "on_scene", "done")
 STEP_AFTER_S = 0.3
+AGAIN_AFTER_S = 5.0  # a terminal keeps its last receipt until it sees what came of it (docs/queue.md)
 RETRY_S = 0.3
 
 
@@ -142,7 +143,7 @@ class Terminals:
         for line in journal.read(file):
             self._recall_line(line)
         self._log = journal.Journal(file)
-        self._group = Group("terminals", [f"patrol:order:{ring}" for ring in RINGS])
+        self._group = Group("terminals", [*(f"patrol:order:{ring}" for ring in RINGS), "patrol:incident"])
 
     def _recall_line(self, line: dict[str, Any]) -> None:
         if "order" in line:
@@ -153,8 +154,6 @@ class Terminals:
         elif "recall" in line:
             self._jobs.pop(line["recall"], None)
             self._known.add(line["recall"])
-        if "step" in line and line["step"] == STEPS[-1]:
-            self._jobs.pop(line["of"], None)
 
     def run(self) -> None:
         """Hear and work, without end."""
@@ -181,16 +180,22 @@ class Terminals:
             self._log.write(recall=data["order_id"])
             self._jobs.pop(data["order_id"], None)
             self._known.add(data["order_id"])
+        elif message.get("type") == "cn.patrol.incident.v1" and data.get("state") in ("handled", "closed"):
+            for job in [job for job in self._jobs.values() if job.incident_id == data["incident_id"]]:
+                del self._jobs[job.order_id]  # its last receipt was taken
 
     def _go_on(self, job: Job) -> None:
+        if job.step == len(STEPS):  # what was sent may have been lost with the queue: the same again
+            self._group.add(RECEIPTS, _receipt(job, STEPS[-1]))
+            job.next_at = time.time() + AGAIN_AFTER_S
+            return
         kind = STEPS[job.step]
         if not self._group.add(RECEIPTS, _receipt(job, kind)):
             job.next_at = time.time() + RETRY_S
             return
         self._log.write(of=job.order_id, step=kind)
-        job.step, job.next_at = job.step + 1, time.time() + STEP_AFTER_S
-        if job.step == len(STEPS):
-            self._jobs.pop(job.order_id, None)
+        job.step += 1
+        job.next_at = time.time() + (STEP_AFTER_S if job.step < len(STEPS) else AGAIN_AFTER_S)
 
 
 def _receipt(job: Job, kind: str) -> dict[str, Any]:
