@@ -138,7 +138,7 @@ fit-fight: $(VENV)/.run ## learn from recorded clips what fights look like, and 
 	@$(BIN)/python -m benchmarks.fit_fight $(ARGS)
 
 .PHONY: fit-fire
-fit-fire: $(VENV)/.run ## fit what tells fire and smoke in one picture, by colour and on the network, and how well that goes (needs recorded data; PHOTOGRAPHS=FOLDER of some without fire; ARGS=--write keeps it)
+fit-fire: $(VENV)/.run ## fit what tells fire and smoke in one picture, by colour and on the network, and how well that goes (needs recorded data; PHOTOGRAPHS=FOLDER of some without fire; ARGS=--write keeps it, and needs them)
 	@$(BIN)/python -m benchmarks.fit_fire $(ARGS)
 	@$(BIN)/patrol model get
 	@$(BIN)/python -m benchmarks.fit_fire_head $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS)) $(ARGS)

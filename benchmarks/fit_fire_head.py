@@ -256,6 +256,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--photographs", type=Path, default=None, help="a folder of photographs without fire or smoke")
     parser.add_argument("--write", action="store_true", help=f"write into {HEADS.name}/")
     chosen = parser.parse_args(argv)
+    if chosen.write and chosen.photographs is None:
+        parser.error("--write needs --photographs: without them rooms and landscapes are told as smoke")
     data = chosen.data or shared_data()
     if data is None:
         print("no recorded pictures here: set PATROL_SHARED_DATA", file=sys.stderr)

@@ -2,8 +2,8 @@
 
 A detector has learned to see in much detail what things look like; what its layers say of a place is taken to a
 logistic regression, fitted on other pictures (``make fit-fire``). The network computes these layers anyway: the head
-adds a fiftieth to its cost, and a map of some hundred cells to what it says. It fits the weights it was fitted with,
-and no others.
+adds too little to be measured to its cost, and a map of some hundred cells to what it says. It fits the weights it was
+fitted with, and no others.
 """
 
 from __future__ import annotations
