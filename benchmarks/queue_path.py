@@ -4,9 +4,9 @@
     python -m benchmarks.queue_path console ORDER.json    a dispatch console made with patrol.client
 
 The service is that of ``patrol run --role relay`` (relay, reconciler, trimmer, auditor, heartbeats, status page), or
-with the role dispatch besides; no camera is toured. In the same process, as in one that tours, alerts are accepted one
-after the other. Each is due at its own moment (open loop): a late one takes nothing off those behind it. Queue, service
-and console are processes of their own; all read one clock (CLOCK_MONOTONIC).
+with the role dispatch besides; no camera is toured. In the same process, as in one that tours, alerts are accepted, up
+to ``lanes`` at the same time. Each is due at its own moment (open loop): a late one takes nothing off those behind it.
+Queue, service and console are processes of their own; all read one clock (CLOCK_MONOTONIC).
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ UNSETTLED = "select count(*) from outbox where settled_at is null and stream lik
 class Load:
     """How much comes. ``count`` alerts at ``rate`` a second; the first ``warm_up`` of them are not judged.
 
+    ``lanes``: how many are put to the store at the same time; 1 is one after the other.
     ``at_once``: how many the console works on side by side; 1 is the console of ten lines. ``ahead``: how many of each
     stream it takes at once. ``roles``: of the service.
     """
@@ -52,6 +53,7 @@ class Load:
     rate: float
     count: int
     warm_up: int
+    lanes: int = 32
     at_once: int = 32
     ahead: int = 32
     roles: tuple[str, ...] = ("relay",)
@@ -258,12 +260,13 @@ async def go(folder: Path) -> None:
 
 
 class Arrivals:
-    """Alerts that are due at a rate, whether or not those before are through; accepted in their order."""
+    """Alerts that are due at a rate, whether or not those before are through; begun in their order."""
 
     def __init__(self, load: Load, configuration: Configuration, store: AlertStore) -> None:
         self._load = load
         self._configuration = configuration
         self._store = store
+        self._lanes = asyncio.Semaphore(load.lanes)
         self.due: list[float] = []
         self.accepted: list[float | None] = []
 
@@ -271,18 +274,20 @@ class Arrivals:
         """All of them, once all is ready; gives up where they come too late to say that the rate was held."""
         await go(folder)
         begin = time.monotonic() + 0.5
-        for number in range(self._load.count):
-            due = begin + number / self._load.rate
-            if (early_s := due - time.monotonic()) > 0:
-                await asyncio.sleep(early_s)
-            elif early_s < -GIVEN_UP_S:
-                break
-            await self._store.accept(candidate(number, self._configuration), datetime.now(UTC))
-            self.due.append(due)
-            self.accepted.append(time.monotonic())
-        for number in range(len(self.due), self._load.count):
-            self.due.append(begin + number / self._load.rate)
-            self.accepted.append(None)
+        self.due = [begin + number / self._load.rate for number in range(self._load.count)]
+        self.accepted = [None] * self._load.count
+        async with asyncio.TaskGroup() as tasks:
+            for number, due in enumerate(self.due):
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                await self._lanes.acquire()
+                if time.monotonic() - due > GIVEN_UP_S:
+                    break
+                tasks.create_task(self._accept(number))
+
+    async def _accept(self, number: int) -> None:
+        await self._store.accept(candidate(number, self._configuration), datetime.now(UTC))
+        self.accepted[number] = time.monotonic()
+        self._lanes.release()
 
 
 def serve(order: Mapping[str, Any]) -> int:

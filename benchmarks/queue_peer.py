@@ -145,4 +145,6 @@ async def _until_told(work: Any) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_until_told({"service": produce, "console": consume}[sys.argv[1]](json.loads(Path(sys.argv[2]).read_text()))))
+    asyncio.run(
+        _until_told({"service": produce, "console": consume}[sys.argv[1]](json.loads(Path(sys.argv[2]).read_text())))
+    )

@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from patrol.adapters.sql_prepared import Prepared
 from patrol.domain.messages import Message
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.ports import OutboxRow
@@ -54,20 +55,19 @@ INDICES = (
     Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS),
     Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED),
 )
-# Made once: they are on the path of every message, and to make one costs more than to run it.
-_ADD = insert(OUTBOX)
-_UNPUBLISHED = (
+_ADD = Prepared(insert(OUTBOX), "stream", "message_id", "body", "created_at")
+_UNPUBLISHED = Prepared(
     select(OUTBOX.c.number, OUTBOX.c.stream, OUTBOX.c.message_id, OUTBOX.c.body, OUTBOX.c.created_at)
     .where(_WAITS)
     .order_by(OUTBOX.c.number)
     .limit(bindparam("most"))
 )
-_PUBLISHED = (
+_PUBLISHED = Prepared(
     update(OUTBOX)
     .where(OUTBOX.c.number == bindparam("of"))
     .values(published_at=bindparam("at"), entry_ms=bindparam("ms"), entry_number=bindparam("within"))
 )
-_SETTLED = update(OUTBOX).where(OUTBOX.c.number == bindparam("of")).values(settled_at=bindparam("at"))
+_SETTLED = Prepared(update(OUTBOX).where(OUTBOX.c.number == bindparam("of")).values(settled_at=bindparam("at")))
 
 
 def add(connection: Connection, messages: Sequence[Message], now: datetime) -> None:
@@ -77,14 +77,14 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> N
         {"stream": message.stream, "message_id": message.id, "body": message.body, "created_at": at}
         for message in messages
     ]
-    _for_each(connection, _ADD, rows)
+    _ADD.run(connection, rows)
 
 
 def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
     """See Outbox."""
     return [
         OutboxRow(number, Message(stream, key, body), datetime.fromisoformat(created_at))
-        for number, stream, key, body, created_at in connection.execute(_UNPUBLISHED, {"most": limit})
+        for number, stream, key, body, created_at in _UNPUBLISHED.rows(connection, most=limit)
     ]
 
 
@@ -92,7 +92,7 @@ def mark_published(connection: Connection, entries: Mapping[int, EntryId], now: 
     """See Outbox."""
     now_text = _text(now)
     rows = [{"of": number, "at": now_text, "ms": at.ms, "within": at.number} for number, at in entries.items()]
-    _for_each(connection, _PUBLISHED, rows)
+    _PUBLISHED.run(connection, rows)
 
 
 def waiting(connection: Connection) -> tuple[int, datetime | None]:
@@ -125,7 +125,7 @@ def unsettled_by_stream(connection: Connection) -> dict[str, Unsettled]:
 def settle(connection: Connection, numbers: Sequence[int], now: datetime) -> None:
     """See Outbox."""
     at = _text(now)
-    _for_each(connection, _SETTLED, [{"of": number, "at": at} for number in numbers])
+    _SETTLED.run(connection, [{"of": number, "at": at} for number in numbers])
 
 
 def publish_again(connection: Connection, numbers: Sequence[int], now: datetime) -> None:

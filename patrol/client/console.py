@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TypeVar, cast
 
@@ -186,7 +187,7 @@ class Console:
                 entries = await self._until_done(lambda: seat.take(self._ahead, WAIT_S), seat)
                 waiting.extend(self._opened(entry, seat, wanted) for entry in entries)
                 keys = {taken.settling.key for taken in waiting if taken.received is not None}
-                unknown = await self._until_done(lambda: self._unknown(keys), seat)
+                unknown = await self._until_done(partial(self._unknown, keys), seat)
                 looked_up_at = time.monotonic()
                 while waiting:
                     taken = waiting.popleft()

@@ -89,7 +89,9 @@ def test_where_none_is_held_there_is_no_largest() -> None:
 
 def found(largest: float = 1100.0, one_by_one: float = 1500.0, p99: float = 30.0, holds: bool = True) -> Found:
     floors = [Floor(way, 10, rate, 0.2) for way, rate in zip(Way, (one_by_one, 3000.0, 9000.0), strict=True)]
-    return Found([at_rate(50.0, True, p99)], [at_rate(largest, holds)], floors, [at_rate(400.0, True)], "taskiq-redis", {})
+    return Found(
+        [at_rate(50.0, True, p99)], [at_rate(largest, holds)], floors, [at_rate(400.0, True)], "taskiq-redis", {}
+    )
 
 
 def test_targets_are_kept_only_where_all_of_it_holds() -> None:
@@ -117,7 +119,9 @@ def test_a_load_has_its_warm_up_besides() -> None:
 def test_a_few_alerts_pass_through_all_of_patrol(tmp_path: Path, at_once: int) -> None:
     passed = pass_through(Load(40.0, 60, 20, at_once=at_once, ahead=at_once), tmp_path / "run")
     assert (passed.stored, passed.receipts, passed.pending) == (60, 60, 0)
-    assert all(due < accepted < shown for due, accepted, shown in zip(passed.due, passed.accepted, passed.shown, strict=True))
+    assert all(
+        due < accepted < shown for due, accepted, shown in zip(passed.due, passed.accepted, passed.shown, strict=True)
+    )
     assert judged(passed).lost == 0
     assert set(passed.cpu_s) == {"service", "console", "queue"}
 
