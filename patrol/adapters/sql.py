@@ -209,7 +209,10 @@ class SqlStore:
         _store_incident(connection, told)
         _store_alert(connection, acceptance.alert, acceptance.verdict)
         note_evidence(connection, acceptance.alert)
-        messages = (alert_message(acceptance.alert, incident.sequence), incident_message(told, now))
+        messages = (
+            alert_message(acceptance.alert, incident.sequence),
+            incident_message(told, now, acceptance.alert.id),
+        )
         sql_outbox.add(connection, messages, self._clock.now())
         return replace(acceptance, incident=told)
 
