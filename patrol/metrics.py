@@ -25,7 +25,7 @@ from patrol.domain.messages import STREAMS
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
-from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics
+from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics, StoreMetrics
 
 RINGS = tuple(ring.value for ring in RingName)
 LEVELS = tuple(level.value for level in Level)
@@ -524,6 +524,7 @@ class Metrics:
         self.maintenance = MaintenanceMetrics(registry)
         self.evidence = EvidenceMetrics(registry)
         self.spool = SpoolMetrics(registry)
+        self.store = StoreMetrics(registry)
         self.disks = DiskMetrics(registry)
 
     def counts(self) -> Callable[[str], int]:

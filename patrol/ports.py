@@ -232,10 +232,14 @@ class SettlingOutbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What makes an effect happen once: who handles, and the handled message's idempotency key."""
+    """What makes an effect happen once: who handles, and the handled message's idempotency key.
+
+    ``cause``: that message's id.
+    """
 
     group: str
     key: str
+    cause: str | None = None
 
 
 class IncidentStore(Protocol):

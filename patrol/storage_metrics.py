@@ -110,3 +110,14 @@ class DiskMetrics:
             self.free.labels(space.place.value).set(space.free)
             self.size.labels(space.place.value).set(space.size)
             self.short.labels(space.place.value).set(floor.missing(space) > 0)
+
+
+class StoreMetrics:
+    """The database."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.away = Gauge(
+            "patrol_store_away",
+            "1 from a start without the database until it is there: alerts are kept on the local disk meanwhile.",
+            registry=registry,
+        )

@@ -23,6 +23,7 @@ from patrol.domain.events import Level
 from patrol.domain.zones import RuleId
 from patrol.pipeline.alerting import Alerting
 from patrol.pipeline.confirming import Sighting
+from patrol.pipeline.opening import Opening
 from tests.builders import camera, crowd, event, ring, rule
 from tests.pipeline.parts import UNITS, frame_of, fresh_metrics
 
@@ -34,7 +35,9 @@ async def alert(folder: Path, events: int, reserve_bytes: int, stopping: asyncio
     clock = SystemClock()
     store = SqlStore(f"sqlite:///{folder / 'patrol.db'}", UNITS, clock)
     spool = DiskSpool(folder / "spool", 10**9, reserve_bytes)
-    await store.open()
+    metrics = fresh_metrics()
+    opening = Opening(store, clock, metrics)
+    await opening.begin()
     await spool.open()
     alerting = Alerting(
         store,
@@ -44,10 +47,11 @@ async def alert(folder: Path, events: int, reserve_bytes: int, stopping: asyncio
         {RingName.CORE: ring()},
         {RuleId("crowd"): rule(cool_down_s=60.0)},
         clock,
-        fresh_metrics(),
+        metrics,
         spool=spool,
     )
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(opening.run(stopping))
         tasks.create_task(alerting.run())
         tell("up")
         for number in range(events):

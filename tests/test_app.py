@@ -40,6 +40,7 @@ from patrol.domain.messages import ORDER_STREAMS
 from patrol.domain.orders import OrderState
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
+from patrol.pipeline import alerting, opening
 from tests.adapters.real_model import real_model, real_models_directory
 from tests.config.files import as_yaml, sound
 from tests.pipeline.parts import counted
@@ -173,6 +174,48 @@ def test_a_stop_drains_in_time_also_while_the_store_refuses_and_the_next_start_l
     asyncio.run(check())
 
 
+def test_started_without_its_database_it_tours_keeps_what_it_sees_and_goes_on_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All roles, and a disk that is mounted only later."""
+    monkeypatch.setattr(alerting, "RETRY_S", (0.1,))
+    monkeypatch.setattr(opening, "RETRY_S", (0.1,))
+    settings, disk = configuration(crowds=3, calm=3), tmp_path / "not-mounted-yet"
+    options = Options(var=tmp_path / "var", port=0, database_url=f"sqlite:///{disk}/patrol.db")
+
+    async def check() -> None:
+        stopping = asyncio.Event()
+        async with assembled(settings, options, detector=CrowdDetector()) as parts:
+            address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+            async def mount_later(_drained: asyncio.Event) -> None:
+                async def all_kept() -> bool:
+                    return kept_in(options.spool).waiting == 3
+
+                await until(all_kept)
+                async with httpx.AsyncClient(base_url=await address) as client:
+                    said = await client.get("/readyz")
+                    assert said.status_code == 503
+                    assert "unable to open" in said.text
+                    assert (await client.get("/healthz")).status_code == 200
+                    assert (await client.get("/api/state")).status_code == 503
+                assert counted(parts.metrics, "patrol_store_away") == 1
+                disk.mkdir()
+
+                async def all_published() -> bool:
+                    return kept_in(options.spool).waiting == 0 and (await parts.store.totals()).alerts_delivered == 3
+
+                await until(all_published)
+                assert counted(parts.metrics, "patrol_store_away") == 0
+                assert len((await parts.store.open_ledger()).orders) > 0, "dispatch goes on, too"
+                stopping.set()
+
+            await run_parts(parts, settings, options, stopping, address.set_result, [mount_later])
+            assert counted(parts.metrics, "patrol_events_lost_total") == 0
+
+    asyncio.run(check())
+
+
 def test_roles_in_processes_of_their_own_need_a_queue_and_a_store_in_common(tmp_path: Path) -> None:
     for given in ({}, {"redis_url": "redis://127.0.0.1:1/0"}, {"database_url": f"sqlite:///{tmp_path}/x.db"}):
         options = Options(var=tmp_path, roles=frozenset({Role.DISPATCH}), **given)
@@ -188,14 +231,17 @@ def test_roles_in_processes_of_their_own_need_a_queue_and_a_store_in_common(tmp_
     [
         ({"redis_url": "http://:canary-5b@host"}, ConfigError, "REDIS_URL"),
         ({"database_url": "postgresql://u:canary-5b@db/x"}, ConfigError, "DATABASE_URL"),
-        ({"database_url": "sqlite:////nowhere/at/all.db"}, StoreError, "unable to open"),
+        ({"database_url": "sqlite:///{tmp_path}/damaged.db"}, StoreError, "not a database"),
     ],
 )
 def test_what_cannot_be_opened_is_told_in_words_before_anything_runs(
     tmp_path: Path, changes: dict[str, str], error: type[PatrolError], words: str
 ) -> None:
+    (tmp_path / "damaged.db").write_bytes(b"no SQLite database at all" * 100)
+
     async def check() -> None:
         given = {"redis_url": "redis://127.0.0.1:1/0", **changes}
+        given = {name: value.replace("{tmp_path}", str(tmp_path)) for name, value in given.items()}
         async with assembled(configuration(), Options(var=tmp_path, **given), detector=CrowdDetector()):
             raise AssertionError("it was opened")
 

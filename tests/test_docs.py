@@ -255,14 +255,14 @@ def built_messages() -> dict[str, Message]:
     accepted = accept(candidate, History(None, None), builders.at(0))
     assert accepted.alert is not None
     assert accepted.incident is not None
-    situation = Situation(accepted.incident, (), (Duty(builders.unit()),))
+    situation = Situation(accepted.incident, (), (Duty(builders.unit()),), cause=accepted.alert.id)
     outcome = dispatch.assign(situation, OrderId("O-1"), builders.at(1))
     (order,) = outcome.orders
     assert outcome.incident is not None
     receipt = Receipt(order.id, 1, "terminal", "U-1", ReceiptKind.ACCEPTED, builders.at(2), place=builders.SQUARE)
     return {
         "alert": messages.alert_message(accepted.alert, 1),
-        "incident": messages.incident_message(accepted.incident, builders.at(0)),
+        "incident": messages.incident_message(accepted.incident, builders.at(0), accepted.alert.id),
         "maintenance": messages.incident_message(builders.maintenance_incident(), builders.at(0)),
         "order": next(message for message in outcome.messages if message.stream.startswith("patrol:order:")),
         "recall": messages.recall_message(order, outcome.incident, "expired", builders.at(9)),

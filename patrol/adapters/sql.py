@@ -135,7 +135,7 @@ class SqlStore:
     def __init__(self, address: str, units: Sequence[Unit], clock: Clock) -> None:
         engine = engine_of(address)
         self.folder = Path(engine.url.database or "").absolute().parent
-        self._door = Door(engine)
+        self._door = Door(engine, make_what_is_missing)
         self._clock = clock
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._told = asyncio.Event()  # messages came through this door since somebody waited for some
@@ -147,8 +147,11 @@ class SqlStore:
         return SqlEvidenceIndex(self._transaction)
 
     async def open(self) -> None:
-        """Make what is missing in the database, also in one of an older version. Raises StoreError."""
-        await self._transaction(make_what_is_missing)
+        """Make what is missing in the database, also in one of an older version. Raises StoreError.
+
+        Where it is away, the first call that gets through later does that.
+        """
+        await self._transaction(lambda connection: None)
 
     async def aclose(self) -> None:
         """Finish what was begun and close."""
@@ -191,7 +194,10 @@ class SqlStore:
         _store_incident(connection, told)
         _store_alert(connection, acceptance.alert, acceptance.verdict)
         note_evidence(connection, acceptance.alert)
-        messages = (alert_message(acceptance.alert, incident.sequence), incident_message(told, now))
+        messages = (
+            alert_message(acceptance.alert, incident.sequence),
+            incident_message(told, now, acceptance.alert.id),
+        )
         sql_outbox.add(connection, messages, self._clock.now())
         return replace(acceptance, incident=told)
 

@@ -39,8 +39,10 @@ class _Work:
 class Door:
     """Transactions on one database, in the order in which they were asked for. Each raises StoreError."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, prepare: Callable[[Connection], None]) -> None:
+        """``prepare``: what is done to the database before all else, by the first call that gets through to it."""
         self._engine = engine
+        self._prepare: Callable[[Connection], None] | None = prepare
         self._reading = engine.execution_options(**{READS_ONLY: True})
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
         self._waiting: deque[_Work] = deque()
@@ -56,6 +58,7 @@ class Door:
         """One look at the database as it is at one moment: no other process is kept from writing, nor waited for."""
 
         def call() -> _Result:
+            self._be_prepared()
             with self._reading.begin() as connection:
                 return work(connection)
 
@@ -88,6 +91,7 @@ class Door:
             return
         for each in group:  # none, where all came along with others
             try:
+                self._be_prepared()
                 with self._engine.begin() as connection:
                     result = each.work(connection)
             except BaseException as error:  # noqa: BLE001  (it is its caller's)
@@ -97,6 +101,7 @@ class Door:
 
     def _committed_together(self, group: list[_Work]) -> bool:
         try:
+            self._be_prepared()
             with self._engine.begin() as connection:
                 results = [each.work(connection) for each in group]
         except Exception:  # noqa: BLE001  (whose it is is found out by doing each alone)
@@ -104,3 +109,9 @@ class Door:
         for each, result in zip(group, results, strict=True):
             each.answer.set_result(result)
         return True
+
+    def _be_prepared(self) -> None:
+        if self._prepare is not None:
+            with self._engine.begin() as connection:
+                self._prepare(connection)
+            self._prepare = None

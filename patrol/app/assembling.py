@@ -34,6 +34,7 @@ from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.keeping import Keeping
+from patrol.pipeline.opening import Opening
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.timekeeping import Timekeeping
@@ -54,6 +55,7 @@ class Parts:
     metrics: Metrics
     redis: Redis
     store: SqlStore
+    opening: Opening
     evidence: DiskEvidence
     publisher: RedisPublisher
     relaying: Relaying
@@ -97,7 +99,8 @@ async def assembled(
         stack.push_async_callback(redis.aclose)
         store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units, clock)
         stack.push_async_callback(store.aclose)
-        await store.open()
+        opening = Opening(store, clock, metrics)
+        await opening.begin()
         signs = SqlSigns(store)
         evidence = DiskEvidence(options.var / "evidence")
         folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
@@ -124,6 +127,7 @@ async def assembled(
             metrics=metrics,
             redis=redis,
             store=store,
+            opening=opening,
             evidence=evidence,
             publisher=publisher,
             relaying=relaying,

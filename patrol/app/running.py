@@ -53,6 +53,7 @@ async def run_parts(
     gc.freeze()
     gc.set_threshold(SEEN_THROUGH_EVERY, *gc.get_threshold()[1:])
     async with asyncio.TaskGroup() as group:
+        group.create_task(parts.opening.run(drained))
         group.create_task(_run_upstream(parts, options, stopping, drained))
         if Role.RELAY in options.roles:
             group.create_task(parts.relaying.run(drained))

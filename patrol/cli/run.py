@@ -144,8 +144,8 @@ def run_until_stopped(service: Callable[[asyncio.Event], Coroutine[Any, Any, int
         def stop() -> None:
             if stopping.is_set():
                 os._exit(STOPPED_AT_START)
-            tell("stopping ... (once more to leave at once)")
             stopping.set()
+            tell("stopping ... (once more to leave at once)")
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
@@ -166,8 +166,9 @@ def _flat(group: BaseExceptionGroup[PatrolError]) -> list[PatrolError]:
 
 def leave(code: int) -> None:
     """End the process now. A thread that waits for a silent camera would hold a normal exit up to its deadline."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # nobody reads it any more
+            stream.flush()
     os._exit(code)
 
 
@@ -178,5 +179,6 @@ def log_to_stderr(level: int) -> None:
 
 
 def tell(line: str) -> None:
-    """One line to whoever started it."""
-    print(line, file=sys.stderr, flush=True)
+    """One line to whoever started it. That nobody reads any more stops nothing, and keeps nothing from stopping."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)

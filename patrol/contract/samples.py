@@ -47,9 +47,9 @@ def samples() -> Mapping[str, Message]:
     ordered = replace(incident, sequence=4, clocks=incident.clocks)
     return {
         "alert": alert_message(alert, 1),
-        "incident": incident_message(incident, alert.accepted_at),
+        "incident": incident_message(incident, alert.accepted_at, alert.id),
         "maintenance": incident_message(_maintenance(), LATER + timedelta(seconds=90)),
-        "order": order_message(order, ordered, order.sent_at),
+        "order": order_message(order, ordered, order.sent_at, alert.id),
         "recall": recall_message(
             order, replace(ordered, sequence=6), "expired", order.sent_at + timedelta(seconds=10.069)
         ),

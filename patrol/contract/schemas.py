@@ -36,6 +36,17 @@ _OF_NO_INCIDENT: Mapping[str, Any] = {
     "partitionkey": _TEXT,
     "correlationid": _TEXT,
 }
+_TRACING: Mapping[str, Any] = {
+    "traceparent": {
+        "type": "string",
+        "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}",
+        "description": "W3C Trace Context: one trace for all that tells of one incident, one span for each message.",
+    },
+    "causationid": {
+        **_TEXT,
+        "description": "The id of the message that led to this one; of a receipt, that of what it answers.",
+    },
+}
 
 
 class _Untitled(GenerateJsonSchema):
@@ -51,7 +62,7 @@ def schema_of(type_: str) -> dict[str, Any]:
     data = data_schema_of(type_)
     definitions = data.pop("$defs", {})
     properties = {**_envelope(type_), "data": data}
-    optional = {"datacontenttype", "dataschema"}
+    optional = {"datacontenttype", "dataschema", *_TRACING}
     if type_ in _OF_OTHERS:
         optional |= {"partitionkey", "correlationid", "time", "recordedtime"}
     return {
@@ -102,6 +113,7 @@ def _envelope(type_: str) -> dict[str, Any]:
         "source": _TEXT,
         "type": {"const": type_},
         **(_OF_NO_INCIDENT if type_ == HEARTBEAT else _OF_AN_INCIDENT),
+        **_TRACING,
         "sequence": {
             "type": "string",
             "pattern": "^[0-9]{1,18}$",

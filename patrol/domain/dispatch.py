@@ -51,11 +51,15 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a decision on one incident looks at. ``orders``: all of this incident, oldest first."""
+    """Everything a decision on one incident looks at. ``orders``: all of this incident, oldest first.
+
+    ``cause``: the id of the message that asks for the decision; None where a person or a clock does.
+    """
 
     incident: Incident
     orders: tuple[Order, ...]
     duties: tuple[Duty, ...]
+    cause: str | None = None
 
     def duty_of(self, unit_id: UnitId) -> Duty | None:
         """The duty of one unit."""
@@ -139,7 +143,8 @@ def assign(situation: Situation, order_id: OrderId, now: datetime) -> Outcome:
             reason="ordered",
         ),
         now,
-        (lambda changed: order_message(order, changed, now),),
+        (lambda changed: order_message(order, changed, now, situation.cause),),
+        cause=situation.cause,
     )
 
 
@@ -210,6 +215,7 @@ def receive(situation: Situation, receipt: Receipt, now: datetime) -> Outcome:
             reason=receipt.kind.value,
         ),
         now,
+        cause=situation.cause,
     )
 
 
@@ -227,7 +233,7 @@ def _late(situation: Situation, order: Order, receipt: Receipt, now: datetime) -
         return moved
     stamped = incident.stamped(clock, *_when(receipt, order, now))
     stamped = replace(stamped, overdue=is_overdue(stamped, now))
-    return told(replace(moved, incident=stamped, reason="late timestamp"), now)
+    return told(replace(moved, incident=stamped, reason="late timestamp"), now, cause=situation.cause)
 
 
 def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]:
@@ -285,6 +291,7 @@ def _give_up(
         ),
         now,
         () if order_state is OrderState.REJECTED else (lambda changed: recall_message(ended, changed, "expired", now),),
+        cause=situation.cause,
     )
 
 
@@ -301,7 +308,7 @@ def display(situation: Situation, seat: str, now: datetime) -> Outcome:
     incident = situation.incident.stamped(ClockName.DISPLAYED, now, seat)
     if incident is situation.incident:
         return Outcome(reason="already displayed")
-    return told(Outcome(incident=incident, reason="displayed"), now)
+    return told(Outcome(incident=incident, reason="displayed"), now, cause=situation.cause)
 
 
 def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
@@ -344,17 +351,17 @@ def _recall(order: Order, disposition: Disposition, now: datetime, incident: Inc
     return recall_message(order, incident, disposition.value, now)
 
 
-def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = ()) -> Outcome:
-    """The outcome with its messages: each takes the incident's next sequence number."""
+def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause: str | None = None) -> Outcome:
+    """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation."""
     assert outcome.incident is not None
     incident = outcome.incident
     messages: list[Message] = []
-    tell_state: MessageFor = partial(_state, now)
+    tell_state: MessageFor = partial(_state, now, cause)
     for message_for in (tell_state, *more):
         incident = replace(incident, sequence=incident.sequence + 1)
         messages.append(message_for(incident))
     return replace(outcome, incident=incident, messages=tuple(messages))
 
 
-def _state(now: datetime, incident: Incident) -> Message:
-    return incident_message(incident, now)
+def _state(now: datetime, cause: str | None, incident: Incident) -> Message:
+    return incident_message(incident, now, cause)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -98,6 +99,33 @@ class Host(Generic[Parked]):
         beyond = self.failures_in_a_row - BREAKER_FAILURES
         if beyond >= 0:
             self.shut_until = now + full_jitter(beyond, base_s, cap_s, jitter)
+
+
+@dataclass(order=True, slots=True)
+class _Held(Generic[Parked]):
+    """A session that its host may hold until then."""
+
+    until: float
+    host: Host[Parked] = field(compare=False)
+
+
+class UnconfirmedSessions(Generic[Parked]):
+    """Sessions that were closed here, and that their hosts may hold for a while all the same."""
+
+    def __init__(self) -> None:
+        self._held: list[_Held[Parked]] = []  # by the time at which the host has surely let go
+
+    def add(self, host: Host[Parked], held_s: float, now: float) -> None:
+        """One more, which the host may hold for so long."""
+        host.unconfirmed += 1
+        heapq.heappush(self._held, _Held(now + min(held_s, LONGEST_HELD_S), host))
+
+    def let_go(self, now: float) -> Iterator[Host[Parked]]:
+        """The host of each that has surely been let go by now."""
+        while self._held and self._held[0].until <= now:
+            host = heapq.heappop(self._held).host
+            host.unconfirmed -= 1
+            yield host
 
 
 def lower_rank_of(sessions: int) -> int:

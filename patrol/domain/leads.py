@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 
 from patrol.domain.hosts import Host, worst_wait_on_host_s
 from patrol.domain.slots import Demand, worst_wait_s
@@ -100,6 +100,17 @@ class Leads:
         wait_s = self._worst_wait_s(standing, None)
         wait_s += 0.0 if standing.kept_open else self._worst_wait_s(standing, standing.host)
         return self._reckoned_s(standing) + wait_s + self._margin_s(standing)
+
+    def spread(self, standings: Iterable[Standing], now: float) -> Iterator[tuple[Standing, float]]:
+        """When each is looked at next, spread over its own bound: no rush, and none is late if it answers quickly."""
+        by_bound: dict[float, list[Standing]] = {}
+        for standing in standings:
+            by_bound.setdefault(standing.bound_s, []).append(standing)
+        for bound_s, group in by_bound.items():
+            for index, standing in enumerate(group):
+                lead_s = self.lead_s(standing)
+                evenly = now + max(0.0, bound_s - lead_s) * index / len(group)
+                yield standing, min(evenly, standing.since + bound_s - lead_s)
 
     def _reckoned_s(self, standing: Standing) -> float:
         """What its visits may take; a session may have broken since that was reckoned."""

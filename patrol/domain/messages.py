@@ -35,6 +35,7 @@ from patrol.domain.message_data import (
     time_text,
 )
 from patrol.domain.orders import Order, Receipt, ReceiptKind
+from patrol.domain.tracing import TraceId, read_traceparent, trace_id, traceparent
 from patrol.domain.vocabulary import Place, RingName
 
 if TYPE_CHECKING:  # a console reads messages without what sees pictures
@@ -83,7 +84,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One message that was read. ``data`` is the type's own content."""
+    """One message that was read. ``data`` is the type's own content.
+
+    ``trace``: of all that tells of one incident; ``cause``: the id of the message that led to it. Both may be missing.
+    """
 
     id: str
     source: str
@@ -91,6 +95,8 @@ class Envelope:
     subject: str
     sequence: int
     data: Mapping[str, Any]
+    trace: TraceId | None = None
+    cause: str | None = None
 
     @property
     def incident_id(self) -> IncidentId:
@@ -136,8 +142,8 @@ def alert_message(alert: Alert, sequence: int) -> Message:
     )
 
 
-def incident_message(incident: Incident, now: datetime) -> Message:
-    """Tell what an incident's state is now."""
+def incident_message(incident: Incident, now: datetime, cause: str | None = None) -> Message:
+    """Tell what an incident's state is now. ``cause``: the id of the message that changed it, if one did."""
     data = IncidentData(
         incident_id=incident.id,
         class_=incident.incident_class,
@@ -165,6 +171,7 @@ def incident_message(incident: Incident, now: datetime) -> Message:
         now,
         now,
         data,
+        cause,
         severitytext=incident.level.value,
     )
 
@@ -186,8 +193,8 @@ def _maintenance(maintenance: Maintenance) -> MaintenanceData:
     )
 
 
-def order_message(order: Order, incident: Incident, now: datetime) -> Message:
-    """Send a unit: everything its crew needs on the way."""
+def order_message(order: Order, incident: Incident, now: datetime, cause: str | None = None) -> Message:
+    """Send a unit: everything its crew needs on the way. ``cause``: as of ``incident_message``."""
     data = OrderData(
         order_id=order.id,
         incident_id=incident.id,
@@ -214,6 +221,7 @@ def order_message(order: Order, incident: Incident, now: datetime) -> Message:
         now,
         now,
         data,
+        cause,
         severitytext=incident.level.value,
         expirytime=time_text(incident.clocks[ClockName.ACCEPTED].at + ALERT_EXPIRES_AFTER),
     )
@@ -251,7 +259,16 @@ def receipt_message(
     )
     key = key or f"{receipt.consumer}:{receipt.subject_id}:{receipt.sequence}"
     return _message(
-        RECEIPT_STREAM, key, RECEIPT, incident_id, receipt.sequence, receipt.at, receipt.at, data, source=source
+        RECEIPT_STREAM,
+        key,
+        RECEIPT,
+        incident_id,
+        receipt.sequence,
+        receipt.at,
+        receipt.at,
+        data,
+        receipt.subject_id,
+        source=source,
     )
 
 
@@ -304,6 +321,8 @@ def read_message(body: str | bytes) -> Envelope:
         content["subject"],
         int(content["sequence"]),
         content["data"],
+        read_traceparent(content.get("traceparent")),
+        cause if isinstance(cause := content.get("causationid"), str) else None,
     )
 
 
@@ -358,9 +377,12 @@ def _message(
     happened_at: datetime,
     recorded_at: datetime,
     data: MessageData,
+    cause: str | None = None,
     source: str = SOURCE,
     **more: str,
 ) -> Message:
+    if cause is not None:
+        more["causationid"] = cause
     envelope = {
         "specversion": "1.0",
         "id": key,
@@ -374,6 +396,7 @@ def _message(
         "recordedtime": time_text(recorded_at),
         "datacontenttype": "application/json",
         "dataschema": schema_id(type_),
+        "traceparent": traceparent(trace_id(incident_id or key), source, key),
         **more,
         "data": plain(data),
     }

@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.focuses import Focuses
-from patrol.domain.hosts import HOST_FAILURES, LONGEST_HELD_S, Host, host_of, sessions_on
+from patrol.domain.hosts import HOST_FAILURES, Host, UnconfirmedSessions, host_of, sessions_on
 from patrol.domain.leads import PATIENCE, Leads
 from patrol.domain.pacing import TokenBucket, full_jitter
 from patrol.domain.room import CameraStatus, RingStatus
+from patrol.domain.stretching import Stretch
 from patrol.domain.tour_status import camera_statuses, is_past, ring_status
 from patrol.domain.visits import (
     Asker,
@@ -37,16 +38,6 @@ from patrol.domain.visits import (
     was_taken_in_time,
 )
 
-
-@dataclass(order=True, slots=True)
-class _Held:
-    """A session that its host may hold until then, although it was closed here."""
-
-    until: float
-    host: Host[Place] = field(compare=False)
-
-
-MAX_STRETCH = 100.0
 CATCHING_UP = 2.0
 SHORTEST_S = 0.1  # between two visits of one camera
 FORGET = 0.9  # a slow visit is remembered, by 10% less with every quicker one
@@ -78,7 +69,7 @@ class Tour:
         self._due: list[Place] = []  # by deadline
         self._once_more: list[Place] = []  # failed once and may still be in time; by deadline
         self._retrying: list[Place] = []  # by the time at which its back-off ended
-        self._held: list[_Held] = []  # by the time at which the host has surely let go
+        self._unconfirmed: UnconfirmedSessions[Place] = UnconfirmedSessions()
         self._late: set[CameraId] = set()  # whose visits under way began late
         self._opens = self._pace(now)
         self._retries = TokenBucket(settings.retries_per_s, settings.retries_per_s / 2, now)
@@ -87,9 +78,7 @@ class Tour:
         self._lower_under_way = 0
         self._extra_under_way = 0  # for focus, with those whose picture is in the detector
         self._tickets = 0
-        self._weighed_by = 1.0
-        self.stretch = 1.0
-        self._is_untold = False  # it rose since the last review
+        self._stretch = Stretch()
         self._leads = Leads(self._standings.values(), settings)
         self._spread(self._standings.values(), now)
 
@@ -108,15 +97,8 @@ class Tour:
         return TokenBucket(per_s, per_s / 4, now)
 
     def _spread(self, standings: Iterable[Standing], now: float) -> None:
-        """Next looks are spread over each camera's own bound: no rush, and none is late if it answers quickly."""
-        by_bound: dict[float, list[Standing]] = {}
-        for standing in standings:
-            by_bound.setdefault(standing.bound_s, []).append(standing)
-        for bound_s, group in by_bound.items():
-            for index, standing in enumerate(group):
-                lead_s = self._leads.lead_s(standing)
-                evenly = now + max(0.0, bound_s - lead_s) * index / len(group)
-                self._wait(standing, min(evenly, standing.since + bound_s - lead_s))
+        for standing, at in self._leads.spread(standings, now):
+            self._wait(standing, at)
 
     # --- who is next -------------------------------------------------------------------------------------------
 
@@ -137,9 +119,7 @@ class Tour:
         return visit if visit is not None else self._idle_s(now)
 
     def _release(self, now: float) -> None:
-        while self._held and self._held[0].until <= now:
-            host = heapq.heappop(self._held).host
-            host.unconfirmed -= 1
+        for host in self._unconfirmed.let_go(now):
             self._unpark(host)
         while self._waiting and self._waiting[0].at <= now:
             entry = heapq.heappop(self._waiting)
@@ -243,7 +223,7 @@ class Tour:
             self._opens.take(now)
         if standing.ever_seen and not standing.failures and self._leads.is_late(standing, now):
             self._late.add(standing.camera.id)
-            self._announce(self._leads.expected_share(standing, now))
+            self._stretch.announce(self._leads.expected_share(standing, now))
         return visit
 
     def _count(self, visit: Visit, host: Host[Place], change: int) -> None:
@@ -254,10 +234,6 @@ class Tour:
         else:
             self._lower_under_way += change
             host.of_lower_rank += change * visit.in_new_session
-
-    def _announce(self, share: float) -> None:
-        if share > self.stretch:
-            self.stretch, self._is_untold = min(MAX_STRETCH, share), True
 
     # --- what became of a visit --------------------------------------------------------------------------------
 
@@ -278,9 +254,7 @@ class Tour:
 
         Call it before the visit's ``ended``, so that nobody else is let in meanwhile.
         """
-        host = self._standings[camera_id].host
-        host.unconfirmed += 1
-        heapq.heappush(self._held, _Held(now + min(held_s, LONGEST_HELD_S), host))
+        self._unconfirmed.add(self._standings[camera_id].host, held_s, now)
 
     def _unpark(self, host: Host[Place]) -> None:
         """Let the most urgent of the cameras that wait for this host's sessions have those that are free."""
@@ -310,7 +284,7 @@ class Tour:
         standing = self._standings[camera_id]
         gap_s = captured_at - standing.seen_at
         if camera_id in self._late:
-            self._announce((captured_at - held_since(standing)) / standing.bound_s)
+            self._stretch.announce((captured_at - held_since(standing)) / standing.bound_s)
         standing.seen_at = max(standing.seen_at, captured_at)
         standing.since = max(standing.since, captured_at)
         if standing.picture_age_s > standing.bound_s - self._leads.lead_s(standing):
@@ -322,23 +296,21 @@ class Tour:
 
     def failed(self, camera_id: CameraId, why: CaptureFailure | str, now: float) -> float:
         """The visit brought no frame that counts. Returns the seconds until the next try."""
-        standing, settings = self._standings[camera_id], self._settings
+        standing = self._standings[camera_id]
+        base_s, cap_s = self._settings.backoff_base_s, self._settings.backoff_cap_s
         first = standing.failures == 0 and standing.ever_seen
         standing.failures += 1
         standing.failing = str(why)
         if why in SLOW_FAILURES:  # the next visit gets twice as long
             standing.usual_s = max(standing.usual_s, 2 * standing.deadline_s / PATIENCE)
         if why in HOST_FAILURES:
-            standing.host.failed(now, settings.backoff_base_s, settings.backoff_cap_s, self._jitter)
+            standing.host.failed(now, base_s, cap_s, self._jitter)
         else:
             standing.host.answered()
         # One failure may be a hiccup, and the bound has not passed yet: the second try comes at once.
-        pause_s = 0.0 if first else self._back_off_s(standing.failures)
+        pause_s = 0.0 if first else full_jitter(standing.failures, base_s, cap_s, self._jitter)
         self._wait(standing, now + pause_s)
         return pause_s
-
-    def _back_off_s(self, failures: int) -> float:
-        return full_jitter(failures, self._settings.backoff_base_s, self._settings.backoff_cap_s, self._jitter)
 
     def dropped(self, camera_id: CameraId) -> None:
         """The frame was captured but never went through the detector: the camera is still unseen."""
@@ -393,6 +365,11 @@ class Tour:
 
     # --- stretch -----------------------------------------------------------------------------------------------
 
+    @property
+    def stretch(self) -> float:
+        """By how much all bounds are stretched at present."""
+        return self._stretch.factor
+
     def review(self, now: float) -> float:
         """Once a second: weigh what visits are given, and announce by how much all bounds are stretched at present.
 
@@ -408,10 +385,7 @@ class Tour:
         late = (share_by_now(self._standings[camera_id], now) for camera_id in self._late)
         in_detection = (share_by_now(each, now) for each in self._standings.values() if was_taken_in_time(each))
         worst = max([*waiting, *late, *in_detection], default=0.0)
-        falls_to = self.stretch if self._is_untold else self.stretch * 0.97
-        self._is_untold = False
-        self.stretch = min(MAX_STRETCH, max(1.0, worst, falls_to))
-        if abs(self.stretch / self._weighed_by - 1.0) > 0.02:
+        if self._stretch.review(worst):
             self._weigh_anew()
         return self.stretch
 
@@ -423,7 +397,6 @@ class Tour:
 
     def _weigh_anew(self) -> None:
         """Order what is due by the stretch as it is now: by an older, larger one distant deadlines would starve."""
-        self._weighed_by = self.stretch
         for heap in (self._due, *(host.parked for host in self._hosts.values())):
             heap[:] = [replace(entry, at=self._deadline(entry)) for entry in heap if self._is_current(entry)]
             heapq.heapify(heap)

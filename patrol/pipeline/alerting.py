@@ -25,6 +25,7 @@ from patrol.domain.frame import Frame
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
 from patrol.domain.rules import Rule
+from patrol.domain.tracing import trace_id
 from patrol.domain.zones import RuleId, Zone
 from patrol.metrics import Metrics
 from patrol.pipeline.confirming import Sighting
@@ -274,4 +275,5 @@ class Alerting:
         self._metrics.alerts.accepted.labels(ring.value, candidate.level.value).inc()
         since_frame = acceptance.alert.accepted_at - acceptance.alert.frame_at
         self._metrics.stages.took("accept", ring, since_frame.total_seconds(), candidate.level)
-        _log.info("alert %s accepted: %s", acceptance.alert.id, acceptance.alert.words_en)
+        alert = acceptance.alert
+        _log.info("alert %s accepted: %s [trace %s]", alert.id, alert.words_en, trace_id(alert.incident_id))

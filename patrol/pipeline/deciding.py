@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from patrol.domain import dispatch
@@ -13,6 +14,7 @@ from patrol.domain.events import IncidentClass
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, OrderId
 from patrol.domain.orders import Receipt
+from patrol.domain.tracing import trace_id
 from patrol.metrics import Metrics
 from patrol.ports import Clock, Effect, IncidentStore
 
@@ -88,7 +90,7 @@ class Deciding:
         def remembering(situation: Situation) -> Outcome:
             nonlocal was_overdue
             was_overdue = situation.incident.overdue
-            return decision(situation)
+            return decision(replace(situation, cause=once.cause if once else None))
 
         outcome = await self._store.decide(incident_id, remembering, once)
         if outcome is not None:
@@ -102,7 +104,14 @@ class Deciding:
         incident = outcome.incident
         if incident is None:
             return
-        _log.info("incident %s (%s %s): %s", incident.id, incident.level, incident.kind, outcome.reason)
+        _log.info(
+            "incident %s (%s %s): %s [trace %s]",
+            incident.id,
+            incident.level,
+            incident.kind,
+            outcome.reason,
+            trace_id(incident.id),
+        )
         if incident.incident_class is IncidentClass.MAINTENANCE:
             return  # how soon a camera is mended says nothing of how soon units are on scene
         if outcome.reason in _STAGE_ENDS:

@@ -46,7 +46,7 @@ class Dispatching:
 
     async def handle(self, envelope: Envelope) -> bool:
         """Store a message's effect; see consuming.Handle."""
-        once = Effect(GROUP, f"{envelope.source}#{envelope.id}")
+        once = Effect(GROUP, f"{envelope.source}#{envelope.id}", envelope.id)
         try:
             if envelope.type == ALERT:
                 return await self._take_alert(envelope, once)

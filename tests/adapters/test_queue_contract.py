@@ -19,6 +19,7 @@ from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.errors import QueueError
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.ports import Delivery, Publisher, Subscription
+from tests.pipeline.streams_in_memory import StreamsInMemory, SubscriptionInMemory
 
 RED, GREEN = "patrol:alert:red", "patrol:alert:green"
 STREAMS = (RED, GREEN)
@@ -63,6 +64,30 @@ class InMemory:
         self._clock.advance(seconds)
 
 
+class AsRedisHasThem:
+    """The one that the outbox's whole life is tried on; see its file."""
+
+    def __init__(self) -> None:
+        self._clock = FakeClock()
+        self._streams = StreamsInMemory(self._clock)
+        self.publisher: Publisher = self._streams
+
+    def subscription(self, consumer: str, *, group: str = "dispatch", lease_s: float = 30.0) -> Subscription:
+        return SubscriptionInMemory(self._streams, group, consumer, STREAMS, lease_s=lease_s)
+
+    async def append(self, stream: str, body: bytes) -> None:
+        self._streams.append(stream, body)
+
+    async def dead(self) -> list[tuple[bytes, str]]:
+        return list(zip(self._streams.streams[DEAD_STREAM].entries.values(), self._streams.reasons, strict=True))
+
+    async def empty(self) -> None:
+        await self._streams.empty()
+
+    async def let_pass(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+
+
 @dataclass
 class OnValkey:
     redis: Redis
@@ -96,13 +121,16 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["memory", "?", "?protocol=2", "?protocol=3"], ids=["memory", "valkey", "resp2", "resp3"])
+@pytest.fixture(
+    params=["memory", "streams", "?", "?protocol=2", "?protocol=3"],
+    ids=["memory", "streams", "valkey", "resp2", "resp3"],
+)
 def opened(request: pytest.FixtureRequest) -> Opened:
-    if request.param == "memory":
+    if request.param in ("memory", "streams"):
 
         @asynccontextmanager
         async def in_memory() -> AsyncIterator[Queue]:
-            yield InMemory()
+            yield InMemory() if request.param == "memory" else AsRedisHasThem()
 
         return in_memory
     address = request.getfixturevalue("valkey") + request.param
@@ -310,7 +338,7 @@ def test_emptied_while_a_consumer_waits_it_finds_its_way_back_too(opened: Opened
                     return []
 
                 waiting = tasks.create_task(wait())
-                await asyncio.sleep(SOON_S if not isinstance(queue, InMemory) else 0)
+                await asyncio.sleep(SOON_S if isinstance(queue, OnValkey) else 0)
                 await queue.empty()
                 await queue.publisher.publish([message(3)])
             assert bodies(waiting.result()) == numbered(3)

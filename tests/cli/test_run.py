@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,6 +193,31 @@ def test_a_second_signal_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
     run_until_stopped(service)
     assert left_with == [130]
+
+
+def test_a_signal_stops_it_also_where_nobody_reads_what_it_says() -> None:
+    """As with `patrol run 2>&1 | head`, or a terminal that was closed: its pipe is broken."""
+    service = (
+        "import asyncio, logging\n"
+        "from patrol.cli.run import leave, log_to_stderr, run_until_stopped, tell\n"
+        "async def service(stopping):\n"
+        "    tell('up')\n"
+        "    await stopping.wait()\n"
+        "    logging.getLogger('patrol').error('a last word')\n"
+        "    tell('stopped')\n"
+        "    return 7\n"
+        "log_to_stderr(logging.INFO)\n"
+        "leave(run_until_stopped(service))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", service], stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"up\n"
+        process.stderr.close()
+        process.terminate()
+        try:
+            assert process.wait(30) == 7
+        finally:
+            process.kill()
 
 
 async def _nested_failure(*errors: Exception) -> None:

@@ -61,6 +61,30 @@ def test_every_message_is_a_cloud_event_about_its_incident(name: str) -> None:
     assert read_message(message.body).incident_id == "I-1"
 
 
+def test_all_that_tells_of_one_incident_is_one_trace_and_each_message_a_span_of_its_own() -> None:
+    bodies = [json.loads(make().body) for make in MESSAGES.values()]
+    _, traces, spans, _ = zip(*(body["traceparent"].split("-") for body in bodies), strict=True)
+    assert len(set(traces)) == 1
+    assert len(set(spans)) == len(MESSAGES)
+    assert {read_message(make().body).trace for make in MESSAGES.values()} == set(traces)
+    other = incident_message(incident(2, sequence=4), at(1))
+    assert read_message(other.body).trace not in traces
+
+
+def test_a_message_names_the_one_that_led_to_it_where_one_did() -> None:
+    assert "causationid" not in json.loads(incident_message(incident(sequence=4), at(1)).body)
+    caused = [incident_message(incident(), at(1), "A-1"), order_message(order(), incident(), at(1), "A-1")]
+    assert [read_message(message.body).cause for message in caused] == ["A-1", "A-1"]
+    assert read_message(receipt_message(receipt(), incident().id).body).cause == "O-1"
+
+
+@pytest.mark.parametrize("name", ["traceparent", "causationid"])
+@pytest.mark.parametrize("value", [None, 7, {"a": 1}])
+def test_a_message_of_others_may_say_nothing_of_use_about_its_trace_and_its_cause(name: str, value: Any) -> None:
+    envelope = read_message(json.dumps(json.loads(MESSAGES["receipt"]().body) | {name: value}))
+    assert (envelope.trace if name == "traceparent" else envelope.cause) is None
+
+
 def test_red_never_queues_behind_green() -> None:
     assert alert_message(alert(), 1).stream == "patrol:alert:red"
     assert order_message(order(), incident(), at(1)).stream == "patrol:order:core"

@@ -889,7 +889,7 @@ def test_with_all_bounds_stretched_only_who_is_later_than_that_is_past_its_bound
     tour = tour_of(cameras(2, 5))
     tour.seen(CameraId("C-0"), 0.0, people=0)
     tour.seen(CameraId("C-1"), 4.0, people=0)
-    tour.stretch = 1.5
+    tour._stretch.factor = 1.5
     assert tour.past_bound(7.4) == ()
     assert tour.past_bound(7.6) == ("C-0",)
 

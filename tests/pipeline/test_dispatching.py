@@ -34,6 +34,49 @@ def test_an_alert_becomes_an_order_and_is_acknowledged(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+def test_every_message_names_the_one_that_led_to_it_and_all_are_of_one_trace(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            incident_id = await room.alert()
+            (alert,) = await room.told("patrol:alert:")
+            await room.dispatching.handle(alert)
+            (order,) = await room.orders()
+            receipt = room.receipt(order, ReceiptKind.ACCEPTED)
+            await room.dispatching.handle(receipt)
+            await room.desk.confirm(incident_id, "Li")
+            states = await room.told("patrol:incident")
+            assert [(told.data["state"], told.cause) for told in states] == [
+                ("new", alert.id),
+                ("ordered", alert.id),
+                ("accepted", receipt.id),
+                ("accepted", None),  # a person did
+            ]
+            (sent,) = await room.told("patrol:order:")
+            assert sent.cause == alert.id
+            assert receipt.cause == sent.id
+            assert alert.cause is None
+            assert {told.trace for told in (alert, sent, receipt, *states)} == {alert.trace}
+
+    asyncio.run(check())
+
+
+def test_a_refusal_leads_to_what_follows_from_it_and_a_clock_is_no_message(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            await room.dispatching.handle((await room.told("patrol:alert:"))[0])
+            (order,) = await room.orders()
+            refusal = room.receipt(order, ReceiptKind.REJECTED)
+            await room.dispatching.handle(refusal)
+            room.clock.advance(5)
+            await room.following_up.tick()
+            ended, again = (await room.told("patrol:incident"))[-2:]
+            assert (ended.data["state"], ended.cause) == ("new", refusal.id)
+            assert (again.data["state"], again.cause) == ("ordered", None)
+
+    asyncio.run(check())
+
+
 def test_an_alert_delivered_again_leads_to_no_second_order(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:

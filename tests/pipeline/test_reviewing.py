@@ -432,7 +432,7 @@ def test_while_all_bounds_are_stretched_a_camera_within_its_stretched_bound_is_n
     watched: tuple[Station, Camera, Camera],
 ) -> None:
     station, dark, fine = watched
-    station.tour.stretch = 2.0
+    station.tour._stretch.factor = 2.0
     watch(station, 9, fine)
     assert station.told.told == []
     watch(station, 3, fine)
@@ -479,7 +479,7 @@ def test_a_dead_camera_has_not_recovered_because_all_bounds_are_stretched(
     station, dark, fine = watched
     station.tour.failed(dark.id, CaptureFailure.REFUSED, 1.0)
     watch(station, 8, fine)
-    station.tour.stretch = 4.0
+    station.tour._stretch.factor = 4.0
     watch(station, 4, fine)
     assert [told[0] for told in station.told.told] == [dark.id]
     assert station.told.over == []
