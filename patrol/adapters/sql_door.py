@@ -100,12 +100,18 @@ class Door:
                 each.answer.set_result(result)
 
     def _committed_together(self, group: list[_Work]) -> bool:
+        begun = False
         try:
             self._be_prepared()
             with self._engine.begin() as connection:
+                begun = True
                 results = [each.work(connection) for each in group]
-        except Exception:  # noqa: BLE001  (whose it is is found out by doing each alone)
-            return False
+        except Exception as error:  # noqa: BLE001  (whose it is is found out by doing each alone)
+            if begun:
+                return False
+            for each in group:  # another process holds it: once is enough to wait for that
+                each.answer.set_exception(error)
+            return True
         for each, result in zip(group, results, strict=True):
             each.answer.set_result(result)
         return True

@@ -71,6 +71,7 @@ MAX_BYTES = 64 * 1024
 # A station has more cameras than a message has room for; those in trouble are listed first.
 CAMERAS_LISTED = 200
 ALERT_EXPIRES_AFTER = timedelta(hours=24)
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +401,7 @@ def _message(
         **more,
         "data": plain(data),
     }
-    return Message(stream, key, json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))
+    return Message(stream, key, _JSON.encode(envelope))
 
 
 def _place(place: Place) -> PlaceData:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_opening import BUSY_S
 from patrol.domain.camera import CameraId
 from patrol.domain.errors import IllegalTransition, StoreError
 from patrol.domain.incidents import IncidentId
@@ -103,6 +105,28 @@ def test_of_a_full_disk_everybody_hears_who_was_not_stored_and_nobody_else(tmp_p
             assert 0 < len(refused) < 198
             await pragma(store, "max_page_count=1000000")
             assert (await store.totals()).alerts_accepted == 1 + 198 - len(refused)
+
+    asyncio.run(check())
+
+
+def test_while_another_process_holds_the_database_all_that_wait_are_refused_together(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            with direct(tmp_path) as other:
+                other.execute("BEGIN IMMEDIATE")
+                began = time.monotonic()
+                first = asyncio.create_task(store.accept(by_camera(0, "C-0"), at(0)))
+                await asyncio.sleep(0.2)  # it waits for the lock, and they for it
+                refused = await asyncio.gather(
+                    first, *(store.accept(by_camera(n, f"C-{n}"), at(0)) for n in range(1, 30)), return_exceptions=True
+                )
+                assert time.monotonic() - began < 4 * BUSY_S
+                assert {(type(error), str(error)) for error in refused} == {
+                    (StoreError, "database: database is locked")
+                }
+                other.execute("COMMIT")
+            assert (await store.totals()).alerts_accepted == 0
+            await store.accept(by_camera(0, "C-0"), at(0))
 
     asyncio.run(check())
 
