@@ -18,34 +18,39 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
     Column,
     Connection,
-    Engine,
+    Float,
+    Index,
     Integer,
     Select,
     String,
     Table,
     Text,
-    bindparam,
-    create_engine,
-    event,
     func,
     insert,
-    inspect,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.exc import SQLAlchemyError
 
 from patrol.adapters import refusals, sql_outbox
+from patrol.adapters.sql_engine import engine_of, make_what_is_missing
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
-from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
-from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, cools_down, fingerprint
+from patrol.adapters.sql_history import hand_over, history, last_alert, whereabouts
+from patrol.adapters.sql_outbox import METADATA, OUTBOX
+from patrol.domain.alerts import (
+    Acceptance,
+    Alert,
+    Candidate,
+    Verdict,
+    accept,
+    cools_down,
+    fingerprint,
+)
+from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.dispatch import Duty, Outcome, Situation
-from patrol.domain.errors import ConfigError, ConfigProblem, StoreError, StoreFailure
+from patrol.domain.errors import StoreError, StoreFailure
 from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId, IncidentState
 from patrol.domain.messages import alert_message, incident_message
@@ -58,8 +63,6 @@ from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
 
-BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
-
 _INCIDENTS = Table(
     "incidents",
     METADATA,
@@ -70,8 +73,14 @@ _INCIDENTS = Table(
     Column("closed_at", String, index=True),
     # With a default, as every column that came after the first version: older rows and older programs have none.
     Column("class", String, nullable=False, server_default=IncidentClass.SECURITY.value),
+    # Where what may join it is looked for, see sql_history; null: nothing joins by itself.
+    Column("likeness", String),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("seen_at", String),
     Column("body", Text, nullable=False),
 )
+_NEAR = Index("incidents_near", _INCIDENTS.c.likeness, _INCIDENTS.c.latitude, sqlite_where=_INCIDENTS.c.is_open == 1)
 _ALERTS = Table(
     "alerts",
     METADATA,
@@ -108,10 +117,6 @@ _EFFECTS = Table(
     Column("at", String, nullable=False),
 )
 
-# Which one first: else every alert of the fingerprint would be read whole.
-_NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
-_LAST_ALERT = select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery())
-
 _IS_MAINTENANCE = _INCIDENTS.c["class"] == IncidentClass.MAINTENANCE.value
 
 _INCIDENT = TypeAdapter(Incident)
@@ -124,12 +129,14 @@ class SqlStore:
     """AlertStore, Outbox, IncidentStore and IncidentReader in one database. Close with ``aclose``.
 
     ``address`` is an SQLAlchemy URL (``sqlite:////var/lib/patrol/patrol.db``); only SQLite so far.
-    Raises ConfigError for another database. ``clock`` says since when messages wait.
+    Raises ConfigError for another database. ``clock`` says since when messages wait; ``policy``, when what several
+    cameras see is one incident.
     """
 
-    def __init__(self, address: str, units: Sequence[Unit], clock: Clock) -> None:
-        self._engine = _engine(address)
+    def __init__(self, address: str, units: Sequence[Unit], clock: Clock, policy: MergePolicy = NEVER) -> None:
+        self._engine = engine_of(address)
         self._clock = clock
+        self._policy = policy
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
 
@@ -145,7 +152,7 @@ class SqlStore:
 
     async def open(self) -> None:
         """Make what is missing in the database, also in one of an older version. Raises StoreError."""
-        await self._transaction(_make_what_is_missing)
+        await self._transaction(lambda connection: make_what_is_missing(connection, _NEAR))
 
     async def aclose(self) -> None:
         """Finish what was begun and close."""
@@ -179,7 +186,7 @@ class SqlStore:
     async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
         """See AlertStore."""
         key = fingerprint(candidate.event)
-        last = await self._transaction(lambda connection: _last_alert(connection, key))
+        last = await self._transaction(lambda connection: last_alert(connection, key))
         return last is not None and cools_down(candidate, last.accepted_at, now, last.detected_at)
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
@@ -192,8 +199,8 @@ class SqlStore:
         known = connection.execute(select(_ALERTS).where(_ALERTS.c.id == candidate.alert_id)).one_or_none()
         if known is not None:
             alert = _ALERT.validate_json(known.body)
-            return Acceptance(Verdict(known.verdict), alert, _incident(connection, alert.incident_id))
-        acceptance = accept(candidate, _history(connection, fingerprint(candidate.event)), now)
+            return Acceptance(Verdict(known.verdict), alert, _incident(connection, known.incident_id))
+        acceptance = accept(candidate, history(connection, candidate, self._policy), now, self._policy)
         if acceptance.alert is None or acceptance.incident is None:
             return acceptance
         incident = replace(acceptance.incident, sequence=acceptance.incident.sequence + 1)
@@ -228,6 +235,27 @@ class SqlStore:
             at = _text(self._clock.now())
             connection.execute(insert(_EFFECTS).values(consumer_group=once.group, key=once.key, at=at))
         return outcome
+
+    async def decide_together(
+        self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
+    ) -> Sequence[Outcome]:
+        """See IncidentStore."""
+
+        def work(connection: Connection) -> Sequence[Outcome]:
+            duties = self._duties(connection)
+            outcomes = decision(
+                [
+                    Situation(_incident(connection, incident_id), _orders(connection, (incident_id,)), duties)
+                    for incident_id in incident_ids
+                ]
+            )
+            for outcome in outcomes:
+                _store_outcome(connection, outcome, self._clock.now())
+                if outcome.incident is not None:
+                    hand_over(connection, outcome.incident)
+            return outcomes
+
+        return await self._transaction(work)
 
     async def begin(self, outcome: Outcome) -> Incident:
         """See MaintenanceStore."""
@@ -352,68 +380,6 @@ class SqlStore:
         )
 
 
-def _engine(address: str) -> Engine:
-    expected = "expected sqlite:///path/to/patrol.db; PostgreSQL comes in a later version"
-    try:
-        url = make_url(address)
-    except (ArgumentError, ValueError):  # its text may quote the address, and with it a password
-        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", expected),)) from None
-    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", f"{url.drivername}: {expected}"),))
-    if url.database in (None, "", ":memory:") or {"uri", "mode"} & url.query.keys():
-        # The last two are SQLite's other ways to say "in memory".
-        problem = f"a path is expected, in memory nothing would last: {expected}"
-        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", problem),))
-    engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        # The driver would begin transactions late and on its own; we begin them ourselves, below.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # IMMEDIATE: what a decision has read cannot change under it, also by another process.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _make_what_is_missing(connection: Connection) -> None:
-    """Tables first, then columns that came later: what is there already is never changed."""
-    METADATA.create_all(connection)
-    notes_places = "settled_at" in _columns(connection, OUTBOX)
-    for table in METADATA.sorted_tables:
-        there = _columns(connection, table)
-        for column in table.columns:
-            if column.name not in there:
-                definition = CreateColumn(column).compile(connection)
-                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
-    for index in INDICES:
-        index.create(connection, checkfirst=True)
-    if not notes_places:
-        sql_outbox.settle_all_published(connection, datetime.now(UTC))
-
-
-def _columns(connection: Connection, table: Table) -> set[str]:
-    return {column["name"] for column in inspect(connection).get_columns(table.name)}
-
-
-def _last_alert(connection: Connection, key: str) -> Alert | None:
-    body = connection.execute(_LAST_ALERT, {"key": key}).scalar()
-    return _ALERT.validate_json(body) if body else None
-
-
-def _history(connection: Connection, key: str) -> History:
-    body = connection.execute(
-        select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == key, _INCIDENTS.c.is_open == 1)
-    ).scalar()
-    last, incident = _last_alert(connection, key), _INCIDENT.validate_json(body) if body else None
-    return History(last.accepted_at, incident, last.detected_at) if last is not None else History(None, incident)
-
-
 def _effect_stored(connection: Connection, effect: Effect) -> bool:
     query = select(_EFFECTS.c.key).where(_EFFECTS.c.consumer_group == effect.group, _EFFECTS.c.key == effect.key)
     return connection.execute(query).scalar() is not None
@@ -475,6 +441,7 @@ def _store_incident(connection: Connection, incident: Incident) -> None:
         accepted_at=_text(incident.accepted_at),
         closed_at=_text(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
         **{"class": incident.incident_class.value},
+        **whereabouts(incident),
         body=_INCIDENT.dump_json(incident).decode(),
     )
 
