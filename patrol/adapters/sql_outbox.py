@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from patrol.domain.messages import Message
+from patrol.domain.messages import ORDER_STREAMS, RED_STREAM, Message
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.ports import OutboxRow
 
@@ -47,11 +47,13 @@ OUTBOX = Table(
     Column("settled_at", String),
     UniqueConstraint("stream", "message_id"),
 )
+URGENT_STREAMS = (RED_STREAM, *ORDER_STREAMS)
 # Nearly all rows are settled: what is not is found without passing them.
 _WAITS = OUTBOX.c.published_at.is_(None)
 _IS_UNSETTLED = OUTBOX.c.published_at.is_not(None) & OUTBOX.c.settled_at.is_(None)
 INDICES = (
     Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS),
+    Index("outbox_waiting_by_stream", OUTBOX.c.stream, OUTBOX.c.number, sqlite_where=_WAITS),
     Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED),
 )
 
@@ -68,11 +70,11 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> N
 
 def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
     """See Outbox."""
-    query = select(OUTBOX).where(_WAITS).order_by(OUTBOX.c.number).limit(limit)
-    return [
-        OutboxRow(row.number, _message(row), datetime.fromisoformat(row.created_at))
-        for row in connection.execute(query)
-    ]
+    waits, is_urgent = select(OUTBOX).where(_WAITS), OUTBOX.c.stream.in_(URGENT_STREAMS)
+    urgent = connection.execute(waits.where(is_urgent).order_by(OUTBOX.c.number).limit(limit)).all()
+    others = waits.where(~is_urgent).order_by(OUTBOX.c.number).limit(limit - len(urgent))
+    rows = (*urgent, *(connection.execute(others).all() if len(urgent) < limit else ()))
+    return [OutboxRow(row.number, _message(row), datetime.fromisoformat(row.created_at)) for row in rows]
 
 
 def mark_published(connection: Connection, entries: Mapping[int, EntryId], now: datetime) -> None:
