@@ -38,7 +38,7 @@ from patrol.adapters.openvino_detector import (
     available_precisions,
     chosen_precision,
     compiled_graph,
-    cpu_has_bf16,
+    cpu_bf16,
     graph_for,
 )
 from patrol.adapters.openvino_runtime import import_openvino
@@ -188,10 +188,10 @@ def benchmark_model() -> InstalledModel:
 
 def chosen(model: InstalledModel, asked: Precision) -> Sequence[Precision]:
     """The one asked for, or all there are. Raises ModelError."""
-    bf16 = cpu_has_bf16()
+    bf16 = cpu_bf16()
     if asked is Precision.AUTO:
-        return available_precisions(model, bf16=bf16)
-    return [chosen_precision(model, asked, bf16=bf16)]
+        return available_precisions(model, bf16)
+    return [chosen_precision(model, asked, bf16)]
 
 
 def report_of(lines: Sequence[Line]) -> Report:

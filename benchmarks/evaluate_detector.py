@@ -33,7 +33,7 @@ from benchmarks.clips import shared_data
 from benchmarks.figures import Report, Table, Target
 from patrol.adapters.benchmark import measure
 from patrol.adapters.model_store import InstalledModel, Precision, installed_model
-from patrol.adapters.openvino_detector import OpenVinoDetector, available_precisions, cpu_has_bf16
+from patrol.adapters.openvino_detector import OpenVinoDetector, available_precisions, cpu_bf16
 from patrol.adapters.quantization import quantize, require_nncf
 from patrol.adapters.yolo import overlaps, reading_of
 from patrol.config.settings import DetectorSettings
@@ -191,7 +191,7 @@ class Evaluation:
 
     def lines(self, sizes: Sequence[tuple[int, int]]) -> Iterator[Line]:
         """Every size and precision; f32 of a size first: the others are held against it."""
-        precisions = available_precisions(self._model, bf16=cpu_has_bf16())
+        precisions = available_precisions(self._model, cpu_bf16())
         exact: dict[tuple[int, int], tuple[Scored, Scored, Sequence[Detections]]] = {}
         for size, precision in product(sizes, precisions):
             made = self._found(size, precision)

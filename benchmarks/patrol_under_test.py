@@ -658,7 +658,7 @@ def _inferences(models: Path, seconds: float) -> tuple[int, float, float, str]:
 
     width, height = input_px()
     model = ensure_model(DetectorSettings().model, models)
-    precision = openvino_detector.chosen_precision(model, Precision.AUTO, bf16=openvino_detector.cpu_has_bf16())
+    precision = openvino_detector.chosen_precision(model, Precision.AUTO, openvino_detector.cpu_bf16())
     openvino = import_openvino()
     graph = openvino_detector.graph_for(model, precision)
     compiled = openvino_detector.compiled_graph(openvino, openvino.Core(), graph, (width, height), precision, None)

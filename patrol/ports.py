@@ -207,6 +207,12 @@ class Outbox(Protocol):
     async def waiting(self) -> tuple[int, datetime | None]:
         """How many messages wait, and since when the oldest does. Raises StoreError."""
 
+    async def news(self, within_s: float) -> None:
+        """Wait until messages may have come since the last call, also from another process; no longer than this.
+
+        Returns at once where that cannot be told.
+        """
+
 
 class SettlingOutbox(Protocol):
     """Messages that were published and that some group may still need."""

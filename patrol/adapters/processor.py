@@ -6,6 +6,8 @@ import contextlib
 import ctypes
 import os
 import time
+from functools import cache
+from pathlib import Path
 
 import cv2
 
@@ -21,6 +23,16 @@ class MachineProcessor:
     def used_s(self) -> float:
         """See ProcessorUse."""
         return time.process_time()
+
+
+@cache
+def has_flag(name: str) -> bool:
+    """Whether the processor has a feature, by Linux' name for it, as ``amx_bf16``; elsewhere that is not known: no."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("flags") and name in line.split() for line in lines)
 
 
 ARENAS = 2

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, bindparam, column, literal_column, select, table, update
 
+from patrol.adapters.sql_prepared import Prepared
 from patrol.domain.alerts import Alert, Candidate, History, fingerprint, reach
 from patrol.domain.closeness import MergePolicy, Reach, likeness
 from patrol.domain.events import IncidentClass
@@ -36,13 +37,23 @@ _INCIDENT = TypeAdapter(Incident)
 _ALERT = TypeAdapter(Alert)
 # Which one first: else every alert of the fingerprint would be read whole.
 _NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
-_LAST_ALERT = select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery())
-_OPENED = select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == bindparam("key"), _INCIDENTS.c.is_open == 1)
-_JOINED_LAST = (
+_LAST_ALERT = Prepared(select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery()))
+_OPENED = Prepared(select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == bindparam("key"), _IS_OPEN))
+_JOINED_LAST = Prepared(
     select(_INCIDENTS.c.body)
     .join(_ALERTS, _ALERTS.c.incident_id == _INCIDENTS.c.id)
-    .where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery(), _INCIDENTS.c.is_open == 1)
+    .where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery(), _IS_OPEN)
 )
+_NEAR = Prepared(
+    select(_INCIDENTS.c.id, _INCIDENTS.c.body).where(
+        _IS_OPEN,
+        _INCIDENTS.c.likeness == bindparam("likeness"),
+        _INCIDENTS.c.latitude.between(bindparam("south"), bindparam("north")),
+        _INCIDENTS.c.longitude.between(bindparam("west"), bindparam("east")),
+        _INCIDENTS.c.seen_at >= bindparam("not_before"),
+    )
+)
+_HAND_OVER = Prepared(update(_ALERTS).where(_ALERTS.c.id == bindparam("of")).values(incident_id=bindparam("to")))
 METRES_A_DEGREE = math.radians(1) * EARTH_RADIUS_M
 
 
@@ -60,13 +71,13 @@ def history(connection: Connection, candidate: Candidate, policy: MergePolicy) -
 
 def last_alert(connection: Connection, key: str) -> Alert | None:
     """The last one of a fingerprint."""
-    body = connection.execute(_LAST_ALERT, {"key": key}).scalar()
+    body = _LAST_ALERT.value(connection, key=key)
     return _ALERT.validate_json(body) if body else None
 
 
 def _own_incident(connection: Connection, key: str) -> Incident | None:
     """The open incident that the alerts of a fingerprint belong to: the one it opened, or the one it is now part of."""
-    body = connection.execute(_OPENED, {"key": key}).scalar() or connection.execute(_JOINED_LAST, {"key": key}).scalar()
+    body = _OPENED.value(connection, key=key) or _JOINED_LAST.value(connection, key=key)
     return _INCIDENT.validate_json(body) if body else None
 
 
@@ -87,15 +98,18 @@ def _near(connection: Connection, reach: Reach) -> tuple[Incident, ...]:
     no alert is refused for what is wrong with another."""
     up = reach.within_m / METRES_A_DEGREE
     along = up / max(0.01, math.cos(math.radians(reach.place.latitude)))
-    query = select(_INCIDENTS.c.id, _INCIDENTS.c.body).where(
-        _IS_OPEN,
-        _INCIDENTS.c.likeness == reach.likeness,
-        _INCIDENTS.c.latitude.between(reach.place.latitude - up, reach.place.latitude + up),
-        _INCIDENTS.c.longitude.between(reach.place.longitude - along, reach.place.longitude + along),
-        _INCIDENTS.c.seen_at >= _text(reach.not_before),
+    latitude, longitude = reach.place.latitude, reach.place.longitude
+    rows = _NEAR.rows(
+        connection,
+        likeness=reach.likeness,
+        south=latitude - up,
+        north=latitude + up,
+        west=longitude - along,
+        east=longitude + along,
+        not_before=_text(reach.not_before),
     )
     found = []
-    for incident_id, body in connection.execute(query):
+    for incident_id, body in rows:
         try:
             found.append(_INCIDENT.validate_json(body))
         except ValidationError as error:
@@ -105,9 +119,8 @@ def _near(connection: Connection, reach: Reach) -> tuple[Incident, ...]:
 
 def hand_over(connection: Connection, incident: Incident) -> None:
     """Its alerts are its own from now on; those of one that was merged into another went there."""
-    if incident.merged_into is None and incident.alert_ids:
-        statement = update(_ALERTS).where(_ALERTS.c.id == bindparam("of")).values(incident_id=incident.id)
-        connection.execute(statement, [{"of": alert_id} for alert_id in incident.alert_ids])
+    if incident.merged_into is None:
+        _HAND_OVER.run(connection, [{"of": alert_id, "to": incident.id} for alert_id in incident.alert_ids])
 
 
 def _text(at: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,15 +71,12 @@ class Detections:
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Detections:
         """The boxes for which ``mask`` (n,) bool holds."""
-        return Detections(
-            self.width,
-            self.height,
-            self.xyxy[mask],
-            self.class_id[mask],
-            self.confidence[mask],
-            self.class_names,
-            self.burning,
-        )
+        if mask.all():  # also where there is none
+            return self
+        some = copy(self)  # some of what was checked needs no checking: rules ask for parts many times a frame
+        for name in ("xyxy", "class_id", "confidence"):
+            object.__setattr__(some, name, getattr(self, name)[mask])
+        return some
 
     def of(self, label: str, min_confidence: float = 0.0) -> Detections:
         """The boxes of one class at or above a confidence. An unknown label is simply not there."""

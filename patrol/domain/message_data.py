@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -285,8 +286,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, Data):
-        return {wire_name(name): plain(getattr(value, name)) for name in value.__slots__}
+        return {wire: plain(getattr(value, name)) for name, wire in _names(value.__slots__)}
     return [plain(inner) for inner in value]
+
+
+@cache
+def _names(slots: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, wire_name(name)) for name in slots)
 
 
 def time_text(at: datetime) -> str:

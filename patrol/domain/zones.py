@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -71,8 +72,15 @@ def inside(zone: Zone, detections: Detections) -> npt.NDArray[np.bool_]:
 
 def are_inside(zone: Zone, points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Which points, (n, 2) float64 shares of the picture, lie in the zone; (n,) bool. Nothing lies in a line."""
-    polygon = shapely.Polygon(zone.polygon)
-    return np.asarray(shapely.intersects(polygon, shapely.points(np.clip(points, 0.0, 1.0))), dtype=np.bool_)
+    within = np.clip(points, 0.0, 1.0)
+    return np.asarray(shapely.intersects_xy(_prepared(zone.polygon), within[:, 0], within[:, 1]), dtype=np.bool_)
+
+
+@lru_cache(maxsize=2048)  # some 1 kB each: the zones of a station's cameras
+def _prepared(polygon: Polygon) -> shapely.Polygon:
+    shape = shapely.Polygon(polygon)
+    shapely.prepare(shape)
+    return shape
 
 
 def polygon_problem(polygon: Polygon) -> str | None:

@@ -11,14 +11,16 @@ events are given up, each counted and named in the log.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict
+from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict, fingerprint
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.clips import ClipOrder
 from patrol.domain.detections import Detections
@@ -44,6 +46,9 @@ WAITING_EVENTS = 256  # red ones
 # Of the others a whole storm may wait. Once their pictures are so large together, the next ones are drawn at once.
 WAITING_OTHERS = 8192
 WAITING_BYTES = 384 * 2**20
+# Pictures are drawn and kept for so many at the same time: a disk takes several in nearly the time of one.
+AHEAD = 4
+GIVE_WAY_S = 0.5  # while red ones wait the others do, each so long at most
 RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 # What contradicts what is stored is tried so often, then it stands in the way of the others no longer.
 MOST_TRIES_ALONE = 3
@@ -53,12 +58,15 @@ MOST_TRIES_ALONE = 3
 class _Case:
     """An event on its way to the store. ``picture``: drawn when it is needed, and kept for the tries that follow.
 
-    ``sighting``: until it is drawn. ``refused``: the store did so, and that was counted.
+    ``sighting``: until it is drawn. ``in_store``: the picture is kept already. ``cools_down``: the store says so.
+    ``refused``: the store did so, and that was counted.
     """
 
     sighting: Sighting | None
     candidate: Candidate
     picture: bytes | None = None
+    in_store: bool = False
+    cools_down: bool = False
     refused: bool = False
 
 
@@ -130,9 +138,44 @@ class Alerting:
             self._kept.set()
 
     async def _serve(self, lane: Lane[_Case]) -> None:
-        while (case := await lane.take()) is not None:
-            await self._accept_for_sure(case)
-            self._metrics.alerts.waiting.dec()
+        """Accept one after the other, in order, while the pictures of the next ones are made ready."""
+        ahead: deque[tuple[_Case, asyncio.Task[None] | None]] = deque()
+        async with asyncio.TaskGroup() as preparing:
+            while (case := await lane.take()) is not None:
+                ahead.append((case, None))
+                while ahead:
+                    if lane is self._others:
+                        await self._give_way()
+                    self._look_ahead(lane, ahead, preparing)
+                    case, prepared = ahead.popleft()
+                    if prepared is not None:
+                        await prepared
+                    await self._accept_for_sure(case)
+                    self._metrics.alerts.waiting.dec()
+
+    async def _give_way(self) -> None:
+        if not self._red.calm.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GIVE_WAY_S):
+                    await self._red.calm.wait()
+
+    def _look_ahead(
+        self, lane: Lane[_Case], ahead: deque[tuple[_Case, asyncio.Task[None] | None]], preparing: asyncio.TaskGroup
+    ) -> None:
+        while len(ahead) < AHEAD and (case := lane.take_if_any()) is not None:
+            # What is the same thing as one before it most likely cools down, which shows once that one is accepted.
+            same = any(fingerprint(case.candidate.event) == fingerprint(one.candidate.event) for one, _ in ahead)
+            at_once = not same and not (self._spool is not None and self._spool.waiting)
+            ahead.append((case, preparing.create_task(self._prepare(case)) if at_once else None))
+
+    async def _prepare(self, case: _Case) -> None:
+        """All that can be done before its turn. What the store refuses is told, and tried again, then."""
+        with contextlib.suppress(StoreError):
+            if case.picture is None and await self._store.cools_down(case.candidate, self._clock.now()):
+                case.cools_down = True
+                return
+            await self._evidence.put(case.candidate.evidence_id, await self._draw_picture(case))
+            case.in_store = True
 
     async def _accept_for_sure(self, case: _Case) -> None:
         candidate = case.candidate
@@ -242,13 +285,14 @@ class Alerting:
     async def _try(self, case: _Case) -> Acceptance:
         candidate = case.candidate
         # Never asked again: after a try whose answer was lost, the alert would be what it cools down from.
-        if case.picture is None and await self._store.cools_down(candidate, self._clock.now()):
+        if case.cools_down or (case.picture is None and await self._store.cools_down(candidate, self._clock.now())):
             return Acceptance(Verdict.COOLING_DOWN)
-        return await self._put(candidate, await self._draw_picture(case))
+        return await self._put(candidate, None if case.in_store else await self._draw_picture(case))
 
-    async def _put(self, candidate: Candidate, picture: bytes) -> Acceptance:
+    async def _put(self, candidate: Candidate, picture: bytes | None) -> Acceptance:
         # The picture first: an accepted alert always has its evidence.
-        await self._evidence.put(candidate.evidence_id, picture)
+        if picture is not None:
+            await self._evidence.put(candidate.evidence_id, picture)
         acceptance = await self._store.accept(candidate, self._clock.now())
         self._store_away = False
         if acceptance.verdict is Verdict.COOLING_DOWN:

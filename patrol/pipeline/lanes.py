@@ -22,6 +22,10 @@ class Lane(Generic[Item]):
         self._items: asyncio.Queue[tuple[Item, Frame | None] | None] = asyncio.Queue(most)
         self._held: Counter[int] = Counter()  # how many wait with a frame, by its identity while it is held
         self._bytes = 0
+        self._ended = 0
+        self.calm = asyncio.Event()
+        """Set while nobody waits, and who was taken before is done with."""
+        self.calm.set()
 
     @property
     def frame_bytes(self) -> int:
@@ -34,6 +38,7 @@ class Lane(Generic[Item]):
 
     async def put(self, item: Item, frame: Frame | None) -> None:
         """Wait for a place, then in it. ``frame``: what it keeps in memory; None: nothing any more."""
+        self.calm.clear()
         if frame is not None:
             self._hold(frame)
         try:
@@ -44,8 +49,18 @@ class Lane(Generic[Item]):
             raise
 
     async def take(self) -> Item | None:
-        """The one that waits longest; None at the end of the stream."""
-        taken = await self._items.get()
+        """The one that waits longest, once whoever was taken is done with; None at the end of the stream."""
+        if self._items.empty():
+            self.calm.set()
+        return self._taken(await self._items.get())
+
+    def take_if_any(self) -> Item | None:
+        """The one that waits longest, if one does; not the end of the stream."""
+        if self._items.qsize() <= self._ended:  # nothing, or nothing but the end
+            return None
+        return self._taken(self._items.get_nowait())
+
+    def _taken(self, taken: tuple[Item, Frame | None] | None) -> Item | None:
         if taken is None:
             return None
         item, frame = taken
@@ -56,6 +71,7 @@ class Lane(Generic[Item]):
     async def close(self) -> None:
         """Nothing more comes."""
         await self._items.put(None)
+        self._ended = 1
 
     def _hold(self, frame: Frame) -> None:
         if id(frame) not in self._held:

@@ -7,7 +7,7 @@ import pytest
 from patrol.adapters import benchmark
 from patrol.adapters.benchmark import measure, measure_all
 from patrol.adapters.model_store import Precision
-from patrol.adapters.openvino_detector import available_precisions, cpu_has_bf16
+from patrol.adapters.openvino_detector import available_precisions, cpu_bf16
 from tests.adapters.real_model import real_model
 
 
@@ -29,7 +29,7 @@ def test_every_size_precision_and_way_is_measured_once(monkeypatch: pytest.Monke
     monkeypatch.setattr(benchmark, "INPUT_SIZES", sizes)
     model = real_model()
     lines = [(line.input_size, line.precision, line.threads) for line in measure_all(model, 0.01)]
-    precisions = available_precisions(model, bf16=cpu_has_bf16())
+    precisions = available_precisions(model, cpu_bf16())
     expected = {(size, precision, threads) for size in sizes for precision in precisions for threads in (None, 1)}
     assert set(lines) == expected
     assert len(lines) == len(expected)

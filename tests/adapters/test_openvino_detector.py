@@ -23,10 +23,11 @@ from patrol.adapters.model_manifests import ModelManifest
 from patrol.adapters.model_store import InstalledModel, Precision
 from patrol.adapters.openvino_detector import (
     LANES,
+    Bf16,
     OpenVinoDetector,
     available_precisions,
     chosen_precision,
-    cpu_has_bf16,
+    cpu_bf16,
 )
 from patrol.adapters.openvino_runtime import import_openvino
 from patrol.adapters.yolo import Reading
@@ -254,11 +255,12 @@ def test_a_damaged_graph_is_a_model_error(colour_model: InstalledModel, tmp_path
 
 def test_auto_takes_the_fastest_there_is(colour_model: InstalledModel) -> None:
     quantised = replace(colour_model, openvino_int8=colour_model.openvino_f32)
-    assert chosen_precision(colour_model, Precision.AUTO, bf16=False) is Precision.F32
-    assert chosen_precision(colour_model, Precision.AUTO, bf16=True) is Precision.BF16
-    assert chosen_precision(quantised, Precision.AUTO, bf16=True) is Precision.INT8
-    assert chosen_precision(quantised, Precision.F32, bf16=True) is Precision.F32
-    assert available_precisions(quantised, bf16=False) == (Precision.F32, Precision.INT8)
+    assert chosen_precision(colour_model, Precision.AUTO, Bf16.NOT) is Precision.F32
+    assert chosen_precision(colour_model, Precision.AUTO, Bf16.VECTORS) is Precision.BF16
+    assert chosen_precision(quantised, Precision.AUTO, Bf16.VECTORS) is Precision.INT8
+    assert chosen_precision(quantised, Precision.AUTO, Bf16.TILES) is Precision.BF16
+    assert chosen_precision(quantised, Precision.F32, Bf16.VECTORS) is Precision.F32
+    assert available_precisions(quantised, Bf16.NOT) == (Precision.F32, Precision.INT8)
 
 
 @pytest.mark.parametrize(
@@ -275,12 +277,12 @@ def test_a_precision_that_cannot_be_had_says_what_to_do(
 ) -> None:
     model = colour_model if exported else replace(colour_model, openvino_f32=None)
     with pytest.raises(ModelError, match=message):
-        chosen_precision(model, asked, bf16=False)
+        chosen_precision(model, asked, Bf16.NOT)
 
 
 def test_auto_runs_in_what_this_cpu_has(colour_model: InstalledModel) -> None:
     with closing(OpenVinoDetector(colour_model, Reading(COLOURS))) as made:
-        assert made.precision is (Precision.BF16 if cpu_has_bf16() else Precision.F32)
+        assert made.precision is (Precision.BF16 if cpu_bf16() is not Bf16.NOT else Precision.F32)
 
 
 # Findings
@@ -340,7 +342,7 @@ def test_a_real_batch_is_its_frames_one_by_one(
 @pytest.mark.parametrize("precision", [Precision.BF16, Precision.INT8])
 def test_so_it_is_in_reduced_precision(alone: list[tuple[Frame, Detections]], precision: Precision) -> None:
     model = real_model()
-    if precision not in available_precisions(model, bf16=cpu_has_bf16()):
+    if precision not in available_precisions(model, cpu_bf16()):
         pytest.skip(f"{precision.value} cannot be had: this CPU lacks it, or the model is not quantised here")
     frames = [frame for frame, _ in alone]
     with closing(OpenVinoDetector(model, Reading(model.manifest.classes), precision=precision)) as fast:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.domain.alerts import Alert, Candidate, Verdict
@@ -300,6 +301,69 @@ def test_the_outbox_gives_what_waits_in_order_until_it_is_published(tmp_path: Pa
             assert [row.message.id for row in await store.unpublished(100)] == ["I-0:2", "I-1:2", "I-2:2"]
             assert await store.waiting() == (3, NOON)
             assert (await store.totals()).alerts_delivered == 3
+
+    asyncio.run(check())
+
+
+@asynccontextmanager
+async def on_real_time(folder: Path) -> AsyncIterator[SqlStore]:
+    store = SqlStore(address(folder), UNITS, SystemClock())
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+async def waited_s(store: SqlStore, within_s: float) -> float:
+    began = time.monotonic()
+    await store.news(within_s)
+    return time.monotonic() - began
+
+
+def test_who_waits_for_messages_is_told_at_once_of_those_of_this_process_and_soon_of_those_of_others(
+    tmp_path: Path,
+) -> None:
+    async def check() -> None:
+        async with on_real_time(tmp_path) as store, on_real_time(tmp_path) as other:
+            await store.news(0.1)
+            assert await waited_s(store, 0.3) >= 0.3  # nothing came
+            await store.accept(candidate(), at(0))
+            assert await waited_s(store, 5.0) < 1.0
+            assert await waited_s(store, 0.3) >= 0.3  # and it is told once
+            waiting = asyncio.create_task(waited_s(store, 5.0))
+            await asyncio.sleep(0.1)
+            await other.accept(by_camera(2, "C-2"), at(0))
+            assert await waiting < 2.0
+            assert await waited_s(store, 0.3) >= 0.3
+
+    asyncio.run(check())
+
+
+def test_of_messages_that_came_while_nobody_waited_one_is_told_all_the_same(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with on_real_time(tmp_path) as store, on_real_time(tmp_path) as other:
+            await store.news(0.1)
+            await other.accept(candidate(), at(0))
+            assert await waited_s(store, 5.0) < 1.0
+            assert [row.message.id for row in await store.unpublished(10)] == ["A-1", "I-1:2"]
+
+    asyncio.run(check())
+
+
+def test_what_is_only_read_waits_for_no_other_process_and_holds_none_up(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            with direct(tmp_path) as other:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("UPDATE outbox SET body = 'half written'")
+                began = time.monotonic()
+                assert "half written" not in [row.message.body for row in await store.unpublished(10)]
+                assert len((await store.open_ledger()).incidents) == 1
+                assert time.monotonic() - began < 1.0
+                other.execute("COMMIT")
+            assert [row.message.body for row in await store.unpublished(10)] == ["half written"] * 2
 
     asyncio.run(check())
 
@@ -775,7 +839,7 @@ def test_a_full_database_says_so_and_takes_alerts_again_once_there_is_room(tmp_p
 
 
 def test_a_database_that_another_process_holds_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("patrol.adapters.sql_engine.BUSY_S", 0.05)
+    monkeypatch.setattr("patrol.adapters.sql_opening.BUSY_S", 0.05)
 
     async def check() -> None:
         async with opened(tmp_path) as store:

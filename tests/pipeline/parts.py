@@ -79,12 +79,14 @@ class MemoryOutbox:
         self._clock = clock
         self._rows: dict[int, OutboxRow] = {}
         self._number = 0
+        self._added = asyncio.Event()
         self.broken = False
 
     def add(self, *messages: Message) -> None:
         for message in messages:
             self._number += 1
             self._rows[self._number] = OutboxRow(self._number, message, self._clock.now())
+        self._added.set()
 
     async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
         self._check()
@@ -98,6 +100,11 @@ class MemoryOutbox:
     async def waiting(self) -> tuple[int, datetime | None]:
         self._check()
         return len(self._rows), min((row.waiting_since for row in self._rows.values()), default=None)
+
+    async def news(self, within_s: float) -> None:
+        if not self.broken:
+            await self._clock.wait(self._added, within_s)
+        self._added.clear()
 
     def _check(self) -> None:
         if self.broken:

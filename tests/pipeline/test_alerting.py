@@ -602,3 +602,62 @@ def test_a_red_event_does_not_wait_behind_what_the_local_disk_keeps_once_the_sto
         assert counted(desk.metrics, "patrol_spool_alerts_total", outcome="kept") == 31
 
     asyncio.run(check())
+
+
+class CountingEvidence(MemoryEvidence):
+    """Takes its time, and counts how many it is keeping at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once = self.most_at_once = 0
+
+    async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0.01)
+        await super().put(evidence_id, jpeg)
+        self.at_once -= 1
+
+
+def test_pictures_are_kept_several_at_a_time_and_alerts_accepted_in_order_each_once_with_its_picture() -> None:
+    async def check() -> None:
+        evidence = CountingEvidence()
+        desk = Desk(evidence)
+        await desk.run_over(*(sighting(f"C-{number}", number) for number in range(20)))
+        assert accepted_by(desk) == [f"C-{number}" for number in range(20)]
+        assert evidence.most_at_once == module.AHEAD
+        assert desk.store.had_its_picture == [True] * 20
+        assert desk.drawn == len(evidence.pictures) == 20
+        assert counted(desk.metrics, "patrol_events_waiting") == 0
+
+    asyncio.run(check())
+
+
+def test_while_a_red_event_is_in_hand_the_others_wait_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GIVE_WAY_S", 0.3)
+
+    async def check() -> None:
+        desk = Desk()
+        let = asyncio.Event()
+
+        class HoldsRed(FlakyStore):
+            async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
+                if candidate.level is Level.RED:
+                    await let.wait()
+                return await super().accept(candidate, now)
+
+        desk.store = desk.alerting._store = HoldsRed(desk.evidence, desk.clock)
+        await desk.alerting.submit(sighting("C-1"))
+        for number in range(3):
+            await desk.alerting.submit(sighting(f"F-{number}", number, RingName.FAR))
+        began = asyncio.get_running_loop().time()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await until(lambda: "F-0" in accepted_by(desk))
+            assert asyncio.get_running_loop().time() - began >= 0.29
+            assert "C-1" not in accepted_by(desk)
+            let.set()
+            await desk.alerting.close()
+        assert sorted(accepted_by(desk)) == ["C-1", "F-0", "F-1", "F-2"]
+
+    asyncio.run(check())

@@ -78,3 +78,37 @@ def test_who_gives_up_waiting_weighs_nothing(cancelled: bool) -> None:
             assert lane.frame_bytes == FRAME_BYTES
 
     asyncio.run(check())
+
+
+def test_the_end_of_the_stream_is_left_for_who_waits_for_it() -> None:
+    async def check() -> None:
+        lane: Lane[int] = Lane(10, 10**6)
+        assert lane.take_if_any() is None
+        await lane.put(1, frame_of())
+        await lane.put(2, None)
+        await lane.close()
+        assert [lane.take_if_any(), lane.take_if_any(), lane.take_if_any()] == [1, 2, None]
+        assert lane.frame_bytes == 0
+        assert await lane.take() is None
+
+    asyncio.run(check())
+
+
+def test_it_is_calm_once_who_was_taken_last_is_done_with_and_nobody_waits() -> None:
+    async def check() -> None:
+        lane: Lane[int] = Lane(10, 10**6)
+        assert lane.calm.is_set()
+        await lane.put(1, None)
+        await lane.put(2, None)
+        assert not lane.calm.is_set()
+        assert await lane.take() == 1
+        assert await lane.take() == 2
+        assert not lane.calm.is_set(), "the second is in hand"
+        waiting = asyncio.ensure_future(lane.take())
+        await turns()
+        assert lane.calm.is_set()
+        await lane.put(3, None)
+        assert not lane.calm.is_set()
+        assert await waiting == 3
+
+    asyncio.run(check())

