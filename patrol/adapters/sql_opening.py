@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Index, Table, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateColumn
@@ -50,7 +50,7 @@ def engine_of(address: str) -> Engine:
     return engine
 
 
-def make_what_is_missing(connection: Connection) -> None:
+def make_what_is_missing(connection: Connection, *indices: Index) -> None:
     """Tables first, then columns that came later: what is there already is never changed."""
     METADATA.create_all(connection)
     notes_places = "settled_at" in _columns(connection, OUTBOX)
@@ -60,7 +60,7 @@ def make_what_is_missing(connection: Connection) -> None:
             if column.name not in there:
                 definition = CreateColumn(column).compile(connection)
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
-    for index in INDICES:
+    for index in (*INDICES, *indices):
         index.create(connection, checkfirst=True)
     if not notes_places:
         sql_outbox.settle_all_published(connection, datetime.now(UTC))
