@@ -62,6 +62,7 @@ class Lane(Generic[Item]):
 
     def _taken(self, taken: tuple[Item, Frame | None] | None) -> Item | None:
         if taken is None:
+            self.calm.set()
             return None
         item, frame = taken
         if frame is not None:

@@ -110,5 +110,8 @@ def test_it_is_calm_once_who_was_taken_last_is_done_with_and_nobody_waits() -> N
         await lane.put(3, None)
         assert not lane.calm.is_set()
         assert await waiting == 3
+        await lane.close()
+        assert await lane.take() is None
+        assert lane.calm.is_set(), "at the end, too"
 
     asyncio.run(check())
