@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
     Connection,
+    Index,
     Integer,
     Select,
     String,
@@ -103,12 +104,14 @@ _EFFECTS = Table(
     Column("at", String, nullable=False),
 )
 
+Index("alerts_newest", _ALERTS.c.fingerprint, _ALERTS.c.accepted_at)  # of a year's alerts of one thing, too
 # Which one first: else every alert of the fingerprint would be read whole.
 _NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
 _LAST_ALERT = Prepared(select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery()))
 _KNOWN_ALERT = Prepared(select(_ALERTS.c.verdict, _ALERTS.c.body).where(_ALERTS.c.id == bindparam("id")))
+# "+ 0" keeps SQLite from going by what is open, of which there may be a thousand: by its fingerprint there are a few.
 _OPEN_INCIDENT = Prepared(
-    select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == bindparam("key"), _INCIDENTS.c.is_open == 1)
+    select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == bindparam("key"), _INCIDENTS.c.is_open + 0 == 1)
 )
 _INCIDENT_BY_ID = Prepared(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == bindparam("id")))
 _EFFECT_BY_KEY = Prepared(

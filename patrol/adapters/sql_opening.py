@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateColumn
 
 from patrol.adapters import sql_outbox
-from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
+from patrol.adapters.sql_outbox import METADATA, OUTBOX
 from patrol.domain.errors import ConfigError, ConfigProblem
 
 BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
@@ -60,8 +60,9 @@ def make_what_is_missing(connection: Connection) -> None:
             if column.name not in there:
                 definition = CreateColumn(column).compile(connection)
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
-    for index in INDICES:
-        index.create(connection, checkfirst=True)
+    for table in METADATA.sorted_tables:
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
     if not notes_places:
         sql_outbox.settle_all_published(connection, datetime.now(UTC))
 

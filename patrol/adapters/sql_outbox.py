@@ -51,10 +51,8 @@ OUTBOX = Table(
 # Nearly all rows are settled: what is not is found without passing them.
 _WAITS = OUTBOX.c.published_at.is_(None)
 _IS_UNSETTLED = OUTBOX.c.published_at.is_not(None) & OUTBOX.c.settled_at.is_(None)
-INDICES = (
-    Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS),
-    Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED),
-)
+Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS)
+Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED)
 _ADD = Prepared(insert(OUTBOX), "stream", "message_id", "body", "created_at")
 _UNPUBLISHED = Prepared(
     select(OUTBOX.c.number, OUTBOX.c.stream, OUTBOX.c.message_id, OUTBOX.c.body, OUTBOX.c.created_at)
