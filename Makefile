@@ -106,6 +106,10 @@ bench-visiting: $(VENV)/.run ## what a visit costs, by strategy (needs .ci/run's
 bench-scheduling: $(VENV)/.run ## what a decision of the tour costs, up to 100,000 cameras
 	@$(BIN)/python -m benchmarks.bench_scheduling $(ARGS)
 
+.PHONY: bench-storm
+bench-storm: $(VENV)/.run ## 5,000 events of 476 cameras in 10 s: how soon a console has the red ones, and whether anything is lost (2 minutes)
+	@$(BIN)/python -m benchmarks.bench_storm $(ARGS)
+
 .PHONY: bench-detector
 bench-detector: $(VENV)/.run ## how fast this CPU detects, and what it costs
 	@$(BIN)/python -m benchmarks.bench_detector $(ARGS)

@@ -36,6 +36,7 @@ ARRIVED, SHOWN, READY, GO = "arrived.json", "shown.json", "ready.json", "go.json
 GROUP, SEAT = "bench-console", "seat-1"
 UP_WITHIN_S, DOWN_WITHIN_S, DRAINED_WITHIN_S = 60.0, 20.0, 20.0
 GIVEN_UP_S = 5.0  # so far behind the arrivals, a rate is not held
+METRES_APART = 1000.0
 ALERTS_PER_INCIDENT = 10  # as in a storm of 5,000 from 476 cameras
 LEVELS = ("red", "yellow", "blue", "green")
 UNSETTLED = "select count(*) from outbox where settled_at is null and stream like 'patrol:alert:%'"
@@ -149,7 +150,10 @@ def _write_configuration(file: Path) -> None:
 
     cameras = spots()
     plan = Plan(cameras, {camera.camera_id: "synthetic:" for camera in cameras}, rule={"cool_down_s": 0})
-    file.write_text(json.dumps(configuration_of(plan), ensure_ascii=False))
+    configuration = configuration_of(plan)
+    for number, camera in enumerate(configuration["cameras"]):  # too far apart for one thing to be seen by two of them
+        camera["at"] = [35.0 + number // 25 * METRES_APART / 111_000, 112.0 + number % 25 * METRES_APART / 90_000]
+    file.write_text(json.dumps(configuration, ensure_ascii=False))
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
     Connection,
+    Float,
     Index,
     Integer,
     Select,
@@ -36,10 +37,12 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from patrol.adapters import sql_outbox
 from patrol.adapters.sql_door import Door
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
+from patrol.adapters.sql_history import hand_over, history, last_alert, whereabouts
 from patrol.adapters.sql_opening import engine_of, make_what_is_missing
 from patrol.adapters.sql_outbox import METADATA, OUTBOX
 from patrol.adapters.sql_prepared import Prepared
-from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, cools_down, fingerprint
+from patrol.domain.alerts import Acceptance, Alert, Candidate, Verdict, accept, cools_down, fingerprint
+from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import StoreError
 from patrol.domain.events import IncidentClass
@@ -66,8 +69,14 @@ _INCIDENTS = Table(
     Column("closed_at", String, index=True),
     # With a default, as every column that came after the first version: older rows and older programs have none.
     Column("class", String, nullable=False, server_default=IncidentClass.SECURITY.value),
+    # Where what may join it is looked for, see sql_history; null: nothing joins by itself.
+    Column("likeness", String),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("seen_at", String),
     Column("body", Text, nullable=False),
 )
+_NEAR = Index("incidents_near", _INCIDENTS.c.likeness, _INCIDENTS.c.latitude, sqlite_where=_INCIDENTS.c.is_open == 1)
 _ALERTS = Table(
     "alerts",
     METADATA,
@@ -79,6 +88,7 @@ _ALERTS = Table(
     Column("acknowledged_at", String),
     Column("body", Text, nullable=False),
 )
+_NEWEST_FIRST = Index("alerts_newest", _ALERTS.c.fingerprint, _ALERTS.c.accepted_at)  # of one thing's in a year, too
 _ORDERS = Table(
     "orders",
     METADATA,
@@ -104,14 +114,8 @@ _EFFECTS = Table(
     Column("at", String, nullable=False),
 )
 
-Index("alerts_newest", _ALERTS.c.fingerprint, _ALERTS.c.accepted_at)  # of a year's alerts of one thing, too
-# Which one first: else every alert of the fingerprint would be read whole.
-_NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
-_LAST_ALERT = Prepared(select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery()))
-_KNOWN_ALERT = Prepared(select(_ALERTS.c.verdict, _ALERTS.c.body).where(_ALERTS.c.id == bindparam("id")))
-# "+ 0" keeps SQLite from going by what is open, of which there may be a thousand: by its fingerprint there are a few.
-_OPEN_INCIDENT = Prepared(
-    select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == bindparam("key"), _INCIDENTS.c.is_open + 0 == 1)
+_KNOWN_ALERT = Prepared(
+    select(_ALERTS.c.verdict, _ALERTS.c.incident_id, _ALERTS.c.body).where(_ALERTS.c.id == bindparam("id"))
 )
 _INCIDENT_BY_ID = Prepared(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == bindparam("id")))
 _EFFECT_BY_KEY = Prepared(
@@ -132,14 +136,16 @@ class SqlStore:
     """AlertStore, Outbox, IncidentStore and IncidentReader in one database. Close with ``aclose``.
 
     ``address`` is an SQLAlchemy URL (``sqlite:////var/lib/patrol/patrol.db``); only SQLite so far.
-    Raises ConfigError for another database. ``clock`` says since when messages wait. ``folder``: where it lies.
+    Raises ConfigError for another database. ``clock`` says since when messages wait; ``policy``, when what several
+    cameras see is one incident. ``folder``: where it lies.
     """
 
-    def __init__(self, address: str, units: Sequence[Unit], clock: Clock) -> None:
+    def __init__(self, address: str, units: Sequence[Unit], clock: Clock, policy: MergePolicy = NEVER) -> None:
         engine = engine_of(address)
         self.folder = Path(engine.url.database or "").absolute().parent
-        self._door = Door(engine, make_what_is_missing)
+        self._door = Door(engine, lambda connection: make_what_is_missing(connection, _NEAR, _NEWEST_FIRST))
         self._clock = clock
+        self._policy = policy
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._told = asyncio.Event()  # messages came through this door since somebody waited for some
         self._version: int | None = None
@@ -176,7 +182,7 @@ class SqlStore:
     async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
         """See AlertStore."""
         key = fingerprint(candidate.event)
-        last = await self._door.read(lambda connection: _last_alert(connection, key))
+        last = await self._door.read(lambda connection: last_alert(connection, key))
         return last is not None and cools_down(candidate, last.accepted_at, now, last.detected_at)
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
@@ -186,10 +192,9 @@ class SqlStore:
         return acceptance
 
     def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
-        for verdict, body in _KNOWN_ALERT.rows(connection, id=candidate.alert_id):
-            alert = _ALERT.validate_json(body)
-            return Acceptance(Verdict(verdict), alert, _incident(connection, alert.incident_id))
-        acceptance = accept(candidate, _history(connection, fingerprint(candidate.event)), now)
+        for verdict, incident_id, body in _KNOWN_ALERT.rows(connection, id=candidate.alert_id):
+            return Acceptance(Verdict(verdict), _ALERT.validate_json(body), _incident(connection, incident_id))
+        acceptance = accept(candidate, history(connection, candidate, self._policy), now, self._policy)
         if acceptance.alert is None or acceptance.incident is None:
             return acceptance
         incident = replace(acceptance.incident, sequence=acceptance.incident.sequence + 1)
@@ -227,6 +232,27 @@ class SqlStore:
             at = _text(self._clock.now())
             _ADD_EFFECT.run(connection, [{"consumer_group": once.group, "key": once.key, "at": at}])
         return outcome
+
+    async def decide_together(
+        self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
+    ) -> Sequence[Outcome]:
+        """See IncidentStore."""
+
+        def work(connection: Connection) -> Sequence[Outcome]:
+            duties = self._duties(connection)
+            outcomes = decision(
+                [
+                    Situation(_incident(connection, incident_id), _orders(connection, (incident_id,)), duties)
+                    for incident_id in incident_ids
+                ]
+            )
+            for outcome in outcomes:
+                _store_outcome(connection, outcome, self._clock.now())
+                if outcome.incident is not None:
+                    hand_over(connection, outcome.incident)
+            return outcomes
+
+        return await self._telling(work)
 
     async def begin(self, outcome: Outcome) -> Incident:
         """See MaintenanceStore."""
@@ -371,17 +397,6 @@ def _version(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
-def _last_alert(connection: Connection, key: str) -> Alert | None:
-    body = _LAST_ALERT.value(connection, key=key)
-    return _ALERT.validate_json(body) if body else None
-
-
-def _history(connection: Connection, key: str) -> History:
-    body = _OPEN_INCIDENT.value(connection, key=key)
-    last, incident = _last_alert(connection, key), _INCIDENT.validate_json(body) if body else None
-    return History(last.accepted_at, incident, last.detected_at) if last is not None else History(None, incident)
-
-
 def _effect_stored(connection: Connection, effect: Effect) -> bool:
     return _EFFECT_BY_KEY.value(connection, group=effect.group, of=effect.key) is not None
 
@@ -442,6 +457,7 @@ def _store_incident(connection: Connection, incident: Incident) -> None:
         accepted_at=_text(incident.accepted_at),
         closed_at=_text(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
         **{"class": incident.incident_class.value},
+        **whereabouts(incident),
         body=_INCIDENT.dump_json(incident).decode(),
     )
 

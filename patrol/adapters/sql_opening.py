@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Index, Table, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateColumn
 
 from patrol.adapters import sql_outbox
-from patrol.adapters.sql_outbox import METADATA, OUTBOX
+from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
 from patrol.domain.errors import ConfigError, ConfigProblem
 
 BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
@@ -50,7 +50,7 @@ def engine_of(address: str) -> Engine:
     return engine
 
 
-def make_what_is_missing(connection: Connection) -> None:
+def make_what_is_missing(connection: Connection, *indices: Index) -> None:
     """Tables first, then columns that came later: what is there already is never changed."""
     METADATA.create_all(connection)
     notes_places = "settled_at" in _columns(connection, OUTBOX)
@@ -60,9 +60,8 @@ def make_what_is_missing(connection: Connection) -> None:
             if column.name not in there:
                 definition = CreateColumn(column).compile(connection)
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
-    for table in METADATA.sorted_tables:
-        for index in table.indexes:
-            index.create(connection, checkfirst=True)
+    for index in (*INDICES, *indices):
+        index.create(connection, checkfirst=True)
     if not notes_places:
         sql_outbox.settle_all_published(connection, datetime.now(UTC))
 

@@ -23,12 +23,13 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
 
 from patrol.adapters.sql_prepared import Prepared
-from patrol.domain.messages import Message
+from patrol.domain.messages import ORDER_STREAMS, RED_STREAM, Message
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.ports import OutboxRow
 
@@ -51,15 +52,21 @@ OUTBOX = Table(
 # Nearly all rows are settled: what is not is found without passing them.
 _WAITS = OUTBOX.c.published_at.is_(None)
 _IS_UNSETTLED = OUTBOX.c.published_at.is_not(None) & OUTBOX.c.settled_at.is_(None)
-Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS)
-Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED)
+INDICES = (
+    Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS),
+    Index("outbox_waiting_by_stream", OUTBOX.c.stream, OUTBOX.c.number, sqlite_where=_WAITS),
+    Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED),
+)
 _ADD = Prepared(insert(OUTBOX), "stream", "message_id", "body", "created_at")
-_UNPUBLISHED = Prepared(
+_WAITING = (
     select(OUTBOX.c.number, OUTBOX.c.stream, OUTBOX.c.message_id, OUTBOX.c.body, OUTBOX.c.created_at)
     .where(_WAITS)
     .order_by(OUTBOX.c.number)
     .limit(bindparam("most"))
 )
+# Red alerts, and orders: few, found by an index of their own, and given out before all others.
+_IS_URGENT = OUTBOX.c.stream.in_([literal_column(f"'{stream}'") for stream in (RED_STREAM, *ORDER_STREAMS)])
+_URGENT, _OTHERS = Prepared(_WAITING.where(_IS_URGENT)), Prepared(_WAITING.where(~_IS_URGENT))
 _PUBLISHED = Prepared(
     update(OUTBOX)
     .where(OUTBOX.c.number == bindparam("of"))
@@ -80,9 +87,12 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> N
 
 def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
     """See Outbox."""
+    urgent = _URGENT.rows(connection, most=limit)
+    left = limit - len(urgent)
+    rows = [*urgent, *(_OTHERS.rows(connection, most=left) if left > 0 else ())]
     return [
         OutboxRow(number, Message(stream, key, body), datetime.fromisoformat(created_at))
-        for number, stream, key, body, created_at in _UNPUBLISHED.rows(connection, most=limit)
+        for number, stream, key, body, created_at in rows
     ]
 
 

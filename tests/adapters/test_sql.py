@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
-from patrol.adapters.sql import _LAST_ALERT, _OPEN_INCIDENT, SqlStore
+from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_history import _LAST_ALERT, _OPENED
 from patrol.domain.alerts import Alert, Candidate, Verdict
 from patrol.domain.camera import CameraId, Place
 from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive, told
@@ -35,6 +36,7 @@ from patrol.domain.incidents import (
     OrderId,
     Stamp,
     TroubledCamera,
+    Witness,
 )
 from patrol.domain.orders import Candidate as WeighedUnit
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
@@ -151,7 +153,7 @@ def test_what_an_alert_is_held_against_is_found_by_its_fingerprint_however_much_
     async def check() -> None:
         async with opened(tmp_path):
             with direct(tmp_path) as other:
-                for statement, index in ((_OPEN_INCIDENT, "ix_incidents_fingerprint"), (_LAST_ALERT, "alerts_newest")):
+                for statement, index in ((_OPENED, "ix_incidents_fingerprint"), (_LAST_ALERT, "alerts_newest")):
                     values = statement._ordered({"key": "x"})
                     plan = " ".join(row[3] for row in other.execute(f"EXPLAIN QUERY PLAN {statement._text}", values))
                     assert index in plan
@@ -215,7 +217,8 @@ def test_messages_of_an_incident_carry_growing_sequence_numbers(tmp_path: Path) 
             await answer(store, "O-1", ReceiptKind.ACCEPTED, 3)
             await store.accept(candidate(2), at(70))
             await store.decide(FIRST, lambda s: close(s, Disposition.HANDLED, "Li", "", at(100)))
-            told = [row.message.body.split('"sequence":"')[1][:12] for row in await store.unpublished(100)]
+            rows = sorted(await store.unpublished(100), key=lambda row: row.number)
+            told = [row.message.body.split('"sequence":"')[1][:12] for row in rows]
             numbers = [int(text) for text in told]
             assert numbers == sorted(set(numbers))
 
@@ -301,20 +304,20 @@ def test_a_decision_that_raises_stores_nothing_not_even_its_effect(tmp_path: Pat
     asyncio.run(check())
 
 
-def test_the_outbox_gives_the_oldest_first_until_they_are_published(tmp_path: Path) -> None:
+def test_the_outbox_gives_what_waits_in_order_until_it_is_published(tmp_path: Path) -> None:
     async def check() -> None:
         async with opened(tmp_path) as store:
             assert await store.waiting() == (0, None)
             for number in range(3):
                 await store.accept(by_camera(number, f"C-{number}"), at(number))
             rows: Sequence[OutboxRow] = await store.unpublished(3)
-            assert [row.message.id for row in rows] == ["A-0", "I-0:2", "A-1"]
+            assert [row.message.id for row in rows] == ["A-0", "A-1", "A-2"]
             assert [row.waiting_since for row in rows] == [NOON] * 3
             await store.mark_published(placed(rows))
             await store.mark_published({})
-            assert [row.message.id for row in await store.unpublished(100)] == ["I-1:2", "A-2", "I-2:2"]
+            assert [row.message.id for row in await store.unpublished(100)] == ["I-0:2", "I-1:2", "I-2:2"]
             assert await store.waiting() == (3, NOON)
-            assert (await store.totals()).alerts_delivered == 2
+            assert (await store.totals()).alerts_delivered == 3
 
     asyncio.run(check())
 
@@ -637,6 +640,32 @@ def test_times_come_back_aware_and_exact(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+def test_red_alerts_and_orders_are_given_out_first_and_each_stream_keeps_its_order(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            levels = [Level.GREEN, Level.RED, Level.YELLOW, Level.RED]
+            for number, level in enumerate(levels, start=1):
+                made = candidate(number, level=level, event=seen(camera_id=CameraId(f"C-{number}")))
+                await store.accept(made, at(number))
+            await send(store, "I-2", "O-1")
+            found = await outbox(store)
+            assert found[:3] == [("patrol:alert:red", "A-2"), ("patrol:alert:red", "A-4"), ("patrol:order:core", "O-1")]
+            assert sorted(found) == sorted({*found})
+            assert found[3:] == [
+                ("patrol:alert:green", "A-1"),
+                ("patrol:incident", "I-1:2"),
+                ("patrol:incident", "I-2:2"),
+                ("patrol:alert:yellow", "A-3"),
+                ("patrol:incident", "I-3:2"),
+                ("patrol:incident", "I-4:2"),
+                ("patrol:incident", "I-2:3"),
+            ]
+            assert [row.message.id for row in await store.unpublished(4)] == ["A-2", "A-4", "O-1", "A-1"]
+            assert [row.message.id for row in await store.unpublished(1)] == ["A-2"]
+
+    asyncio.run(check())
+
+
 # Everything a value may hold is drawn, so that no field is forgotten on the way into the database and back.
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -652,6 +681,25 @@ repairs = st.builds(
     texts,
     st.none() | st.sampled_from(Trouble),
     st.lists(troubled, max_size=3).map(tuple),
+)
+witnesses = st.builds(
+    Witness,
+    place=places,
+    site=texts,
+    target_s=st.none() | numbers,
+    kind=st.sampled_from(Kind),
+    level=st.sampled_from(Level),
+    words_zh=texts,
+    evidence_id=st.none() | texts,
+    clip_id=st.none() | texts,
+    alert_ids=st.lists(texts, min_size=1, max_size=3).map(tuple),
+    began_at=moments,
+    detected_at=moments,
+    accepted_at=moments,
+    last_at=moments,
+    distance_m=numbers,
+    why_zh=texts,
+    operator=st.none() | texts,
 )
 incidents = st.builds(
     Incident,
@@ -676,6 +724,11 @@ incidents = st.builds(
     disposition=st.none() | st.sampled_from(Disposition),
     closed_by=st.none() | texts,
     reason=st.none() | texts,
+    witnesses=st.lists(witnesses, max_size=3).map(tuple),
+    urged_at=st.none() | moments,
+    merged_into=st.none() | texts,
+    split_from=st.none() | texts,
+    split_by=st.none() | texts,
 )
 weighed = st.builds(WeighedUnit, texts, st.none() | numbers, st.none() | texts)
 orders = st.builds(

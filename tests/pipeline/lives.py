@@ -24,8 +24,8 @@ def folder() -> TemporaryDirectory[str]:
 
 def without_thread(store: SqlStore) -> None:
     """Its calls are made at once: to wait for a thread costs more than they do."""
-    store._door.shutdown()
-    store._door = _AtOnce()  # type: ignore[assignment]
+    store._door._thread.shutdown()
+    store._door._thread = _AtOnce()  # type: ignore[assignment]
 
 
 class _AtOnce(Executor):

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.domain.camera import CameraId
+from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
 from patrol.domain.frame import Frame
@@ -60,10 +61,10 @@ def told_by(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @asynccontextmanager
 async def sql_store(
-    folder: Path, clock: FakeClock | None = None, units: Sequence[Unit] = UNITS
+    folder: Path, clock: FakeClock | None = None, units: Sequence[Unit] = UNITS, policy: MergePolicy = NEVER
 ) -> AsyncIterator[SqlStore]:
     """The real store in a folder of its own. Its calls go through a thread: never sleep on the fake clock beside it."""
-    store = SqlStore(f"sqlite:///{folder / 'patrol.db'}", units, clock or FakeClock(NOON))
+    store = SqlStore(f"sqlite:///{folder / 'patrol.db'}", units, clock or FakeClock(NOON), policy)
     await store.open()
     try:
         yield store
