@@ -57,7 +57,7 @@ from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
 
-LOOK_S = 0.02  # between two looks whether another process has written: half a percent of a core
+LOOK_S = 0.05  # between two looks whether another process has written: one percent of a core
 
 _INCIDENTS = Table(
     "incidents",
