@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 ARRIVED, SHOWN, READY, GO = "arrived.json", "shown.json", "ready.json", "go.json"
 GROUP, SEAT = "bench-console", "seat-1"
-UP_WITHIN_S, DOWN_WITHIN_S, DRAINED_WITHIN_S = 60.0, 20.0, 20.0
+UP_WITHIN_S, DOWN_WITHIN_S, DRAINED_WITHIN_S = 60.0, 30.0, 20.0
 GIVEN_UP_S = 5.0  # so far behind the arrivals, a rate is not held
+METRES_APART = 1000.0
 ALERTS_PER_INCIDENT = 10  # as in a storm of 5,000 from 476 cameras
 LEVELS = ("red", "yellow", "blue", "green")
 UNSETTLED = "select count(*) from outbox where settled_at is null and stream like 'patrol:alert:%'"
@@ -127,6 +128,7 @@ def pass_through(load: Load, folder: Path, way: Way = PATROL) -> Passage:
         cpu_s = {name: use_of(pid).processor_s - before[name] for name, pid in pids.items()}
         unsettled = _count(folder, UNSETTLED) if way is PATROL else 0
         _stop(console)
+        _wait_for(folder / SHOWN, console, 0.0)
         shown = json.loads((folder / SHOWN).read_text())
         memory: Any = queue.info("memory")
         return Passage(
@@ -149,7 +151,10 @@ def _write_configuration(file: Path) -> None:
 
     cameras = spots()
     plan = Plan(cameras, {camera.camera_id: "synthetic:" for camera in cameras}, rule={"cool_down_s": 0})
-    file.write_text(json.dumps(configuration_of(plan), ensure_ascii=False))
+    configuration = configuration_of(plan)
+    for number, camera in enumerate(configuration["cameras"]):  # too far apart for one thing to be seen by two of them
+        camera["at"] = [35.0 + number // 25 * METRES_APART / 111_000, 112.0 + number % 25 * METRES_APART / 90_000]
+    file.write_text(json.dumps(configuration, ensure_ascii=False))
 
 
 @contextlib.contextmanager
@@ -179,8 +184,9 @@ def _wait_for(file: Path, process: subprocess.Popen[bytes], within_s: float) -> 
     ends_at = time.monotonic() + within_s
     while not file.exists():
         if process.poll() is not None or time.monotonic() > ends_at:
-            said = file.with_name("service.log").read_text(errors="replace")[-3000:]
-            raise ChildProcessError(f"no {file.name} within {within_s:.0f} s:\n{said}")
+            logs = {log.name: log.read_text(errors="replace")[-3000:] for log in file.parent.glob("*.log")}
+            said = "\n".join(f"{name}: {text}" for name, text in logs.items() if text)
+            raise ChildProcessError(f"no {file.name} within {within_s:.0f} s\n{said}")
         time.sleep(0.05)
 
 
@@ -371,6 +377,20 @@ class Screen:
         self.shown.setdefault(number_of(alert.data.alert_id), time.monotonic())
 
 
+async def until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Let it work until SIGTERM, however often it must be asked to end: redis-py may swallow that while it reads."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    running, waiting = asyncio.create_task(work), asyncio.create_task(told.wait())
+    await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    while not running.done():
+        running.cancel()
+        await asyncio.wait((running,), timeout=1.0)
+    if not running.cancelled():
+        running.result()
+
+
 def console(order: Mapping[str, Any]) -> int:
     """The console's process, until SIGTERM."""
     from patrol.client import connect
@@ -380,10 +400,7 @@ def console(order: Mapping[str, Any]) -> int:
     async def run() -> None:
         async with connect(order["redis_url"], group=GROUP, seat=SEAT, ahead=load.ahead) as made:
             screen = Screen(made, load.at_once)
-            running = asyncio.create_task(screen.run())
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await until_told(screen.run())
             say(folder / SHOWN, screen.shown)
 
     asyncio.run(run())

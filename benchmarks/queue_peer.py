@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
 import sqlite3
 import sys
 import time
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.queue_floor import database_at
-from benchmarks.queue_path import ARRIVED, GIVEN_UP_S, READY, SHOWN, Way, go, load_of, say
+from benchmarks.queue_path import ARRIVED, GIVEN_UP_S, READY, SHOWN, Way, go, load_of, say, until_told
 
 STREAM, GROUP = "taskiq", "taskiq"
 TASKIQ = Way("benchmarks.queue_peer", GROUP, (STREAM,))
@@ -87,7 +86,7 @@ async def produce(order: Mapping[str, Any]) -> None:
                 tasks.create_task(hand_over(message))
     due += [begin + number / load.rate for number in range(len(due), load.count)]
     say(folder / ARRIVED, {"due": due, "accepted": accepted + [None] * (load.count - len(accepted))})
-    await asyncio.Event().wait()
+    await until_told(asyncio.sleep(3600))
 
 
 def _message(body: Mapping[str, Any], number: int) -> str:
@@ -116,10 +115,10 @@ async def consume(order: Mapping[str, Any]) -> None:
             shown[int(alert["id"].removeprefix("A-"))] = time.monotonic()
 
         _task(broker, answer)
-        with contextlib.suppress(asyncio.CancelledError):
-            await run_receiver_task(
-                broker, max_async_tasks=AT_ONCE, run_startup=True, ack_time=AcknowledgeType.WHEN_EXECUTED
-            )
+        receiving = run_receiver_task(
+            broker, max_async_tasks=AT_ONCE, run_startup=True, ack_time=AcknowledgeType.WHEN_EXECUTED
+        )
+        await until_told(receiving)
     say(Path(order["folder"]) / SHOWN, shown)
 
 
@@ -137,14 +136,6 @@ def _receipt(alert: Mapping[str, Any]) -> str:
     return json.dumps(receipt)
 
 
-async def _until_told(work: Any) -> None:
-    running = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-
-
 if __name__ == "__main__":
-    asyncio.run(
-        _until_told({"service": produce, "console": consume}[sys.argv[1]](json.loads(Path(sys.argv[2]).read_text())))
-    )
+    WORK = {"service": produce, "console": consume}
+    asyncio.run(WORK[sys.argv[1]](json.loads(Path(sys.argv[2]).read_text())))

@@ -57,7 +57,7 @@ from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
 
-LOOK_S = 0.02  # between two looks whether another process has written: half a percent of a core
+LOOK_S = 0.05  # between two looks whether another process has written: one percent of a core
 
 _INCIDENTS = Table(
     "incidents",
@@ -88,6 +88,7 @@ _ALERTS = Table(
     Column("acknowledged_at", String),
     Column("body", Text, nullable=False),
 )
+_NEWEST_FIRST = Index("alerts_newest", _ALERTS.c.fingerprint, _ALERTS.c.accepted_at)  # of one thing's in a year, too
 _ORDERS = Table(
     "orders",
     METADATA,
@@ -142,7 +143,7 @@ class SqlStore:
     def __init__(self, address: str, units: Sequence[Unit], clock: Clock, policy: MergePolicy = NEVER) -> None:
         engine = engine_of(address)
         self.folder = Path(engine.url.database or "").absolute().parent
-        self._door = Door(engine, lambda connection: make_what_is_missing(connection, _NEAR))
+        self._door = Door(engine, lambda connection: make_what_is_missing(connection, _NEAR, _NEWEST_FIRST))
         self._clock = clock
         self._policy = policy
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}

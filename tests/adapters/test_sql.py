@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_history import _LAST_ALERT, _OPENED
 from patrol.domain.alerts import Alert, Candidate, Verdict
 from patrol.domain.camera import CameraId, Place
 from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive, told
@@ -142,6 +143,22 @@ def test_an_alert_and_its_messages_are_stored_together_or_not_at_all(tmp_path: P
             with direct(tmp_path) as other:
                 other.execute("drop trigger full")
             assert (await store.accept(candidate(), at(5))).verdict is Verdict.NEW_INCIDENT
+
+    asyncio.run(check())
+
+
+def test_what_an_alert_is_held_against_is_found_by_its_fingerprint_however_much_is_open_or_has_been(
+    tmp_path: Path,
+) -> None:
+    async def check() -> None:
+        async with opened(tmp_path):
+            with direct(tmp_path) as other:
+                for statement, index in ((_OPENED, "ix_incidents_fingerprint"), (_LAST_ALERT, "alerts_newest")):
+                    values = statement._ordered({"key": "x"})
+                    plan = " ".join(row[3] for row in other.execute(f"EXPLAIN QUERY PLAN {statement._text}", values))
+                    assert index in plan
+                    assert "SCAN" not in plan.replace("SCALAR", "")
+                    assert "TEMP B-TREE" not in plan
 
     asyncio.run(check())
 
