@@ -132,7 +132,6 @@ class SqlStore:
         self._clock = clock
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
-        self._is_made = False
 
     @property
     def folder(self) -> Path:
@@ -145,11 +144,8 @@ class SqlStore:
         return SqlEvidenceIndex(self._transaction)
 
     async def open(self) -> None:
-        """Make what is missing in the database, also in one of an older version. Raises StoreError.
-
-        Where it is away, the first call that gets through later does that.
-        """
-        await self._transaction(lambda connection: None)
+        """Make what is missing in the database, also in one of an older version. Raises StoreError."""
+        await self._transaction(_make_what_is_missing)
 
     async def aclose(self) -> None:
         """Finish what was begun and close."""
@@ -171,10 +167,6 @@ class SqlStore:
 
     async def _transaction(self, work: Callable[[Connection], _Result]) -> _Result:
         def call() -> _Result:
-            if not self._is_made:
-                with self._engine.begin() as connection:
-                    _make_what_is_missing(connection)
-                self._is_made = True
             with self._engine.begin() as connection:
                 return work(connection)
 
