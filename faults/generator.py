@@ -66,7 +66,7 @@ async def submit(folder: Path, rate: float) -> None:
     file, clock = folder / FILE, SystemClock()
     to_come = numbers(journal.read(file))
     log = journal.Journal(file)
-    store = SqlStore(os.environ["DATABASE_URL"], configuration.units, clock)
+    store = SqlStore(os.environ["DATABASE_URL"], configuration.units, clock, configuration.merging)
     while True:
         try:
             await store.open()

@@ -2,7 +2,7 @@
 
 python -m faults.reader FOLDER console      a vendor's console: writes down every message of alerts and incidents
 python -m faults.reader FOLDER terminals    all units: write down every order, accept it, go, and be done
-python -m faults.reader FOLDER operators    close what is handled, over the console's HTTP
+python -m faults.reader FOLDER operators    close what is handled, merge and split at random, over the console's HTTP
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import sys
 import time
 import urllib.error
@@ -32,6 +33,7 @@ STEPS = ("accepted", "on_scene", "done")
 STEP_AFTER_S = 0.3
 AGAIN_AFTER_S = 5.0  # a terminal keeps its last receipt until it sees what came of it (docs/queue.md)
 RETRY_S = 0.3
+MERGED_SHARE = 0.2  # of the looks at the room
 
 
 @dataclass(frozen=True)
@@ -220,8 +222,9 @@ def _receipt(job: Job, kind: str) -> dict[str, Any]:
 
 
 def operators(_folder: Path) -> None:
-    """Look at the room, and close what is handled; whatever fails is tried again."""
+    """Look at the room, close what is handled, and now and then merge two and split one; what fails comes again."""
     address = os.environ["PATROL_CONSOLE"]
+    chance = random.Random(1)
     while True:
         time.sleep(RETRY_S)
         with contextlib.suppress(OSError, ValueError, urllib.error.URLError):
@@ -229,13 +232,22 @@ def operators(_folder: Path) -> None:
                 room = json.load(answer)["room"]
             for incident in room["incidents"]:
                 if incident["state"] == "handled":
-                    _close(address, incident["id"])
+                    _act(address, incident["id"], "close", {"disposition": "drill", "reason": "演练 drill"})
+            waiting = [one for one in room["incidents"] if one["state"] in ("new", "ordered", "accepted")]
+            if len(waiting) > 1 and chance.random() < MERGED_SHARE:
+                one, other = chance.sample(waiting, 2)
+                _act(address, one["id"], "merge", {"with": other["id"]})
+            several = [one for one in waiting if len(one["witnesses"]) > 1]
+            if several and chance.random() < MERGED_SHARE:
+                one = chance.choice(several)
+                alert_id = chance.choice(one["witnesses"][1:])["alert_ids"][0]
+                _act(address, one["id"], "split", {"alert_id": alert_id})
 
 
-def _close(address: str, incident_id: str) -> None:
-    body = json.dumps({"disposition": "drill", "reason": "演练 drill"}).encode()
+def _act(address: str, incident_id: str, action: str, what: dict[str, str]) -> None:
+    body = json.dumps(what).encode()
     headers = {"Content-Type": "application/json", "X-Patrol-Operator": "drill", "Origin": address}
-    request = urllib.request.Request(f"{address}/api/incidents/{incident_id}/close", body, headers, method="POST")
+    request = urllib.request.Request(f"{address}/api/incidents/{incident_id}/{action}", body, headers, method="POST")
     with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=5):
         pass
 

@@ -42,6 +42,8 @@ def configuration() -> dict[str, Any]:
         },
         "rules": {"crowd": {"kind": "crowd", "name": "人群聚集", "name_en": "crowd", "at_least": 5}},
         "levels": {"by_kind": {}, "otherwise": "blue"},
+        # Cameras stand a metre apart, and alerts come from one after the other: a few of them are one incident.
+        "merging": {"families": {"crowd": {"within_m": 4, "same_site_m": 4, "within_s": 30}}},
         "units": [
             {
                 "id": f"U-{number}",

@@ -188,7 +188,7 @@ class Spool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One message that waits to be published, oldest first by ``number``."""
+    """One message that waits to be published; in one stream the oldest first, by ``number``."""
 
     number: int
     message: Message
@@ -199,13 +199,19 @@ class Outbox(Protocol):
     """Messages that were decided on: those not published yet, and those that the queue must not lose yet."""
 
     async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
-        """The oldest messages that wait. Raises StoreError."""
+        """What waits, red alerts and orders first, then the oldest. Raises StoreError."""
 
     async def mark_published(self, entries: Mapping[int, EntryId]) -> None:
         """The queue has them: their numbers, and where each lies in its stream. Raises StoreError."""
 
     async def waiting(self) -> tuple[int, datetime | None]:
         """How many messages wait, and since when the oldest does. Raises StoreError."""
+
+    async def news(self, within_s: float) -> None:
+        """Wait until messages may have come since the last call, also from another process; no longer than this.
+
+        Returns at once where that cannot be told.
+        """
 
 
 class SettlingOutbox(Protocol):
@@ -246,6 +252,15 @@ class IncidentStore(Protocol):
 
         Returns None if the effect ``once`` is stored already. Raises KeyError for an unknown incident, whatever
         ``decision`` raises (then nothing is stored), StoreError.
+        """
+
+    async def decide_together(
+        self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
+    ) -> Sequence[Outcome]:
+        """Decide on several incidents, in the given order, at once, and store all outcomes in one durable transaction.
+
+        An alert belongs, from then on, to the incident of the outcomes that lists it and is not merged into another.
+        Raises what ``decide`` raises.
         """
 
 
@@ -465,6 +480,12 @@ class RoomDesk(Protocol):
 
     async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
         """Feedback: close with a disposition (t11, t12). Raises IllegalTransition if it is closed already."""
+
+    async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
+        """Make one of two: the id of the one that goes on. Raises NotTogether."""
+
+    async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
+        """Take the camera with this alert out: the id of its own incident. Raises NotTogether."""
 
     async def pin(self, pin: Pin) -> None:
         """Ask the tour to hold a camera in focus. Raises QueueError."""

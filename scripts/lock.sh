@@ -3,10 +3,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-uv}
-compile() {
+lock() {
   "$uv" pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
-    --emit-build-options --overrides requirements/overrides.txt requirements/torch-needs.in pyproject.toml "$@"
+    --emit-build-options "$@"
+}
+compile() {
+  lock --overrides requirements/overrides.txt requirements/torch-needs.in pyproject.toml "$@"
 }
 compile --output-file requirements/run.lock
 compile --group dev --constraints requirements/run.lock --output-file requirements/dev.lock
 compile --extra quantize --constraints requirements/run.lock --output-file requirements/quantize.lock
+# These alone, beside what is there already.
+lock --group bench-queue --constraints requirements/run.lock --output-file requirements/bench-queue.lock
+lock --group oldest-redis --constraints requirements/run.lock --output-file requirements/oldest-redis.lock

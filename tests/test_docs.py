@@ -369,7 +369,8 @@ class TestArchitecture:
         text = read(DOCS / "architecture.md")
         for said in (
             f"Visits rest while {touring.MAX_WAITING_FRAMES} frames wait",
-            f"a queue of {alerting.WAITING_EVENTS};",
+            f"two lanes: red, {alerting.WAITING_EVENTS}; others, {alerting.WAITING_OTHERS:,}, with"
+            f" {alerting.WAITING_BYTES // 2**20} MiB of frames",
             f"{relaying.BATCH} at a time, every {relaying.POLL_S:g} s",
             f"up to {consuming.BATCH} at a time",
             f"idle for {redis_streams.LEASE_S:g} s: taken over; {consuming.MAX_ATTEMPTS}th delivery: dead letter",

@@ -189,6 +189,16 @@ class MemoryIncidents:
             self._effects.add(once)
         return outcome
 
+    async def decide_together(
+        self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
+    ) -> Sequence[Outcome]:
+        """See IncidentStore."""
+        self._check()
+        outcomes = decision([Situation(self.incidents[incident_id], (), ()) for incident_id in incident_ids])
+        for outcome in outcomes:
+            self._take(outcome)
+        return outcomes
+
     async def begin(self, outcome: Outcome) -> Incident:
         """See MaintenanceStore."""
         self._check()

@@ -1,51 +1,50 @@
 """The store of record in SQL: SQLite (WAL, synchronous=FULL) on one machine.
 
-One writer thread is the only door to the database; each call is one transaction. Values that are only read whole are
-kept as JSON; what is searched for has a column.
+One writer thread is the only door to the database; each call is one transaction, or part of one that is committed with
+others (see sql_door). Values that are only read whole are kept as JSON; what is searched for has a column.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
     Connection,
-    Engine,
+    Float,
+    Index,
     Integer,
     Select,
     String,
     Table,
     Text,
     bindparam,
-    create_engine,
-    event,
     func,
     insert,
-    inspect,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.schema import CreateColumn
 
-from patrol.adapters import refusals, sql_outbox
+from patrol.adapters import sql_outbox
+from patrol.adapters.sql_door import Door
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
-from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
-from patrol.domain.alerts import Acceptance, Alert, Candidate, History, Verdict, accept, cools_down, fingerprint
+from patrol.adapters.sql_history import hand_over, history, last_alert, whereabouts
+from patrol.adapters.sql_opening import engine_of, make_what_is_missing
+from patrol.adapters.sql_outbox import METADATA, OUTBOX
+from patrol.adapters.sql_prepared import Prepared
+from patrol.domain.alerts import Acceptance, Alert, Candidate, Verdict, accept, cools_down, fingerprint
+from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.dispatch import Duty, Outcome, Situation
-from patrol.domain.errors import ConfigError, ConfigProblem, StoreError, StoreFailure
+from patrol.domain.errors import StoreError
 from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId, IncidentState
 from patrol.domain.messages import alert_message, incident_message
@@ -58,7 +57,7 @@ from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
 _Result = TypeVar("_Result")
 
-BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
+LOOK_S = 0.02  # between two looks whether another process has written: half a percent of a core
 
 _INCIDENTS = Table(
     "incidents",
@@ -70,8 +69,14 @@ _INCIDENTS = Table(
     Column("closed_at", String, index=True),
     # With a default, as every column that came after the first version: older rows and older programs have none.
     Column("class", String, nullable=False, server_default=IncidentClass.SECURITY.value),
+    # Where what may join it is looked for, see sql_history; null: nothing joins by itself.
+    Column("likeness", String),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("seen_at", String),
     Column("body", Text, nullable=False),
 )
+_NEAR = Index("incidents_near", _INCIDENTS.c.likeness, _INCIDENTS.c.latitude, sqlite_where=_INCIDENTS.c.is_open == 1)
 _ALERTS = Table(
     "alerts",
     METADATA,
@@ -108,9 +113,15 @@ _EFFECTS = Table(
     Column("at", String, nullable=False),
 )
 
-# Which one first: else every alert of the fingerprint would be read whole.
-_NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
-_LAST_ALERT = select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery())
+_KNOWN_ALERT = Prepared(
+    select(_ALERTS.c.verdict, _ALERTS.c.incident_id, _ALERTS.c.body).where(_ALERTS.c.id == bindparam("id"))
+)
+_INCIDENT_BY_ID = Prepared(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == bindparam("id")))
+_EFFECT_BY_KEY = Prepared(
+    select(_EFFECTS.c.key).where(_EFFECTS.c.consumer_group == bindparam("group"), _EFFECTS.c.key == bindparam("of"))
+)
+_ADD_ALERT = Prepared(insert(_ALERTS), "id", "incident_id", "fingerprint", "accepted_at", "verdict", "body")
+_ADD_EFFECT = Prepared(insert(_EFFECTS), "consumer_group", "key", "at")
 
 _IS_MAINTENANCE = _INCIDENTS.c["class"] == IncidentClass.MAINTENANCE.value
 
@@ -124,19 +135,19 @@ class SqlStore:
     """AlertStore, Outbox, IncidentStore and IncidentReader in one database. Close with ``aclose``.
 
     ``address`` is an SQLAlchemy URL (``sqlite:////var/lib/patrol/patrol.db``); only SQLite so far.
-    Raises ConfigError for another database. ``clock`` says since when messages wait.
+    Raises ConfigError for another database. ``clock`` says since when messages wait; ``policy``, when what several
+    cameras see is one incident. ``folder``: where it lies.
     """
 
-    def __init__(self, address: str, units: Sequence[Unit], clock: Clock) -> None:
-        self._engine = _engine(address)
+    def __init__(self, address: str, units: Sequence[Unit], clock: Clock, policy: MergePolicy = NEVER) -> None:
+        engine = engine_of(address)
+        self.folder = Path(engine.url.database or "").absolute().parent
+        self._door = Door(engine, lambda connection: make_what_is_missing(connection, _NEAR))
         self._clock = clock
+        self._policy = policy
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
-        self._door = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
-
-    @property
-    def folder(self) -> Path:
-        """Where the database lies."""
-        return Path(self._engine.url.database or "").absolute().parent
+        self._told = asyncio.Event()  # messages came through this door since somebody waited for some
+        self._version: int | None = None
 
     @property
     def evidence(self) -> SqlEvidenceIndex:
@@ -144,56 +155,45 @@ class SqlStore:
         return SqlEvidenceIndex(self._transaction)
 
     async def open(self) -> None:
-        """Make what is missing in the database, also in one of an older version. Raises StoreError."""
-        await self._transaction(_make_what_is_missing)
+        """Make what is missing in the database, also in one of an older version. Raises StoreError.
+
+        Where it is away, the first call that gets through later does that.
+        """
+        await self._transaction(lambda connection: None)
 
     async def aclose(self) -> None:
         """Finish what was begun and close."""
-        await asyncio.to_thread(self._door.shutdown, wait=True)
-        self._engine.dispose()
-
-    async def _through_the_door(self, call: Callable[[], _Result]) -> _Result:
-        loop = asyncio.get_running_loop()
-        try:
-            # A transaction once begun is finished even if the caller is cancelled: nobody may guess its end.
-            return await asyncio.shield(loop.run_in_executor(self._door, call))
-        except SQLAlchemyError as error:
-            failure = refusals.of_sqlite(getattr(error, "orig", None))
-            raise StoreError(f"database: {_plain(error)}", failure) from error
-        except ValidationError as error:
-            raise StoreError(
-                f"database: a stored {error.title} cannot be read: {error.error_count()} errors", StoreFailure.CONFLICT
-            ) from error
+        await self._door.aclose()
 
     async def _transaction(self, work: Callable[[Connection], _Result]) -> _Result:
-        def call() -> _Result:
-            with self._engine.begin() as connection:
-                return work(connection)
+        return await self._door.transaction(work)
 
-        return await self._through_the_door(call)
+    async def _telling(self, work: Callable[[Connection], _Result]) -> _Result:
+        """One transaction that may put messages into the outbox."""
+        result = await self._transaction(work)
+        self._told.set()
+        return result
 
     async def within(self, work: Callable[[Connection], _Result]) -> _Result:
         """One transaction of a file beside this one, through the same door. Raises StoreError."""
-        return await self._transaction(work)
+        return await self._telling(work)
 
     async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
         """See AlertStore."""
         key = fingerprint(candidate.event)
-        last = await self._transaction(lambda connection: _last_alert(connection, key))
+        last = await self._door.read(lambda connection: last_alert(connection, key))
         return last is not None and cools_down(candidate, last.accepted_at, now, last.detected_at)
 
     async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
         """See AlertStore."""
-        acceptance = await self._transaction(lambda connection: self._accept(connection, candidate, now))
+        acceptance = await self._telling(lambda connection: self._accept(connection, candidate, now))
         passing(Step.ACCEPT_STORED)
         return acceptance
 
     def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
-        known = connection.execute(select(_ALERTS).where(_ALERTS.c.id == candidate.alert_id)).one_or_none()
-        if known is not None:
-            alert = _ALERT.validate_json(known.body)
-            return Acceptance(Verdict(known.verdict), alert, _incident(connection, alert.incident_id))
-        acceptance = accept(candidate, _history(connection, fingerprint(candidate.event)), now)
+        for verdict, incident_id, body in _KNOWN_ALERT.rows(connection, id=candidate.alert_id):
+            return Acceptance(Verdict(verdict), _ALERT.validate_json(body), _incident(connection, incident_id))
+        acceptance = accept(candidate, history(connection, candidate, self._policy), now, self._policy)
         if acceptance.alert is None or acceptance.incident is None:
             return acceptance
         incident = replace(acceptance.incident, sequence=acceptance.incident.sequence + 1)
@@ -212,7 +212,7 @@ class SqlStore:
         self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
     ) -> Outcome | None:
         """See IncidentStore."""
-        return await self._transaction(lambda connection: self._decide(connection, incident_id, decision, once))
+        return await self._telling(lambda connection: self._decide(connection, incident_id, decision, once))
 
     def _decide(
         self,
@@ -229,8 +229,29 @@ class SqlStore:
         _store_outcome(connection, outcome, self._clock.now())
         if once is not None:
             at = _text(self._clock.now())
-            connection.execute(insert(_EFFECTS).values(consumer_group=once.group, key=once.key, at=at))
+            _ADD_EFFECT.run(connection, [{"consumer_group": once.group, "key": once.key, "at": at}])
         return outcome
+
+    async def decide_together(
+        self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
+    ) -> Sequence[Outcome]:
+        """See IncidentStore."""
+
+        def work(connection: Connection) -> Sequence[Outcome]:
+            duties = self._duties(connection)
+            outcomes = decision(
+                [
+                    Situation(_incident(connection, incident_id), _orders(connection, (incident_id,)), duties)
+                    for incident_id in incident_ids
+                ]
+            )
+            for outcome in outcomes:
+                _store_outcome(connection, outcome, self._clock.now())
+                if outcome.incident is not None:
+                    hand_over(connection, outcome.incident)
+            return outcomes
+
+        return await self._telling(work)
 
     async def begin(self, outcome: Outcome) -> Incident:
         """See MaintenanceStore."""
@@ -238,24 +259,24 @@ class SqlStore:
         def work(connection: Connection) -> Incident:
             begun = outcome.incident
             assert begun is not None
-            known = connection.execute(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == begun.id)).scalar()
+            known = _INCIDENT_BY_ID.value(connection, id=begun.id)
             if known is not None:
                 return _INCIDENT.validate_json(known)
             _store_outcome(connection, outcome, self._clock.now())
             return begun
 
-        return await self._transaction(work)
+        return await self._telling(work)
 
     async def open_maintenance(self) -> frozenset[IncidentId]:
         """See MaintenanceStore."""
         query = select(_INCIDENTS.c.id).where(_INCIDENTS.c.is_open == 1, _IS_MAINTENANCE)
-        return await self._transaction(lambda connection: frozenset(connection.execute(query).scalars()))
+        return await self._door.read(lambda connection: frozenset(connection.execute(query).scalars()))
 
     async def latest_maintenance(self, closed_since: datetime) -> Sequence[Incident]:
         """See MaintenanceStore."""
         lately = or_(_INCIDENTS.c.is_open == 1, _INCIDENTS.c.closed_at >= _text(closed_since))
         query = select(_INCIDENTS.c.body).where(_IS_MAINTENANCE, lately).order_by(_INCIDENTS.c.accepted_at)
-        return await self._transaction(
+        return await self._door.read(
             lambda connection: [_INCIDENT.validate_json(body) for body in connection.execute(query).scalars()]
         )
 
@@ -285,7 +306,7 @@ class SqlStore:
 
     async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
         """See Outbox."""
-        return await self._transaction(lambda connection: sql_outbox.unpublished(connection, limit))
+        return await self._door.read(lambda connection: sql_outbox.unpublished(connection, limit))
 
     async def mark_published(self, entries: Mapping[int, EntryId]) -> None:
         """See Outbox."""
@@ -296,13 +317,28 @@ class SqlStore:
         """See Outbox."""
         return await self._transaction(sql_outbox.waiting)
 
+    async def news(self, within_s: float) -> None:
+        """See Outbox. Of this process at once; of others within ``LOOK_S``: SQLite can be asked, and tells nobody."""
+        ends_at = self._clock.monotonic() + within_s
+        while (left_s := ends_at - self._clock.monotonic()) > 0:
+            if await self._clock.wait(self._told, min(left_s, LOOK_S)):
+                break
+            try:
+                version = await self._door.read(_version)
+            except StoreError:
+                break
+            if version != self._version:
+                self._version = version
+                break
+        self._told.clear()
+
     async def unsettled(self, after: int, limit: int) -> Sequence[PublishedRow]:
         """See Outbox."""
-        return await self._transaction(lambda connection: sql_outbox.unsettled(connection, after, limit))
+        return await self._door.read(lambda connection: sql_outbox.unsettled(connection, after, limit))
 
     async def unsettled_by_stream(self) -> Mapping[str, Unsettled]:
         """See Outbox."""
-        return await self._transaction(sql_outbox.unsettled_by_stream)
+        return await self._door.read(sql_outbox.unsettled_by_stream)
 
     async def settle(self, numbers: Sequence[int], lost: Sequence[int]) -> None:
         """See Outbox."""
@@ -312,7 +348,7 @@ class SqlStore:
             sql_outbox.settle(connection, numbers, now)
             sql_outbox.publish_again(connection, lost, now)
 
-        await self._transaction(work)
+        await (self._telling(work) if lost else self._transaction(work))
 
     async def open_ledger(self) -> Ledger:
         """See IncidentReader."""
@@ -321,7 +357,7 @@ class SqlStore:
             open_ids = select(_INCIDENTS.c.id).where(_INCIDENTS.c.is_open == 1)
             return Ledger(_open_incidents(connection), _orders(connection, open_ids), self._duties(connection))
 
-        return await self._transaction(work)
+        return await self._door.read(work)
 
     async def latest_closed(self, limit: int) -> Ledger:
         """See IncidentReader."""
@@ -330,7 +366,7 @@ class SqlStore:
             incidents = _closed_incidents(connection, limit)
             return Ledger(incidents, _orders(connection, [i.id for i in incidents]), ())
 
-        return await self._transaction(work)
+        return await self._door.read(work)
 
     async def gone_evidence(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, Gone]:
         """See IncidentReader."""
@@ -344,7 +380,7 @@ class SqlStore:
             .select_from(OUTBOX)
             .where(OUTBOX.c.stream.like("patrol:alert:%"), OUTBOX.c.published_at.is_not(None))
         )
-        return await self._transaction(
+        return await self._door.read(
             lambda connection: Totals(
                 alerts_accepted=connection.execute(select(func.count()).select_from(_ALERTS)).scalar_one(),
                 alerts_delivered=connection.execute(delivered).scalar_one(),
@@ -355,75 +391,17 @@ class SqlStore:
         )
 
 
-def _engine(address: str) -> Engine:
-    expected = "expected sqlite:///path/to/patrol.db; PostgreSQL comes in a later version"
-    try:
-        url = make_url(address)
-    except (ArgumentError, ValueError):  # its text may quote the address, and with it a password
-        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", expected),)) from None
-    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", f"{url.drivername}: {expected}"),))
-    if url.database in (None, "", ":memory:") or {"uri", "mode"} & url.query.keys():
-        # The last two are SQLite's other ways to say "in memory".
-        problem = f"a path is expected, in memory nothing would last: {expected}"
-        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", problem),))
-    engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        # The driver would begin transactions late and on its own; we begin them ourselves, below.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # IMMEDIATE: what a decision has read cannot change under it, also by another process.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _make_what_is_missing(connection: Connection) -> None:
-    """Tables first, then columns that came later: what is there already is never changed."""
-    METADATA.create_all(connection)
-    notes_places = "settled_at" in _columns(connection, OUTBOX)
-    for table in METADATA.sorted_tables:
-        there = _columns(connection, table)
-        for column in table.columns:
-            if column.name not in there:
-                definition = CreateColumn(column).compile(connection)
-                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
-    for index in INDICES:
-        index.create(connection, checkfirst=True)
-    if not notes_places:
-        sql_outbox.settle_all_published(connection, datetime.now(UTC))
-
-
-def _columns(connection: Connection, table: Table) -> set[str]:
-    return {column["name"] for column in inspect(connection).get_columns(table.name)}
-
-
-def _last_alert(connection: Connection, key: str) -> Alert | None:
-    body = connection.execute(_LAST_ALERT, {"key": key}).scalar()
-    return _ALERT.validate_json(body) if body else None
-
-
-def _history(connection: Connection, key: str) -> History:
-    body = connection.execute(
-        select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == key, _INCIDENTS.c.is_open == 1)
-    ).scalar()
-    last, incident = _last_alert(connection, key), _INCIDENT.validate_json(body) if body else None
-    return History(last.accepted_at, incident, last.detected_at) if last is not None else History(None, incident)
+def _version(connection: Connection) -> int:
+    """Another one whenever another connection than ours has committed something."""
+    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
 def _effect_stored(connection: Connection, effect: Effect) -> bool:
-    query = select(_EFFECTS.c.key).where(_EFFECTS.c.consumer_group == effect.group, _EFFECTS.c.key == effect.key)
-    return connection.execute(query).scalar() is not None
+    return _EFFECT_BY_KEY.value(connection, group=effect.group, of=effect.key) is not None
 
 
 def _incident(connection: Connection, incident_id: IncidentId) -> Incident:
-    body = connection.execute(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == incident_id)).scalar()
+    body = _INCIDENT_BY_ID.value(connection, id=incident_id)
     if body is None:
         raise KeyError(incident_id)
     return _INCIDENT.validate_json(body)
@@ -478,29 +456,34 @@ def _store_incident(connection: Connection, incident: Incident) -> None:
         accepted_at=_text(incident.accepted_at),
         closed_at=_text(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
         **{"class": incident.incident_class.value},
+        **whereabouts(incident),
         body=_INCIDENT.dump_json(incident).decode(),
     )
 
 
 def _store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None:
-    connection.execute(
-        insert(_ALERTS).values(
-            id=alert.id,
-            incident_id=alert.incident_id,
-            fingerprint=alert.fingerprint,
-            accepted_at=_text(alert.accepted_at),
-            verdict=verdict.value,
-            body=_ALERT.dump_json(alert).decode(),
-        )
-    )
+    row = {
+        "id": alert.id,
+        "incident_id": alert.incident_id,
+        "fingerprint": alert.fingerprint,
+        "accepted_at": _text(alert.accepted_at),
+        "verdict": verdict.value,
+        "body": _ALERT.dump_json(alert).decode(),
+    }
+    _ADD_ALERT.run(connection, [row])
 
 
 def _put(connection: Connection, table: Table, **values: Any) -> None:
     """Insert the row, or bring the one with its primary key up to date."""
+    _putting(table, tuple(values)).run(connection, [values])
+
+
+@functools.cache
+def _putting(table: Table, names: tuple[str, ...]) -> Prepared:
     key = [column.name for column in table.primary_key]
-    statement = upsert(table).values(**values)
-    changed = {name: statement.excluded[name] for name in values if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
+    statement = upsert(table)
+    changed = {name: statement.excluded[name] for name in names if name not in key}
+    return Prepared(statement.on_conflict_do_update(index_elements=key, set_=changed), *names)
 
 
 def _text(at: datetime) -> str:
@@ -510,8 +493,3 @@ def _text(at: datetime) -> str:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _plain(error: SQLAlchemyError) -> str:
-    # Statement and parameters are left out: they are long, and say nothing to an operator.
-    return str(getattr(error, "orig", None) or type(error).__name__)

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 
 from patrol.adapters.sql_outbox import METADATA
+from patrol.adapters.sql_prepared import Prepared
 from patrol.domain.alerts import Alert
 from patrol.domain.incidents import AlertId, EvidenceId
 from patrol.domain.retention import (
@@ -81,7 +82,7 @@ _IS_OPEN: ColumnElement[bool] = exists(
     .where(_ALERTS.c.id == _EVIDENCE.c.alert_id, _INCIDENTS.c.is_open == 1)
 )
 
-_NOTE = insert(_EVIDENCE).on_conflict_do_nothing()  # made once: it is on the path of every alert
+_NOTE = Prepared(insert(_EVIDENCE).on_conflict_do_nothing(), "id", "medium", "alert_id", "class", "accepted_at")
 
 Transaction = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
@@ -96,7 +97,7 @@ def note_evidence(connection: Connection, alert: Alert) -> None:
     rows = [{"id": alert.evidence_id, "medium": Medium.PICTURE.value, **kept}]
     if alert.clip_id is not None:
         rows.append({"id": alert.clip_id, "medium": Medium.CLIP.value, **kept})
-    connection.execute(_NOTE, rows)
+    _NOTE.run(connection, rows)
 
 
 class SqlEvidenceIndex:

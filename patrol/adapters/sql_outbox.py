@@ -23,11 +23,13 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
 
-from patrol.domain.messages import Message
+from patrol.adapters.sql_prepared import Prepared
+from patrol.domain.messages import ORDER_STREAMS, RED_STREAM, Message
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.ports import OutboxRow
 
@@ -52,39 +54,53 @@ _WAITS = OUTBOX.c.published_at.is_(None)
 _IS_UNSETTLED = OUTBOX.c.published_at.is_not(None) & OUTBOX.c.settled_at.is_(None)
 INDICES = (
     Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS),
+    Index("outbox_waiting_by_stream", OUTBOX.c.stream, OUTBOX.c.number, sqlite_where=_WAITS),
     Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED),
 )
+_ADD = Prepared(insert(OUTBOX), "stream", "message_id", "body", "created_at")
+_WAITING = (
+    select(OUTBOX.c.number, OUTBOX.c.stream, OUTBOX.c.message_id, OUTBOX.c.body, OUTBOX.c.created_at)
+    .where(_WAITS)
+    .order_by(OUTBOX.c.number)
+    .limit(bindparam("most"))
+)
+# Red alerts, and orders: few, found by an index of their own, and given out before all others.
+_IS_URGENT = OUTBOX.c.stream.in_([literal_column(f"'{stream}'") for stream in (RED_STREAM, *ORDER_STREAMS)])
+_URGENT, _OTHERS = Prepared(_WAITING.where(_IS_URGENT)), Prepared(_WAITING.where(~_IS_URGENT))
+_PUBLISHED = Prepared(
+    update(OUTBOX)
+    .where(OUTBOX.c.number == bindparam("of"))
+    .values(published_at=bindparam("at"), entry_ms=bindparam("ms"), entry_number=bindparam("within"))
+)
+_SETTLED = Prepared(update(OUTBOX).where(OUTBOX.c.number == bindparam("of")).values(settled_at=bindparam("at")))
 
 
 def add(connection: Connection, messages: Sequence[Message], now: datetime) -> None:
     """These wait from now on."""
-    for message in messages:
-        connection.execute(
-            insert(OUTBOX).values(
-                stream=message.stream, message_id=message.id, body=message.body, created_at=_text(now)
-            )
-        )
+    at = _text(now)
+    rows = [
+        {"stream": message.stream, "message_id": message.id, "body": message.body, "created_at": at}
+        for message in messages
+    ]
+    _ADD.run(connection, rows)
 
 
 def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
     """See Outbox."""
-    query = select(OUTBOX).where(_WAITS).order_by(OUTBOX.c.number).limit(limit)
+    urgent = _URGENT.rows(connection, most=limit)
+    left = limit - len(urgent)
+    rows = [*urgent, *(_OTHERS.rows(connection, most=left) if left > 0 else ())]
     return [
-        OutboxRow(row.number, _message(row), datetime.fromisoformat(row.created_at))
-        for row in connection.execute(query)
+        OutboxRow(number, Message(stream, key, body), datetime.fromisoformat(created_at))
+        for number, stream, key, body, created_at in rows
     ]
 
 
 def mark_published(connection: Connection, entries: Mapping[int, EntryId], now: datetime) -> None:
     """See Outbox."""
-    statement = (
-        update(OUTBOX)
-        .where(OUTBOX.c.number == bindparam("of"))
-        .values(published_at=_text(now), entry_ms=bindparam("ms"), entry_number=bindparam("within"))
-    )
-    _for_each(
-        connection, statement, [{"of": number, "ms": at.ms, "within": at.number} for number, at in entries.items()]
-    )
+    now_text = _text(now)
+    rows = [{"of": number, "at": now_text, "ms": at.ms, "within": at.number} for number, at in entries.items()]
+    _PUBLISHED.run(connection, rows)
 
 
 def waiting(connection: Connection) -> tuple[int, datetime | None]:
@@ -116,8 +132,8 @@ def unsettled_by_stream(connection: Connection) -> dict[str, Unsettled]:
 
 def settle(connection: Connection, numbers: Sequence[int], now: datetime) -> None:
     """See Outbox."""
-    statement = update(OUTBOX).where(OUTBOX.c.number == bindparam("of")).values(settled_at=_text(now))
-    _for_each(connection, statement, [{"of": number} for number in numbers])
+    at = _text(now)
+    _SETTLED.run(connection, [{"of": number, "at": at} for number in numbers])
 
 
 def publish_again(connection: Connection, numbers: Sequence[int], now: datetime) -> None:

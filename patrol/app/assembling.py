@@ -97,7 +97,8 @@ async def assembled(
             redis_url = stack.enter_context(embedded_valkey(options.var / "valkey"))
         redis = connect(redis_url)
         stack.push_async_callback(redis.aclose)
-        store = SqlStore(options.database_url or f"sqlite:///{options.var / 'patrol.db'}", configuration.units, clock)
+        address = options.database_url or f"sqlite:///{options.var / 'patrol.db'}"
+        store = SqlStore(address, configuration.units, clock, configuration.merging)
         stack.push_async_callback(store.aclose)
         opening = Opening(store, clock, metrics)
         await opening.begin()

@@ -15,6 +15,7 @@ from patrol.app.assembling import Parts
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.errors import PatrolError, StoreError
+from patrol.domain.messages import RED_STREAM
 from patrol.pipeline import dispatching
 from patrol.pipeline.consuming import Consuming
 from patrol.pipeline.keeping import EvidenceDesk
@@ -62,7 +63,9 @@ async def run_parts(
             group.create_task(parts.beating.run(stopping))  # ends first: what it began is relayed, too
             group.create_task(parts.auditing.run(drained))
         if Role.DISPATCH in options.roles:
-            group.create_task(_dispatch_consumer(parts).run(drained))
+            # One reads nothing but red alerts: it never has a batch of others in hand.
+            for streams in ((RED_STREAM,), tuple(each for each in dispatching.STREAMS if each != RED_STREAM)):
+                group.create_task(_dispatch_consumer(parts, streams).run(drained))
             group.create_task(parts.following_up.run(drained))
             group.create_task(parts.room.run_gauges(drained))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
@@ -116,13 +119,13 @@ async def _abandon_late_work(tour: TourParts, clock: Clock, stopping: asyncio.Ev
     tour.filming.abandon()
 
 
-def _dispatch_consumer(parts: Parts) -> Consuming:
+def _dispatch_consumer(parts: Parts, streams: Sequence[str]) -> Consuming:
     # The host's name keeps a consumer's name the same over a restart: it finds its own unfinished work.
     subscription = RedisSubscription(
         parts.redis,
         dispatching.GROUP,
         socket.gethostname(),
-        dispatching.STREAMS,
+        streams,
         on_reclaimed=parts.metrics.queue.reclaimed.labels(dispatching.GROUP).inc,
     )
     return Consuming(dispatching.GROUP, subscription, parts.dispatching.handle, parts.clock, parts.metrics)

@@ -7,10 +7,12 @@ import contextlib
 import logging
 import random
 import socket
+import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TypeVar, cast
 
@@ -20,6 +22,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from patrol.adapters.redis_connecting import connect as connect_to_redis
 from patrol.client.group import FIELD, Entry, Seat
 from patrol.client.received import Received, read_data
+from patrol.client.settling import Together, answer_and_acknowledge
 from patrol.domain.errors import MessageError, QueueError
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
@@ -45,6 +48,7 @@ from patrol.domain.messages import (
     RECEIPT,
     RECEIPT_STREAM,
     TYPES,
+    Message,
     read_message,
     receipt_message,
 )
@@ -61,6 +65,7 @@ WAIT_S = 2.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 REMEMBERED_HERE = 10_000
 REMEMBER_S = 24 * 3600.0
+LOOKED_UP_FOR_S = 0.5  # then it is asked again whether another seat has handled a message meanwhile
 # Receipts are numbered by the clock, so that they grow over a restart without anything to remember.
 NUMBERED_SINCE, MILLISECOND = datetime(2026, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 # These may be told more than once about one subject; of any other kind a second one is the same receipt again.
@@ -121,6 +126,8 @@ class Console:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._number = 0
         self._renewing: asyncio.Task[None] | None = None
+        self._together = Together(redis)
+        self._in_one_step = True
         self.trouble: str | None = None
         """Why the queue cannot be reached, for a banner; None while all is well."""
         self.repeated = 0
@@ -137,6 +144,7 @@ class Console:
             self._renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._renewing
+        await self._together.aclose()
         await self._redis.aclose()
 
     def alerts(self, *levels: Level) -> AsyncGenerator[Received[AlertData], None]:
@@ -173,28 +181,34 @@ class Console:
         seat = Seat(self._redis, self._group, self._seat, streams, prefix=self._prefix, lease_s=self._lease_s)
         self._seats.append(seat)
         wanted = frozenset(types)
-        waiting: deque[Entry] = deque()
+        waiting: deque[_Taken] = deque()
         try:
             while True:
-                waiting.extend(await self._until_done(lambda: seat.take(self._ahead, WAIT_S), seat))
+                entries = await self._until_done(lambda: seat.take(self._ahead, WAIT_S), seat)
+                waiting.extend(self._opened(entry, seat, wanted) for entry in entries)
+                keys = {taken.settling.key for taken in waiting if taken.received is not None}
+                unknown = await self._until_done(partial(self._unknown, keys), seat)
+                looked_up_at = time.monotonic()
                 while waiting:
-                    received = await self._read(waiting.popleft(), seat, wanted)
-                    if received is None:
+                    taken = waiting.popleft()
+                    if time.monotonic() - looked_up_at > LOOKED_UP_FOR_S:
+                        unknown = frozenset()
+                    if not await self._is_to_be_handed_out(taken, unknown):
                         continue
-                    yield received
-                    if not received.is_kept:
-                        await received.nack()
+                    assert taken.received is not None
+                    yield taken.received
+                    if not taken.received.is_kept:
+                        await taken.received.nack()
         finally:
             # What was handed out stays in hand; the rest is this seat's all the same, and comes first when it is back.
-            for entry in waiting:
-                seat.let_go(entry)
+            for taken in waiting:
+                seat.let_go(taken.settling.entry)
             seat.is_read = False
 
-    async def _read(self, entry: Entry, seat: Seat, wanted: frozenset[str]) -> Received[MessageData] | None:
+    def _opened(self, entry: Entry, seat: Seat, wanted: frozenset[str]) -> _Taken:
         settling = _Settling(self, seat, entry)
         if entry.attempt >= MAX_ATTEMPTS:
-            await settling.bury(f"delivered {entry.attempt} times and never acknowledged")
-            return None
+            return _Taken(settling, hopeless=f"delivered {entry.attempt} times and never acknowledged")
         try:
             envelope = read_message(entry.body)
             if envelope.type not in wanted:
@@ -204,13 +218,21 @@ class Console:
             if envelope.type != HEARTBEAT:
                 _ = received.incident_id  # what is about nothing can be answered by nobody
         except MessageError as error:
-            await settling.bury(str(error))
-            return None
-        if await self._until_done(lambda: self._is_known(received.key), seat):
+            return _Taken(settling, hopeless=str(error))
+        return _Taken(settling, received)
+
+    async def _is_to_be_handed_out(self, taken: _Taken, unknown: frozenset[str]) -> bool:
+        if taken.received is None:
+            await taken.settling.bury(taken.hopeless)
+            return False
+        key = taken.settling.key
+        if key in self._seen or (
+            key not in unknown and await self._until_done(lambda: self._is_known(key), taken.settling.seat)
+        ):
             self.repeated += 1
-            await received.acknowledge()
-            return None
-        return received
+            await taken.received.acknowledge()
+            return False
+        return True
 
     async def answer(
         self,
@@ -226,6 +248,21 @@ class Console:
 
         Returns once Redis has it, however long that takes: in doubt it is sent again under the same id.
         """
+        await self._store(self._receipt(subject_id, incident_id, kind, operator, reason, place))
+
+    async def _store(self, receipt: Message) -> None:
+        stream = self._prefix + receipt.stream
+        await self._until_done(lambda: self._redis.xadd(stream, {FIELD: receipt.body}), for_good=())
+
+    def _receipt(
+        self,
+        subject_id: str,
+        incident_id: str,
+        kind: ReceiptKind,
+        operator: str | None,
+        reason: str | None,
+        place: PlaceData | None,
+    ) -> Message:
         now = datetime.now(UTC)
         self._number = max(self._number + 1, (now - NUMBERED_SINCE) // MILLISECOND)
         receipt = Receipt(
@@ -241,9 +278,13 @@ class Console:
         )
         which = f"{kind}:{self._number}" if kind in _MAY_REPEAT else kind.value
         key = f"{self._group}:{subject_id}:{which}"
-        message = receipt_message(receipt, IncidentId(incident_id), source=f"/{self._group}", key=key)
-        stream = self._prefix + message.stream
-        await self._until_done(lambda: self._redis.xadd(stream, {FIELD: message.body}), for_good=())
+        return receipt_message(receipt, IncidentId(incident_id), source=f"/{self._group}", key=key)
+
+    async def _unknown(self, keys: Collection[str]) -> frozenset[str]:
+        """Those of which it is certain that no seat has handled them: all or none, which costs one answer."""
+        if not keys or await self._redis.exists(*(self._remembered_as(key) for key in keys)):
+            return frozenset()
+        return frozenset(keys)
 
     async def _is_known(self, key: str) -> bool:
         return key in self._seen or bool(await self._redis.exists(self._remembered_as(key)))
@@ -255,6 +296,41 @@ class Console:
         """Acknowledge an entry and remember its key."""
         name = self._remembered_as(key)
         await self._until_done(lambda: seat.acknowledge(entry, name, self._remember_s), seat)
+        self._remember(key)
+
+    async def answered(self, seat: Seat, entry: Entry, key: str, receipt: Message) -> None:
+        """Store a receipt, then acknowledge: in one step, or where the server does not do that, in two."""
+        if not (self._in_one_step and await self._answered_in_one_step(seat, entry, key, receipt)):
+            await self._store(receipt)
+            await self.acknowledged(seat, entry, key)
+
+    async def _answered_in_one_step(self, seat: Seat, entry: Entry, key: str, receipt: Message) -> bool:
+        """Whether it is certain that it was done. If not, the receipt is stored again under the same id."""
+        command = answer_and_acknowledge(
+            self._prefix + receipt.stream,
+            FIELD,
+            receipt.body,
+            self._remembered_as(key),
+            max(1, int(self._remember_s)),
+            entry.stream,
+            self._group,
+            entry.id,
+        )
+        try:
+            await self._together.send(command)
+        except (RedisError, OSError) as error:
+            if isinstance(error, NoPermissionError):
+                self._in_one_step = False  # a user without +eval; what else it may not do the two steps say
+            elif not isinstance(error, ResponseError):
+                seat.lost_touch(error)
+                self._in_trouble(error)
+            return False
+        self._well_again()
+        seat.let_go(entry)
+        self._remember(key)
+        return True
+
+    def _remember(self, key: str) -> None:
         self._seen[key] = None
         if len(self._seen) > REMEMBERED_HERE:
             self._seen.popitem(last=False)
@@ -319,6 +395,19 @@ class _Settling:
     entry: Entry
     key: str = ""
 
+    async def answer(
+        self,
+        subject_id: str,
+        incident_id: str,
+        kind: ReceiptKind,
+        *,
+        operator: str | None = None,
+        reason: str | None = None,
+        place: PlaceData | None = None,
+    ) -> None:
+        receipt = self.console._receipt(subject_id, incident_id, kind, operator, reason, place)
+        await self.console.answered(self.seat, self.entry, self.key, receipt)
+
     async def acknowledge(self) -> None:
         await self.console.acknowledged(self.seat, self.entry, self.key)
 
@@ -327,3 +416,12 @@ class _Settling:
 
     async def bury(self, reason: str) -> None:
         await self.console._until_done(lambda: self.seat.bury(self.entry, reason), self.seat)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """One delivery, opened: the message, or why it can never be handled."""
+
+    settling: _Settling
+    received: Received[MessageData] | None = None
+    hopeless: str = ""

@@ -50,6 +50,18 @@ class Answering(Protocol):
 class Settling(Protocol):
     """What a message needs of the queue."""
 
+    async def answer(
+        self,
+        subject_id: str,
+        incident_id: str,
+        kind: ReceiptKind,
+        *,
+        operator: str | None = None,
+        reason: str | None = None,
+        place: PlaceData | None = None,
+    ) -> None:
+        """Store a receipt; then it is done with."""
+
     async def acknowledge(self) -> None:
         """It is done with."""
 
@@ -159,10 +171,9 @@ class Received(Generic[D_co]):
         place: PlaceData | None = None,
     ) -> None:
         """The receipt first, then the acknowledgement: a crash in between brings the message again."""
-        await self._console.answer(
-            self._subject_id(), self.incident_id, kind, operator=operator, reason=reason, place=place
-        )
-        await self.acknowledge()
+        answer = self._console.answer if self.is_settled else self._settling.answer
+        await answer(self._subject_id(), self.incident_id, kind, operator=operator, reason=reason, place=place)
+        self.is_settled = True
 
     def _subject_id(self) -> str:
         match self.data:

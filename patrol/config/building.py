@@ -12,6 +12,7 @@ from patrol.config.models import (
     GB,
     DetectorModel,
     FileModel,
+    MergingModel,
     RingModel,
     ScheduleModel,
     SiteModel,
@@ -26,6 +27,7 @@ from patrol.config.times import time_of_day
 from patrol.config.values import WindowModel
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
+from patrol.domain.closeness import NEVER, USUAL, Closeness, KindFamily, MergePolicy
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
@@ -61,6 +63,7 @@ def build(
         retention=_retention(file.storage),
         spool_bytes=round(file.storage.spool_gb * GB),
         free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
+        merging=merging_of(file.merging),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
@@ -210,3 +213,21 @@ def _retention(storage: StorageModel) -> Retention:
         quota_bytes=round(storage.evidence_quota_gb * GB),
         keep={each: timedelta(days=getattr(storage.keep_days, each.value)) for each in EvidenceClass},
     )
+
+
+def merging_of(merging: MergingModel) -> MergePolicy:
+    """When what several cameras see is one incident."""
+    if not merging.enabled:
+        return NEVER
+    return MergePolicy({family: _close(family, merging) for family in KindFamily if family not in merging.never})
+
+
+def _close(family: KindFamily, merging: MergingModel) -> Closeness:
+    asked = merging.families.get(family)
+    if asked is None:
+        return USUAL[family]
+    usual = USUAL[family]
+    within_m = usual.within_m if asked.within_m is None else asked.within_m
+    same_site_m = usual.same_site_m if asked.same_site_m is None else asked.same_site_m
+    within_s = usual.within_s if asked.within_s is None else asked.within_s
+    return Closeness(within_m, max(within_m, same_site_m), within_s)

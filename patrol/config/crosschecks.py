@@ -59,6 +59,7 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from _short_bounds(parts)
     yield from _loose_schedules(parts)
     yield from _unknown_hosts(parts)
+    yield from _hasty_merging(parts)
 
 
 def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -460,6 +461,20 @@ def _unknown_hosts(parts: Parts) -> Iterator[Finding]:
             near = did_you_mean(host.lower(), sorted(names - {""}))
             hint = near if "did you mean" in near else ""
             yield ("tour", "hosts", host), f"no camera is on this host{hint}"
+
+
+def _hasty_merging(parts: Parts) -> Iterator[Finding]:
+    bounds = {name: ring.revisit_bound_s for name, ring in parts.rings.items() if ring is not None}
+    if parts.merging is None or not parts.merging.enabled or not bounds:
+        return
+    slowest = max(bounds, key=bounds.__getitem__)
+    for family, close in parts.merging.families.items():
+        if close.within_s is not None and close.within_s < bounds[slowest] and family not in parts.merging.never:
+            message = (
+                f"is {close.within_s:g} s, and cameras of the {slowest} ring are seen every {bounds[slowest]:g} s: two"
+                " of them may tell of one thing farther apart"
+            )
+            yield ("merging", "families", family.value, "within_s"), message
 
 
 def _listed(cameras: list[CameraPart]) -> str:

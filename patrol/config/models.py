@@ -35,6 +35,8 @@ from patrol.config.values import (
 )
 from patrol.domain.calibrating import PickedPoint, from_points
 from patrol.domain.camera import RingName, Strategy
+from patrol.domain.closeness import USUAL as CLOSE
+from patrol.domain.closeness import KindFamily
 from patrol.domain.errors import InputError
 from patrol.domain.events import Kind, Level
 from patrol.domain.ground import GroundPlane
@@ -377,6 +379,48 @@ class StorageModel(Edge):
     )
 
 
+Metres = Annotated[Number, Field(ge=0, le=5_000)]
+
+
+class ClosenessModel(Edge):
+    """When alerts of one family of kinds, of several cameras, are one incident; the usual where left out."""
+
+    within_m: Metres | None = Field(
+        default=None, description="metres between a camera and the incident's first one, at most"
+    )
+    same_site_m: Metres | None = Field(default=None, description="the same where both cameras are of one site, metres")
+    within_s: SecondsFromZero | None = Field(
+        default=None, description="between the times at which the cameras saw it, at most; seconds"
+    )
+
+    @model_validator(mode="after")
+    def _sites_reach_farther(self) -> ClosenessModel:
+        if self.within_m is not None and self.same_site_m is not None and self.same_site_m < self.within_m:
+            raise ValueError(f"same_site_m is {self.same_site_m:g}; expected within_m ({self.within_m:g}) or more")
+        return self
+
+
+def _closeness(family: KindFamily) -> str:
+    usual = CLOSE[family]
+    return (
+        f"{family}: usually within_m {usual.within_m:g}, same_site_m {usual.same_site_m:g}, within_s {usual.within_s:g}"
+    )
+
+
+class MergingModel(Edge):
+    """When what several cameras see becomes one incident by itself."""
+
+    enabled: Annotated[bool, Strict()] = Field(default=True, description="false: each camera has incidents of its own")
+    never: Annotated[list[KindFamily], Field(max_length=16)] = Field(
+        default=[], description="families of kinds that never join: " + ", ".join(KindFamily)
+    )
+    families: dict[KindFamily, ClosenessModel] = Field(
+        default={},
+        description="other distances and times than usual, by family of kinds; "
+        + "; ".join(map(_closeness, KindFamily)),
+    )
+
+
 class WebModel(Edge):
     """Where the console listens."""
 
@@ -412,6 +456,7 @@ class FileModel(Edge):
     tour: TourModel = Field(default=TourModel(), description="how the tour works")
     detector: DetectorModel = Field(default=DetectorModel(), description="how people are found in pictures")
     storage: StorageModel = Field(default=StorageModel(), description="what is kept on disk")
+    merging: MergingModel = Field(default=MergingModel(), description="when what several cameras see is one incident")
     web: WebModel = Field(default=WebModel(), description="where the console listens")
 
 

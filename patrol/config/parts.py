@@ -18,6 +18,7 @@ from patrol.config.models import (
     DetectorModel,
     GroundModel,
     MaskModel,
+    MergingModel,
     RingModel,
     ScheduleModel,
     SiteHead,
@@ -66,6 +67,7 @@ class Parts:
     schedules: dict[str, ScheduleModel | None]
     tour: TourModel | None
     detector: DetectorModel | None
+    merging: MergingModel | None
 
     def template_of(self, part: CameraPart) -> str | None:
         """The name of the template a camera uses, known or not."""
@@ -204,6 +206,7 @@ def parts_of(data: object) -> Parts:
         schedules={name: _part(ScheduleModel, raw) for name, raw in _at(data, "schedules").items()},
         tour=_part(TourModel, _at(data, "tour")),
         detector=_part(DetectorModel, _at(data, "detector")),
+        merging=_part(MergingModel, _at(data, "merging")),
     )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
+from patrol.domain.closeness import MergePolicy
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
@@ -96,8 +97,8 @@ class Configuration:
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
-    ``warnings``: what is allowed and still looks like a mistake; they carry no
-    secrets.
+    ``merging``: when what several cameras see is one incident; ``warnings``: what is allowed and still looks like a
+    mistake; they carry no secrets.
     """
 
     station: str
@@ -115,6 +116,7 @@ class Configuration:
     retention: Retention = field(default_factory=Retention)
     spool_bytes: int = USUAL_SPOOL_BYTES
     free_floor: FreeFloor = field(default_factory=FreeFloor)
+    merging: MergePolicy = field(default_factory=MergePolicy)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

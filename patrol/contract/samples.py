@@ -20,6 +20,7 @@ from patrol.domain.incidents import (
     Maintenance,
     OrderId,
     TroubledCamera,
+    Witness,
 )
 from patrol.domain.messages import (
     Message,
@@ -111,12 +112,37 @@ def sample_incident() -> Incident:
         alert_ids=(alert.id,),
         sequence=2,
         clip_id=alert.clip_id,
+        witnesses=(_witness(alert),),
     )
     return (
         incident.stamped(ClockName.BEGAN, alert.began_at, "rule")
         .stamped(ClockName.FIRST_FRAME, alert.began_at, "camera")
         .stamped(ClockName.DETECTED, alert.detected_at, "detector")
         .stamped(ClockName.ACCEPTED, alert.accepted_at, "store")
+    )
+
+
+def _witness(alert: Alert) -> Witness:
+    return Witness(
+        fingerprint=alert.fingerprint,
+        camera_id=alert.camera_id,
+        camera_name="政府大楼前广场中央",
+        camera_name_en="Government Building front square centre",
+        site="政府大楼",
+        place=SQUARE,
+        ring=alert.ring,
+        target_s=60.0,
+        kind=alert.kind,
+        level=alert.level,
+        words_zh=alert.words_zh,
+        words_en=alert.words_en,
+        evidence_id=alert.evidence_id,
+        clip_id=alert.clip_id,
+        alert_ids=(alert.id,),
+        began_at=alert.began_at,
+        detected_at=alert.detected_at,
+        accepted_at=alert.accepted_at,
+        last_at=alert.frame_at,
     )
 
 

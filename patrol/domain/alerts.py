@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
+from patrol.domain.closeness import NEVER, MergePolicy, Nearness, Reach, Seen, nearest, reach_of, why
 from patrol.domain.events import Event, IncidentClass, Kind, Level, class_of
-from patrol.domain.incidents import AlertId, ClockName, EvidenceId, Incident, IncidentId, IncidentState
+from patrol.domain.incidents import AlertId, EvidenceId, Incident, IncidentId, IncidentState, Witness
+from patrol.domain.witnesses import opened, together, with_witnesses, witnesses_of
 from patrol.domain.zones import RuleId, ZoneId
 
 
@@ -82,11 +84,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the store knows of a candidate's fingerprint: when its last alert was accepted, and had been detected."""
+    """What the store knows of a candidate's fingerprint: when its last alert was accepted, and had been detected.
+
+    ``open_incident``: the one its alerts belong to. ``nearby``: others that are open and may be close, see closeness.
+    """
 
     last_accepted_at: datetime | None
     open_incident: Incident | None
     last_detected_at: datetime | None = None
+    nearby: tuple[Incident, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -94,6 +100,7 @@ class Verdict(StrEnum):
 
     NEW_INCIDENT = "new_incident"
     JOINED = "joined"
+    MERGED = "merged"  # with what another camera sees
     COOLING_DOWN = "cooling_down"
 
 
@@ -111,17 +118,54 @@ def fingerprint(event: Event) -> str:
     return f"{event.camera_id}/{event.kind}/{event.rule_id}/{event.zone_id}"
 
 
-def accept(candidate: Candidate, history: History, now: datetime) -> Acceptance:
+def accept(candidate: Candidate, history: History, now: datetime, policy: MergePolicy = NEVER) -> Acceptance:
     """Decide whether an event becomes an alert, and of which incident."""
     if cools_down(candidate, history.last_accepted_at, now, history.last_detected_at):
         return Acceptance(Verdict.COOLING_DOWN)
     if history.open_incident is not None:
-        joined = history.open_incident
-        alert = _alert(replace(candidate, incident_id=joined.id), now)
-        joined = replace(joined, alert_ids=(*joined.alert_ids, alert.id), clip_id=joined.clip_id or alert.clip_id)
-        return Acceptance(Verdict.JOINED, alert, joined)
+        return _joined(candidate, history.open_incident, now)
+    near = nearest(_seen(candidate), history.nearby, policy)
+    if near is not None:
+        return _merged(candidate, near, now)
     alert = _alert(candidate, now)
-    return Acceptance(Verdict.NEW_INCIDENT, alert, _incident(candidate, alert))
+    incident = opened(candidate.incident_id, _witness(candidate, alert), simulated=alert.simulated, drill=alert.drill)
+    return Acceptance(Verdict.NEW_INCIDENT, alert, incident)
+
+
+def reach(candidate: Candidate, policy: MergePolicy) -> Reach | None:
+    """Where incidents may be that it belongs to; None where there can be none."""
+    return reach_of(_seen(candidate), policy)
+
+
+def _joined(candidate: Candidate, incident: Incident, now: datetime) -> Acceptance:
+    alert = _alert(replace(candidate, incident_id=incident.id), now)
+    witnesses = together(witnesses_of(incident), (_witness(candidate, alert),))
+    return Acceptance(Verdict.JOINED, alert, with_witnesses(incident, witnesses))
+
+
+def _merged(candidate: Candidate, near: Nearness, now: datetime) -> Acceptance:
+    incident = near.incident
+    alert = _alert(replace(candidate, incident_id=incident.id), now)
+    why_zh, why_en = why(near, candidate.camera.name, candidate.camera.name_en)
+    witness = replace(_witness(candidate, alert), distance_m=near.distance_m, why_zh=why_zh, why_en=why_en)
+    merged = with_witnesses(incident, together(witnesses_of(incident), (witness,)))
+    if alert.level is Level.RED and incident.state is IncidentState.NEW:
+        merged = replace(merged, urged_at=now)
+    return Acceptance(Verdict.MERGED, alert, merged)
+
+
+def _seen(candidate: Candidate) -> Seen:
+    event, camera = candidate.event, candidate.camera
+    return Seen(
+        kind=event.kind,
+        level=candidate.level,
+        place=camera.place,
+        site=camera.site,
+        began_at=event.began_at,
+        confirmed_at=event.confirmed_at,
+        simulated=camera.simulated or candidate.drill,
+        drill=candidate.drill,
+    )
 
 
 def cools_down(
@@ -167,31 +211,26 @@ def _alert(candidate: Candidate, now: datetime) -> Alert:
     )
 
 
-def _incident(candidate: Candidate, alert: Alert) -> Incident:
+def _witness(candidate: Candidate, alert: Alert) -> Witness:
     camera = candidate.camera
-    incident = Incident(
-        id=candidate.incident_id,
-        kind=alert.kind,
-        level=alert.level,
-        ring=alert.ring,
+    return Witness(
+        fingerprint=alert.fingerprint,
         camera_id=camera.id,
         camera_name=camera.name,
         camera_name_en=camera.name_en,
+        site=camera.site,
         place=camera.place,
+        ring=alert.ring,
         target_s=candidate.ring.response_target_s if class_of(alert.kind) is IncidentClass.SECURITY else None,
-        fingerprint=alert.fingerprint,
+        kind=alert.kind,
+        level=alert.level,
         words_zh=alert.words_zh,
         words_en=alert.words_en,
         evidence_id=alert.evidence_id,
-        simulated=alert.simulated,
-        alert_ids=(alert.id,),
-        state=IncidentState.NEW,
         clip_id=alert.clip_id,
-        drill=alert.drill,
-    )
-    return (
-        incident.stamped(ClockName.BEGAN, alert.began_at, "rule")
-        .stamped(ClockName.FIRST_FRAME, alert.began_at, "camera")
-        .stamped(ClockName.DETECTED, alert.detected_at, "detector")
-        .stamped(ClockName.ACCEPTED, alert.accepted_at, "store")
+        alert_ids=(alert.id,),
+        began_at=alert.began_at,
+        detected_at=alert.detected_at,
+        accepted_at=alert.accepted_at,
+        last_at=alert.frame_at,
     )

@@ -92,10 +92,12 @@ def weigh(situation: Situation, ring: RingName) -> tuple[Candidate, ...]:
     """All units for this incident, the soonest first; those that cannot go come last, with the reason.
 
     A simulated incident never moves a real unit, and a simulated unit helps nobody.
-    A unit that refused is not asked again; one that let this incident's order expire only after all others.
+    A unit that refused is not asked again, unless another camera has told of something red since; one that let this
+    incident's order expire only after all others.
     """
-    tried = {order.unit_id: order.state for order in situation.orders}
     incident = situation.incident
+    since = incident.urged_at
+    tried = {order.unit_id: order.state for order in situation.orders if since is None or order.sent_at >= since}
     weighed = [_candidate(duty, incident.place, ring, tried, incident.simulated) for duty in situation.duties]
     return tuple(sorted(weighed, key=lambda c: (c.eta_s is None, c.unit_id in tried, c.eta_s or 0.0, c.unit_id)))
 

@@ -9,6 +9,7 @@ PatrolError
 ├── QueueError           Redis did not answer; try again, and say so
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
 └── IllegalTransition    a state machine was asked for a step its table does not hold
+    └── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
 """
 
 from __future__ import annotations
@@ -109,3 +110,24 @@ class MessageError(PatrolError):
 
 class IllegalTransition(PatrolError):  # noqa: N818  (it names what happened, as StopIteration does)
     """A state machine was asked for a step that its table does not hold."""
+
+
+class Apart(StrEnum):
+    """Why incidents cannot be merged, or one not be split. Closed set: also the code of the answer."""
+
+    ITSELF = "itself"
+    CLOSED = "closed"
+    HANDLED = "handled"
+    MAINTENANCE = "maintenance"
+    NOT_ALIKE = "not_alike"  # real and simulated, or a drill and no drill
+    BOTH_OUT = "both_out"  # each has a unit on its way or on scene
+    FIRST = "first"  # the first camera's share is what the incident is
+    NO_SUCH_ALERT = "no_such_alert"
+
+
+class NotTogether(IllegalTransition):
+    """Two incidents cannot become one, or one not two, as they stand."""
+
+    def __init__(self, why: Apart, message: str) -> None:
+        self.why = why
+        super().__init__(message)

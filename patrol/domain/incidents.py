@@ -164,6 +164,41 @@ class Maintenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """One camera's share of an incident (见证点位): what one of its rules saw in one zone.
+
+    ``began_at``, ``detected_at``, ``accepted_at``, ``words_*``, ``evidence_id``: of its first alert; ``last_at``: the
+    frame of its last. ``target_s``: its ring's. ``distance_m``: from the incident's first camera. ``why_zh``,
+    ``why_en``: why it belongs to the incident, empty of the one that opened it; ``operator``: who put it there, where a
+    person did.
+    """
+
+    fingerprint: str
+    camera_id: CameraId
+    camera_name: str
+    camera_name_en: str
+    site: str
+    place: Place
+    ring: RingName
+    target_s: float | None
+    kind: Kind
+    level: Level
+    words_zh: str
+    words_en: str
+    evidence_id: EvidenceId | None
+    clip_id: EvidenceId | None
+    alert_ids: tuple[AlertId, ...]
+    began_at: datetime
+    detected_at: datetime
+    accepted_at: datetime
+    last_at: datetime
+    distance_m: float = 0.0
+    why_zh: str = ""
+    why_en: str = ""
+    operator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """One thing that happened. ``sequence`` grows by one with every message told about it.
 
@@ -172,6 +207,9 @@ class Incident:
     after it. ``simulated``: made of simulated cameras. ``drill``: an exercise for people, simulated, too.
     ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
     ``maintenance``: the cameras to be mended, of the class maintenance; ``camera_id`` is the first of them then.
+    ``witnesses``: who saw it, the first one first. ``urged_at``: when a red alert of another camera joined it while no
+    unit was sent: who had refused before is asked again. ``merged_into``: of a closed one that another goes on with.
+    ``split_from``: the incident it was a part of, ``split_by`` an operator.
     """
 
     id: IncidentId
@@ -199,6 +237,11 @@ class Incident:
     maintenance: Maintenance | None = None
     clip_id: EvidenceId | None = None
     drill: bool = False
+    witnesses: tuple[Witness, ...] = ()
+    urged_at: datetime | None = None
+    merged_into: IncidentId | None = None
+    split_from: IncidentId | None = None
+    split_by: str | None = None
 
     @property
     def incident_class(self) -> IncidentClass:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -135,6 +136,28 @@ class MaintenanceData(Data):
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessData(Data):
+    """One camera's share of an incident: what one of its rules saw in one zone."""
+
+    camera_id: Text
+    kind: Kind | str
+    level: Level
+    began_at: datetime
+    alerts: Annotated[int, Ge(1)]
+    """How many it told of."""
+    alert_id: Text
+    """The first of them."""
+    distance_m: Annotated[float, Ge(0)]
+    """From the incident's first camera, metres."""
+    why: WordsData
+    """Why it belongs to this incident; empty of the one that opened it."""
+    evidence_id: str | None
+    clip_id: str | None
+    operator: str | None
+    """Who put it there, where a person did."""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentData(Data):
     """What an incident's state is now. A message with a lower ``sequence`` than one read before is old news."""
 
@@ -160,6 +183,14 @@ class IncidentData(Data):
     maintenance: MaintenanceData | None
     """Of the class maintenance only."""
     drill: bool = False
+    cameras: Sequence[WitnessData] = ()
+    """Who saw it, of the class security: the first one, then those that came last; 20 at most."""
+    cameras_in_all: Annotated[int, Ge(0)] = 0
+    """How many that would be without that limit."""
+    merged_into: str | None = None
+    """Of a closed one: the incident that goes on with what this one was about."""
+    split_from: str | None = None
+    """The incident that this one was a part of, until an operator split it off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +234,8 @@ class RecallData(Data):
     incident_id: Text
     unit_id: Text
     reason: Text
-    """``expired``: not accepted in time. Else the disposition with which the incident was closed."""
+    """``expired``: not accepted in time; ``merged``: another unit goes, as the incident became part of another. Else
+    the disposition with which the incident was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +286,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, Data):
-        return {wire_name(name): plain(getattr(value, name)) for name in value.__slots__}
+        return {wire: plain(getattr(value, name)) for name, wire in _names(value.__slots__)}
     return [plain(inner) for inner in value]
+
+
+@cache
+def _names(slots: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, wire_name(name)) for name in slots)
 
 
 def time_text(at: datetime) -> str:

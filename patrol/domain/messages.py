@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from patrol.domain.errors import MessageError
 from patrol.domain.events import Level
 from patrol.domain.heartbeats import EVERY_S, Heartbeat
-from patrol.domain.incidents import ClockName, Incident, IncidentId, Maintenance
+from patrol.domain.incidents import ClockName, Incident, IncidentId, Maintenance, Witness
 from patrol.domain.message_data import (
     AlertData,
     CameraNameData,
@@ -30,6 +30,7 @@ from patrol.domain.message_data import (
     ReceiptData,
     StampData,
     TroubledCameraData,
+    WitnessData,
     WordsData,
     plain,
     time_text,
@@ -70,7 +71,9 @@ STREAMS = (*ALERT_STREAMS, INCIDENT_STREAM, *ORDER_STREAMS, RECEIPT_STREAM, HEAR
 MAX_BYTES = 64 * 1024
 # A station has more cameras than a message has room for; those in trouble are listed first.
 CAMERAS_LISTED = 200
+WITNESSES_LISTED = 20
 ALERT_EXPIRES_AFTER = timedelta(hours=24)
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,10 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         words=WordsData(incident.words_zh, incident.words_en),
         maintenance=_maintenance(incident.maintenance) if incident.maintenance else None,
         drill=incident.drill,
+        cameras=_witnesses(incident.witnesses),
+        cameras_in_all=len(incident.witnesses),
+        merged_into=incident.merged_into,
+        split_from=incident.split_from,
     )
     return _message(
         INCIDENT_STREAM,
@@ -173,6 +180,27 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         data,
         cause,
         severitytext=incident.level.value,
+    )
+
+
+def _witnesses(witnesses: Sequence[Witness]) -> list[WitnessData]:
+    last = witnesses[max(1, len(witnesses) - WITNESSES_LISTED + 1) :]
+    return [_witness(witness) for witness in (*witnesses[:1], *last)]
+
+
+def _witness(witness: Witness) -> WitnessData:
+    return WitnessData(
+        camera_id=witness.camera_id,
+        kind=witness.kind,
+        level=witness.level,
+        began_at=witness.began_at,
+        alerts=len(witness.alert_ids),
+        alert_id=witness.alert_ids[0],
+        distance_m=round(witness.distance_m, 1),
+        why=WordsData(witness.why_zh, witness.why_en),
+        evidence_id=witness.evidence_id,
+        clip_id=witness.clip_id,
+        operator=witness.operator,
     )
 
 
@@ -400,7 +428,7 @@ def _message(
         **more,
         "data": plain(data),
     }
-    return Message(stream, key, json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))
+    return Message(stream, key, _JSON.encode(envelope))
 
 
 def _place(place: Place) -> PlaceData:

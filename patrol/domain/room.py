@@ -11,6 +11,7 @@ from datetime import datetime
 
 from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
+from patrol.domain.digest import Digest
 from patrol.domain.incidents import EvidenceId, Incident, LoopStage
 from patrol.domain.orders import Order
 from patrol.domain.retention import Gone
@@ -148,6 +149,7 @@ class RoomSnapshot:
     Of the open ones security comes before maintenance; ``stages`` count the former, ``maintenance`` the latter.
     ``orders``: per incident, the latest order. ``tour`` is None while no tour reports; ``tour_reported_at``: when one
     last did, if that is known. ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
+    ``digest``: what came in a flood, of all that is open; None where nothing did.
     """
 
     at: datetime
@@ -165,3 +167,4 @@ class RoomSnapshot:
     gone: Mapping[EvidenceId, Gone] = field(default_factory=dict)
     storage: StorageStatus = field(default_factory=StorageStatus)
     watch: WatchStatus = WatchStatus()
+    digest: Digest | None = None

@@ -1,26 +1,31 @@
 """Alerting: confirmed events become alerts, each with its picture, in one durable transaction.
 
+Red ones have a lane of their own: in a storm they wait for each other, and for nobody else.
+
 Nothing is lost here: what the store refuses is kept on the local disk, over a kill, and put to the store again, in
 order, until it takes it. What comes meanwhile waits behind it. Where the local disk refuses, too, events wait in
-memory, the buffer fills, and the detector waits behind it. Only at the very end, when both refuse and no time is left,
+memory, the lanes fill, and the detector waits behind them. Only at the very end, when both refuse and no time is left,
 events are given up, each counted and named in the log.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict
+from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict, fingerprint
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.clips import ClipOrder
 from patrol.domain.detections import Detections
 from patrol.domain.errors import PatrolError, StoreError, StoreFailure
-from patrol.domain.events import Event
+from patrol.domain.events import Event, Level
 from patrol.domain.frame import Frame
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
@@ -30,6 +35,7 @@ from patrol.domain.zones import RuleId, Zone
 from patrol.metrics import Metrics
 from patrol.pipeline.confirming import Sighting
 from patrol.pipeline.filming import FilmSide, NotFilming
+from patrol.pipeline.lanes import Lane
 from patrol.pipeline.stopping import pause
 from patrol.ports import AlertStore, Clock, EvidenceStore, Spool
 
@@ -37,7 +43,13 @@ _log = logging.getLogger(__name__)
 
 DrawEvidence = Callable[[Frame, Detections, Zone, Event], bytes]
 
-WAITING_EVENTS = 256
+WAITING_EVENTS = 256  # red ones
+# Of the others a whole storm may wait. Once their pictures are so large together, the next ones are drawn at once.
+WAITING_OTHERS = 8192
+WAITING_BYTES = 384 * 2**20
+# Pictures are drawn and kept for so many at the same time: a disk takes several in nearly the time of one.
+AHEAD = 4
+GIVE_WAY_S = 0.5  # while red ones wait the others do, each so long at most
 RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 # What contradicts what is stored is tried so often, then it stands in the way of the others no longer.
 MOST_TRIES_ALONE = 3
@@ -47,12 +59,15 @@ MOST_TRIES_ALONE = 3
 class _Case:
     """An event on its way to the store. ``picture``: drawn when it is needed, and kept for the tries that follow.
 
+    ``sighting``: until it is drawn. ``in_store``: the picture is kept already. ``cools_down``: the store says so.
     ``refused``: the store did so, and that was counted.
     """
 
-    sighting: Sighting
+    sighting: Sighting | None
     candidate: Candidate
     picture: bytes | None = None
+    in_store: bool = False
+    cools_down: bool = False
     refused: bool = False
 
 
@@ -85,17 +100,27 @@ class Alerting:
         self._kept, self._ended = asyncio.Event(), asyncio.Event()
         self._abandoned = asyncio.Event()
         self._refusing = False
+        self._store_away = False
         self._conflicts = 0
-        self._sightings: asyncio.Queue[tuple[Sighting, datetime] | None] = asyncio.Queue(WAITING_EVENTS)
+        self._red: Lane[_Case] = Lane(WAITING_EVENTS, WAITING_BYTES)
+        self._others: Lane[_Case] = Lane(WAITING_OTHERS, WAITING_BYTES)
 
     async def submit(self, sighting: Sighting) -> None:
         """See AlertSide."""
         self._metrics.alerts.waiting.inc()
-        await self._sightings.put((sighting, self._clock.now()))
+        case = _Case(sighting, self._candidate(sighting, self._clock.now()))
+        if case.candidate.level is Level.RED:
+            await self._red.put(case, sighting.frame)
+        elif self._others.has_room_for(sighting.frame):
+            await self._others.put(case, sighting.frame)
+        else:
+            await self._draw_picture(case)
+            await self._others.put(case, None)
 
     async def close(self) -> None:
         """End of stream: what waits is still accepted, then ``run`` returns."""
-        await self._sightings.put(None)
+        await self._red.close()
+        await self._others.close()
 
     def abandon(self) -> None:
         """Too little time is left: what the store refuses from now on is given up, loudly."""
@@ -107,16 +132,54 @@ class Alerting:
             if self._spool is not None:
                 self._show_spool(self._spool)
                 tasks.create_task(self._empty(self._spool))
-            while (item := await self._sightings.get()) is not None:
-                sighting, detected_at = item
-                await self._accept_for_sure(sighting, detected_at)
-                self._metrics.alerts.waiting.dec()
+            async with asyncio.TaskGroup() as lanes:
+                for lane in (self._red, self._others):
+                    lanes.create_task(self._serve(lane))
             self._ended.set()
             self._kept.set()
 
-    async def _accept_for_sure(self, sighting: Sighting, detected_at: datetime) -> None:
-        candidate = self._candidate(sighting, detected_at)
-        case = _Case(sighting, candidate)
+    async def _serve(self, lane: Lane[_Case]) -> None:
+        """Accept one after the other, in order, while the pictures of the next ones are made ready."""
+        ahead: deque[tuple[_Case, asyncio.Task[None] | None]] = deque()
+        async with asyncio.TaskGroup() as preparing:
+            while (case := await lane.take()) is not None:
+                ahead.append((case, None))
+                while ahead:
+                    if lane is self._others:
+                        await self._give_way()
+                    self._look_ahead(lane, ahead, preparing)
+                    case, prepared = ahead.popleft()
+                    if prepared is not None:
+                        await prepared
+                    await self._accept_for_sure(case)
+                    self._metrics.alerts.waiting.dec()
+
+    async def _give_way(self) -> None:
+        if not self._red.calm.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GIVE_WAY_S):
+                    await self._red.calm.wait()
+
+    def _look_ahead(
+        self, lane: Lane[_Case], ahead: deque[tuple[_Case, asyncio.Task[None] | None]], preparing: asyncio.TaskGroup
+    ) -> None:
+        while len(ahead) < AHEAD and (case := lane.take_if_any()) is not None:
+            # What is the same thing as one before it most likely cools down, which shows once that one is accepted.
+            same = any(fingerprint(case.candidate.event) == fingerprint(one.candidate.event) for one, _ in ahead)
+            at_once = not same and not (self._spool is not None and self._spool.waiting)
+            ahead.append((case, preparing.create_task(self._prepare(case)) if at_once else None))
+
+    async def _prepare(self, case: _Case) -> None:
+        """All that can be done before its turn. What the store refuses is told, and tried again, then."""
+        with contextlib.suppress(StoreError):
+            if case.picture is None and await self._store.cools_down(case.candidate, self._clock.now()):
+                case.cools_down = True
+                return
+            await self._evidence.put(case.candidate.evidence_id, await self._draw_picture(case))
+            case.in_store = True
+
+    async def _accept_for_sure(self, case: _Case) -> None:
+        candidate = case.candidate
         failures = 0
         while not (self._refusing and self._abandoned.is_set()):
             try:
@@ -138,28 +201,28 @@ class Alerting:
                 self._order_clip(candidate)
             return
         self._metrics.alerts.lost.inc()
-        _log.error("alert %s is lost, the store refused it to the end: %s", candidate.alert_id, sighting.event)
+        _log.error("alert %s is lost, the store refused it to the end: %s", candidate.alert_id, candidate.event)
 
     async def _place(self, case: _Case) -> Acceptance | None:
         """The store's answer; None: it is kept on the local disk. Raises StoreError: neither takes it now."""
         spool = self._spool
-        if spool is None or not spool.waiting:
+        is_red = case.candidate.level is Level.RED
+        # What waits there came first; but no red one waits behind others once the store takes them again.
+        if spool is None or not spool.waiting or (is_red and not self._store_away):
             try:
                 return await self._try(case)
             except StoreError as error:
                 self._refuse(case, error)
                 if spool is None:
                     raise
-        # Also where the store may be back: what waits there came first.
-        if case.picture is None:
-            case.picture = await self._picture(case.sighting)
-        await spool.keep(case.candidate, case.picture)
+        await spool.keep(case.candidate, await self._draw_picture(case))
         self._metrics.spool.passed.labels("kept").inc()
         self._show_spool(spool)
         self._kept.set()
         return None
 
     def _refuse(self, case: _Case, error: StoreError) -> None:
+        self._store_away = True
         if case.refused:
             return
         case.refused = True
@@ -222,24 +285,30 @@ class Alerting:
 
     async def _try(self, case: _Case) -> Acceptance:
         candidate = case.candidate
-        if case.picture is None:
-            # Never asked again: after a try whose answer was lost, the alert would be what it cools down from.
-            if await self._store.cools_down(candidate, self._clock.now()):
-                return Acceptance(Verdict.COOLING_DOWN)
-            case.picture = await self._picture(case.sighting)
-        return await self._put(candidate, case.picture)
+        # Never asked again: after a try whose answer was lost, the alert would be what it cools down from.
+        if case.cools_down or (case.picture is None and await self._store.cools_down(candidate, self._clock.now())):
+            return Acceptance(Verdict.COOLING_DOWN)
+        return await self._put(candidate, None if case.in_store else await self._draw_picture(case))
 
-    async def _put(self, candidate: Candidate, picture: bytes) -> Acceptance:
+    async def _put(self, candidate: Candidate, picture: bytes | None) -> Acceptance:
         # The picture first: an accepted alert always has its evidence.
-        await self._evidence.put(candidate.evidence_id, picture)
+        if picture is not None:
+            await self._evidence.put(candidate.evidence_id, picture)
         acceptance = await self._store.accept(candidate, self._clock.now())
+        self._store_away = False
         if acceptance.verdict is Verdict.COOLING_DOWN:
             await self._evidence.remove(candidate.evidence_id)
         return acceptance
 
-    async def _picture(self, sighting: Sighting) -> bytes:
-        zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
-        return await asyncio.to_thread(self._draw, sighting.frame, sighting.detections, zone, sighting.event)
+    async def _draw_picture(self, case: _Case) -> bytes:
+        if case.picture is None:
+            sighting = case.sighting
+            assert sighting is not None
+            zone = next(zone for zone in sighting.camera.zones if zone.id == sighting.event.zone_id)
+            draw = partial(self._draw, sighting.frame, sighting.detections, zone, sighting.event)
+            case.picture = await asyncio.to_thread(draw)
+            case.sighting = None  # what waits on holds no frame
+        return case.picture
 
     def _order_clip(self, candidate: Candidate) -> None:
         # Only now: what cools down needs none, and no alert waits for its clip. Of what is kept for later it is made at

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.errors import QueueError
-from patrol.domain.incidents import Disposition, IncidentId
+from patrol.domain.incidents import AlertId, Disposition, IncidentId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.pipeline.deciding import Deciding
@@ -35,6 +35,14 @@ class Desk:
     async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
         """See RoomDesk."""
         await self._deciding.close(incident_id, disposition, operator, reason)
+
+    async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
+        """See RoomDesk."""
+        return await self._deciding.merge(incident_id, other_id, operator)
+
+    async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
+        """See RoomDesk."""
+        return await self._deciding.split(incident_id, alert_id, operator)
 
     async def pin(self, pin: Pin) -> None:
         """See RoomDesk."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import dispatch
+from patrol.domain import dispatch, merging
 from patrol.domain.dispatch import Outcome, Situation
+from patrol.domain.errors import StoreError
 from patrol.domain.events import IncidentClass
 from patrol.domain.ids import make_id
-from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, OrderId
+from patrol.domain.incidents import AlertId, ClockName, Disposition, Incident, IncidentId, OrderId
 from patrol.domain.orders import Receipt
 from patrol.domain.tracing import trace_id
 from patrol.metrics import Metrics
@@ -76,11 +77,57 @@ class Deciding:
         now = self._clock.now()
         return await self._decide(incident_id, lambda s: dispatch.close(s, disposition, operator, reason, now))
 
+    async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
+        """Make one incident of two, and see to it that a unit is sent. Returns the one that goes on.
+
+        Raises NotTogether.
+        """
+        now = self._clock.now()
+        ids = (incident_id,) if incident_id == other_id else (incident_id, other_id)
+        stays, goes = await self._decide_together(ids, lambda both: merging.merge(both[0], both[-1], operator, now))
+        _log.info("%s merged incident %s into %s", operator, goes.id, stays.id)
+        await self._send_somebody(stays.id)
+        return stays.id
+
+    async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
+        """Take the camera with this alert out into an incident of its own, and send a unit to that. Returns its id.
+
+        Raises NotTogether.
+        """
+        now = self._clock.now()
+        new_id = IncidentId(make_id("I", now, secrets.randbits(48)))
+        await self._decide_together((incident_id,), lambda one: merging.split(one[0], alert_id, new_id, operator, now))
+        _log.info("%s split alert %s out of incident %s into %s", operator, alert_id, incident_id, new_id)
+        await self._send_somebody(new_id)
+        return new_id
+
+    async def _send_somebody(self, incident_id: IncidentId) -> None:
+        """No alert comes through the queue for it any more. Where the store is just away, the follow-up sends."""
+        try:
+            await self.assign(incident_id)
+        except StoreError as error:
+            _log.warning("incident %s waits for its unit: %s", incident_id, error)
+
     async def maintain(self, incident_id: IncidentId, decision: Callable[[Situation], Outcome]) -> Outcome:
         """A decision on cameras to be mended; see domain.maintenance."""
         outcome = await self._decide(incident_id, decision)
         assert outcome is not None  # only an effect that was stored before gives none
         return outcome
+
+    async def _decide_together(
+        self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
+    ) -> Sequence[Incident]:
+        overdue_before: set[IncidentId] = set()
+
+        def remembering(situations: Sequence[Situation]) -> Sequence[Outcome]:
+            overdue_before.update(each.incident.id for each in situations if each.incident.overdue)
+            return decision(situations)
+
+        outcomes = await self._store.decide_together(incident_ids, remembering)
+        incidents = [outcome.incident for outcome in outcomes if outcome.incident is not None]
+        for outcome, incident in zip(outcomes, incidents, strict=True):
+            self._count(outcome, incident.id in overdue_before)
+        return incidents
 
     async def _decide(
         self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None

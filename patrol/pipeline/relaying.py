@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 BATCH = 200
 MAX_ROWS = 5 * BATCH  # as far as the outbox is looked through for what its way is free for
 POLL_S = 0.2
+GATHER_S = 0.01  # from one look to the next: what comes meanwhile costs one round trip and one commit together
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 _Part = Literal["queue", "store"]
@@ -47,8 +48,14 @@ class Relaying:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Relay until ``stopping``, and then once more what was decided on before."""
-        while not await pause(self._clock, stopping, await self._round()):
-            pass
+        while not stopping.is_set():
+            began = self._clock.monotonic()
+            pause_s = await self._round()
+            if pause_s is None:
+                await self._outbox.news(POLL_S)
+                pause_s = max(0.0, began + GATHER_S - self._clock.monotonic())
+            if pause_s > 0.0:
+                await pause(self._clock, stopping, pause_s)
         await self.drain()
 
     async def drain(self) -> None:
@@ -63,8 +70,8 @@ class Relaying:
             return False
         return count > 0
 
-    async def _round(self) -> float:
-        """Relay one batch. Returns the seconds to wait before the next round."""
+    async def _round(self) -> float | None:
+        """Relay one batch. Returns the seconds to wait before the next round; None: until something comes."""
         try:
             more = await self._relay_batch()
         except StoreError as error:
@@ -75,7 +82,7 @@ class Relaying:
                 await self._show_waiting()
             return self._failed("queue", error)
         self._recovered()
-        return 0.0 if more else POLL_S
+        return 0.0 if more else None
 
     async def _show_waiting(self) -> None:
         self._show(*await self._outbox.waiting())
@@ -103,7 +110,11 @@ class Relaying:
         if tried:
             self._note_refusals(tried, refused)
         self._held_rows = min(len(rows) - len(taken), MAX_ROWS - BATCH)
-        await self._show_waiting()
+        if len(rows) < limit:  # all there was: nothing has to be counted
+            since = [row.waiting_since for row in rows if row.number not in taken]
+            self._show(len(since), min(since, default=None))
+        else:
+            await self._show_waiting()
         return len(rows) == limit and (bool(taken) or BATCH + self._held_rows > limit)
 
     def _due(self, rows: Sequence[OutboxRow]) -> Sequence[OutboxRow]:

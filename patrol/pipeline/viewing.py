@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from patrol.domain.auditing import Audit, silent_since
+from patrol.domain.digest import digest
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass, Level
@@ -118,6 +119,7 @@ class Room:
             storage=await self._storage.status() if self._storage is not None else StorageStatus(),
             gone=await self._reader.gone_evidence(evidence_of(shown)),
             watch=await self._watch(now),
+            digest=digest(security),
         )
 
     async def _watch(self, now: datetime) -> WatchStatus:
@@ -187,7 +189,9 @@ def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
 
 def evidence_of(incidents: Sequence[Incident]) -> frozenset[EvidenceId]:
     """The pictures and clips that a page of these shows."""
-    ids = (evidence_id for incident in incidents for evidence_id in (incident.evidence_id, incident.clip_id))
+    own = (evidence_id for incident in incidents for evidence_id in (incident.evidence_id, incident.clip_id))
+    witnesses = (witness for incident in incidents for witness in incident.witnesses)
+    ids = (*own, *(evidence_id for each in witnesses for evidence_id in (each.evidence_id, each.clip_id)))
     return frozenset(evidence_id for evidence_id in ids if evidence_id is not None)
 
 

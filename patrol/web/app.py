@@ -23,8 +23,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from patrol.domain.camera import CameraId
-from patrol.domain.errors import IllegalTransition, MessageError, PatrolError, QueueError, StoreError
-from patrol.domain.incidents import EvidenceId, IncidentId
+from patrol.domain.errors import IllegalTransition, MessageError, NotTogether, PatrolError, QueueError, StoreError
+from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
 from patrol.ports import Clock, EvidenceFates, EvidenceStore, HealthCheck, RoomDesk, RoomView
@@ -38,8 +38,10 @@ from patrol.web.schemas import (
     CloseBody,
     ConfirmBody,
     DisplayedBody,
+    MergeBody,
     PinBody,
     ReplayBody,
+    SplitBody,
     encode_letters,
     encode_room,
     with_time,
@@ -94,6 +96,8 @@ def make_web_app(
             Route("/api/incidents/{incident_id}/displayed", actions.displayed, methods=["POST"]),
             Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/merge", actions.merge, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/split", actions.split, methods=["POST"]),
             Route("/api/cameras/{camera_id}/pin", requests.pin, methods=["POST"]),
             Route("/api/cameras/{camera_id}/accept-view", requests.accept_view, methods=["POST"]),
             Route("/api/dead-letters", letters.latest),
@@ -112,6 +116,7 @@ def make_web_app(
             StoreError: _store_away,
             QueueError: _queue_away,
             TimeoutError: _too_slow,
+            NotTogether: _not_together,
             IllegalTransition: _closed_already,
         },
     )
@@ -193,6 +198,16 @@ class _Actions:
         operator = operator_of(request.headers)
         incident_id = _incident_id(request)
         return await _done(self._desk.close(incident_id, body.disposition, operator, body.reason))
+
+    async def merge(self, request: Request) -> Response:
+        body = await _read(request, MergeBody)
+        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        return await _led_to(self._desk.merge(incident_id, IncidentId(body.other), operator))
+
+    async def split(self, request: Request) -> Response:
+        body = await _read(request, SplitBody)
+        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        return await _led_to(self._desk.split(incident_id, AlertId(body.alert_id), operator))
 
 
 class _Requests:
@@ -329,6 +344,14 @@ async def _done(action: Awaitable[None]) -> Response:
     return JSONResponse({"done": True})
 
 
+async def _led_to(action: Awaitable[IncidentId]) -> Response:
+    try:
+        incident_id = await _in_time(action)
+    except KeyError:
+        raise HTTPException(404, "there is no such incident") from None
+    return JSONResponse({"done": True, "incident_id": incident_id})
+
+
 def _incident_id(request: Request) -> IncidentId:
     return IncidentId(_id(request, "incident_id"))
 
@@ -400,3 +423,8 @@ async def _too_slow(request: Request, error: Exception) -> Response:
 
 async def _closed_already(request: Request, error: Exception) -> Response:
     return error_response(409, "closed_already", str(error))
+
+
+async def _not_together(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotTogether)
+    return error_response(409, f"not_together_{error.why.value}", str(error))

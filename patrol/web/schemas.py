@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from patrol.domain.camera import CameraId
 from patrol.domain.dead_letters import DeadLetter
+from patrol.domain.digest import Digest
 from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId, LoopStage, stage_of
 from patrol.domain.orders import Order
 from patrol.domain.pins import USUAL_EVERY_S, USUAL_S
@@ -33,6 +34,7 @@ from patrol.web.layout import RoomLayout
 
 # A page cannot show more of one incident, and gets them all once a second.
 CAMERAS_SHOWN = 60
+WITNESSES_SHOWN = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class RoomState:
 
     ``camera_counts``: of each maintenance incident, whose own list of cameras is cut. ``tour_reported_at``: when the
     tour last did, where ``tour`` is None. ``gone``: pictures and clips that are not there any more, and why.
+    ``digest`` folds only incidents that are told here; its counts are of all.
     """
 
     layout: str
@@ -110,6 +113,7 @@ class RoomState:
     gone: Mapping[EvidenceId, Gone]
     storage: StorageStatus
     watch: WatchStatus
+    digest: Digest | None
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
@@ -149,16 +153,27 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
         gone=snapshot.gone,
         storage=snapshot.storage,
         watch=snapshot.watch,
+        digest=_told(snapshot.digest, snapshot.incidents),
     )
 
 
 def _cut(incident: Incident) -> Incident:
+    # One witness says nothing that the incident does not; of a long list the first are enough.
+    several = incident.witnesses if len(incident.witnesses) > 1 else ()
+    incident = replace(incident, witnesses=several[:WITNESSES_SHOWN])
     if incident.maintenance is None:
         return incident
     # Nobody goes through the cameras of what is closed; its words say how many they were.
     longest = CAMERAS_SHOWN if incident.is_open else 0
     shown = sorted(incident.maintenance.cameras, key=lambda camera: camera.returned_at is not None)[:longest]
     return replace(incident, maintenance=replace(incident.maintenance, cameras=tuple(shown)))
+
+
+def _told(digest: Digest | None, incidents: tuple[Incident, ...]) -> Digest | None:
+    if digest is None:
+        return None
+    told = {incident.id for incident in incidents}
+    return replace(digest, folded=tuple(incident_id for incident_id in digest.folded if incident_id in told))
 
 
 def _stages(incidents: tuple[Incident, ...]) -> dict[str, LoopStage]:
@@ -270,6 +285,19 @@ class CloseBody(_Body):
 
     disposition: Disposition
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+class MergeBody(_Body):
+    """Which incident it is the same thing as."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    other: Annotated[str, Field(alias="with"), StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+
+
+class SplitBody(_Body):
+    """An alert of the camera that saw something else."""
+
+    alert_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
 class AcceptViewBody(_Body):

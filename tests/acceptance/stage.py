@@ -186,6 +186,7 @@ def configuration(folder: Path, port: int) -> Iterator[Path]:
                 "hosts": {"127.0.0.1": {"sessions": 32}},  # all of them on one machine
             },
             "detector": {"model": "yolov8n", "input_px": [640, 384]},
+            "merging": {"enabled": False},  # the cameras stand in one place, and each is to have orders of its own
             "units": [
                 {
                     "id": f"U-{n}",

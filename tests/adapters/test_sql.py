@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.domain.alerts import Alert, Candidate, Verdict
@@ -34,6 +35,7 @@ from patrol.domain.incidents import (
     OrderId,
     Stamp,
     TroubledCamera,
+    Witness,
 )
 from patrol.domain.orders import Candidate as WeighedUnit
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
@@ -198,7 +200,8 @@ def test_messages_of_an_incident_carry_growing_sequence_numbers(tmp_path: Path) 
             await answer(store, "O-1", ReceiptKind.ACCEPTED, 3)
             await store.accept(candidate(2), at(70))
             await store.decide(FIRST, lambda s: close(s, Disposition.HANDLED, "Li", "", at(100)))
-            told = [row.message.body.split('"sequence":"')[1][:12] for row in await store.unpublished(100)]
+            rows = sorted(await store.unpublished(100), key=lambda row: row.number)
+            told = [row.message.body.split('"sequence":"')[1][:12] for row in rows]
             numbers = [int(text) for text in told]
             assert numbers == sorted(set(numbers))
 
@@ -284,20 +287,83 @@ def test_a_decision_that_raises_stores_nothing_not_even_its_effect(tmp_path: Pat
     asyncio.run(check())
 
 
-def test_the_outbox_gives_the_oldest_first_until_they_are_published(tmp_path: Path) -> None:
+def test_the_outbox_gives_what_waits_in_order_until_it_is_published(tmp_path: Path) -> None:
     async def check() -> None:
         async with opened(tmp_path) as store:
             assert await store.waiting() == (0, None)
             for number in range(3):
                 await store.accept(by_camera(number, f"C-{number}"), at(number))
             rows: Sequence[OutboxRow] = await store.unpublished(3)
-            assert [row.message.id for row in rows] == ["A-0", "I-0:2", "A-1"]
+            assert [row.message.id for row in rows] == ["A-0", "A-1", "A-2"]
             assert [row.waiting_since for row in rows] == [NOON] * 3
             await store.mark_published(placed(rows))
             await store.mark_published({})
-            assert [row.message.id for row in await store.unpublished(100)] == ["I-1:2", "A-2", "I-2:2"]
+            assert [row.message.id for row in await store.unpublished(100)] == ["I-0:2", "I-1:2", "I-2:2"]
             assert await store.waiting() == (3, NOON)
-            assert (await store.totals()).alerts_delivered == 2
+            assert (await store.totals()).alerts_delivered == 3
+
+    asyncio.run(check())
+
+
+@asynccontextmanager
+async def on_real_time(folder: Path) -> AsyncIterator[SqlStore]:
+    store = SqlStore(address(folder), UNITS, SystemClock())
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+async def waited_s(store: SqlStore, within_s: float) -> float:
+    began = time.monotonic()
+    await store.news(within_s)
+    return time.monotonic() - began
+
+
+def test_who_waits_for_messages_is_told_at_once_of_those_of_this_process_and_soon_of_those_of_others(
+    tmp_path: Path,
+) -> None:
+    async def check() -> None:
+        async with on_real_time(tmp_path) as store, on_real_time(tmp_path) as other:
+            await store.news(0.1)
+            assert await waited_s(store, 0.3) >= 0.3  # nothing came
+            await store.accept(candidate(), at(0))
+            assert await waited_s(store, 5.0) < 1.0
+            assert await waited_s(store, 0.3) >= 0.3  # and it is told once
+            waiting = asyncio.create_task(waited_s(store, 5.0))
+            await asyncio.sleep(0.1)
+            await other.accept(by_camera(2, "C-2"), at(0))
+            assert await waiting < 2.0
+            assert await waited_s(store, 0.3) >= 0.3
+
+    asyncio.run(check())
+
+
+def test_of_messages_that_came_while_nobody_waited_one_is_told_all_the_same(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with on_real_time(tmp_path) as store, on_real_time(tmp_path) as other:
+            await store.news(0.1)
+            await other.accept(candidate(), at(0))
+            assert await waited_s(store, 5.0) < 1.0
+            assert [row.message.id for row in await store.unpublished(10)] == ["A-1", "I-1:2"]
+
+    asyncio.run(check())
+
+
+def test_what_is_only_read_waits_for_no_other_process_and_holds_none_up(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            with direct(tmp_path) as other:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("UPDATE outbox SET body = 'half written'")
+                began = time.monotonic()
+                assert "half written" not in [row.message.body for row in await store.unpublished(10)]
+                assert len((await store.open_ledger()).incidents) == 1
+                assert time.monotonic() - began < 1.0
+                other.execute("COMMIT")
+            assert [row.message.body for row in await store.unpublished(10)] == ["half written"] * 2
 
     asyncio.run(check())
 
@@ -557,6 +623,32 @@ def test_times_come_back_aware_and_exact(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+def test_red_alerts_and_orders_are_given_out_first_and_each_stream_keeps_its_order(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            levels = [Level.GREEN, Level.RED, Level.YELLOW, Level.RED]
+            for number, level in enumerate(levels, start=1):
+                made = candidate(number, level=level, event=seen(camera_id=CameraId(f"C-{number}")))
+                await store.accept(made, at(number))
+            await send(store, "I-2", "O-1")
+            found = await outbox(store)
+            assert found[:3] == [("patrol:alert:red", "A-2"), ("patrol:alert:red", "A-4"), ("patrol:order:core", "O-1")]
+            assert sorted(found) == sorted({*found})
+            assert found[3:] == [
+                ("patrol:alert:green", "A-1"),
+                ("patrol:incident", "I-1:2"),
+                ("patrol:incident", "I-2:2"),
+                ("patrol:alert:yellow", "A-3"),
+                ("patrol:incident", "I-3:2"),
+                ("patrol:incident", "I-4:2"),
+                ("patrol:incident", "I-2:3"),
+            ]
+            assert [row.message.id for row in await store.unpublished(4)] == ["A-2", "A-4", "O-1", "A-1"]
+            assert [row.message.id for row in await store.unpublished(1)] == ["A-2"]
+
+    asyncio.run(check())
+
+
 # Everything a value may hold is drawn, so that no field is forgotten on the way into the database and back.
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -572,6 +664,25 @@ repairs = st.builds(
     texts,
     st.none() | st.sampled_from(Trouble),
     st.lists(troubled, max_size=3).map(tuple),
+)
+witnesses = st.builds(
+    Witness,
+    place=places,
+    site=texts,
+    target_s=st.none() | numbers,
+    kind=st.sampled_from(Kind),
+    level=st.sampled_from(Level),
+    words_zh=texts,
+    evidence_id=st.none() | texts,
+    clip_id=st.none() | texts,
+    alert_ids=st.lists(texts, min_size=1, max_size=3).map(tuple),
+    began_at=moments,
+    detected_at=moments,
+    accepted_at=moments,
+    last_at=moments,
+    distance_m=numbers,
+    why_zh=texts,
+    operator=st.none() | texts,
 )
 incidents = st.builds(
     Incident,
@@ -596,6 +707,11 @@ incidents = st.builds(
     disposition=st.none() | st.sampled_from(Disposition),
     closed_by=st.none() | texts,
     reason=st.none() | texts,
+    witnesses=st.lists(witnesses, max_size=3).map(tuple),
+    urged_at=st.none() | moments,
+    merged_into=st.none() | texts,
+    split_from=st.none() | texts,
+    split_by=st.none() | texts,
 )
 weighed = st.builds(WeighedUnit, texts, st.none() | numbers, st.none() | texts)
 orders = st.builds(
@@ -723,7 +839,7 @@ def test_a_full_database_says_so_and_takes_alerts_again_once_there_is_room(tmp_p
 
 
 def test_a_database_that_another_process_holds_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("patrol.adapters.sql.BUSY_S", 0.05)
+    monkeypatch.setattr("patrol.adapters.sql_opening.BUSY_S", 0.05)
 
     async def check() -> None:
         async with opened(tmp_path) as store:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
+from redis.asyncio.client import Pipeline
 
 from patrol.client import (
     AlertData,
@@ -25,7 +26,8 @@ from patrol.client import (
     Received,
     connect,
 )
-from patrol.client.console import MAX_ATTEMPTS
+from patrol.client.console import LOOKED_UP_FOR_S, MAX_ATTEMPTS
+from patrol.client.settling import answer_and_acknowledge
 from patrol.contract.samples import samples
 from patrol.domain.events import Level
 from patrol.domain.messages import DEAD_STREAM, RECEIPT_STREAM, read_message, read_receipt
@@ -362,6 +364,110 @@ def test_while_receipts_are_refused_nothing_is_acknowledged_and_then_both_happen
             assert console.trouble is None
         assert pending(valkey) == 0
         assert len(receipts(valkey)) == 1
+
+    run(check)
+
+
+def test_answers_of_several_tasks_go_in_one_round_trip(
+    valkey: Redis, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(valkey, *range(20))
+    sent: list[int] = []
+    execute = Pipeline.execute
+
+    async def counting(pipeline: Pipeline, raise_on_error: bool = True) -> Any:
+        sent.append(len(pipeline.command_stack))
+        return await execute(pipeline, raise_on_error)
+
+    async def check() -> None:
+        async with desk(url, ahead=20, lease_s=30) as console:
+            alerts, kept = console.alerts(), []
+            for _ in range(20):
+                kept.append(await first(alerts))
+                kept[-1].keep()
+            monkeypatch.setattr(Pipeline, "execute", counting)
+            await asyncio.gather(*(alert.displayed() for alert in kept))
+            assert sent == [20]
+        assert pending(valkey) == 0
+
+    run(check)
+    assert {receipt.subject_id for receipt in receipts(valkey)} == {f"alert-{number}" for number in range(20)}
+
+
+def test_one_whose_receipt_is_refused_is_not_acknowledged_while_others_are(valkey: Redis, url: str) -> None:
+    put(valkey, 1, 2)
+
+    async def check() -> None:
+        async with desk(url, ahead=2, lease_s=30) as console:
+            alerts = console.alerts()
+            one = await first(alerts)
+            one.keep()
+            two = await first(alerts)
+            two.keep()
+            valkey.set("no stream", "in the way")
+
+            def aside(receipts: str, field: str, receipt: str, *rest: Any) -> Any:
+                where = "no stream" if one.data.alert_id in receipt else receipts
+                return answer_and_acknowledge(where, field, receipt, *rest)
+
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr("patrol.client.console.answer_and_acknowledge", aside)
+                patched.setattr(console, "_store", never)
+                tasks = [asyncio.ensure_future(alert.displayed()) for alert in (one, two)]
+                await tasks[1]
+                await asyncio.sleep(0.1)
+                assert not tasks[0].done()
+                tasks[0].cancel()
+            ((entry_id, _), _) = valkey.xrange(RED)
+            assert [each["message_id"] for each in valkey.xpending_range(RED, "desk", "-", "+", 5)] == [entry_id]
+
+    run(check)
+    assert [receipt.subject_id for receipt in receipts(valkey)] == ["alert-2"]
+
+
+async def never(*_: Any) -> None:
+    await asyncio.Event().wait()
+
+
+def test_a_user_that_may_run_no_scripts_answers_in_two_steps(valkey: Redis, url: str) -> None:
+    commands = "+xadd +xack +xreadgroup +xgroup +xautoclaim +xclaim +xpending +exists +set +multi +exec +role +ping"
+    valkey.execute_command("ACL", "SETUSER", "console", "on", ">pass", "~patrol:*", "resetchannels", *commands.split())
+    put(valkey, 1, 2)
+    try:
+
+        async def check() -> None:
+            address = f"redis://console:pass@127.0.0.1:{urlsplit(url).port}/0"
+            async with desk(address, lease_s=30) as console:
+                alerts = console.alerts()
+                for _ in range(2):
+                    await (await first(alerts)).displayed()
+                assert console.trouble is None
+            assert pending(valkey) == 0
+
+        run(check)
+    finally:
+        valkey.execute_command("ACL", "DELUSER", "console")
+    assert [receipt.subject_id for receipt in receipts(valkey)] == ["alert-1", "alert-2"]
+    assert valkey.exists("patrol:done:desk:/patrol#alert-1")
+
+
+def test_of_many_taken_at_once_none_is_handed_out_that_another_seat_has_handled_meanwhile(
+    valkey: Redis, url: str
+) -> None:
+    put(valkey, 1, 2, 3)
+
+    async def check() -> None:
+        async with desk(url, ahead=3, lease_s=30) as console, desk(url, seat="two", lease_s=30) as other:
+            alerts = console.alerts()
+            one = await first(alerts)
+            put(valkey, 2)  # the queue was restored, and it was published again
+            again = await first(other.alerts())
+            assert again.id == "alert-2"
+            await again.displayed()
+            await asyncio.sleep(LOOKED_UP_FOR_S + 0.1)
+            await one.displayed()
+            assert (await first(alerts)).id == "alert-3"
+            assert console.repeated == 1
 
     run(check)
 

@@ -25,10 +25,11 @@ def stored(folder: Path, alerts: Mapping[str, str], open_ids: tuple[str, ...], o
     file = folder / "patrol.db"
     connection = sqlite3.connect(file)
     connection.execute("CREATE TABLE alerts (id, incident_id)")
-    connection.execute("CREATE TABLE incidents (id, is_open)")
+    connection.execute("CREATE TABLE incidents (id, is_open, body)")
     connection.execute("CREATE TABLE orders (id, body)")
     connection.executemany("INSERT INTO alerts VALUES (?, ?)", alerts.items())
-    connection.executemany("INSERT INTO incidents VALUES (?, ?)", [(i, int(i in open_ids)) for i in alerts.values()])
+    incidents = [(i, int(i in open_ids), json.dumps({"state": "closed"})) for i in alerts.values()]
+    connection.executemany("INSERT INTO incidents VALUES (?, ?, ?)", incidents)
     bodies = [(order, json.dumps({"state": state})) for order, state in orders.items()]
     connection.executemany("INSERT INTO orders VALUES (?, ?)", bodies)
     connection.commit()

@@ -13,6 +13,7 @@ from patrol.adapters.memory import FakeClock, MemoryQueue, MemorySubscription, M
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.domain.camera import CameraId, Place, Ring, RingName
+from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.messages import Envelope, read_message, receipt_message
 from patrol.domain.orders import Order, Receipt, ReceiptKind
@@ -95,10 +96,11 @@ async def dispatch_room(
     rings: dict[RingName, Ring] | None = None,
     clock: Any = None,
     keeper: TimeKeeper | None = None,
+    policy: MergePolicy = NEVER,
 ) -> AsyncIterator[DispatchRoom]:
     clock, metrics, reports = clock or FakeClock(NOON), fresh_metrics(), MemoryTourReports()
     queue = MemoryQueue(clock)
-    async with sql_store(folder, clock, units) as store:
+    async with sql_store(folder, clock, units, policy) as store:
         signs = SqlSigns(store)
         deciding = Deciding(store, clock, metrics)
         yield DispatchRoom(

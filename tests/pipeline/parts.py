@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.domain.camera import CameraId
+from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.detections import Detections
 from patrol.domain.errors import StoreError
 from patrol.domain.frame import Frame
@@ -60,10 +61,10 @@ def told_by(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @asynccontextmanager
 async def sql_store(
-    folder: Path, clock: FakeClock | None = None, units: Sequence[Unit] = UNITS
+    folder: Path, clock: FakeClock | None = None, units: Sequence[Unit] = UNITS, policy: MergePolicy = NEVER
 ) -> AsyncIterator[SqlStore]:
     """The real store in a folder of its own. Its calls go through a thread: never sleep on the fake clock beside it."""
-    store = SqlStore(f"sqlite:///{folder / 'patrol.db'}", units, clock or FakeClock(NOON))
+    store = SqlStore(f"sqlite:///{folder / 'patrol.db'}", units, clock or FakeClock(NOON), policy)
     await store.open()
     try:
         yield store
@@ -78,12 +79,14 @@ class MemoryOutbox:
         self._clock = clock
         self._rows: dict[int, OutboxRow] = {}
         self._number = 0
+        self._added = asyncio.Event()
         self.broken = False
 
     def add(self, *messages: Message) -> None:
         for message in messages:
             self._number += 1
             self._rows[self._number] = OutboxRow(self._number, message, self._clock.now())
+        self._added.set()
 
     async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
         self._check()
@@ -97,6 +100,11 @@ class MemoryOutbox:
     async def waiting(self) -> tuple[int, datetime | None]:
         self._check()
         return len(self._rows), min((row.waiting_since for row in self._rows.values()), default=None)
+
+    async def news(self, within_s: float) -> None:
+        if not self.broken:
+            await self._clock.wait(self._added, within_s)
+        self._added.clear()
 
     def _check(self) -> None:
         if self.broken:

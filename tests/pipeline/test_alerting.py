@@ -219,7 +219,7 @@ def test_an_answer_that_was_lost_leads_to_one_alert_in_the_real_store(tmp_path: 
             await desk.run_over(sighting())
             assert (await store.totals()).alerts_accepted == 1
             assert (await store.waiting())[0] == 2
-            assert desk.verdicts() == {"new_incident": 1, "joined": 0, "cooling_down": 0}
+            assert desk.verdicts() == {"new_incident": 1, "joined": 0, "merged": 0, "cooling_down": 0}
             assert len(desk.evidence.pictures) == 1
 
     asyncio.run(check())
@@ -231,7 +231,7 @@ def test_of_what_is_cooling_down_no_picture_is_drawn_and_in_no_case_one_is_left(
         desk = Desk()
         desk.store.late = late
         await desk.run_over(sighting("C-1", 0), sighting("C-1", 5), sighting("C-2", 5))
-        assert desk.verdicts() == {"new_incident": 2, "joined": 0, "cooling_down": 1}
+        assert desk.verdicts() == {"new_incident": 2, "joined": 0, "merged": 0, "cooling_down": 1}
         kept = {acceptance.alert.evidence_id for acceptance in desk.store.accepted.values() if acceptance.alert}
         assert set(desk.evidence.pictures) == kept
         assert desk.drawn == pictures
@@ -511,5 +511,153 @@ def test_the_clip_of_what_is_kept_is_made_at_once_while_there_is_still_a_film_of
         assert acceptance.alert is not None
         assert acceptance.alert.clip_id is not None
         assert desk.film.ordered == [ClipOrder(acceptance.alert.clip_id, CameraId("C-1"), at(5.0))]
+
+    asyncio.run(check())
+
+
+class HeldStore(FlakyStore):
+    """A store that is slow with all that is not red: it answers as often as it is let."""
+
+    def __init__(self, evidence: EvidenceStore, clock: FakeClock) -> None:
+        super().__init__(evidence, clock)
+        self.let = asyncio.Semaphore(0)
+        self.is_away = False
+        self.refuses = lambda number: self.is_away
+
+    async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
+        if candidate.level is not Level.RED and not self.is_away:
+            await self.let.acquire()
+        return await super().accept(candidate, now)
+
+
+def accepted_by(desk: Desk) -> list[str]:
+    return [acceptance.alert.camera_id for acceptance in desk.store.accepted.values() if acceptance.alert]
+
+
+def test_a_red_event_waits_behind_no_other_neither_to_be_handed_over_nor_to_be_accepted() -> None:
+    async def check() -> None:
+        desk = Desk()
+        store = HeldStore(desk.evidence, desk.clock)
+        desk.store = desk.alerting._store = store
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            for number in range(600):  # more than ever waited in one queue
+                await desk.alerting.submit(sighting(f"F-{number}", number, RingName.FAR))
+            await desk.alerting.submit(sighting("C-1", 601))
+            await until(lambda: accepted_by(desk) == ["C-1"])
+            assert counted(desk.metrics, "patrol_events_waiting") == 600
+            for _ in range(600):
+                store.let.release()
+            await desk.alerting.close()
+        assert accepted_by(desk) == ["C-1", *(f"F-{number}" for number in range(600))]
+
+    asyncio.run(check())
+
+
+def test_once_the_pictures_that_wait_are_large_enough_the_next_are_drawn_at_once_and_their_frames_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frame_bytes = frame_of().pixels.nbytes
+    monkeypatch.setattr(module, "WAITING_BYTES", 3 * frame_bytes)
+
+    async def check() -> None:
+        desk = Desk()
+        for number in range(5):
+            await desk.alerting.submit(sighting(f"F-{number}", number, RingName.FAR))
+        assert desk.drawn == 2
+        assert desk.alerting._others.frame_bytes == 3 * frame_bytes
+        await desk.alerting.close()
+        await desk.alerting.run()
+        assert accepted_by(desk) == [f"F-{number}" for number in range(5)]
+        assert desk.drawn == 5, "each once"
+        assert sorted(desk.evidence.pictures.values()) == [f"F-{number} 4 in ground".encode() for number in range(5)]
+
+    asyncio.run(check())
+
+
+def test_a_red_event_does_not_wait_behind_what_the_local_disk_keeps_once_the_store_is_back() -> None:
+    async def check() -> None:
+        desk = Desk(spool=MemorySpool())
+        store = HeldStore(desk.evidence, desk.clock)
+        desk.store = desk.alerting._store = store
+        store.is_away = True
+        for number in range(30):
+            await desk.alerting.submit(sighting(f"F-{number}", number, RingName.FAR))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await until(lambda: desk.spool.waiting == 30)
+            await desk.alerting.submit(sighting("C-1", 40))
+            await until(lambda: desk.spool.waiting == 31)
+            store.is_away = False
+            store.let.release()
+            await until(lambda: accepted_by(desk) == ["F-0"])
+            await desk.alerting.submit(sighting("C-2", 50))
+            await until(lambda: accepted_by(desk) == ["F-0", "C-2"])
+            for _ in range(29):
+                store.let.release()
+            await until(lambda: desk.spool.waiting == 0)
+            await desk.alerting.close()
+        # What came while the store was away keeps its place.
+        assert accepted_by(desk) == ["F-0", "C-2", *(f"F-{number}" for number in range(1, 30)), "C-1"]
+        assert counted(desk.metrics, "patrol_spool_alerts_total", outcome="kept") == 31
+
+    asyncio.run(check())
+
+
+class CountingEvidence(MemoryEvidence):
+    """Takes its time, and counts how many it is keeping at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once = self.most_at_once = 0
+
+    async def put(self, evidence_id: EvidenceId, jpeg: bytes) -> None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0.01)
+        await super().put(evidence_id, jpeg)
+        self.at_once -= 1
+
+
+def test_pictures_are_kept_several_at_a_time_and_alerts_accepted_in_order_each_once_with_its_picture() -> None:
+    async def check() -> None:
+        evidence = CountingEvidence()
+        desk = Desk(evidence)
+        await desk.run_over(*(sighting(f"C-{number}", number) for number in range(20)))
+        assert accepted_by(desk) == [f"C-{number}" for number in range(20)]
+        assert evidence.most_at_once == module.AHEAD
+        assert desk.store.had_its_picture == [True] * 20
+        assert desk.drawn == len(evidence.pictures) == 20
+        assert counted(desk.metrics, "patrol_events_waiting") == 0
+
+    asyncio.run(check())
+
+
+def test_while_a_red_event_is_in_hand_the_others_wait_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GIVE_WAY_S", 0.3)
+
+    async def check() -> None:
+        desk = Desk()
+        let = asyncio.Event()
+
+        class HoldsRed(FlakyStore):
+            async def accept(self, candidate: Candidate, now: datetime) -> Acceptance:
+                if candidate.level is Level.RED:
+                    await let.wait()
+                return await super().accept(candidate, now)
+
+        desk.store = desk.alerting._store = HoldsRed(desk.evidence, desk.clock)
+        await desk.alerting.submit(sighting("C-1"))
+        for number in range(3):
+            await desk.alerting.submit(sighting(f"F-{number}", number, RingName.FAR))
+        began = asyncio.get_running_loop().time()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(desk.alerting.run())
+            await until(lambda: "F-0" in accepted_by(desk))
+            assert asyncio.get_running_loop().time() - began >= 0.29
+            assert "C-1" not in accepted_by(desk)
+            let.set()
+            await desk.alerting.close()
+        assert sorted(accepted_by(desk)) == ["C-1", "F-0", "F-1", "F-2"]
 
     asyncio.run(check())

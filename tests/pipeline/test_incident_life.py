@@ -210,7 +210,8 @@ class IncidentsLife(RuleBasedStateMachine):
     def _published(self) -> Sequence[Envelope]:
         rows = self.run(self.room.store.unpublished(10_000))
         self.run(self.room.store.mark_published({row.number: EntryId(row.number) for row in rows}))
-        return [read_message(row.message.body) for row in rows]
+        # As they were told; what is red is published before others, see docs/adr/020-storms.md.
+        return [read_message(row.message.body) for row in sorted(rows, key=lambda row: row.number)]
 
     async def _stored(self) -> tuple[Ledger, Ledger]:
         return await self.room.store.open_ledger(), await self.room.store.latest_closed(10_000)

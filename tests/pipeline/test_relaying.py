@@ -12,9 +12,9 @@ from patrol.adapters.memory import FakeClock, MemoryQueue
 from patrol.domain.errors import QueueError
 from patrol.domain.messages import Message
 from patrol.domain.streams import EntryId
-from patrol.pipeline.relaying import BATCH, Relaying
+from patrol.pipeline.relaying import BATCH, GATHER_S, Relaying
 from tests.builders import NOON
-from tests.pipeline.parts import MemoryOutbox, counted, fresh_metrics, told_by
+from tests.pipeline.parts import MemoryOutbox, counted, fresh_metrics, told_by, turns
 
 STREAM, GREEN = "patrol:alert:red", "patrol:alert:green"
 
@@ -53,6 +53,36 @@ def test_what_waits_is_published_in_order_within_a_moment() -> None:
             stopping.set()
         assert relay.gauge("patrol_messages_published_total") == 5
         assert relay.gauge("patrol_outbox_messages") == 0
+
+    asyncio.run(check())
+
+
+def test_a_single_message_goes_out_at_once_and_those_that_come_one_after_the_other_go_together() -> None:
+    class Counting(MemoryQueue):
+        calls = 0
+
+        async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+            self.calls += 1
+            return await super().publish(messages)
+
+    async def check() -> None:
+        relay, stopping = Relay(), asyncio.Event()
+        queue = Counting(relay.clock)
+        relaying = Relaying(relay.outbox, queue, relay.clock, relay.metrics)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relaying.run(stopping))
+            await relay.clock.sleep(10.05)
+            relay.outbox.add(*messages(0, 1))
+            await turns(15)  # time stands still meanwhile
+            assert len(queue.streams[STREAM]) == 1
+            before = queue.calls
+            for number in range(1, 201):  # a thousand a second
+                await relay.clock.sleep(0.001)
+                relay.outbox.add(*messages(number, 1))
+            await relay.clock.sleep(2 * GATHER_S)
+            assert len(queue.streams[STREAM]) == 201
+            assert queue.calls - before <= 0.2 / GATHER_S + 2
+            stopping.set()
 
     asyncio.run(check())
 

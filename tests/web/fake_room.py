@@ -17,9 +17,12 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from patrol.domain import merging
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.dead_letters import DeadLetter
-from patrol.domain.errors import IllegalTransition, QueueError, StoreError
+from patrol.domain.digest import digest
+from patrol.domain.dispatch import Outcome, Situation
+from patrol.domain.errors import Apart, IllegalTransition, NotTogether, QueueError, StoreError
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
     AlertId,
@@ -202,6 +205,7 @@ class FakeRoom:
     away: str | None = None
     queue_away: str | None = None
     takes_s: float = 0.0
+    apart: Apart | None = None
     dead: frozenset[CameraId] = frozenset()
     wrong: frozenset[CameraId] = frozenset()
     pins: dict[CameraId, PinnedCamera] = field(default_factory=dict)
@@ -249,6 +253,7 @@ class FakeRoom:
             gone=self.gone,
             storage=self.storage,
             watch=self.watch,
+            digest=digest(ordered),
         )
 
     # RoomDesk
@@ -266,6 +271,32 @@ class FakeRoom:
         closed = incident.to(IncidentState.CLOSED).stamped(ClockName.FEEDBACK, self.now(), operator)
         closed = closed.stamped(ClockName.CLOSED, self.now(), operator)
         self.incidents[incident_id] = replace(closed, disposition=disposition, closed_by=operator, reason=reason)
+
+    async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
+        self._answer()
+        if self.apart is not None:
+            raise NotTogether(self.apart, f"they stay apart: {self.apart}")
+        stays, goes = merging.merge(self._situation(incident_id), self._situation(other_id), operator, self.now())
+        self.calls.append(("merge", incident_id, other_id, operator))
+        return self._take(stays, goes)
+
+    async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
+        self._answer()
+        new_id = IncidentId(f"{incident_id}-split")
+        left, new = merging.split(self._situation(incident_id), alert_id, new_id, operator, self.now())
+        self.calls.append(("split", incident_id, alert_id, operator))
+        self._take(left, new)
+        return new_id
+
+    def _situation(self, incident_id: IncidentId) -> Situation:
+        order = self.orders.get(incident_id)
+        return Situation(self.incidents[incident_id], (order,) if order is not None else (), ())
+
+    def _take(self, *outcomes: Outcome) -> IncidentId:
+        taken = [outcome.incident for outcome in outcomes if outcome.incident is not None]
+        self.incidents.update({incident.id: incident for incident in taken})
+        self.orders.update({order.incident_id: order for outcome in outcomes for order in outcome.orders})
+        return taken[0].id
 
     async def pin(self, pin: Pin) -> None:
         if self.queue_away is not None:

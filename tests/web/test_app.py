@@ -126,6 +126,49 @@ def test_closing_twice_is_a_conflict(site: Site) -> None:
     assert again.json()["error"]["code"] == "closed_already"
 
 
+def test_two_incidents_are_merged_and_one_camera_is_split_off_again_by_somebody_with_a_name(site: Site) -> None:
+    first, other = site.room.alert(901, "C-017", accepted_s_ago=9), site.room.alert(902, "C-018")
+    merged = post(site, f"/api/incidents/{other}/merge", {"with": first}, **OPERATOR)
+    assert (merged.status_code, merged.json()) == (200, {"done": True, "incident_id": first})
+    ended = site.room.incidents[other]
+    assert (ended.merged_into, ended.closed_by) == (first, "李明")
+    shown = next(one for one in get(site, "/api/state").json()["room"]["incidents"] if one["id"] == first)
+    assert [witness["camera_id"] for witness in shown["witnesses"]] == ["C-017", "C-018"]
+    alert_id = shown["witnesses"][1]["alert_ids"][0]
+    split = post(site, f"/api/incidents/{first}/split", {"alert_id": alert_id}, **OPERATOR)
+    assert split.status_code == 200
+    assert site.room.incidents[split.json()["incident_id"]].split_by == "李明"
+    assert site.room.incidents[first].alert_ids == ("A-000901-0",)
+
+
+def test_what_cannot_be_merged_or_split_is_a_conflict_with_a_code_for_each_reason(site: Site) -> None:
+    first, closed = site.room.alert(901, "C-017"), site.room.alert(902, "C-018")
+    post(site, f"/api/incidents/{closed}/close", CLOSE, **OPERATOR)
+    repair = site.room.trouble(903)
+    for other, code in ((first, "itself"), (closed, "closed"), (repair, "maintenance")):
+        answer = post(site, f"/api/incidents/{first}/merge", {"with": other}, **OPERATOR)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, f"not_together_{code}")
+    for alert_id, code in (("A-000901-0", "first"), ("A-7", "no_such_alert")):
+        answer = post(site, f"/api/incidents/{first}/split", {"alert_id": alert_id}, **OPERATOR)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, f"not_together_{code}")
+    assert post(site, f"/api/incidents/{first}/merge", {"with": "I-nobody"}, **OPERATOR).status_code == 404
+
+
+@pytest.mark.parametrize(("action", "body"), [("merge", {"with": "I-1"}), ("split", {"alert_id": "A-1"})])
+def test_merging_and_splitting_are_guarded_like_every_action(site: Site, action: str, body: object) -> None:
+    path = f"/api/incidents/{INCIDENT}/{action}"
+    assert post(site, path, body).status_code == 400
+    assert post(site, path, body, **OPERATOR, Origin="https://elsewhere.example").status_code == 403
+    assert post(site, path, {}, **OPERATOR).status_code == 400
+    assert post(site, path, {"with": "../x", "alert_id": "<b>"}, **OPERATOR).status_code == 400
+
+
+def test_an_incident_that_one_camera_saw_lists_no_witnesses(site: Site) -> None:
+    only = site.room.alert(901, "C-017")
+    shown = next(one for one in get(site, "/api/state").json()["room"]["incidents"] if one["id"] == only)
+    assert shown["witnesses"] == []
+
+
 @pytest.mark.parametrize("action", ["displayed", "confirm", "close"])
 def test_an_unknown_incident_is_not_found(site: Site, action: str) -> None:
     bodies = {"displayed": {"seat": "s"}, "confirm": {}, "close": CLOSE}

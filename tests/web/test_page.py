@@ -17,6 +17,7 @@ from patrol.adapters.clip_video import as_webm, compressed
 from patrol.domain.auditing import Finding, FindingKind
 from patrol.domain.camera import CameraId
 from patrol.domain.clips import Still
+from patrol.domain.errors import Apart
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EvidenceId, IncidentId
@@ -914,3 +915,102 @@ def test_refused_alerts_and_a_short_disk_are_on_top_of_the_page(served: ServedRo
     expect(banners.filter(has_text="2 alerts the database never took")).to_have_count(1)
     served.do(lambda: setattr(served.room, "storage", StorageStatus()))
     expect(banners.filter(has_text="refuses")).to_have_count(0)
+
+
+def test_two_incidents_become_one_and_come_apart_again_with_who_did_it(served: ServedRoom, open_page: Open) -> None:
+    served.do(lambda: served.room.alert(1, "C-017", accepted_s_ago=20))
+    served.do(lambda: served.room.alert(2, "C-018", level=Level.YELLOW, accepted_s_ago=5))
+    first, other = IncidentId("I-20261123-000001"), IncidentId("I-20261123-000002")
+    page = open_page()
+    card(page, other).click()
+    panel = page.locator("#incident")
+    expect(panel.locator(".witnesses li")).to_have_count(0)
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="合并…").click()
+    expect(page.locator("#merge-with option")).to_have_count(1)
+    expect(page.locator("#merge-with option")).to_contain_text(re.compile(r"红色 · 人员聚集 .* 米"))
+    page.get_by_role("button", name="合并", exact=True).click()
+    expect(panel.locator(".message")).to_contain_text(f"已合并为 {first}")
+    expect(card(page, other)).to_have_count(0)
+    expect(card(page, first)).to_contain_text("2 路点位")
+    expect(panel.locator(".witnesses li")).to_have_count(2)
+    expect(panel.locator(".witnesses li").nth(1)).to_contain_text(f"由 李明 并入，原属 {other}")
+    large = panel.locator("figure img")
+    expect(large).to_have_attribute("src", "/evidence/E-000001.jpg")
+    panel.locator(".witnesses .look").nth(1).click()
+    expect(large).to_have_attribute("src", "/evidence/E-000002.jpg")
+    expect(panel.get_by_role("button", name=re.compile("拆成单独一起警情"))).to_have_count(1)
+    panel.locator(".witnesses .split").click()
+    expect(panel.locator(".message")).to_contain_text("已拆成 I-20261123-000001-split")
+    expect(panel.locator(".witnesses li")).to_have_count(0)
+    card(page, IncidentId("I-20261123-000001-split")).click()
+    expect(panel.locator(".about")).to_contain_text("由 李明 从 I-20261123-000001 拆出")
+    page.get_by_role("button", name=re.compile("^已结")).click()
+    card(page, other).click()
+    expect(panel.locator(".outcome")).to_contain_text("重复")
+    panel.get_by_role("button", name=f"看 {first}").click()
+    expect(panel.locator(".about")).to_contain_text(first)
+
+
+def test_a_merge_that_is_refused_says_why_in_both_languages(browser: Browser, served: ServedRoom) -> None:
+    served.do(lambda: served.room.alert(1, "C-017"))
+    served.do(lambda: served.room.alert(2, "C-018"))
+    page = browser.new_context(locale="zh-CN").new_page()
+    page.goto(served.address)
+    card(page, IncidentId("I-20261123-000002")).click()
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="合并…").click()
+    expect(page.locator("#merge-with option")).to_have_count(1)
+    served.room.apart = Apart.BOTH_OUT
+    page.get_by_role("button", name="合并", exact=True).click()
+    expect(page.locator("#incident .message")).to_contain_text("两起都有警力在途或在现场")
+    page.locator("#language").click()
+    page.get_by_role("button", name="Merge", exact=True).click()
+    expect(page.locator("#incident .message")).to_contain_text("both have a unit on its way")
+    page.context.close()
+
+
+def flood(served: ServedRoom, count: int = 16) -> list[IncidentId]:
+    numbers = range(1, count + 1)
+    served.do(
+        lambda: [
+            served.room.alert(number, f"P-{number:03d}", level=Level.YELLOW, accepted_s_ago=30) for number in numbers
+        ]
+    )
+    return [IncidentId(f"I-20261123-{number:06d}") for number in numbers]
+
+
+def test_a_flood_is_one_line_that_counts_and_opens_and_red_stands_by_itself(
+    served: ServedRoom, open_page: Open
+) -> None:
+    yellow = flood(served)
+    red = IncidentId("I-20261123-000100")
+    served.do(lambda: served.room.alert(100, "C-017", accepted_s_ago=20))
+    page = open_page()
+    digest = page.locator("#digest")
+    expect(digest).to_contain_text("短时间内 16 起")
+    expect(digest.locator("li")).to_contain_text(re.compile("周边 · 人员聚集 16"))
+    expect(page.locator(".card")).to_have_count(1)
+    expect(card(page, red)).to_have_count(1)
+    digest.get_by_role("button", name="展开").click()
+    expect(page.locator(".card")).to_have_count(17)
+    card(page, yellow[3]).click()
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="确认属实").click()
+    expect(digest).to_contain_text("短时间内 15 起")
+    page.locator("#language").click()
+    expect(digest).to_contain_text("15 incidents at once")
+    digest.get_by_role("button", name="Hide").click()
+    expect(page.locator(".card")).to_have_count(2)
+    expect(card(page, yellow[3])).to_have_count(1)
+
+
+def test_what_stands_in_the_feed_does_not_jump_into_the_digest(served: ServedRoom, open_page: Open) -> None:
+    page = open_page()
+    early = flood(served, 12)
+    expect(page.locator(".card")).to_have_count(12)
+    late = IncidentId("I-20261123-000050")
+    served.do(lambda: served.room.alert(50, "P-050", level=Level.YELLOW, accepted_s_ago=20))
+    expect(page.locator("#digest")).to_contain_text("短时间内 13 起")
+    expect(card(page, early[0])).to_have_count(1)
+    expect(card(page, late)).to_have_count(0)

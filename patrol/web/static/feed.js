@@ -1,10 +1,11 @@
 // The feed: cards that never jump. While somebody touches it, new ones wait behind a pill and the order stays.
 
 import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
-import { t, word } from "./words.js";
+import { language, t, word } from "./words.js";
 import { serverNow } from "./times.js";
 import { Countdown } from "./countdown.js";
-import { cameraName, isMaintenance, isOpen, room, titleOf, unitLine, whyGone, wordsOf } from "./room.js";
+import { DigestLine } from "./digest.js";
+import { cameraName, camerasThatSaw, isMaintenance, isOpen, room, titleOf, unitLine, whyGone, wordsOf } from "./room.js";
 
 const TOUCH_MS = 4000; // a finger or a key counts as touching for that long
 const isForUnits = (incident) => isOpen(incident) && !isMaintenance(incident);
@@ -33,6 +34,11 @@ export class Feed {
     this.empty = document.getElementById("feed-empty");
     this.filters = document.getElementById("filters");
     this.announcer = document.getElementById("announcer");
+    this.digest = new DigestLine(() => {
+      this.#order = this.#order.filter((id) => !this.digest.folds(id)); // asked to go, unlike what stands there
+      this.#arrange();
+      this.update();
+    });
     this.#watchVisibility(onShown);
     this.section = document.getElementById("feed");
     this.#watchTouch(this.section);
@@ -47,6 +53,7 @@ export class Feed {
   // Everything new from the server: cards change in place, and move only when nobody touches.
   update() {
     this.#announce();
+    this.digest.update(language());
     this.#showFilters();
     if (!this.#touched()) this.#arrange();
     this.#showNews();
@@ -80,7 +87,9 @@ export class Feed {
   }
 
   #wanted() {
-    return room.state.incidents.filter(FILTERS[this.#filter]).map((incident) => incident.id);
+    // What stands there already does not jump into the digest under somebody's eyes.
+    const shown = (id) => !this.digest.folds(id) || this.#order.includes(id) || id === this.#selected;
+    return room.state.incidents.filter(FILTERS[this.#filter]).map((incident) => incident.id).filter(shown);
   }
 
   #waiting() {
@@ -133,7 +142,8 @@ export class Feed {
 
   #announce() {
     const open = room.state.incidents.filter(isOpen);
-    const fresh = this.#announced === null ? [] : open.filter((incident) => !this.#announced.has(incident.id));
+    const isNew = (incident) => !this.#announced.has(incident.id) && !this.digest.folds(incident.id);
+    const fresh = this.#announced === null ? [] : open.filter(isNew);
     this.#announced = new Set(room.state.incidents.map((incident) => incident.id));
     if (fresh.length === 0) return;
     const told = fresh.slice(0, 3).map((incident) =>
@@ -171,7 +181,7 @@ export class Feed {
   }
 
   #showEmpty() {
-    const nothing = this.#order.length === 0;
+    const nothing = this.#order.length === 0 && this.digest.node.hidden;
     this.empty.hidden = !nothing;
     this.list.hidden = nothing;
     if (!nothing) return;
@@ -281,6 +291,8 @@ function factsOf(incident) {
   const facts = [word("ring", incident.ring), incident.camera_id];
   if (incident.maintenance) facts.push(word("cause", incident.maintenance.cause));
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
+  const cameras = camerasThatSaw(incident);
+  if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
   if (incident.drill) facts.push(t("drill"));
   else if (incident.simulated && !room.state.simulated) facts.push(t("simulated"));
   return facts.join(" · ");

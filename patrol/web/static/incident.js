@@ -5,14 +5,16 @@ import { language, pick, t, word } from "./words.js";
 import { minutes, serverNow, signed, timeOfDay } from "./times.js";
 import { Countdown, stampOf } from "./countdown.js";
 import {
-  cameraName, camerasOf, incidentById, isMaintenance, isOpen, room, showsStrangeView, titleOf, unitLine, unitName,
-  whyGone, wordsOf,
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, room, showsStrangeView, titleOf, unitLine,
+  unitName, whyGone, wordsOf,
 } from "./room.js";
 import { Clip } from "./clip.js";
 import { pictureOf } from "./feed.js";
 import { keepOperator, operatorName } from "./operator.js";
+import { MergeForm, mergeable } from "./merging.js";
 import { PinButton } from "./pins.js";
 import { acceptView, act, failureText } from "./stream.js";
+import { Witnesses } from "./witnesses.js";
 
 const CLOCKS = Array.from({ length: 13 }, (_, number) => `t${number}`);
 const UNIT_CLOCKS = ["t6", "t7", "t8", "t9"];
@@ -22,10 +24,13 @@ const DISPOSITIONS = ["handled", "false_alarm", "unfounded", "duplicate", "refer
 export class IncidentPanel {
   #id = null;
   #closing = false;
+  #merging = false;
   #sending = false;
 
-  constructor(node) {
+  // `onLed(id)`: an action led to another incident, which is to be shown.
+  constructor(node, onLed) {
     this.node = node;
+    this.onLed = onLed;
     this.nothing = el("div", { class: "teach" }, el("h3", { "data-t": "nothing_title" }), el("p", { "data-t": "nothing_text" }));
     this.title = el("h2");
     this.about = el("p", { class: "about" });
@@ -37,10 +42,12 @@ export class IncidentPanel {
     this.why = el("div", { class: "why" });
     this.candidates = el("div", { class: "candidates" });
     this.cameras = el("div", { class: "cameras" });
+    this.witnesses = new Witnesses({ onSplit: (...of) => this.#split(...of), onShow: () => this.update() });
     this.timeline = el("div", { class: "timeline" });
     this.actions = this.#makeActions();
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
-    const parts = [this.picture, this.clip.node, clocks, this.stages, this.why, this.cameras, this.timeline, this.candidates];
+    const told = [this.stages, this.why, this.cameras, this.timeline, this.candidates];
+    const parts = [this.picture, this.clip.node, this.witnesses.node, clocks, ...told];
     this.body = el("div", { class: "scroll" }, el("header", {}, this.title, this.about), ...parts);
     node.append(this.nothing, this.body, this.actions);
   }
@@ -48,6 +55,8 @@ export class IncidentPanel {
   select(id) {
     if (id !== this.#id) {
       this.#openClosing(false);
+      this.#openMerging(false);
+      this.witnesses.forget();
       this.#say("", "plain");
     }
     this.#id = id;
@@ -70,7 +79,9 @@ export class IncidentPanel {
     setText(this.about, aboutText(incident));
     this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
-    rebuild(this.picture, [incident.id, incident.evidence_id, whyGone(incident.evidence_id), spoken], () => [picture(incident)]);
+    this.witnesses.update(incident, spoken);
+    const evidence = this.witnesses.evidenceOf(incident);
+    rebuild(this.picture, [incident.id, evidence, whyGone(evidence), spoken], () => [picture(incident, evidence)]);
     this.clip.update(incident, serverNow());
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
@@ -103,6 +114,25 @@ export class IncidentPanel {
 
   escape() {
     this.#openClosing(false);
+    this.#openMerging(false);
+  }
+
+  async #merge(other) {
+    const operator = this.#operatorOrAsk();
+    const answer = operator && (await this.#send(this.#id, "merge", { with: other }, operator));
+    if (!answer) return;
+    this.#openMerging(false);
+    if (answer.incident_id !== this.#id) this.onLed(answer.incident_id);
+    this.#say(t("merge_done", { id: answer.incident_id }), "green");
+  }
+
+  async #split(witness, camera, button) {
+    const operator = this.#operatorOrAsk();
+    if (!operator) return;
+    button.disabled = true;
+    const answer = await this.#send(this.#id, "split", { alert_id: witness.alert_ids[0] }, operator);
+    button.disabled = false;
+    if (answer) this.#say(t("split_done", { camera, id: answer.incident_id }), "green");
   }
 
   #showReasons(incident) {
@@ -158,16 +188,28 @@ export class IncidentPanel {
     this.#showPin(incident);
     this.closeButton.disabled = !open || this.#sending;
     this.sendButton.disabled = !open || this.#sending;
+    const others = mergeable(incident).length > 0;
+    this.mergeButton.hidden = this.#closing || (!others && !this.#merging);
+    this.mergeButton.disabled = this.#sending;
+    this.mergeForm.update(incident, language());
     if (!open) this.#openClosing(false);
+    if (!open) this.#openMerging(false);
     const result = open ? null : closingText(incident);
-    setText(this.outcome, result ?? "");
+    const goesOn = incidentById(incident.merged_into)?.id ?? null;
+    rebuild(this.outcome, [result, goesOn, language()], () => [result ?? "", goesOn === null ? null : this.#leadButton(goesOn)]);
     this.outcome.hidden = result === null;
+  }
+
+  #leadButton(id) {
+    const button = el("button", { type: "button", class: "lead" }, t("merged_show", { id }));
+    button.addEventListener("click", () => this.onLed(id));
+    return button;
   }
 
   #showPin(incident) {
     // Where many cameras are in trouble, none of them stands for all.
     const one = incident !== null && (!isMaintenance(incident) || camerasOf(incident).all === 1);
-    this.pinButton.node.hidden = !one || this.#closing;
+    this.pinButton.node.hidden = !one || this.#closing || this.#merging;
     this.pinButton.show(one ? incident.camera_id : null);
   }
 
@@ -186,12 +228,16 @@ export class IncidentPanel {
     this.pinButton = new PinButton({ key: "P", operator: () => this.#operatorOrAsk(), onFailure: failed });
     this.closeButton = el("button", { type: "button", "aria-expanded": "false", "data-t": "close" });
     this.closeButton.addEventListener("click", () => this.#openClosing(!this.#closing));
+    this.mergeButton = el("button", { type: "button", class: "merge", "aria-expanded": "false", "data-t": "merge" });
+    this.mergeButton.addEventListener("click", () => this.#openMerging(!this.#merging));
+    this.mergeForm = new MergeForm((other) => this.#merge(other));
     this.message = el("p", { class: "message", role: "alert" });
     this.outcome = el("p", { class: "outcome", hidden: true });
     this.form = this.#makeForm();
     const who = el("label", { class: "who" }, el("span", { "data-t": "operator" }), this.operator);
-    const row = el("div", { class: "row" }, this.confirmButton, this.sendButton, this.pinButton.node, this.closeButton);
-    return el("div", { class: "actions" }, this.outcome, who, this.form, this.message, row);
+    const sending = [this.confirmButton, this.sendButton, this.mergeForm.send];
+    const row = el("div", { class: "row" }, ...sending, this.pinButton.node, this.mergeButton, this.closeButton);
+    return el("div", { class: "actions" }, this.outcome, who, this.form, this.mergeForm.node, this.message, row);
   }
 
   #makeForm() {
@@ -242,23 +288,40 @@ export class IncidentPanel {
     this.#say(t("sending"), "plain");
     this.update();
     try {
-      await act(id, action, body, operator);
+      const answer = await act(id, action, body, operator);
       this.#say(t("sent"), "green");
-      return true;
+      return answer;
     } catch (error) {
       this.#say(t("failed", { why: failureText(error) }), "red");
-      return false;
+      return null;
     } finally {
       this.#sending = false;
       this.update();
     }
   }
 
+  #openMerging(open) {
+    this.#merging = open;
+    this.mergeForm.open(open);
+    this.confirmButton.hidden = open || this.#closing;
+    this.closeButton.hidden = open;
+    setAttribute(this.mergeButton, "aria-expanded", String(open));
+    setAttribute(this.mergeButton, "data-t", open ? "close_cancel" : "merge");
+    setText(this.mergeButton, t(open ? "close_cancel" : "merge"));
+    if (room.state === null) return;
+    const incident = incidentById(this.#id);
+    this.#showPin(incident);
+    if (!open || incident === null) return;
+    this.mergeForm.update(incident, language());
+    this.mergeForm.choice.focus();
+  }
+
   #openClosing(open) {
     this.#closing = open;
     this.form.hidden = !open;
     this.sendButton.hidden = !open;
-    this.confirmButton.hidden = open;
+    this.confirmButton.hidden = open || this.#merging;
+    this.mergeButton.hidden = open || this.mergeButton.hidden;
     this.#showPin(incidentById(this.#id));
     setAttribute(this.closeButton, "aria-expanded", String(open));
     setAttribute(this.closeButton, "data-t", open ? "close_cancel" : "close");
@@ -279,16 +342,20 @@ function aboutText(incident) {
     word("ring", incident.ring),
     incident.camera_id,
     isMaintenance(incident) ? t("cameras_count", { n: camerasOf(incident).all }) : what,
+    ...(camerasThatSaw(incident) > 1 ? [t("cameras_count", { n: camerasThatSaw(incident) })] : []),
+    ...(incident.split_from ? [t("split_from", { who: incident.split_by ?? "—", id: incident.split_from })] : []),
     t("accepted_at", { time: timeOfDay(stampOf(incident, "t3")) }),
     ...(incident.drill ? [t("drill")] : incident.simulated ? [t("simulated")] : []),
   ].join(" · ");
 }
 
-function picture(incident) {
-  if (incident.evidence_id === null) return el("p", { class: "no-picture" }, t("picture_none"));
-  const gone = whyGone(incident.evidence_id);
+function picture(incident, evidence) {
+  if (evidence === null) return el("p", { class: "no-picture" }, t("picture_none"));
+  const gone = whyGone(evidence);
   if (gone !== null) return el("p", { class: "no-picture" }, t("picture_gone", { why: word("gone", gone) }));
-  const image = el("img", { src: pictureOf(incident), alt: t("picture_alt", { camera: cameraName(incident) }) });
+  const witness = incident.witnesses.find((one) => one.evidence_id === evidence);
+  const camera = witness ? pick(witness.camera_name, witness.camera_name_en) : cameraName(incident);
+  const image = el("img", { src: pictureOf({ evidence_id: evidence }), alt: t("picture_alt", { camera }) });
   const lost = () => image.replaceWith(el("p", { class: "no-picture" }, t("picture_lost")));
   image.addEventListener("error", lost, { once: true });
   return image;

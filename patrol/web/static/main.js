@@ -20,7 +20,7 @@ let trouble = null;
 let layoutVersion = null;
 let fetchingLayout = false;
 
-const panel = new IncidentPanel(document.getElementById("incident"));
+const panel = new IncidentPanel(document.getElementById("incident"), (id) => choose(id));
 const map = new RoomMap(document.getElementById("map"), choose);
 const feed = new Feed({ onSelect: choose, onOpen: openIncident, onShown: tellDisplayed });
 

@@ -33,6 +33,11 @@ export function isMaintenance(incident) {
   return incident.kind === "camera_health";
 }
 
+// How many cameras saw an incident, as far as the page is told.
+export function camerasThatSaw(incident) {
+  return new Set(incident.witnesses.map((witness) => witness.camera_id)).size || 1;
+}
+
 // How many cameras a maintenance incident has, and how many of them are back.
 export function camerasOf(incident) {
   const { troubled, returned } = room.state.camera_counts[incident.id] ?? { troubled: 1, returned: 0 };

@@ -67,7 +67,7 @@ export class ActionFailed extends Error {
   }
 }
 
-// All raise ActionFailed with the server's own code, or "network".
+// All raise ActionFailed with the server's own code, or "network"; they return what the server answered.
 export function act(incidentId, action, body, operator) {
   return post(`/api/incidents/${encodeURIComponent(incidentId)}/${action}`, body, operator);
 }
@@ -117,7 +117,7 @@ async function post(address, body, operator) {
   } catch {
     throw new ActionFailed("network", "");
   }
-  if (response.ok) return;
   const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
   throw new ActionFailed(answer.error?.code ?? "error", answer.error?.message ?? String(response.status));
 }

@@ -1,0 +1,127 @@
+"""In SQL: what is known of a candidate, where open incidents are, and whose alert is whose.
+
+A part of ``sql``; the functions work inside a transaction of the store's.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection, bindparam, column, literal_column, select, table, update
+
+from patrol.adapters.sql_prepared import Prepared
+from patrol.domain.alerts import Alert, Candidate, History, fingerprint, reach
+from patrol.domain.closeness import MergePolicy, Reach, likeness
+from patrol.domain.events import IncidentClass
+from patrol.domain.incidents import Incident
+from patrol.domain.vocabulary import EARTH_RADIUS_M
+from patrol.domain.witnesses import seen_last_at
+
+_log = logging.getLogger(__name__)
+
+_INCIDENTS = table(
+    "incidents",
+    *(
+        column(name)
+        for name in ("id", "fingerprint", "is_open", "likeness", "latitude", "longitude", "seen_at", "body")
+    ),
+)
+_IS_OPEN = _INCIDENTS.c.is_open == literal_column("1")  # as it stands in the index, or that would not be used
+_ALERTS = table("alerts", *(column(name) for name in ("id", "incident_id", "fingerprint", "accepted_at", "body")))
+_INCIDENT = TypeAdapter(Incident)
+_ALERT = TypeAdapter(Alert)
+# Which one first: else every alert of the fingerprint would be read whole.
+_NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
+_LAST_ALERT = Prepared(select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery()))
+_OPENED = Prepared(select(_INCIDENTS.c.body).where(_INCIDENTS.c.fingerprint == bindparam("key"), _IS_OPEN))
+_JOINED_LAST = Prepared(
+    select(_INCIDENTS.c.body)
+    .join(_ALERTS, _ALERTS.c.incident_id == _INCIDENTS.c.id)
+    .where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery(), _IS_OPEN)
+)
+_NEAR = Prepared(
+    select(_INCIDENTS.c.id, _INCIDENTS.c.body).where(
+        _IS_OPEN,
+        _INCIDENTS.c.likeness == bindparam("likeness"),
+        _INCIDENTS.c.latitude.between(bindparam("south"), bindparam("north")),
+        _INCIDENTS.c.longitude.between(bindparam("west"), bindparam("east")),
+        _INCIDENTS.c.seen_at >= bindparam("not_before"),
+    )
+)
+_HAND_OVER = Prepared(update(_ALERTS).where(_ALERTS.c.id == bindparam("of")).values(incident_id=bindparam("to")))
+METRES_A_DEGREE = math.radians(1) * EARTH_RADIUS_M
+
+
+def history(connection: Connection, candidate: Candidate, policy: MergePolicy) -> History:
+    """What is known of a candidate, and what it may belong to."""
+    key = fingerprint(candidate.event)
+    last, incident = last_alert(connection, key), _own_incident(connection, key)
+    nearby: tuple[Incident, ...] = ()
+    if incident is None and (within := reach(candidate, policy)) is not None:
+        nearby = _near(connection, within)
+    if last is None:
+        return History(None, incident, nearby=nearby)
+    return History(last.accepted_at, incident, last.detected_at, nearby)
+
+
+def last_alert(connection: Connection, key: str) -> Alert | None:
+    """The last one of a fingerprint."""
+    body = _LAST_ALERT.value(connection, key=key)
+    return _ALERT.validate_json(body) if body else None
+
+
+def _own_incident(connection: Connection, key: str) -> Incident | None:
+    """The open incident that the alerts of a fingerprint belong to: the one it opened, or the one it is now part of."""
+    body = _OPENED.value(connection, key=key) or _JOINED_LAST.value(connection, key=key)
+    return _INCIDENT.validate_json(body) if body else None
+
+
+def whereabouts(incident: Incident) -> Mapping[str, Any]:
+    """The columns by which what may join it is looked for."""
+    if incident.incident_class is IncidentClass.MAINTENANCE:
+        return {"likeness": None, "latitude": None, "longitude": None, "seen_at": None}
+    return {
+        "likeness": likeness(incident.kind, simulated=incident.simulated, drill=incident.drill),
+        "latitude": incident.place.latitude,
+        "longitude": incident.place.longitude,
+        "seen_at": _text(seen_last_at(incident)),
+    }
+
+
+def _near(connection: Connection, reach: Reach) -> tuple[Incident, ...]:
+    """The open incidents in a square around the place; the decision measures. One that cannot be read is passed over:
+    no alert is refused for what is wrong with another."""
+    up = reach.within_m / METRES_A_DEGREE
+    along = up / max(0.01, math.cos(math.radians(reach.place.latitude)))
+    latitude, longitude = reach.place.latitude, reach.place.longitude
+    rows = _NEAR.rows(
+        connection,
+        likeness=reach.likeness,
+        south=latitude - up,
+        north=latitude + up,
+        west=longitude - along,
+        east=longitude + along,
+        not_before=_text(reach.not_before),
+    )
+    found = []
+    for incident_id, body in rows:
+        try:
+            found.append(_INCIDENT.validate_json(body))
+        except ValidationError as error:
+            _log.error("incident %s cannot be read, nothing joins it: %d errors", incident_id, error.error_count())
+    return tuple(found)
+
+
+def hand_over(connection: Connection, incident: Incident) -> None:
+    """Its alerts are its own from now on; those of one that was merged into another went there."""
+    if incident.merged_into is None:
+        _HAND_OVER.run(connection, [{"of": alert_id, "to": incident.id} for alert_id in incident.alert_ids])
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

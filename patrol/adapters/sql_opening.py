@@ -1,0 +1,70 @@
+"""Opening the database: SQLite in the one way that keeps what it has committed, and the tables that are missing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Index, Table, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.schema import CreateColumn
+
+from patrol.adapters import sql_outbox
+from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
+from patrol.domain.errors import ConfigError, ConfigProblem
+
+BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
+READS_ONLY = "reads_only"
+"""Execution option: such a transaction takes no lock, sees one state of the database, and waits for no writer."""
+
+
+def engine_of(address: str) -> Engine:
+    """The database at an address; nothing is opened yet. Raises ConfigError for another one than SQLite in a file."""
+    expected = "expected sqlite:///path/to/patrol.db; PostgreSQL comes in a later version"
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):  # its text may quote the address, and with it a password
+        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", expected),)) from None
+    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", f"{url.drivername}: {expected}"),))
+    if url.database in (None, "", ":memory:") or {"uri", "mode"} & url.query.keys():
+        # The last two are SQLite's other ways to say "in memory".
+        problem = f"a path is expected, in memory nothing would last: {expected}"
+        raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", problem),))
+    engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions late and on its own; we begin them ourselves, below.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE: what a decision has read cannot change under it, also by another process.
+        reads_only = connection.get_execution_options().get(READS_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def make_what_is_missing(connection: Connection, *indices: Index) -> None:
+    """Tables first, then columns that came later: what is there already is never changed."""
+    METADATA.create_all(connection)
+    notes_places = "settled_at" in _columns(connection, OUTBOX)
+    for table in METADATA.sorted_tables:
+        there = _columns(connection, table)
+        for column in table.columns:
+            if column.name not in there:
+                definition = CreateColumn(column).compile(connection)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
+    for index in (*INDICES, *indices):
+        index.create(connection, checkfirst=True)
+    if not notes_places:
+        sql_outbox.settle_all_published(connection, datetime.now(UTC))
+
+
+def _columns(connection: Connection, table: Table) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns(table.name)}

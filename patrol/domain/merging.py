@@ -1,0 +1,156 @@
+"""Merging and splitting by hand: two incidents become one, or one camera's share leaves for an incident of its own.
+
+Each decides on whole situations, and the store applies all outcomes in one transaction. An order never moves from one
+incident to another, so that no terminal has to learn that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from patrol.domain.dispatch import Outcome, Situation, told
+from patrol.domain.errors import Apart, NotTogether
+from patrol.domain.events import IncidentClass, Level
+from patrol.domain.incidents import (
+    AlertId,
+    ClockName,
+    Disposition,
+    Incident,
+    IncidentId,
+    IncidentState,
+    is_overdue,
+)
+from patrol.domain.messages import Message, recall_message
+from patrol.domain.orders import PROGRESS, Order, OrderState
+from patrol.domain.units import UnitState
+from patrol.domain.witnesses import opened, together, with_witnesses, witnesses_of
+
+# What is known of an incident before anybody is ordered: of two that become one the earlier is kept.
+_EARLIEST = (
+    ClockName.BEGAN,
+    ClockName.FIRST_FRAME,
+    ClockName.DETECTED,
+    ClockName.ACCEPTED,
+    ClockName.DISPLAYED,
+    ClockName.CONFIRMED,
+)
+MERGED = "merged"
+
+
+def merge(one: Situation, other: Situation, operator: str, now: datetime) -> tuple[Outcome, Outcome]:
+    """Make one incident of two: first what becomes of the one that goes on, then of the one that ends.
+
+    The one whose unit is farther on its way goes on, else the earlier one. The order of the other is withdrawn, unless
+    its unit has set out. Raises NotTogether.
+    """
+    _check_alike(one.incident, other.incident)
+    stays, goes = sorted((one, other), key=_how_settled)
+    withdrawn = goes.open_order
+    if withdrawn is not None and PROGRESS[withdrawn.state] >= PROGRESS[OrderState.EN_ROUTE]:
+        raise NotTogether(
+            Apart.BOTH_OUT,
+            f"incidents {one.incident.id} and {other.incident.id} both have a unit on its way or on scene; close the"
+            " one that needs none",
+        )
+    return _taking(stays.incident, goes.incident, operator, now), _ending(goes, stays.incident.id, operator, now)
+
+
+def _how_settled(situation: Situation) -> tuple[int, datetime, IncidentId]:
+    order, incident = situation.open_order, situation.incident
+    return (-PROGRESS[order.state] if order is not None else 1, incident.accepted_at, incident.id)
+
+
+def _check_alike(one: Incident, other: Incident) -> None:
+    both = f"incidents {one.id} and {other.id}"
+    if one.id == other.id:
+        raise NotTogether(Apart.ITSELF, f"incident {one.id} cannot be merged with itself")
+    for incident in (one, other):
+        if not incident.is_open:
+            raise NotTogether(Apart.CLOSED, f"{both} cannot be merged: {incident.id} is closed")
+        if incident.state is IncidentState.HANDLED:
+            raise NotTogether(Apart.HANDLED, f"{both} cannot be merged: {incident.id} is handled, close it")
+        if incident.incident_class is IncidentClass.MAINTENANCE:
+            raise NotTogether(Apart.MAINTENANCE, f"{both} cannot be merged: {incident.id} is maintenance")
+    if (one.simulated, one.drill) != (other.simulated, other.drill):
+        raise NotTogether(Apart.NOT_ALIKE, f"{both} cannot be merged: real, simulated and drill never mix")
+
+
+def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -> Outcome:
+    brought = tuple(
+        replace(
+            witness,
+            distance_m=witness.place.distance_m(incident.place),
+            why_zh=f"由 {operator} 并入，原属 {taken.id}",
+            why_en=f"merged by {operator}, from {taken.id}",
+            operator=operator,
+        )
+        for witness in witnesses_of(taken)
+    )
+    clocks = dict(incident.clocks)
+    for name in _EARLIEST:
+        stamps = [stamp for stamp in (incident.clocks.get(name), taken.clocks.get(name)) if stamp is not None]
+        if stamps:
+            clocks[name] = min(stamps, key=lambda stamp: stamp.at)
+    merged = replace(with_witnesses(incident, together(witnesses_of(incident), brought)), clocks=clocks)
+    if taken.level is Level.RED and incident.state is IncidentState.NEW:
+        merged = replace(merged, urged_at=now)
+    # Counted already, where it was; where only now it is, the follow-up marks it.
+    merged = replace(merged, overdue=incident.overdue or (taken.overdue and is_overdue(merged, now)))
+    return told(Outcome(incident=merged, reason=MERGED), now)
+
+
+def _ending(situation: Situation, into: IncidentId, operator: str, now: datetime) -> Outcome:
+    ended = replace(
+        situation.incident.to(IncidentState.CLOSED).stamped(ClockName.CLOSED, now, operator),
+        disposition=Disposition.DUPLICATE,
+        closed_by=operator,
+        reason=f"并入 {into} · merged into {into}",
+        merged_into=into,
+        overdue=is_overdue(situation.incident, now),
+    )
+    withdrawn = tuple(replace(order, state=OrderState.RECALLED) for order in situation.orders if order.is_open)
+    freed = tuple(
+        replace(duty, state=UnitState.AVAILABLE, order_id=None)
+        for order in withdrawn
+        if (duty := situation.duty_of(order.unit_id)) is not None
+    )
+    return told(
+        Outcome(incident=ended, orders=withdrawn, duties=freed, reason="closed"),
+        now,
+        tuple(partial(_recall, order, now) for order in withdrawn),
+    )
+
+
+def _recall(order: Order, now: datetime, incident: Incident) -> Message:
+    return recall_message(order, incident, MERGED, now)
+
+
+def split(
+    situation: Situation, alert_id: AlertId, new_id: IncidentId, operator: str, now: datetime
+) -> tuple[Outcome, Outcome]:
+    """Take what the witness with this alert saw out into an incident of its own: first what is left, then the new one.
+
+    The new one has its witness's clocks: what it is about began when it began. Raises NotTogether.
+    """
+    incident = situation.incident
+    if incident.incident_class is IncidentClass.MAINTENANCE:
+        raise NotTogether(Apart.MAINTENANCE, f"incident {incident.id} is maintenance, which is not split")
+    if not incident.is_open:
+        raise NotTogether(Apart.CLOSED, f"incident {incident.id} is closed")
+    witnesses = witnesses_of(incident)
+    leaving = next((witness for witness in witnesses if alert_id in witness.alert_ids), None)
+    if leaving is None:
+        raise NotTogether(Apart.NO_SUCH_ALERT, f"incident {incident.id} has no alert {alert_id}")
+    if leaving is witnesses[0]:
+        raise NotTogether(
+            Apart.FIRST, f"alert {alert_id} is of the first camera of incident {incident.id}; split the others out"
+        )
+    left = with_witnesses(incident, [witness for witness in witnesses if witness is not leaving])
+    new = replace(
+        opened(new_id, leaving, simulated=incident.simulated, drill=incident.drill),
+        split_from=incident.id,
+        split_by=operator,
+    )
+    return told(Outcome(incident=left, reason="split"), now), told(Outcome(incident=new, reason="split off"), now)
