@@ -7,24 +7,22 @@ set is closed and starts at zero, so a counter that never moved is visible as su
 from __future__ import annotations
 
 from collections import Counter as Counter_
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from patrol.domain.alerts import Verdict
-from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
 from patrol.domain.change import ChangeVerdict
-from patrol.domain.clocks import Jump
 from patrol.domain.closer import Look
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, Disposition, LoopStage
-from patrol.domain.messages import STREAMS
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
+from patrol.metric_parts import FAST_SECONDS, start_at_zero
+from patrol.queue_metrics import QueueMetrics, WatchMetrics
 from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics, StoreMetrics
 
 RINGS = tuple(ring.value for ring in RingName)
@@ -38,17 +36,10 @@ NO_LEVEL = "none"  # before a level is decided
 STAGES_BEFORE_LEVEL = ("visit", "inspect", "detect", "rules")
 STAGES_WITH_LEVEL = ("accept", "order", "unit_accept", "travel", "feedback")
 STAGES_THAT_RETRY = ("visit", "accept", "inspect", "relay", "reconcile", "dispatch")
-GROUPS = ("dispatch",)
 
-FAST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 180, 300, 600, 1800)
 # The rings' revisit bounds (5, 15, 30) and response targets (60, 180, 300) are edges: the share inside is exact.
 GAP_SECONDS = (1, 2, 3, 4, 5, 6, 7.5, 10, 12.5, 15, 20, 25, 30, 45, 60, 120, 300)
 RESPONSE_SECONDS = (5, 15, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1800)
-
-
-def _start_at_zero(metric: Counter | Gauge | Histogram, *label_values: Iterable[str]) -> None:
-    for values in product(*label_values):
-        metric.labels(*values)
 
 
 class StageMetrics:
@@ -62,15 +53,15 @@ class StageMetrics:
             buckets=FAST_SECONDS,
             registry=registry,
         )
-        _start_at_zero(self.duration, STAGES_BEFORE_LEVEL, RINGS, (NO_LEVEL,))
-        _start_at_zero(self.duration, STAGES_WITH_LEVEL, RINGS, LEVELS)
+        start_at_zero(self.duration, STAGES_BEFORE_LEVEL, RINGS, (NO_LEVEL,))
+        start_at_zero(self.duration, STAGES_WITH_LEVEL, RINGS, LEVELS)
         self.errors = Counter(
             "patrol_stage_errors_total",
             "Work a stage could not do and will try again or has refused loudly.",
             ("stage",),
             registry=registry,
         )
-        _start_at_zero(self.errors, STAGES_THAT_RETRY)
+        start_at_zero(self.errors, STAGES_THAT_RETRY)
 
     def took(self, stage: str, ring: RingName, seconds: float, level: Level | None = None) -> None:
         """One stage was passed in so many seconds."""
@@ -82,11 +73,11 @@ class TourMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.visits = Counter("patrol_visits_total", "Visits that brought a frame.", ("ring",), registry=registry)
-        _start_at_zero(self.visits, RINGS)
+        start_at_zero(self.visits, RINGS)
         self.failures = Counter(
             "patrol_visit_failures_total", "Visits that brought no frame.", ("ring", "failure"), registry=registry
         )
-        _start_at_zero(self.failures, RINGS, tuple(failure.value for failure in CaptureFailure))
+        start_at_zero(self.failures, RINGS, tuple(failure.value for failure in CaptureFailure))
         self.focus_visits = Counter(
             "patrol_focus_visits_total", "Visits made in spare capacity to confirm a suspicion.", registry=registry
         )
@@ -97,23 +88,23 @@ class TourMetrics:
             buckets=GAP_SECONDS,
             registry=registry,
         )
-        _start_at_zero(self.gap, RINGS)
+        start_at_zero(self.gap, RINGS)
         self.blind_age = Gauge(
             "patrol_blind_age_seconds",
             "Seconds since cameras were last seen, by ring; the open gap.",
             ("ring", "stat"),
             registry=registry,
         )
-        _start_at_zero(self.blind_age, RINGS, ("p50", "p99", "max"))
+        start_at_zero(self.blind_age, RINGS, ("p50", "p99", "max"))
         self.bound = Gauge(
             "patrol_revisit_bound_seconds",
             "The revisit bound that most cameras of the ring have at this hour.",
             ("ring",),
             registry=registry,
         )
-        _start_at_zero(self.bound, RINGS)
+        start_at_zero(self.bound, RINGS)
         self.cameras = Gauge("patrol_cameras", "Cameras in the tour.", ("ring", "state"), registry=registry)
-        _start_at_zero(self.cameras, RINGS, ("ok", "failing"))
+        start_at_zero(self.cameras, RINGS, ("ok", "failing"))
         self.stretch = Gauge(
             "patrol_tour_stretch_ratio",
             "Factor by which all revisit bounds are stretched; 1 is as promised.",
@@ -138,14 +129,14 @@ class TourMetrics:
             registry=registry,
         )
         for metric in (self.past_bound, self.bounds_passed):
-            _start_at_zero(metric, RINGS)
+            start_at_zero(metric, RINGS)
         self.unconfirmed = Counter(
             "patrol_sessions_unconfirmed_total",
             "Sessions closed without the camera's word that it gave them up, too; not FFmpeg's, which waits for none.",
             ("ring",),
             registry=registry,
         )
-        _start_at_zero(self.unconfirmed, RINGS)
+        start_at_zero(self.unconfirmed, RINGS)
         self.warm = Gauge("patrol_warm_sessions", "Streams that are kept open between visits.", registry=registry)
         self.capacity = Gauge(
             "patrol_tour_capacity_visits_per_second",
@@ -191,21 +182,21 @@ class DetectMetrics:
             ("reason",),
             registry=registry,
         )
-        _start_at_zero(self.dropped, self.DROPS)
+        start_at_zero(self.dropped, self.DROPS)
         self.idle_tests = Counter(
             "patrol_idle_test_total",
             "Frames by what the test for idle scenes said; only skipped ones spare the model its work.",
             ("verdict",),
             registry=registry,
         )
-        _start_at_zero(self.idle_tests, IDLE_VERDICTS)
+        start_at_zero(self.idle_tests, IDLE_VERDICTS)
         self.closer_looks = Counter(
             "patrol_closer_looks_total",
             "Closer looks that rules asked for: made, or left out while frames waited for the detector.",
             ("look", "verdict"),
             registry=registry,
         )
-        _start_at_zero(self.closer_looks, LOOKS, CLOSER_VERDICTS)
+        start_at_zero(self.closer_looks, LOOKS, CLOSER_VERDICTS)
         self.waiting = Gauge("patrol_detector_waiting_frames", "Frames waiting for the detector.", registry=registry)
         self.waiting_age = Gauge(
             "patrol_detector_waiting_age_seconds", "How long the oldest frame has waited.", registry=registry
@@ -226,22 +217,22 @@ class AlertMetrics:
         self.suspicions = Counter(
             "patrol_suspicions_total", "Rules that began to hold.", ("kind", "ring"), registry=registry
         )
-        _start_at_zero(self.suspicions, KINDS, RINGS)
+        start_at_zero(self.suspicions, KINDS, RINGS)
         self.events = Counter(
             "patrol_events_total", "Rules that held for long enough.", ("kind", "ring"), registry=registry
         )
-        _start_at_zero(self.events, KINDS, RINGS)
+        start_at_zero(self.events, KINDS, RINGS)
         self.verdicts = Counter(
             "patrol_alert_verdicts_total", "What became of events.", ("ring", "verdict"), registry=registry
         )
-        _start_at_zero(self.verdicts, RINGS, tuple(verdict.value for verdict in Verdict))
+        start_at_zero(self.verdicts, RINGS, tuple(verdict.value for verdict in Verdict))
         self.accepted = Counter(
             "patrol_alerts_accepted_total",
             "Alerts committed to the store with their outbox row.",
             ("ring", "level"),
             registry=registry,
         )
-        _start_at_zero(self.accepted, RINGS, LEVELS)
+        start_at_zero(self.accepted, RINGS, LEVELS)
         self.lost = Counter(
             "patrol_events_lost_total", "Events given up at a stop, because the store still refused.", registry=registry
         )
@@ -263,7 +254,7 @@ class ClipMetrics:
             ("outcome",),
             registry=registry,
         )
-        _start_at_zero(self.made, self.OUTCOMES)
+        start_at_zero(self.made, self.OUTCOMES)
         self.took = Histogram(
             "patrol_clip_seconds",
             "From an alert's acceptance until its clip is stored.",
@@ -276,135 +267,13 @@ class ClipMetrics:
             ("reason",),
             registry=registry,
         )
-        _start_at_zero(self.frames_dropped, self.DROPS)
+        start_at_zero(self.frames_dropped, self.DROPS)
         self.films_given_up = Counter(
             "patrol_films_given_up_total",
             "Times what was kept of a focus was forgotten, as there was no room for that of all cameras.",
             registry=registry,
         )
         self.film_bytes = Gauge("patrol_film_bytes", "What is kept of the focus on all cameras.", registry=registry)
-
-
-class QueueMetrics:
-    """The outbox, the streams and their consumers."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.outbox = Gauge("patrol_outbox_messages", "Messages not published yet.", registry=registry)
-        self.outbox_age = Gauge(
-            "patrol_outbox_age_seconds", "How long the oldest unpublished message has waited.", registry=registry
-        )
-        self.published = Counter("patrol_messages_published_total", "Messages given to Redis.", registry=registry)
-        self.handled = Counter(
-            "patrol_messages_handled_total",
-            "Messages whose effect is stored and which were acknowledged.",
-            ("group",),
-            registry=registry,
-        )
-        self.handling = Histogram(
-            "patrol_message_handling_seconds",
-            "How long a message took to have its effect stored, the waits for the store included.",
-            ("group",),
-            buckets=FAST_SECONDS,
-            registry=registry,
-        )
-        _start_at_zero(self.handling, GROUPS)
-        self.repeated = Counter(
-            "patrol_messages_repeated_total",
-            "Deliveries of a message whose effect was stored before.",
-            ("group",),
-            registry=registry,
-        )
-        self.reclaimed = Counter(
-            "patrol_messages_reclaimed_total",
-            "Messages taken over from a dead consumer.",
-            ("group",),
-            registry=registry,
-        )
-        self.dead = Counter(
-            "patrol_messages_dead_total", "Messages moved to the dead letters.", ("group",), registry=registry
-        )
-        self.replayed = Counter(
-            "patrol_dead_letters_replayed_total",
-            "Dead letters that operators put back on their streams in the feed.",
-            registry=registry,
-        )
-        for counter in (self.handled, self.repeated, self.reclaimed, self.dead):
-            _start_at_zero(counter, GROUPS)
-        self.published_again = Counter(
-            "patrol_messages_published_again_total",
-            "Messages that the queue had lost, found by comparing it with the store.",
-            registry=registry,
-        )
-        self.unreplicated = Counter(
-            "patrol_messages_unreplicated_total",
-            "Red alerts that no replica had within 0.1 s, where there are replicas.",
-            registry=registry,
-        )
-        self.unsettled = Gauge(
-            "patrol_messages_unsettled",
-            "Messages that were published and that some group has not acknowledged yet.",
-            registry=registry,
-        )
-        self.entries = Gauge("patrol_stream_entries", "Entries of a stream.", ("stream",), registry=registry)
-        _start_at_zero(self.entries, STREAMS)
-        self.trimmed = Counter(
-            "patrol_stream_entries_trimmed_total",
-            "Entries let go of after every group had acknowledged them.",
-            registry=registry,
-        )
-        self.memory = Gauge(
-            "patrol_queue_memory_ratio",
-            "Share of Redis's memory limit that is used; 0 where it has no limit.",
-            registry=registry,
-        )
-        self.degraded = Gauge(
-            "patrol_queue_degraded", "1 while Redis cannot be reached or refuses messages.", registry=registry
-        )
-
-
-class WatchMetrics:
-    """Patrol's watch over itself."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.heartbeat_age = Gauge(
-            "patrol_heartbeat_age_seconds",
-            "Since the newest heartbeat was sent that made the whole way: store, outbox, Redis, dispatch, store.",
-            registry=registry,
-        )
-        self.heartbeat_round = Histogram(
-            "patrol_heartbeat_round_seconds",
-            "How long heartbeats took for the whole way.",
-            buckets=FAST_SECONDS,
-            registry=registry,
-        )
-        self.findings = Gauge(
-            "patrol_audit_findings", "What the auditor found not to move.", ("kind",), registry=registry
-        )
-        _start_at_zero(self.findings, tuple(kind.value for kind in FindingKind))
-        self.last_audit = Gauge(
-            "patrol_auditor_last_run_timestamp_seconds",
-            "When the auditor last looked, Unix time by the machine's clock.",
-            registry=registry,
-        )
-
-        self.clock_offset = Gauge(
-            "patrol_clock_offset_seconds",
-            "By how much the machine's clock is ahead of the time Patrol keeps; more than 2 is a jump, not followed.",
-            registry=registry,
-        )
-        self.clock_jumps = Counter(
-            "patrol_clock_jumps_total",
-            "Jumps of the machine's clock by more than 2 s.",
-            ("direction",),
-            registry=registry,
-        )
-        _start_at_zero(self.clock_jumps, tuple(jump.value for jump in Jump))
-
-    def audited(self, findings: Mapping[str, int]) -> None:
-        """The auditor has looked, just now."""
-        for kind, count in findings.items():
-            self.findings.labels(kind).set(count)
-        self.last_audit.set_to_current_time()  # what Prometheus compares it with is no clock of ours
 
 
 class DispatchMetrics:
@@ -414,14 +283,14 @@ class DispatchMetrics:
         self.orders = Counter(
             "patrol_orders_total", "Orders by what became of them.", ("ring", "state"), registry=registry
         )
-        _start_at_zero(self.orders, RINGS, tuple(state.value for state in OrderState))
+        start_at_zero(self.orders, RINGS, tuple(state.value for state in OrderState))
         self.shortfalls = Counter(
             "patrol_dispatch_shortfalls_total",
             "Incidents that found no unit free at a try.",
             ("ring",),
             registry=registry,
         )
-        _start_at_zero(self.shortfalls, RINGS)
+        start_at_zero(self.shortfalls, RINGS)
         self.response = Histogram(
             "patrol_response_seconds",
             "The ring's clock: from the first alert's acceptance (t3) to the first unit on scene (t9).",
@@ -443,17 +312,17 @@ class DispatchMetrics:
             registry=registry,
         )
         for metric in (self.response, self.from_onset, self.overdue):
-            _start_at_zero(metric, RINGS, LEVELS)
+            start_at_zero(metric, RINGS, LEVELS)
         self.closed = Counter(
             "patrol_incidents_closed_total", "Incidents closed with feedback.", ("disposition",), registry=registry
         )
-        _start_at_zero(self.closed, tuple(disposition.value for disposition in Disposition))
+        start_at_zero(self.closed, tuple(disposition.value for disposition in Disposition))
         self.open = Gauge("patrol_incidents_open", "Open incidents by loop stage.", ("stage",), registry=registry)
         self.oldest = Gauge(
             "patrol_incident_age_seconds", "Age of the oldest open incident in a stage.", ("stage",), registry=registry
         )
         for gauge in (self.open, self.oldest):
-            _start_at_zero(gauge, tuple(stage.value for stage in LoopStage))
+            start_at_zero(gauge, tuple(stage.value for stage in LoopStage))
 
     def show(self, stages: Sequence[StageStatus]) -> None:
         """Set the gauges."""
@@ -475,25 +344,25 @@ class MaintenanceMetrics:
             ("cause",),
             registry=registry,
         )
-        _start_at_zero(self.open, causes)
+        start_at_zero(self.open, causes)
         self.cameras = Gauge(
             "patrol_cameras_in_trouble", "Cameras of no use at present, and why.", ("trouble",), registry=registry
         )
-        _start_at_zero(self.cameras, tuple(trouble.value for trouble in Trouble))
+        start_at_zero(self.cameras, tuple(trouble.value for trouble in Trouble))
         self.opened = Counter(
             "patrol_maintenance_incidents_total",
             "Incidents of the class maintenance that were opened.",
             ("cause",),
             registry=registry,
         )
-        _start_at_zero(self.opened, causes)
+        start_at_zero(self.opened, causes)
         self.closed = Counter(
             "patrol_maintenance_closed_total",
             "Incidents of the class maintenance that ended: cameras back, part of a larger one, or by a person.",
             ("by",),
             registry=registry,
         )
-        _start_at_zero(self.closed, self.CLOSED_BY)
+        start_at_zero(self.closed, self.CLOSED_BY)
         self.refused = Counter(
             "patrol_maintenance_refusals_total",
             "Times the store did not take what was decided on cameras in trouble; it is decided again.",

@@ -113,8 +113,9 @@ class Comparison:
 def compare(rows: Sequence[PublishedRow], found: Sequence[bytes | None], state: QueueState) -> Comparison:
     """Hold the store's rows against what lies at their places in the streams, both in the same order.
 
-    ``state`` must have been read before ``found``: a message counts as acknowledged only where it was found after
-    that. Otherwise a queue that was emptied in between, and has newer ids, would settle what nobody ever read.
+    ``rows`` must have been read first, then ``state``, then ``found``: a message counts as acknowledged only where it
+    was published before that, and found after it. Otherwise a queue that was lost in between would settle what nobody
+    ever read: with newer ids what it got before the state was read, with lower ones (a clock behind) what after.
     """
     lost, settled = [], []
     for row, body in zip(rows, found, strict=True):

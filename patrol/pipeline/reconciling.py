@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.messages import DEAD_STREAM, STREAMS
-from patrol.domain.streams import EntryId, QueueState, compare, may_have_lost, trim_before
+from patrol.domain.streams import EntryId, PublishedRow, QueueState, compare, may_have_lost, trim_before
 from patrol.metrics import Metrics
 from patrol.pipeline.steps import Step, passing
 from patrol.pipeline.stopping import pause
@@ -50,22 +51,26 @@ class Reconciling:
 
     async def round(self) -> None:
         """Look at the queue, compare, trim. Raises QueueError, StoreError: then the next round begins anew."""
+        page = await self._next_page()
         state = await self._keeper.look(STREAMS)
         self._show(state)
         if may_have_lost(state, await self._outbox.unsettled_by_stream(), self._before):
             if self._before is not None:
                 _log.warning("the queue may have lost messages: all that are not settled are compared")
             self._before, self._compared_to = None, 0
-            while await self._compare_page(state):
+            while await self._compare(await self._next_page(), await self._keeper.look(STREAMS)):
                 pass
         else:
-            await self._compare_page(state)
+            await self._compare(page, state)
         self._before = state
         await self._trim(state)
 
-    async def _compare_page(self, state: QueueState) -> bool:
-        """Compare the next page; returns whether there is another."""
-        rows = await self._outbox.unsettled(self._compared_to, PAGE)
+    async def _next_page(self) -> Sequence[PublishedRow]:
+        """To be read before the queue is looked at; see compare."""
+        return await self._outbox.unsettled(self._compared_to, PAGE)
+
+    async def _compare(self, rows: Sequence[PublishedRow], state: QueueState) -> bool:
+        """Compare one page; returns whether there is another."""
         places = [(row.message.stream, row.entry or EntryId(0)) for row in rows]
         found = await self._keeper.bodies(places) if places else ()
         result = compare(rows, found, state)

@@ -153,7 +153,8 @@ class SubscriptionInMemory:
                 for entry in sorted(group.pending)
                 if group.pending[entry].consumer == self._consumer
             ]
-        again, self._own = self._own[:1], self._own[1:]
+        own = [(name, entry) for name, entry in self._own if entry in groups[name].pending]
+        again, self._own = own[:1], own[1:]
         return [self._deliver(*place) for place in (again or self._idle(groups)[:1] or self._unread(groups)[:limit])]
 
     def _groups(self) -> dict[str, _Group]:

@@ -42,7 +42,7 @@ from patrol.ports import Ledger
 from tests.builders import NOON, candidate, event
 from tests.examples import examples
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
-from tests.pipeline.lives import SLOW, folder, without_thread
+from tests.pipeline.lives import SLOW, folder
 
 _Result = TypeVar("_Result")
 
@@ -83,7 +83,6 @@ class IncidentsLife(RuleBasedStateMachine):
         self.opened = AsyncExitStack()
         opening = dispatch_room(Path(self.folder.name), clock=self.clock)
         self.room: DispatchRoom = self.run(self.opened.enter_async_context(opening))
-        without_thread(self.room.store)
 
     def teardown(self) -> None:
         self.run(self.opened.aclose())
@@ -284,6 +283,6 @@ def _ending(incident: Incident) -> tuple[object, ...]:
     return incident.state, incident.disposition, incident.closed_by, incident.reason, incident.alert_ids
 
 
-IncidentsLife.TestCase.settings = examples(80, stateful_step_count=30, suppress_health_check=SLOW)
+IncidentsLife.TestCase.settings = examples(48, stateful_step_count=30, suppress_health_check=SLOW)
 # What fails is made smaller before it is shown: for up to five minutes.
 TestIncidentsLife = pytest.mark.timeout(600)(IncidentsLife.TestCase)
