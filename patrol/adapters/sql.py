@@ -157,7 +157,7 @@ class SqlStore:
 
     async def open(self) -> None:
         """Make what is missing in the database, also in one of an older version. Raises StoreError."""
-        await self._transaction(lambda connection: make_what_is_missing(connection, _NEAR))
+        await self._transaction(lambda connection: make_what_is_missing(connection, _NEAR, _NEWEST_FIRST))
 
     async def aclose(self) -> None:
         """Finish what was begun and close."""
