@@ -54,7 +54,6 @@ _WAITS = OUTBOX.c.published_at.is_(None)
 _IS_UNSETTLED = OUTBOX.c.published_at.is_not(None) & OUTBOX.c.settled_at.is_(None)
 INDICES = (
     Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS),
-    Index("outbox_waiting_by_stream", OUTBOX.c.stream, OUTBOX.c.number, sqlite_where=_WAITS),
     Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED),
 )
 _ADD = Prepared(insert(OUTBOX), "stream", "message_id", "body", "created_at")
@@ -64,7 +63,7 @@ _WAITING = (
     .order_by(OUTBOX.c.number)
     .limit(bindparam("most"))
 )
-# Red alerts, and orders: few, found by an index of their own, and given out before all others.
+# Red alerts, and orders: few, and given out before all others.
 _IS_URGENT = OUTBOX.c.stream.in_([literal_column(f"'{stream}'") for stream in (RED_STREAM, *ORDER_STREAMS)])
 _URGENT, _OTHERS = Prepared(_WAITING.where(_IS_URGENT)), Prepared(_WAITING.where(~_IS_URGENT))
 _PUBLISHED = Prepared(
