@@ -156,8 +156,11 @@ class SqlStore:
         return SqlEvidenceIndex(self._transaction)
 
     async def open(self) -> None:
-        """Make what is missing in the database, also in one of an older version. Raises StoreError."""
-        await self._transaction(lambda connection: make_what_is_missing(connection, _NEAR, _NEWEST_FIRST))
+        """Make what is missing in the database, also in one of an older version. Raises StoreError.
+
+        Where it is away, the first call that gets through later does that.
+        """
+        await self._transaction(lambda connection: None)
 
     async def aclose(self) -> None:
         """Finish what was begun and close."""

@@ -141,7 +141,8 @@ class Disturbed:
     """Publisher and StreamKeeper between Patrol and the queue, where things happen that Patrol is not told.
 
     ``taken``: of the next messages the queue takes so many, and no answer comes. ``refusing``: this stream takes
-    nothing the next time. ``between``: happens before the call of that name. ``restarts``: of the queue.
+    nothing the next time. ``between``: happens before the call of that name, or once bodies are found.
+    ``restarts``: of the queue.
     """
 
     def __init__(self, server: Server) -> None:
@@ -173,7 +174,9 @@ class Disturbed:
 
     async def bodies(self, places: Sequence[tuple[str, EntryId]]) -> Sequence[bytes | None]:
         await self._happens("bodies")
-        return await self._server.keeper.bodies(places)
+        found = await self._server.keeper.bodies(places)
+        await self._happens("found")
+        return found
 
     async def trim(self, before: Mapping[str, EntryId]) -> int:
         await self._happens("trim")
@@ -305,7 +308,7 @@ class OutboxLife(RuleBasedStateMachine):
 
     @rule(
         how=st.sampled_from(["emptied", "restored", "restarted"]),
-        before=st.sampled_from([None, None, "bodies", "trim"]),
+        before=st.sampled_from([None, None, "bodies", "found", "trim"]),
         reads=st.sets(st.sampled_from(GROUPS)),
     )
     def the_queue_loses_all_or_what_is_new(self, how: str, before: str | None, reads: set[str]) -> None:
