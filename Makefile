@@ -147,12 +147,12 @@ composites: $(VENV)/.run ## recordings of events put together from real pictures
 	  --html var/composites/evaluation.html --markdown var/composites/evaluation.md
 
 .PHONY: faults
-faults: $(VENV)/.run ## kill, cut, empty and fill everything at random for two minutes: what was lost or done twice? (ARGS="--seed 7")
+faults: $(VENV)/.run ## kill, cut, empty and fill everything at random for four minutes: what was lost or done twice? (ARGS="--seed 7")
 	@$(BIN)/python -m faults $(ARGS)
 
 .PHONY: faults-long
-faults-long: $(VENV)/.run ## the same for an hour and a hundred thousand alerts
-	@$(BIN)/python -m faults --minutes 75 --rate 25 $(ARGS)
+faults-long: $(VENV)/.run ## the same for 75 minutes, a hundred thousand alerts and fifty kills of each role
+	@$(BIN)/python -m faults --minutes 75 --rate 24 --kills 3 --between 1.5 4 $(ARGS)
 
 .PHONY: fit-fight
 fit-fight: $(VENV)/.run ## learn from recorded clips what fights look like, and write patrol/domain/fight_fitted.py (PATROL_SHARED_DATA)

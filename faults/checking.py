@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,15 @@ MAY_FOLLOW = {
     "closed": set(),
 }
 JUST_BEFORE_S = 5.0  # a fault that was over by then may still have delayed an alert
+# An order that is not accepted is taken back after 10 s (see world.configuration), or when dispatch is back.
+TAKEN_BACK_AFTER_S = (9.5, 180.0)
+BACKUP = "old backup of the database put back"
 ENDED_WITHOUT_EFFECT = frozenset({"rejected", "expired", "recalled"})
 
 
 @dataclass(frozen=True)
 class Window:
-    """When a fault was there, wall time; ``end`` is when it was undone."""
+    """When a fault was there, as the files' times are; ``end`` is when it was undone."""
 
     name: str
     begin: float
@@ -46,7 +51,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Findings:
-    """Lists hold what is wrong, each named; empty is right."""
+    """Lists hold what is wrong, each named; empty is right. ``newer``: alerts with more in them than is known here.
+
+    ``gone_with_database``: accepted after a backup was made, and told to nobody before it was put back. They were
+    nowhere but in the database that people took away, and are not counted as lost.
+    """
 
     submitted: int
     accepted: int
@@ -58,9 +67,14 @@ class Findings:
     orders_repeated: int
     duplicate_orders: tuple[str, ...]
     illegal_transitions: tuple[str, ...]
+    untimely_recalls: tuple[str, ...] = ()
+    no_picture: tuple[str, ...] = ()
+    gone_with_database: tuple[str, ...] = ()
+    newer: int = 0
     recovery_s: Mapping[str, float] = field(default_factory=dict)
     recovery_of_queue_s: float = 0.0
     recovery_of_processes_s: float = 0.0
+    recovery_of_kills_in_a_row_s: float = 0.0
 
     @property
     def lost(self) -> tuple[str, ...]:
@@ -74,8 +88,13 @@ def check(
     orders: Sequence[Line],
     database: Path,
     windows: Sequence[Window],
+    kills: Sequence[float] = (),
+    has_picture: Callable[[int], bool] = lambda number: True,
 ) -> Findings:
-    """Hold all files against each other."""
+    """Hold all files against each other. ``kills``: when processes on an alert's way to the console died.
+
+    ``has_picture``: whether that of an alert's number is there, and whole.
+    """
     accepted = {f"A-{line['after']:08d}": line["at"] for line in submitted if "after" in line}
     alerts, open_incidents, order_states = _stored(database)
     first_seen: dict[str, float] = {}
@@ -84,7 +103,13 @@ def check(
         if "alert" in line:
             deliveries[line["alert"]] += 1
             first_seen.setdefault(line["alert"], line["at"])
-    recovery, of_queue_s, of_processes_s = _recovery(accepted, first_seen, windows)
+    gone = {
+        alert
+        for alert in accepted.keys() - alerts.keys() - first_seen.keys()
+        if any(w.begin <= accepted[alert] <= w.end for w in windows if w.name == BACKUP)
+    }
+    accepted = {alert: at for alert, at in accepted.items() if alert not in gone}
+    recovery = _recovery(accepted, first_seen, windows, kills)
     return Findings(
         submitted=sum("before" in line for line in submitted),
         accepted=len(accepted),
@@ -96,9 +121,14 @@ def check(
         orders_repeated=sum("again" in line for line in orders),
         duplicate_orders=tuple(duplicate_orders(orders, order_states)),
         illegal_transitions=(*illegal_transitions(console), *wrong_merges(database)),
-        recovery_s=recovery,
-        recovery_of_queue_s=of_queue_s,
-        recovery_of_processes_s=of_processes_s,
+        untimely_recalls=tuple(untimely_recalls(orders)),
+        no_picture=tuple(alert for alert in sorted(accepted) if not has_picture(int(alert.removeprefix("A-")))),
+        gone_with_database=tuple(sorted(gone)),
+        newer=sum("newer" in line for line in console),
+        recovery_s=recovery.by_fault,
+        recovery_of_queue_s=recovery.of_queue_s,
+        recovery_of_processes_s=recovery.of_processes_s,
+        recovery_of_kills_in_a_row_s=recovery.of_kills_in_a_row_s,
     )
 
 
@@ -139,6 +169,20 @@ def duplicate_orders(orders: Sequence[Line], states: Mapping[str, str]) -> list[
     return wrong
 
 
+def untimely_recalls(orders: Sequence[Line]) -> list[str]:
+    """Orders that were taken back as not accepted in time, when it cannot have been that late by Patrol's own clock."""
+    sent: dict[str, datetime] = {}
+    wrong = []
+    for line in orders:
+        if "order" in line and "sent_at" in line:
+            sent[line["order"]] = datetime.fromisoformat(line["sent_at"])
+        elif line.get("reason") == "expired" and line["recall"] in sent:
+            after_s = (datetime.fromisoformat(line["sent_at"]) - sent[line["recall"]]).total_seconds()
+            if not TAKEN_BACK_AFTER_S[0] <= after_s <= TAKEN_BACK_AFTER_S[1]:
+                wrong.append(f"{line['recall']}: taken back after {after_s:.0f} s")
+    return wrong
+
+
 def illegal_transitions(console: Sequence[Line]) -> list[str]:
     """Of each incident's states as a vendor's console got them, put in the order of their sequence."""
     states: dict[str, dict[int, str]] = defaultdict(dict)
@@ -157,22 +201,38 @@ def illegal_transitions(console: Sequence[Line]) -> list[str]:
     return wrong
 
 
-def _recovery(
-    accepted: Mapping[str, float], first_seen: Mapping[str, float], windows: Sequence[Window]
-) -> tuple[dict[str, float], float, float]:
-    """The longest an alert took to a live console, by fault; and the worst with, and without, the queue away.
+@dataclass(frozen=True)
+class _Recovery:
+    """Seconds: the worst by fault; the worst with, and without, the queue away; and without, from before all kills."""
 
-    From its acceptance, or from when the last fault that lasted was undone, if that was later. Kills do not begin the
-    count anew, so that several after each other count as one long recovery.
+    by_fault: Mapping[str, float]
+    of_queue_s: float
+    of_processes_s: float
+    of_kills_in_a_row_s: float
+
+
+def _recovery(
+    accepted: Mapping[str, float],
+    first_seen: Mapping[str, float],
+    windows: Sequence[Window],
+    kills: Sequence[float],
+) -> _Recovery:
+    """The longest an alert took to a live console.
+
+    From its acceptance, from when the last fault that lasted was undone, or from when a process on its way was killed
+    last, if that was later: none can be back sooner. Several kills after each other also count as one, apart.
     """
     worst: dict[str, float] = defaultdict(float)
-    of_queue_s = of_processes_s = 0.0
+    of_queue_s = of_processes_s = in_a_row_s = 0.0
+    deaths = sorted(kills)
     for alert, at in accepted.items():
         seen = first_seen.get(alert)
         if seen is None:
             continue
         during = [window for window in windows if window.begin <= seen and window.end + JUST_BEFORE_S >= at]
-        since = max([at, *(window.end for window in during if window.lasts and window.end <= seen)])
+        undone_at = max([at, *(window.end for window in during if window.lasts and window.end <= seen)])
+        earlier = bisect_right(deaths, seen)
+        since = max(undone_at, deaths[earlier - 1]) if earlier else undone_at
         took_s = max(0.0, seen - since)
         for window in during:
             worst[window.name] = max(worst[window.name], took_s)
@@ -180,4 +240,5 @@ def _recovery(
             of_queue_s = max(of_queue_s, took_s)
         else:
             of_processes_s = max(of_processes_s, took_s)
-    return dict(worst), of_queue_s, of_processes_s
+            in_a_row_s = max(in_a_row_s, seen - undone_at)
+    return _Recovery(dict(worst), of_queue_s, of_processes_s, in_a_row_s)

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from redis import Redis
 from redis.exceptions import RedisError
 
+from faults.altered import NEWER, UNAUDITED
+from faults.checking import BACKUP
 from faults.proxy import Link
-from faults.world import KILLED, ROLES, World
+from faults.world import KILLED, PATROLS, ROLES, World
 from patrol.pipeline.steps import Step
 
 LINK_S, STOPPED_S, FULL_S, UNREAD_S = 3.0, 4.0, 3.0, 2.0
+CLOCK_S, MIXED_S, SECOND_S, UNAUDITED_S, BACKUP_S = 5.0, 8.0, 6.0, 16.0, 12.0
+SEEN_WITHIN_S = 30.0  # what a fault must be seen by; a role may just have been killed
+HOUR_S = 3600
 FULL_BYTES = 4096
 POISON = ('{"specversion":"1.0"}', "not JSON", "", '{"specversion":"1.0","id":"x","source":"/x","type":"cn.x.v9"}')
 STREAMS = ("patrol:alert:red", "patrol:alert:blue", "patrol:order:core", "patrol:incident", "patrol:receipt")
+DEAD = "patrol:dead"
 
 STEPS_OF = {
-    "relay": (Step.RELAY_READ, Step.RELAY_PUBLISHED, Step.RELAY_MARKED, Step.RECONCILE_COMPARED),
-    "dispatch": (Step.CONSUME_TAKEN, Step.CONSUME_STORED, Step.CONSUME_ACKNOWLEDGED),
-    "generator": (Step.ACCEPT_STORED,),
+    "relay": (
+        Step.STORE_HELD,
+        Step.RELAY_READ,
+        Step.RELAY_PUBLISHED,
+        Step.RELAY_MARKED,
+        Step.RECONCILE_COMPARED,
+        Step.RECONCILE_NOTED,
+    ),
+    "dispatch": (Step.STORE_HELD, Step.CONSUME_TAKEN, Step.CONSUME_STORED, Step.CONSUME_ACKNOWLEDGED),
+    "console": (Step.STORE_HELD,),
+    "generator": (Step.FILE_WRITTEN, Step.STORE_HELD, Step.ACCEPT_STORED),
 }
+# The first transactions of a process open the database; a later one does the work.
+PASSED = {Step.STORE_HELD: (2, 30)}
 
 
 Begin = Callable[[World, random.Random], None]
@@ -52,15 +71,26 @@ def _open(world: World) -> None:
     world.proxy.reset()  # what was swallowed never comes: connections in that state are no use to anybody
 
 
+def _tell_queue(world: World, tell: Callable[[Redis], object]) -> None:
+    """Until it has heard: a fault that was not undone would be another fault."""
+
+    def heard() -> bool:
+        with contextlib.suppress(RedisError, OSError), world.queue() as queue:
+            tell(queue)
+            return True
+        return False
+
+    if not world.let_pass(SEEN_WITHIN_S, heard):
+        world.wrong.append("the queue could not be told what the fault is, or that it is over")
+
+
 def _flush(world: World, _: random.Random) -> None:
-    with contextlib.suppress(RedisError, OSError), world.queue() as queue:
-        queue.flushall()
+    _tell_queue(world, lambda queue: queue.flushall())
 
 
 def _flush_unread(world: World) -> None:
     """While a console was stopped: what it has not read is nowhere but in the store."""
-    with contextlib.suppress(RedisError, OSError), world.queue() as queue:
-        queue.flushall()
+    _tell_queue(world, lambda queue: queue.flushall())
     world.signal("vendor", signal.SIGCONT)
 
 
@@ -74,20 +104,151 @@ def _again(world: World, chance: random.Random) -> None:
 
 
 def _poison(world: World, _: random.Random) -> None:
-    with contextlib.suppress(RedisError, OSError), world.queue() as queue:
+    def poison(queue: Redis) -> None:
         for stream in STREAMS:
             for body in POISON:
                 queue.xadd(stream, {"ce": body})
 
+    _tell_queue(world, poison)
+
+
+def _next_major(world: World, _: random.Random) -> None:
+    """A well-formed message of a version that nobody here knows, where dispatch reads."""
+    world.counted["messages of an unknown major version"] += 1
+    key = _next_major_id(world)
+    message: dict[str, object] = {"specversion": "1.0", "id": key, "source": "/patrol", "type": "cn.patrol.alert.v2"}
+    message |= {"subject": "incident/I-v2", "sequence": "000000000001", "data": {"who_knows": 2}}
+    _tell_queue(world, lambda queue: queue.xadd("patrol:alert:red", {"ce": json.dumps(message)}))
+
+
+def _next_major_id(world: World) -> str:
+    return f"v2-{world.counted['messages of an unknown major version']}"
+
+
+def _is_dead_letter(world: World) -> None:
+    def is_there() -> bool:
+        with contextlib.suppress(RedisError, OSError), world.queue() as queue:
+            letters = queue.xrevrange(DEAD, count=500)
+            return any(json.loads(fields["ce"] or "{}").get("id") == key for _, fields in letters if _is_json(fields))
+        return False
+
+    key = _next_major_id(world)
+    if not world.let_pass(SEEN_WITHIN_S, is_there):
+        world.wrong.append(f"{key}: a message of an unknown major version is not among the dead letters")
+
+
+def _is_json(fields: dict[str, str]) -> bool:
+    return '"cn.patrol.alert.v2"' in fields.get("ce", "")
+
 
 def _limited(world: World, _: random.Random) -> None:
-    with contextlib.suppress(RedisError, OSError), world.queue() as queue:
-        queue.config_set("maxmemory", 1)
+    _tell_queue(world, lambda queue: queue.config_set("maxmemory", 1))
 
 
 def _unlimited(world: World) -> None:
-    with contextlib.suppress(RedisError, OSError), world.queue() as queue:
-        queue.config_set("maxmemory", 0)
+    _tell_queue(world, lambda queue: queue.config_set("maxmemory", 0))
+
+
+def _lazy(world: World, _: random.Random) -> None:
+    _tell_queue(world, lambda queue: queue.config_set("appendfsync", "everysec"))
+
+
+def _full_queue(world: World, _: random.Random) -> None:
+    world.fill_disk(("queue",), FULL_BYTES)
+
+
+def _full_lazy_queue(world: World, chance: random.Random) -> None:
+    """It does not end itself then, as with "always", but refuses."""
+    _lazy(world, chance)
+    _full_queue(world, chance)
+
+
+def _room_for_lazy_queue(world: World) -> None:
+    world.empty_disk()
+    _tell_queue(world, lambda queue: queue.config_set("appendfsync", world.fsync))
+
+
+def _cut_off_standby(world: World, _: random.Random) -> None:
+    world.start_standby()
+    world.let_pass(1.0)  # it has had everything, and its master knows it
+    assert world.standby is not None
+    world.standby.link.link = Link.CUT
+
+
+def _fail_over(world: World) -> None:
+    world.counted["fail-overs"] += 1
+    world.counted["entries that only the dead master had"] += world.fail_over()
+
+
+def _moved_clock(seconds: int) -> Begin:
+    def begin(world: World, chance: random.Random) -> None:
+        assert world.clock is not None
+        world.clock.move(seconds)
+        world.let_pass(2.0)
+        world.kill(chance.choice(ROLES))  # one starts while the clock is wrong
+
+    return begin
+
+
+def _clock_back(seconds: int) -> Callable[[World], None]:
+    """Only once the console has seen where the clock was: else nothing was tried."""
+
+    def end(world: World) -> None:
+        assert world.clock is not None
+        if world.let_pass(SEEN_WITHIN_S, lambda: abs(_offset_s(world) - seconds) < HOUR_S / 10):
+            world.counted["jumps of the clock that the console saw"] += 1
+        else:
+            world.wrong.append(f"the console did not see that the clock was moved by {seconds} s")
+        world.clock.move(0)
+        world.let_pass(2.0)
+
+    return end
+
+
+def _offset_s(world: World) -> float:
+    found = re.search(r"^patrol_clock_offset_seconds (\S+)$", world.ask_console("/metrics") or "", re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def _mixed(world: World, chance: random.Random) -> None:
+    """Some of Patrol's processes are of the next minor version, at least one is not.
+
+    The generator always is: by its alerts the vendor's console sees that there was another version.
+    """
+    others = [name for name in PATROLS if name != "generator"]
+    for name in ("generator", *chance.sample(others, chance.randrange(len(others)))):
+        world.alter(name, NEWER)
+
+
+def _unmixed(world: World) -> None:
+    for name in PATROLS:
+        if world.is_altered(name):
+            world.alter(name, None)
+
+
+def _put_back(world: World) -> None:
+    """Until it is brought up to date: what a second blow takes from the queue before, nobody can bring back."""
+    world.counted["old backups put back"] += 1
+    before = world.restorations()
+    world.put_back()
+    if world.let_pass(SEEN_WITHIN_S, lambda: world.restorations() > before):
+        world.counted["old backups that were noticed, and made up for"] += 1
+    elif world.is_behind():
+        world.wrong.append("an old backup was noticed, and not made up for")
+
+
+def _unaudited_seen(world: World) -> None:
+    """Another role must say that nobody audits, while the relay lives and publishes."""
+
+    def is_seen() -> bool:
+        told = world.ask_console("/api/state")
+        return told is not None and json.loads(told)["room"]["watch"]["unaudited_since"] is not None
+
+    if world.let_pass(SEEN_WITHIN_S, is_seen):
+        world.counted["auditor's silences that the console told"] += 1
+    else:
+        world.wrong.append("the auditor stood still, and the console did not say so")
+    world.alter("relay", None)
 
 
 def _kill(name: str) -> Begin:
@@ -95,7 +256,8 @@ def _kill(name: str) -> Begin:
 
 
 def _die_at(name: str, step: Step) -> Begin:
-    return lambda world, _: world.die_at(name, step)
+    first, last = PASSED.get(step, (2, 2))
+    return lambda world, chance: world.die_at(name, step, chance.randint(first, last))
 
 
 def _stopped(name: str) -> Fault:
@@ -107,35 +269,69 @@ def _stopped(name: str) -> Fault:
     )
 
 
-def all_faults() -> list[Fault]:
-    """One of each; a kill at every step among them."""
+def _second(role: str) -> Fault:
+    """Two at once, as in an upgrade; the second one dies in the middle of its work."""
+    return Fault(
+        f"two of {role} at once",
+        lambda world, _: world.start_second(role),
+        lambda world: world.end_second(role),
+        SECOND_S,
+    )
+
+
+def all_faults(kills: int = 1, *, with_clock: bool = True) -> list[Fault]:
+    """One of each; a kill at every step among them, and so many plain ones of each process."""
     return [
-        *(Fault(f"kill -9 {name}", _kill(name)) for name in KILLED),
+        *(Fault(f"kill -9 {name}", _kill(name)) for name in KILLED * kills),
         *(
             Fault(f"kill -9 {name} at {step}", _die_at(name, step))
             for name, steps in STEPS_OF.items()
             for step in steps
         ),
         *(_stopped(name) for name in (*ROLES, "vendor", "terminals")),
-        Fault("kill -9 queue", _kill("queue"), of_queue=True),
-        Fault("queue emptied", _flush, of_queue=True),
-        Fault(
-            "queue emptied before it was read",
-            lambda world, _: world.signal("vendor", signal.SIGSTOP),
-            _flush_unread,
-            UNREAD_S,
-            of_queue=True,
-        ),
-        Fault("queue restored from an old file", lambda world, _: world.restore_queue(), of_queue=True),
-        Fault("queue out of memory", _limited, _unlimited, FULL_S, of_queue=True),
+        *(_second(role) for role in ("relay", "dispatch")),
+        *_faults_of_the_queue(),
         Fault("link reset", lambda world, _: world.proxy.reset()),
         Fault("link slow", _linked(Link.SLOW), _open, LINK_S, of_queue=True),
         Fault("link cut", _linked(Link.CUT), _open, LINK_S, of_queue=True),
         Fault("link one way", _linked(Link.DEAF), _open, LINK_S, of_queue=True),
-        Fault("disk full", lambda world, _: world.limit_files(FULL_BYTES), lambda world: world.limit_files(-1), FULL_S),
+        Fault("disk full", lambda world, _: world.fill_disk(PATROLS, FULL_BYTES), World.empty_disk, FULL_S),
+        Fault(BACKUP, lambda world, _: world.back_up(), _put_back, BACKUP_S),
         Fault("old entries again", _again),
         Fault("poison", _poison),
+        Fault("unknown major version", _next_major, _is_dead_letter),
+        Fault("a newer minor version beside this one", _mixed, _unmixed, MIXED_S),
+        Fault("auditor stands still", lambda world, _: world.alter("relay", UNAUDITED), _unaudited_seen, UNAUDITED_S),
+        *(_faults_of_the_clock() if with_clock else ()),
     ]
+
+
+def _faults_of_the_queue() -> Iterator[Fault]:
+    yield Fault("kill -9 queue", _kill("queue"), of_queue=True)
+    yield Fault("kill -9 queue, fsync everysec", _lazy, lambda world: world.kill("queue"), UNREAD_S, of_queue=True)
+    yield Fault("queue emptied", _flush, of_queue=True)
+    yield Fault(
+        "queue emptied before it was read",
+        lambda world, _: world.signal("vendor", signal.SIGSTOP),
+        _flush_unread,
+        UNREAD_S,
+        of_queue=True,
+    )
+    yield Fault("queue restored from an old file", lambda world, _: world.restore_queue(), of_queue=True)
+    yield Fault("queue failed over, replica's link cut", _cut_off_standby, _fail_over, UNREAD_S, of_queue=True)
+    yield Fault("queue out of memory", _limited, _unlimited, FULL_S, of_queue=True)
+    yield Fault("queue's disk full", _full_queue, World.empty_disk, FULL_S, of_queue=True)
+    yield Fault("queue's disk full, fsync everysec", _full_lazy_queue, _room_for_lazy_queue, FULL_S, of_queue=True)
+
+
+def _faults_of_the_clock() -> Iterator[Fault]:
+    for name, seconds in (("ahead", HOUR_S), ("behind", -HOUR_S)):
+        yield Fault(f"wall clock an hour {name}", _moved_clock(seconds), _clock_back(seconds), CLOCK_S)
+
+
+def only(faults: Sequence[Fault], parts: Sequence[str]) -> list[Fault]:
+    """Those whose name holds one of these; all where there are none."""
+    return [fault for fault in faults if not parts or any(part in fault.name for part in parts)]
 
 
 def script(faults: Sequence[Fault], chance: random.Random) -> Iterator[Fault]:

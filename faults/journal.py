@@ -16,8 +16,8 @@ class Journal:
         self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, **said: Any) -> None:
-        """One line, with the time."""
-        line = json.dumps({"at": time.time(), **said}, ensure_ascii=False)
+        """One line, with the time: since boot, the same in all processes, and nobody sets it."""
+        line = json.dumps({"at": time.monotonic(), **said}, ensure_ascii=False)
         os.write(self._descriptor, f"{line}\n".encode())
         os.fdatasync(self._descriptor)
 

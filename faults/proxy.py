@@ -18,13 +18,14 @@ class Link(StrEnum):
 
 
 SLOW_S = 0.2
+LOOK_S = 0.05
 
 
 class Proxy:
     """Runs in a thread of its own, from construction until ``close``."""
 
     def __init__(self, to_port: int) -> None:
-        self._to_port = to_port
+        self.to_port = to_port  # where connections that come from now on lead
         self.link = Link.OPEN
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -39,6 +40,7 @@ class Proxy:
 
     def close(self) -> None:
         """Stop."""
+        self.link = Link.OPEN  # who waits for a link that was cut goes on, and finds it broken
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(5)
 
@@ -53,11 +55,12 @@ class Proxy:
             self._is_up.set()
             await self._stopping.wait()
             self._break_all()
+            await asyncio.sleep(2 * LOOK_S)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
+            onward_reader, onward_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
         except OSError:
             writer.transport.abort()
             self._writers.discard(writer)
@@ -75,7 +78,7 @@ class Proxy:
 
     async def _while_cut(self) -> None:
         while self.link is Link.CUT:  # noqa: ASYNC110  (set from another thread)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOK_S)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, from_client: bool) -> None:
         with contextlib.suppress(OSError):

@@ -31,8 +31,10 @@ RECEIPTS = "patrol:receipt"
 LEASE_MS = 3000
 STEPS = ("accepted", "on_scene", "done")
 STEP_AFTER_S = 0.3
+NEWER = "ofanewerversion"  # an attribute that this version does not know
 AGAIN_AFTER_S = 5.0  # a terminal keeps its last receipt until it sees what came of it (docs/queue.md)
 RETRY_S = 0.3
+LOOK_S = 1.0  # of the operators, at all that is in the room
 MERGED_SHARE = 0.2  # of the looks at the room
 
 
@@ -118,7 +120,7 @@ def console(folder: Path) -> None:
         message = entry.message
         data = _data_of(message)
         if message.get("type") == "cn.patrol.alert.v1":
-            log.write(alert=message["id"])
+            log.write(alert=message["id"], **({"newer": True} if NEWER in message else {}))
         elif message.get("type") == "cn.patrol.incident.v1":
             log.write(incident=data["incident_id"], sequence=int(message["sequence"]), state=data["state"])
         group.acknowledge(entry)
@@ -156,6 +158,8 @@ class Terminals:
         elif "recall" in line:
             self._jobs.pop(line["recall"], None)
             self._known.add(line["recall"])
+        elif "through" in line:
+            self._jobs.pop(line["through"], None)
 
     def run(self) -> None:
         """Hear and work, without end."""
@@ -175,16 +179,17 @@ class Terminals:
             if order_id in self._known:
                 self._log.write(again=order_id)
                 return
-            self._log.write(order=order_id, incident=data["incident_id"], unit=data["unit_id"])
+            self._log.write(order=order_id, incident=data["incident_id"], unit=data["unit_id"], sent_at=message["time"])
             self._known.add(order_id)
             self._jobs[order_id] = Job(order_id, data["incident_id"], data["unit_id"], 0, time.time() + STEP_AFTER_S)
         elif message.get("type") == "cn.patrol.order.recall.v1":
-            self._log.write(recall=data["order_id"])
+            self._log.write(recall=data["order_id"], reason=data["reason"], sent_at=message["time"])
             self._jobs.pop(data["order_id"], None)
             self._known.add(data["order_id"])
         elif message.get("type") == "cn.patrol.incident.v1" and data.get("state") in ("handled", "closed"):
             for job in [job for job in self._jobs.values() if job.incident_id == data["incident_id"]]:
-                del self._jobs[job.order_id]  # its last receipt was taken
+                self._log.write(through=job.order_id)  # its last receipt was taken
+                del self._jobs[job.order_id]
 
     def _go_on(self, job: Job) -> None:
         if job.step == len(STEPS):  # what was sent may have been lost with the queue: the same again
@@ -210,7 +215,9 @@ def _receipt(job: Job, kind: str) -> dict[str, Any]:
         "subject": f"incident/{job.incident_id}",
         "sequence": f"{sequence:012d}",
         "time": now,
+        NEWER: True,
         "data": {
+            NEWER: {"battery": 80},
             "subject_id": job.order_id,
             "sequence": sequence,
             "consumer": "terminal",
@@ -226,7 +233,7 @@ def operators(_folder: Path) -> None:
     address = os.environ["PATROL_CONSOLE"]
     chance = random.Random(1)
     while True:
-        time.sleep(RETRY_S)
+        time.sleep(LOOK_S)
         with contextlib.suppress(OSError, ValueError, urllib.error.URLError):
             with urllib.request.urlopen(f"{address}/api/state", timeout=5) as answer:
                 room = json.load(answer)["room"]

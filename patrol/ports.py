@@ -24,6 +24,7 @@ from patrol.domain.incidents import AlertId, Disposition, EvidenceId, Incident, 
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
+from patrol.domain.recovering import Reached, Recovered, Restoration, Stored
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.retention import (
     Deletion,
@@ -336,6 +337,13 @@ class Publisher(Protocol):
         """
 
 
+class Positions(Protocol):
+    """Where the queue keeps how far the store's outbox was published."""
+
+    async def reach(self, position: int) -> None:
+        """So far, at least. Raises QueueError."""
+
+
 class StreamKeeper(Protocol):
     """Looks after the streams themselves."""
 
@@ -426,6 +434,47 @@ class Audits(Protocol):
 
     async def latest_audit(self) -> Audit | None:
         """The last look; None if there was none yet. Raises StoreError."""
+
+
+Recover = Callable[[Mapping[IncidentId, Stored]], Sequence[Recovered]]
+"""Incidents as the queue tells of them, from what the store has of them."""
+
+
+class RecoverableStore(Protocol):
+    """A store that may have been put back to an older state. Each raises StoreError."""
+
+    async def reached(self) -> tuple[Reached, datetime | None]:
+        """How far it has come, and when its newest heartbeat was begun; None before the first."""
+
+    async def behind(self) -> Reached | None:
+        """How far the queue has seen it come, while the store is behind; else None."""
+
+    async def note_behind(self, seen: Reached) -> None:
+        """Nothing is decided from now on, by no process, until ``recover``."""
+
+    async def sequences(self, ids: Sequence[IncidentId]) -> Mapping[IncidentId, int]:
+        """How far these incidents are, those that it has."""
+
+    async def recover(
+        self, ids: Sequence[IncidentId], recover: Recover, restoration: Restoration
+    ) -> Restoration | None:
+        """Make these incidents again, in one durable transaction; from then on it is not behind.
+
+        Returns what was done; None where it was not behind any more.
+        """
+
+
+class ToldMessages(Protocol):
+    """What the queue still holds of what was told. Each raises QueueError."""
+
+    async def seen(self) -> tuple[Reached, int | None]:
+        """How far it has seen a store come, and the lowest number of a heartbeat that it holds; None without any."""
+
+    async def page(self, stream: str, after: EntryId | None, limit: int) -> Sequence[tuple[EntryId, bytes]]:
+        """The next entries of a stream."""
+
+    async def bury(self, stream: str, entry: EntryId, body: bytes, reason: str) -> None:
+        """Put a copy into the dead letters: what could not be made again is for people to see."""
 
 
 class TourReports(Protocol):

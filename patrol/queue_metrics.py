@@ -52,6 +52,11 @@ class QueueMetrics:
         self.dead = Counter(
             "patrol_messages_dead_total", "Messages moved to the dead letters.", ("group",), registry=registry
         )
+        self.recovered = Counter(
+            "patrol_alerts_recovered_total",
+            "Alerts that came back from the queue into a database that was put back to an older state.",
+            registry=registry,
+        )
         self.replayed = Counter(
             "patrol_dead_letters_replayed_total",
             "Dead letters that operators put back on their streams in the feed.",

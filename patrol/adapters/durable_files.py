@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from patrol.pipeline.steps import Step, passing
+
 UNFINISHED = ".part"
 
 
@@ -20,6 +22,7 @@ def write_durably(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        passing(Step.FILE_WRITTEN)
         unfinished.replace(path)
     except OSError:
         with contextlib.suppress(OSError):  # on a full disk, what was not finished takes the last room there is

@@ -125,7 +125,8 @@ class RedisSubscription:
     """One consumer of one group. ``consumer`` must be stable: after a restart it finds its own unfinished work.
 
     ``lease_s``: a delivery idle for that long belongs to a dead consumer, and whoever comes by takes it over.
-    ``on_reclaimed`` is told how many were.
+    ``on_reclaimed`` is told how many were. ``first``: streams that have every second
+    turn alone while something waits on them.
     """
 
     def __init__(
@@ -137,11 +138,14 @@ class RedisSubscription:
         *,
         lease_s: float = LEASE_S,
         on_reclaimed: Callable[[int], None] = lambda count: None,
+        first: Sequence[str] = (),
     ) -> None:
         self._redis = redis
         self._group = group
         self._consumer = consumer
         self._streams = tuple(streams)
+        self._first = tuple(first)
+        self._first_had_its_turn = False
         self._groups_made = False
         self._own_read_to: dict[str, str] = dict.fromkeys(streams, "0")
         self._reclaim_from: dict[str, str] = dict.fromkeys(streams, "0-0")
@@ -174,14 +178,19 @@ class RedisSubscription:
         reclaimed = await self._reclaim()
         if reclaimed:
             return reclaimed
+        if self._first and not self._first_had_its_turn:
+            urgent = await self._new(self._first, limit, None)
+            self._first_had_its_turn = bool(urgent)
+            if urgent:
+                return urgent
+        # The server counts by stream: with more waiting on the first, the turn of all of them is a short one.
+        each = max(1, limit // len(self._streams)) if self._first_had_its_turn else limit
+        self._first_had_its_turn = False
+        return await self._new(self._streams, each, max(1, int(min(wait_s, COMMAND_TIMEOUT_S / 2) * 1000)))
+
+    async def _new(self, streams: Sequence[str], each: int, wait_ms: int | None) -> Sequence[Delivery]:
         answer = await ask(
-            self._redis.xreadgroup(
-                self._group,
-                self._consumer,
-                dict.fromkeys(self._streams, ">"),
-                count=limit,
-                block=max(1, int(min(wait_s, COMMAND_TIMEOUT_S / 2) * 1000)),
-            )
+            self._redis.xreadgroup(self._group, self._consumer, dict.fromkeys(streams, ">"), count=each, block=wait_ms)
         )
         return [
             Delivery(text_of(stream), text_of(entry_id), fields.get(FIELD.encode(), b""), 1)

@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from patrol.adapters import sql_outbox
+from patrol.adapters import sql_outbox, sql_restoring
 from patrol.adapters.sql_door import Door
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
 from patrol.adapters.sql_history import hand_over, history, last_alert, whereabouts
@@ -77,6 +77,10 @@ _INCIDENTS = Table(
     Column("body", Text, nullable=False),
 )
 _NEAR = Index("incidents_near", _INCIDENTS.c.likeness, _INCIDENTS.c.latitude, sqlite_where=_INCIDENTS.c.is_open == 1)
+# The room shows those that were closed last, several times a second, of however many there are.
+_LATEST_CLOSED = Index(
+    "incidents_latest_closed", _INCIDENTS.c.is_open, _INCIDENTS.c.closed_at, _INCIDENTS.c.accepted_at
+)
 _ALERTS = Table(
     "alerts",
     METADATA,
@@ -89,6 +93,7 @@ _ALERTS = Table(
     Column("body", Text, nullable=False),
 )
 _NEWEST_FIRST = Index("alerts_newest", _ALERTS.c.fingerprint, _ALERTS.c.accepted_at)  # of one thing's in a year, too
+_INDICES = (_NEAR, _LATEST_CLOSED, _NEWEST_FIRST)
 _ORDERS = Table(
     "orders",
     METADATA,
@@ -143,7 +148,7 @@ class SqlStore:
     def __init__(self, address: str, units: Sequence[Unit], clock: Clock, policy: MergePolicy = NEVER) -> None:
         engine = engine_of(address)
         self.folder = Path(engine.url.database or "").absolute().parent
-        self._door = Door(engine, lambda connection: make_what_is_missing(connection, _NEAR, _NEWEST_FIRST))
+        self._door = Door(engine, lambda connection: make_what_is_missing(connection, *_INDICES))
         self._clock = clock
         self._policy = policy
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
@@ -179,6 +184,10 @@ class SqlStore:
         """One transaction of a file beside this one, through the same door. Raises StoreError."""
         return await self._telling(work)
 
+    async def read(self, work: Callable[[Connection], _Result]) -> _Result:
+        """One look of a file beside this one, through the same door; nobody waits for it. Raises StoreError."""
+        return await self._door.read(work)
+
     async def cools_down(self, candidate: Candidate, now: datetime) -> bool:
         """See AlertStore."""
         key = fingerprint(candidate.event)
@@ -192,6 +201,7 @@ class SqlStore:
         return acceptance
 
     def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
+        sql_restoring.refuse_while_behind(connection)
         for verdict, incident_id, body in _KNOWN_ALERT.rows(connection, id=candidate.alert_id):
             return Acceptance(Verdict(verdict), _ALERT.validate_json(body), _incident(connection, incident_id))
         acceptance = accept(candidate, history(connection, candidate, self._policy), now, self._policy)
@@ -222,6 +232,7 @@ class SqlStore:
         decision: Callable[[Situation], Outcome],
         once: Effect | None,
     ) -> Outcome | None:
+        sql_restoring.refuse_while_behind(connection)
         if once is not None and _effect_stored(connection, once):
             return None
         incident = _incident(connection, incident_id)
@@ -239,6 +250,7 @@ class SqlStore:
         """See IncidentStore."""
 
         def work(connection: Connection) -> Sequence[Outcome]:
+            sql_restoring.refuse_while_behind(connection)
             duties = self._duties(connection)
             outcomes = decision(
                 [
@@ -260,6 +272,7 @@ class SqlStore:
         def work(connection: Connection) -> Incident:
             begun = outcome.incident
             assert begun is not None
+            sql_restoring.refuse_while_behind(connection)
             known = _INCIDENT_BY_ID.value(connection, id=begun.id)
             if known is not None:
                 return _INCIDENT.validate_json(known)
@@ -316,7 +329,7 @@ class SqlStore:
 
     async def waiting(self) -> tuple[int, datetime | None]:
         """See Outbox."""
-        return await self._transaction(sql_outbox.waiting)
+        return await self._door.read(sql_outbox.waiting)
 
     async def news(self, within_s: float) -> None:
         """See Outbox. Of this process at once; of others within ``LOOK_S``: SQLite can be asked, and tells nobody."""

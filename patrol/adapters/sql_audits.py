@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, case, func, or_, select
 
 # One schema, in files beside each other.
+from patrol.adapters import sql_restoring
 from patrol.adapters.sql import (
     _ALERTS,
     _INCIDENT,
@@ -59,9 +60,10 @@ class SqlAudits:
                 silent=_silent(connection, before),
                 not_marked=_not_marked(connection, before),
                 dead_letters=dead_letters,
+                restoration=sql_restoring.latest_restoration(connection),
             )
 
-        return await self._store.within(work)
+        return await self._store.read(work)
 
     def _waiting(self, connection: Connection, before: str) -> tuple[Waiting, ...]:
         busy = select(_ORDERS.c.incident_id).where(_ORDERS.c.busy_unit_id.is_not(None))

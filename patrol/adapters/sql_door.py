@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from patrol.adapters import refusals
+from patrol.adapters import refusals, sql_version
 from patrol.adapters.sql_opening import READS_ONLY
 from patrol.domain.errors import StoreError, StoreFailure
+from patrol.pipeline.steps import Step, passing
 
 _Result = TypeVar("_Result")
 
@@ -60,6 +61,7 @@ class Door:
         def call() -> _Result:
             self._be_prepared()
             with self._reading.begin() as connection:
+                sql_version.check(connection)
                 return work(connection)
 
         return await self._answer(self._thread.submit(call))
@@ -93,7 +95,9 @@ class Door:
             try:
                 self._be_prepared()
                 with self._engine.begin() as connection:
+                    sql_version.check(connection)
                     result = each.work(connection)
+                    passing(Step.STORE_HELD)
             except BaseException as error:  # noqa: BLE001  (it is its caller's)
                 each.answer.set_exception(error)
             else:
@@ -105,7 +109,9 @@ class Door:
             self._be_prepared()
             with self._engine.begin() as connection:
                 begun = True
+                sql_version.check(connection)
                 results = [each.work(connection) for each in group]
+                passing(Step.STORE_HELD)
         except Exception as error:  # noqa: BLE001  (whose it is is found out by doing each alone)
             if begun:
                 return False
@@ -119,5 +125,6 @@ class Door:
     def _be_prepared(self) -> None:
         if self._prepare is not None:
             with self._engine.begin() as connection:
+                sql_version.check(connection)
                 self._prepare(connection)
             self._prepare = None

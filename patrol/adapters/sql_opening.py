@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateColumn
 
-from patrol.adapters import sql_outbox
+from patrol.adapters import sql_outbox, sql_version
 from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
 from patrol.domain.errors import ConfigError, ConfigProblem
 
@@ -64,6 +64,7 @@ def make_what_is_missing(connection: Connection, *indices: Index) -> None:
         index.create(connection, checkfirst=True)
     if not notes_places:
         sql_outbox.settle_all_published(connection, datetime.now(UTC))
+    sql_version.note(connection)
 
 
 def _columns(connection: Connection, table: Table) -> set[str]:

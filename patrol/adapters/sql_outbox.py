@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    delete,
     func,
     insert,
     literal_column,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 )
 
 from patrol.adapters.sql_prepared import Prepared
-from patrol.domain.messages import ORDER_STREAMS, RED_STREAM, Message
+from patrol.domain.messages import HEARTBEAT_STREAM, ORDER_STREAMS, RED_STREAM, Message
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.ports import OutboxRow
 
@@ -55,6 +56,8 @@ _IS_UNSETTLED = OUTBOX.c.published_at.is_not(None) & OUTBOX.c.settled_at.is_(Non
 INDICES = (
     Index("outbox_waiting", OUTBOX.c.number, sqlite_where=_WAITS),
     Index("outbox_unsettled", OUTBOX.c.number, sqlite_where=_IS_UNSETTLED),
+    # By stream, how many and since when: else SQLite reads the whole table in the order of its streams.
+    Index("outbox_unsettled_of", OUTBOX.c.stream, OUTBOX.c.entry_ms, sqlite_where=_IS_UNSETTLED),
 )
 _ADD = Prepared(insert(OUTBOX), "stream", "message_id", "body", "created_at")
 _WAITING = (
@@ -148,6 +151,21 @@ def publish_again(connection: Connection, numbers: Sequence[int], now: datetime)
 def settle_all_published(connection: Connection, now: datetime) -> None:
     """What a program published that noted no places: nobody can tell any more whether the queue still has it."""
     connection.execute(update(OUTBOX).where(_IS_UNSETTLED).values(settled_at=_text(now)))
+
+
+def position(connection: Connection) -> int:
+    """The number of the newest message; heartbeats do not count, since they are forgotten."""
+    query = select(OUTBOX.c.number).where(OUTBOX.c.stream != HEARTBEAT_STREAM).order_by(OUTBOX.c.number.desc()).limit(1)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def go_on_from(connection: Connection, number: int, now: datetime) -> None:
+    """The next message gets a number above this one: a row that is no message holds its place."""
+    if number > position(connection):
+        at = _text(now)
+        connection.execute(delete(OUTBOX).where(OUTBOX.c.number == number))  # a heartbeat's
+        row = {"number": number, "stream": "patrol:restored", "message_id": str(number), "body": "", "created_at": at}
+        connection.execute(insert(OUTBOX).values(**row, published_at=at, settled_at=at))
 
 
 def _for_each(connection: Connection, statement: Any, values: Sequence[Mapping[str, Any]]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Column, Connection, String, Table, Text, delete, func, select
 
 # One schema, in files beside each other.
-from patrol.adapters import sql_outbox
+from patrol.adapters import sql_outbox, sql_restoring
 from patrol.adapters.sql import SqlStore, _put, _text
 from patrol.adapters.sql_outbox import METADATA, OUTBOX
 from patrol.domain.auditing import Audit
@@ -54,7 +55,7 @@ class SqlSigns:
 
     async def newest(self, group: str) -> Arrival | None:
         """See Heartbeats."""
-        return await self._store.within(lambda connection: _arrival(connection, group))
+        return await self._store.read(lambda connection: _arrival(connection, group))
 
     async def keep_audit(self, audit: Audit) -> None:
         """See Audits."""
@@ -62,11 +63,12 @@ class SqlSigns:
 
     async def latest_audit(self) -> Audit | None:
         """See Audits."""
-        body = await self._store.within(lambda connection: _body(connection, _AUDITOR))
+        body = await self._store.read(lambda connection: _body(connection, _AUDITOR))
         return _AUDIT.validate_json(body) if body else None
 
 
 def _beat(connection: Connection, heartbeat_id: str, now: datetime) -> bool:
+    sql_restoring.refuse_while_behind(connection)  # its number is how that is seen
     of_heartbeats = OUTBOX.c.stream == HEARTBEAT_STREAM
     connection.execute(delete(OUTBOX).where(of_heartbeats, OUTBOX.c.published_at.is_not(None)))
     if connection.execute(select(func.count()).select_from(OUTBOX).where(of_heartbeats)).scalar_one():
@@ -97,3 +99,18 @@ def _body(connection: Connection, name: str) -> str | None:
 
 def _sign(connection: Connection, name: str, at: datetime, values: TypeAdapter[Any], value: object) -> None:
     _put(connection, _SIGNS, name=name, at=_text(at), body=values.dump_json(value).decode())
+
+
+def sent_heartbeat(connection: Connection) -> tuple[int, datetime | None]:
+    """The number of the newest heartbeat that was begun here, and when; 0 and None before the first."""
+    body = _body(connection, _SENT)
+    last = _HEARTBEAT.validate_json(body) if body else None
+    return (last.number, last.sent_at) if last else (0, None)
+
+
+def went_on_from(connection: Connection, number: int) -> None:
+    """The next heartbeat gets a number above this one."""
+    body = _body(connection, _SENT)
+    last = _HEARTBEAT.validate_json(body) if body else Heartbeat("restored", 0, datetime.fromtimestamp(0, UTC))
+    if number > last.number:
+        _sign(connection, _SENT, last.sent_at, _HEARTBEAT, replace(last, number=number))

@@ -19,12 +19,15 @@ from patrol.adapters.processor import few_arenas, one_thread_a_picture
 from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
+from patrol.adapters.redis_told import RedisPositions, RedisToldMessages
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.errors import InputError
+from patrol.domain.recovering import Known
 from patrol.domain.storage import DiskPlace
 from patrol.metrics import Metrics
 from patrol.pipeline.auditing import Auditing
@@ -36,6 +39,7 @@ from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.keeping import Keeping
 from patrol.pipeline.opening import Opening
 from patrol.pipeline.reconciling import Reconciling
+from patrol.pipeline.recovering import Recovering
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.timekeeping import Timekeeping
 from patrol.pipeline.touring import OnGap, nobody
@@ -59,6 +63,7 @@ class Parts:
     evidence: DiskEvidence
     publisher: RedisPublisher
     relaying: Relaying
+    recovering: Recovering
     reconciling: Reconciling
     beating: Beating
     auditing: Auditing
@@ -102,6 +107,11 @@ async def assembled(
         stack.push_async_callback(store.aclose)
         opening = Opening(store, clock, metrics)
         await opening.begin()
+        cameras = {camera.id: camera for camera in configuration.cameras}
+        recovering = Recovering(
+            SqlRecovery(store), RedisToldMessages(redis), Known(cameras, configuration.rings), clock, metrics
+        )
+        await recovering.look()
         signs = SqlSigns(store)
         evidence = DiskEvidence(options.var / "evidence")
         folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
@@ -110,7 +120,7 @@ async def assembled(
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         deciding = Deciding(store, clock, metrics)
-        relaying = Relaying(store, publisher, clock, metrics)
+        relaying = Relaying(store, publisher, clock, metrics, RedisPositions(redis))
         tour = None
         if Role.TOUR in options.roles:
             from patrol.app.touring import TourOutside, open_eyes, open_spool, tour_parts  # see there
@@ -132,6 +142,7 @@ async def assembled(
             evidence=evidence,
             publisher=publisher,
             relaying=relaying,
+            recovering=recovering,
             reconciling=Reconciling(store, RedisStreamKeeper(redis), clock, metrics),
             beating=Beating(signs, clock, metrics),
             auditing=Auditing(

@@ -55,6 +55,7 @@ async def run_parts(
     gc.set_threshold(SEEN_THROUGH_EVERY, *gc.get_threshold()[1:])
     async with asyncio.TaskGroup() as group:
         group.create_task(parts.opening.run(drained))
+        group.create_task(parts.recovering.run(drained, repairs=Role.RELAY in options.roles))
         group.create_task(_run_upstream(parts, options, stopping, drained))
         if Role.RELAY in options.roles:
             group.create_task(parts.relaying.run(drained))
@@ -126,6 +127,7 @@ def _dispatch_consumer(parts: Parts, streams: Sequence[str]) -> Consuming:
         dispatching.GROUP,
         socket.gethostname(),
         streams,
+        first=tuple(each for each in dispatching.FIRST if each in streams),
         on_reclaimed=parts.metrics.queue.reclaimed.labels(dispatching.GROUP).inc,
     )
     return Consuming(dispatching.GROUP, subscription, parts.dispatching.handle, parts.clock, parts.metrics)

@@ -115,7 +115,12 @@ class Acceptance:
 
 def fingerprint(event: Event) -> str:
     """What makes two events the same thing: camera, kind, rule and zone. One camera never mutes another."""
-    return f"{event.camera_id}/{event.kind}/{event.rule_id}/{event.zone_id}"
+    return fingerprint_of(event.camera_id, event.kind, event.rule_id, event.zone_id)
+
+
+def fingerprint_of(camera_id: CameraId, kind: Kind, rule_id: RuleId, zone_id: ZoneId) -> str:
+    """The same, of what an alert says."""
+    return f"{camera_id}/{kind}/{rule_id}/{zone_id}"
 
 
 def accept(candidate: Candidate, history: History, now: datetime, policy: MergePolicy = NEVER) -> Acceptance:

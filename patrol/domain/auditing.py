@@ -12,6 +12,7 @@ from patrol.domain.dispatch import Situation, anyone_free
 from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue
 from patrol.domain.orders import Order, OrderState
+from patrol.domain.recovering import SHOWN_FOR, Restoration
 from patrol.domain.units import UnitState
 
 # The auditor looks every two seconds; when it has not for so long, nobody watches.
@@ -27,6 +28,7 @@ class FindingKind(StrEnum):
     NOT_FOLLOWED_UP = "not_followed_up"  # an order stays silent, or a target has passed, and nothing was done
     OUTBOX_OLD = "outbox_old"  # something waits in the outbox for too long
     DEAD_LETTERS = "dead_letters"  # messages that could not be handled wait for a person
+    RESTORED = "restored"  # the store was put back to an older state, and brought up to date from the queue
 
 
 # Through the queue it takes less than a second, from the store 2 s and a tick.
@@ -70,7 +72,7 @@ class AuditView:
 
     ``disturbed``: a fault was seen lately. ``silent``: open orders that were sent and not accepted, with their
     incidents. ``not_marked``: open incidents whose target has passed and that are not flagged as overdue.
-    ``dead_letters``: None while Redis does not say.
+    ``dead_letters``: None while Redis does not say. ``restoration``: that a backup was put back, lately.
     """
 
     at: datetime
@@ -81,6 +83,7 @@ class AuditView:
     silent: tuple[tuple[Order, Incident], ...]
     not_marked: tuple[Incident, ...]
     dead_letters: int | None
+    restoration: Restoration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ def audit(
         *_not_marked(view, bounds),
         *_outbox(view, bounds),
         *_dead_letters(view, before),
+        *_restored(view),
     )
     urgency = {level: rank for rank, level in enumerate(Level)}
     return tuple(sorted(found, key=lambda one: (urgency[one.level] if one.level else len(urgency), one.since)))
@@ -212,6 +216,26 @@ def _dead_letters(view: AuditView, before: Sequence[Finding]) -> Iterator[Findin
         since = known.since if known else view.at
         words = f"{view.dead_letters} 条死信等人处理", f"{view.dead_letters} dead letters wait for a person"
         yield Finding(FindingKind.DEAD_LETTERS, "patrol:dead", None, None, since, *words)
+
+
+def _restored(view: AuditView) -> Iterator[Finding]:
+    done = view.restoration
+    if done is None or view.at - done.at > SHOWN_FOR:
+        return
+    back_to = done.back_to.isoformat(timespec="seconds") if done.back_to else "—"
+    zh = (
+        f"数据库是 {back_to} 的旧备份；由队列找回警情 {done.incidents} 起、预警 {done.alerts} 条、指令 {done.orders} 条"
+    )
+    en = (
+        f"the database is a backup of {back_to}; from the queue came back {done.incidents} incidents,"
+        f" {done.alerts} alerts and {done.orders} orders"
+    )
+    if done.refused:
+        zh, en = f"{zh}；{done.refused} 起读不出来", f"{en}; {done.refused} could not be read"
+    if not done.complete:
+        zh += "；队列里的消息已不完整，缺了哪些无从得知"
+        en += "; the queue had no longer all of it, and what is missing nobody can say"
+    yield Finding(FindingKind.RESTORED, "store", None, None, done.at, zh, en)
 
 
 def _followed_up_s(view: AuditView, bounds: AuditBounds) -> float:

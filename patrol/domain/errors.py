@@ -89,6 +89,8 @@ class StoreFailure(StrEnum):
     AWAY = "away"
     DAMAGED = "damaged"
     CONFLICT = "conflict"  # this cannot go with what is stored; all else may
+    BEHIND = "behind"  # it was put back to an older state, and is being brought up to date
+    TOO_NEW = "too_new"  # a newer version of Patrol has changed its layout
     OTHER = "other"
 
 

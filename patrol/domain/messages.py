@@ -90,6 +90,7 @@ class Envelope:
     """One message that was read. ``data`` is the type's own content.
 
     ``trace``: of all that tells of one incident; ``cause``: the id of the message that led to it. Both may be missing.
+    The times are as they came, or empty.
     """
 
     id: str
@@ -100,6 +101,8 @@ class Envelope:
     data: Mapping[str, Any]
     trace: TraceId | None = None
     cause: str | None = None
+    time: str = ""
+    recordedtime: str = ""
 
     @property
     def incident_id(self) -> IncidentId:
@@ -351,6 +354,8 @@ def read_message(body: str | bytes) -> Envelope:
         content["data"],
         read_traceparent(content.get("traceparent")),
         cause if isinstance(cause := content.get("causationid"), str) else None,
+        str(content.get("time", "")),
+        str(content.get("recordedtime", "")),
     )
 
 

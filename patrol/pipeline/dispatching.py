@@ -24,6 +24,9 @@ from patrol.ports import Clock, Effect, Heartbeats
 
 GROUP = "dispatch"
 STREAMS = (*ALERT_STREAMS, RECEIPT_STREAM, HEARTBEAT_STREAM)
+# Behind a backlog of alerts, receipts would be read after their orders were taken back, and the units be sent again and
+# again, without end. What the alerts ask for, follow-up does from the store meanwhile.
+FIRST = (RECEIPT_STREAM,)
 
 
 class AlertAcknowledgements(Protocol):

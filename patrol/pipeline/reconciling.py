@@ -63,6 +63,7 @@ class Reconciling:
         else:
             await self._compare(page, state)
         self._before = state
+        passing(Step.RECONCILE_NOTED)
         await self._trim(state)
 
     async def _next_page(self) -> Sequence[PublishedRow]:

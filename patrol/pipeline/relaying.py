@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Literal
 
 from patrol.domain.errors import QueueError, StoreError
+from patrol.domain.messages import HEARTBEAT_STREAM
 from patrol.domain.streams import EntryId
 from patrol.metrics import Metrics
 from patrol.pipeline.steps import Step, passing
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, MessagesRefusedError, Outbox, OutboxRow, Publisher
+from patrol.ports import Clock, MessagesRefusedError, Outbox, OutboxRow, Positions, Publisher
 
 _log = logging.getLogger(__name__)
 
@@ -33,9 +34,17 @@ class Relaying:
     A stream that refuses is tried again by and by, and what waits for it keeps its order; the others go on.
     """
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        clock: Clock,
+        metrics: Metrics,
+        positions: Positions | None = None,
+    ) -> None:
         self._outbox = outbox
         self._publisher = publisher
+        self._positions = positions
         self._clock = clock
         self._metrics = metrics
         self._failures = 0
@@ -127,7 +136,10 @@ class Relaying:
 
         Raises QueueError: any of them may have arrived.
         """
+        told = [row.number for row in rows if row.message.stream != HEARTBEAT_STREAM]
         try:
+            if self._positions is not None and told:  # first: so nothing is out there beyond it
+                await self._positions.reach(max(told))
             places = await self._publisher.publish([row.message for row in rows])
         except MessagesRefusedError as error:
             return {rows[index].number: place for index, place in error.taken.items()}, error.refused

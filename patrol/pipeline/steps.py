@@ -16,11 +16,14 @@ VARIABLE = "PATROL_DIE_AT"
 class Step(StrEnum):
     """Where a process may die, in the order in which an alert passes."""
 
+    FILE_WRITTEN = "file-written"  # a piece of evidence is on disk, and has not its name yet
+    STORE_HELD = "store-held"  # a transaction's work is done, and not committed: the database is locked
     ACCEPT_STORED = "accept-stored"  # committed, and nobody was answered
     RELAY_READ = "relay-read"
     RELAY_PUBLISHED = "relay-published"  # Redis has it, the store does not know
     RELAY_MARKED = "relay-marked"
     RECONCILE_COMPARED = "reconcile-compared"
+    RECONCILE_NOTED = "reconcile-noted"  # what was lost, or is settled, is stored; nothing is trimmed yet
     CONSUME_TAKEN = "consume-taken"
     CONSUME_STORED = "consume-stored"  # the effect is stored, and not acknowledged
     CONSUME_ACKNOWLEDGED = "consume-acknowledged"

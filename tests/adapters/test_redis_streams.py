@@ -89,6 +89,30 @@ def test_without_a_server_every_call_says_so_soon_and_never_shows_the_password()
     asyncio.run(check())
 
 
+def test_what_comes_first_does_not_wait_behind_a_backlog_of_the_others_and_holds_none_of_them_up(valkey: str) -> None:
+    async def check() -> None:
+        async with connect(valkey) as redis:
+            for number in range(200):
+                await redis.xadd(STREAM, {"ce": f"alert {number}"})
+                await redis.xadd("patrol:receipt", {"ce": f"receipt {number}"})
+            streams = (STREAM, "patrol:receipt")
+            subscription = RedisSubscription(redis, "dispatch", "one", streams, first=("patrol:receipt",))
+            handled: list[bytes] = []
+            for _ in range(4):
+                found = await subscription.receive(50, 0.05)
+                await subscription.acknowledge(found)
+                handled += bodies(found)
+            receipts = [body for body in handled if body.startswith(b"receipt")]
+            alerts = [body for body in handled if body.startswith(b"alert")]
+            assert (len(receipts), len(alerts)) == (150, 50)
+            while found := await subscription.receive(50, 0.05):
+                handled += bodies(found)
+            assert len(handled) == len(set(handled)) == 400
+            assert [body for body in handled if body.startswith(b"alert")] == [b"alert %d" % n for n in range(200)]
+
+    asyncio.run(check())
+
+
 def test_a_wrong_password_is_told_without_showing_it(valkey: str) -> None:
     async def check() -> None:
         port = urlsplit(valkey).port

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_history import _LAST_ALERT, _OPENED
+from patrol.adapters.sql_version import LAYOUT
 from patrol.domain.alerts import Alert, Candidate, Verdict
 from patrol.domain.camera import CameraId, Place
 from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive, told
@@ -486,6 +488,27 @@ def test_a_reader_never_blocks_while_another_process_writes(tmp_path: Path) -> N
     asyncio.run(check())
 
 
+def test_while_another_process_writes_what_was_there_before_can_be_read_at_once(tmp_path: Path) -> None:
+    """The room and the follow-up look at everything several times a second: no alert waits for that."""
+
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            with direct(tmp_path) as other:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("DELETE FROM incidents")
+                async with asyncio.timeout(1):
+                    assert len((await store.open_ledger()).incidents) == 1
+                    assert (await store.latest_closed(10)).incidents == ()
+                    assert len(await store.unpublished(10)) == 2
+                    assert (await store.waiting())[0] == 2
+                    assert await store.unsettled_by_stream() == {}
+                other.execute("COMMIT")
+            assert (await store.open_ledger()).incidents == ()
+
+    asyncio.run(check())
+
+
 def test_a_folder_that_does_not_exist_and_a_file_that_is_no_database_are_store_errors(tmp_path: Path) -> None:
     async def check() -> None:
         with pytest.raises(StoreError, match="unable to open database file"):
@@ -570,10 +593,10 @@ def test_a_database_that_another_process_holds_is_given_up_on_soon_and_used_agai
                 other.execute("BEGIN IMMEDIATE")
                 began = time.monotonic()
                 with pytest.raises(StoreError, match="database is locked"):
-                    await store.waiting()
+                    await store.accept(candidate(), at(0))
                 assert 1.0 < time.monotonic() - began < 4.0
                 other.execute("ROLLBACK")
-            assert (await store.waiting())[0] == 0
+            assert (await store.accept(candidate(), at(1))).verdict is Verdict.NEW_INCIDENT
 
     asyncio.run(check())
 
@@ -833,6 +856,67 @@ def test_a_program_of_an_older_version_can_still_write_into_a_newer_database(tmp
                 other.execute(INSERT_OLDER, ("I-1", "x", "2026-01-01T12:00:00.000000+00:00", OLDER_BODY))
             assert [found.id for found in (await store.open_ledger()).incidents] == ["I-1"]
             assert await store.open_maintenance() == frozenset()
+
+    asyncio.run(check())
+
+
+def test_what_is_asked_all_the_time_reads_no_whole_table_however_much_is_stored(tmp_path: Path) -> None:
+    """Each is asked some times a second, in a transaction that others wait for."""
+
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            asked: list[tuple[str, object]] = []
+
+            def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+                asked.append((statement, parameters))
+
+            event.listen(store._door._engine, "before_cursor_execute", note)
+            await store.latest_closed(40)
+            await store.unsettled_by_stream()
+            await store.unsettled(0, 500)
+            await store.unpublished(200)
+            await store.waiting()
+            await store.open_ledger()
+            event.remove(store._door._engine, "before_cursor_execute", note)
+            queries = [one for one in asked if one[0].startswith("SELECT")]
+            assert len(queries) >= 8
+            with direct(tmp_path) as other:
+                for statement, parameters in queries:
+                    plan = [row[3] for row in other.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+                    whole = [step for step in plan if step.startswith("SCAN") and not _by_part(step)]
+                    assert whole == [], statement
+                    if "incidents.is_open = ?" in statement and parameters[:1] == (0,):
+                        assert not [step for step in plan if "TEMP B-TREE" in step], plan
+
+    asyncio.run(check())
+
+
+def _by_part(step: str) -> bool:
+    """Of a table that stays small, or by an index that holds only the few rows that matter."""
+    small = ("SCAN duties", "SCAN CONSTANT", "SCAN (subquery")
+    return step.startswith(small) or any(name in step for name in ("outbox_unsettled", "outbox_waiting", "latest_clos"))
+
+
+def test_a_database_whose_layout_is_newer_is_left_alone_also_while_it_is_open(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            with direct(tmp_path) as other:
+                assert other.execute("PRAGMA user_version").fetchone() == (LAYOUT,)
+                other.execute(f"PRAGMA user_version = {LAYOUT + 1}")
+            with pytest.raises(StoreError, match="newer version of Patrol") as refused:
+                await store.accept(by_camera(2, "C-2"), at(1))
+            assert refused.value.failure is StoreFailure.TOO_NEW
+            with direct(tmp_path) as other:
+                assert other.execute("SELECT count(*) FROM alerts").fetchone() == (1,)
+        with pytest.raises(StoreError, match="newer version of Patrol"):
+            async with opened(tmp_path):
+                pass
+        with direct(tmp_path) as other:  # somebody put the older one back on purpose
+            assert other.execute("PRAGMA user_version").fetchone() == (LAYOUT + 1,)
+            other.execute(f"PRAGMA user_version = {LAYOUT}")
+        async with opened(tmp_path) as store:
+            assert (await store.accept(by_camera(2, "C-2"), at(1))).verdict is Verdict.NEW_INCIDENT
 
     asyncio.run(check())
 

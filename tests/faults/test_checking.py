@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from faults.checking import Findings, Window, check, duplicate_orders, illegal_transitions
+from faults.checking import BACKUP, Findings, Window, check, duplicate_orders, illegal_transitions, untimely_recalls
 
 SUBMITTED = ({"before": 1, "at": 1.0}, {"after": 1, "at": 1.1}, {"before": 2, "at": 2.0}, {"after": 2, "at": 2.1})
 CONSOLE = ({"alert": "A-00000001", "at": 1.2}, {"alert": "A-00000002", "at": 2.2})
@@ -90,6 +91,50 @@ def test_what_was_taken_back_or_came_again_doubles_nothing() -> None:
     assert duplicate_orders(again, {"O-1": "done", "O-2": "done"}) == []
 
 
+def test_what_was_told_to_nobody_before_a_backup_was_put_back_is_told_apart_and_all_else_is_lost(
+    database: Path,
+) -> None:
+    more = (
+        *SUBMITTED,
+        {"before": 3, "at": 3.0},
+        {"after": 3, "at": 3.1},
+        {"before": 4, "at": 4.0},
+        {"after": 4, "at": 4.1},
+    )
+    back = Window(BACKUP, 2.5, 3.5, of_queue=False)
+    apart = found(database, submitted=more, windows=(back,))
+    assert (apart.gone_with_database, apart.lost) == (("A-00000003",), ("A-00000004",))
+    seen = found(database, submitted=more, windows=(back,), console=(*CONSOLE, {"alert": "A-00000003", "at": 3.2}))
+    assert (seen.gone_with_database, seen.not_stored) == ((), ("A-00000003", "A-00000004"))
+
+
+def expired(number: int, after_s: float) -> list[dict[str, Any]]:
+    sent = {"sent_at": "2026-05-01T02:30:00.000+00:00"}
+    back_at = datetime.fromisoformat(sent["sent_at"]) + timedelta(seconds=after_s)
+    back = {"recall": f"O-{number}", "reason": "expired", "sent_at": back_at.isoformat(), "at": 20.0}
+    return [order(number, f"I-{number}", f"U-{number}") | sent, back]
+
+
+def test_an_order_that_was_taken_back_too_soon_or_an_hour_late_is_told() -> None:
+    assert untimely_recalls([*expired(1, 10.4), *expired(2, 40.0)]) == []
+    assert untimely_recalls(expired(1, 3.0)) == ["O-1: taken back after 3 s"]
+    assert untimely_recalls(expired(1, 3601.0)) == ["O-1: taken back after 3601 s"]
+    assert untimely_recalls(expired(1, -3590.0)) == ["O-1: taken back after -3590 s"]
+    closed = expired(1, 3.0)
+    closed[1]["reason"] = "handled"
+    assert untimely_recalls(closed) == []
+
+
+def test_an_accepted_alert_without_its_picture_is_told_and_alerts_of_a_newer_version_are_counted(
+    database: Path,
+) -> None:
+    newer = (CONSOLE[0] | {"newer": True}, CONSOLE[1])
+    usual: dict[str, Any] = {"submitted": SUBMITTED, "orders": (), "windows": ()}
+    half = check(console=newer, database=database, has_picture=lambda number: number != 2, **usual)
+    assert half.no_picture == ("A-00000002",)
+    assert half.newer == 1
+
+
 def state(sequence: int, name: str) -> dict[str, Any]:
     return {"incident": "I-1", "sequence": sequence, "state": name, "at": 0.0}
 
@@ -108,6 +153,9 @@ def test_recovery_counts_from_the_end_of_what_lasted_and_a_kill_begins_nothing_a
     killed = found(database, console=console, windows=(kill, again))
     assert killed.recovery_of_processes_s == pytest.approx(8.0)
     assert killed.recovery_of_queue_s == 0.0
+    again_at = found(database, console=console, windows=(kill, again), kills=(1.05, 5.0))
+    assert again_at.recovery_of_processes_s == pytest.approx(4.1)  # none can be back sooner than it was killed last
+    assert again_at.recovery_of_kills_in_a_row_s == pytest.approx(8.0)
     cut = Window("link cut", 1.0, 8.0, of_queue=True)
     both = found(database, console=console, windows=(kill, cut))
     assert both.recovery_of_queue_s == pytest.approx(1.1)

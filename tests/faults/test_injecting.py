@@ -12,8 +12,9 @@ from itertools import islice
 
 import pytest
 
-from faults.injecting import STEPS_OF, all_faults, script
+from faults.injecting import STEPS_OF, all_faults, only, script
 from faults.proxy import Link, Proxy
+from faults.world import PATROLS
 from patrol.pipeline.steps import Step
 
 
@@ -22,14 +23,32 @@ def names(seed: int, count: int) -> list[str]:
 
 
 def test_a_seed_gives_the_same_faults_again_and_each_comes_before_any_comes_twice() -> None:
-    count = len(all_faults())
+    every = sorted(fault.name for fault in all_faults())
+    count = len(every)
     assert names(7, 3 * count) == names(7, 3 * count)
     assert names(7, count) != names(8, count)
-    assert len(set(names(7, count))) == count
+    assert sorted(names(7, count)) == sorted(names(8, 2 * count)[count:]) == every
+
+
+def test_without_a_clock_to_move_only_those_faults_are_left_out() -> None:
+    left = {fault.name for fault in all_faults()} - {fault.name for fault in all_faults(with_clock=False)}
+    assert left == {"wall clock an hour ahead", "wall clock an hour behind"}
+
+
+def test_some_faults_can_be_asked_for_by_a_part_of_their_names() -> None:
+    chosen = {fault.name for fault in only(all_faults(), ("clock", "link cut"))}
+    assert chosen == {
+        "wall clock an hour ahead",
+        "wall clock an hour behind",
+        "link cut",
+        "queue failed over, replica's link cut",
+    }
+    assert only(all_faults(), ()) != []
 
 
 def test_a_process_is_killed_at_every_named_step() -> None:
     assert {step for steps in STEPS_OF.values() for step in steps} == set(Step)
+    assert {name for name, steps in STEPS_OF.items() if Step.STORE_HELD in steps} == set(PATROLS)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def test_without_the_variable_every_step_is_passed() -> None:
 
 def test_the_process_dies_at_the_step_the_time_it_was_told() -> None:
     code, passed = run("relay-published")
-    assert (code, passed) == (-signal.SIGKILL, [Step.ACCEPT_STORED, Step.RELAY_READ])
+    steps = list(Step)
+    assert (code, passed) == (-signal.SIGKILL, steps[: steps.index(Step.RELAY_PUBLISHED)])
     code, passed = run("relay-read:2")
-    assert (code, passed) == (-signal.SIGKILL, [*Step, Step.ACCEPT_STORED])
+    assert (code, passed) == (-signal.SIGKILL, [*steps, *steps[: steps.index(Step.RELAY_READ)]])

@@ -1,0 +1,99 @@
+"""What the streams on Redis still hold: for a store that was put back to an older state."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from patrol.adapters.redis_streams import FIELD, ask, queue_error, text_of
+from patrol.domain.errors import MessageError
+from patrol.domain.messages import DEAD_STREAM, HEARTBEAT, HEARTBEAT_STREAM, read_message
+from patrol.domain.recovering import Reached
+from patrol.domain.streams import EntryId
+
+# One that was sent after the store went back has a low number: the highest of some is what was seen.
+HEARTBEATS_LOOKED_AT = 100
+GROUP = "recovery"
+POSITION_KEY = "patrol:store:position"
+
+_Answer = Any
+"""redis-py's answers are not typed by command."""
+
+
+class RedisPositions:
+    """Positions in a key beside the streams. Who may not write it goes without: then heartbeats are all there is."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._known: int | None = None
+
+    async def reach(self, position: int) -> None:
+        """See Positions. It never goes back, whatever is published again."""
+        with contextlib.suppress(ResponseError):
+            if self._known is None:
+                self._known = _number(await self._asked(self._redis.get(POSITION_KEY)))
+            if position > self._known:
+                await self._asked(self._redis.set(POSITION_KEY, position))
+                self._known = position
+
+    async def _asked(self, command: Awaitable[_Answer]) -> _Answer:
+        try:
+            return await command
+        except ResponseError:
+            raise
+        except (RedisError, OSError) as error:
+            raise queue_error(error) from None
+
+
+class RedisToldMessages:
+    """ToldMessages on Redis Streams."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def seen(self) -> tuple[Reached, int | None]:
+        """See ToldMessages."""
+        position = await ask(self._redis.get(POSITION_KEY))
+        high = _numbers(await ask(self._redis.xrevrange(HEARTBEAT_STREAM, count=HEARTBEATS_LOOKED_AT)))
+        low = _numbers(await ask(self._redis.xrange(HEARTBEAT_STREAM, count=HEARTBEATS_LOOKED_AT)))
+        return Reached(_number(position), max(high, default=0)), min(low, default=None)
+
+    async def page(self, stream: str, after: EntryId | None, limit: int) -> Sequence[tuple[EntryId, bytes]]:
+        """See ToldMessages. One round trip."""
+        first = "-" if after is None else str(after.next)
+        found: _Answer = await ask(self._redis.xrange(stream, min=first, count=limit))
+        return [(EntryId.read(text_of(entry)), fields.get(FIELD.encode(), b"")) for entry, fields in found]
+
+    async def bury(self, stream: str, entry: EntryId, body: bytes, reason: str) -> None:
+        """See ToldMessages."""
+        letter: _Answer = {
+            FIELD: body,
+            "stream": stream,
+            "entry_id": str(entry),
+            "group": GROUP,
+            "attempts": 1,
+            "reason": reason[:1000],
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        await ask(self._redis.xadd(DEAD_STREAM, letter))
+
+
+def _number(text: _Answer) -> int:
+    return int(text) if text is not None and bytes(text).isdigit() else 0
+
+
+def _numbers(entries: _Answer) -> list[int]:
+    numbers = []
+    for _, fields in entries:
+        try:
+            envelope = read_message(fields.get(FIELD.encode(), b""))
+        except MessageError:
+            continue
+        if envelope.type == HEARTBEAT:
+            numbers.append(envelope.sequence)
+    return numbers
