@@ -47,20 +47,8 @@ class Answering(Protocol):
         """Store a receipt."""
 
 
-class Settling(Protocol):
-    """What a message needs of the queue."""
-
-    async def answer(
-        self,
-        subject_id: str,
-        incident_id: str,
-        kind: ReceiptKind,
-        *,
-        operator: str | None = None,
-        reason: str | None = None,
-        place: PlaceData | None = None,
-    ) -> None:
-        """Store a receipt; then it is done with."""
+class Settling(Answering, Protocol):
+    """What a message needs of the queue. A receipt that it stores settles it."""
 
     async def acknowledge(self) -> None:
         """It is done with."""
