@@ -133,7 +133,12 @@ def accept(candidate: Candidate, history: History, now: datetime, policy: MergeP
     if near is not None:
         return _merged(candidate, near, now)
     alert = _alert(candidate, now)
-    incident = opened(candidate.incident_id, _witness(candidate, alert), simulated=alert.simulated, drill=alert.drill)
+    incident = opened(
+        candidate.incident_id,
+        witness_of(alert, candidate.camera, candidate.ring),
+        simulated=alert.simulated,
+        drill=alert.drill,
+    )
     return Acceptance(Verdict.NEW_INCIDENT, alert, incident)
 
 
@@ -144,7 +149,7 @@ def reach(candidate: Candidate, policy: MergePolicy) -> Reach | None:
 
 def _joined(candidate: Candidate, incident: Incident, now: datetime) -> Acceptance:
     alert = _alert(replace(candidate, incident_id=incident.id), now)
-    witnesses = together(witnesses_of(incident), (_witness(candidate, alert),))
+    witnesses = together(witnesses_of(incident), (witness_of(alert, candidate.camera, candidate.ring),))
     return Acceptance(Verdict.JOINED, alert, with_witnesses(incident, witnesses))
 
 
@@ -152,7 +157,9 @@ def _merged(candidate: Candidate, near: Nearness, now: datetime) -> Acceptance:
     incident = near.incident
     alert = _alert(replace(candidate, incident_id=incident.id), now)
     why_zh, why_en = why(near, candidate.camera.name, candidate.camera.name_en)
-    witness = replace(_witness(candidate, alert), distance_m=near.distance_m, why_zh=why_zh, why_en=why_en)
+    witness = replace(
+        witness_of(alert, candidate.camera, candidate.ring), distance_m=near.distance_m, why_zh=why_zh, why_en=why_en
+    )
     merged = with_witnesses(incident, together(witnesses_of(incident), (witness,)))
     if alert.level is Level.RED and incident.state is IncidentState.NEW:
         merged = replace(merged, urged_at=now)
@@ -216,8 +223,8 @@ def _alert(candidate: Candidate, now: datetime) -> Alert:
     )
 
 
-def _witness(candidate: Candidate, alert: Alert) -> Witness:
-    camera = candidate.camera
+def witness_of(alert: Alert, camera: Camera, ring: Ring) -> Witness:
+    """The camera's share of an incident, by its first alert."""
     return Witness(
         fingerprint=alert.fingerprint,
         camera_id=camera.id,
@@ -226,7 +233,7 @@ def _witness(candidate: Candidate, alert: Alert) -> Witness:
         site=camera.site,
         place=camera.place,
         ring=alert.ring,
-        target_s=candidate.ring.response_target_s if class_of(alert.kind) is IncidentClass.SECURITY else None,
+        target_s=ring.response_target_s if class_of(alert.kind) is IncidentClass.SECURITY else None,
         kind=alert.kind,
         level=alert.level,
         words_zh=alert.words_zh,

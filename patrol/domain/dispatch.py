@@ -336,12 +336,7 @@ def close(situation: Situation, disposition: Disposition, operator: str, reason:
         reason=reason,
         overdue=is_overdue(situation.incident, now),
     )
-    recalled = tuple(replace(order, state=OrderState.RECALLED) for order in situation.orders if order.is_open)
-    freed = tuple(
-        replace(duty, state=UnitState.AVAILABLE, order_id=None)
-        for order in recalled
-        if (duty := situation.duty_of(order.unit_id)) is not None
-    )
+    recalled, freed = called_back(situation)
     return told(
         Outcome(incident=incident, orders=recalled, duties=freed, reason="closed"),
         now,
@@ -367,3 +362,10 @@ def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause
 
 def _state(now: datetime, cause: str | None, incident: Incident) -> Message:
     return incident_message(incident, now, cause)
+
+
+def called_back(situation: Situation) -> tuple[tuple[Order, ...], tuple[Duty, ...]]:
+    """The open orders as they are once they are taken back, and the units that are free then."""
+    recalled = tuple(replace(order, state=OrderState.RECALLED) for order in situation.orders if order.is_open)
+    duties = (situation.duty_of(order.unit_id) for order in recalled)
+    return recalled, tuple(replace(duty, state=UnitState.AVAILABLE, order_id=None) for duty in duties if duty)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from patrol.domain.dispatch import Outcome, Situation, told
+from patrol.domain.dispatch import Outcome, Situation, called_back, told
 from patrol.domain.errors import Apart, NotTogether
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.incidents import (
@@ -24,7 +24,6 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.messages import Message, recall_message
 from patrol.domain.orders import PROGRESS, Order, OrderState
-from patrol.domain.units import UnitState
 from patrol.domain.witnesses import opened, together, with_witnesses, witnesses_of
 
 # What is known of an incident before anybody is ordered: of two that become one the earlier is kept.
@@ -110,12 +109,7 @@ def _ending(situation: Situation, into: IncidentId, operator: str, now: datetime
         merged_into=into,
         overdue=is_overdue(situation.incident, now),
     )
-    withdrawn = tuple(replace(order, state=OrderState.RECALLED) for order in situation.orders if order.is_open)
-    freed = tuple(
-        replace(duty, state=UnitState.AVAILABLE, order_id=None)
-        for order in withdrawn
-        if (duty := situation.duty_of(order.unit_id)) is not None
-    )
+    withdrawn, freed = called_back(situation)
     return told(
         Outcome(incident=ended, orders=withdrawn, duties=freed, reason="closed"),
         now,

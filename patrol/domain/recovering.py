@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from patrol.domain.alerts import Alert, fingerprint_of
+from patrol.domain.alerts import Alert, fingerprint_of, witness_of
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.dispatch import Duty, told
 from patrol.domain.dispatch import Outcome as Decided
-from patrol.domain.events import IncidentClass, Kind, Level, class_of
+from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import (
     AlertId,
     Cause,
@@ -276,28 +276,7 @@ def _witness(alert: Alert, known: Known) -> Witness:
     camera = known.cameras.get(alert.camera_id)
     if camera is None:
         raise KeyError(f"camera {alert.camera_id} is not configured")
-    is_security = class_of(alert.kind) is IncidentClass.SECURITY
-    return Witness(
-        fingerprint=alert.fingerprint,
-        camera_id=alert.camera_id,
-        camera_name=camera.name,
-        camera_name_en=camera.name_en,
-        site=camera.site,
-        place=camera.place,
-        ring=alert.ring,
-        target_s=known.rings[alert.ring].response_target_s if is_security else None,
-        kind=alert.kind,
-        level=alert.level,
-        words_zh=alert.words_zh,
-        words_en=alert.words_en,
-        evidence_id=alert.evidence_id,
-        clip_id=alert.clip_id,
-        alert_ids=(alert.id,),
-        began_at=alert.began_at,
-        detected_at=alert.detected_at,
-        accepted_at=alert.accepted_at,
-        last_at=alert.frame_at,
-    )
+    return witness_of(alert, camera, known.rings[alert.ring])
 
 
 def _incident(
