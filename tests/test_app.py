@@ -424,19 +424,21 @@ def query(database: Path, statement: str) -> list[tuple[object, ...]]:
 
 def test_killed_in_the_middle_of_a_storm_it_has_lost_no_accepted_alert_when_it_is_back(tmp_path: Path) -> None:
     """kill -9 as soon as alerts are accepted, and again; the ids are those the process said, not its tables'."""
-    var, log = tmp_path / "var", tmp_path / "log"
+    var, said = tmp_path / "var", ""
     with processes() as start:
         for kills in (1, 2):
-            process = start(["-m", "tests.service", str(var)], log)
+            process = start(["-m", "tests.service", str(var)], tmp_path / f"log-{kills}")
             if kills == 1:
                 process.wait_for(" accepted: ")
             else:
                 process.wait_for("up http", 30)
             process.popen.kill()
             process.popen.wait()
-        accepted = set(re.findall(r"alert (A-\S+) accepted", process.said()))
+            said += process.said()
+        accepted = set(re.findall(r"alert (A-\S+) accepted", said))
         assert accepted
-        process = start(["-m", "tests.service", str(var)], log)
+        process = start(["-m", "tests.service", str(var)], tmp_path / "log")
+        process.wait_for("up http")  # before, it would not hear that it shall stop
         database = var / "patrol.db"
         deadline = time.monotonic() + 20
 
