@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy import Column, String
 
-from patrol.adapters import sql
+from patrol.adapters import sql_rows
 from patrol.adapters.sql_outbox import OUTBOX
+from patrol.adapters.sql_tables import ALERTS, INCIDENTS, ORDERS
 from patrol.domain import messages
 from patrol.domain.messages import Message
 
@@ -37,9 +38,9 @@ def newer() -> None:
         return Message(message.stream, message.id, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
 
     messages._message = with_more
-    for name in ("_INCIDENT", "_ORDER", "_ALERT", "_DUTY"):
-        setattr(sql, name, _WithMore(getattr(sql, name)))
-    for table in (sql._INCIDENTS, sql._ORDERS, sql._ALERTS, OUTBOX):
+    for name in ("INCIDENT_JSON", "ORDER_JSON", "ALERT_JSON", "DUTY_JSON"):
+        setattr(sql_rows, name, _WithMore(getattr(sql_rows, name)))
+    for table in (INCIDENTS, ORDERS, ALERTS, OUTBOX):
         table.append_column(Column(FIELD, String, nullable=False, server_default="usual"))
 
 

@@ -146,9 +146,12 @@ def duplicate_orders(orders: Sequence[Line], states: Mapping[str, str]) -> list[
     """Where units had more to do than they should, by what they wrote down themselves.
 
     An incident that two orders were carried out for to their end; a unit that got another order while it was busy
-    with one that it had neither ended nor been called back from, and that did not end otherwise.
+    with one that it had neither ended nor been called back from, and that did not end otherwise. Where it laid down the
+    earlier of two as over, that one must have ended so.
     """
-    wrong = []
+    over = {line["over"] for line in orders if "over" in line}
+    standing = sorted(order for order in over if states.get(order) not in ENDED_WITHOUT_EFFECT)
+    wrong = [f"{order} was laid down, and stands" for order in standing]
     incident_of: dict[str, str] = {}
     busy_with: dict[str, str] = {}
     done: dict[str, set[str]] = defaultdict(set)
@@ -156,6 +159,8 @@ def duplicate_orders(orders: Sequence[Line], states: Mapping[str, str]) -> list[
         if "order" in line:
             order, unit = line["order"], line["unit"]
             incident_of[order] = line["incident"]
+            if order in over:
+                continue
             before = busy_with.get(unit)
             if before is not None and states.get(before) not in ENDED_WITHOUT_EFFECT:
                 wrong.append(f"{unit}: {order} while busy with {before}")

@@ -133,6 +133,7 @@ class Job:
     order_id: str
     incident_id: str
     unit_id: str
+    recorded_at: str
     step: int = 0
     next_at: float = 0.0
 
@@ -147,12 +148,14 @@ class Terminals:
         for line in journal.read(file):
             self._recall_line(line)
         self._log = journal.Journal(file)
+        for unit_id in {job.unit_id for job in self._jobs.values()}:
+            self._keep_the_later(unit_id)
         self._group = Group("terminals", [*(f"patrol:order:{ring}" for ring in RINGS), "patrol:incident"])
 
     def _recall_line(self, line: dict[str, Any]) -> None:
         if "order" in line:
             self._known.add(line["order"])
-            self._jobs.setdefault(line["order"], Job(line["order"], line["incident"], line["unit"]))
+            self._jobs.setdefault(line["order"], _job_of(line))
         elif "step" in line and (job := self._jobs.get(line["of"])):
             job.step = STEPS.index(line["step"]) + 1
         elif "recall" in line:
@@ -160,6 +163,8 @@ class Terminals:
             self._known.add(line["recall"])
         elif "through" in line:
             self._jobs.pop(line["through"], None)
+        elif "over" in line:
+            self._jobs.pop(line["over"], None)
 
     def run(self) -> None:
         """Hear and work, without end."""
@@ -179,9 +184,12 @@ class Terminals:
             if order_id in self._known:
                 self._log.write(again=order_id)
                 return
-            self._log.write(order=order_id, incident=data["incident_id"], unit=data["unit_id"], sent_at=message["time"])
+            line = {"order": order_id, "incident": data["incident_id"], "unit": data["unit_id"]}
+            line |= {"sent_at": message["time"], "recorded_at": message["recordedtime"]}
+            self._log.write(**line)
             self._known.add(order_id)
-            self._jobs[order_id] = Job(order_id, data["incident_id"], data["unit_id"], 0, time.time() + STEP_AFTER_S)
+            self._jobs[order_id] = _job_of(line, time.time() + STEP_AFTER_S)
+            self._keep_the_later(data["unit_id"])
         elif message.get("type") == "cn.patrol.order.recall.v1":
             self._log.write(recall=data["order_id"], reason=data["reason"], sent_at=message["time"])
             self._jobs.pop(data["order_id"], None)
@@ -190,6 +198,13 @@ class Terminals:
             for job in [job for job in self._jobs.values() if job.incident_id == data["incident_id"]]:
                 self._log.write(through=job.order_id)  # its last receipt was taken
                 del self._jobs[job.order_id]
+
+    def _keep_the_later(self, unit_id: str) -> None:
+        """A unit has one order at a time: what the later one takes the place of is over, its recall may still come."""
+        *earlier, _ = sorted((job for job in self._jobs.values() if job.unit_id == unit_id), key=_recorded_at)
+        for job in earlier:
+            self._log.write(over=job.order_id)
+            del self._jobs[job.order_id]
 
     def _go_on(self, job: Job) -> None:
         if job.step == len(STEPS):  # what was sent may have been lost with the queue: the same again
@@ -203,6 +218,14 @@ class Terminals:
         self._log.write(of=job.order_id, step=kind)
         job.step += 1
         job.next_at = time.time() + (STEP_AFTER_S if job.step < len(STEPS) else AGAIN_AFTER_S)
+
+
+def _job_of(line: dict[str, Any], next_at: float = 0.0) -> Job:
+    return Job(line["order"], line["incident"], line["unit"], line["recorded_at"], next_at=next_at)
+
+
+def _recorded_at(job: Job) -> datetime:
+    return datetime.fromisoformat(job.recorded_at)
 
 
 def _receipt(job: Job, kind: str) -> dict[str, Any]:

@@ -7,48 +7,40 @@ others (see sql_door). Values that are only read whole are kept as JSON; what is
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import TypeAdapter
-from sqlalchemy import (
-    Column,
-    Connection,
-    Float,
-    Index,
-    Integer,
-    Select,
-    String,
-    Table,
-    Text,
-    bindparam,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from patrol.adapters import sql_outbox, sql_restoring
 from patrol.adapters.sql_door import Door
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
-from patrol.adapters.sql_history import hand_over, history, last_alert, whereabouts
+from patrol.adapters.sql_history import hand_over, history, last_alert
 from patrol.adapters.sql_opening import engine_of, make_what_is_missing
-from patrol.adapters.sql_outbox import METADATA, OUTBOX
+from patrol.adapters.sql_outbox import OUTBOX
 from patrol.adapters.sql_prepared import Prepared
-from patrol.domain.alerts import Acceptance, Alert, Candidate, Verdict, accept, cools_down, fingerprint
+from patrol.adapters.sql_rows import INCIDENT_BY_ID, incident_of, orders_of, store_alert, store_incident, store_outcome
+from patrol.adapters.sql_tables import (
+    ALERT_JSON,
+    ALERTS,
+    DUTIES,
+    DUTY_JSON,
+    EFFECTS,
+    INCIDENT_JSON,
+    INCIDENTS,
+    INDICES,
+)
+from patrol.adapters.sql_times import text_of
+from patrol.domain.alerts import Acceptance, Candidate, Verdict, accept, cools_down, fingerprint
 from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import StoreError
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId, IncidentState
+from patrol.domain.incidents import EvidenceId, Incident, IncidentId
 from patrol.domain.messages import alert_message, incident_message
-from patrol.domain.orders import Order
 from patrol.domain.retention import Gone
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.domain.units import Unit
@@ -59,82 +51,15 @@ _Result = TypeVar("_Result")
 
 LOOK_S = 0.05  # between two looks whether another process has written: one percent of a core
 
-_INCIDENTS = Table(
-    "incidents",
-    METADATA,
-    Column("id", String, primary_key=True),
-    Column("fingerprint", String, nullable=False, index=True),
-    Column("is_open", Integer, nullable=False, index=True),
-    Column("accepted_at", String, nullable=False, index=True),
-    Column("closed_at", String, index=True),
-    # With a default, as every column that came after the first version: older rows and older programs have none.
-    Column("class", String, nullable=False, server_default=IncidentClass.SECURITY.value),
-    # Where what may join it is looked for, see sql_history; null: nothing joins by itself.
-    Column("likeness", String),
-    Column("latitude", Float),
-    Column("longitude", Float),
-    Column("seen_at", String),
-    Column("body", Text, nullable=False),
-)
-_NEAR = Index("incidents_near", _INCIDENTS.c.likeness, _INCIDENTS.c.latitude, sqlite_where=_INCIDENTS.c.is_open == 1)
-# The room shows those that were closed last, several times a second, of however many there are.
-_LATEST_CLOSED = Index(
-    "incidents_latest_closed", _INCIDENTS.c.is_open, _INCIDENTS.c.closed_at, _INCIDENTS.c.accepted_at
-)
-_ALERTS = Table(
-    "alerts",
-    METADATA,
-    Column("id", String, primary_key=True),
-    Column("incident_id", String, nullable=False, index=True),
-    Column("fingerprint", String, nullable=False, index=True),
-    Column("accepted_at", String, nullable=False),
-    Column("verdict", String, nullable=False),
-    Column("acknowledged_at", String),
-    Column("body", Text, nullable=False),
-)
-_NEWEST_FIRST = Index("alerts_newest", _ALERTS.c.fingerprint, _ALERTS.c.accepted_at)  # of one thing's in a year, too
-_INDICES = (_NEAR, _LATEST_CLOSED, _NEWEST_FIRST)
-_ORDERS = Table(
-    "orders",
-    METADATA,
-    Column("id", String, primary_key=True),
-    Column("incident_id", String, nullable=False, index=True),
-    Column("unit_id", String, nullable=False),
-    # The unit while the order is open, else null: the database itself refuses a second open order for a unit.
-    Column("busy_unit_id", String, unique=True),
-    Column("sent_at", String, nullable=False),
-    Column("body", Text, nullable=False),
-)
-_DUTIES = Table(
-    "duties",
-    METADATA,
-    Column("unit_id", String, primary_key=True),
-    Column("body", Text, nullable=False),
-)
-_EFFECTS = Table(
-    "effects",
-    METADATA,
-    Column("consumer_group", String, primary_key=True),
-    Column("key", String, primary_key=True),
-    Column("at", String, nullable=False),
-)
-
 _KNOWN_ALERT = Prepared(
-    select(_ALERTS.c.verdict, _ALERTS.c.incident_id, _ALERTS.c.body).where(_ALERTS.c.id == bindparam("id"))
+    select(ALERTS.c.verdict, ALERTS.c.incident_id, ALERTS.c.body).where(ALERTS.c.id == bindparam("id"))
 )
-_INCIDENT_BY_ID = Prepared(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == bindparam("id")))
 _EFFECT_BY_KEY = Prepared(
-    select(_EFFECTS.c.key).where(_EFFECTS.c.consumer_group == bindparam("group"), _EFFECTS.c.key == bindparam("of"))
+    select(EFFECTS.c.key).where(EFFECTS.c.consumer_group == bindparam("group"), EFFECTS.c.key == bindparam("of"))
 )
-_ADD_ALERT = Prepared(insert(_ALERTS), "id", "incident_id", "fingerprint", "accepted_at", "verdict", "body")
-_ADD_EFFECT = Prepared(insert(_EFFECTS), "consumer_group", "key", "at")
+_ADD_EFFECT = Prepared(insert(EFFECTS), "consumer_group", "key", "at")
 
-_IS_MAINTENANCE = _INCIDENTS.c["class"] == IncidentClass.MAINTENANCE.value
-
-_INCIDENT = TypeAdapter(Incident)
-_ORDER = TypeAdapter(Order)
-_DUTY = TypeAdapter(Duty)
-_ALERT = TypeAdapter(Alert)
+_IS_MAINTENANCE = INCIDENTS.c["class"] == IncidentClass.MAINTENANCE.value
 
 
 class SqlStore:
@@ -148,7 +73,7 @@ class SqlStore:
     def __init__(self, address: str, units: Sequence[Unit], clock: Clock, policy: MergePolicy = NEVER) -> None:
         engine = engine_of(address)
         self.folder = Path(engine.url.database or "").absolute().parent
-        self._door = Door(engine, lambda connection: make_what_is_missing(connection, *_INDICES))
+        self._door = Door(engine, lambda connection: make_what_is_missing(connection, *INDICES))
         self._clock = clock
         self._policy = policy
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
@@ -158,7 +83,7 @@ class SqlStore:
     @property
     def evidence(self) -> SqlEvidenceIndex:
         """The index of evidence, through the same door."""
-        return SqlEvidenceIndex(self._transaction)
+        return SqlEvidenceIndex(self._transaction, self._door.read)
 
     async def open(self) -> None:
         """Make what is missing in the database, also in one of an older version. Raises StoreError.
@@ -203,17 +128,17 @@ class SqlStore:
     def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
         sql_restoring.refuse_while_behind(connection)
         for verdict, incident_id, body in _KNOWN_ALERT.rows(connection, id=candidate.alert_id):
-            return Acceptance(Verdict(verdict), _ALERT.validate_json(body), _incident(connection, incident_id))
+            return Acceptance(Verdict(verdict), ALERT_JSON.validate_json(body), incident_of(connection, incident_id))
         acceptance = accept(candidate, history(connection, candidate, self._policy), now, self._policy)
         if acceptance.alert is None or acceptance.incident is None:
             return acceptance
-        incident = replace(acceptance.incident, sequence=acceptance.incident.sequence + 1)
-        told = replace(incident, sequence=incident.sequence + 1)
-        _store_incident(connection, told)
-        _store_alert(connection, acceptance.alert, acceptance.verdict)
+        sequence = acceptance.incident.sequence + 1
+        told = replace(acceptance.incident, sequence=sequence + 1)
+        store_incident(connection, told)
+        store_alert(connection, acceptance.alert, acceptance.verdict)
         note_evidence(connection, acceptance.alert)
         messages = (
-            alert_message(acceptance.alert, incident.sequence),
+            alert_message(acceptance.alert, sequence),
             incident_message(told, now, acceptance.alert.id),
         )
         sql_outbox.add(connection, messages, self._clock.now())
@@ -235,12 +160,12 @@ class SqlStore:
         sql_restoring.refuse_while_behind(connection)
         if once is not None and _effect_stored(connection, once):
             return None
-        incident = _incident(connection, incident_id)
-        orders = _orders(connection, (incident_id,))
+        incident = incident_of(connection, incident_id)
+        orders = orders_of(connection, (incident_id,))
         outcome = decision(Situation(incident, orders, self._duties(connection)))
-        _store_outcome(connection, outcome, self._clock.now())
+        store_outcome(connection, outcome, self._clock.now())
         if once is not None:
-            at = _text(self._clock.now())
+            at = text_of(self._clock.now())
             _ADD_EFFECT.run(connection, [{"consumer_group": once.group, "key": once.key, "at": at}])
         return outcome
 
@@ -254,12 +179,12 @@ class SqlStore:
             duties = self._duties(connection)
             outcomes = decision(
                 [
-                    Situation(_incident(connection, incident_id), _orders(connection, (incident_id,)), duties)
+                    Situation(incident_of(connection, incident_id), orders_of(connection, (incident_id,)), duties)
                     for incident_id in incident_ids
                 ]
             )
             for outcome in outcomes:
-                _store_outcome(connection, outcome, self._clock.now())
+                store_outcome(connection, outcome, self._clock.now())
                 if outcome.incident is not None:
                     hand_over(connection, outcome.incident)
             return outcomes
@@ -273,25 +198,25 @@ class SqlStore:
             begun = outcome.incident
             assert begun is not None
             sql_restoring.refuse_while_behind(connection)
-            known = _INCIDENT_BY_ID.value(connection, id=begun.id)
+            known = INCIDENT_BY_ID.value(connection, id=begun.id)
             if known is not None:
-                return _INCIDENT.validate_json(known)
-            _store_outcome(connection, outcome, self._clock.now())
+                return INCIDENT_JSON.validate_json(known)
+            store_outcome(connection, outcome, self._clock.now())
             return begun
 
         return await self._telling(work)
 
     async def open_maintenance(self) -> frozenset[IncidentId]:
         """See MaintenanceStore."""
-        query = select(_INCIDENTS.c.id).where(_INCIDENTS.c.is_open == 1, _IS_MAINTENANCE)
+        query = select(INCIDENTS.c.id).where(INCIDENTS.c.is_open == 1, _IS_MAINTENANCE)
         return await self._door.read(lambda connection: frozenset(connection.execute(query).scalars()))
 
     async def latest_maintenance(self, closed_since: datetime) -> Sequence[Incident]:
         """See MaintenanceStore."""
-        lately = or_(_INCIDENTS.c.is_open == 1, _INCIDENTS.c.closed_at >= _text(closed_since))
-        query = select(_INCIDENTS.c.body).where(_IS_MAINTENANCE, lately).order_by(_INCIDENTS.c.accepted_at)
+        lately = or_(INCIDENTS.c.is_open == 1, INCIDENTS.c.closed_at >= text_of(closed_since))
+        query = select(INCIDENTS.c.body).where(_IS_MAINTENANCE, lately).order_by(INCIDENTS.c.accepted_at)
         return await self._door.read(
-            lambda connection: [_INCIDENT.validate_json(body) for body in connection.execute(query).scalars()]
+            lambda connection: [INCIDENT_JSON.validate_json(body) for body in connection.execute(query).scalars()]
         )
 
     def duties(self, connection: Connection) -> tuple[Duty, ...]:
@@ -300,8 +225,8 @@ class SqlStore:
 
     def _duties(self, connection: Connection) -> tuple[Duty, ...]:
         stored = {
-            unit_id: _DUTY.validate_json(body)
-            for unit_id, body in connection.execute(select(_DUTIES.c.unit_id, _DUTIES.c.body))
+            unit_id: DUTY_JSON.validate_json(body)
+            for unit_id, body in connection.execute(select(DUTIES.c.unit_id, DUTIES.c.body))
         }
         # The configuration says who the units are; the store says what they are doing.
         return tuple(
@@ -312,9 +237,9 @@ class SqlStore:
         """A consumer's receipt for an alert is stored; the first one counts."""
         await self._transaction(
             lambda connection: connection.execute(
-                update(_ALERTS)
-                .where(_ALERTS.c.id == alert_id, _ALERTS.c.acknowledged_at.is_(None))
-                .values(acknowledged_at=_text(at))
+                update(ALERTS)
+                .where(ALERTS.c.id == alert_id, ALERTS.c.acknowledged_at.is_(None))
+                .values(acknowledged_at=text_of(at))
             )
         )
 
@@ -368,8 +293,8 @@ class SqlStore:
         """See IncidentReader."""
 
         def work(connection: Connection) -> Ledger:
-            open_ids = select(_INCIDENTS.c.id).where(_INCIDENTS.c.is_open == 1)
-            return Ledger(_open_incidents(connection), _orders(connection, open_ids), self._duties(connection))
+            open_ids = select(INCIDENTS.c.id).where(INCIDENTS.c.is_open == 1)
+            return Ledger(_open_incidents(connection), orders_of(connection, open_ids), self._duties(connection))
 
         return await self._door.read(work)
 
@@ -378,7 +303,7 @@ class SqlStore:
 
         def work(connection: Connection) -> Ledger:
             incidents = _closed_incidents(connection, limit)
-            return Ledger(incidents, _orders(connection, [i.id for i in incidents]), ())
+            return Ledger(incidents, orders_of(connection, [i.id for i in incidents]), ())
 
         return await self._door.read(work)
 
@@ -396,10 +321,10 @@ class SqlStore:
         )
         return await self._door.read(
             lambda connection: Totals(
-                alerts_accepted=connection.execute(select(func.count()).select_from(_ALERTS)).scalar_one(),
+                alerts_accepted=connection.execute(select(func.count()).select_from(ALERTS)).scalar_one(),
                 alerts_delivered=connection.execute(delivered).scalar_one(),
                 alerts_acknowledged=connection.execute(
-                    select(func.count()).select_from(_ALERTS).where(_ALERTS.c.acknowledged_at.is_not(None))
+                    select(func.count()).select_from(ALERTS).where(ALERTS.c.acknowledged_at.is_not(None))
                 ).scalar_one(),
             )
         )
@@ -414,96 +339,16 @@ def _effect_stored(connection: Connection, effect: Effect) -> bool:
     return _EFFECT_BY_KEY.value(connection, group=effect.group, of=effect.key) is not None
 
 
-def _incident(connection: Connection, incident_id: IncidentId) -> Incident:
-    body = _INCIDENT_BY_ID.value(connection, id=incident_id)
-    if body is None:
-        raise KeyError(incident_id)
-    return _INCIDENT.validate_json(body)
-
-
 def _open_incidents(connection: Connection) -> tuple[Incident, ...]:
-    query = select(_INCIDENTS.c.body).where(_INCIDENTS.c.is_open == 1).order_by(_INCIDENTS.c.accepted_at.desc())
-    return tuple(_INCIDENT.validate_json(body) for body in connection.execute(query).scalars())
+    query = select(INCIDENTS.c.body).where(INCIDENTS.c.is_open == 1).order_by(INCIDENTS.c.accepted_at.desc())
+    return tuple(INCIDENT_JSON.validate_json(body) for body in connection.execute(query).scalars())
 
 
 def _closed_incidents(connection: Connection, limit: int) -> tuple[Incident, ...]:
     query = (
-        select(_INCIDENTS.c.body)
-        .where(_INCIDENTS.c.is_open == 0)
-        .order_by(_INCIDENTS.c.closed_at.desc(), _INCIDENTS.c.accepted_at.desc())
+        select(INCIDENTS.c.body)
+        .where(INCIDENTS.c.is_open == 0)
+        .order_by(INCIDENTS.c.closed_at.desc(), INCIDENTS.c.accepted_at.desc())
         .limit(limit)
     )
-    return tuple(_INCIDENT.validate_json(body) for body in connection.execute(query).scalars())
-
-
-def _orders(connection: Connection, incident_ids: Sequence[IncidentId] | Select[str]) -> tuple[Order, ...]:
-    query = select(_ORDERS.c.body).where(_ORDERS.c.incident_id.in_(incident_ids)).order_by(_ORDERS.c.sent_at)
-    return tuple(_ORDER.validate_json(body) for body in connection.execute(query).scalars())
-
-
-def _store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> None:
-    if outcome.incident is not None:
-        _store_incident(connection, outcome.incident)
-    for order in outcome.orders:
-        _put(
-            connection,
-            _ORDERS,
-            id=order.id,
-            incident_id=order.incident_id,
-            unit_id=order.unit_id,
-            busy_unit_id=order.unit_id if order.is_open else None,
-            sent_at=_text(order.sent_at),
-            body=_ORDER.dump_json(order).decode(),
-        )
-    for duty in outcome.duties:
-        _put(connection, _DUTIES, unit_id=duty.unit.id, body=_DUTY.dump_json(duty).decode())
-    sql_outbox.add(connection, outcome.messages, now)
-
-
-def _store_incident(connection: Connection, incident: Incident) -> None:
-    _put(
-        connection,
-        _INCIDENTS,
-        id=incident.id,
-        fingerprint=incident.fingerprint,
-        is_open=int(incident.state is not IncidentState.CLOSED),
-        accepted_at=_text(incident.accepted_at),
-        closed_at=_text(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
-        **{"class": incident.incident_class.value},
-        **whereabouts(incident),
-        body=_INCIDENT.dump_json(incident).decode(),
-    )
-
-
-def _store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None:
-    row = {
-        "id": alert.id,
-        "incident_id": alert.incident_id,
-        "fingerprint": alert.fingerprint,
-        "accepted_at": _text(alert.accepted_at),
-        "verdict": verdict.value,
-        "body": _ALERT.dump_json(alert).decode(),
-    }
-    _ADD_ALERT.run(connection, [row])
-
-
-def _put(connection: Connection, table: Table, **values: Any) -> None:
-    """Insert the row, or bring the one with its primary key up to date."""
-    _putting(table, tuple(values)).run(connection, [values])
-
-
-@functools.cache
-def _putting(table: Table, names: tuple[str, ...]) -> Prepared:
-    key = [column.name for column in table.primary_key]
-    statement = upsert(table)
-    changed = {name: statement.excluded[name] for name in names if name not in key}
-    return Prepared(statement.on_conflict_do_update(index_elements=key, set_=changed), *names)
-
-
-def _text(at: datetime) -> str:
-    # One fixed form in UTC: text sorts as time does.
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    return tuple(INCIDENT_JSON.validate_json(body) for body in connection.execute(query).scalars())

@@ -8,20 +8,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, func, or_, select
 
-# One schema, in files beside each other.
 from patrol.adapters import sql_restoring
-from patrol.adapters.sql import (
-    _ALERTS,
-    _INCIDENT,
-    _INCIDENTS,
-    _ORDER,
-    _ORDERS,
-    SqlStore,
-    _orders,
-    _text,
-    _time,
-)
+from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_outbox import OUTBOX
+from patrol.adapters.sql_rows import orders_of
+from patrol.adapters.sql_tables import ALERTS, INCIDENT_JSON, INCIDENTS, ORDER_JSON, ORDERS
+from patrol.adapters.sql_times import text_of, time_of
 from patrol.domain.auditing import AuditView, Unpublished, Waiting
 from patrol.domain.dispatch import Situation
 from patrol.domain.events import IncidentClass, Level
@@ -29,10 +21,10 @@ from patrol.domain.incidents import Incident, IncidentId, IncidentState
 from patrol.domain.orders import Order, OrderState
 
 MOST = 200
-_IS_OPEN = (_INCIDENTS.c.is_open == 1) & (_INCIDENTS.c["class"] == IncidentClass.SECURITY.value)
-_LEVEL = func.json_extract(_INCIDENTS.c.body, "$.level")
+_IS_OPEN = (INCIDENTS.c.is_open == 1) & (INCIDENTS.c["class"] == IncidentClass.SECURITY.value)
+_LEVEL = func.json_extract(INCIDENTS.c.body, "$.level")
 _URGENCY = case({level.value: rank for rank, level in enumerate(Level)}, value=_LEVEL)
-_STATE = func.json_extract(_INCIDENTS.c.body, "$.state")
+_STATE = func.json_extract(INCIDENTS.c.body, "$.state")
 # Nobody is on scene yet.
 _UNREACHED = (IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE)
 
@@ -47,7 +39,7 @@ class SqlAudits:
         """See AuditSource."""
 
         def work(connection: Connection) -> AuditView:
-            before = _text(at - timedelta(seconds=late_after_s))
+            before = text_of(at - timedelta(seconds=late_after_s))
             oldest = connection.execute(
                 select(func.min(OUTBOX.c.created_at)).where(OUTBOX.c.published_at.is_(None))
             ).scalar()
@@ -55,7 +47,7 @@ class SqlAudits:
                 at=at,
                 disturbed=disturbed,
                 unpublished=_unpublished(connection, before),
-                outbox_oldest=_time(oldest) if oldest else None,
+                outbox_oldest=time_of(oldest) if oldest else None,
                 waiting=self._waiting(connection, before),
                 silent=_silent(connection, before),
                 not_marked=_not_marked(connection, before),
@@ -66,17 +58,17 @@ class SqlAudits:
         return await self._store.read(work)
 
     def _waiting(self, connection: Connection, before: str) -> tuple[Waiting, ...]:
-        busy = select(_ORDERS.c.incident_id).where(_ORDERS.c.busy_unit_id.is_not(None))
+        busy = select(ORDERS.c.incident_id).where(ORDERS.c.busy_unit_id.is_not(None))
         query = (
-            select(_INCIDENTS.c.body)
+            select(INCIDENTS.c.body)
             .where(_IS_OPEN, _STATE.in_([IncidentState.NEW.value]))
-            .where(_INCIDENTS.c.accepted_at <= before, _INCIDENTS.c.id.not_in(busy))
-            .order_by(_URGENCY, _INCIDENTS.c.accepted_at)
+            .where(INCIDENTS.c.accepted_at <= before, INCIDENTS.c.id.not_in(busy))
+            .order_by(_URGENCY, INCIDENTS.c.accepted_at)
             .limit(MOST)
         )
         incidents = _incidents(connection.execute(query).scalars().all())
         ids = [incident.id for incident in incidents]
-        orders, taken = _orders(connection, ids), _taken(connection, ids)
+        orders, taken = orders_of(connection, ids), _taken(connection, ids)
         duties = self._store.duties(connection) if incidents else ()
         return tuple(
             Waiting(
@@ -88,11 +80,11 @@ class SqlAudits:
 
 
 def _incidents(bodies: Sequence[str]) -> tuple[Incident, ...]:
-    return tuple(_INCIDENT.validate_json(body) for body in bodies)
+    return tuple(INCIDENT_JSON.validate_json(body) for body in bodies)
 
 
 def _taken(connection: Connection, ids: Sequence[IncidentId]) -> set[str]:
-    query = select(_ALERTS.c.incident_id).where(_ALERTS.c.incident_id.in_(ids), _ALERTS.c.acknowledged_at.is_not(None))
+    query = select(ALERTS.c.incident_id).where(ALERTS.c.incident_id.in_(ids), ALERTS.c.acknowledged_at.is_not(None))
     return set(connection.execute(query).scalars())
 
 
@@ -105,7 +97,7 @@ def _unpublished(connection: Connection, before: str) -> tuple[Unpublished, ...]
         .limit(MOST)
     )
     return tuple(
-        Unpublished(row.message_id, *_about(row.body), _time(row.created_at)) for row in connection.execute(query)
+        Unpublished(row.message_id, *_about(row.body), time_of(row.created_at)) for row in connection.execute(query)
     )
 
 
@@ -117,25 +109,25 @@ def _about(body: str) -> tuple[IncidentId, Level | None]:
 
 def _silent(connection: Connection, before: str) -> tuple[tuple[Order, Incident], ...]:
     query = (
-        select(_ORDERS.c.body, _INCIDENTS.c.body)
-        .join(_INCIDENTS, _INCIDENTS.c.id == _ORDERS.c.incident_id)
-        .where(_ORDERS.c.busy_unit_id.is_not(None), _ORDERS.c.sent_at <= before)
-        .where(func.json_extract(_ORDERS.c.body, "$.state") == OrderState.SENT.value)
-        .order_by(_ORDERS.c.sent_at)
+        select(ORDERS.c.body, INCIDENTS.c.body)
+        .join(INCIDENTS, INCIDENTS.c.id == ORDERS.c.incident_id)
+        .where(ORDERS.c.busy_unit_id.is_not(None), ORDERS.c.sent_at <= before)
+        .where(func.json_extract(ORDERS.c.body, "$.state") == OrderState.SENT.value)
+        .order_by(ORDERS.c.sent_at)
         .limit(MOST)
     )
     return tuple(
-        (_ORDER.validate_json(order), _INCIDENT.validate_json(incident))
+        (ORDER_JSON.validate_json(order), INCIDENT_JSON.validate_json(incident))
         for order, incident in connection.execute(query)
     )
 
 
 def _not_marked(connection: Connection, before: str) -> tuple[Incident, ...]:
     query = (
-        select(_INCIDENTS.c.body)
-        .where(_IS_OPEN, _INCIDENTS.c.accepted_at <= before, _STATE.in_([state.value for state in _UNREACHED]))
-        .where(func.json_extract(_INCIDENTS.c.body, "$.overdue") == 0)
-        .order_by(func.json_extract(_INCIDENTS.c.body, "$.target_s"), _INCIDENTS.c.accepted_at)
+        select(INCIDENTS.c.body)
+        .where(_IS_OPEN, INCIDENTS.c.accepted_at <= before, _STATE.in_([state.value for state in _UNREACHED]))
+        .where(func.json_extract(INCIDENTS.c.body, "$.overdue") == 0)
+        .order_by(func.json_extract(INCIDENTS.c.body, "$.target_s"), INCIDENTS.c.accepted_at)
         .limit(MOST)
     )
     return _incidents(connection.execute(query).scalars().all())

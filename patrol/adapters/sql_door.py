@@ -8,11 +8,12 @@ kept, and each is done again by itself: so who waits together never shares a fai
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -29,16 +30,26 @@ _Result = TypeVar("_Result")
 MOST_TOGETHER = 64
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Work:
     """What is to be done in a transaction, and its caller's answer. It may be done more than once; the last counts."""
 
     work: Callable[[Connection], Any]
-    answer: Future[Any] = field(default_factory=Future)
+    answer: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """What a transaction's work raised instead of a result."""
+
+    error: BaseException
 
 
 class Door:
-    """Transactions on one database, in the order in which they were asked for. Each raises StoreError."""
+    """Transactions on one database, in the order in which they were asked for. Each raises StoreError.
+
+    For one event loop. ``_is_called``: the thread will come and look at what waits, so that nobody calls it again.
+    """
 
     def __init__(self, engine: Engine, prepare: Callable[[Connection], None]) -> None:
         """``prepare``: what is done to the database before all else, by the first call that gets through to it."""
@@ -47,13 +58,17 @@ class Door:
         self._reading = engine.execution_options(**{READS_ONLY: True})
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
         self._waiting: deque[_Work] = deque()
+        self._is_called = self._is_closing = False
 
     async def transaction(self, work: Callable[[Connection], _Result]) -> _Result:
         """Do this, and commit it. Nothing but the database may change in it; what it raises undoes it."""
-        waiting = _Work(work)
-        self._waiting.append(waiting)
-        self._thread.submit(self._commit_what_waits)
-        return await self._answer(waiting.answer)
+        answer: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
+        self._check_open()
+        self._waiting.append(_Work(work, answer))
+        if not self._is_called:
+            self._call()
+        # Once it waits here it is done even if the caller is cancelled: nobody may guess its end.
+        return await _answer_of(answer)
 
     async def read(self, work: Callable[[Connection], _Result]) -> _Result:
         """One look at the database as it is at one moment: no other process is kept from writing, nor waited for."""
@@ -64,46 +79,59 @@ class Door:
                 sql_version.check(connection)
                 return work(connection)
 
-        return await self._answer(self._thread.submit(call))
+        self._check_open()
+        return await _answer_of(asyncio.shield(asyncio.wrap_future(self._thread.submit(call))))
 
     async def aclose(self) -> None:
-        """Finish what was begun and close."""
+        """Finish what waits and close."""
+        self._is_closing = True
         await asyncio.to_thread(self._thread.shutdown, wait=True)
         self._engine.dispose()
 
-    async def _answer(self, answer: Future[_Result]) -> _Result:
+    def _check_open(self) -> None:
+        if self._is_closing:
+            raise StoreError("database: closed")
+
+    def _call(self) -> None:
+        self._is_called = True
         try:
-            # A transaction once begun is finished even if the caller is cancelled: nobody may guess its end.
-            return await asyncio.shield(asyncio.wrap_future(answer))
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            cause = getattr(error, "orig", None) or error
-            # Statement and parameters are left out: they are long, and say nothing to an operator.
-            said = type(error).__name__ if isinstance(cause, SQLAlchemyError) else cause
-            raise StoreError(f"database: {said}", refusals.of_sqlite(cause)) from error
-        except ValidationError as error:
-            raise StoreError(
-                f"database: a stored {error.title} cannot be read: {error.error_count()} errors", StoreFailure.CONFLICT
-            ) from error
+            self._thread.submit(self._commit_what_waits)
+        except BaseException:
+            self._is_called = False  # or nobody would ever call again
+            raise
 
     def _commit_what_waits(self) -> None:
-        group: list[_Work] = []
-        while self._waiting and len(group) < MOST_TOGETHER:
-            group.append(self._waiting.popleft())
-        if len(group) > 1 and self._committed_together(group):
-            return
-        for each in group:  # none, where all came along with others
-            try:
-                self._be_prepared()
-                with self._engine.begin() as connection:
-                    sql_version.check(connection)
-                    result = each.work(connection)
-                    passing(Step.STORE_HELD)
-            except BaseException as error:  # noqa: BLE001  (it is its caller's)
-                each.answer.set_exception(error)
-            else:
-                each.answer.set_result(result)
+        self._is_called = False  # before looking: who comes from here on is either seen now, or calls
+        try:
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
+            if len(group) > 1 and (results := self._together(group)) is not None:
+                _tell(group, results)
+                return
+            for each in group:  # none, where all came along with others
+                _tell([each], [self._alone(each)])
+        finally:
+            if self._waiting and not self._is_called:
+                self._go_on()
 
-    def _committed_together(self, group: list[_Work]) -> bool:
+    def _go_on(self) -> None:
+        try:
+            self._call()  # behind those who read
+        except RuntimeError:  # closing: the thread takes nothing more, and finishes what waits
+            self._commit_what_waits()
+
+    def _alone(self, each: _Work) -> Any:
+        try:
+            self._be_prepared()
+            with self._engine.begin() as connection:
+                sql_version.check(connection)
+                result = each.work(connection)
+                passing(Step.STORE_HELD)
+        except BaseException as error:  # noqa: BLE001  (it is its caller's)
+            return _Raised(error)
+        return result
+
+    def _together(self, group: Sequence[_Work]) -> list[Any] | None:
+        """The results of all; None where one of them raised something: whose it is is found out by doing each alone."""
         begun = False
         try:
             self._be_prepared()
@@ -112,15 +140,10 @@ class Door:
                 sql_version.check(connection)
                 results = [each.work(connection) for each in group]
                 passing(Step.STORE_HELD)
-        except Exception as error:  # noqa: BLE001  (whose it is is found out by doing each alone)
-            if begun:
-                return False
-            for each in group:  # another process holds it: once is enough to wait for that
-                each.answer.set_exception(error)
-            return True
-        for each, result in zip(group, results, strict=True):
-            each.answer.set_result(result)
-        return True
+        except BaseException as error:  # noqa: BLE001  (it is its callers')
+            # Another process holds the database: once is enough to wait for that.
+            return None if begun else [_Raised(error)] * len(group)
+        return results
 
     def _be_prepared(self) -> None:
         if self._prepare is not None:
@@ -128,3 +151,38 @@ class Door:
                 sql_version.check(connection)
                 self._prepare(connection)
             self._prepare = None
+
+
+async def _answer_of(answer: Awaitable[_Result]) -> _Result:
+    try:
+        return await answer
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        # Statement and parameters are left out: they are long, and say nothing to an operator.
+        said = type(error).__name__ if isinstance(cause, SQLAlchemyError) else cause
+        raise StoreError(f"database: {said}", refusals.of_sqlite(cause)) from error
+    except ValidationError as error:
+        raise StoreError(
+            f"database: a stored {error.title} cannot be read: {error.error_count()} errors", StoreFailure.CONFLICT
+        ) from error
+
+
+def _raisable(error: BaseException) -> BaseException:
+    """What a future takes: all but this one, which would end the loop that answers the others."""
+    return RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
+
+
+def _tell(group: Sequence[_Work], results: Sequence[Any]) -> None:
+    """Answer all at once: each call into the loop costs as much as an answer."""
+
+    def tell() -> None:
+        for each, result in zip(group, results, strict=True):
+            if each.answer.done():  # its caller has left
+                continue
+            if isinstance(result, _Raised):
+                each.answer.set_exception(_raisable(result.error))
+            else:
+                each.answer.set_result(result)
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        group[0].answer.get_loop().call_soon_threadsafe(tell)

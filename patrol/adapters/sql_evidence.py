@@ -6,10 +6,9 @@ A row is made in the transaction that accepts its alert, and never deleted. A pa
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -20,17 +19,17 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
-    column,
     exists,
     func,
     select,
-    table,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
 
 from patrol.adapters.sql_outbox import METADATA
 from patrol.adapters.sql_prepared import Prepared
+from patrol.adapters.sql_tables import ALERT_JSON, ALERTS, INCIDENTS
+from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert
 from patrol.domain.incidents import AlertId, EvidenceId
 from patrol.domain.retention import (
@@ -71,17 +70,20 @@ Index(
     sqlite_where=_IS_KEPT & _EVIDENCE.c.bytes.is_(None),
     postgresql_where=_IS_KEPT & _EVIDENCE.c.bytes.is_(None),
 )
-_ALERTS = table("alerts", column("id"), column("incident_id"), column("body"))
-_INCIDENTS = table("incidents", column("id"), column("is_open"))
-_ALERT = TypeAdapter(Alert)
 # By its alert: what is merged into another incident belongs to that one.
 _IS_OPEN: ColumnElement[bool] = exists(
     select(1)
-    .select_from(_ALERTS)
-    .join(_INCIDENTS, _INCIDENTS.c.id == _ALERTS.c.incident_id)
-    .where(_ALERTS.c.id == _EVIDENCE.c.alert_id, _INCIDENTS.c.is_open == 1)
+    .select_from(ALERTS)
+    .join(INCIDENTS, INCIDENTS.c.id == ALERTS.c.incident_id)
+    .where(ALERTS.c.id == _EVIDENCE.c.alert_id, INCIDENTS.c.is_open == 1)
 )
 
+_LET_GO = (
+    update(_EVIDENCE)
+    .where(_EVIDENCE.c.id == bindparam("which"), _IS_KEPT)
+    .values(gone=bindparam("gone"), gone_at=bindparam("gone_at"))
+)
+_GONE, _GONE_UNLESS_OPEN = Prepared(_LET_GO), Prepared(_LET_GO.where(~_IS_OPEN))
 _NOTE = Prepared(insert(_EVIDENCE).on_conflict_do_nothing(), "id", "medium", "alert_id", "class", "accepted_at")
 
 Transaction = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
@@ -92,7 +94,7 @@ def note_evidence(connection: Connection, alert: Alert) -> None:
     kept = {
         "alert_id": alert.id,
         "class": evidence_class(alert.level, alert.kind, simulated=alert.simulated).value,
-        "accepted_at": alert.accepted_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "accepted_at": text_of(alert.accepted_at),
     }
     rows = [{"id": alert.evidence_id, "medium": Medium.PICTURE.value, **kept}]
     if alert.clip_id is not None:
@@ -101,10 +103,11 @@ def note_evidence(connection: Connection, alert: Alert) -> None:
 
 
 class SqlEvidenceIndex:
-    """EvidenceIndex in the store's database. ``transaction``: the store's own door."""
+    """EvidenceIndex in the store's database. ``transaction`` and ``read``: the store's own door."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, read: Transaction) -> None:
         self._transaction = transaction
+        self._read = read
 
     async def usage(self) -> Mapping[EvidenceClass, Usage]:
         """See EvidenceIndex."""
@@ -114,7 +117,7 @@ class SqlEvidenceIndex:
         def work(connection: Connection) -> dict[EvidenceClass, Usage]:
             return {EvidenceClass(name): Usage(count, size) for name, count, size in connection.execute(query)}
 
-        found: Mapping[EvidenceClass, Usage] = await self._transaction(work)
+        found: Mapping[EvidenceClass, Usage] = await self._read(work)
         return found
 
     async def oldest(self, evidence_class: EvidenceClass, limit: int) -> Sequence[KeptEvidence]:
@@ -129,14 +132,14 @@ class SqlEvidenceIndex:
         def work(connection: Connection) -> list[KeptEvidence]:
             return [_kept(row, is_open=False) for row in connection.execute(query)]
 
-        found: Sequence[KeptEvidence] = await self._transaction(work)
+        found: Sequence[KeptEvidence] = await self._read(work)
         return found
 
     async def let_go(self, deletions: Sequence[Deletion], at: datetime) -> Sequence[Deletion]:
         """See EvidenceIndex."""
 
         def work(connection: Connection) -> list[Deletion]:
-            return [deletion for deletion in deletions if _let_go(connection, deletion, at, ~_IS_OPEN)]
+            return _let_go(connection, _GONE_UNLESS_OPEN, deletions, at)
 
         done: Sequence[Deletion] = await self._transaction(work)
         return done
@@ -145,7 +148,7 @@ class SqlEvidenceIndex:
         """See EvidenceIndex."""
 
         def work(connection: Connection) -> list[Deletion]:
-            return [deletion for deletion in absent if _let_go(connection, deletion, at)]
+            return _let_go(connection, _GONE, absent, at)
 
         done: Sequence[Deletion] = await self._transaction(work)
         return done
@@ -182,14 +185,14 @@ class SqlEvidenceIndex:
 
     async def adopt(self, after: AlertId | None, limit: int) -> AlertId | None:
         """See EvidenceIndex."""
-        window = select(_ALERTS.c.id).where(_ALERTS.c.id > (after or "")).order_by(_ALERTS.c.id).limit(limit)
-        known = select(1).where(_EVIDENCE.c.alert_id == _ALERTS.c.id)
+        window = select(ALERTS.c.id).where(ALERTS.c.id > (after or "")).order_by(ALERTS.c.id).limit(limit)
+        known = select(1).where(_EVIDENCE.c.alert_id == ALERTS.c.id)
 
         def work(connection: Connection) -> AlertId | None:
             ids = connection.execute(window).scalars().all()
-            strangers = select(_ALERTS.c.body).where(_ALERTS.c.id.in_(ids), ~exists(known))
+            strangers = select(ALERTS.c.body).where(ALERTS.c.id.in_(ids), ~exists(known))
             for body in connection.execute(strangers).scalars().all():
-                note_evidence(connection, _ALERT.validate_json(body))
+                note_evidence(connection, ALERT_JSON.validate_json(body))
             return AlertId(ids[-1]) if len(ids) == limit else None
 
         last: AlertId | None = await self._transaction(work)
@@ -199,14 +202,16 @@ class SqlEvidenceIndex:
         def work(connection: Connection) -> list[IndexRow]:
             return [_index_row(row) for row in connection.execute(query)]
 
-        rows: list[IndexRow] = await self._transaction(work)
+        rows: list[IndexRow] = await self._read(work)
         return rows
 
 
-def _let_go(connection: Connection, deletion: Deletion, at: datetime, *where: ColumnElement[bool]) -> bool:
-    statement = update(_EVIDENCE).where(_EVIDENCE.c.id == deletion.id, _IS_KEPT, *where)
-    at_text = at.astimezone(UTC).isoformat(timespec="microseconds")
-    return connection.execute(statement.values(gone=deletion.reason.value, gone_at=at_text)).rowcount == 1
+def _let_go(connection: Connection, statement: Prepared, wanted: Sequence[Deletion], at: datetime) -> list[Deletion]:
+    """Those that were there."""
+    gone_at = text_of(at)
+    return [
+        each for each in wanted if statement.changed(connection, which=each.id, gone=each.reason.value, gone_at=gone_at)
+    ]
 
 
 def _kept(row: Row[Any], *, is_open: bool) -> KeptEvidence:

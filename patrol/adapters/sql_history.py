@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, bindparam, column, literal_column, select, table, update
+from pydantic import ValidationError
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from patrol.adapters.sql_prepared import Prepared
+from patrol.adapters.sql_tables import ALERT_JSON, ALERTS, INCIDENT_JSON, INCIDENTS
+from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert, Candidate, History, fingerprint, reach
 from patrol.domain.closeness import MergePolicy, Reach, likeness
 from patrol.domain.events import IncidentClass
@@ -24,41 +25,31 @@ from patrol.domain.witnesses import seen_last_at
 
 _log = logging.getLogger(__name__)
 
-_INCIDENTS = table(
-    "incidents",
-    *(
-        column(name)
-        for name in ("id", "fingerprint", "is_open", "likeness", "latitude", "longitude", "seen_at", "body")
-    ),
-)
-_IS_OPEN = _INCIDENTS.c.is_open == literal_column("1")  # as it stands in the index, or that would not be used
-_ALERTS = table("alerts", *(column(name) for name in ("id", "incident_id", "fingerprint", "accepted_at", "body")))
-_INCIDENT = TypeAdapter(Incident)
-_ALERT = TypeAdapter(Alert)
+_IS_OPEN = INCIDENTS.c.is_open == literal_column("1")  # as it stands in the index, or that would not be used
 # Which one first: else every alert of the fingerprint would be read whole.
-_NEWEST = select(_ALERTS.c.id).where(_ALERTS.c.fingerprint == bindparam("key")).order_by(_ALERTS.c.accepted_at.desc())
-_LAST_ALERT = Prepared(select(_ALERTS.c.body).where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery()))
+_NEWEST = select(ALERTS.c.id).where(ALERTS.c.fingerprint == bindparam("key")).order_by(ALERTS.c.accepted_at.desc())
+_LAST_ALERT = Prepared(select(ALERTS.c.body).where(ALERTS.c.id == _NEWEST.limit(1).scalar_subquery()))
 # "+ 0" keeps SQLite from going by what is open, of which there may be a thousand: by its fingerprint there are a few.
 _OPENED = Prepared(
-    select(_INCIDENTS.c.body).where(
-        _INCIDENTS.c.fingerprint == bindparam("key"), _INCIDENTS.c.is_open + literal_column("0") == literal_column("1")
+    select(INCIDENTS.c.body).where(
+        INCIDENTS.c.fingerprint == bindparam("key"), INCIDENTS.c.is_open + literal_column("0") == literal_column("1")
     )
 )
 _JOINED_LAST = Prepared(
-    select(_INCIDENTS.c.body)
-    .join(_ALERTS, _ALERTS.c.incident_id == _INCIDENTS.c.id)
-    .where(_ALERTS.c.id == _NEWEST.limit(1).scalar_subquery(), _IS_OPEN)
+    select(INCIDENTS.c.body)
+    .join(ALERTS, ALERTS.c.incident_id == INCIDENTS.c.id)
+    .where(ALERTS.c.id == _NEWEST.limit(1).scalar_subquery(), _IS_OPEN)
 )
 _NEAR = Prepared(
-    select(_INCIDENTS.c.id, _INCIDENTS.c.body).where(
+    select(INCIDENTS.c.id, INCIDENTS.c.body).where(
         _IS_OPEN,
-        _INCIDENTS.c.likeness == bindparam("likeness"),
-        _INCIDENTS.c.latitude.between(bindparam("south"), bindparam("north")),
-        _INCIDENTS.c.longitude.between(bindparam("west"), bindparam("east")),
-        _INCIDENTS.c.seen_at >= bindparam("not_before"),
+        INCIDENTS.c.likeness == bindparam("likeness"),
+        INCIDENTS.c.latitude.between(bindparam("south"), bindparam("north")),
+        INCIDENTS.c.longitude.between(bindparam("west"), bindparam("east")),
+        INCIDENTS.c.seen_at >= bindparam("not_before"),
     )
 )
-_HAND_OVER = Prepared(update(_ALERTS).where(_ALERTS.c.id == bindparam("of")).values(incident_id=bindparam("to")))
+_HAND_OVER = Prepared(update(ALERTS).where(ALERTS.c.id == bindparam("of")).values(incident_id=bindparam("to")))
 METRES_A_DEGREE = math.radians(1) * EARTH_RADIUS_M
 
 
@@ -77,13 +68,13 @@ def history(connection: Connection, candidate: Candidate, policy: MergePolicy) -
 def last_alert(connection: Connection, key: str) -> Alert | None:
     """The last one of a fingerprint."""
     body = _LAST_ALERT.value(connection, key=key)
-    return _ALERT.validate_json(body) if body else None
+    return ALERT_JSON.validate_json(body) if body else None
 
 
 def _own_incident(connection: Connection, key: str) -> Incident | None:
     """The open incident that the alerts of a fingerprint belong to: the one it opened, or the one it is now part of."""
     body = _OPENED.value(connection, key=key) or _JOINED_LAST.value(connection, key=key)
-    return _INCIDENT.validate_json(body) if body else None
+    return INCIDENT_JSON.validate_json(body) if body else None
 
 
 def whereabouts(incident: Incident) -> Mapping[str, Any]:
@@ -94,7 +85,7 @@ def whereabouts(incident: Incident) -> Mapping[str, Any]:
         "likeness": likeness(incident.kind, simulated=incident.simulated, drill=incident.drill),
         "latitude": incident.place.latitude,
         "longitude": incident.place.longitude,
-        "seen_at": _text(seen_last_at(incident)),
+        "seen_at": text_of(seen_last_at(incident)),
     }
 
 
@@ -111,12 +102,12 @@ def _near(connection: Connection, reach: Reach) -> tuple[Incident, ...]:
         north=latitude + up,
         west=longitude - along,
         east=longitude + along,
-        not_before=_text(reach.not_before),
+        not_before=text_of(reach.not_before),
     )
     found = []
     for incident_id, body in rows:
         try:
-            found.append(_INCIDENT.validate_json(body))
+            found.append(INCIDENT_JSON.validate_json(body))
         except ValidationError as error:
             _log.error("incident %s cannot be read, nothing joins it: %d errors", incident_id, error.error_count())
     return tuple(found)
@@ -126,7 +117,3 @@ def hand_over(connection: Connection, incident: Incident) -> None:
     """Its alerts are its own from now on; those of one that was merged into another went there."""
     if incident.merged_into is None:
         _HAND_OVER.run(connection, [{"of": alert_id, "to": incident.id} for alert_id in incident.alert_ids])
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")

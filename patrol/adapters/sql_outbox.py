@@ -7,7 +7,7 @@ again. The functions work inside a transaction of the store's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from patrol.adapters.sql_prepared import Prepared
+from patrol.adapters.sql_times import text_of
 from patrol.domain.messages import HEARTBEAT_STREAM, ORDER_STREAMS, RED_STREAM, Message
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.ports import OutboxRow
@@ -79,7 +80,7 @@ _SETTLED = Prepared(update(OUTBOX).where(OUTBOX.c.number == bindparam("of")).val
 
 def add(connection: Connection, messages: Sequence[Message], now: datetime) -> None:
     """These wait from now on."""
-    at = _text(now)
+    at = text_of(now)
     rows = [
         {"stream": message.stream, "message_id": message.id, "body": message.body, "created_at": at}
         for message in messages
@@ -100,7 +101,7 @@ def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
 
 def mark_published(connection: Connection, entries: Mapping[int, EntryId], now: datetime) -> None:
     """See Outbox."""
-    now_text = _text(now)
+    now_text = text_of(now)
     rows = [{"of": number, "at": now_text, "ms": at.ms, "within": at.number} for number, at in entries.items()]
     _PUBLISHED.run(connection, rows)
 
@@ -134,7 +135,7 @@ def unsettled_by_stream(connection: Connection) -> dict[str, Unsettled]:
 
 def settle(connection: Connection, numbers: Sequence[int], now: datetime) -> None:
     """See Outbox."""
-    at = _text(now)
+    at = text_of(now)
     _SETTLED.run(connection, [{"of": number, "at": at} for number in numbers])
 
 
@@ -143,14 +144,14 @@ def publish_again(connection: Connection, numbers: Sequence[int], now: datetime)
     statement = (
         update(OUTBOX)
         .where(OUTBOX.c.number == bindparam("of"), _IS_UNSETTLED)
-        .values(published_at=None, entry_ms=None, entry_number=None, created_at=_text(now))
+        .values(published_at=None, entry_ms=None, entry_number=None, created_at=text_of(now))
     )
     _for_each(connection, statement, [{"of": number} for number in numbers])
 
 
 def settle_all_published(connection: Connection, now: datetime) -> None:
     """What a program published that noted no places: nobody can tell any more whether the queue still has it."""
-    connection.execute(update(OUTBOX).where(_IS_UNSETTLED).values(settled_at=_text(now)))
+    connection.execute(update(OUTBOX).where(_IS_UNSETTLED).values(settled_at=text_of(now)))
 
 
 def position(connection: Connection) -> int:
@@ -162,7 +163,7 @@ def position(connection: Connection) -> int:
 def go_on_from(connection: Connection, number: int, now: datetime) -> None:
     """The next message gets a number above this one: a row that is no message holds its place."""
     if number > position(connection):
-        at = _text(now)
+        at = text_of(now)
         connection.execute(delete(OUTBOX).where(OUTBOX.c.number == number))  # a heartbeat's
         row = {"number": number, "stream": "patrol:restored", "message_id": str(number), "body": "", "created_at": at}
         connection.execute(insert(OUTBOX).values(**row, published_at=at, settled_at=at))
@@ -175,7 +176,3 @@ def _for_each(connection: Connection, statement: Any, values: Sequence[Mapping[s
 
 def _message(row: Any) -> Message:
     return Message(row.stream, row.message_id, row.body)
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -6,11 +6,13 @@ times as long as SQLite does, and an alert is eight of them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql.expression import ClauseElement
 
 _DIALECT = sqlite.dialect()
@@ -36,6 +38,10 @@ class Prepared:
         rows = self.rows(connection, **values)
         return rows[0][0] if rows else None
 
+    def changed(self, connection: Connection, **values: Any) -> int:
+        """How many rows it changed."""
+        return int(self._cursor(connection).execute(self._text, self._ordered(values)).rowcount)
+
     def run(self, connection: Connection, rows: Sequence[_Values]) -> None:
         """Once for each of these."""
         if rows:
@@ -46,3 +52,16 @@ class Prepared:
 
     def _ordered(self, values: _Values) -> tuple[Any, ...]:
         return tuple([values[name] if name in values else self._fixed[name] for name in self._names])
+
+
+def put(connection: Connection, table: Table, **values: Any) -> None:
+    """Insert the row, or bring the one with its primary key up to date."""
+    _putting(table, tuple(values)).run(connection, [values])
+
+
+@functools.cache
+def _putting(table: Table, names: tuple[str, ...]) -> Prepared:
+    key = [column.name for column in table.primary_key]
+    statement = upsert(table)
+    changed = {name: statement.excluded[name] for name in names if name not in key}
+    return Prepared(statement.on_conflict_do_update(index_elements=key, set_=changed), *names)

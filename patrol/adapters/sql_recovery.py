@@ -7,23 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-# One schema, in files beside each other.
 from patrol.adapters import sql_outbox, sql_restoring
-from patrol.adapters.sql import (
-    _ALERTS,
-    _INCIDENT,
-    _INCIDENTS,
-    _ORDERS,
-    SqlStore,
-    _orders,
-    _store_alert,
-    _store_incident,
-    _store_outcome,
-    _text,
-)
+from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_evidence import note_evidence
 from patrol.adapters.sql_history import hand_over
+from patrol.adapters.sql_rows import orders_of, store_alert, store_incident, store_outcome
 from patrol.adapters.sql_signs import sent_heartbeat, went_on_from
+from patrol.adapters.sql_tables import ALERTS, INCIDENT_JSON, INCIDENTS, ORDERS
+from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Verdict
 from patrol.domain.dispatch import Outcome
 from patrol.domain.incidents import IncidentId
@@ -61,9 +52,9 @@ class SqlRecovery:
         """See RecoverableStore."""
 
         def work(connection: Connection) -> dict[IncidentId, int]:
-            query = select(_INCIDENTS.c.id, _INCIDENTS.c.body).where(_INCIDENTS.c.id.in_(ids))
+            query = select(INCIDENTS.c.id, INCIDENTS.c.body).where(INCIDENTS.c.id.in_(ids))
             return {
-                IncidentId(incident_id): _INCIDENT.validate_json(body).sequence
+                IncidentId(incident_id): INCIDENT_JSON.validate_json(body).sequence
                 for incident_id, body in connection.execute(query)
             }
 
@@ -91,7 +82,7 @@ class SqlRecovery:
                 orders=sum(len(one.orders) for one in found),
                 refused=len(ids) - len(found),
             )
-            sql_restoring.note_restored(connection, done, _text(done.at))
+            sql_restoring.note_restored(connection, done, text_of(done.at))
             return done
 
         return await self._store.within(work)
@@ -99,33 +90,33 @@ class SqlRecovery:
     def _keep(self, connection: Connection, found: Sequence[Recovered], now: datetime) -> None:
         orders = [order for one in found for order in one.orders]
         for one in found:
-            _store_incident(connection, one.incident)
+            store_incident(connection, one.incident)
             known = _known_alerts(connection, [alert.id for alert in one.alerts])
             for alert in one.alerts:
                 if alert.id not in known:
                     is_first = alert.id in one.incident.alert_ids[:1]
-                    _store_alert(connection, alert, Verdict.NEW_INCIDENT if is_first else Verdict.JOINED)
+                    store_alert(connection, alert, Verdict.NEW_INCIDENT if is_first else Verdict.JOINED)
                     note_evidence(connection, alert)
             sql_outbox.add(connection, one.messages, now)
         for one in found:  # once all alerts are there: some were told of one incident, and are another's by now
             hand_over(connection, one.incident)
         # Those that ended first: they free their units for the others.
         for order in sorted(orders, key=lambda order: order.is_open):
-            _store_outcome(connection, Outcome(orders=(order,)), now)
+            store_outcome(connection, Outcome(orders=(order,)), now)
             self._keep_one_busy(connection, orders, order)
         duties = duties_after(orders, self._store.duties(connection))
-        _store_outcome(connection, Outcome(duties=duties), now)
+        store_outcome(connection, Outcome(duties=duties), now)
 
     def _keep_one_busy(self, connection: Connection, orders: Sequence[Order], order: Order) -> None:
         """An open order that another one of its unit came after keeps nobody busy; the database allows one a unit."""
         if order.is_open and order.id not in the_busy_one(orders):
-            connection.execute(update(_ORDERS).where(_ORDERS.c.id == order.id).values(busy_unit_id=None))
+            connection.execute(update(ORDERS).where(ORDERS.c.id == order.id).values(busy_unit_id=None))
 
 
 def _stored(connection: Connection, incident_id: IncidentId) -> Stored | None:
-    body = connection.execute(select(_INCIDENTS.c.body).where(_INCIDENTS.c.id == incident_id)).scalar()
-    return Stored(_INCIDENT.validate_json(body), _orders(connection, (incident_id,))) if body else None
+    body = connection.execute(select(INCIDENTS.c.body).where(INCIDENTS.c.id == incident_id)).scalar()
+    return Stored(INCIDENT_JSON.validate_json(body), orders_of(connection, (incident_id,))) if body else None
 
 
 def _known_alerts(connection: Connection, ids: Sequence[str]) -> set[str]:
-    return set(connection.execute(select(_ALERTS.c.id).where(_ALERTS.c.id.in_(ids))).scalars())
+    return set(connection.execute(select(ALERTS.c.id).where(ALERTS.c.id.in_(ids))).scalars())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, Connection, Integer, String, Table, Text, delete, insert, select
+from sqlalchemy import Column, Connection, Integer, String, Table, Text, delete, insert, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from patrol.adapters.sql_outbox import METADATA
+from patrol.adapters.sql_prepared import Prepared
 from patrol.domain.errors import StoreError, StoreFailure
 from patrol.domain.recovering import Reached, Restoration
 
@@ -24,6 +25,9 @@ _RESTORATIONS = Table(
     Column("body", Text, nullable=False),
 )
 _RESTORATION = TypeAdapter(Restoration)
+_FARTHEST = Prepared(
+    select(_BEHIND.c.position, _BEHIND.c.heartbeat).order_by(_BEHIND.c.position.desc()).limit(literal_column("1"))
+)
 
 
 def refuse_while_behind(connection: Connection) -> None:
@@ -38,9 +42,8 @@ def refuse_while_behind(connection: Connection) -> None:
 
 def behind(connection: Connection) -> Reached | None:
     """How far the queue has seen it come, while the database is behind."""
-    query = select(_BEHIND.c.position, _BEHIND.c.heartbeat).order_by(_BEHIND.c.position.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return Reached(row.position, row.heartbeat) if row else None
+    rows = _FARTHEST.rows(connection)  # asked before every decision
+    return Reached(*rows[0]) if rows else None
 
 
 def note_behind(connection: Connection, seen: Reached) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Column, Connection, String, Table, Text, delete, func, select
 
-# One schema, in files beside each other.
 from patrol.adapters import sql_outbox, sql_restoring
-from patrol.adapters.sql import SqlStore, _put, _text
+from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_outbox import METADATA, OUTBOX
+from patrol.adapters.sql_prepared import put
+from patrol.adapters.sql_times import text_of
 from patrol.domain.auditing import Audit
 from patrol.domain.heartbeats import EVERY_S, Arrival, Heartbeat, is_news
 from patrol.domain.messages import HEARTBEAT_STREAM, heartbeat_message
@@ -98,7 +99,7 @@ def _body(connection: Connection, name: str) -> str | None:
 
 
 def _sign(connection: Connection, name: str, at: datetime, values: TypeAdapter[Any], value: object) -> None:
-    _put(connection, _SIGNS, name=name, at=_text(at), body=values.dump_json(value).decode())
+    put(connection, _SIGNS, name=name, at=text_of(at), body=values.dump_json(value).decode())
 
 
 def sent_heartbeat(connection: Connection) -> tuple[int, datetime | None]:

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from patrol.domain.camera import Place
 from patrol.domain.dispatch import DETOUR_FACTOR
@@ -34,14 +35,19 @@ ORDERS_REMEMBERED = 10_000
 
 @dataclass(slots=True)
 class _Drive:
-    """One order that a unit works on."""
+    """One order that a unit works on. ``recorded_at``: when it was sent."""
 
     order_id: str
+    recorded_at: datetime
     incident_id: IncidentId
     unit: Unit
     destination: Place
     ended: asyncio.Event = field(default_factory=asyncio.Event)  # called back, or the demo stops
     sequence: int = 0
+
+
+def _recorded_at(drive: _Drive) -> datetime:
+    return drive.recorded_at
 
 
 class SimulatedUnits:
@@ -85,7 +91,7 @@ class SimulatedUnits:
                 drive.ended.set()
             elif envelope.type == ORDER:
                 self._begin(envelope, drives)
-        except (MessageError, KeyError, TypeError) as error:
+        except (MessageError, KeyError, TypeError, ValueError) as error:
             _log.error("simulated units: message %s not understood: %s", delivery.entry_id, error)
 
     def _begin(self, envelope: Envelope, drives: asyncio.TaskGroup) -> None:
@@ -94,8 +100,12 @@ class SimulatedUnits:
         if unit is None or order_id in self._drives:
             return
         destination = Place(data["destination"]["latitude"], data["destination"]["longitude"])
-        drive = _Drive(order_id, envelope.incident_id, unit, destination)
+        drive = _Drive(order_id, datetime.fromisoformat(envelope.recordedtime), envelope.incident_id, unit, destination)
         self._drives[order_id] = drive
+        # One at a time: its recall from another ring's stream may still be on the way.
+        *earlier, _ = sorted((one for one in self._drives.values() if one.unit is unit), key=_recorded_at)
+        for one in earlier:
+            one.ended.set()
         if len(self._drives) > ORDERS_REMEMBERED:
             del self._drives[next(iter(self._drives))]
         drives.create_task(self._drive(drive))

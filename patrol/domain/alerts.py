@@ -132,7 +132,7 @@ def accept(candidate: Candidate, history: History, now: datetime, policy: MergeP
     near = nearest(_seen(candidate), history.nearby, policy)
     if near is not None:
         return _merged(candidate, near, now)
-    alert = _alert(candidate, now)
+    alert = _alert(candidate, now, candidate.incident_id)
     incident = opened(
         candidate.incident_id,
         witness_of(alert, candidate.camera, candidate.ring),
@@ -148,14 +148,14 @@ def reach(candidate: Candidate, policy: MergePolicy) -> Reach | None:
 
 
 def _joined(candidate: Candidate, incident: Incident, now: datetime) -> Acceptance:
-    alert = _alert(replace(candidate, incident_id=incident.id), now)
+    alert = _alert(candidate, now, incident.id)
     witnesses = together(witnesses_of(incident), (witness_of(alert, candidate.camera, candidate.ring),))
     return Acceptance(Verdict.JOINED, alert, with_witnesses(incident, witnesses))
 
 
 def _merged(candidate: Candidate, near: Nearness, now: datetime) -> Acceptance:
     incident = near.incident
-    alert = _alert(replace(candidate, incident_id=incident.id), now)
+    alert = _alert(candidate, now, incident.id)
     why_zh, why_en = why(near, candidate.camera.name, candidate.camera.name_en)
     witness = replace(
         witness_of(alert, candidate.camera, candidate.ring), distance_m=near.distance_m, why_zh=why_zh, why_en=why_en
@@ -196,11 +196,11 @@ def cools_down(
     return last_accepted_at <= now < last_accepted_at + quiet
 
 
-def _alert(candidate: Candidate, now: datetime) -> Alert:
+def _alert(candidate: Candidate, now: datetime, incident_id: IncidentId) -> Alert:
     event = candidate.event
     return Alert(
         id=candidate.alert_id,
-        incident_id=candidate.incident_id,
+        incident_id=incident_id,
         camera_id=event.camera_id,
         ring=candidate.ring.name,
         kind=event.kind,

@@ -6,11 +6,10 @@ of values that may grow inside the major version is its enum *or any text*: a re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from functools import cache
+from types import NoneType
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -279,20 +278,31 @@ MessageData = AlertData | IncidentData | OrderData | RecallData | ReceiptData | 
 
 def plain(value: Any) -> Any:
     """The value as JSON knows it: names as on the wire, times in milliseconds with their offset."""
-    if isinstance(value, (str, int, float, StrEnum)) or value is None:
-        return value
-    if isinstance(value, datetime):
-        return time_text(value)
-    if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, Data):
-        return {wire: plain(getattr(value, name)) for name, wire in _names(value.__slots__)}
-    return [plain(inner) for inner in value]
+    type_ = type(value)
+    if (write := _WRITERS.get(type_)) is None:
+        write = _WRITERS[type_] = _writer_of(type_)
+    return write(value)
 
 
-@cache
-def _names(slots: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, wire_name(name)) for name in slots)
+# Of as many types as there are: asked anew for each value, what it is takes longer than writing it.
+_WRITERS: dict[type, Callable[[Any], Any]] = {}
+
+
+def _writer_of(type_: type) -> Callable[[Any], Any]:
+    if issubclass(type_, (str, int, float, NoneType)):
+        return _as_it_is
+    if issubclass(type_, datetime):
+        return time_text
+    if issubclass(type_, Mapping):
+        return lambda value: {key: plain(inner) for key, inner in value.items()}
+    if issubclass(type_, Data):
+        names = [(name, wire_name(name)) for name in type_.__slots__]
+        return lambda value: {wire: plain(getattr(value, name)) for name, wire in names}
+    return lambda value: [plain(inner) for inner in value]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def time_text(at: datetime) -> str:

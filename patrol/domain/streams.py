@@ -110,18 +110,23 @@ class Comparison:
     settled: tuple[int, ...]
 
 
-def compare(rows: Sequence[PublishedRow], found: Sequence[bytes | None], state: QueueState) -> Comparison:
+def compare(
+    rows: Sequence[PublishedRow], found: Sequence[bytes | None], before: QueueState, after: QueueState
+) -> Comparison:
     """Hold the store's rows against what lies at their places in the streams, both in the same order.
 
-    ``rows`` must have been read first, then ``state``, then ``found``: a message counts as acknowledged only where it
-    was published before that, and found after it. Otherwise a queue that was lost in between would settle what nobody
-    ever read: with newer ids what it got before the state was read, with lower ones (a clock behind) what after.
+    ``rows`` must have been read first, then the state ``before``, then ``found``, then the state ``after``: a message
+    counts as acknowledged only where it was published before the first and is so in both. Otherwise a queue that was
+    lost in between would settle what nobody ever read: with newer ids what it got before the state was read, with lower
+    ones (a clock behind) what after, and put back to an older file what has the same place in that.
     """
     lost, settled = [], []
     for row, body in zip(rows, found, strict=True):
         if row.entry is None or body != row.message.body.encode():
             lost.append(row.number)
-        elif is_settled(row.entry, state.streams.get(row.message.stream), state.now_ms):
+        elif all(
+            is_settled(row.entry, state.streams.get(row.message.stream), state.now_ms) for state in (before, after)
+        ):
             settled.append(row.number)
     return Comparison(tuple(lost), tuple(settled))
 

@@ -74,7 +74,7 @@ class Reconciling:
         """Compare one page; returns whether there is another."""
         places = [(row.message.stream, row.entry or EntryId(0)) for row in rows]
         found = await self._keeper.bodies(places) if places else ()
-        result = compare(rows, found, state)
+        result = compare(rows, found, state, await self._keeper.look(STREAMS) if rows else state)
         passing(Step.RECONCILE_COMPARED)
         if result.lost or result.settled:
             await self._outbox.settle(result.settled, result.lost)

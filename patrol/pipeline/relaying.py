@@ -23,6 +23,7 @@ BATCH = 200
 MAX_ROWS = 5 * BATCH  # as far as the outbox is looked through for what its way is free for
 POLL_S = 0.2
 GATHER_S = 0.01  # from one look to the next: what comes meanwhile costs one round trip and one commit together
+BUSY_GATHER_S, BUSY_ROWS = 0.03, 30  # where a look brings so many, the next one can wait a little longer
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 _Part = Literal["queue", "store"]
@@ -53,6 +54,7 @@ class Relaying:
         self._refusals = 0
         self._refusing_due_at = 0.0
         self._held_rows = 0
+        self._is_busy = False
         self.degraded: str | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -62,7 +64,8 @@ class Relaying:
             pause_s = await self._round()
             if pause_s is None:
                 await self._outbox.news(POLL_S)
-                pause_s = max(0.0, began + GATHER_S - self._clock.monotonic())
+                gather_s = BUSY_GATHER_S if self._is_busy else GATHER_S
+                pause_s = max(0.0, began + gather_s - self._clock.monotonic())
             if pause_s > 0.0:
                 await pause(self._clock, stopping, pause_s)
         await self.drain()
@@ -104,6 +107,7 @@ class Relaying:
         """Returns whether more may wait whose way is free."""
         limit = BATCH + self._held_rows
         rows = await self._outbox.unpublished(limit)
+        self._is_busy = len(rows) >= BUSY_ROWS
         if not rows:  # as nearly always: one look at the store is enough
             self._held_rows = 0
             self._show(0, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,6 +141,40 @@ def test_a_caller_that_is_cancelled_in_a_group_leaves_the_others_alone(tmp_path:
             results = await asyncio.gather(*tasks, return_exceptions=True)
             assert [index for index, result in enumerate(results) if isinstance(result, BaseException)] == [7]
             assert (await store.totals()).alerts_accepted == 20
+
+    asyncio.run(check())
+
+
+def test_what_waits_at_the_end_is_done_however_much_it_is(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            tasks = [asyncio.create_task(store.accept(by_camera(n, f"C-{n}"), at(0))) for n in range(200)]
+            await asyncio.sleep(0)
+        assert all(acceptance.alert is not None for acceptance in await asyncio.gather(*tasks))
+        with direct(tmp_path) as other:
+            assert other.execute("SELECT count(*) FROM alerts").fetchone() == (200,)
+
+    asyncio.run(check())
+
+
+def test_who_only_reads_has_a_turn_while_more_and_more_is_written(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            numbers = itertools.count(1)
+
+            async def write() -> None:
+                while True:
+                    number = next(numbers)
+                    await store.accept(by_camera(number, f"C-{number}"), at(0))
+
+            writing = [asyncio.create_task(write()) for _ in range(100)]
+            await asyncio.sleep(0.05)
+            async with asyncio.timeout(10):
+                for _ in range(3):
+                    await store.waiting()
+            for task in writing:
+                task.cancel()
+            await asyncio.gather(*writing, return_exceptions=True)
 
     asyncio.run(check())
 

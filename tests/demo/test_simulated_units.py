@@ -17,6 +17,7 @@ from patrol.domain.incidents import Incident
 from patrol.domain.messages import ORDER_STREAMS, RECEIPT_STREAM, order_message, read_message, read_receipt
 from patrol.domain.messages import recall_message as recall
 from patrol.domain.orders import Order, Receipt, ReceiptKind
+from patrol.domain.units import Unit
 from tests.builders import NOON, SQUARE, at, incident, order, unit
 
 UNIT = unit("U-1")  # 100 m away, 2.6 m/s, 5 s to get going
@@ -31,11 +32,11 @@ def _all_obey(monkeypatch: pytest.MonkeyPatch) -> None:
 class Field:
     """Units in the field with a queue between them and the station."""
 
-    def __init__(self, *units: object) -> None:
+    def __init__(self, *units: Unit) -> None:
         self.clock = FakeClock(NOON)
         self.queue = MemoryQueue(self.clock)
         subscription = MemorySubscription(self.queue, GROUP, "simulated-units", ORDER_STREAMS)
-        self.units = SimulatedUnits([UNIT], subscription, self.queue, self.clock, random.Random(1))
+        self.units = SimulatedUnits(units or (UNIT,), subscription, self.queue, self.clock, random.Random(1))
         self.stopping = asyncio.Event()
 
     async def order(self, sent: Order | None = None, to: Incident | None = None) -> None:
@@ -122,6 +123,25 @@ def test_the_next_order_begins_where_the_last_one_ended() -> None:
     asyncio.run(check())
 
 
+def test_of_two_orders_for_one_unit_the_later_one_stands_in_whichever_order_they_are_read() -> None:
+    async def check(first: int, second: int) -> None:
+        field = Field()
+        rings = {1: RingName.FAR, 2: RingName.CORE}
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(field.units.run(field.stopping))
+            for number in (first, second):
+                sent = order(number=number, ring=rings[number])
+                await field.queue.publish([order_message(sent, incident(), at(number))])
+                await field.clock.sleep(1)
+            await field.clock.sleep(240)
+            field.stopping.set()
+        done = [receipt.subject_id for receipt in field.receipts() if receipt.kind is ReceiptKind.DONE]
+        assert done == ["O-2"]
+
+    asyncio.run(check(1, 2))
+    asyncio.run(check(2, 1))
+
+
 @pytest.mark.parametrize(("after_s", "said"), [(0.0, []), (20.0, [ReceiptKind.ACCEPTED, ReceiptKind.EN_ROUTE])])
 def test_a_unit_that_is_called_back_says_nothing_more(after_s: float, said: list[ReceiptKind]) -> None:
     async def check() -> None:
@@ -188,9 +208,9 @@ def test_some_decline_and_some_say_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "STAYS_SILENT", 0.5)
 
     async def check() -> None:
-        field = Field()
+        field = Field(*(unit(f"U-{number}") for number in range(40)))
         for number in range(40):
-            await field.order(order(number=number))
+            await field.order(order(f"U-{number}", number=number))
         await field.run_for(30)
         found = field.receipts()
         assert {(receipt.kind, receipt.reason_code) for receipt in found} == {(ReceiptKind.REJECTED, "busy")}
@@ -229,9 +249,9 @@ def test_orders_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -
 
 def test_orders_of_every_ring_are_heard() -> None:
     async def check() -> None:
-        field = Field()
+        field = Field(*(unit(f"U-{name}") for name in RingName))
         for number, name in enumerate(RingName):
-            await field.order(order(number=number, ring=name, destination=Place(35.49, 112.85)))
+            await field.order(order(f"U-{name}", number=number, ring=name, destination=Place(35.49, 112.85)))
         await field.run_for(10)
         assert {receipt.subject_id for receipt in field.receipts()} == {"O-0", "O-1", "O-2"}
 

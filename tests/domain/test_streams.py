@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from patrol.domain.messages import Message
 from patrol.domain.streams import (
     KEPT_FOR,
     KEPT_UNREAD_FOR,
+    Comparison,
     EntryId,
     GroupState,
     PublishedRow,
@@ -38,6 +40,10 @@ def queue(*groups: GroupState, length: int = 1) -> QueueState:
     return QueueState("one", NOW_MS, {RED: StreamState(length, groups)})
 
 
+def compared(rows: Sequence[PublishedRow], found: Sequence[bytes | None], state: QueueState) -> Comparison:
+    return compare(rows, found, state, state)
+
+
 def test_an_entry_id_is_read_and_ordered_as_redis_orders_it() -> None:
     assert EntryId.read("1717200000000-3") == EntryId(1717200000000, 3)
     assert EntryId.read("0") == EntryId(0)
@@ -49,22 +55,29 @@ def test_an_entry_id_is_read_and_ordered_as_redis_orders_it() -> None:
 
 def test_what_lies_elsewhere_or_reads_otherwise_is_lost_and_the_rest_waits_for_its_readers() -> None:
     unread = queue(GroupState(EntryId(5)))
-    found = compare([row(1), row(2), row(3), row(4, None)], [b"1", None, b"another", b"4"], unread)
+    found = compared([row(1), row(2), row(3), row(4, None)], [b"1", None, b"another", b"4"], unread)
     assert found.lost == (2, 3, 4)
     assert found.settled == ()
 
 
 def test_a_message_is_settled_once_every_group_has_acknowledged_it() -> None:
     done, slow = GroupState(NOW), GroupState(NOW, oldest_pending=NOW)
-    assert compare([row(1)], [b"1"], queue(done)).settled == (1,)
-    assert compare([row(1)], [b"1"], queue(done, slow)).settled == ()
-    assert compare([row(1)], [b"1"], queue(done, GroupState(EntryId(NOW_MS - 1)))).settled == ()
+    assert compared([row(1)], [b"1"], queue(done)).settled == (1,)
+    assert compared([row(1)], [b"1"], queue(done, slow)).settled == ()
+    assert compared([row(1)], [b"1"], queue(done, GroupState(EntryId(NOW_MS - 1)))).settled == ()
+
+
+def test_a_message_is_settled_only_where_it_is_acknowledged_before_and_after_it_was_found() -> None:
+    done, unread = queue(GroupState(NOW)), queue(GroupState(EntryId(5)))
+    assert compare([row(1)], [b"1"], done, done).settled == (1,)
+    for before, after in ((done, unread), (unread, done), (unread, unread)):
+        assert compare([row(1)], [b"1"], before, after) == Comparison(lost=(), settled=())
 
 
 def test_what_nobody_reads_is_settled_after_a_day() -> None:
     old = EntryId(NOW_MS - DAY_MS - 1)
-    assert compare([row(1, old), row(2)], [b"1", b"2"], queue()).settled == (1,)
-    assert compare([row(1, old)], [b"1"], QueueState("one", NOW_MS, {})).settled == (1,)
+    assert compared([row(1, old), row(2)], [b"1", b"2"], queue()).settled == (1,)
+    assert compared([row(1, old)], [b"1"], QueueState("one", NOW_MS, {})).settled == (1,)
 
 
 def test_everything_is_compared_at_first_after_a_restart_and_where_entries_are_missing() -> None:
@@ -105,5 +118,5 @@ def test_nothing_that_a_group_needs_or_the_store_has_not_settled_is_ever_trimmed
     assert oldest_ms is not None
     assert entry.ms < oldest_ms
     assert entry.ms < NOW_MS - HOUR_MS
-    settled = compare([row(1, entry)], [b"1"], QueueState("one", NOW_MS, {RED: stream})).settled
+    settled = compared([row(1, entry)], [b"1"], QueueState("one", NOW_MS, {RED: stream})).settled
     assert settled == (1,)

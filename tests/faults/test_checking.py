@@ -84,6 +84,15 @@ def test_two_orders_for_a_busy_unit_and_two_units_for_an_incident_are_told() -> 
     assert duplicate_orders(twice, {"O-1": "done", "O-2": "done"}) == ["I-1: done by O-1, O-2"]
 
 
+def test_of_two_orders_that_come_in_the_wrong_order_the_one_laid_down_doubles_nothing_if_it_was_over() -> None:
+    laid_down, recalled = {"over": "O-1", "at": 2.0}, {"recall": "O-1", "at": 3.0}
+    late = [order(2, "I-2", "U-1"), order(1, "I-1", "U-1"), laid_down, recalled, step(2)]
+    assert duplicate_orders(late, {"O-1": "recalled", "O-2": "done"}) == []
+    assert duplicate_orders(late, {"O-1": "sent", "O-2": "done"}) == ["O-1 was laid down, and stands"]
+    again = [*late[:3], order(3, "I-3", "U-1"), step(2)]
+    assert duplicate_orders(again, {"O-1": "recalled", "O-2": "done"}) == ["U-1: O-3 while busy with O-2"]
+
+
 def test_what_was_taken_back_or_came_again_doubles_nothing() -> None:
     expired = [order(1, "I-1", "U-1"), order(2, "I-1", "U-2"), {"recall": "O-1", "at": 3.0}, step(2)]
     assert duplicate_orders(expired, {"O-1": "expired", "O-2": "done"}) == []

@@ -453,7 +453,7 @@ def test_where_the_database_has_no_room_for_a_word_the_deed_comes_first(tmp_path
         async with house(tmp_path) as home:
             old, _ = await home.alert()
             home.clock.advance(11 * DAY_S)
-            full = Full(home.store._transaction)
+            full = Full(home.store._transaction, home.store.read)
             await home.rounds(Keeping(full, home.files, SMALL, home.clock, home.metrics, home, FreeFloor(0, 100)))
             assert home.there() == set()
             assert await home.desk().why_gone(old) is Gone.EXPIRED

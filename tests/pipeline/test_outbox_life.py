@@ -459,6 +459,19 @@ def test_where_ids_go_back_what_is_new_is_not_taken_for_what_was_acknowledged() 
     life.teardown()
 
 
+def test_where_an_older_file_has_other_messages_at_the_same_places_nothing_unread_is_settled() -> None:
+    """Emptied, read, and put back to an older file in the middle of a round: found by the above."""
+    life = OutboxLife(in_memory)
+    life.it_begins(level=Level.GREEN)
+    life.the_queue_loses_all_or_what_is_new(how="emptied", before="bodies", reads=set())
+    life.the_queue_loses_all_or_what_is_new(how="emptied", before=None, reads=set())
+    life.the_queue_is_saved()
+    life.the_queue_loses_all_or_what_is_new(how="emptied", before="bodies", reads=set(GROUPS))
+    life.the_queue_loses_all_or_what_is_new(how="restored", before="bodies", reads=set())
+    life.the_queue_loses_all_or_what_is_new(how="emptied", before=None, reads=set())
+    life.teardown()
+
+
 def test_so_it_does_on_a_real_valkey(server: str) -> None:
     run_state_machine_as_test(
         partial(OutboxLife, partial(on_valkey, server)),

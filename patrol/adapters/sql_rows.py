@@ -1,0 +1,93 @@
+"""Incidents, orders and alerts, in and out of their rows; inside a transaction of the store's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, bindparam, insert, select
+
+from patrol.adapters import sql_outbox
+from patrol.adapters.sql_history import whereabouts
+from patrol.adapters.sql_prepared import Prepared, put
+from patrol.adapters.sql_tables import (
+    ALERT_JSON,
+    ALERTS,
+    DUTIES,
+    DUTY_JSON,
+    INCIDENT_JSON,
+    INCIDENTS,
+    ORDER_JSON,
+    ORDERS,
+)
+from patrol.adapters.sql_times import text_of
+from patrol.domain.alerts import Alert, Verdict
+from patrol.domain.dispatch import Outcome
+from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState
+from patrol.domain.orders import Order
+
+INCIDENT_BY_ID = Prepared(select(INCIDENTS.c.body).where(INCIDENTS.c.id == bindparam("id")))
+_ADD_ALERT = Prepared(insert(ALERTS), "id", "incident_id", "fingerprint", "accepted_at", "verdict", "body")
+
+
+def incident_of(connection: Connection, incident_id: IncidentId) -> Incident:
+    """The incident as it is stored. Raises KeyError where there is none."""
+    body = INCIDENT_BY_ID.value(connection, id=incident_id)
+    if body is None:
+        raise KeyError(incident_id)
+    return INCIDENT_JSON.validate_json(body)
+
+
+def orders_of(connection: Connection, incident_ids: Sequence[IncidentId] | Select[str]) -> tuple[Order, ...]:
+    """The orders of these incidents, or of those that a query finds, the first sent first."""
+    query = select(ORDERS.c.body).where(ORDERS.c.incident_id.in_(incident_ids)).order_by(ORDERS.c.sent_at)
+    return tuple(ORDER_JSON.validate_json(body) for body in connection.execute(query).scalars())
+
+
+def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> None:
+    """All of a decision: its incident, orders and duties, and its messages into the outbox."""
+    if outcome.incident is not None:
+        store_incident(connection, outcome.incident)
+    for order in outcome.orders:
+        put(
+            connection,
+            ORDERS,
+            id=order.id,
+            incident_id=order.incident_id,
+            unit_id=order.unit_id,
+            busy_unit_id=order.unit_id if order.is_open else None,
+            sent_at=text_of(order.sent_at),
+            body=ORDER_JSON.dump_json(order).decode(),
+        )
+    for duty in outcome.duties:
+        put(connection, DUTIES, unit_id=duty.unit.id, body=DUTY_JSON.dump_json(duty).decode())
+    sql_outbox.add(connection, outcome.messages, now)
+
+
+def store_incident(connection: Connection, incident: Incident) -> None:
+    """A new incident, or what has become of a known one."""
+    put(
+        connection,
+        INCIDENTS,
+        id=incident.id,
+        fingerprint=incident.fingerprint,
+        is_open=int(incident.state is not IncidentState.CLOSED),
+        accepted_at=text_of(incident.accepted_at),
+        closed_at=text_of(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
+        **{"class": incident.incident_class.value},
+        **whereabouts(incident),
+        body=INCIDENT_JSON.dump_json(incident).decode(),
+    )
+
+
+def store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None:
+    """An alert, and what was decided about it."""
+    row = {
+        "id": alert.id,
+        "incident_id": alert.incident_id,
+        "fingerprint": alert.fingerprint,
+        "accepted_at": text_of(alert.accepted_at),
+        "verdict": verdict.value,
+        "body": ALERT_JSON.dump_json(alert).decode(),
+    }
+    _ADD_ALERT.run(connection, [row])

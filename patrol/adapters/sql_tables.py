@@ -1,0 +1,79 @@
+"""The tables of incidents and their alerts, orders, duties and effects; and what their values are as JSON.
+
+One schema, in files beside each other: what is written elsewhere only has its table there.
+"""
+
+from __future__ import annotations
+
+from pydantic import TypeAdapter
+from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+
+from patrol.adapters.sql_outbox import METADATA
+from patrol.domain.alerts import Alert
+from patrol.domain.dispatch import Duty
+from patrol.domain.events import IncidentClass
+from patrol.domain.incidents import Incident
+from patrol.domain.orders import Order
+
+INCIDENTS = Table(
+    "incidents",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("fingerprint", String, nullable=False, index=True),
+    Column("is_open", Integer, nullable=False, index=True),
+    Column("accepted_at", String, nullable=False, index=True),
+    Column("closed_at", String, index=True),
+    # With a default, as every column that came after the first version: older rows and older programs have none.
+    Column("class", String, nullable=False, server_default=IncidentClass.SECURITY.value),
+    # Where what may join it is looked for, see sql_history; null: nothing joins by itself.
+    Column("likeness", String),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("seen_at", String),
+    Column("body", Text, nullable=False),
+)
+_NEAR = Index("incidents_near", INCIDENTS.c.likeness, INCIDENTS.c.latitude, sqlite_where=INCIDENTS.c.is_open == 1)
+# The room shows those that were closed last, several times a second, of however many there are.
+_LATEST_CLOSED = Index("incidents_latest_closed", INCIDENTS.c.is_open, INCIDENTS.c.closed_at, INCIDENTS.c.accepted_at)
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("incident_id", String, nullable=False, index=True),
+    Column("fingerprint", String, nullable=False, index=True),
+    Column("accepted_at", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("acknowledged_at", String),
+    Column("body", Text, nullable=False),
+)
+_NEWEST_FIRST = Index("alerts_newest", ALERTS.c.fingerprint, ALERTS.c.accepted_at)  # of one thing's in a year, too
+INDICES = (_NEAR, _LATEST_CLOSED, _NEWEST_FIRST)
+ORDERS = Table(
+    "orders",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("incident_id", String, nullable=False, index=True),
+    Column("unit_id", String, nullable=False),
+    # The unit while the order is open, else null: the database itself refuses a second open order for a unit.
+    Column("busy_unit_id", String, unique=True),
+    Column("sent_at", String, nullable=False),
+    Column("body", Text, nullable=False),
+)
+DUTIES = Table(
+    "duties",
+    METADATA,
+    Column("unit_id", String, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+EFFECTS = Table(
+    "effects",
+    METADATA,
+    Column("consumer_group", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("at", String, nullable=False),
+)
+
+INCIDENT_JSON = TypeAdapter(Incident)
+ORDER_JSON = TypeAdapter(Order)
+DUTY_JSON = TypeAdapter(Duty)
+ALERT_JSON = TypeAdapter(Alert)
