@@ -149,7 +149,9 @@ class Leads:
         return worst_wait_on_host_s(demands, host.for_visits, max(self._longest_s(standing) for standing in group))
 
     def _demand(self, standing: Standing, besides_s: float = 0.0) -> Demand:
-        return Demand(self._reckoned_s(standing) + besides_s, standing.bound_s - self._margin_s(standing))
+        # Who comes along with others begins that much sooner, and so comes due again sooner.
+        bound_s = standing.bound_s - self._margin_s(standing) - self._settings.along_s(standing.bound_s)
+        return Demand(self._reckoned_s(standing) + besides_s, bound_s)
 
     def rebound(self, standing: Standing, now: float) -> None:
         """Its bound is another one. How slow it is stays known; the next review reckons with it."""

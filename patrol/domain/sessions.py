@@ -120,7 +120,10 @@ def given_s(takes_s: float, bound_s: float, settings: TourSettings) -> float:
 
 def _asked(bounds: Sequence[float], takes_s: float, settings: TourSettings, besides_s: float = 0.0) -> list[Demand]:
     return [
-        Demand(given_s(takes_s, bound_s, settings) + besides_s, bound_s - min(settings.lead_s, bound_s / 4))
+        Demand(
+            given_s(takes_s, bound_s, settings) + besides_s,
+            bound_s - min(settings.lead_s, bound_s / 4) - settings.along_s(bound_s),
+        )
         for bound_s in bounds
     ]
 

@@ -121,16 +121,35 @@ class Tour:
     def _release(self, now: float) -> None:
         for host in self._unconfirmed.let_go(now):
             self._unpark(host)
+        is_one_due = False
         while self._waiting and self._waiting[0].at <= now:
             entry = heapq.heappop(self._waiting)
             if not self._is_current(entry):
                 continue
             failures = self._standings[entry.camera_id].failures
+            is_one_due |= failures == 0
             if failures > 1:
                 heapq.heappush(self._retrying, entry)
             else:
                 heap = self._once_more if failures else self._due
                 heapq.heappush(heap, replace(entry, at=self._deadline(entry)))
+        if is_one_due:
+            self._bring_along(now)
+
+    def _bring_along(self, now: float) -> None:
+        """Who comes due a moment later is looked at with those that are due now."""
+        apart = []
+        while self._waiting and self._waiting[0].at <= now + self._settings.together_s:
+            entry = heapq.heappop(self._waiting)
+            if not self._is_current(entry):
+                continue
+            standing = self._standings[entry.camera_id]
+            if standing.failures or entry.at > now + self._settings.along_s(standing.bound_s):
+                apart.append(entry)
+            else:
+                heapq.heappush(self._due, replace(entry, at=self._deadline(entry)))
+        for entry in apart:
+            heapq.heappush(self._waiting, entry)
 
     def _next_due(self, now: float) -> Visit | None:
         while self._due and self._due_under_way < self._settings.workers:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.hosts import Host
 
+SHARE_TOGETHER = 16  # of no bound more than this part
 DETECTING_S = 2.0  # a picture that was taken in time has so long to go through the detector
 
 
@@ -21,6 +22,8 @@ class TourSettings:
     ``longest_visit_s``: what one is given of a camera that was slow lately. Neither is more than half a bound.
     ``lead_s``: what is added to the time before its bound at which a camera becomes due, for whatever the analysis
     cannot know, such as a busy machine.
+    ``together_s``: who comes due within so long is looked at along with one that is due. Visits one by one each find
+    the processor's caches full of something else.
     ``sessions_per_host``: sessions at once on one host. ``opens_per_s``: sessions begun a second while the tour is
     behind. ``retries_per_s``, ``retries_per_host_per_s``: tries of cameras that failed last time.
     ``warm_sessions``: streams kept open at most. ``focus_at_once``: looks for focus under way at the same time, until
@@ -33,6 +36,7 @@ class TourSettings:
     visit_deadline_s: float = 1.5
     longest_visit_s: float = 10.0
     lead_s: float = 0.25
+    together_s: float = 0.2
     sessions_per_host: int = 4
     opens_per_s: float = 100.0
     retries_per_s: float = 10.0
@@ -41,6 +45,10 @@ class TourSettings:
     focus_at_once: int = 4
     backoff_base_s: float = 1.0
     backoff_cap_s: float = 60.0
+
+    def along_s(self, bound_s: float) -> float:
+        """By how much sooner than it is due a camera may be looked at, along with others."""
+        return self.together_s if bound_s >= SHARE_TOGETHER * self.together_s else 0.0
 
     @property
     def lower_rank_workers(self) -> int:

@@ -116,7 +116,7 @@ def test_a_bound_that_would_be_kept_is_told_and_is() -> None:
     demand = one(on("rec", 6, 10.0))
 
     assert not demand.kept
-    assert demand.possible_bound_s == pytest.approx(10.8, abs=0.1)
+    assert demand.possible_bound_s == pytest.approx(11.0, abs=0.1)
     assert demand.possible_bound_s is not None
     assert one(on("rec", 6, demand.possible_bound_s)).kept
 

@@ -7,7 +7,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -108,6 +108,45 @@ def test_three_rings_hold_their_bounds() -> None:
     assert set(run.gaps) == set(bounds)
     assert all(gap <= bounds[camera_id] for camera_id, gaps in run.gaps.items() for gap in gaps)
     assert run.tour.review(120) == 1.0
+
+
+def seen_at(found: list[Camera], step_s: float, settings: TourSettings) -> Tour:
+    """Each was seen a step after the one before it."""
+    tour = tour_of(found, settings)
+    for number, each in enumerate(found):
+        tour.captured(each.id, 0.1)
+        tour.seen(each.id, number * step_s, people=0)
+    return tour
+
+
+def looked_at(tour: Tour, now: float) -> tuple[list[str], float]:
+    """Who is looked at now, and how long nothing is due then."""
+    ids: list[str] = []
+    while isinstance(visit := tour.next(now), Visit):
+        ids.append(visit.camera.id)
+    return ids, visit
+
+
+def test_who_comes_due_a_moment_later_is_looked_at_along_with_one_that_is_due() -> None:
+    settings = replace(SETTINGS, together_s=0.2)
+    tour = seen_at(cameras(8, 5), 0.06, settings)
+    due = 5 - settings.visit_deadline_s - settings.lead_s
+    ids, wait_s = looked_at(tour, due - 0.1)
+    assert ids == []
+    assert wait_s == pytest.approx(0.1)
+    assert looked_at(tour, due) == (["C-0", "C-1", "C-2", "C-3"], pytest.approx(0.24))
+    assert looked_at(tour, due + 0.24)[0] == ["C-4", "C-5", "C-6", "C-7"]
+
+
+def test_nobody_comes_along_whose_bound_is_short_or_who_failed_last_time() -> None:
+    settings = replace(SETTINGS, together_s=0.2, lead_s=0.0, visit_deadline_s=0.5)
+    long, short = cameras(3, 5), cameras(1, 3, prefix="S")
+    tour = seen_at([*long, *short], 0.0, settings)
+    tour.failed(CameraId("C-1"), CaptureFailure.REFUSED, 4.0)
+    tour.seen(CameraId("C-2"), 0.1, people=0)
+    tour.seen(CameraId("S-0"), 2.1, people=0)
+    assert set(looked_at(tour, 4.5)[0]) == {"C-0", "C-1", "C-2"}  # C-1's back-off is over
+    assert looked_at(tour, 4.6)[0] == ["S-0"]
 
 
 def test_the_first_looks_are_spread_and_none_is_late() -> None:
