@@ -224,7 +224,7 @@ ALL_SIXTEEN = {"10.9.9.9": {"sessions": 16}}
             recorder(16, bound_s=30),
             0.6,
             "10.9.9.9: 16 cameras, the strictest every 30 s: not sure to be kept with 4 sessions at once if a visit"
-            " takes 0.6 s; surely kept if none takes more than 0.5 s, with 38.7 s instead of 30 s, or with 16 sessions"
+            " takes 0.6 s; surely kept if none takes more than 0.5 s, with 38.9 s instead of 30 s, or with 16 sessions"
             " however long visits take",
         ),
         (
