@@ -151,8 +151,8 @@ faults: $(VENV)/.run ## kill, cut, empty and fill everything at random for four 
 	@$(BIN)/python -m faults $(ARGS)
 
 .PHONY: faults-long
-faults-long: $(VENV)/.run ## the same for 75 minutes, a hundred thousand alerts and fifty kills of each role
-	@$(BIN)/python -m faults --minutes 75 --rate 24 --kills 3 --between 1.5 4 $(ARGS)
+faults-long: $(VENV)/.run ## the same for an hour, a hundred thousand alerts and fifty kills of each role
+	@$(BIN)/python -m faults --minutes 62 --rate 33 --kills 3 --between 1.2 3.2 $(ARGS)
 
 .PHONY: fit-fight
 fit-fight: $(VENV)/.run ## learn from recorded clips what fights look like, and write patrol/domain/fight_fitted.py (PATROL_SHARED_DATA)
