@@ -45,7 +45,7 @@ def engine_of(address: str) -> Engine:
     def begin(connection: Connection) -> None:
         # IMMEDIATE: what a decision has read cannot change under it, also by another process.
         reads_only = connection.get_execution_options().get(READS_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+        connection.connection.cursor().execute("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine
 

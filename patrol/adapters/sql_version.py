@@ -32,4 +32,5 @@ def note(connection: Connection) -> None:
 
 
 def _found(connection: Connection) -> int:
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
+    # By the driver itself: it is asked before everything.
+    return int(connection.connection.cursor().execute("PRAGMA user_version").fetchone()[0])

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 BATCH = 200
 MAX_ROWS = 5 * BATCH  # as far as the outbox is looked through for what its way is free for
-POLL_S = 0.2
+POLL_S = 0.5  # though nobody told of anything
 GATHER_S = 0.01  # from one look to the next: what comes meanwhile costs one round trip and one commit together
 BUSY_GATHER_S, BUSY_ROWS = 0.03, 30  # where a look brings so many, the next one can wait a little longer
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
