@@ -203,8 +203,9 @@ class Terminals:
         """A unit has one order at a time: what the later one takes the place of is over, its recall may still come."""
         *earlier, _ = sorted((job for job in self._jobs.values() if job.unit_id == unit_id), key=_recorded_at)
         for job in earlier:
-            self._log.write(over=job.order_id)
-            del self._jobs[job.order_id]
+            if job.step < len(STEPS):  # else it is done, and only its last receipt is kept
+                self._log.write(over=job.order_id)
+                del self._jobs[job.order_id]
 
     def _go_on(self, job: Job) -> None:
         if job.step == len(STEPS):  # what was sent may have been lost with the queue: the same again

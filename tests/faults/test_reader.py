@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from faults import journal
-from faults.reader import Entry, Terminals
+from faults.reader import STEPS, Entry, Terminals
 
 
 @pytest.fixture
@@ -41,6 +41,15 @@ def test_of_two_orders_for_one_unit_the_later_one_stands(folder: Path, sent: tup
     hear(terminals, "order.recall", 30, order_id="O-1", reason="expired")
     assert at_work(terminals) == {"O-2", "O-9"}
     assert [line["over"] for line in journal.read(folder / "orders.jsonl") if "over" in line] == ["O-1"]
+
+
+def test_what_is_done_keeps_its_last_receipt_when_the_next_order_comes(folder: Path) -> None:
+    terminals = Terminals(folder)
+    order(terminals, 1, 10)
+    terminals._jobs["O-1"].step = len(STEPS)
+    order(terminals, 2, 20)
+    assert at_work(terminals) == {"O-1", "O-2"}
+    assert not [line for line in journal.read(folder / "orders.jsonl") if "over" in line]
 
 
 def test_an_order_again_changes_nothing_and_a_recall_ends_it_also_after_a_restart(folder: Path) -> None:
