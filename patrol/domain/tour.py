@@ -121,33 +121,22 @@ class Tour:
     def _release(self, now: float) -> None:
         for host in self._unconfirmed.let_go(now):
             self._unpark(host)
-        is_one_due = False
-        while self._waiting and self._waiting[0].at <= now:
-            entry = heapq.heappop(self._waiting)
-            if not self._is_current(entry):
-                continue
-            failures = self._standings[entry.camera_id].failures
-            is_one_due |= failures == 0
-            if failures > 1:
-                heapq.heappush(self._retrying, entry)
-            else:
-                heap = self._once_more if failures else self._due
-                heapq.heappush(heap, replace(entry, at=self._deadline(entry)))
-        if is_one_due:
-            self._bring_along(now)
-
-    def _bring_along(self, now: float) -> None:
-        """Who comes due a moment later is looked at with those that are due now."""
-        apart = []
-        while self._waiting and self._waiting[0].at <= now + self._settings.together_s:
+        is_one_due, apart = False, []
+        # Who comes due a moment later is looked at with those that are due now.
+        while self._waiting and self._waiting[0].at <= now + (self._settings.together_s if is_one_due else 0.0):
             entry = heapq.heappop(self._waiting)
             if not self._is_current(entry):
                 continue
             standing = self._standings[entry.camera_id]
-            if standing.failures or entry.at > now + self._settings.along_s(standing.bound_s):
+            failures = standing.failures
+            if entry.at > now and (failures or entry.at > now + self._settings.along_s(standing.bound_s)):
                 apart.append(entry)
+            elif failures > 1:
+                heapq.heappush(self._retrying, entry)
             else:
-                heapq.heappush(self._due, replace(entry, at=self._deadline(entry)))
+                is_one_due |= failures == 0
+                heap = self._once_more if failures else self._due
+                heapq.heappush(heap, replace(entry, at=self._deadline(entry)))
         for entry in apart:
             heapq.heappush(self._waiting, entry)
 
