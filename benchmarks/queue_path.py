@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -228,7 +228,7 @@ def _filled(values: Sequence[float | None]) -> list[float]:
 # --- the arrivals, in the service ---------------------------------------------------------------------------------
 
 
-def candidate(number: int, configuration: Configuration) -> Candidate:
+def candidate(number: int, configuration: Configuration, now: datetime) -> Candidate:
     """What the tour would have confirmed; the number is in its id."""
     from patrol.domain.alerts import Candidate
     from patrol.domain.events import Event, Evidence, Kind, Level
@@ -236,7 +236,6 @@ def candidate(number: int, configuration: Configuration) -> Candidate:
     from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
     from patrol.domain.zones import RuleId, ZoneId
 
-    now = datetime.now(UTC)
     cameras = configuration.cameras
     camera = cameras[number % len(cameras)]
     zone = ZoneId(f"all-{number // (ALERTS_PER_INCIDENT * len(cameras))}")
@@ -279,19 +278,25 @@ class Arrivals:
     async def run(self, folder: Path) -> None:
         """All of them, once all is ready; gives up where they come too late to say that the rate was held."""
         await go(folder)
+        # Made before it begins: they are the tour's work, not the way's.
+        first = datetime.now(UTC)
+        candidates = [
+            candidate(number, self._configuration, first + timedelta(seconds=number / self._load.rate))
+            for number in range(self._load.count)
+        ]
         begin = time.monotonic() + 0.5
         self.due = [begin + number / self._load.rate for number in range(self._load.count)]
         self.accepted = [None] * self._load.count
         async with asyncio.TaskGroup() as tasks:
-            for number, due in enumerate(self.due):
+            for number, (due, one) in enumerate(zip(self.due, candidates, strict=True)):
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await self._lanes.acquire()
                 if time.monotonic() - due > GIVEN_UP_S:
                     break
-                tasks.create_task(self._accept(number))
+                tasks.create_task(self._accept(number, one))
 
-    async def _accept(self, number: int) -> None:
-        await self._store.accept(candidate(number, self._configuration), datetime.now(UTC))
+    async def _accept(self, number: int, one: Candidate) -> None:
+        await self._store.accept(one, datetime.now(UTC))
         self.accepted[number] = time.monotonic()
         self._lanes.release()
 

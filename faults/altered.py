@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Column, String
 
-from patrol.adapters import sql_rows
+from patrol.adapters import sql_bodies, sql_rows
 from patrol.adapters.sql_outbox import OUTBOX
 from patrol.adapters.sql_tables import ALERTS, INCIDENTS, ORDERS
 from patrol.domain import messages
@@ -38,8 +38,9 @@ def newer() -> None:
         return Message(message.stream, message.id, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
 
     messages._message = with_more
-    for name in ("INCIDENT_JSON", "ORDER_JSON", "ALERT_JSON", "DUTY_JSON"):
-        setattr(sql_rows, name, _WithMore(getattr(sql_rows, name)))
+    stored = {"INCIDENT_JSON": sql_bodies} | dict.fromkeys(("ORDER_JSON", "ALERT_JSON", "DUTY_JSON"), sql_rows)
+    for name, module in stored.items():
+        setattr(module, name, _WithMore(getattr(module, name)))
     for table in (INCIDENTS, ORDERS, ALERTS, OUTBOX):
         table.append_column(Column(FIELD, String, nullable=False, server_default="usual"))
 

@@ -330,18 +330,13 @@ class MessagesRefusedError(QueueError):
 class Publisher(Protocol):
     """Gives messages to the queue."""
 
-    async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+    async def publish(self, messages: Sequence[Message], position: int = 0) -> Sequence[EntryId]:
         """Append each to its stream, in order; returns where each lies. A stream that refuses holds up no other.
 
-        Raises MessagesRefusedError, which says of each whether it arrived; any other QueueError: any of them may have.
+        ``position``: so far, at least, the store's outbox is published with them. The queue keeps that, from before
+        the first of them is out there. Raises MessagesRefusedError, which says of each whether it arrived; any other
+        QueueError: any of them may have.
         """
-
-
-class Positions(Protocol):
-    """Where the queue keeps how far the store's outbox was published."""
-
-    async def reach(self, position: int) -> None:
-        """So far, at least. Raises QueueError."""
 
 
 class StreamKeeper(Protocol):
@@ -590,8 +585,8 @@ class EvidenceIndex(Protocol):
     async def usage(self) -> Mapping[EvidenceClass, Usage]:
         """How much is kept of each class; of those of which there is any."""
 
-    async def oldest(self, evidence_class: EvidenceClass, limit: int) -> Sequence[KeptEvidence]:
-        """The oldest of a class that belong to no open incident."""
+    async def oldest(self, evidence_class: EvidenceClass, limit: int, until: datetime) -> Sequence[KeptEvidence]:
+        """The oldest of a class, accepted by then, that belong to no open incident."""
 
     async def let_go(self, deletions: Sequence[Deletion], at: datetime) -> Sequence[Deletion]:
         """Take note that these go, before their files do. Gives those that are to go, by now: no open incident's."""

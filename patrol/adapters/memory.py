@@ -267,7 +267,7 @@ class MemoryQueue:
         self._groups: dict[str, _Group] = defaultdict(_Group)
         self._arrived = asyncio.Event()
 
-    async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+    async def publish(self, messages: Sequence[Message], position: int = 0) -> Sequence[EntryId]:
         """See Publisher. Entries are numbered from 1 on."""
         self.check()
         refused: dict[int, str] = {}

@@ -31,6 +31,7 @@ _Result = TypeVar("_Result")
 FIELD = "ce"  # the one field of an entry: the CloudEvents JSON
 LEASE_S = 30.0
 LOOKS_PER_LEASE = 6
+POSITION_KEY = "patrol:store:position"
 TOUR_KEY = "patrol:status:tour"
 TOUR_STALE_AFTER_S = 10
 REQUESTS_KEY = "patrol:tour:requests"
@@ -84,16 +85,24 @@ OnUnreplicated = Callable[[int], None]
 
 
 class RedisPublisher:
-    """Publisher on Redis Streams. Where there are replicas, red alerts wait for one of them (``WAIT``)."""
+    """Publisher on Redis Streams. Where there are replicas, red alerts wait for one of them (``WAIT``).
+
+    The store's position is a key beside the streams. Who may not write it goes without: then heartbeats are all that
+    tells how far the store had come.
+    """
 
     def __init__(self, redis: Redis, on_unreplicated: OnUnreplicated = lambda count: None) -> None:
         self._redis = redis
         self._on_unreplicated = on_unreplicated
         self._has_replicas = False  # as of the last publish: WAIT without any would only cost its time
+        self._position: int | None = None  # as the server has it; None: not asked yet
 
-    async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
-        """See Publisher. One round trip for all."""
+    async def publish(self, messages: Sequence[Message], position: int = 0) -> Sequence[EntryId]:
+        """See Publisher. One round trip for all; the position never goes back, whatever is published again."""
         pipeline = self._redis.pipeline(transaction=False)
+        goes_on = position > await self._position_there()
+        if goes_on:
+            pipeline.set(POSITION_KEY, position)
         for message in messages:
             pipeline.xadd(message.stream, {FIELD: message.body})
         pipeline.execute_command("ROLE")
@@ -102,6 +111,8 @@ class RedisPublisher:
         if waits:
             pipeline.execute_command("WAIT", 1, REPLICATED_WITHIN_MS)
         answers = await answers_of(pipeline)
+        if goes_on and not isinstance(answers.pop(0), RedisError):
+            self._position = position
         if waits and answers.pop() == 0:
             self._on_unreplicated(red)
         role = answers.pop()  # an error where the user may not ask: then nobody waits
@@ -111,6 +122,16 @@ class RedisPublisher:
         if refused:
             raise MessagesRefusedError(refused, taken)
         return list(taken.values())
+
+    async def _position_there(self) -> int:
+        if self._position is None:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.get(POSITION_KEY)
+            (there,) = await answers_of(pipeline)
+            if isinstance(there, RedisError):
+                return 0
+            self._position = number_of(there)
+        return self._position
 
     async def ping(self) -> None:
         """Raises QueueError if Redis does not answer."""
@@ -343,3 +364,9 @@ def by_stream(answer: Any) -> list[tuple[bytes, list[tuple[bytes, Mapping[bytes,
 def text_of(value: bytes | str) -> str:
     """A name or an id, in whichever of the protocol's forms it came."""
     return value.decode() if isinstance(value, bytes) else value
+
+
+def number_of(value: bytes | str | None) -> int:
+    """A whole number that was kept as text; 0 for nothing, and for anything else."""
+    text = text_of(value or "")
+    return int(text) if text.isdecimal() else 0

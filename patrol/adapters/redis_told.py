@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
 
-from patrol.adapters.redis_streams import FIELD, ask, queue_error, text_of
+from patrol.adapters.redis_streams import FIELD, POSITION_KEY, ask, number_of, text_of
 from patrol.domain.errors import MessageError
 from patrol.domain.messages import DEAD_STREAM, HEARTBEAT, HEARTBEAT_STREAM, read_message
 from patrol.domain.recovering import Reached
@@ -19,35 +17,9 @@ from patrol.domain.streams import EntryId
 # One that was sent after the store went back has a low number: the highest of some is what was seen.
 HEARTBEATS_LOOKED_AT = 100
 GROUP = "recovery"
-POSITION_KEY = "patrol:store:position"
 
 _Answer = Any
 """redis-py's answers are not typed by command."""
-
-
-class RedisPositions:
-    """Positions in a key beside the streams. Who may not write it goes without: then heartbeats are all there is."""
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._known: int | None = None
-
-    async def reach(self, position: int) -> None:
-        """See Positions. It never goes back, whatever is published again."""
-        with contextlib.suppress(ResponseError):
-            if self._known is None:
-                self._known = _number(await self._asked(self._redis.get(POSITION_KEY)))
-            if position > self._known:
-                await self._asked(self._redis.set(POSITION_KEY, position))
-                self._known = position
-
-    async def _asked(self, command: Awaitable[_Answer]) -> _Answer:
-        try:
-            return await command
-        except ResponseError:
-            raise
-        except (RedisError, OSError) as error:
-            raise queue_error(error) from None
 
 
 class RedisToldMessages:
@@ -61,7 +33,7 @@ class RedisToldMessages:
         position = await ask(self._redis.get(POSITION_KEY))
         high = _numbers(await ask(self._redis.xrevrange(HEARTBEAT_STREAM, count=HEARTBEATS_LOOKED_AT)))
         low = _numbers(await ask(self._redis.xrange(HEARTBEAT_STREAM, count=HEARTBEATS_LOOKED_AT)))
-        return Reached(_number(position), max(high, default=0)), min(low, default=None)
+        return Reached(number_of(position), max(high, default=0)), min(low, default=None)
 
     async def page(self, stream: str, after: EntryId | None, limit: int) -> Sequence[tuple[EntryId, bytes]]:
         """See ToldMessages. One round trip."""
@@ -81,10 +53,6 @@ class RedisToldMessages:
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         await ask(self._redis.xadd(DEAD_STREAM, letter))
-
-
-def _number(text: _Answer) -> int:
-    return int(text) if text is not None and bytes(text).isdigit() else 0
 
 
 def _numbers(entries: _Answer) -> list[int]:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from patrol.adapters import sql_outbox, sql_restoring
+from patrol.adapters.sql_bodies import incident_in
 from patrol.adapters.sql_door import Door
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
 from patrol.adapters.sql_history import hand_over, history, last_alert
@@ -29,7 +30,6 @@ from patrol.adapters.sql_tables import (
     DUTIES,
     DUTY_JSON,
     EFFECTS,
-    INCIDENT_JSON,
     INCIDENTS,
     INDICES,
 )
@@ -200,7 +200,7 @@ class SqlStore:
             sql_restoring.refuse_while_behind(connection)
             known = INCIDENT_BY_ID.value(connection, id=begun.id)
             if known is not None:
-                return INCIDENT_JSON.validate_json(known)
+                return incident_in(known)
             store_outcome(connection, outcome, self._clock.now())
             return begun
 
@@ -216,7 +216,7 @@ class SqlStore:
         lately = or_(INCIDENTS.c.is_open == 1, INCIDENTS.c.closed_at >= text_of(closed_since))
         query = select(INCIDENTS.c.body).where(_IS_MAINTENANCE, lately).order_by(INCIDENTS.c.accepted_at)
         return await self._door.read(
-            lambda connection: [INCIDENT_JSON.validate_json(body) for body in connection.execute(query).scalars()]
+            lambda connection: [incident_in(body) for body in connection.execute(query).scalars()]
         )
 
     def duties(self, connection: Connection) -> tuple[Duty, ...]:
@@ -248,9 +248,11 @@ class SqlStore:
         return await self._door.read(lambda connection: sql_outbox.unpublished(connection, limit))
 
     async def mark_published(self, entries: Mapping[int, EntryId]) -> None:
-        """See Outbox."""
+        """See Outbox. Undone by a power cut, they are published once more with the same ids: no disk is waited for."""
         now = self._clock.now()
-        await self._transaction(lambda connection: sql_outbox.mark_published(connection, entries, now))
+        await self._door.transaction(
+            lambda connection: sql_outbox.mark_published(connection, entries, now), is_lasting=False
+        )
 
     async def waiting(self) -> tuple[int, datetime | None]:
         """See Outbox."""
@@ -338,7 +340,7 @@ def _effect_stored(connection: Connection, effect: Effect) -> bool:
 
 def _open_incidents(connection: Connection) -> tuple[Incident, ...]:
     query = select(INCIDENTS.c.body).where(INCIDENTS.c.is_open == 1).order_by(INCIDENTS.c.accepted_at.desc())
-    return tuple(INCIDENT_JSON.validate_json(body) for body in connection.execute(query).scalars())
+    return tuple(incident_in(body) for body in connection.execute(query).scalars())
 
 
 def _closed_incidents(connection: Connection, limit: int) -> tuple[Incident, ...]:
@@ -348,4 +350,4 @@ def _closed_incidents(connection: Connection, limit: int) -> tuple[Incident, ...
         .order_by(INCIDENTS.c.closed_at.desc(), INCIDENTS.c.accepted_at.desc())
         .limit(limit)
     )
-    return tuple(INCIDENT_JSON.validate_json(body) for body in connection.execute(query).scalars())
+    return tuple(incident_in(body) for body in connection.execute(query).scalars())

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from patrol.adapters import sql_restoring
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_bodies import incident_in
 from patrol.adapters.sql_outbox import OUTBOX
 from patrol.adapters.sql_rows import orders_of
-from patrol.adapters.sql_tables import ALERTS, INCIDENT_JSON, INCIDENTS, ORDER_JSON, ORDERS
+from patrol.adapters.sql_tables import ALERTS, INCIDENTS, ORDER_JSON, ORDERS
 from patrol.adapters.sql_times import text_of, time_of
 from patrol.domain.auditing import AuditView, Unpublished, Waiting
 from patrol.domain.dispatch import Situation
@@ -80,7 +81,7 @@ class SqlAudits:
 
 
 def _incidents(bodies: Sequence[str]) -> tuple[Incident, ...]:
-    return tuple(INCIDENT_JSON.validate_json(body) for body in bodies)
+    return tuple(incident_in(body) for body in bodies)
 
 
 def _taken(connection: Connection, ids: Sequence[IncidentId]) -> set[str]:
@@ -117,8 +118,7 @@ def _silent(connection: Connection, before: str) -> tuple[tuple[Order, Incident]
         .limit(MOST)
     )
     return tuple(
-        (ORDER_JSON.validate_json(order), INCIDENT_JSON.validate_json(incident))
-        for order, incident in connection.execute(query)
+        (ORDER_JSON.validate_json(order), incident_in(incident)) for order, incident in connection.execute(query)
     )
 
 

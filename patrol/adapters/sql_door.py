@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from patrol.adapters import refusals, sql_version
-from patrol.adapters.sql_opening import READS_ONLY
+from patrol.adapters.sql_opening import IS_LASTING, READS_ONLY
 from patrol.domain.errors import StoreError, StoreFailure
 from patrol.pipeline.steps import Step, passing
 
@@ -36,6 +36,7 @@ class _Work:
 
     work: Callable[[Connection], Any]
     answer: asyncio.Future[Any]
+    is_lasting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,19 @@ class Door:
         self._engine = engine
         self._prepare: Callable[[Connection], None] | None = prepare
         self._reading = engine.execution_options(**{READS_ONLY: True})
+        self._fleeting = engine.execution_options(**{IS_LASTING: False})
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
         self._waiting: deque[_Work] = deque()
         self._is_called = self._is_closing = False
 
-    async def transaction(self, work: Callable[[Connection], _Result]) -> _Result:
-        """Do this, and commit it. Nothing but the database may change in it; what it raises undoes it."""
+    async def transaction(self, work: Callable[[Connection], _Result], *, is_lasting: bool = True) -> _Result:
+        """Do this, and commit it. Nothing but the database may change in it; what it raises undoes it.
+
+        ``is_lasting``: it waits for the disk; without, a power cut may undo it: for what would be found out again.
+        """
         answer: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._check_open()
-        self._waiting.append(_Work(work, answer))
+        self._waiting.append(_Work(work, answer, is_lasting))
         if not self._is_called:
             self._call()
         # Once it waits here it is done even if the caller is cancelled: nobody may guess its end.
@@ -122,7 +127,7 @@ class Door:
     def _alone(self, each: _Work) -> Any:
         try:
             self._be_prepared()
-            with self._engine.begin() as connection:
+            with self._writing([each]).begin() as connection:
                 sql_version.check(connection)
                 result = each.work(connection)
                 passing(Step.STORE_HELD)
@@ -135,7 +140,7 @@ class Door:
         begun = False
         try:
             self._be_prepared()
-            with self._engine.begin() as connection:
+            with self._writing(group).begin() as connection:
                 begun = True
                 sql_version.check(connection)
                 results = [each.work(connection) for each in group]
@@ -144,6 +149,9 @@ class Door:
             # Another process holds the database: once is enough to wait for that.
             return None if begun else [_Raised(error)] * len(group)
         return results
+
+    def _writing(self, group: Sequence[_Work]) -> Engine:
+        return self._engine if any(each.is_lasting for each in group) else self._fleeting
 
     def _be_prepared(self) -> None:
         if self._prepare is not None:

@@ -120,11 +120,12 @@ class SqlEvidenceIndex:
         found: Mapping[EvidenceClass, Usage] = await self._read(work)
         return found
 
-    async def oldest(self, evidence_class: EvidenceClass, limit: int) -> Sequence[KeptEvidence]:
-        """See EvidenceIndex."""
+    async def oldest(self, evidence_class: EvidenceClass, limit: int, until: datetime) -> Sequence[KeptEvidence]:
+        """See EvidenceIndex. Asked without a limit in time, it would pass all that open incidents have."""
         query = (
             select(_EVIDENCE)
-            .where(_IS_KEPT, _EVIDENCE.c["class"] == evidence_class.value, ~_IS_OPEN)
+            .where(_IS_KEPT, _EVIDENCE.c["class"] == evidence_class.value)
+            .where(_EVIDENCE.c.accepted_at <= text_of(until), ~_IS_OPEN)
             .order_by(_EVIDENCE.c.accepted_at)
             .limit(limit)
         )

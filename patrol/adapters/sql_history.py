@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, bindparam, literal_column, select, update
 
+from patrol.adapters.sql_bodies import incident_in
 from patrol.adapters.sql_prepared import Prepared
-from patrol.adapters.sql_tables import ALERT_JSON, ALERTS, INCIDENT_JSON, INCIDENTS
+from patrol.adapters.sql_tables import ALERT_JSON, ALERTS, INCIDENTS
 from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert, Candidate, History, fingerprint, reach
 from patrol.domain.closeness import MergePolicy, Reach, likeness
@@ -74,7 +75,7 @@ def last_alert(connection: Connection, key: str) -> Alert | None:
 def _own_incident(connection: Connection, key: str) -> Incident | None:
     """The open incident that the alerts of a fingerprint belong to: the one it opened, or the one it is now part of."""
     body = _OPENED.value(connection, key=key) or _JOINED_LAST.value(connection, key=key)
-    return INCIDENT_JSON.validate_json(body) if body else None
+    return incident_in(body) if body else None
 
 
 def whereabouts(incident: Incident) -> Mapping[str, Any]:
@@ -107,7 +108,7 @@ def _near(connection: Connection, reach: Reach) -> tuple[Incident, ...]:
     found = []
     for incident_id, body in rows:
         try:
-            found.append(INCIDENT_JSON.validate_json(body))
+            found.append(incident_in(body))
         except ValidationError as error:
             _log.error("incident %s cannot be read, nothing joins it: %d errors", incident_id, error.error_count())
     return tuple(found)

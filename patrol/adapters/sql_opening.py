@@ -17,6 +17,9 @@ from patrol.domain.errors import ConfigError, ConfigProblem
 BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
 READS_ONLY = "reads_only"
 """Execution option: such a transaction takes no lock, sees one state of the database, and waits for no writer."""
+IS_LASTING = "is_lasting"
+"""Execution option, True by default: a transaction is committed once it is on the disk. Without, a power cut may undo
+it, a kill does not; it is on the disk with the next one that is lasting (SQLite's ``synchronous`` in WAL mode)."""
 
 
 def engine_of(address: str) -> Engine:
@@ -43,9 +46,13 @@ def engine_of(address: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        options, cursor = connection.get_execution_options(), connection.connection.cursor()
+        if options.get(READS_ONLY, False):
+            cursor.execute("BEGIN")
+            return
+        cursor.execute(f"PRAGMA synchronous={'FULL' if options.get(IS_LASTING, True) else 'NORMAL'}")
         # IMMEDIATE: what a decision has read cannot change under it, also by another process.
-        reads_only = connection.get_execution_options().get(READS_ONLY, False)
-        connection.connection.cursor().execute("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+        cursor.execute("BEGIN IMMEDIATE")
 
     return engine
 

@@ -9,11 +9,12 @@ from sqlalchemy import Connection, select, update
 
 from patrol.adapters import sql_outbox, sql_restoring
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_bodies import incident_in
 from patrol.adapters.sql_evidence import note_evidence
 from patrol.adapters.sql_history import hand_over
 from patrol.adapters.sql_rows import orders_of, store_alert, store_incident, store_outcome
 from patrol.adapters.sql_signs import sent_heartbeat, went_on_from
-from patrol.adapters.sql_tables import ALERTS, INCIDENT_JSON, INCIDENTS, ORDERS
+from patrol.adapters.sql_tables import ALERTS, INCIDENTS, ORDERS
 from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Verdict
 from patrol.domain.dispatch import Outcome
@@ -54,8 +55,7 @@ class SqlRecovery:
         def work(connection: Connection) -> dict[IncidentId, int]:
             query = select(INCIDENTS.c.id, INCIDENTS.c.body).where(INCIDENTS.c.id.in_(ids))
             return {
-                IncidentId(incident_id): INCIDENT_JSON.validate_json(body).sequence
-                for incident_id, body in connection.execute(query)
+                IncidentId(incident_id): incident_in(body).sequence for incident_id, body in connection.execute(query)
             }
 
         return await self._store.within(work)
@@ -115,7 +115,7 @@ class SqlRecovery:
 
 def _stored(connection: Connection, incident_id: IncidentId) -> Stored | None:
     body = connection.execute(select(INCIDENTS.c.body).where(INCIDENTS.c.id == incident_id)).scalar()
-    return Stored(INCIDENT_JSON.validate_json(body), orders_of(connection, (incident_id,))) if body else None
+    return Stored(incident_in(body), orders_of(connection, (incident_id,))) if body else None
 
 
 def _known_alerts(connection: Connection, ids: Sequence[str]) -> set[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, bindparam, insert, select
 
 from patrol.adapters import sql_outbox
+from patrol.adapters.sql_bodies import body_of, incident_in
 from patrol.adapters.sql_history import whereabouts
 from patrol.adapters.sql_prepared import Prepared, put
 from patrol.adapters.sql_tables import (
@@ -15,7 +16,6 @@ from patrol.adapters.sql_tables import (
     ALERTS,
     DUTIES,
     DUTY_JSON,
-    INCIDENT_JSON,
     INCIDENTS,
     ORDER_JSON,
     ORDERS,
@@ -35,7 +35,7 @@ def incident_of(connection: Connection, incident_id: IncidentId) -> Incident:
     body = INCIDENT_BY_ID.value(connection, id=incident_id)
     if body is None:
         raise KeyError(incident_id)
-    return INCIDENT_JSON.validate_json(body)
+    return incident_in(body)
 
 
 def orders_of(connection: Connection, incident_ids: Sequence[IncidentId] | Select[str]) -> tuple[Order, ...]:
@@ -76,7 +76,7 @@ def store_incident(connection: Connection, incident: Incident) -> None:
         closed_at=text_of(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
         **{"class": incident.incident_class.value},
         **whereabouts(incident),
-        body=INCIDENT_JSON.dump_json(incident).decode(),
+        body=body_of(incident),
     )
 
 

@@ -12,7 +12,6 @@ from patrol.adapters.sql_outbox import METADATA
 from patrol.domain.alerts import Alert
 from patrol.domain.dispatch import Duty
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import Incident
 from patrol.domain.orders import Order
 
 INCIDENTS = Table(
@@ -20,7 +19,7 @@ INCIDENTS = Table(
     METADATA,
     Column("id", String, primary_key=True),
     Column("fingerprint", String, nullable=False, index=True),
-    Column("is_open", Integer, nullable=False, index=True),
+    Column("is_open", Integer, nullable=False),
     Column("accepted_at", String, nullable=False, index=True),
     Column("closed_at", String, index=True),
     # With a default, as every column that came after the first version: older rows and older programs have none.
@@ -40,7 +39,7 @@ ALERTS = Table(
     METADATA,
     Column("id", String, primary_key=True),
     Column("incident_id", String, nullable=False, index=True),
-    Column("fingerprint", String, nullable=False, index=True),
+    Column("fingerprint", String, nullable=False),
     Column("accepted_at", String, nullable=False),
     Column("verdict", String, nullable=False),
     Column("acknowledged_at", String),
@@ -73,7 +72,6 @@ EFFECTS = Table(
     Column("at", String, nullable=False),
 )
 
-INCIDENT_JSON = TypeAdapter(Incident)
 ORDER_JSON = TypeAdapter(Order)
 DUTY_JSON = TypeAdapter(Duty)
 ALERT_JSON = TypeAdapter(Alert)

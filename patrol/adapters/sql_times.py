@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 def text_of(at: datetime) -> str:
     """An aware time as text."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return in_utc.isoformat(timespec="microseconds")
 
 
 def time_of(text: str) -> datetime:

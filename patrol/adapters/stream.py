@@ -25,7 +25,8 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 
-from patrol.adapters.sources import LARGEST_PIXELS, Box, Deadline, ScaleTo, Workers, box_of, fitted, is_whole_jpeg
+from patrol.adapters.scaling import bgr
+from patrol.adapters.sources import LARGEST_PIXELS, Box, Deadline, ScaleTo, Workers, box_of, is_whole_jpeg
 from patrol.domain.camera import Camera, StreamAddress
 from patrol.domain.errors import CaptureError, CaptureFailure, InputError
 from patrol.domain.frame import Frame
@@ -108,7 +109,7 @@ class StreamSource:
             camera.stream.reveal(), options=options, timeout=(open_s, read_s), metadata_errors="ignore"
         ) as container:
             captured_at, frame = self._first_key_frame(container, read_s, deadline)
-            return _Look(captured_at, _bgr(frame, box_of(self._scale_to, camera)))
+            return _Look(captured_at, bgr(frame, box_of(self._scale_to, camera)))
 
     def _first_key_frame(
         self, container: av.container.InputContainer, read_s: float, deadline: Deadline
@@ -164,7 +165,7 @@ class VideoFileSource:
         captured_at = self._clock.now()
         with av.open(path, options=_limits(), metadata_errors="ignore") as container:
             frame = _frame_at(container, captured_at.timestamp() + offset_s, deadline)
-            return _Look(captured_at, _bgr(frame, box_of(self._scale_to, camera)))
+            return _Look(captured_at, bgr(frame, box_of(self._scale_to, camera)))
 
 
 def duration_of(path: Path) -> float | None:
@@ -227,7 +228,7 @@ def _frames_in(
             t_s = max(t_s, time_s - first_time)
             if t_s >= due_s - 1e-6:
                 due_s = due_s if fps is None else max(due_s + 1 / fps, t_s - 1 / fps)
-                yield t_s, index, _bgr(frame, scale_to)
+                yield t_s, index, bgr(frame, scale_to)
             index += 1
     if index == 0:
         raise _UnusableError("no frame in it can be decoded")
@@ -358,10 +359,3 @@ def _frame_at(container: av.container.InputContainer, clock_s: float, deadline: 
     if best is None:
         raise CaptureError(CaptureFailure.NO_KEY_FRAME, "nothing to decode at this place of the clip")
     return best
-
-
-def _bgr(frame: av.VideoFrame, box: Box | None) -> Pixels:
-    """(height, width, 3) uint8 BGR; scaling and conversion are one step."""
-    width, height = fitted(frame.width, frame.height, box)
-    picture = frame.reformat(width=width, height=height, format="bgr24", interpolation="BILINEAR")
-    return np.ascontiguousarray(picture.to_ndarray(), dtype=np.uint8)

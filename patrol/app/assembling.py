@@ -19,7 +19,7 @@ from patrol.adapters.processor import few_arenas, one_thread_a_picture
 from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
-from patrol.adapters.redis_told import RedisPositions, RedisToldMessages
+from patrol.adapters.redis_told import RedisToldMessages
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_audits import SqlAudits
 from patrol.adapters.sql_recovery import SqlRecovery
@@ -120,7 +120,7 @@ async def assembled(
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         deciding = Deciding(store, clock, metrics)
-        relaying = Relaying(store, publisher, clock, metrics, RedisPositions(redis))
+        relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
             from patrol.app.touring import TourOutside, open_eyes, open_spool, tour_parts  # see there

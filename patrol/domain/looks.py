@@ -170,8 +170,8 @@ _BLOCK_EDGES = 16.0  # squared grey levels: the power of coarse edges that a blo
 
 def _sharpness(grey: Grey, strength: Strength, seen: _Seen) -> float:
     """The median over blocks, so that lettering burnt in behind the lens, always sharp, does not speak for all."""
-    second = cv2.Laplacian(grey, cv2.CV_32F)
-    fine = _area(np.asarray(cv2.multiply(second, second, dst=second)), BLOCKS)
+    second = cv2.Laplacian(grey, cv2.CV_16S)  # whole numbers, and in half the time
+    fine = _area(np.asarray(cv2.multiply(second, second, dtype=cv2.CV_32F)), BLOCKS)
     coarse = _area(np.square(strength), BLOCKS)
     judged = (coarse > _BLOCK_EDGES) & seen.blocks
     if np.count_nonzero(judged) < _MIN_BLOCKS:
@@ -182,8 +182,8 @@ def _sharpness(grey: Grey, strength: Strength, seen: _Seen) -> float:
 
 def _field(across: Strength, down: Strength, cells: Strength, seen: _Seen) -> Field:
     """Each cell's gradient over its mean strength: brightness, contrast and exposure cancel out."""
-    both = _area(np.asarray(cv2.merge([across, down])), GRID)
-    direction = both / (cells + EDGE_NOISE)[..., None]
+    both = cv2.merge([_area(across, GRID), _area(down, GRID)])  # one by one: of both together it takes twice as long
+    direction = np.asarray(both) / (cells + EDGE_NOISE)[..., None]
     direction[~seen.cells] = 0.0
     return np.asarray(np.rint(direction * FIELD_SCALE), np.int8)
 

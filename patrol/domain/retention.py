@@ -85,6 +85,10 @@ class Retention:
         """Whether it was kept for as long as its class is, or for a share of that."""
         return item.accepted_at + share * self.keep[item.evidence_class] <= now
 
+    def goes_until(self, evidence_class: EvidenceClass, now: datetime, *, is_short: bool) -> datetime:
+        """Of a class, nothing that was accepted later is to go now. ``is_short``: of room, by the quota or the disk."""
+        return now - (YOUNG if is_short else self.keep[evidence_class])
+
 
 @dataclass(frozen=True, slots=True)
 class KeptEvidence:

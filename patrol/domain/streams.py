@@ -138,7 +138,10 @@ def is_settled(entry: EntryId, stream: StreamState | None, now_ms: int) -> bool:
 
 
 def may_have_lost(state: QueueState, unsettled: Mapping[str, Unsettled], before: QueueState | None) -> bool:
-    """Whether the queue may have lost something since it was looked at before: then everything is compared at once."""
+    """Whether the queue may have lost something since it was looked at before: then everything is compared at once.
+
+    ``unsettled`` must have been counted before ``state`` was read: what is published in between would seem to be lost.
+    """
     if before is None or state.incarnation != before.incarnation:
         return True
     nothing = StreamState(0)

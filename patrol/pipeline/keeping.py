@@ -119,9 +119,11 @@ class Keeping:
     async def _delete(self, missing: int) -> int:
         now, usage = self._calendar.now(), await self._index.usage()
         used = sum(each.size for each in usage.values())
+        is_short = used > self._retention.quota_bytes or missing > 0
         found: list[KeptEvidence] = []
-        for each in EvidenceClass:
-            found += await self._index.oldest(each, BATCH) if each in usage else ()
+        for each in usage:
+            until = self._retention.goes_until(each, now, is_short=is_short)
+            found += await self._index.oldest(each, BATCH, until)
         plan = to_delete(found, used, self._retention, now, missing)[:BATCH]
         done = await self._let_go(plan, now)
         self._count(done)

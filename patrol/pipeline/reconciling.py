@@ -51,10 +51,10 @@ class Reconciling:
 
     async def round(self) -> None:
         """Look at the queue, compare, trim. Raises QueueError, StoreError: then the next round begins anew."""
-        page = await self._next_page()
+        page, unsettled = await self._next_page(), await self._outbox.unsettled_by_stream()
         state = await self._keeper.look(STREAMS)
         self._show(state)
-        if may_have_lost(state, await self._outbox.unsettled_by_stream(), self._before):
+        if may_have_lost(state, unsettled, self._before):
             if self._before is not None:
                 _log.warning("the queue may have lost messages: all that are not settled are compared")
             self._before, self._compared_to = None, 0

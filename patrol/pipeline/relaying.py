@@ -15,7 +15,7 @@ from patrol.domain.streams import EntryId
 from patrol.metrics import Metrics
 from patrol.pipeline.steps import Step, passing
 from patrol.pipeline.stopping import pause
-from patrol.ports import Clock, MessagesRefusedError, Outbox, OutboxRow, Positions, Publisher
+from patrol.ports import Clock, MessagesRefusedError, Outbox, OutboxRow, Publisher
 
 _log = logging.getLogger(__name__)
 
@@ -35,17 +35,9 @@ class Relaying:
     A stream that refuses is tried again by and by, and what waits for it keeps its order; the others go on.
     """
 
-    def __init__(
-        self,
-        outbox: Outbox,
-        publisher: Publisher,
-        clock: Clock,
-        metrics: Metrics,
-        positions: Positions | None = None,
-    ) -> None:
+    def __init__(self, outbox: Outbox, publisher: Publisher, clock: Clock, metrics: Metrics) -> None:
         self._outbox = outbox
         self._publisher = publisher
-        self._positions = positions
         self._clock = clock
         self._metrics = metrics
         self._failures = 0
@@ -140,11 +132,9 @@ class Relaying:
 
         Raises QueueError: any of them may have arrived.
         """
-        told = [row.number for row in rows if row.message.stream != HEARTBEAT_STREAM]
+        position = max((row.number for row in rows if row.message.stream != HEARTBEAT_STREAM), default=0)
         try:
-            if self._positions is not None and told:  # first: so nothing is out there beyond it
-                await self._positions.reach(max(told))
-            places = await self._publisher.publish([row.message for row in rows])
+            places = await self._publisher.publish([row.message for row in rows], position)
         except MessagesRefusedError as error:
             return {rows[index].number: place for index, place in error.taken.items()}, error.refused
         return {row.number: place for row, place in zip(rows, places, strict=True)}, {}

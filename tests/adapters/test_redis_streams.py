@@ -11,7 +11,7 @@ from redis import Redis as BlockingRedis
 
 from patrol.adapters import redis_streams
 from patrol.adapters.redis_connecting import connect
-from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription, RedisTourReports
+from patrol.adapters.redis_streams import POSITION_KEY, RedisPublisher, RedisSubscription, RedisTourReports
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.errors import ConfigError, QueueError
@@ -207,6 +207,39 @@ def test_a_user_without_the_right_to_one_stream_still_writes_the_others(valkey: 
             assert list(caught.value.refused) == [0]
             assert CANARY not in str(caught.value)
             assert await admin.xlen(STREAM) == 1
+
+    asyncio.run(check())
+
+
+def test_the_position_is_there_before_what_it_counts_and_never_goes_back(valkey: str) -> None:
+    async def check() -> None:
+        async with connect(valkey) as redis:
+            await redis.delete(POSITION_KEY)
+            publisher = RedisPublisher(redis)
+            for position, there in ((7, b"7"), (5, b"7"), (9, b"9"), (0, b"9")):
+                await publisher.publish([message(position)], position)
+                assert await redis.get(POSITION_KEY) == there
+            await RedisPublisher(redis).publish([message(8)], 8)  # another process begins, with an older message
+            assert await redis.get(POSITION_KEY) == b"9"
+
+    asyncio.run(check())
+
+
+def test_who_may_not_write_the_position_publishes_all_the_same(valkey: str) -> None:
+    async def check() -> None:
+        port = urlsplit(valkey).port
+        async with connect(valkey) as admin:
+            await admin.delete(POSITION_KEY)
+            await admin.execute_command("ACL", "SETUSER", "relay", "on", f">{CANARY}", f"~{STREAM}", "+@all")
+            try:
+                async with connect(f"redis://relay:{CANARY}@127.0.0.1:{port}/0") as redis:
+                    publisher = RedisPublisher(redis)
+                    assert len(await publisher.publish([message(1), message(2)], 2)) == 2
+                    assert len(await publisher.publish([message(3)], 3)) == 1
+            finally:
+                await admin.execute_command("ACL", "DELUSER", "relay")
+            assert await admin.xlen(STREAM) == 3
+            assert await admin.get(POSITION_KEY) is None
 
     asyncio.run(check())
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_opening import BUSY_S
@@ -65,6 +65,25 @@ def test_who_is_answered_is_on_the_disk(tmp_path: Path) -> None:
                     return found == (1,)
 
                 assert all(await asyncio.gather(*(accept(number) for number in range(60))))
+
+    asyncio.run(check())
+
+
+def test_only_what_would_be_found_out_again_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    def synchronous(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    full, normal = 2, 1
+
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            door = store._door
+            assert await door.transaction(synchronous, is_lasting=False) == normal
+            assert await door.transaction(synchronous) == full
+            held = asyncio.create_task(door.transaction(lambda connection: time.sleep(0.1)))
+            await asyncio.sleep(0.05)
+            together = [door.transaction(synchronous, is_lasting=number != 1) for number in (0, 1, 2)]
+            assert await asyncio.gather(held, *together) == [None, full, full, full]
 
     asyncio.run(check())
 

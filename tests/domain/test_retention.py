@@ -97,6 +97,18 @@ def test_whatever_lies_there_only_what_may_go_goes_and_in_the_right_order(
         assert after + max(for_room, key=importance).size > SMALL.quota_bytes
 
 
+@given(stores(), st.integers(0, 200), st.sampled_from([0, 1, 40, 500]))
+def test_what_need_not_be_looked_at_would_not_have_gone(
+    found: list[KeptEvidence], elsewhere: int, missing: int
+) -> None:
+    used = sum(each.size for each in found) + elsewhere
+    is_short = used > SMALL.quota_bytes or missing > 0
+    looked_at = [
+        each for each in found if each.accepted_at <= SMALL.goes_until(each.evidence_class, NOON, is_short=is_short)
+    ]
+    assert to_delete(looked_at, used, SMALL, NOON, missing) == to_delete(found, used, SMALL, NOON, missing)
+
+
 def test_the_order_told_as_a_story() -> None:
     found = [
         item(1, 9 * DAY, evidence_class=EvidenceClass.RED),

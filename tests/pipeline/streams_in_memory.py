@@ -70,7 +70,7 @@ class StreamsInMemory:
         self.arrived.set()
         return entry
 
-    async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+    async def publish(self, messages: Sequence[Message], position: int = 0) -> Sequence[EntryId]:
         """See Publisher."""
         return [self.append(message.stream, message.body.encode()) for message in messages]
 

@@ -179,9 +179,9 @@ def test_merging_by_hand_keeps_one_order_frees_the_other_unit_and_moves_alerts_a
             await room.dispatching.handle(room.receipt(withdrawn, ReceiptKind.ACCEPTED, 9))
             assert (await room.incident("I-1")).state is IncidentState.CLOSED
             # Its evidence belongs to an open incident, though the incident that brought it is closed.
-            assert await room.store.evidence.oldest(EvidenceClass.RED, 10) == []
+            assert await room.store.evidence.oldest(EvidenceClass.RED, 10, at(3600)) == []
             await room.desk.close(IncidentId("I-2"), Disposition.HANDLED, "li", "done")
-            assert len(await room.store.evidence.oldest(EvidenceClass.RED, 10)) == 2
+            assert len(await room.store.evidence.oldest(EvidenceClass.RED, 10, at(3600))) == 2
 
     asyncio.run(check())
 

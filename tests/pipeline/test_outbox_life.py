@@ -152,7 +152,7 @@ class Disturbed:
         self.between: tuple[str, Callable[[], Awaitable[None]]] | None = None
         self.restarts = 0
 
-    async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+    async def publish(self, messages: Sequence[Message], position: int = 0) -> Sequence[EntryId]:
         if self.taken is not None:
             if some := messages[: self.taken]:
                 await self._server.publisher.publish(some)
@@ -166,7 +166,7 @@ class Disturbed:
             if refused:
                 raise MessagesRefusedError(refused, dict(zip(others, entries, strict=True)))
             return entries
-        return await self._server.publisher.publish(messages)
+        return await self._server.publisher.publish(messages, position)
 
     async def look(self, streams: Sequence[str]) -> QueueState:
         state = await self._server.keeper.look(streams)

@@ -21,6 +21,7 @@ from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain import streams
 from patrol.domain.errors import QueueError
 from patrol.domain.messages import ALERT_STREAMS, DEAD_STREAM, INCIDENT_STREAM
+from patrol.domain.streams import EntryId, Unsettled
 from patrol.pipeline import reconciling
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.relaying import Relaying
@@ -84,6 +85,51 @@ async def room(folder: Path, address: str) -> AsyncIterator[Room]:
     finally:
         await redis.aclose()
         await store.aclose()
+
+
+def test_what_lies_at_a_place_is_found_whatever_lies_between(server: str) -> None:
+    async def check() -> None:
+        redis = connect(server)
+        try:
+            await redis.flushall()
+            for number in range(1, 41):
+                await redis.xadd("one", {"ce": f"one {number}"}, id=f"{number}-0")
+                await redis.xadd("two", {"ce": f"two {number}"}, id=f"{number}-7")
+            await redis.xdel("one", "20-0")
+            keeper = RedisStreamKeeper(redis)
+            side_by_side = [("one", EntryId(number)) for number in range(5, 15)]
+            apart = [("two", EntryId(40, 7)), ("two", EntryId(3, 7)), ("one", EntryId(39)), ("two", EntryId(21, 7))]
+            gone = [("one", EntryId(20)), ("two", EntryId(20)), ("three", EntryId(1)), ("one", EntryId(0))]
+            expected = [b"one %d" % number for number in range(5, 15)]
+            assert await keeper.bodies(side_by_side) == expected
+            found = await keeper.bodies([*apart, *side_by_side, *gone])
+            assert found == [b"two 40", b"two 3", b"one 39", b"two 21", *expected, None, None, None, None]
+            assert await keeper.bodies([]) == []
+        finally:
+            await redis.aclose()
+
+    asyncio.run(check())
+
+
+def test_what_is_published_meanwhile_is_not_taken_for_lost(
+    tmp_path: Path, server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def check() -> None:
+        async with room(tmp_path, server) as here:
+            await here.accept(0, 3)
+            await here.reconciling.round()  # the first one compares everything
+            count, numbers = here.store.unsettled_by_stream, iter(range(10, 20))
+
+            async def counted_a_little_later() -> dict[str, Unsettled]:
+                await here.accept(next(numbers), 1)
+                return await count()
+
+            here.store.unsettled_by_stream = counted_a_little_later  # type: ignore[method-assign]
+            for _ in range(3):
+                await here.reconciling.round()
+
+    asyncio.run(check())
+    assert "may have lost" not in caplog.text
 
 
 def test_an_emptied_queue_gets_back_what_somebody_may_still_need_and_nothing_else(tmp_path: Path, server: str) -> None:

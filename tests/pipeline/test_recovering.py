@@ -18,7 +18,7 @@ from faults.merges import wrong_merges
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_streams import RedisPublisher
-from patrol.adapters.redis_told import RedisPositions, RedisToldMessages
+from patrol.adapters.redis_told import RedisToldMessages
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_audits import SqlAudits
 from patrol.adapters.sql_recovery import SqlRecovery
@@ -113,7 +113,7 @@ async def room(folder: Path, address: str, clock: FakeClock | None = None) -> As
             store,
             signs,
             Deciding(store, clock, metrics),
-            Relaying(store, RedisPublisher(redis), clock, metrics, RedisPositions(redis)),
+            Relaying(store, RedisPublisher(redis), clock, metrics),
             Recovering(SqlRecovery(store), RedisToldMessages(redis), KNOWN, clock, metrics),
             metrics,
         )

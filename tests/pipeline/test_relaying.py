@@ -61,7 +61,7 @@ def test_a_single_message_goes_out_at_once_and_those_that_come_one_after_the_oth
     class Counting(MemoryQueue):
         calls = 0
 
-        async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+        async def publish(self, messages: Sequence[Message], position: int = 0) -> Sequence[EntryId]:
             self.calls += 1
             return await super().publish(messages)
 
@@ -136,7 +136,7 @@ def test_a_publish_whose_answer_was_lost_is_repeated_with_the_same_ids_and_overt
     class LosesAnswers(MemoryQueue):
         calls = 0
 
-        async def publish(self, messages: Sequence[Message]) -> Sequence[EntryId]:
+        async def publish(self, messages: Sequence[Message], position: int = 0) -> Sequence[EntryId]:
             places = await super().publish(messages)
             self.calls += 1
             if self.calls in (1, 2):
@@ -268,7 +268,7 @@ def test_tries_while_the_queue_is_away_are_spread_out() -> None:
     class Counting(MemoryQueue):
         tried_at: list[float]
 
-        async def publish(self, messages: Sequence[Message]) -> None:
+        async def publish(self, messages: Sequence[Message], position: int = 0) -> None:
             self.tried_at.append(self.clock.monotonic())
             raise QueueError("away")
 

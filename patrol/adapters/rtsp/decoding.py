@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from patrol.adapters.rtsp.depacketizing import KeyFrame, Picture
-from patrol.adapters.sources import LARGEST_PIXELS, fitted
+from patrol.adapters.scaling import bgr
+from patrol.adapters.sources import LARGEST_PIXELS
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -73,9 +74,7 @@ def _frame_of(key_frame: KeyFrame) -> av.VideoFrame | None:
 
 
 def _scaled(frame: av.VideoFrame, box: tuple[int, int] | None) -> Pixels | None:
-    width, height = fitted(frame.width, frame.height, box)
     try:
-        picture = frame.reformat(width=width, height=height, format="bgr24", interpolation="BILINEAR")
+        return bgr(frame, box)
     except av.FFmpegError:
         return None
-    return np.ascontiguousarray(picture.to_ndarray(), dtype=np.uint8)
