@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, RootTransaction, bindparam, func, insert, or_, select, update
 
 from patrol.adapters import sql_outbox, sql_restoring
 from patrol.adapters.sql_bodies import incident_in
@@ -78,6 +78,7 @@ class SqlStore:
         self._units: Mapping[str, Unit] = {unit.id: unit for unit in units}
         self._told = asyncio.Event()  # messages came through this door since somebody waited for some
         self._log = Path(f"{engine.url.database}-wal")
+        self._up_to_date: RootTransaction | None = None  # the last one that began with a database that is not behind
         self._seen: tuple[int, int] | None = None  # what it was like when somebody last waited for messages
 
     @property
@@ -126,15 +127,16 @@ class SqlStore:
         return acceptance
 
     def _accept(self, connection: Connection, candidate: Candidate, now: datetime) -> Acceptance:
-        sql_restoring.refuse_while_behind(connection)
+        self._refuse_while_behind(connection)
         for verdict, incident_id, body in _KNOWN_ALERT.rows(connection, id=candidate.alert_id):
             return Acceptance(Verdict(verdict), ALERT_JSON.validate_json(body), incident_of(connection, incident_id))
-        acceptance = accept(candidate, history(connection, candidate, self._policy), now, self._policy)
+        known = history(connection, candidate, self._policy)
+        acceptance = accept(candidate, known, now, self._policy)
         if acceptance.alert is None or acceptance.incident is None:
             return acceptance
         sequence = acceptance.incident.sequence + 1
         told = replace(acceptance.incident, sequence=sequence + 1)
-        store_incident(connection, told)
+        store_incident(connection, told, known.open_incident)
         store_alert(connection, acceptance.alert, acceptance.verdict)
         note_evidence(connection, acceptance.alert)
         messages = (
@@ -143,6 +145,13 @@ class SqlStore:
         )
         sql_outbox.add(connection, messages, self._clock.now())
         return replace(acceptance, incident=told)
+
+    def _refuse_while_behind(self, connection: Connection) -> None:
+        # Once for all that share a transaction: no other process writes while it lasts.
+        transaction = connection.get_transaction()
+        if transaction is not self._up_to_date:
+            sql_restoring.refuse_while_behind(connection)
+            self._up_to_date = transaction
 
     async def decide(
         self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None

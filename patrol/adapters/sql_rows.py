@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, bindparam, insert, select
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from patrol.adapters import sql_outbox
 from patrol.adapters.sql_bodies import body_of, incident_in
@@ -23,10 +23,13 @@ from patrol.adapters.sql_tables import (
 from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert, Verdict
 from patrol.domain.dispatch import Outcome
-from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState
+from patrol.domain.incidents import ClockName, Incident, IncidentId
 from patrol.domain.orders import Order
 
 INCIDENT_BY_ID = Prepared(select(INCIDENTS.c.body).where(INCIDENTS.c.id == bindparam("id")))
+_REWRITE_INCIDENT = Prepared(
+    update(INCIDENTS).where(INCIDENTS.c.id == bindparam("of")).values(seen_at=bindparam("seen"), body=bindparam("text"))
+)
 _ADD_ALERT = Prepared(insert(ALERTS), "id", "incident_id", "fingerprint", "accepted_at", "verdict", "body")
 
 
@@ -64,20 +67,31 @@ def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> No
     sql_outbox.add(connection, outcome.messages, now)
 
 
-def store_incident(connection: Connection, incident: Incident) -> None:
-    """A new incident, or what has become of a known one."""
+def store_incident(connection: Connection, incident: Incident, before: Incident | None = None) -> None:
+    """A new incident, or what has become of a known one. ``before``: as it is stored, where that is at hand."""
+    place, body = whereabouts(incident), body_of(incident)
+    if before is not None and _found_by(before) == _found_by(incident):  # none of the indices, of which there are five
+        _REWRITE_INCIDENT.run(connection, [{"of": incident.id, "seen": place["seen_at"], "text": body}])
+        return
     put(
         connection,
         INCIDENTS,
         id=incident.id,
         fingerprint=incident.fingerprint,
-        is_open=int(incident.state is not IncidentState.CLOSED),
+        is_open=int(incident.is_open),
         accepted_at=text_of(incident.accepted_at),
         closed_at=text_of(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
         **{"class": incident.incident_class.value},
-        **whereabouts(incident),
-        body=body_of(incident),
+        **place,
+        body=body,
     )
+
+
+def _found_by(incident: Incident) -> tuple[object, ...]:
+    """What the indexed columns of an incident are made of."""
+    clocks = incident.clocks.get(ClockName.ACCEPTED), incident.clocks.get(ClockName.CLOSED)
+    kept = incident.kind, incident.place, incident.simulated, incident.drill
+    return incident.fingerprint, incident.is_open, *clocks, *kept
 
 
 def store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None:
