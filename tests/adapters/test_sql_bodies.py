@@ -35,7 +35,7 @@ def test_what_cannot_be_read_is_refused_each_time() -> None:
             incident_in("{}")
 
 
-def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_are_forgotten() -> None:
     sql_bodies._known.clear()
     body = body_of(incident())
     for number in range(MOST_KNOWN):
