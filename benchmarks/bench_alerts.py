@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,21 @@ class Told:
         """To the acceptance: drawing the picture, keeping it, the store."""
         return self._by_ring([alert.accepted - alert.confirmed if alert else math.inf for alert in self.alerts])
 
+    def between_pictures(self) -> Delays:
+        """From each picture of a camera to its next, from a suspicion to its confirmation, by when they were taken."""
+        taken: dict[str, list[float]] = {}
+        for camera_id, captured, _ in self.found.story.seen:
+            taken.setdefault(camera_id, []).append(captured)
+        return Delays.of(
+            [
+                later - earlier
+                for first, alert in zip(self.found.first, self.alerts, strict=True)
+                if first and alert
+                for earlier, later in pairwise(sorted(taken.get(alert.camera_id, ())))
+                if first.captured <= earlier and later <= alert.confirmed
+            ]
+        )
+
     @property
     def missed(self) -> int:
         """Onsets of which no alert came."""
@@ -195,10 +211,12 @@ def report(told: Told, made_of: str, join: str) -> Report:
         "suspicion to confirmation": told.from_suspicion(),
         "confirmation to acceptance": told.from_confirmation(),
     }
-    clips = told.clips
+    clips, pictures = told.clips, told.between_pictures()
     besides = [
         ("onsets without an alert", told.missed),
         ("alerts while nobody was there", told.stray),
+        ("from picture to picture of a suspicion, s, p50", pictures.p50),
+        ("from picture to picture of a suspicion, s, p90", pictures.p90),
         ("alerts that visits alone confirmed: no clip", told.without_clip),
         ("clips", clips.count),
         ("acceptance to clip, s, p50", clips.p50),
@@ -216,6 +234,7 @@ def report(told: Told, made_of: str, join: str) -> Report:
             "onsets": len(told.alerts),
             "missed": told.missed,
             "seconds": {way: {ring: asdict(each) for ring, each in by.items()} for way, by in ways.items()},
+            "from_picture_to_picture_s": asdict(pictures),
             "clip_after_s": asdict(clips),
             "without_clip": told.without_clip,
             "alerts_while_nobody_was_there": told.stray,

@@ -82,7 +82,10 @@ class OpenSessions(Protocol):
         """How long a visit may have to wait for a camera's next key frame, as far as it is known, seconds."""
 
     def hold(self, camera_id: CameraId, seconds: float) -> None:
-        """For so long a camera is visited several times a second: more than its key frames are wanted."""
+        """For so long, from now, a camera is visited several times a second: more than its key frames are wanted.
+
+        0: no more.
+        """
 
 
 OnUnconfirmed = Callable[[Camera, float], None]

@@ -40,6 +40,7 @@ from patrol.domain.messages import ORDER_STREAMS
 from patrol.domain.orders import OrderState
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
+from patrol.domain.visits import Asker
 from patrol.pipeline import alerting, opening
 from tests.adapters.real_model import real_model, real_models_directory
 from tests.config.files import as_yaml, sound
@@ -340,7 +341,7 @@ def test_where_idle_scenes_rest_a_camera_that_is_suspected_or_pinned_is_looked_a
                     if number == 2:
                         book.pinned(Pin(CameraId("calm-1"), 60.0, 1.0, "Li"))
                         # A suspicion puts its camera in focus, too: without that the rule alone must do.
-                        book.pin(CameraId("crowd-0"), 0.0, 1.0)
+                        book.pin(CameraId("crowd-0"), 0.0, 1.0, Asker.SUSPICION)
                     for name in ("calm-0", "calm-1", "crowd-0"):
                         at = begin + timedelta(seconds=0.1 * number)
                         detecting.offer(Frame(CameraId(name), at, still), RingName.CORE)

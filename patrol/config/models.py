@@ -300,7 +300,8 @@ class TourModel(Edge):
         default=TOUR.warm_sessions, description="streams kept open at most"
     )
     focus_at_once: Annotated[WholeNumber, Field(ge=1, le=512)] = Field(
-        default=TOUR.focus_at_once, description="looks for focus under way at the same time; two for each core are well"
+        default=TOUR.focus_at_once,
+        description="looks for focus under way at the same time, until the detector is through with them",
     )
     opens_per_s: PerSecond = Field(
         default=TOUR.opens_per_s, description="sessions begun a second while the tour is behind"

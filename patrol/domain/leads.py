@@ -51,6 +51,11 @@ class Leads:
         given_s = standing.assumed_s if now >= standing.assumed_from else min(standing.given_s, standing.assumed_s)
         return max(given_s, self.least_s(standing))  # its session may have broken since
 
+    def until_due_s(self, standing: Standing, now: float) -> float:
+        """How long a look may take so that the camera is visited in time all the same; no longer than any visit."""
+        due_at = standing.since + standing.bound_s - self.lead_s(standing)
+        return min(self._longest_s(standing), due_at - now)
+
     def is_late(self, standing: Standing, now: float) -> bool:
         """Whether a visit that begins now could end after the bound."""
         return now + self.given_s(standing, now) - held_since(standing) > standing.bound_s + 1e-9

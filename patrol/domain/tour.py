@@ -44,6 +44,8 @@ FORGET = 0.9  # a slow visit is remembered, by 10% less with every quicker one
 SLOW_FAILURES = frozenset({CaptureFailure.TIMED_OUT, CaptureFailure.NO_KEY_FRAME})
 LOOK_AGAIN_S = 0.02  # whether what has to wait for a slot may begin now
 RETRY_AGAIN_S = 0.2  # whether a camera may be tried again that its host has no room for now
+# Pictures of a camera in focus on their way through the detector: one waits for each of its lanes, one is being taken.
+MOST_LOOKS = 3
 
 
 class Tour:
@@ -192,16 +194,20 @@ class Tour:
         return now - entry.due_at > self._standings[entry.camera_id].bound_s * self.stretch
 
     def _next_focus(self, now: float) -> Visit | None:
-        standing = self._focuses.next(now, self._may_focus)
+        is_room = (
+            self.stretch == 1.0
+            and self._lower_under_way < self._settings.lower_rank_workers
+            and self._extra_under_way < self._settings.focus_at_once
+        )
+        standing = self._focuses.next(now, self._may_focus) if is_room else None
         return self._begin(standing, Turn.FOCUS, now) if standing is not None else None
 
     def _may_focus(self, standing: Standing) -> bool:
+        """One at a time is taken of a camera, while others of it may still be in the detector."""
         return (
-            not standing.under_way
+            not standing.visits
+            and len(standing.looks) < MOST_LOOKS
             and not standing.failures
-            and self.stretch == 1.0
-            and self._lower_under_way < self._settings.lower_rank_workers
-            and self._extra_under_way < self._settings.focus_at_once
             and (standing.kept_open or standing.host.has_room_for_lower_rank())
         )
 
@@ -217,14 +223,16 @@ class Tour:
         return min(1.0, *upcoming) if upcoming else 1.0
 
     def _begin(self, standing: Standing, turn: Turn, now: float) -> Visit:
-        standing.ticket = 0  # its places in the heaps are stale until the visit ends
-        standing.under_way = True
+        standing.ticket = 0  # its places in the heaps are stale until nothing of it is under way
+        standing.looks.append(turn)
+        standing.visits += 1
         standing.began_at = now
-        standing.is_extra = turn is Turn.FOCUS
-        self._extra_under_way += standing.is_extra
+        self._extra_under_way += turn is Turn.FOCUS
         # Who is due is given what the others reckon with; a retry and a focus take nobody's slot.
         given_s = self._leads.given_s(standing, now)
         standing.deadline_s = given_s if turn is Turn.DUE else max(given_s, self._leads.wanted_s(standing))
+        if turn is Turn.FOCUS:  # until it is due it may wait for a key frame that a stream begins with
+            standing.deadline_s = max(standing.deadline_s, self._leads.until_due_s(standing, now))
         visit = Visit(standing.camera, turn, standing.deadline_s, in_new_session=not standing.kept_open)
         self._count(visit, standing.host, 1)
         if self._must_be_paced(standing, now):
@@ -252,6 +260,7 @@ class Tour:
         """
         standing = self._standings[visit.camera.id]
         host = standing.host
+        standing.visits -= 1
         self._count(visit, host, -1)
         if is_kept_open:  # whether one has ended is told by set_kept_open
             self._note_session(standing, is_kept_open=True, is_passing=is_passing)
@@ -283,7 +292,8 @@ class Tour:
         standing.picture_age_s = age_s
         standing.waits_s = waits_s
         standing.usual_s = max(0.0, seconds - waits_s, standing.usual_s * FORGET)
-        standing.taken, standing.taken_at = True, standing.began_at + seconds
+        if not standing.taken:
+            standing.taken, standing.taken_at = True, standing.began_at + seconds
         standing.host.answered()
         self._leads.learn(standing)
 
@@ -299,6 +309,7 @@ class Tour:
             standing.excused_until = captured_at + standing.picture_age_s
         standing.ever_seen = True
         standing.failures, standing.failing, standing.people = 0, None, people
+        self._landed(standing)
         self._wait_for_next_look(standing)
         return gap_s
 
@@ -317,12 +328,25 @@ class Tour:
             standing.host.answered()
         # One failure may be a hiccup, and the bound has not passed yet: the second try comes at once.
         pause_s = 0.0 if first else full_jitter(standing.failures, base_s, cap_s, self._jitter)
+        self._landed(standing, is_newest=True)
         self._wait(standing, now + pause_s)
         return pause_s
 
     def dropped(self, camera_id: CameraId) -> None:
         """The frame was captured but never went through the detector: the camera is still unseen."""
+        self._landed(self._standings[camera_id])
         self._wait_for_next_look(self._standings[camera_id])
+
+    def _landed(self, standing: Standing, *, is_newest: bool = False) -> None:
+        """One look of the camera less is under way: the oldest, whose picture went through the detector or never will.
+
+        ``is_newest``: the last, which brought no picture.
+        """
+        self._late.discard(standing.camera.id)
+        if standing.looks:
+            turn = standing.looks.pop() if is_newest else standing.looks.popleft()
+            self._extra_under_way -= turn is Turn.FOCUS
+        standing.taken = len(standing.looks) > standing.visits - is_newest
 
     # --- what others ask for -----------------------------------------------------------------------------------
 
@@ -419,6 +443,10 @@ class Tour:
         """Whether somebody asked to see more of the camera."""
         return self._focuses.is_on(camera_id, now)
 
+    def in_focus_for_s(self, camera_id: CameraId, now: float, below_s: float) -> float:
+        """For how long yet somebody asks for looks at it that are less than ``below_s`` apart; 0 if nobody does."""
+        return self._focuses.on_for_s(camera_id, now, below_s)
+
     def past_bound(self, now: float) -> tuple[CameraId, ...]:
         """The cameras unseen for longer than their bound, times the stretch; a healthy one is never among them."""
         return tuple(each.camera.id for each in self._standings.values() if is_past(each, self.stretch, now))
@@ -497,11 +525,10 @@ class Tour:
         return standing.since + standing.bound_s * self.stretch
 
     def _wait(self, standing: Standing, due_at: float) -> None:
+        if standing.under_way:
+            return  # another look of it is, and what becomes of that says when the next is due
         self._tickets += 1
         standing.ticket = self._tickets
-        self._extra_under_way -= standing.is_extra
-        standing.under_way = standing.taken = standing.is_extra = False
-        self._late.discard(standing.camera.id)
         heapq.heappush(self._waiting, Place(due_at, standing.ticket, standing.camera.id, due_at))
 
     def _is_current(self, entry: Place) -> bool:

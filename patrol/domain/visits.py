@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -42,7 +43,7 @@ class TourSettings:
     retries_per_s: float = 10.0
     retries_per_host_per_s: float = 2.0
     warm_sessions: int = 64
-    focus_at_once: int = 4
+    focus_at_once: int = 12
     backoff_base_s: float = 1.0
     backoff_cap_s: float = 60.0
 
@@ -65,10 +66,19 @@ class Turn(StrEnum):
 
 
 class Asker(StrEnum):
-    """Who asks for a focus. What one asks for, the other does not take away."""
+    """Who asks for a focus; who stands first goes first. What one asks for, no other takes away.
 
-    RULE = "rule"
+    SUSPICION: a rule holds, and not for long enough yet. CURIOSITY: a rule does not hold, and a closer look could tell
+    more. CLIP: an event was confirmed, and what follows belongs to its clip.
+    """
+
+    SUSPICION = "suspicion"
     OPERATOR = "operator"
+    CURIOSITY = "curiosity"
+    CLIP = "clip"
+
+
+RANK = {asker: rank for rank, asker in enumerate(Asker)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,9 @@ class Standing:
     ``since``: its last look, or when its bound was last made stricter. ``excused_until``: when its last picture was
     taken, if that was so old by then that nobody could have looked again in time. ``usual_s``: how long visits lately
     took, at worst, beyond ``waits_s``: how long one may have to wait for a key frame. ``picture_age_s``: how old the
-    last picture was when it was taken. ``began_at``, ``taken_at``: when the visit under way began, and had its picture.
+    last picture was when it was taken. ``looks``: the visits whose pictures are on their way or in the detector, oldest
+    first: several only in a focus, where the next is taken while the last is looked at. ``visits``: those of them that
+    have not ended. ``began_at``: when the newest began; ``taken_at``: when the first of them had its picture.
     ``is_passing``: its session is kept open for a focus only, and may be gone by the next look. ``deadline_s``: what
     the visit is given. ``given_s``: what visits are given while the camera is due. ``assumed_s``: what the analysis of
     waits reckons with, and what they are given from ``assumed_from`` on.
@@ -125,13 +137,18 @@ class Standing:
     taken_at: float = 0.0
     failures: int = 0
     failing: str | None = None
-    under_way: bool = False
-    is_extra: bool = False
+    looks: deque[Turn] = field(default_factory=deque)
+    visits: int = 0
     taken: bool = False
     people: int | None = None
     ticket: int = 0
     focus_at: float = -1.0
     focus: dict[Asker, Focus] = field(default_factory=dict)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a picture of it is on its way, or in the detector."""
+        return bool(self.looks)
 
 
 @dataclass(order=True, slots=True)
@@ -144,9 +161,9 @@ class Place:
     due_at: float = field(compare=False)
 
 
-def asked_for(standing: Standing, now: float) -> list[Focus]:
+def asked_for(standing: Standing, now: float) -> dict[Asker, Focus]:
     """What is still asked for."""
-    return [focus for focus in standing.focus.values() if focus.until > now]
+    return {asker: focus for asker, focus in standing.focus.items() if focus.until > now}
 
 
 def held_since(standing: Standing) -> float:

@@ -10,7 +10,7 @@ from patrol.domain.camera import Camera, CameraId
 from patrol.domain.closer import NO_LOOKS, NOTHING_CLOSER, Closer, Look, asked_for
 from patrol.domain.detections import Detections
 from patrol.domain.events import Event
-from patrol.domain.rules import Rule, RuleState, Step, Watch, last_words, step
+from patrol.domain.rules import CLOCK_STEP_S, Rule, RuleState, Step, Watch, last_words, step
 from patrol.domain.scene import Pixels, Scene
 from patrol.domain.tracking import Following, NewTracker, NoTracker
 from patrol.domain.zones import RuleId, Zone, ZoneId
@@ -23,11 +23,12 @@ MISSED_VISITS = 3
 class Findings:
     """What one frame changed.
 
-    ``suspected``: rules that began to hold with this frame. ``worth_a_focus``: rules that do not hold, of which a
-    closer look could tell more.
+    ``suspected``: rules that began to hold with this frame. ``is_settled``: no rule is suspected any more, and one was
+    until this frame. ``worth_a_focus``: rules that do not hold, of which a closer look could tell more.
     """
 
     suspected: tuple[Rule, ...] = ()
+    is_settled: bool = False
     worth_a_focus: tuple[Rule, ...] = ()
     confirmed: tuple[Event, ...] = ()
     ended: tuple[Event, ...] = ()
@@ -35,10 +36,16 @@ class Findings:
 
 @dataclass(slots=True)
 class _Memory:
-    """What is remembered of one camera: a Watch for each zone and rule, and who is followed."""
+    """What is remembered of one camera: when it was seen last, a Watch for each zone and rule, and who is followed."""
 
     following: Following
+    seen_last_at: datetime | None = None
     watches: dict[tuple[ZoneId, RuleId], Watch] = field(default_factory=dict)
+
+    def was_overtaken(self, at: datetime) -> bool:
+        """Whether a frame of that time is a little older than the last; one that is much older is a clock set back."""
+        before = self.seen_last_at
+        return before is not None and 0.0 <= (before - at).total_seconds() <= CLOCK_STEP_S
 
 
 class Watcher:
@@ -78,11 +85,18 @@ class Watcher:
         pixels: Pixels | None = None,
         closer: Closer = NOTHING_CLOSER,
     ) -> Findings:
-        """Take the detections of the frame captured at ``at``, its picture where there is one, and closer looks."""
+        """Take the detections of the frame captured at ``at``, its picture where there is one, and closer looks.
+
+        In a focus a frame may come out of the detector just after its successor: it tells nothing any more.
+        """
         memory = self._memory_of(camera)
+        if memory.was_overtaken(at):
+            return Findings()
+        memory.seen_last_at = at
         scene = self._scene(camera, memory, at, detections, pixels, closer)
         local = at.astimezone(self._timezone)
         suspected: list[Rule] = []
+        was_in_doubt = is_in_doubt = False
         worth_a_focus: list[Rule] = []
         confirmed: list[Event] = []
         ended: list[Event] = []
@@ -90,12 +104,15 @@ class Watcher:
             before = memory.watches.get((zone.id, rule.id), Watch())
             result = _stepped(rule, zone, camera, before, scene) if rule.is_watched(local) else _not_watched(before)
             memory.watches[zone.id, rule.id] = result.watch
+            was_in_doubt |= before.state is RuleState.SUSPECTED
+            is_in_doubt |= result.watch.state is RuleState.SUSPECTED
             if before.state is RuleState.CLEAR and result.watch.state is RuleState.SUSPECTED:
                 suspected.append(rule)
             worth_a_focus += [rule] if result.is_worth_a_focus else []
             confirmed += [result.confirmed] if result.confirmed else []
             ended += [result.ended] if result.ended else []
-        return Findings(tuple(suspected), tuple(worth_a_focus), tuple(confirmed), tuple(ended))
+        is_settled = was_in_doubt and not is_in_doubt
+        return Findings(tuple(suspected), is_settled, tuple(worth_a_focus), tuple(confirmed), tuple(ended))
 
     def _memory_of(self, camera: Camera) -> _Memory:
         if camera.id not in self._cameras:

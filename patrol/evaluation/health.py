@@ -57,7 +57,7 @@ class _Room:
     begun: list[_Trouble] = field(default_factory=list)
     pixels: Frame | None = None
 
-    def offer(self, frame: Frame, ring: RingName) -> None:
+    def offer(self, frame: Frame, ring: RingName, *, is_extra: bool = False) -> None:
         """See inspecting.DetectSide; nobody detects anything here."""
 
     def refuse(self, reason: str) -> None:

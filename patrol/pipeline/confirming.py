@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.clips import AFTER_S
 from patrol.domain.detections import Detections
 from patrol.domain.events import Event
 from patrol.domain.frame import Frame
+from patrol.domain.rules import Rule
+from patrol.domain.visits import Asker
+from patrol.domain.watching import Findings
 from patrol.metrics import Metrics
 from patrol.pipeline.filming import FilmSide, NotFilming
 from patrol.pipeline.looking_closer import LookingCloser
 from patrol.ports import Clock
 
-# A suspicion is looked at four times a second for as long as a confirmation takes, in spare capacity.
-FOCUS_S = 6.0
+# What a rule wants to see more of is looked at four times a second, in spare capacity: a suspicion until it is
+# confirmed or dropped, and no longer than this; what a closer look could tell more of for so long at a time.
+SUSPICION_S, CURIOSITY_S = 10.0, 6.0
 FOCUS_EVERY_S = 0.25
 CONFIRMED_AFTER_S = 2.0  # a rule must hold for its time, and the focus has to begin first
 
@@ -30,8 +35,8 @@ class TourSide(Protocol):
     def dropped(self, frame: Frame) -> None:
         """The frame never will."""
 
-    def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
-        """Look again soon."""
+    def pin(self, camera_id: CameraId, seconds: float, every_s: float, asker: Asker) -> None:
+        """Look again soon, and for so long; 0 seconds: no more for this asker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +87,31 @@ class Confirming:
         self._tour.seen(frame, people=len(detections.of("person")))
         for rule in findings.suspected:
             self._metrics.alerts.suspicions.labels(rule.kind.value, camera.ring.value).inc()
-        wanting = (*findings.suspected, *findings.worth_a_focus)
-        in_focus = self._film.see(frame, is_wanted=bool(wanting))
-        if wanting:
-            longest_s = max(rule.for_s for rule in wanting) + CONFIRMED_AFTER_S
-            self._tour.pin(camera.id, max(FOCUS_S, longest_s), FOCUS_EVERY_S)
+        in_focus = self._film.see(frame, is_wanted=bool(findings.suspected or findings.worth_a_focus))
+        self._focus(camera.id, findings, in_focus)
         for event in findings.confirmed:
             self._metrics.alerts.events.labels(event.kind.value, camera.ring.value).inc()
             await self._alerting.submit(Sighting(event, camera, frame, detections, in_focus))
 
+    def _focus(self, camera_id: CameraId, findings: Findings, in_focus: bool) -> None:
+        """Ask the tour for more of the camera, or for less."""
+
+        def pin(seconds: float, asker: Asker) -> None:
+            self._tour.pin(camera_id, seconds, FOCUS_EVERY_S, asker)
+
+        if findings.suspected:
+            pin(_for_s(findings.suspected, SUSPICION_S), Asker.SUSPICION)
+        elif findings.is_settled:
+            pin(0.0, Asker.SUSPICION)
+        if findings.worth_a_focus:
+            pin(_for_s(findings.worth_a_focus, CURIOSITY_S), Asker.CURIOSITY)
+        if findings.confirmed and in_focus:
+            pin(AFTER_S, Asker.CLIP)
+
     def dropped(self, frame: Frame) -> None:
         """The frame never went through the detector."""
         self._tour.dropped(frame)
+
+
+def _for_s(wanting: Sequence[Rule], least_s: float) -> float:
+    return max(least_s, max(rule.for_s for rule in wanting) + CONFIRMED_AFTER_S)

@@ -1,7 +1,8 @@
 """Detecting: frames in, detections out, in batches that close on time.
 
-Frames wait in one slot per camera, where the newest wins. ``captured = processed + dropped`` holds exactly once
-everything has stopped; until then the difference is what is under way.
+Frames wait in one slot per camera, where the newest wins; those of a focus behind all others.
+``captured = processed + dropped`` holds exactly once everything has stopped; until then the difference is what is under
+way.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class _Waiting:
     frame: Frame
     ring: RingName
     since: float
+    is_extra: bool
 
 
 class NewestFrames:
@@ -51,13 +53,17 @@ class NewestFrames:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def put(self, frame: Frame, ring: RingName) -> None:
-        """Leave a frame for the detector; never waits. After ``close`` it is dropped, and counted."""
+    def put(self, frame: Frame, ring: RingName, *, is_extra: bool = False) -> None:
+        """Leave a frame for the detector; never waits. After ``close`` it is dropped, and counted.
+
+        ``is_extra``: it is of a focus, and goes behind those of cameras that are due.
+        """
         if self._closed:
             self._on_dropped(frame, "shutdown")
             return
         older = self._slots.pop(frame.camera_id, None)
-        self._slots[frame.camera_id] = _Waiting(frame, ring, self._clock.monotonic())
+        is_extra &= older is None or older.is_extra  # in its place it does for a camera that is due
+        self._slots[frame.camera_id] = _Waiting(frame, ring, self._clock.monotonic(), is_extra)
         self._arrived.set()
         if older is not None:
             self._on_dropped(older.frame, "overwritten")
@@ -84,14 +90,16 @@ class NewestFrames:
             self._on_dropped(waiting.frame, reason)
 
     async def take(self, limit: int, close_after_s: float) -> Sequence[_Waiting]:
-        """The oldest frames, at most ``limit``; once the first is there, no longer than ``close_after_s``.
+        """The oldest frames, those of a focus last, at most ``limit``.
 
-        Empty at the end of the stream, or where another lane was quicker.
+        Once the first is there, no longer than ``close_after_s``. Empty at the end of the stream, or where
+        another lane was quicker.
         """
         await self._arrived.wait()
         if len(self._slots) < limit and not self._closed:
             await self._clock.sleep(close_after_s)
-        batch = [self._slots.pop(camera_id) for camera_id in list(self._slots)[:limit]]
+        in_turn = sorted(self._slots, key=lambda camera_id: self._slots[camera_id].is_extra)
+        batch = [self._slots.pop(camera_id) for camera_id in in_turn[:limit]]
         if not self._slots and not self._closed:
             self._arrived.clear()
         return batch
@@ -143,11 +151,11 @@ class Detecting:
         """Whether no frame waits longer than it takes to gather a batch: one more would not be in another's way."""
         return self._frames.oldest_age_s() <= KEEPING_UP * self._close_after_s
 
-    def offer(self, frame: Frame, ring: RingName) -> None:
-        """Take a captured frame; never waits."""
+    def offer(self, frame: Frame, ring: RingName, *, is_extra: bool = False) -> None:
+        """Take a captured frame, of a focus or not; never waits."""
         self.counts.captured += 1
         self._metrics.detect.captured.inc()
-        self._frames.put(frame, ring)
+        self._frames.put(frame, ring, is_extra=is_extra)
         self._show()
 
     def refuse(self, reason: str) -> None:

@@ -44,8 +44,8 @@ class RefusedSide(Protocol):
 class DetectSide(Protocol):
     """Where pictures go that are to be looked at. See detecting.Detecting."""
 
-    def offer(self, frame: Frame, ring: RingName) -> None:
-        """Take a frame; never waits."""
+    def offer(self, frame: Frame, ring: RingName, *, is_extra: bool = False) -> None:
+        """Take a frame, of a focus or not; never waits."""
 
     def refuse(self, reason: str) -> None:
         """Count a frame that nothing shall be detected in."""
@@ -74,7 +74,7 @@ class Inspecting:
         self._clock = clock
         self._metrics = metrics
 
-    def offer(self, frame: Frame, ring: RingName) -> None:
+    def offer(self, frame: Frame, ring: RingName, *, is_extra: bool = False) -> None:
         """Look at the frame as a picture; hand it on if it is its camera's."""
         camera = self._cameras[frame.camera_id]
         began = self._clock.monotonic()
@@ -83,7 +83,7 @@ class Inspecting:
         self._metrics.stages.took("inspect", ring, self._clock.monotonic() - began)
         self._tell(camera, frame, found)
         if found.trusted:
-            self._detecting.offer(frame, ring)
+            self._detecting.offer(frame, ring, is_extra=is_extra)
             return
         failure = CaptureFailure.WRONG_PICTURE if found.identity is Identity.OTHER else CaptureFailure.NO_SIGNAL
         self._detecting.refuse(failure.value)

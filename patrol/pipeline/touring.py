@@ -138,10 +138,11 @@ class TourBook:
         """How many visits brought a frame."""
         return self._visits.total()
 
-    def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
-        """Focus, for a rule: look at a camera again soon, for a while, with spare capacity."""
-        self._tour.pin(camera_id, self._clock.monotonic(), seconds, every_s, Asker.RULE)
-        self._sessions.hold(camera_id, seconds)
+    def pin(self, camera_id: CameraId, seconds: float, every_s: float, asker: Asker) -> None:
+        """Focus: look at a camera again soon, for a while, with spare capacity; 0 seconds ends the asker's."""
+        now = self._clock.monotonic()
+        self._tour.pin(camera_id, now, seconds, every_s, asker)
+        self._sessions.hold(camera_id, self._tour.in_focus_for_s(camera_id, now, KEY_FRAMES_LIE_APART_S))
 
     def pinned(self, pin: Pin) -> None:
         """An operator pins a camera, or lets it go; one that is not in the tour is nobody's wish any more."""
@@ -151,9 +152,7 @@ class TourBook:
         self._pins.pop(pin.camera_id, None)
         if pin.seconds:
             self._pins[pin.camera_id] = PinnedCamera(pin.camera_id, until, pin.operator)
-        self._tour.pin(pin.camera_id, self._clock.monotonic(), pin.seconds, pin.every_s, Asker.OPERATOR)
-        if pin.every_s < KEY_FRAMES_LIE_APART_S:
-            self._sessions.hold(pin.camera_id, pin.seconds)
+        self.pin(pin.camera_id, pin.seconds, pin.every_s, Asker.OPERATOR)
 
     def _pinned(self) -> tuple[PinnedCamera, ...]:
         now = self._clock.now()
@@ -191,8 +190,8 @@ class TourBook:
 class FrameSide(Protocol):
     """Where captured frames go."""
 
-    def offer(self, frame: Frame, ring: RingName) -> None:
-        """Take a frame; never waits."""
+    def offer(self, frame: Frame, ring: RingName, *, is_extra: bool = False) -> None:
+        """Take a frame, of a focus or not; never waits."""
 
     def accept_view(self, acceptance: ViewAcceptance) -> None:
         """A person says that a camera shows what it shall show; nothing if there is no such camera."""
@@ -285,7 +284,7 @@ class Touring:
             self._book.failed(visit, error.failure)
             return
         self._book.visited(visit, frame, self._clock.monotonic() - began)
-        self._frames.offer(frame, visit.camera.ring)
+        self._frames.offer(frame, visit.camera.ring, is_extra=visit.turn is Turn.FOCUS)
 
     async def run_reports(self, stopping: asyncio.Event) -> None:
         """Tell the room and Prometheus how the tour stands, and hear what the room asks for, once a second.

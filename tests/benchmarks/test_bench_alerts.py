@@ -64,6 +64,15 @@ def told(*alerts: Kept | None, stray: int = 0) -> Told:
 GOOD = (kept(104.0), kept(104.0, clip=None), kept(104.0))
 
 
+def test_pictures_of_a_suspicion_are_told_apart_from_those_before_and_after_it() -> None:
+    found = told(GOOD[0], None, None)
+    ours = [("core-001", captured, captured + 0.5) for captured in (99.0, 104.0, 104.25, 104.75, 105.2, 107.0)]
+    others = [("far-001", 104.0, 104.5), ("far-002", 104.3, 104.8)]
+    found.found.story.seen.extend([*reversed(ours), *others])
+    pictures = found.between_pictures()
+    assert (pictures.count, pictures.p50, pictures.p90) == (3, pytest.approx(0.45), 0.5)
+
+
 def missed(found: Told) -> list[str]:
     return [target.name for target in targets(found) if not target.kept]
 

@@ -1016,7 +1016,7 @@ def test_who_failed_just_now_is_tried_again_before_those_that_have_more_time() -
 
 def test_an_operator_who_lets_a_camera_go_does_not_end_what_a_rule_asked_for() -> None:
     tour = tour_of(cameras(1, 60))
-    tour.pin(CameraId("C-0"), 0.0, 15.0, 1.0, Asker.RULE)
+    tour.pin(CameraId("C-0"), 0.0, 15.0, 1.0, Asker.SUSPICION)
     tour.pin(CameraId("C-0"), 0.0, 60.0, 1.0, Asker.OPERATOR)
     tour.pin(CameraId("C-0"), 1.0, 0.0, 1.0, Asker.OPERATOR)
     assert tour.in_focus(CameraId("C-0"), 14.0)
@@ -1156,6 +1156,105 @@ def test_so_many_looks_for_focus_are_under_way_at_once_until_the_detector_is_thr
     tour.seen(begun_now[0].camera.id, 2.1, people=0)
     tour.dropped(begun_now[1].camera.id)
     assert sum(isinstance(tour.next(5.0), Visit) for _ in range(10)) == 2
+
+
+def looked_once(tour: Tour, now: float, number: int = 0) -> bool:
+    """Whether a look for focus begins now, of this camera; it brings its picture at once, for the detector."""
+    visit = tour.next(now)
+    if not isinstance(visit, Visit):
+        return False
+    assert (visit.camera.id, visit.turn) == (f"C-{number}", Turn.FOCUS)
+    tour.captured(visit.camera.id, 0.01)
+    tour.ended(visit)
+    return True
+
+
+def test_a_focus_takes_the_next_picture_while_the_last_ones_are_in_the_detector() -> None:
+    tour = tour_of(cameras(1, 60))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    tour.pin(CameraId("C-0"), 0.0, 60.0, 0.25)
+    begun_at = [step / 20 for step in range(1, 101) if looked_once(tour, step / 20)]
+    assert begun_at == [0.25, 0.5, 0.75], "so many may wait for the detector"
+    for captured_at in begun_at:
+        tour.seen(CameraId("C-0"), captured_at, people=0)
+    assert looked_once(tour, 5.05)
+    assert tour.blind_age_s(CameraId("C-0"), 5.05) == pytest.approx(4.3)
+
+
+def test_a_camera_in_focus_comes_due_once_all_its_pictures_went_through_the_detector() -> None:
+    tour = tour_of(cameras(1, 5))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    tour.pin(CameraId("C-0"), 0.0, 1.2, 0.5)
+    assert [step / 10 for step in range(30) if looked_once(tour, step / 10)] == [0.5, 1.0]
+    tour.seen(CameraId("C-0"), 0.5, people=0)
+    assert isinstance(tour.next(4.9), float), "its other picture is in the detector"
+    tour.dropped(CameraId("C-0"))
+    visit = tour.next(4.9)
+    assert isinstance(visit, Visit)
+    assert visit.turn is Turn.DUE
+
+
+def test_one_of_several_looks_that_fails_takes_its_own_place_only() -> None:
+    tour = tour_of(cameras(1, 60), TourSettings(focus_at_once=2))
+    tour.seen(CameraId("C-0"), 0.0, people=0)
+    tour.pin(CameraId("C-0"), 0.0, 60.0, 0.25)
+    assert looked_once(tour, 0.25)
+    second = tour.next(0.5)
+    assert isinstance(second, Visit)
+    tour.failed(CameraId("C-0"), CaptureFailure.BROKEN, 0.6)
+    tour.ended(second)
+    assert isinstance(tour.next(0.7), float), "the first is in the detector yet"
+    tour.seen(CameraId("C-0"), 0.25, people=0)
+    assert [looked_once(tour, at) for at in (1.0, 1.3, 1.6)] == [True, True, False]
+
+
+def pinned_in_a_crowd(*askers: Asker, spare_per_s: float) -> tuple[Run, dict[Asker, list[float]]]:
+    """Ten cameras for each asker, four looks a second for each, little to spare; when each asker's were looked at."""
+    found = cameras(10 * len(askers), 60)
+    run = Run(tour_of(found), takes=lambda _: 0.05)
+    run.tour.set_spare(spare_per_s, 0.0)
+    asker_of = {each.id: askers[number % len(askers)] for number, each in enumerate(found)}
+    for camera_id, asker in asker_of.items():
+        run.tour.pin(camera_id, 0.0, 20.0, 0.25, asker)
+    run.until(20)
+    begun: dict[Asker, list[float]] = {asker: [] for asker in askers}
+    for now, visit in run.turns:
+        if visit.turn is Turn.FOCUS:
+            begun[asker_of[visit.camera.id]].append(now)
+    return run, begun
+
+
+def test_where_there_is_too_little_for_all_what_a_rule_suspects_is_looked_at_before_the_rest_of_a_clip() -> None:
+    _, begun = pinned_in_a_crowd(Asker.CLIP, Asker.SUSPICION, spare_per_s=20.0)
+    assert len(begun[Asker.SUSPICION]) == pytest.approx(400, rel=0.1)
+    assert len(begun[Asker.CLIP]) <= 20
+    _, begun = pinned_in_a_crowd(Asker.CLIP, Asker.SUSPICION, spare_per_s=60.0)
+    assert len(begun[Asker.CLIP]) == pytest.approx(400, rel=0.1), "what is left is theirs"
+
+
+def test_what_there_is_to_spare_is_shared_out_evenly() -> None:
+    run, _ = pinned_in_a_crowd(Asker.SUSPICION, spare_per_s=10.0)
+    looks = Counter(visit.camera.id for _, visit in run.turns if visit.turn is Turn.FOCUS)
+    assert len(looks) == 10
+    assert max(looks.values()) - min(looks.values()) <= 2
+
+
+def test_a_suspicion_goes_first_also_where_its_camera_waits_already_as_one_of_lower_rank() -> None:
+    tour = tour_of(cameras(2, 60))
+    tour.set_spare(0.0, 0.0)
+    for number, each in enumerate(cameras(2, 60)):
+        tour.seen(each.id, 0.0, people=0)
+        tour.pin(each.id, 0.1 * number, 60.0, 0.25, Asker.CLIP)
+    while isinstance(tour.next(1.0), Visit):
+        pass
+    for each in cameras(2, 60):
+        tour.dropped(each.id)
+    assert isinstance(tour.next(2.0), float), "both wait, and there is nothing to spare"
+    tour.pin(CameraId("C-1"), 2.1, 60.0, 0.25, Asker.SUSPICION)
+    tour.set_spare(1.0, 2.1)
+    visit = tour.next(3.2)
+    assert isinstance(visit, Visit)
+    assert visit.camera.id == "C-1"
 
 
 def test_more_comes_due_than_the_bounds_ask_for() -> None:

@@ -9,16 +9,17 @@ import numpy as np
 
 from patrol.adapters.memory import FakeClock
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.clips import ClipOrder
+from patrol.domain.clips import AFTER_S, ClipOrder
 from patrol.domain.conditions import Seen
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind
 from patrol.domain.frame import Frame
 from patrol.domain.rules import Rule
 from patrol.domain.scene import Scene
+from patrol.domain.visits import Asker
 from patrol.domain.watching import Watcher
 from patrol.domain.zones import RuleId, Zone
-from patrol.pipeline.confirming import CONFIRMED_AFTER_S, FOCUS_EVERY_S, FOCUS_S, Confirming, Sighting
+from patrol.pipeline.confirming import CONFIRMED_AFTER_S, CURIOSITY_S, FOCUS_EVERY_S, SUSPICION_S, Confirming, Sighting
 from patrol.pipeline.looking_closer import LookingCloser
 from tests.builders import NOON, at, camera, crowd, people, rule, zone
 from tests.pipeline.parts import counted, frame_of, fresh_metrics, turns
@@ -32,7 +33,7 @@ class ToldTour:
     def __init__(self) -> None:
         self.seen_with: list[tuple[str, int]] = []
         self.dropped_frames: list[Frame] = []
-        self.focused: list[tuple[str, float, float]] = []
+        self.focused: list[tuple[str, float, Asker]] = []
 
     def seen(self, frame: Frame, people: int) -> None:
         self.seen_with.append((frame.camera_id, people))
@@ -40,8 +41,9 @@ class ToldTour:
     def dropped(self, frame: Frame) -> None:
         self.dropped_frames.append(frame)
 
-    def pin(self, camera_id: CameraId, seconds: float, every_s: float) -> None:
-        self.focused.append((camera_id, seconds, every_s))
+    def pin(self, camera_id: CameraId, seconds: float, every_s: float, asker: Asker) -> None:
+        assert every_s == FOCUS_EVERY_S
+        self.focused.append((camera_id, seconds, asker))
 
 
 class SlowAlerts:
@@ -73,9 +75,10 @@ class ToldFilm:
 
 
 class Stage:
-    def __init__(self, *cameras: Camera, watched_by: Rule | None = None) -> None:
+    def __init__(self, *cameras: Camera, watched_by: Rule | None = None, besides: Rule | None = None) -> None:
         self.tour, self.alerts, self.metrics = ToldTour(), SlowAlerts(), fresh_metrics()
-        watcher = Watcher({RuleId("crowd"): watched_by or rule(for_s=3.0)})
+        others = {besides.id: besides} if besides is not None else {}
+        watcher = Watcher({RuleId("crowd"): watched_by or rule(for_s=3.0), **others})
         known = {each.id: each for each in cameras or (camera(),)}
         self.film = ToldFilm()
         rules = LookingCloser(watcher)
@@ -117,13 +120,50 @@ def test_every_frame_counts_as_seen_with_the_people_in_it_wherever_they_stand() 
     asyncio.run(check())
 
 
-def test_a_suspicion_asks_for_more_looks_once_and_again_after_it_was_cleared() -> None:
+def test_a_suspicion_asks_for_more_looks_until_it_is_dropped_and_again_when_it_comes_back() -> None:
     async def check() -> None:
         stage = Stage()
-        for seconds, detections in ((0, crowd(3)), (1, crowd(3)), (2, people()), (20, people()), (30, crowd(4))):
+        asked = ("C-1", SUSPICION_S, Asker.SUSPICION)
+        for seconds, detections in ((0, crowd(3)), (1, crowd(3)), (2, people())):
             await stage.sees(seconds, detections)
-        assert stage.tour.focused == [("C-1", FOCUS_S, FOCUS_EVERY_S)] * 2
+        assert stage.tour.focused == [asked]
+        await stage.sees(20, people())
+        assert stage.tour.focused == [asked, ("C-1", 0.0, Asker.SUSPICION)]
+        await stage.sees(30, crowd(4))
+        assert stage.tour.focused[2:] == [asked]
         assert stage.alerts.taken == []
+
+    asyncio.run(check())
+
+
+def test_what_is_confirmed_leaves_its_place_to_others_and_asks_for_the_rest_of_its_clip() -> None:
+    async def check() -> None:
+        for in_focus in (False, True):
+            stage = Stage()
+            stage.film.in_focus = in_focus
+            await stage.sees(0, crowd(4))
+            await stage.sees(3, crowd(4))
+            await stage.sees(4, crowd(4))
+            clip = [("C-1", AFTER_S, Asker.CLIP)] if in_focus else []
+            assert stage.tour.focused == [
+                ("C-1", SUSPICION_S, Asker.SUSPICION),
+                ("C-1", 0.0, Asker.SUSPICION),
+                *clip,
+            ]
+
+    asyncio.run(check())
+
+
+def test_another_rule_that_is_in_doubt_yet_keeps_the_focus() -> None:
+    async def check() -> None:
+        slow, quick = replace(rule(for_s=9.0), id=RuleId("slow")), rule(for_s=1.0)
+        stage = Stage(camera(zones=(zone(rules=(slow.id, quick.id)),)), watched_by=quick, besides=slow)
+        for seconds in (0.0, 1.0):
+            await stage.sees(seconds, crowd(4))
+        assert len(stage.alerts.taken) == 1
+        assert [asker for _, seconds, asker in stage.tour.focused if not seconds] == []
+        await stage.sees(9.0, crowd(4))
+        assert stage.tour.focused[-1] == ("C-1", 0.0, Asker.SUSPICION)
 
     asyncio.run(check())
 
@@ -146,7 +186,7 @@ def test_a_rule_that_could_tell_more_from_a_closer_look_gets_one() -> None:
         await stage.sees(0, people())
         assert stage.tour.focused == []
         await stage.sees(5, crowd(1))
-        assert stage.tour.focused == [("C-1", FOCUS_S, FOCUS_EVERY_S)]
+        assert stage.tour.focused == [("C-1", CURIOSITY_S, Asker.CURIOSITY)]
 
     asyncio.run(check())
 
@@ -155,7 +195,7 @@ def test_a_focus_lasts_until_a_rule_that_takes_long_can_be_confirmed() -> None:
     async def check() -> None:
         stage = Stage(watched_by=rule(for_s=20.0))
         await stage.sees(0, crowd(5))
-        assert stage.tour.focused == [("C-1", 20.0 + CONFIRMED_AFTER_S, FOCUS_EVERY_S)]
+        assert stage.tour.focused == [("C-1", 20.0 + CONFIRMED_AFTER_S, Asker.SUSPICION)]
 
     asyncio.run(check())
 

@@ -162,6 +162,19 @@ def test_the_oldest_frames_go_first() -> None:
     asyncio.run(check())
 
 
+def test_frames_of_a_focus_go_behind_those_of_cameras_that_are_due() -> None:
+    async def check() -> None:
+        frames = NewestFrames(FakeClock(), lambda frame, _reason: None)
+        for camera_id in ("F-1", "F-2", "C-1"):
+            frames.put(frame_of(camera_id), CORE, is_extra=camera_id.startswith("F"))
+        frames.put(frame_of("C-2"), CORE)
+        frames.put(frame_of("C-2"), CORE, is_extra=True)  # newer, in the place of one that is due
+        taken = [await frames.take(3, 0.0), await frames.take(3, 0.0)]
+        assert [[waiting.frame.camera_id for waiting in batch] for batch in taken] == [["C-1", "C-2", "F-1"], ["F-2"]]
+
+    asyncio.run(check())
+
+
 def test_how_many_wait_and_for_how_long_is_shown() -> None:
     line = Line()
     line.detecting.offer(frame_of("C-1"), CORE)

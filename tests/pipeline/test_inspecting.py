@@ -40,7 +40,7 @@ class Told:
     troubles: list[tuple[str, Trouble, str]] = field(default_factory=list)
     recovered_from: list[tuple[str, Trouble]] = field(default_factory=list)
 
-    def offer(self, frame: Frame, ring: RingName) -> None:
+    def offer(self, frame: Frame, ring: RingName, *, is_extra: bool = False) -> None:
         self.offered.append(frame)
 
     def refuse(self, reason: str) -> None:

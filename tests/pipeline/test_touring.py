@@ -22,7 +22,7 @@ from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.room import TourStatus
 from patrol.domain.tour import Tour
-from patrol.domain.visits import TourSettings
+from patrol.domain.visits import Asker, TourSettings
 from patrol.metrics import Metrics
 from patrol.pipeline.detecting import Detecting
 from patrol.pipeline.touring import TourBook, Touring, VisitRate
@@ -413,7 +413,7 @@ def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
             tasks.create_task(station.touring.run(stopping))
             tasks.create_task(station.detecting.run())
             await station.clock.sleep(60)
-            station.book.pin(CameraId("far-1"), 10.0, 1.0)
+            station.book.pin(CameraId("far-1"), 10.0, 1.0, Asker.SUSPICION)
             await station.clock.sleep(12)
             stopping.set()
         looks = [seconds for seconds in station.source.visits["far-1"] if seconds > 60]
@@ -437,7 +437,7 @@ def test_looks_for_focus_never_make_the_pictures_of_those_who_are_due_wait() -> 
             await station.clock.sleep(20)
             station.tour.set_spare(26.0, station.clock.monotonic())  # twice what there is
             for each in station.cameras:
-                station.book.pin(each.id, 60.0, 0.7)
+                station.book.pin(each.id, 60.0, 0.7, Asker.SUSPICION)
                 await station.clock.sleep(0.05)
             for _ in range(340):
                 waited.append(station.detecting._frames.oldest_age_s())
@@ -536,7 +536,20 @@ def test_a_pin_for_more_than_key_frames_has_the_camera_held_and_a_slow_one_does_
         await station.requests.ask(Pin(CameraId("far-1"), 10.0, 1.0, "seat-1"))
         await station.requests.ask(Pin(CameraId("far-2"), 10.0, 5.0, "seat-1"))
         await station.run_for(3)
-        assert station.sessions.held == [("far-1", 10.0)]
+        assert station.sessions.held == [("far-1", 10.0), ("far-2", 0.0)]
+
+    asyncio.run(check())
+
+
+def test_a_camera_is_held_for_as_long_as_anybody_asks_for_it_and_let_go_at_once_after() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(0, 0, 1), TourSettings())
+        far = CameraId("far-0")
+        station.book.pin(far, 10.0, 0.25, Asker.SUSPICION)
+        station.book.pinned(Pin(far, 4.0, 1.0, "seat-1"))
+        station.book.pin(far, 0.0, 0.25, Asker.SUSPICION)
+        station.book.pinned(Pin(far, 0.0, 1.0, "seat-1"))
+        assert station.sessions.held == [(far, 10.0), (far, 10.0), (far, 4.0), (far, 0.0)]
 
     asyncio.run(check())
 

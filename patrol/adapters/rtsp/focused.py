@@ -31,9 +31,14 @@ InThread = Callable[[Callable[[], Pixels | None]], Awaitable[Pixels | None]]
 class FocusedStream:
     """One session whose pictures are all kept until a visit decodes them, oldest first."""
 
-    def __init__(self, session: Session, box: tuple[int, int] | None) -> None:
-        """``session``: open already. ``box``: (width, height) that pictures are scaled down into."""
+    def __init__(self, session: Session, box: tuple[int, int] | None, is_held: Callable[[], bool]) -> None:
+        """``session``: not open yet, so that no picture is missed.
+
+        ``box``: (width, height) that pictures are scaled down into. ``is_held``: whether anybody still asks for
+        so many pictures.
+        """
         self.session = session
+        self._is_held = is_held
         self._decoder = RunningDecoder(box)
         self._pending: deque[Arrived] = deque()
         self._bytes = 0
@@ -68,7 +73,7 @@ class FocusedStream:
                 self._is_behind = True
 
     async def keep(self) -> None:
-        """Look after it until it ends, is silent, or is not visited any more; then close it."""
+        """Look after it until it ends, is silent, or is not wanted or not visited any more; then close it."""
         try:
             while self._is_wanted():
                 await asyncio.sleep(LOOKED_AFTER_EVERY_S)
@@ -85,7 +90,7 @@ class FocusedStream:
 
     def _is_wanted(self) -> bool:
         now = asyncio.get_running_loop().time()
-        is_visited = self._visitors > 0 or now - self._visited_at <= UNVISITED_FOR_S
+        is_visited = self._visitors > 0 or (self._is_held() and now - self._visited_at <= UNVISITED_FOR_S)
         return is_visited and not self.session.is_over and now - self.session.last_video_at <= SILENT_AFTER_S
 
     async def _keep_alive(self) -> None:

@@ -110,6 +110,7 @@ class Session:
         description = await self._described(target_of(address), longest_s)
         self._track, self._control = description.video, description.control
         self._key_frames = key_frames_of(description.video)
+        self._key_frames.wants_every = self._on_picture is not None
         await self._set_up(description.video)
         _checked(await self._asked("PLAY", self._control, ("Range", "npt=0.000-")))
         self._playing_since = self.last_video_at = asyncio.get_running_loop().time()
@@ -124,10 +125,13 @@ class Session:
         return seen
 
     def follow(self, on_picture: Callable[[Arrived], None]) -> None:
-        """From now on every picture that can be decoded is told, in order, besides the key frames."""
-        assert self._key_frames is not None, "open comes first"
+        """Every picture that can be decoded is told, in order, besides the key frames. To be called before ``open``.
+
+        The first key frame often comes along with the answer to PLAY. Missed, it is as long to the next as they are
+        apart, and what comes meanwhile cannot be decoded.
+        """
+        assert self._key_frames is None, "open comes after"
         self._on_picture = on_picture
-        self._key_frames.wants_every = True
 
     async def wait_for_news(self) -> None:
         """Until something may have come. Raises CaptureError once nothing more will."""

@@ -136,7 +136,7 @@ class RtspSource:
     def hold(self, camera_id: CameraId, seconds: float) -> None:
         """See OpenSessions."""
         known = self._known.setdefault(camera_id, _Known())
-        known.in_focus_until = max(known.in_focus_until, self._clock.monotonic() + seconds)
+        known.in_focus_until = self._clock.monotonic() + seconds
 
     def longest_wait_s(self, camera_id: CameraId) -> float:
         """See OpenSessions."""
@@ -311,34 +311,38 @@ class RtspSource:
 
     # --- in focus ---------------------------------------------------------------------------------------------------
 
+    def _is_held(self, known: _Known) -> bool:
+        return self._clock.monotonic() < known.in_focus_until
+
     def _is_to_be_focused(self, camera: Camera, known: _Known) -> bool:
-        is_held = self._clock.monotonic() < known.in_focus_until
-        return is_held and (self._focused.of(camera.id) is not None or self._focused.has_room)
+        return self._is_held(known) and (self._focused.of(camera.id) is not None or self._focused.has_room)
 
     async def _in_focus(self, visit: _Visit, known: _Known) -> Frame:
         """The newest picture, key frame or not, of a stream that is decoded in full."""
-        stream = await self._focused_stream(visit, known)
+        stream, is_new = await self._focused_stream(visit, known)
         try:
             async with _in_time(visit, stream.session, known):
                 arrived, pixels = await stream.newest(
                     lambda decode: self._decoders.run(lambda _: decode(), visit.left_s())
                 )
         except CaptureError:
-            await self._focused.drop(visit.camera.id, visit.left_s())  # the next visit opens another
+            if not is_new or stream.session.is_over:  # else its first key frame may be there when the next visit comes
+                await self._focused.drop(visit.camera.id, visit.left_s())  # the next visit opens another
             raise
         return Frame(visit.camera.id, arrived.captured_at, pixels, arrived.clock)
 
-    async def _focused_stream(self, visit: _Visit, known: _Known) -> FocusedStream:
+    async def _focused_stream(self, visit: _Visit, known: _Known) -> tuple[FocusedStream, bool]:
+        """The camera's stream, and whether it was opened only now."""
         stream = self._focused.of(visit.camera.id)
         if stream is not None:
-            return stream
+            return stream, False
         await self._warm.drop(visit.camera.id, visit.left_s())  # one session of a camera is enough
         session = self._session(visit.camera)
+        stream = FocusedStream(session, box_of(self._scale_to, visit.camera), lambda: self._is_held(known))
         async with _in_time(visit, session, known):
             await self._open_to_keep(session, visit, known)
-        stream = FocusedStream(session, box_of(self._scale_to, visit.camera))
         self._focused.add(visit.camera.id, stream)
-        return stream
+        return stream, True
 
     # --- both -------------------------------------------------------------------------------------------------------
 

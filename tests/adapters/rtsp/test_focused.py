@@ -11,10 +11,11 @@ from patrol.adapters.rtsp import focused
 from patrol.adapters.rtsp.depacketizing import KeyFrame, OtherPicture, key_frames_of
 from patrol.adapters.rtsp.sdp import Codec, VideoTrack
 from patrol.domain.camera import CameraId, StreamAddress
+from patrol.domain.errors import CaptureFailure
 from tests.acceptance.clips import number_in
-from tests.adapters.rtsp.camera import FPS, GOP, RtspCamera, packets_of, pictures, running
+from tests.adapters.rtsp.camera import FPS, GOP, RtspCamera, answer, packets_of, pictures, running
 from tests.adapters.rtsp.looking import Looked, looked, rtsp, until
-from tests.adapters.rtsp.packets import PAYLOAD_TYPE
+from tests.adapters.rtsp.packets import PAYLOAD_TYPE, interleaved
 
 LONG = pictures(count=10 * GOP)
 EVERY_S = 1 / FPS
@@ -96,6 +97,35 @@ def test_a_camera_in_focus_is_seen_between_its_key_frames_over_one_session() -> 
     assert camera.asked == ["DESCRIBE", "SETUP", "PLAY", "TEARDOWN"]
 
 
+def test_a_key_frame_that_comes_along_with_the_answer_to_play_is_not_missed() -> None:
+    first, *others = packets_of(LONG)
+    session = b"Session: 77;timeout=60\r\n"
+    camera = RtspCamera(others, every_s=EVERY_S)
+    camera.answers = {"PLAY": answer(b"200 OK", headers=session) + b"".join(interleaved(0, each) for each in first)}
+
+    async def visits(it: Looked) -> int:
+        there = rtsp(port)
+        it.source.hold(there.id, 30.0)
+        return number_in((await it.source.capture(there, 3.0)).pixels)
+
+    with running(camera) as port:
+        assert looked(visits) < GOP / 2
+
+
+def test_a_stream_whose_first_key_frame_is_late_is_kept_for_the_next_visit() -> None:
+    camera = RtspCamera(packets_of(LONG)[GOP // 4 :], every_s=EVERY_S)  # joined between two key frames
+
+    async def visits(it: Looked) -> int:
+        there = rtsp(port)
+        it.source.hold(there.id, 30.0)
+        assert (await it.failure(there, GOP / FPS / 2)).failure is CaptureFailure.NO_KEY_FRAME
+        return number_in((await it.source.capture(there, 3.0)).pixels)
+
+    with running(camera) as port:
+        assert looked(visits) < 2 * GOP
+    assert camera.connections == 1
+
+
 def test_a_visit_decodes_only_from_the_newest_key_frame_on() -> None:
     camera = RtspCamera(packets_of(LONG), every_s=EVERY_S)
 
@@ -123,6 +153,24 @@ def test_once_nobody_visits_it_any_more_the_session_is_torn_down(monkeypatch: py
         await until(lambda: not it.source.kept_open)
         await until(lambda: camera.asked[-1] == "TEARDOWN")
         assert it.unconfirmed == []
+
+    with running(camera) as port:
+        looked(visits)
+
+
+def test_once_nobody_asks_for_it_any_more_the_session_is_torn_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(focused, "LOOKED_AFTER_EVERY_S", 0.05)
+    camera = RtspCamera(packets_of(LONG), every_s=EVERY_S)
+
+    async def visits(it: Looked) -> None:
+        there = rtsp(port)
+        it.source.hold(there.id, 30.0)
+        await it.source.capture(there, 3.0)
+        await asyncio.sleep(0.2)
+        assert it.source.kept_open == {there.id}
+        it.source.hold(there.id, 0.0)
+        async with asyncio.timeout(focused.UNVISITED_FOR_S / 2):
+            await until(lambda: not it.source.kept_open)
 
     with running(camera) as port:
         looked(visits)
@@ -185,7 +233,7 @@ def test_pictures_that_nobody_decodes_are_dropped_and_begin_again_with_a_key_fra
             pass
 
     async def taken() -> None:
-        stream = focused.FocusedStream(Silent(), None)  # type: ignore[arg-type]
+        stream = focused.FocusedStream(Silent(), None, lambda: True)  # type: ignore[arg-type]
         arrive = stream._take
         key = KeyFrame(Codec.H264, b"k" * 100, 0)
         other = OtherPicture(Codec.H264, b"o" * 100, 1)
