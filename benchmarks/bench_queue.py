@@ -1,8 +1,9 @@
 """``make bench-queue``: from an alert that is due to the console's receipt: how long, and how many a second?
 
 The way: accepted in SQLite with its outbox row (``synchronous=FULL``), relayed into the embedded Valkey as it ships
-(``appendfsync always``), read by a console made with patrol.client, and answered for. The time ends when the console
-has been told that its receipt is stored; with the same answer the alert is acknowledged. See queue_path.py.
+(``appendfsync always``), read by a console made with patrol.client, and answered for. Who accepts and who relays are
+processes of their own, as in docker/compose.yaml. The time ends when the console has been told that its receipt is
+stored; with the same answer the alert is acknowledged. See queue_path.py.
 
 A rate is *held* when the alerts, which come at it whether or not those before are through, all pass, when what is
 under way does not grow over the run (least squares, less than 1% of the rate), and when 99% pass within the second that
@@ -272,7 +273,7 @@ class Bench:
     def peer(self, rate: float) -> Judged:
         """One load through the job queue."""
         seconds = min(SECONDS.get(rate, self.seconds), 3 * self.seconds)
-        each = judged(pass_through(load_of(rate, seconds), self._folder(), TASKIQ))
+        each = judged(pass_through(load_of(rate, seconds, apart=False), self._folder(), TASKIQ))
         _told(NAME, each)
         return each
 
@@ -335,7 +336,8 @@ VARIANTS: dict[str, tuple[float, dict[str, Any]]] = {
     "accepted one after the other, as by one lane of a tour": (500.0, {"lanes": 1}),
     "the console of ten lines: one at a time, answered in turn": (300.0, {"at_once": 1, "ahead": 1}),
     "answered in turn, 32 taken at once": (500.0, {"at_once": 1, "ahead": 32}),
-    "with dispatch in the same process, four units": (200.0, {"roles": ("relay", "dispatch")}),
+    "all in one process": (800.0, {"apart": False}),
+    "all in one process, with dispatch and four units": (200.0, {"roles": ("relay", "dispatch"), "apart": False}),
 }
 
 

@@ -1,11 +1,13 @@
 """One alert's way through Patrol, under a load that does not wait for it: what ``bench-queue`` measures.
 
-    python -m benchmarks.queue_path service ORDER.json    Patrol's own process, and in it the arrivals
+    python -m benchmarks.queue_path service ORDER.json    Patrol's relay, with all that runs there
+    python -m benchmarks.queue_path tour ORDER.json       where alerts are accepted: the arrivals
     python -m benchmarks.queue_path console ORDER.json    a dispatch console made with patrol.client
 
 The service is that of ``patrol run --role relay`` (relay, reconciler, trimmer, auditor, heartbeats, status page), or
-with the role dispatch besides; no camera is toured. In the same process, as in one that tours, alerts are accepted, up
-to ``lanes`` at the same time. Each is due at its own moment (open loop): a late one takes nothing off those behind it.
+with the role dispatch besides. Alerts are accepted in a process of their own, as by the role tour of
+docker/compose.yaml, or in the same one, as where one process has all roles: up to ``lanes`` at the same time; no camera
+is toured. Each is due at its own moment (open loop): a late one takes nothing off those behind it.
 Queue, service and console are processes of their own; all read one clock (CLOCK_MONOTONIC).
 """
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 ARRIVED, SHOWN, READY, GO = "arrived.json", "shown.json", "ready.json", "go.json"
+TOUR_READY = "tour-ready.json"
 GROUP, SEAT = "bench-console", "seat-1"
 UP_WITHIN_S, DOWN_WITHIN_S, DRAINED_WITHIN_S = 60.0, 30.0, 20.0
 GIVEN_UP_S = 5.0  # so far behind the arrivals, a rate is not held
@@ -48,7 +51,7 @@ class Load:
 
     ``lanes``: how many are put to the store at the same time; 1 is one after the other.
     ``at_once``: how many the console works on side by side; 1 is the console of ten lines. ``ahead``: how many of each
-    stream it takes at once. ``roles``: of the service.
+    stream it takes at once. ``roles``: of the service. ``apart``: alerts are accepted in another process than these.
     """
 
     rate: float
@@ -58,6 +61,7 @@ class Load:
     at_once: int = 32
     ahead: int = 32
     roles: tuple[str, ...] = ("relay",)
+    apart: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +116,20 @@ def pass_through(load: Load, folder: Path, way: Way = PATROL) -> Passage:
         order = {"folder": str(folder), "redis_url": address, "load": asdict(load), "body": samples()["alert"].body}
         console = stack.enter_context(_child(way, "console", order, folder))
         service = stack.enter_context(_child(way, "service", order, folder))
+        tour = stack.enter_context(_child(way, "tour", order, folder)) if load.apart else service
         pids = {
             "service": service.pid,
+            **({"tour": tour.pid} if load.apart else {}),
             "console": console.pid,
             "queue": int((folder / "valkey" / PID_FILE).read_text()),
         }
         _wait_for(folder / READY, service, UP_WITHIN_S)
         _wait_for_group(queue, way)
+        if load.apart:
+            _wait_for(folder / TOUR_READY, tour, UP_WITHIN_S)
         say(folder / GO, None)
         before = {name: use_of(pid).processor_s for name, pid in pids.items()}
-        _wait_for(folder / ARRIVED, service, load.count / load.rate + GIVEN_UP_S + UP_WITHIN_S)
+        _wait_for(folder / ARRIVED, tour, load.count / load.rate + GIVEN_UP_S + UP_WITHIN_S)
         arrived = json.loads((folder / ARRIVED).read_text())
         accepted = sum(at is not None for at in arrived["accepted"])
         _wait_until_shown(queue, accepted, way)
@@ -322,14 +330,40 @@ def serve(order: Mapping[str, Any]) -> int:
 
             async def arrive(_drained: asyncio.Event) -> None:
                 say(folder / READY, None)
-                arrivals = Arrivals(load, configuration, parts.store)
-                await arrivals.run(folder)
-                say(folder / ARRIVED, {"due": arrivals.due, "accepted": arrivals.accepted})
+                if not load.apart:
+                    await arrive_at(parts.store, configuration, load, folder)
 
             await run_parts(parts, configuration, options, stopping, lambda address: None, [arrive])
         return 0
 
     return run_until_stopped(run)
+
+
+async def arrive_at(store: AlertStore, configuration: Configuration, load: Load, folder: Path) -> None:
+    """All alerts of the load, and when each was due and accepted."""
+    arrivals = Arrivals(load, configuration, store)
+    await arrivals.run(folder)
+    say(folder / ARRIVED, {"due": arrivals.due, "accepted": arrivals.accepted})
+
+
+def tour(order: Mapping[str, Any]) -> int:
+    """What a process that only tours does of it: its alerts are accepted, and no more."""
+    from patrol import config as configuring
+    from patrol.adapters.clock import SystemClock
+    from patrol.adapters.sql import SqlStore
+
+    folder, load = Path(order["folder"]), load_of(order)
+    configuration = configuring.load(folder / "patrol.yaml", os.environ)
+
+    async def run() -> None:
+        store = SqlStore(f"sqlite:///{folder / 'patrol.db'}", configuration.units, SystemClock(), configuration.merging)
+        async with contextlib.aclosing(store):
+            await store.open()
+            say(folder / TOUR_READY, None)
+            await arrive_at(store, configuration, load, folder)
+
+    asyncio.run(run())
+    return 0
 
 
 def load_of(order: Mapping[str, Any]) -> Load:
@@ -413,4 +447,6 @@ def console(order: Mapping[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit({"service": serve, "console": console}[sys.argv[1]](json.loads(Path(sys.argv[2]).read_text())))
+    sys.exit(
+        {"service": serve, "tour": tour, "console": console}[sys.argv[1]](json.loads(Path(sys.argv[2]).read_text()))
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
 from patrol.domain.errors import ConfigError, ConfigProblem
 
 BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
+LOOK_AGAIN_S = 0.0005  # whether it holds it still
 READS_ONLY = "reads_only"
 """Execution option: such a transaction takes no lock, sees one state of the database, and waits for no writer."""
 IS_LASTING = "is_lasting"
@@ -52,9 +55,31 @@ def engine_of(address: str) -> Engine:
             return
         cursor.execute(f"PRAGMA synchronous={'FULL' if options.get(IS_LASTING, True) else 'NORMAL'}")
         # IMMEDIATE: what a decision has read cannot change under it, also by another process.
-        cursor.execute("BEGIN IMMEDIATE")
+        _begin_in_turn(cursor)
 
     return engine
+
+
+def _begin_in_turn(cursor: Any) -> None:
+    """Wait for another process that writes, at most ``BUSY_S``, and look often.
+
+    SQLite looks ever more seldom, down to ten times a second: beside a process that writes without a pause it hardly
+    ever came to it. Accepting 1,000 alerts a second, one kept the relay from marking more than 200.
+    """
+    ends_at = time.monotonic() + BUSY_S
+    cursor.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= ends_at:
+                    raise
+                time.sleep(LOOK_AGAIN_S)
+            else:
+                return
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_S)}")
 
 
 def make_what_is_missing(connection: Connection, *indices: Index) -> None:

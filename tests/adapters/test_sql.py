@@ -20,6 +20,7 @@ from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_history import _LAST_ALERT, _OPENED
+from patrol.adapters.sql_opening import LOOK_AGAIN_S
 from patrol.adapters.sql_outbox import _OTHERS, _UNSETTLED, _URGENT
 from patrol.adapters.sql_version import LAYOUT
 from patrol.domain.alerts import Alert, Candidate, Verdict
@@ -71,8 +72,9 @@ def address(folder: Path) -> str:
 
 @contextmanager
 def direct(folder: Path) -> Iterator[sqlite3.Connection]:
-    """The database without the store."""
-    with closing(sqlite3.connect(folder / "patrol.db", isolation_level=None)) as connection:
+    """The database without the store, for any thread."""
+    file = folder / "patrol.db"
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as connection:
         yield connection
 
 
@@ -357,20 +359,41 @@ async def waited_s(store: SqlStore, within_s: float) -> float:
     return time.monotonic() - began
 
 
+async def until_quiet(store: SqlStore) -> None:
+    """What came before is told of, and what may hide behind it."""
+    for _ in range(2):
+        await store.news(0.1)
+
+
 def test_who_waits_for_messages_is_told_at_once_of_those_of_this_process_and_soon_of_those_of_others(
     tmp_path: Path,
 ) -> None:
     async def check() -> None:
         async with on_real_time(tmp_path) as store, on_real_time(tmp_path) as other:
-            await store.news(0.1)
+            await until_quiet(store)
             assert await waited_s(store, 0.3) >= 0.3  # nothing came
             await store.accept(candidate(), at(0))
             assert await waited_s(store, 5.0) < 1.0
+            await store.news(5.0)  # another may hide behind it
             assert await waited_s(store, 0.3) >= 0.3  # and it is told once
             waiting = asyncio.create_task(waited_s(store, 5.0))
             await asyncio.sleep(0.1)
             await other.accept(by_camera(2, "C-2"), at(0))
             assert await waiting < 2.0
+            await store.news(5.0)
+            assert await waited_s(store, 0.3) >= 0.3
+
+    asyncio.run(check())
+
+
+def test_a_commit_that_looks_like_the_one_before_it_is_found_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check() -> None:
+        async with on_real_time(tmp_path) as store:
+            monkeypatch.setattr(store, "_written", lambda: (7, 7))
+            await store.news(0.1)  # one is found
+            assert await waited_s(store, 5.0) < 1.0, "and another may hide behind it"
             assert await waited_s(store, 0.3) >= 0.3
 
     asyncio.run(check())
@@ -379,7 +402,7 @@ def test_who_waits_for_messages_is_told_at_once_of_those_of_this_process_and_soo
 def test_of_messages_that_came_while_nobody_waited_one_is_told_all_the_same(tmp_path: Path) -> None:
     async def check() -> None:
         async with on_real_time(tmp_path) as store, on_real_time(tmp_path) as other:
-            await store.news(0.1)
+            await until_quiet(store)
             await other.accept(candidate(), at(0))
             assert await waited_s(store, 5.0) < 1.0
             assert [row.message.id for row in await store.unpublished(10)] == ["A-1", "I-1:2"]
@@ -964,6 +987,28 @@ def test_a_database_that_another_process_holds_is_busy(tmp_path: Path, monkeypat
                 with pytest.raises(StoreError, match="locked") as refused:
                     await store.accept(candidate(), at(0))
                 assert refused.value.failure is StoreFailure.BUSY
+
+    asyncio.run(check())
+
+
+def test_who_waits_for_another_process_looks_often_and_comes_to_it_between_two_of_its_transactions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            with direct(tmp_path) as other:
+                other.execute("BEGIN IMMEDIATE")
+
+                def rest(seconds: float) -> None:
+                    looks.append(seconds)
+                    if len(looks) == 200:
+                        other.execute("COMMIT")
+
+                monkeypatch.setattr("patrol.adapters.sql_opening.time.sleep", rest)
+                await store.accept(candidate(), at(0))
+        assert looks == [LOOK_AGAIN_S] * 200
 
     asyncio.run(check())
 

@@ -123,6 +123,12 @@ def test_a_few_alerts_pass_through_all_of_patrol(tmp_path: Path, at_once: int) -
         due < accepted < shown for due, accepted, shown in zip(passed.due, passed.accepted, passed.shown, strict=True)
     )
     assert judged(passed).lost == 0
+    assert set(passed.cpu_s) == {"service", "tour", "console", "queue"}
+
+
+def test_a_few_alerts_pass_through_one_process(tmp_path: Path) -> None:
+    passed = pass_through(Load(40.0, 60, 20, apart=False), tmp_path / "run")
+    assert judged(passed).lost == 0
     assert set(passed.cpu_s) == {"service", "console", "queue"}
 
 
@@ -139,6 +145,6 @@ def test_the_floor_passes_what_it_says(tmp_path: Path, way: Way) -> None:
 
 @pytest.mark.skipif(not queue_peer.is_there(), reason="taskiq-redis is not installed: make install-bench-queue")
 def test_a_few_alerts_pass_through_the_job_queue(tmp_path: Path) -> None:
-    passed = pass_through(Load(40.0, 60, 20), tmp_path / "run", queue_peer.TASKIQ)
+    passed = pass_through(Load(40.0, 60, 20, apart=False), tmp_path / "run", queue_peer.TASKIQ)
     assert (passed.stored, passed.receipts, passed.pending) == (60, 60, 0)
     assert judged(passed).lost == 0
