@@ -310,7 +310,7 @@ def main() -> int:
     parser.add_argument("--first", type=float, default=FIRST_TRY, help="where the search for the largest rate begins")
     parser.add_argument("--floor-count", type=int, default=FLOOR_COUNT, help="alerts of one floor")
     parser.add_argument(
-        "--variants", action="store_true", help="also a console that answers in turn, and with dispatch"
+        "--variants", action="store_true", help="also a console that answers in turn, and all in one process"
     )
     parser.add_argument("--no-peer", action="store_true", help="leave the job queue out")
     options = parser.parse_args()

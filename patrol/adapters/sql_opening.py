@@ -12,9 +12,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateColumn
 
-from patrol.adapters import sql_outbox, sql_version
+from patrol.adapters import refusals, sql_outbox, sql_version
 from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
-from patrol.domain.errors import ConfigError, ConfigProblem
+from patrol.domain.errors import ConfigError, ConfigProblem, StoreFailure
 
 BUSY_S = 2.0  # how long one call waits for another process that holds the database locked
 LOOK_AGAIN_S = 0.0005  # whether it holds it still
@@ -73,7 +73,7 @@ def _begin_in_turn(cursor: Any) -> None:
             try:
                 cursor.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= ends_at:
+                if refusals.of_sqlite(error) is not StoreFailure.BUSY or time.monotonic() >= ends_at:
                     raise
                 time.sleep(LOOK_AGAIN_S)
             else:

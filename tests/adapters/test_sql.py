@@ -20,7 +20,7 @@ from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_history import _LAST_ALERT, _OPENED
-from patrol.adapters.sql_opening import LOOK_AGAIN_S
+from patrol.adapters.sql_opening import LOOK_AGAIN_S, _begin_in_turn
 from patrol.adapters.sql_outbox import _OTHERS, _UNSETTLED, _URGENT
 from patrol.adapters.sql_version import LAYOUT
 from patrol.domain.alerts import Alert, Candidate, Verdict
@@ -1011,6 +1011,23 @@ def test_who_waits_for_another_process_looks_often_and_comes_to_it_between_two_o
         assert looks == [LOOK_AGAIN_S] * 200
 
     asyncio.run(check())
+
+
+def test_a_database_that_another_process_recovers_after_a_kill_is_waited_for_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("patrol.adapters.sql_opening.time.sleep", lambda _: None)
+    busy, done = sqlite3.OperationalError("database is locked"), list[str]()
+    busy.sqlite_errorname, answers = "SQLITE_BUSY_RECOVERY", iter([busy, busy, None])
+
+    class Cursor:
+        def execute(self, statement: str) -> None:
+            if statement == "BEGIN IMMEDIATE" and (error := next(answers)) is not None:
+                raise error
+            done.append(statement)
+
+    _begin_in_turn(Cursor())
+    assert done[1] == "BEGIN IMMEDIATE"
 
 
 def test_alerts_that_waited_together_are_told_apart_by_when_they_happened(tmp_path: Path) -> None:
