@@ -1,8 +1,10 @@
-"""The only door to the database: one thread. What waits before it together is committed together.
+"""The only door to the database: one thread writes. What waits before it together is committed together.
 
 A commit waits for the disk, so while one does others come, and then share the next: each is answered once the
 transaction that holds it is on the disk, as if it had been alone. Where any of them fails, nothing of the group is
 kept, and each is done again by itself: so who waits together never shares a failure.
+
+Who only looks has another thread: while another process holds the database, the room is still seen as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -58,7 +61,9 @@ class Door:
         self._prepare: Callable[[Connection], None] | None = prepare
         self._reading = engine.execution_options(**{READS_ONLY: True})
         self._fleeting = engine.execution_options(**{IS_LASTING: False})
+        self._preparing = Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
+        self._looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql-look")
         self._waiting: deque[_Work] = deque()
         self._is_called = self._is_closing = False
 
@@ -85,12 +90,13 @@ class Door:
                 return work(connection)
 
         self._check_open()
-        return await _answer_of(asyncio.shield(asyncio.wrap_future(self._thread.submit(call))))
+        return await _answer_of(asyncio.shield(asyncio.wrap_future(self._looking.submit(call))))
 
     async def aclose(self) -> None:
         """Finish what waits and close."""
         self._is_closing = True
-        await asyncio.to_thread(self._thread.shutdown, wait=True)
+        for thread in (self._thread, self._looking):
+            await asyncio.to_thread(thread.shutdown, wait=True)
         self._engine.dispose()
 
     def _check_open(self) -> None:
@@ -107,22 +113,13 @@ class Door:
 
     def _commit_what_waits(self) -> None:
         self._is_called = False  # before looking: who comes from here on is either seen now, or calls
-        try:
+        while self._waiting:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
             if len(group) > 1 and (results := self._together(group)) is not None:
                 _tell(group, results)
-                return
-            for each in group:  # none, where all came along with others
-                _tell([each], [self._alone(each)])
-        finally:
-            if self._waiting and not self._is_called:
-                self._go_on()
-
-    def _go_on(self) -> None:
-        try:
-            self._call()  # behind those who read
-        except RuntimeError:  # closing: the thread takes nothing more, and finishes what waits
-            self._commit_what_waits()
+            else:
+                for each in group:
+                    _tell([each], [self._alone(each)])
 
     def _alone(self, each: _Work) -> Any:
         try:
@@ -154,11 +151,12 @@ class Door:
         return self._engine if any(each.is_lasting for each in group) else self._fleeting
 
     def _be_prepared(self) -> None:
-        if self._prepare is not None:
-            with self._engine.begin() as connection:
-                sql_version.check(connection)
-                self._prepare(connection)
-            self._prepare = None
+        with self._preparing:
+            if self._prepare is not None:
+                with self._engine.begin() as connection:
+                    sql_version.check(connection)
+                    self._prepare(connection)
+                self._prepare = None
 
 
 async def _answer_of(answer: Awaitable[_Result]) -> _Result:

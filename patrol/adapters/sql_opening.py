@@ -44,7 +44,9 @@ def engine_of(address: str) -> Engine:
     def prepare(connection: Any, _record: Any) -> None:
         # The driver would begin transactions late and on its own; we begin them ourselves, below.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        # The first process to open a new database changes this; for others who do, too, SQLite does not wait.
+        _in_turn(connection, "PRAGMA journal_mode=WAL")
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
@@ -55,23 +57,23 @@ def engine_of(address: str) -> Engine:
             return
         cursor.execute(f"PRAGMA synchronous={'FULL' if options.get(IS_LASTING, True) else 'NORMAL'}")
         # IMMEDIATE: what a decision has read cannot change under it, also by another process.
-        _begin_in_turn(cursor)
+        _in_turn(cursor, "BEGIN IMMEDIATE")
 
     return engine
 
 
-def _begin_in_turn(cursor: Any) -> None:
-    """Wait for another process that writes, at most ``BUSY_S``, and look often.
+def _in_turn(connection: Any, statement: str) -> None:
+    """Wait for another process that writes, at most ``BUSY_S``, and look often. For a connection or a cursor.
 
     SQLite looks ever more seldom, down to ten times a second: beside a process that writes without a pause it hardly
     ever came to it. Accepting 1,000 alerts a second, one kept the relay from marking more than 200.
     """
     ends_at = time.monotonic() + BUSY_S
-    cursor.execute("PRAGMA busy_timeout=0")
+    connection.execute("PRAGMA busy_timeout=0")
     try:
         while True:
             try:
-                cursor.execute("BEGIN IMMEDIATE")
+                connection.execute(statement)
             except sqlite3.OperationalError as error:
                 if refusals.of_sqlite(error) is not StoreFailure.BUSY or time.monotonic() >= ends_at:
                     raise
@@ -79,7 +81,7 @@ def _begin_in_turn(cursor: Any) -> None:
             else:
                 return
     finally:
-        cursor.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_S)}")
+        connection.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_S)}")
 
 
 def make_what_is_missing(connection: Connection, *indices: Index) -> None:

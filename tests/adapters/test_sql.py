@@ -20,7 +20,7 @@ from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_history import _LAST_ALERT, _OPENED
-from patrol.adapters.sql_opening import LOOK_AGAIN_S, _begin_in_turn
+from patrol.adapters.sql_opening import LOOK_AGAIN_S, _in_turn
 from patrol.adapters.sql_outbox import _OTHERS, _UNSETTLED, _URGENT
 from patrol.adapters.sql_version import LAYOUT
 from patrol.domain.alerts import Alert, Candidate, Verdict
@@ -641,6 +641,23 @@ def test_a_database_that_another_process_holds_is_given_up_on_soon_and_used_agai
     asyncio.run(check())
 
 
+def test_the_room_is_seen_as_it_is_while_another_process_holds_the_database(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            with direct(tmp_path) as other:
+                other.isolation_level = None
+                other.execute("BEGIN IMMEDIATE")
+                accepting = asyncio.create_task(store.accept(candidate(), at(60)))
+                await asyncio.sleep(0)
+                assert (await store.totals()).alerts_accepted == 1
+                assert not accepting.done()  # it was not behind it
+                other.execute("ROLLBACK")
+            await accepting
+
+    asyncio.run(check())
+
+
 def test_a_cancelled_caller_leaves_a_whole_transaction_behind(tmp_path: Path) -> None:
     async def check() -> None:
         async with opened(tmp_path) as store:
@@ -649,6 +666,7 @@ def test_a_cancelled_caller_leaves_a_whole_transaction_behind(tmp_path: Path) ->
             caller.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await caller
+        async with opened(tmp_path) as store:  # closed and opened again: what waited has been finished
             assert (await store.totals()).alerts_accepted == 1
             assert len(await outbox(store)) == 2
 
@@ -1026,7 +1044,7 @@ def test_a_database_that_another_process_recovers_after_a_kill_is_waited_for_too
                 raise error
             done.append(statement)
 
-    _begin_in_turn(Cursor())
+    _in_turn(Cursor(), "BEGIN IMMEDIATE")
     assert done[1] == "BEGIN IMMEDIATE"
 
 
