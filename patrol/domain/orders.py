@@ -50,7 +50,8 @@ class Candidate:
 class Order:
     """One unit sent to one incident. ``eta_s``: expected from sending to arrival, seconds, when it was chosen.
 
-    ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first.
+    ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``doubted_at``: when it
+    had not been accepted in time; it stays as a back-up until another unit has accepted.
     """
 
     id: OrderId
@@ -65,6 +66,7 @@ class Order:
     why_zh: str
     why_en: str
     candidates: tuple[Candidate, ...]
+    doubted_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
