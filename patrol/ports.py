@@ -10,6 +10,7 @@ from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.auditing import Audit, AuditView
+from patrol.domain.board import Board
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
@@ -266,6 +267,11 @@ class IncidentStore(Protocol):
         An alert belongs, from then on, to the incident of the outcomes that lists it and is not merged into another.
         Raises what ``decide`` raises.
         """
+
+    async def decide_board(
+        self, incident_id: IncidentId, decision: Callable[[Board], Sequence[Outcome]], once: Effect | None = None
+    ) -> Sequence[Outcome] | None:
+        """Decide on an incident that asks for units together with all that wait, as ``decide`` does on one."""
 
 
 class MaintenanceStore(Protocol):

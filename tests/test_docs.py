@@ -27,13 +27,13 @@ from patrol.adapters import redis_streams
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.cli import COMMANDS, make_cli
 from patrol.config import WebSettings, load
-from patrol.domain import dispatch, heartbeats, messages
+from patrol.domain import heartbeats, messages
 from patrol.domain.alerts import History, accept
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.heartbeats import Heartbeat
-from patrol.domain.incidents import Cause, ClockName, EvidenceId, IncidentState, LoopStage, OrderId
+from patrol.domain.incidents import Cause, ClockName, EvidenceId, IncidentState, LoopStage
 from patrol.domain.maintenance import MaintenanceLimits
 from patrol.domain.messages import Message, read_message, read_receipt
 from patrol.domain.orders import Receipt, ReceiptKind
@@ -256,7 +256,7 @@ def built_messages() -> dict[str, Message]:
     assert accepted.alert is not None
     assert accepted.incident is not None
     situation = Situation(accepted.incident, (), (Duty(builders.unit()),), cause=accepted.alert.id)
-    outcome = dispatch.assign(situation, OrderId("O-1"), builders.at(1))
+    outcome = builders.sent(situation)
     (order,) = outcome.orders
     assert outcome.incident is not None
     receipt = Receipt(order.id, 1, "terminal", "U-1", ReceiptKind.ACCEPTED, builders.at(2), place=builders.SQUARE)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from patrol.domain.board import Sending, anyone_free
 from patrol.domain.camera import Ring, RingName
-from patrol.domain.dispatch import Situation, anyone_free
+from patrol.domain.dispatch import Situation
 from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue
 from patrol.domain.orders import Order, OrderState
@@ -112,12 +113,19 @@ class Audit:
 
 
 def audit(
-    view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, before: Sequence[Finding] = ()
+    view: AuditView,
+    rings: Mapping[RingName, Ring],
+    bounds: AuditBounds,
+    before: Sequence[Finding] = (),
+    sending: Sending = Sending(),  # noqa: B008  (frozen)
 ) -> tuple[Finding, ...]:
-    """All findings of one look, the most urgent first. ``before``: those of the last look, for what has no date."""
+    """All findings of one look, the most urgent first. ``before``: those of the last look, for what has no date.
+
+    ``sending``: what dispatch goes by, so that a unit it keeps back is not taken for free.
+    """
     found = (
         *_unpublished(view, bounds),
-        *_not_sent(view, rings, bounds),
+        *_not_sent(view, rings, bounds, sending),
         *_silent(view, rings, bounds),
         *_not_marked(view, bounds),
         *_outbox(view, bounds),
@@ -148,7 +156,9 @@ def _unpublished(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
             )
 
 
-def _not_sent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds) -> Iterator[Finding]:
+def _not_sent(
+    view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, sending: Sending
+) -> Iterator[Finding]:
     anyone_at_all = any(
         duty.state is UnitState.AVAILABLE for waiting in view.waiting[:1] for duty in waiting.situation.duties
     )
@@ -158,7 +168,7 @@ def _not_sent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBoun
         bound_s = bounds.sent_s[incident.level] + (bounds.sent_more_after_fault_s if view.disturbed else 0.0)
         if incident.state is not IncidentState.NEW or _age_s(view, since) <= bound_s:
             continue
-        if not anyone_free(waiting.situation):
+        if not anyone_free(waiting.situation, sending, view.at):
             continue  # it waits for a reason that is stated: the shortfall is counted, and people see it
         yield _about(
             FindingKind.UNDISPATCHED if waiting.taken else FindingKind.UNHANDLED,
@@ -183,8 +193,8 @@ def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds
                 FindingKind.NOT_FOLLOWED_UP,
                 incident,
                 due_at,
-                f"警力 {order.unit_id} 没有签收，指令没有收回",
-                f"unit {order.unit_id} has not accepted, and its order was not taken back",
+                f"警力 {order.unit_id} 没有签收，没有人跟进",
+                f"unit {order.unit_id} has not accepted, and nobody followed that up",
             )
 
 

@@ -35,7 +35,7 @@ class IncidentState(StrEnum):
 
 
 # A receipt may overtake another on its way, so a later state may be reached without the ones between.
-# ORDERED -> NEW: no unit took the order and none is free; ACCEPTED -> ORDERED: the unit fell out, another is sent.
+# It is as far as the crew that is farthest, and goes back when that one falls out: to another's state, or to NEW.
 TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
     IncidentState.NEW: frozenset({IncidentState.ORDERED, IncidentState.CLOSED}),
     IncidentState.ORDERED: frozenset(
@@ -51,6 +51,7 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
     IncidentState.ACCEPTED: frozenset(
         {
             IncidentState.NEW,
+            IncidentState.ORDERED,
             IncidentState.EN_ROUTE,
             IncidentState.ON_SCENE,
             IncidentState.HANDLED,
@@ -58,7 +59,14 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
         }
     ),
     IncidentState.EN_ROUTE: frozenset(
-        {IncidentState.NEW, IncidentState.ON_SCENE, IncidentState.HANDLED, IncidentState.CLOSED}
+        {
+            IncidentState.NEW,
+            IncidentState.ORDERED,
+            IncidentState.ACCEPTED,
+            IncidentState.ON_SCENE,
+            IncidentState.HANDLED,
+            IncidentState.CLOSED,
+        }
     ),
     IncidentState.ON_SCENE: frozenset({IncidentState.HANDLED, IncidentState.CLOSED}),
     IncidentState.HANDLED: frozenset({IncidentState.CLOSED}),
@@ -209,7 +217,8 @@ class Incident:
     ``maintenance``: the cameras to be mended, of the class maintenance; ``camera_id`` is the first of them then.
     ``witnesses``: who saw it, the first one first. ``urged_at``: when a red alert of another camera joined it while no
     unit was sent: who had refused before is asked again. ``merged_into``: of a closed one that another goes on with.
-    ``split_from``: the incident it was a part of, ``split_by`` an operator.
+    ``split_from``: the incident it was a part of, ``split_by`` an operator. ``crews_missing``: how many crews are
+    wanted beside those on it. ``life``: 1, and one more each time it is opened again; ``reopened_at``: when last.
     """
 
     id: IncidentId
@@ -242,6 +251,9 @@ class Incident:
     merged_into: IncidentId | None = None
     split_from: IncidentId | None = None
     split_by: str | None = None
+    crews_missing: int = 1
+    life: int = 1
+    reopened_at: datetime | None = None
 
     @property
     def incident_class(self) -> IncidentClass:

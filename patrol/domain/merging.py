@@ -46,8 +46,7 @@ def merge(one: Situation, other: Situation, operator: str, now: datetime) -> tup
     """
     _check_alike(one.incident, other.incident)
     stays, goes = sorted((one, other), key=_how_settled)
-    withdrawn = goes.open_order
-    if withdrawn is not None and PROGRESS[withdrawn.state] >= PROGRESS[OrderState.EN_ROUTE]:
+    if any(PROGRESS[order.state] >= PROGRESS[OrderState.EN_ROUTE] for order in goes.open_orders):
         raise NotTogether(
             Apart.BOTH_OUT,
             f"incidents {one.incident.id} and {other.incident.id} both have a unit on its way or on scene; close the"
@@ -57,8 +56,9 @@ def merge(one: Situation, other: Situation, operator: str, now: datetime) -> tup
 
 
 def _how_settled(situation: Situation) -> tuple[int, datetime, IncidentId]:
-    order, incident = situation.open_order, situation.incident
-    return (-PROGRESS[order.state] if order is not None else 1, incident.accepted_at, incident.id)
+    incident = situation.incident
+    farthest = max((PROGRESS[order.state] for order in situation.open_orders), default=-1)
+    return -farthest, incident.accepted_at, incident.id
 
 
 def _check_alike(one: Incident, other: Incident) -> None:

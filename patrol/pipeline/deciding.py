@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from patrol.domain import dispatch, merging
+from patrol.domain.board import Board, Sending, crews_wait_for, send
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
 from patrol.domain.events import IncidentClass
@@ -32,26 +33,43 @@ _STAGE_ENDS = {
 class Deciding:
     """Decisions on incidents, by name. Each raises KeyError for an unknown incident, and StoreError."""
 
-    def __init__(self, store: IncidentStore, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, store: IncidentStore, clock: Clock, metrics: Metrics, sending: Sending | None = None) -> None:
         self._store = store
         self._clock = clock
         self._metrics = metrics
+        self._sending = sending or Sending()
 
     async def assign(self, incident_id: IncidentId, once: Effect | None = None) -> Outcome | None:
-        """Send the unit that is there soonest."""
+        """Send units to it, and to whatever waits with it. Returns what became of this incident."""
         now = self._clock.now()
-        order_id = OrderId(make_id("O", now, secrets.randbits(48)))
-        return await self._decide(incident_id, lambda s: dispatch.assign(s, order_id, now), once)
+        overdue_before: set[IncidentId] = set()
+        nothing = Outcome(reason="no unit free")
+
+        def decision(board: Board) -> Sequence[Outcome]:
+            nonlocal nothing
+            overdue_before.update(each.incident.id for each in board.situations if each.incident.overdue)
+            if not crews_wait_for(board.of(incident_id), self._sending.crews):
+                nothing = Outcome(reason="already under way")
+            cause = once.cause if once else None
+            return send(board, lambda *_: _order_id(now), dispatch.travel_time_s, self._sending, now, cause)
+
+        outcomes = await self._store.decide_board(incident_id, decision, once)
+        if outcomes is None:
+            return None
+        by_incident = {outcome.incident.id: outcome for outcome in outcomes if outcome.incident is not None}
+        for changed_id, outcome in by_incident.items():
+            self._count(outcome, changed_id in overdue_before)
+        return by_incident.get(incident_id, nothing)
 
     async def receive(self, incident_id: IncidentId, receipt: Receipt, once: Effect) -> Outcome | None:
         """Take a unit's receipt. Raises IllegalTransition if it cannot be true."""
-        now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.receive(s, receipt, now), once)
+        now, crews = self._clock.now(), self._sending.crews
+        return await self._decide(incident_id, lambda s: dispatch.receive(s, receipt, crews.of(s.incident), now), once)
 
-    async def expire(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
-        """Take an order back that was not accepted in time."""
+    async def doubt(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
+        """Doubt what was not accepted in time."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.expire(s, accept_within_s, now))
+        return await self._decide(incident_id, lambda s: dispatch.doubt(s, accept_within_s, now))
 
     async def mark_overdue(self, incident_id: IncidentId) -> Outcome | None:
         """Flag a missed response target."""
@@ -178,6 +196,10 @@ class Deciding:
             metrics.from_onset.labels(ring, level).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
         elif reason == "closed" and incident.disposition is not None:
             metrics.closed.labels(incident.disposition.value).inc()
+
+
+def _order_id(now: datetime) -> OrderId:
+    return OrderId(make_id("O", now, secrets.randbits(48)))
 
 
 def _seconds(incident: Incident, begin: ClockName, end: ClockName) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +15,7 @@ from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.heartbeats import Arrival, stalled_since, through_since
 from patrol.domain.incidents import EvidenceId, Incident, LoopStage, stage_of
-from patrol.domain.orders import Order
+from patrol.domain.orders import Order, in_progress
 from patrol.domain.room import (
     MaintenanceStatus,
     QueueStatus,
@@ -112,7 +113,7 @@ class Room:
             queue=queue,
             stages=stages(security, now),
             incidents=shown,
-            orders={order.incident_id: order for order in orders if order.incident_id in shown_ids},
+            orders=orders_shown([order for order in orders if order.incident_id in shown_ids]),
             units=unit_statuses(open_ledger.duties, open_ledger.orders),
             maintenance=maintenance_status(maintenance),
             tour_reported_at=self._tour_reported_at,
@@ -193,6 +194,14 @@ def evidence_of(incidents: Sequence[Incident]) -> frozenset[EvidenceId]:
     witnesses = (witness for incident in incidents for witness in incident.witnesses)
     ids = (*own, *(evidence_id for each in witnesses for evidence_id in (each.evidence_id, each.clip_id)))
     return frozenset(evidence_id for evidence_id in ids if evidence_id is not None)
+
+
+def orders_shown(orders: Sequence[Order]) -> dict[str, tuple[Order, ...]]:
+    """Of each incident, the orders that units have to do with, the farthest crew's first; else the latest."""
+    of_incident: defaultdict[str, list[Order]] = defaultdict(list)
+    for order in orders:
+        of_incident[order.incident_id].append(order)
+    return {incident_id: in_progress(found) or (found[-1],) for incident_id, found in of_incident.items()}
 
 
 def unit_statuses(duties: Sequence[Duty], orders: Sequence[Order]) -> tuple[UnitStatus, ...]:

@@ -105,7 +105,7 @@ class RoomState:
     stages: tuple[StageStatus, ...]
     incidents: tuple[Incident, ...]
     incident_stages: Mapping[str, LoopStage]
-    orders: Mapping[str, Order]
+    orders: Mapping[str, tuple[Order, ...]]
     units: tuple[UnitOnMap, ...]
     maintenance: MaintenanceStatus
     camera_counts: Mapping[str, CameraCounts]

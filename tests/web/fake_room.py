@@ -246,7 +246,7 @@ class FakeRoom:
             queue=self.queue,
             stages=self._stages(now),
             incidents=tuple(ordered),
-            orders={str(key): order for key, order in self.orders.items()},
+            orders={str(key): (order,) for key, order in self.orders.items()},
             units=tuple(self._unit(unit, now) for unit in self.units),
             maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
             tour_reported_at=self.tour_reported_at,

@@ -88,7 +88,7 @@ def test_the_state_tells_the_room_with_its_per_camera_numbers_in_the_layouts_ord
     incident = next(one for one in room["incidents"] if one["id"] == INCIDENT)
     assert incident["clocks"]["t3"]["source"] == "store"
     assert room["incident_stages"][INCIDENT] == "follow_up"
-    assert room["orders"][INCIDENT]["candidates"][0]["unit_id"] == "U-JP1"
+    assert room["orders"][INCIDENT][0]["candidates"][0]["unit_id"] == "U-JP1"
     assert next(unit for unit in room["units"] if unit["id"] == "U-JP1")["incident_id"] == INCIDENT
 
 

@@ -5,8 +5,8 @@ import { language, pick, t, word } from "./words.js";
 import { minutes, serverNow, signed, timeOfDay } from "./times.js";
 import { Countdown, stampOf } from "./countdown.js";
 import {
-  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, room, showsStrangeView, titleOf, unitLine,
-  unitName, whyGone, wordsOf,
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, titleOf,
+  unitLine, unitName, whyGone, wordsOf,
 } from "./room.js";
 import { Clip } from "./clip.js";
 import { pictureOf } from "./feed.js";
@@ -136,10 +136,10 @@ export class IncidentPanel {
   }
 
   #showReasons(incident) {
-    const order = room.state.orders[incident.id] ?? null;
-    const about = [incident.id, incident.level, order?.id, order?.unit_id, order?.target_feasible, language()];
-    rebuild(this.why, about, () => reasons(incident, order));
-    rebuild(this.candidates, [incident.id, order?.candidates, order?.unit_id, language()], () => candidateTable(order));
+    const orders = ordersOf(incident.id);
+    const about = [incident.id, incident.level, orders.map((order) => order.id), language()];
+    rebuild(this.why, about, () => reasons(incident, orders));
+    rebuild(this.candidates, about, () => orders.flatMap((order) => candidateTable(order, orders.length > 1)));
   }
 
   #showCameras(incident) {
@@ -370,7 +370,7 @@ function stageBar(incident) {
   });
 }
 
-function reasons(incident, order) {
+function reasons(incident, orders) {
   const level = t("why_level", { level: word("level", incident.level) });
   const seenWords = t("why_level_text", {
     ring: word("ring", incident.ring),
@@ -378,11 +378,13 @@ function reasons(incident, order) {
     words: wordsOf(incident),
   });
   const paragraphs = [el("p", {}, el("b", {}, level), seenWords)];
-  if (order) {
-    const why = language() === "en" ? order.why_en : order.why_zh;
+  for (const order of orders) {
+    const why = pick(order.why_zh, order.why_en);
     paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), why));
     if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
-  } else if (isMaintenance(incident)) {
+  }
+  if (orders.length > 0) return paragraphs;
+  if (isMaintenance(incident)) {
     paragraphs.push(el("p", {}, t("no_clock_means")));
   } else if (isOpen(incident)) {
     paragraphs.push(el("p", {}, t("why_unit_none")));
@@ -390,8 +392,8 @@ function reasons(incident, order) {
   return paragraphs;
 }
 
-function candidateTable(order) {
-  if (!order || order.candidates.length === 0) return [];
+function candidateTable(order, namesUnit) {
+  if (order.candidates.length === 0) return [];
   // Units of other rings are many and never a choice: one line says how many.
   const counted = order.candidates.filter((one) => one.unit_id === order.unit_id || one.left_out !== "other_ring");
   const others = order.candidates.length - counted.length;
@@ -402,7 +404,8 @@ function candidateTable(order) {
     return el("tr", { "data-chosen": chosen, "data-left-out": candidate.left_out !== null },
       el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note));
   });
-  return [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows)),
+  const title = namesUnit ? `${t("candidates")} · ${unitName(order.unit_id)}` : t("candidates");
+  return [el("h3", {}, title), el("table", {}, el("tbody", {}, ...rows)),
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
 }
 
