@@ -269,9 +269,16 @@ class IncidentStore(Protocol):
         """
 
     async def decide_board(
-        self, incident_id: IncidentId, decision: Callable[[Board], Sequence[Outcome]], once: Effect | None = None
+        self,
+        incident_id: IncidentId,
+        decision: Callable[[Board], Sequence[Outcome]],
+        once: Effect | None = None,
+        unit_id: UnitId | None = None,
     ) -> Sequence[Outcome] | None:
-        """Decide on an incident that asks for units together with all that wait, as ``decide`` does on one."""
+        """Decide on an incident that asks for units together with all that wait, as ``decide`` does on one.
+
+        ``unit_id``: also with whatever this unit is on.
+        """
 
 
 class MaintenanceStore(Protocol):
@@ -539,6 +546,12 @@ class RoomDesk(Protocol):
 
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         """Take the camera with this alert out: the id of its own incident. Raises NotTogether."""
+
+    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+        """Send this unit, whatever it was ordered to do before it was on scene. Raises NotToBeSent."""
+
+    async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
+        """Take an order back whose unit is not on scene yet. Raises NotToBeSent."""
 
     async def pin(self, pin: Pin) -> None:
         """Ask the tour to hold a camera in focus. Raises QueueError."""

@@ -51,7 +51,7 @@ from patrol.domain.incidents import EvidenceId, Incident, IncidentId
 from patrol.domain.messages import alert_message, incident_message
 from patrol.domain.retention import Gone
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
-from patrol.domain.units import Unit
+from patrol.domain.units import Unit, UnitId
 from patrol.pipeline.steps import Step, passing
 from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
@@ -218,6 +218,7 @@ class SqlStore:
         incident_id: IncidentId,
         decision: Callable[[Board], Sequence[Outcome]],
         once: Effect | None = None,
+        unit_id: UnitId | None = None,
     ) -> Sequence[Outcome] | None:
         """See IncidentStore."""
 
@@ -225,7 +226,7 @@ class SqlStore:
             sql_restoring.refuse_while_behind(connection)
             if once is not None and _effect_stored(connection, once):
                 return None
-            outcomes = decision(sql_board.board(connection, incident_id, self._duties(connection)))
+            outcomes = decision(sql_board.board(connection, incident_id, unit_id, self._duties(connection)))
             store_outcomes(connection, outcomes, self._clock.now())
             if once is not None:
                 self._keep_effect(connection, once)

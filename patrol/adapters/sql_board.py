@@ -15,6 +15,7 @@ from patrol.domain.board import MOST_WAITING, Board
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.orders import Order
+from patrol.domain.units import UnitId
 
 _WAITING = Prepared(
     select(INCIDENTS.c.body)
@@ -30,10 +31,21 @@ _UNDER_WAY = Prepared(
 )
 
 
-def board(connection: Connection, incident_id: IncidentId, duties: Sequence[Duty]) -> Board:
-    """The board for one incident that asks for units, and all that wait with it. Raises KeyError."""
+_OF_UNIT = Prepared(
+    select(INCIDENTS.c.body)
+    .join(ORDERS, ORDERS.c.incident_id == INCIDENTS.c.id)
+    .where(ORDERS.c.busy_unit_id == bindparam("unit"))
+)
+
+
+def board(connection: Connection, incident_id: IncidentId, unit_id: UnitId | None, duties: Sequence[Duty]) -> Board:
+    """The board for one incident that asks for units, and all that wait with it. Raises KeyError.
+
+    ``unit_id``: whatever this unit is on belongs to it, too.
+    """
     asking = incident_of(connection, incident_id)
-    bodies = [body for (body,) in (*_WAITING.rows(connection, most=MOST_WAITING), *_UNDER_WAY.rows(connection))]
+    found = (*_WAITING.rows(connection, most=MOST_WAITING), *_UNDER_WAY.rows(connection))
+    bodies = [body for (body,) in (*found, *_OF_UNIT.rows(connection, unit=unit_id or ""))]
     incidents: dict[IncidentId, Incident] = {asking.id: asking}
     for body in bodies:
         incident = incident_in(body)

@@ -70,13 +70,14 @@ def missing(situation: Situation, crews: Crews) -> int:
 
 
 def want_of(situation: Situation, crews: Crews) -> Want:
-    """What an incident wants, as choosing sees it.
+    """What an incident wants, as choosing sees it; also one that wants nothing, but may lose what it has.
 
     Who refused is not asked again, unless another camera has told of something red since.
     """
     incident = situation.incident
     assert incident.due_at is not None
     since = incident.urged_at
+    wants = missing(situation, crews)
     orders = [order for order in situation.of_this_life if since is None or order.sent_at >= since or order.is_open]
     return Want(
         incident_id=incident.id,
@@ -84,28 +85,37 @@ def want_of(situation: Situation, crews: Crews) -> Want:
         ring=incident.ring,
         place=incident.place,
         due_at=incident.due_at,
-        crews=missing(situation, crews),
-        wants_drone=not any(order.is_drone for order in situation.of_this_life) and situation.crews == 0,
+        crews=wants,
+        wants_drone=wants > 0 and not any(order.is_drone for order in situation.of_this_life),
         simulated=incident.simulated,
         capabilities=frozenset(),
         tried={order.unit_id: order.state for order in orders},
         opened_at=incident.accepted_at,
+        crews_on_it=situation.crews,
     )
 
 
 def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
-    """What each unit is on that has an open order."""
+    """What each unit is on that has an open order. What a dispatcher ordered is left out: that is never taken away."""
     return {
-        order.unit_id: Commitment(situation.incident.id, situation.incident.level, order.state, situation.incident.ring)
+        order.unit_id: Commitment(
+            situation.incident.id,
+            situation.incident.level,
+            order.state,
+            situation.incident.ring,
+            doubted=order.state is OrderState.DOUBTED,
+        )
         for situation in situations
         for order in situation.open_orders
+        if order.ordered_by is None
     }
 
 
 def choices_for(board: Board, travel_s: TravelTime, sending: Sending, now: datetime) -> Choices:
     """Who would be sent where now, to the most urgent of all that wait."""
     waiting = sorted((each for each in board.situations if crews_wait_for(each, sending.crews)), key=_urgency)
-    wants = [want_of(each, sending.crews) for each in waiting[:MOST_WAITING]]
+    served = [each for each in board.situations if each.open_orders and each not in waiting]
+    wants = [want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served)]
     return choose(wants, board.duties, commitments(board.situations), travel_s, sending.policy, now)
 
 
@@ -133,16 +143,16 @@ def send(
         new[incident.id].append(_order(order_id_for(incident, choice.unit_id), incident, choice, now))
         if choice.takes_from is not None:
             taken[choice.takes_from].append(choice.unit_id)
-    changed = [each for each in board.situations if each.incident.id in new or each.incident.id in taken]
+    touched = [each for each in board.situations if each.incident.id in new or each.incident.id in taken]
     return tuple(
-        _changed(
+        changed(
             replace(each, cause=cause),
-            _taken_away(each, taken[each.incident.id]),
+            lost_by(each, taken[each.incident.id]),
             new[each.incident.id],
             sending.crews,
             now,
         )
-        for each in changed
+        for each in touched
     )
 
 
@@ -157,30 +167,39 @@ def crews_wait_for(situation: Situation, crews: Crews) -> bool:
     return situation.incident.is_open and missing(situation, crews) > 0
 
 
-def _taken_away(situation: Situation, units: Collection[UnitId]) -> list[Order]:
+def lost_by(situation: Situation, units: Collection[UnitId]) -> list[Order]:
+    """The orders of these units as they are once they are taken back."""
     return [replace(order, state=OrderState.RECALLED) for order in situation.open_orders if order.unit_id in units]
 
 
-def _changed(situation: Situation, lost: Sequence[Order], new: Sequence[Order], crews: Crews, now: datetime) -> Outcome:
+def changed(
+    situation: Situation,
+    lost: Sequence[Order],
+    new: Sequence[Order],
+    crews: Crews,
+    now: datetime,
+    why_lost: str = PRE_EMPTED,
+) -> Outcome:
+    """What becomes of an incident that loses orders and gets new ones.
+
+    What the units that it loses do from now on is told by the incident that gets them.
+    """
     after = with_orders(situation, (*lost, *new))
     incident = in_state_of(situation.incident, after.of_this_life)
     incident = replace(incident, crews_missing=missing(replace(after, incident=incident), crews))
     if any(not order.is_drone for order in new):
-        incident = incident.stamped(ClockName.ORDER_SENT, now, "dispatch")
-    messages: list[MessageFor] = [partial(_recall, order, now) for order in lost]
+        incident = incident.stamped(ClockName.ORDER_SENT, now, new[0].ordered_by or "dispatch")
+    messages: list[MessageFor] = [partial(_recall, order, why_lost, now) for order in lost]
     messages += [partial(_tell, order, now, situation.cause) for order in new]
-    duties = [situation.duty_of(order.unit_id) for order in new]
+    duties = ((situation.duty_of(order.unit_id), order) for order in new)
     return told(
         Outcome(
             incident=incident,
             orders=(*lost, *new),
-            # Of the units that were taken away the incident that got them tells.
             duties=tuple(
-                replace(duty, state=UnitState.ASSIGNED, order_id=order.id)
-                for duty, order in zip(duties, new, strict=True)
-                if duty is not None
+                replace(duty, state=UnitState.ASSIGNED, order_id=order.id) for duty, order in duties if duty is not None
             ),
-            reason="ordered" if new else PRE_EMPTED,
+            reason="ordered" if new else why_lost,
         ),
         now,
         messages,
@@ -188,8 +207,8 @@ def _changed(situation: Situation, lost: Sequence[Order], new: Sequence[Order], 
     )
 
 
-def _recall(order: Order, now: datetime, incident: Incident) -> Message:
-    return recall_message(order, incident, PRE_EMPTED, now)
+def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Message:
+    return recall_message(order, incident, reason, now)
 
 
 def _tell(order: Order, now: datetime, cause: str | None, incident: Incident) -> Message:

@@ -9,7 +9,8 @@ PatrolError
 ├── QueueError           Redis did not answer; try again, and say so
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
 └── IllegalTransition    a state machine was asked for a step its table does not hold
-    └── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
+    ├── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
+    └── NotToBeSent      a dispatcher cannot send or take back this unit, as things stand; says why in one word
 """
 
 from __future__ import annotations
@@ -131,5 +132,25 @@ class NotTogether(IllegalTransition):
     """Two incidents cannot become one, or one not two, as they stand."""
 
     def __init__(self, why: Apart, message: str) -> None:
+        self.why = why
+        super().__init__(message)
+
+
+class Unsendable(StrEnum):
+    """Why a dispatcher cannot send, or take back, a unit. Closed set: also the code of the answer."""
+
+    NO_SUCH_UNIT = "no_such_unit"
+    NO_SUCH_ORDER = "no_such_order"
+    NOT_WANTED = "not_wanted"  # the incident is handled, closed, or maintenance
+    NOT_ALIKE = "not_alike"
+    OUT_OF_SERVICE = "out_of_service"
+    THERE_ALREADY = "there_already"
+    ON_SCENE = "on_scene"  # where it is, or of another incident
+
+
+class NotToBeSent(IllegalTransition):
+    """A dispatcher cannot send, or take back, this unit as things stand."""
+
+    def __init__(self, why: Unsendable, message: str) -> None:
         self.why = why
         super().__init__(message)

@@ -56,6 +56,7 @@ class Order:
 
     ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``doubted_at``: when it
     had not been accepted in time. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one.
+    ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back.
     """
 
     id: OrderId
@@ -73,6 +74,8 @@ class Order:
     doubted_at: datetime | None = None
     is_drone: bool = False
     life: int = 1
+    ordered_by: str | None = None
+    recalled_by: str | None = None
 
     @property
     def is_open(self) -> bool:

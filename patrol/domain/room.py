@@ -148,7 +148,8 @@ class RoomSnapshot:
 
     Of the open ones security comes before maintenance; ``stages`` count the former, ``maintenance`` the latter.
     ``orders``: per incident, those that units have to do with, the farthest crew's first; else the latest.
-    ``tour`` is None while no tour reports; ``tour_reported_at``: when one last did, if that is known. ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
+    ``tour`` is None while no tour reports; ``tour_reported_at``: when one last did, if that is known.
+    ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
     ``digest``: what came in a flood, of all that is open; None where nothing did.
     """
 

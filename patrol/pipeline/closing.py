@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.errors import QueueError
-from patrol.domain.incidents import AlertId, Disposition, IncidentId
+from patrol.domain.incidents import AlertId, Disposition, IncidentId, OrderId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.units import UnitId
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import DeadLetters, TourRequests
 
@@ -43,6 +44,14 @@ class Desk:
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         """See RoomDesk."""
         return await self._deciding.split(incident_id, alert_id, operator)
+
+    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.order_unit(incident_id, unit_id, operator)
+
+    async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.take_back(incident_id, order_id, operator)
 
     async def pin(self, pin: Pin) -> None:
         """See RoomDesk."""

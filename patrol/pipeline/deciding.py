@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import dispatch, merging
+from patrol.domain import dispatch, merging, overriding
 from patrol.domain.board import Board, Sending, crews_wait_for, send
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
@@ -17,6 +17,7 @@ from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, ClockName, Disposition, Incident, IncidentId, OrderId
 from patrol.domain.orders import Receipt
 from patrol.domain.tracing import trace_id
+from patrol.domain.units import UnitId
 from patrol.metrics import Metrics
 from patrol.ports import Clock, Effect, IncidentStore
 
@@ -60,6 +61,24 @@ class Deciding:
         for changed_id, outcome in by_incident.items():
             self._count(outcome, changed_id in overdue_before)
         return by_incident.get(incident_id, nothing)
+
+    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+        """A dispatcher sends this unit. Raises NotToBeSent."""
+        now, crews = self._clock.now(), self._sending.crews
+
+        def decision(board: Board) -> Sequence[Outcome]:
+            of_order = incident_id, unit_id, _order_id(now), operator
+            return overriding.send_unit(board, *of_order, dispatch.travel_time_s, crews, now)
+
+        for outcome in await self._store.decide_board(incident_id, decision, unit_id=unit_id) or ():
+            self._count(outcome, was_overdue=True)
+        _log.info("%s sent unit %s to incident %s", operator, unit_id, incident_id)
+
+    async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
+        """A dispatcher takes an order back, and another unit is sent. Raises NotToBeSent."""
+        now, crews = self._clock.now(), self._sending.crews
+        await self._decide(incident_id, lambda s: overriding.take_back(s, order_id, operator, crews, now))
+        _log.info("%s took order %s of incident %s back", operator, order_id, incident_id)
 
     async def receive(self, incident_id: IncidentId, receipt: Receipt, once: Effect) -> Outcome | None:
         """Take a unit's receipt. Raises IllegalTransition if it cannot be true."""

@@ -23,10 +23,19 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from patrol.domain.camera import CameraId
-from patrol.domain.errors import IllegalTransition, MessageError, NotTogether, PatrolError, QueueError, StoreError
-from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
+from patrol.domain.errors import (
+    IllegalTransition,
+    MessageError,
+    NotToBeSent,
+    NotTogether,
+    PatrolError,
+    QueueError,
+    StoreError,
+)
+from patrol.domain.incidents import AlertId, EvidenceId, IncidentId, OrderId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
+from patrol.domain.units import UnitId
 from patrol.ports import Clock, EvidenceFates, EvidenceStore, HealthCheck, RoomDesk, RoomView
 from patrol.web.assets import load_assets
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
@@ -39,9 +48,11 @@ from patrol.web.schemas import (
     ConfirmBody,
     DisplayedBody,
     MergeBody,
+    OrderBody,
     PinBody,
     ReplayBody,
     SplitBody,
+    TakeBackBody,
     encode_letters,
     encode_room,
     with_time,
@@ -98,6 +109,8 @@ def make_web_app(
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
             Route("/api/incidents/{incident_id}/merge", actions.merge, methods=["POST"]),
             Route("/api/incidents/{incident_id}/split", actions.split, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/orders", actions.order_unit, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/orders/{order_id}/take-back", actions.take_back, methods=["POST"]),
             Route("/api/cameras/{camera_id}/pin", requests.pin, methods=["POST"]),
             Route("/api/cameras/{camera_id}/accept-view", requests.accept_view, methods=["POST"]),
             Route("/api/dead-letters", letters.latest),
@@ -117,6 +130,7 @@ def make_web_app(
             QueueError: _queue_away,
             TimeoutError: _too_slow,
             NotTogether: _not_together,
+            NotToBeSent: _not_to_be_sent,
             IllegalTransition: _closed_already,
         },
     )
@@ -208,6 +222,16 @@ class _Actions:
         body = await _read(request, SplitBody)
         operator, incident_id = operator_of(request.headers), _incident_id(request)
         return await _led_to(self._desk.split(incident_id, AlertId(body.alert_id), operator))
+
+    async def order_unit(self, request: Request) -> Response:
+        body = await _read(request, OrderBody)
+        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        return await _done(self._desk.order_unit(incident_id, UnitId(body.unit_id), operator))
+
+    async def take_back(self, request: Request) -> Response:
+        await _read(request, TakeBackBody)
+        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        return await _done(self._desk.take_back(incident_id, OrderId(request.path_params["order_id"]), operator))
 
 
 class _Requests:
@@ -423,6 +447,11 @@ async def _too_slow(request: Request, error: Exception) -> Response:
 
 async def _closed_already(request: Request, error: Exception) -> Response:
     return error_response(409, "closed_already", str(error))
+
+
+async def _not_to_be_sent(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotToBeSent)
+    return error_response(409, f"not_to_be_sent_{error.why.value}", str(error))
 
 
 async def _not_together(request: Request, error: Exception) -> Response:

@@ -294,6 +294,16 @@ class MergeBody(_Body):
     other: Annotated[str, Field(alias="with"), StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
+class OrderBody(_Body):
+    """Which unit to send."""
+
+    unit_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+
+
+class TakeBackBody(_Body):
+    """Nothing more than that."""
+
+
 class SplitBody(_Body):
     """An alert of the camera that saw something else."""
 

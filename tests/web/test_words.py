@@ -9,7 +9,7 @@ import pytest
 
 from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
-from patrol.domain.errors import Apart, CaptureFailure
+from patrol.domain.errors import Apart, CaptureFailure, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, LoopStage
 from patrol.domain.orders import OrderState
@@ -35,6 +35,7 @@ CLOSED_SETS = {
     "place": list(DiskPlace),
     "finding": list(FindingKind),
     "error_not_together": list(Apart),
+    "error_not_to_be_sent": list(Unsendable),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
 

@@ -138,8 +138,37 @@ export class IncidentPanel {
   #showReasons(incident) {
     const orders = ordersOf(incident.id);
     const about = [incident.id, incident.level, orders.map((order) => order.id), language()];
-    rebuild(this.why, about, () => reasons(incident, orders));
-    rebuild(this.candidates, about, () => orders.flatMap((order) => candidateTable(order, orders.length > 1)));
+    const doing = orders.map((order) => order.state);
+    const withdraw = (order) => this.#takeBackButton(order);
+    rebuild(this.why, [about, doing], () => reasons(incident, orders, withdraw));
+    const units = isOpen(incident) && orders.length === 0 ? room.state.units.map((unit) => [unit.id, unit.state]) : null;
+    const send = (unitId) => this.#sendButton(incident, unitId);
+    rebuild(this.candidates, [about, doing, units], () =>
+      orders.length > 0 ? orders.flatMap((order) => candidateTable(order, orders.length > 1, send)) : unitTable(incident, send));
+  }
+
+  // A dispatcher's own choice: it wins over the one that was made.
+  #sendButton(incident, unitId) {
+    if (!wantsUnits(incident) || ordersOf(incident.id).some((order) => order.unit_id === unitId)) return "";
+    return this.#quietButton("send_unit", unitId, () => ["orders", { unit_id: unitId }]);
+  }
+
+  #takeBackButton(order) {
+    if (!["sent", "doubted", "accepted", "en_route"].includes(order.state)) return "";
+    return this.#quietButton("take_back", order.unit_id, () => [`orders/${order.id}/take-back`, {}]);
+  }
+
+  #quietButton(key, unitId, action) {
+    const spoken = t(`${key}_spoken`, { unit: unitName(unitId) });
+    const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
+    button.addEventListener("click", async () => {
+      const operator = this.#operatorOrAsk();
+      if (!operator) return;
+      button.disabled = true;
+      await this.#send(this.#id, ...action(), operator);
+      button.disabled = false;
+    });
+    return button;
   }
 
   #showCameras(incident) {
@@ -370,7 +399,11 @@ function stageBar(incident) {
   });
 }
 
-function reasons(incident, orders) {
+function wantsUnits(incident) {
+  return isOpen(incident) && !isMaintenance(incident) && incident.state !== "handled";
+}
+
+function reasons(incident, orders, withdraw) {
   const level = t("why_level", { level: word("level", incident.level) });
   const seenWords = t("why_level_text", {
     ring: word("ring", incident.ring),
@@ -380,7 +413,7 @@ function reasons(incident, orders) {
   const paragraphs = [el("p", {}, el("b", {}, level), seenWords)];
   for (const order of orders) {
     const why = pick(order.why_zh, order.why_en);
-    paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), why));
+    paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), why, " ", withdraw(order)));
     if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
   }
   if (orders.length > 0) return paragraphs;
@@ -392,7 +425,17 @@ function reasons(incident, orders) {
   return paragraphs;
 }
 
-function candidateTable(order, namesUnit) {
+// Where nobody was sent, anybody of the same sort can be.
+function unitTable(incident, send) {
+  if (!wantsUnits(incident)) return [];
+  const units = room.state.units.filter((unit) => unit.simulated === incident.simulated);
+  const rows = units.map((unit) =>
+    el("tr", { "data-left-out": unit.state !== "available" },
+      el("th", { scope: "row" }, pick(unit.name, unit.name_en)), el("td", {}, word("unit", unit.state)), el("td", {}, send(unit.id))));
+  return rows.length === 0 ? [] : [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows))];
+}
+
+function candidateTable(order, namesUnit, send) {
   if (order.candidates.length === 0) return [];
   // Units of other rings are many and never a choice: one line says how many.
   const counted = order.candidates.filter((one) => one.unit_id === order.unit_id || one.left_out !== "other_ring");
@@ -400,13 +443,19 @@ function candidateTable(order, namesUnit) {
   const rows = counted.map((candidate) => {
     const chosen = candidate.unit_id === order.unit_id;
     const eta = candidate.eta_s === null ? "—" : t("candidate_eta", { time: minutes(candidate.eta_s) });
-    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : word("left", candidate.left_out);
+    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : leftOut(candidate.left_out);
     return el("tr", { "data-chosen": chosen, "data-left-out": candidate.left_out !== null },
-      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note));
+      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note), el("td", {}, send(candidate.unit_id)));
   });
   const title = namesUnit ? `${t("candidates")} · ${unitName(order.unit_id)}` : t("candidates");
   return [el("h3", {}, title), el("table", {}, el("tbody", {}, ...rows)),
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
+}
+
+// Some reasons name what they are about: serves_I-1, lacks_armed.
+function leftOut(reason) {
+  const [, of, what] = reason.match(/^(serves|lacks)_(.*)$/) ?? [];
+  return of ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
 function nameOf(cameraId) {
