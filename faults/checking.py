@@ -22,7 +22,7 @@ MAY_FOLLOW = {
     "new": {"ordered", "closed"},
     "ordered": {"new", "accepted", "en_route", "on_scene", "handled", "closed"},
     "accepted": {"new", "ordered", "en_route", "on_scene", "handled", "closed"},
-    "en_route": {"new", "ordered", "on_scene", "handled", "closed"},
+    "en_route": {"new", "ordered", "accepted", "on_scene", "handled", "closed"},
     "on_scene": {"handled", "closed"},
     "handled": {"closed"},
     "closed": set(),
@@ -165,8 +165,8 @@ def duplicate_orders(orders: Sequence[Line], states: Mapping[str, str]) -> list[
             if before is not None and states.get(before) not in ENDED_WITHOUT_EFFECT:
                 wrong.append(f"{unit}: {order} while busy with {before}")
             busy_with[unit] = order
-        elif "recall" in line or line.get("step") == "done":
-            ended = line.get("recall") or line["of"]
+        elif "recall" in line or "declined" in line or line.get("step") == "done":
+            ended = line.get("recall") or line.get("declined") or line["of"]
             busy_with = {unit: order for unit, order in busy_with.items() if order != ended}
             if line.get("step") == "done" and ended in incident_of and states.get(ended) not in ENDED_WITHOUT_EFFECT:
                 done[incident_of[ended]].add(ended)

@@ -21,7 +21,7 @@ from patrol.domain.errors import QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
 from patrol.domain.heartbeats import Arrival, Heartbeat
-from patrol.domain.incidents import AlertId, Disposition, EvidenceId, Incident, IncidentId
+from patrol.domain.incidents import AlertId, Disposition, EvidenceId, Incident, IncidentId, OrderId
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
@@ -40,6 +40,7 @@ from patrol.domain.retention import (
 from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
+from patrol.domain.units import UnitId
 
 
 class Clock(Protocol):

@@ -15,10 +15,11 @@ from patrol.domain.errors import StoreError
 from patrol.domain.events import IncidentClass
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, ClockName, Disposition, Incident, IncidentId, OrderId
-from patrol.domain.orders import Receipt
+from patrol.domain.orders import OrderState, Receipt
 from patrol.domain.tracing import trace_id
 from patrol.domain.units import UnitId
 from patrol.metrics import Metrics
+from patrol.pipeline.steps import Step, passing
 from patrol.ports import Clock, Effect, IncidentStore
 
 _log = logging.getLogger(__name__)
@@ -52,11 +53,16 @@ class Deciding:
             if not crews_wait_for(board.of(incident_id), self._sending.crews):
                 nothing = Outcome(reason="already under way")
             cause = once.cause if once else None
-            return send(board, lambda *_: _order_id(now), dispatch.travel_time_s, self._sending, now, cause)
+            outcomes = send(board, lambda *_: _order_id(now), dispatch.travel_time_s, self._sending, now, cause)
+            passing(Step.DISPATCH_CHOSEN)
+            if any(order.state is OrderState.RECALLED for outcome in outcomes for order in outcome.orders):
+                passing(Step.DISPATCH_TAKEN_AWAY)
+            return outcomes
 
         outcomes = await self._store.decide_board(incident_id, decision, once)
         if outcomes is None:
             return None
+        passing(Step.DISPATCH_ORDERED)
         by_incident = {outcome.incident.id: outcome for outcome in outcomes if outcome.incident is not None}
         for changed_id, outcome in by_incident.items():
             self._count(outcome, changed_id in overdue_before)
@@ -83,12 +89,18 @@ class Deciding:
     async def receive(self, incident_id: IncidentId, receipt: Receipt, once: Effect) -> Outcome | None:
         """Take a unit's receipt. Raises IllegalTransition if it cannot be true."""
         now, crews = self._clock.now(), self._sending.crews
-        return await self._decide(incident_id, lambda s: dispatch.receive(s, receipt, crews.of(s.incident), now), once)
+        decided = await self._decide(
+            incident_id, lambda s: dispatch.receive(s, receipt, crews.of(s.incident), now), once
+        )
+        passing(Step.DISPATCH_RECEIVED)
+        return decided
 
     async def doubt(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
         """Doubt what was not accepted in time."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.doubt(s, accept_within_s, now))
+        decided = await self._decide(incident_id, lambda s: dispatch.doubt(s, accept_within_s, now))
+        passing(Step.DISPATCH_DOUBTED)
+        return decided
 
     async def mark_overdue(self, incident_id: IncidentId) -> Outcome | None:
         """Flag a missed response target."""
