@@ -6,7 +6,7 @@ what an operator has acknowledged stays with that operator until something else 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,6 +60,9 @@ class Shortfall:
 
 
 Cause = Lateness | Shortfall
+
+IsAnyoneFree = Callable[[Situation], bool]
+"""Whether there is a unit that could go to an incident now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +169,19 @@ def _is_news(step: EscalationStep, last: Escalation | None) -> bool:
     return _RANK[step] >= _RANK[last.step] if last.is_acknowledged else _RANK[step] > _RANK[last.step]
 
 
-def escalate(situation: Situation, policy: FollowUpPolicy, now: datetime, way_s: Way = straight_way_s) -> Outcome:
+def escalate(
+    situation: Situation,
+    policy: FollowUpPolicy,
+    now: datetime,
+    way_s: Way = straight_way_s,
+    is_anyone_free: IsAnyoneFree = anyone_free,
+) -> Outcome:
     """Take the highest step that is due, and tell it with the incident. What is late is looked at anew: whoever asks
     may have looked at an earlier life of it."""
     incident = situation.incident
     watch = watch_of(incident, situation.orders)
     late = overdue((watch,), situation.duties, policy.late_after, now, way_s)
-    due = due_steps(incident, late, policy, now, shortfall_of(situation, policy, now))
+    due = due_steps(incident, late, policy, now, shortfall_of(situation, policy, now, is_anyone_free))
     if not due:
         return Outcome(reason="nothing to escalate")
     taken, last = due[-1], incident.standing_escalation
@@ -212,17 +221,16 @@ def acknowledge(situation: Situation, operator: str, now: datetime) -> Outcome:
 
 
 def shortfall_of(
-    situation: Situation, policy: FollowUpPolicy, now: datetime, is_anyone_free: bool | None = None
+    situation: Situation, policy: FollowUpPolicy, now: datetime, is_anyone_free: IsAnyoneFree = anyone_free
 ) -> Shortfall | None:
-    """Whether no unit can be on scene in time, as far as is stored. ``is_anyone_free``: where that is known already."""
+    """Whether no unit can be on scene in time, as far as is stored."""
     incident = situation.incident
     if incident.due_at is None or incident.state not in UNREACHED or incident.stamp_in_life(ClockName.ON_SCENE):
         return None
     watch = watch_of(incident, situation.orders)
     if watch.open_orders:
         return _nobody_in_time(watch)
-    is_free = anyone_free(situation) if is_anyone_free is None else is_anyone_free
-    if incident.state is not IncidentState.NEW or is_free or _is_held(watch, now):
+    if incident.state is not IncidentState.NEW or _is_held(watch, now) or is_anyone_free(situation):
         return None
     since = min(now, unsent_since(watch, policy.late_after))
     return Shortfall(ShortfallReason.NOBODY_FREE, "没有空闲警力", "no unit is free", since)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from patrol.domain.dispatch import DETOUR_FACTOR, Duty
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
-from patrol.domain.orders import Order, OrderState
+from patrol.domain.orders import PROGRESS, Order, OrderState
 from patrol.domain.units import UnitId, UnitKind
 from patrol.domain.vocabulary import Place, RingName
 
@@ -229,7 +229,7 @@ def _people(watch: Watch, late_after: LateAfter) -> Iterator[Lateness]:
 def _of_order(order: Order, watch: Watch, duty: Duty | None, late_after: LateAfter) -> Iterator[Lateness]:
     incident, accept_s = watch.incident, late_after.accept_s[watch.incident.ring]
     zh, en = (duty.unit.name, duty.unit.name_en) if duty is not None else (order.unit_id, order.unit_id)
-    if order.state is OrderState.SENT:
+    if PROGRESS[order.state] == PROGRESS[OrderState.SENT]:  # also while it is doubted, and only a back-up
         yield _about(
             LatenessKind.ORDER_NOT_ACCEPTED,
             incident,

@@ -151,8 +151,7 @@ class FollowingUp:
 
     async def _tell(self, situation: Situation, late: Sequence[Lateness], look: _Look) -> None:
         incident = situation.incident
-        is_free = look.is_anyone_free(situation) if incident.state is IncidentState.NEW else None
-        shortfall = shortfall_of(situation, self._policy, look.now, is_free)
+        shortfall = shortfall_of(situation, self._policy, look.now, look.is_anyone_free)
         if look.left > 0 and due_steps(incident, late, self._policy, look.now, shortfall):
             look.left -= 1
             await self._escalate(incident, look)
