@@ -157,7 +157,9 @@ async def assembled(
             ),
             deciding=deciding,
             dispatching=Dispatching(deciding, store, signs, clock),
-            following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics, configuration.follow_up),
+            following_up=FollowingUp(
+                store, deciding, configuration.rings, clock, metrics, policy=configuration.follow_up
+            ),
             desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
             room=Room(
                 configuration.station,

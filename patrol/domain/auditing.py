@@ -137,6 +137,7 @@ def audit(
     rings: Mapping[RingName, Ring],
     bounds: AuditBounds,
     before: Sequence[Finding] = (),
+    *,
     policy: FollowUpPolicy | None = None,
 ) -> tuple[Finding, ...]:
     """All findings of one look, the most urgent first. ``before``: those of the last look, for what has no date.

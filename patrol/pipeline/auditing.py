@@ -87,7 +87,8 @@ class Auditing:
         view = await self._source.look(
             now, self._bounds.published_s, disturbed=disturbed, dead_letters=await self._dead_letters()
         )
-        found = self._sure(audit(view, self._rings, self._bounds, (*self._before, *self._suspected), self._policy))
+        before = (*self._before, *self._suspected)
+        found = self._sure(audit(view, self._rings, self._bounds, before, policy=self._policy))
         await self._audits.keep_audit(Audit(now, found[:FINDINGS_KEPT], len(found)))
         self._tell(found)
         self._looked_at = self._clock.monotonic()

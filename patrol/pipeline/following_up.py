@@ -76,6 +76,7 @@ class FollowingUp:
         rings: Mapping[RingName, Ring],
         clock: Clock,
         metrics: Metrics,
+        *,
         policy: FollowUpPolicy | None = None,
         way_s: Way = straight_way_s,
     ) -> None:

@@ -174,7 +174,7 @@ def test_where_a_unit_will_be_is_held_against_nobody() -> None:
 
 def test_the_auditor_goes_by_the_same_policy_as_the_follow_up() -> None:
     calm = replace(FollowUpPolicy(), steps={})
-    assert audit(watched(10**6), RINGS, BOUNDS, (), calm) == ()
+    assert audit(watched(10**6), RINGS, BOUNDS, policy=calm) == ()
     patient = {name: ring(name, accept_within_s=40.0) for name in RingName}
     assert audit(watched(45), patient, BOUNDS) == ()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from patrol.adapters.memory import FakeClock
+from patrol.domain.dispatch import Outcome
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Level
@@ -262,7 +263,7 @@ def test_feedback_is_asked_for_until_it_comes_and_not_forever(tmp_path: Path) ->
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:
             policy = replace(FollowUpPolicy(), reminders=3)
-            room.following_up = FollowingUp(room.store, room.deciding, RINGS, room.clock, room.metrics, policy)
+            room.following_up = FollowingUp(room.store, room.deciding, RINGS, room.clock, room.metrics, policy=policy)
             await room.alert()
             await ticks(room, 3)
             (first,) = await room.orders()
@@ -350,12 +351,11 @@ def test_what_is_due_at_once_is_told_in_portions_the_most_urgent_first() -> None
 
 def test_a_unit_that_this_look_has_sent_is_offered_to_nobody_else() -> None:
     class One(Counting):
-        async def assign(self, incident_id: str) -> Any:
-            from patrol.domain import dispatch
-
+        async def assign(self, incident_id: str) -> Outcome:
             self.calls.append(f"assign {incident_id}")
             of = next(one for one in self.ledger.incidents if one.id == incident_id)
-            return dispatch.assign(dispatch.Situation(of, (), self.ledger.duties), order().id, at(5))
+            sent = tuple(replace(one, state=UnitState.ASSIGNED) for one in self.ledger.duties)
+            return Outcome(incident=of.to(IncidentState.ORDERED), duties=sent, reason="ordered")
 
     async def check() -> None:
         clock, metrics = FakeClock(NOON), fresh_metrics()
