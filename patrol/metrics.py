@@ -17,7 +17,8 @@ from patrol.domain.change import ChangeVerdict
 from patrol.domain.closer import Look
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import Cause, Disposition, LoopStage
+from patrol.domain.incidents import Cause, Disposition, EscalationStep, LoopStage
+from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
@@ -323,6 +324,26 @@ class DispatchMetrics:
         )
         for gauge in (self.open, self.oldest):
             start_at_zero(gauge, tuple(stage.value for stage in LoopStage))
+        self.late = Gauge(
+            "patrol_late", "What is late about open incidents at the last look, by kind.", ("kind",), registry=registry
+        )
+        start_at_zero(self.late, tuple(kind.value for kind in LatenessKind))
+        self.escalations = Counter(
+            "patrol_escalations_total",
+            "Steps that were taken because something was late for too long, or could not be in time.",
+            ("level", "step"),
+            registry=registry,
+        )
+        start_at_zero(self.escalations, LEVELS, tuple(step.value for step in EscalationStep))
+        self.reminders = Counter(
+            "patrol_reminders_total", "Times feedback was asked for.", ("level",), registry=registry
+        )
+        start_at_zero(self.reminders, LEVELS)
+
+    def show_late(self, counts: Mapping[LatenessKind, int]) -> None:
+        """Set the gauge of what is late."""
+        for kind in LatenessKind:
+            self.late.labels(kind.value).set(counts.get(kind, 0))
 
     def show(self, stages: Sequence[StageStatus]) -> None:
         """Set the gauges."""

@@ -539,6 +539,9 @@ class RoomDesk(Protocol):
     async def confirm(self, incident_id: IncidentId, operator: str) -> None:
         """An operator looked and says it is real (t5)."""
 
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
+        """An operator has taken on what is late: it is told no farther up until something else gets late."""
+
     async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
         """Feedback: close with a disposition (t11, t12). Raises IllegalTransition if it is closed already."""
 

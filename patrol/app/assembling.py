@@ -153,10 +153,13 @@ async def assembled(
                 clock,
                 metrics,
                 is_disturbed=lambda: relaying.degraded is not None,
+                policy=configuration.follow_up,
             ),
             deciding=deciding,
             dispatching=Dispatching(deciding, store, signs, clock),
-            following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
+            following_up=FollowingUp(
+                store, deciding, configuration.rings, clock, metrics, policy=configuration.follow_up
+            ),
             desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
             room=Room(
                 configuration.station,

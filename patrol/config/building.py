@@ -11,12 +11,14 @@ from patrol.config.document import Location
 from patrol.config.models import (
     GB,
     DetectorModel,
+    DispatchModel,
     FileModel,
     MergingModel,
     RingModel,
     ScheduleModel,
     SiteModel,
     StorageModel,
+    TimedStepModel,
     UnitModel,
     ZoneModel,
 )
@@ -29,6 +31,9 @@ from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.closeness import NEVER, USUAL, Closeness, KindFamily, MergePolicy
 from patrol.domain.errors import ConfigProblem
+from patrol.domain.escalating import FollowUpPolicy, TimedStep
+from patrol.domain.events import Level
+from patrol.domain.lateness import LateAfter
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
@@ -64,6 +69,7 @@ def build(
         spool_bytes=round(file.storage.spool_gb * GB),
         free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
         merging=merging_of(file.merging),
+        follow_up=follow_up_of(file.dispatch).for_rings(rings),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
@@ -231,3 +237,26 @@ def _close(family: KindFamily, merging: MergingModel) -> Closeness:
     same_site_m = usual.same_site_m if asked.same_site_m is None else asked.same_site_m
     within_s = usual.within_s if asked.within_s is None else asked.within_s
     return Closeness(within_m, max(within_m, same_site_m), within_s)
+
+
+def follow_up_of(dispatch: DispatchModel) -> FollowUpPolicy:
+    """When what is late, and who is told; what is left out is as usual. Rings say how soon an order is accepted."""
+    usual, late = FollowUpPolicy(), LateAfter()
+    return FollowUpPolicy(
+        late_after=LateAfter(
+            handled_s={**late.handled_s, **dispatch.handled_within_s},
+            feedback_s={**late.feedback_s, **dispatch.feedback_within_s},
+            second_person_s=dispatch.second_person_within_s,
+        ),
+        steps={level: _steps(level, dispatch, usual) for level in Level},
+        on_shortfall=dispatch.on_shortfall,
+        remind_every_s={**usual.remind_every_s, **dispatch.remind_every_s},
+        reminders=dispatch.reminders,
+    )
+
+
+def _steps(level: Level, dispatch: DispatchModel, usual: FollowUpPolicy) -> tuple[TimedStep, ...]:
+    asked: list[TimedStepModel] | None = getattr(dispatch.escalation, level.value)
+    if asked is None:
+        return usual.steps[level]
+    return tuple(TimedStep(timed.after_s, timed.step) for timed in asked)

@@ -9,12 +9,14 @@ import shapely
 
 from patrol.config import addresses
 from patrol.config.document import Location, written
-from patrol.config.models import ScheduleModel, ZoneModel
+from patrol.config.models import ScheduleModel, TimedStepModel, ZoneModel
 from patrol.config.parts import ADDRESS_KEYS, CameraPart, Parts
 from patrol.config.rule_models import CrowdModel, RuleModel
 from patrol.config.showing import did_you_mean, shown
 from patrol.config.times import timezone_problem
 from patrol.domain.camera import Place, RingName, Strategy
+from patrol.domain.events import Level
+from patrol.domain.incidents import EscalationStep
 
 Finding = tuple[Location, str]
 
@@ -38,6 +40,7 @@ def problems(parts: Parts, environ: Mapping[str, str], known_models: KnownModels
     yield from _strategies(parts)
     yield from _warm_cameras(parts)
     yield from _schedules(parts)
+    yield from _escalation_order(parts)
     if parts.station is not None and (zone := timezone_problem(parts.station.timezone)) is not None:
         yield ("station", "timezone"), zone
     if known_models is not None and parts.detector is not None:
@@ -60,6 +63,7 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from _loose_schedules(parts)
     yield from _unknown_hosts(parts)
     yield from _hasty_merging(parts)
+    yield from _room_never_told(parts)
 
 
 def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -115,6 +119,30 @@ def _backoff_order(parts: Parts) -> Iterator[Finding]:
     if tour is not None and tour.backoff_cap_s < tour.backoff_base_s:
         message = f"expected backoff_base_s ({tour.backoff_base_s:g}) or more, got {tour.backoff_cap_s:g}"
         yield ("tour", "backoff_cap_s"), message
+
+
+def _escalation_order(parts: Parts) -> Iterator[Finding]:
+    """Steps go up, and a higher one does not come before a lower one."""
+    rank = {step: place for place, step in enumerate(EscalationStep)}
+    for level, steps in _asked_steps(parts):
+        for place, (lower, upper) in enumerate(pairwise(steps), start=1):
+            location: Location = ("dispatch", "escalation", level.value, place)
+            if rank[upper.step] <= rank[lower.step]:
+                higher = [step.value for step in EscalationStep if rank[step] > rank[lower.step]]
+                expected = f"expected {' or '.join(higher)}" if higher else "expected no step after it"
+                yield (*location, "step"), f"comes after {lower.step}; {expected}, got {upper.step}"
+            if upper.after_s < lower.after_s:
+                message = f"expected {lower.after_s:g} or more, as the step before it has, got {upper.after_s:g}"
+                yield (*location, "after_s"), message
+
+
+def _asked_steps(parts: Parts) -> Iterator[tuple[Level, list[TimedStepModel]]]:
+    if parts.dispatch is None:
+        return
+    for level in Level:
+        steps: list[TimedStepModel] | None = getattr(parts.dispatch.escalation, level.value)
+        if steps is not None:
+            yield level, steps
 
 
 def _references(parts: Parts) -> Iterator[Finding]:
@@ -475,6 +503,13 @@ def _hasty_merging(parts: Parts) -> Iterator[Finding]:
                 " of them may tell of one thing farther apart"
             )
             yield ("merging", "families", family.value, "within_s"), message
+
+
+def _room_never_told(parts: Parts) -> Iterator[Finding]:
+    for level, steps in _asked_steps(parts):
+        if level is Level.RED and all(timed.step is not EscalationStep.ROOM for timed in steps):
+            message = f"never reaches the whole room; expected a step {EscalationStep.ROOM}, red being what it is"
+            yield ("dispatch", "escalation", level.value), message
 
 
 def _listed(cameras: list[CameraPart]) -> str:

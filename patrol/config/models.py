@@ -6,6 +6,7 @@ Every field's description is the editor's help, and the "expected ..." of an err
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -38,8 +39,10 @@ from patrol.domain.camera import RingName, Strategy
 from patrol.domain.closeness import USUAL as CLOSE
 from patrol.domain.closeness import KindFamily
 from patrol.domain.errors import InputError
+from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Kind, Level
 from patrol.domain.ground import GroundPlane
+from patrol.domain.incidents import EscalationStep
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.storage import FreeFloor
 from patrol.domain.units import UnitKind
@@ -47,6 +50,7 @@ from patrol.domain.visits import TourSettings
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
 FLOOR = FreeFloor()
+FOLLOW_UP = FollowUpPolicy()
 GB = 10**9
 
 
@@ -422,6 +426,70 @@ class MergingModel(Edge):
     )
 
 
+class TimedStepModel(Edge):
+    """One step of an escalation."""
+
+    after_s: SecondsFromZero = Field(description="after the first thing about the incident got late, seconds")
+    step: EscalationStep = Field(description="who is told: " + ", ".join(EscalationStep))
+
+
+def _usual_steps(level: Level) -> Any:
+    usual = ", ".join(f"{timed.step} after {timed.after_s:g} s" for timed in FOLLOW_UP.steps[level])
+    return Field(default=None, description=f"the steps of a {level} incident, from below; usually {usual}")
+
+
+Steps = Annotated[list[TimedStepModel], Field(max_length=len(EscalationStep))]
+
+
+class EscalationModel(Edge):
+    """Who is told, and when, while something about an incident is late; by level."""
+
+    red: Steps | None = _usual_steps(Level.RED)
+    yellow: Steps | None = _usual_steps(Level.YELLOW)
+    blue: Steps | None = _usual_steps(Level.BLUE)
+    green: Steps | None = _usual_steps(Level.GREEN)
+
+
+def _by_level(usual: Mapping[Level, object]) -> str:
+    return "; by level, usually " + ", ".join(f"{level} {_plain(value)}" for level, value in usual.items())
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class DispatchModel(Edge):
+    """When units and people are late, and who is told."""
+
+    escalation: EscalationModel = Field(
+        default=EscalationModel(), description="who is told, and when, while something is late: level: [steps]"
+    )
+    on_shortfall: dict[Level, EscalationStep] = Field(
+        default=dict(FOLLOW_UP.on_shortfall),
+        description="the step that is taken at once where no unit can be on scene in time; a level left out has its "
+        "usual steps" + _by_level(FOLLOW_UP.on_shortfall),
+    )
+    handled_within_s: dict[Level, Seconds] = Field(
+        default={},
+        description="from on scene to handled, seconds" + _by_level(FOLLOW_UP.late_after.handled_s),
+    )
+    feedback_within_s: dict[Level, Seconds] = Field(
+        default={},
+        description="from handled to closed, seconds" + _by_level(FOLLOW_UP.late_after.feedback_s),
+    )
+    remind_every_s: dict[Level, Seconds] = Field(
+        default={},
+        description="how often feedback is asked for after that, seconds" + _by_level(FOLLOW_UP.remind_every_s),
+    )
+    reminders: Annotated[WholeNumber, Field(ge=0, le=1000)] = Field(
+        default=FOLLOW_UP.reminders, description="how many times it is asked for at most"
+    )
+    second_person_within_s: Seconds = Field(
+        default=FOLLOW_UP.late_after.second_person_s,
+        description="how long a closing may wait for its second person, seconds",
+    )
+
+
 class WebModel(Edge):
     """Where the console listens."""
 
@@ -458,6 +526,9 @@ class FileModel(Edge):
     detector: DetectorModel = Field(default=DetectorModel(), description="how people are found in pictures")
     storage: StorageModel = Field(default=StorageModel(), description="what is kept on disk")
     merging: MergingModel = Field(default=MergingModel(), description="when what several cameras see is one incident")
+    dispatch: DispatchModel = Field(
+        default=DispatchModel(), description="when units and people are late, and who is told"
+    )
     web: WebModel = Field(default=WebModel(), description="where the console listens")
 
 

@@ -16,6 +16,7 @@ from patrol.config.document import Location
 from patrol.config.models import (
     CameraModel,
     DetectorModel,
+    DispatchModel,
     GroundModel,
     MaskModel,
     MergingModel,
@@ -68,6 +69,7 @@ class Parts:
     tour: TourModel | None
     detector: DetectorModel | None
     merging: MergingModel | None
+    dispatch: DispatchModel | None
 
     def template_of(self, part: CameraPart) -> str | None:
         """The name of the template a camera uses, known or not."""
@@ -207,6 +209,7 @@ def parts_of(data: object) -> Parts:
         tour=_part(TourModel, _at(data, "tour")),
         detector=_part(DetectorModel, _at(data, "detector")),
         merging=_part(MergingModel, _at(data, "merging")),
+        dispatch=_part(DispatchModel, _at(data, "dispatch")),
     )
 
 

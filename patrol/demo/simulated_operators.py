@@ -1,4 +1,4 @@
-"""Simulated operators: they look at what is new, confirm it, and close it once the unit is done."""
+"""Simulated operators: they look at what is new, confirm it, take on what is late, and close what is done."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ SEAT = "simulated-seat"
 LOOKS_EVERY_S = 1.0
 CONFIRM_S = (3.0, 8.0)
 FEEDBACK_S = (3.0, 8.0)
+TAKES_ON_S = (5.0, 15.0)
 
 
 class SimulatedOperators:
@@ -46,6 +47,9 @@ class SimulatedOperators:
                 await self._desk.displayed(incident.id, SEAT)
             if ClockName.CONFIRMED not in incident.clocks and self._is_time(incident.id, "confirm", CONFIRM_S):
                 await self._desk.confirm(incident.id, NAME)
+            asked = _asked(incident)
+            if asked is not None and self._is_time(incident.id, asked, TAKES_ON_S):
+                await self._desk.acknowledge(incident.id, NAME)
             if incident.state is IncidentState.HANDLED and self._is_time(incident.id, "close", FEEDBACK_S):
                 await self._desk.close(incident.id, Disposition.HANDLED, NAME, "模拟处置完毕 simulated")
         except IllegalTransition:
@@ -56,3 +60,9 @@ class SimulatedOperators:
         left = self._due.setdefault((incident_id, what), self._chance.uniform(*seconds))
         self._due[(incident_id, what)] = left - LOOKS_EVERY_S
         return left <= 0
+
+
+def _asked(incident: Incident) -> str | None:
+    """What waits to be taken on; each step by itself."""
+    last = incident.standing_escalation
+    return None if last is None or last.is_acknowledged else f"acknowledge {last.step} of {last.at}"

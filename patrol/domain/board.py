@@ -38,7 +38,16 @@ class Crews:
         """How many this incident wants in all; none where no unit is awaited, or once it is handled."""
         if incident.due_at is None or incident.state in (IncidentState.HANDLED, IncidentState.CLOSED):
             return 0
-        return self.by_level.get(incident.level, 1)
+        return self.by_level.get(incident.level, 1) + wants_one_more(incident)
+
+
+_ONE_MORE = ("unit_not_moving", "position_silent", "arrival_will_miss_target")  # of a lateness's key
+
+
+def wants_one_more(incident: Incident) -> bool:
+    """Whether one crew more is wanted, as one that is on its way was told to be late, or is not heard of."""
+    last = incident.standing_escalation
+    return last is not None and any(cause.partition("/")[0] in _ONE_MORE for cause in last.causes)
 
 
 @dataclass(frozen=True, slots=True)

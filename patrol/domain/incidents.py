@@ -206,6 +206,41 @@ class Witness:
     operator: str | None = None
 
 
+class EscalationStep(StrEnum):
+    """How far up something that is late has been told, from below."""
+
+    NEXT_UNIT = "next_unit"  # one more unit is to go
+    SUPERVISOR = "supervisor"  # who is in charge of the shift is told
+    ROOM = "room"  # everybody in the room is
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Something about an incident was late for too long, and was told farther up (升级). Times are aware UTC.
+
+    ``at``: when this step was taken; ``why_zh``, ``why_en``: what was late then. ``acknowledged_by``: who has taken it
+    on (知悉); until something else gets late, nothing goes farther up. ``causes``: what it was taken for, by key (see
+    lateness). ``taken_on``: what was acknowledged before, by key, the last time at ``taken_on_at``. ``life``: in which
+    of the incident's lives it was taken.
+    """
+
+    step: EscalationStep
+    at: datetime
+    why_zh: str
+    why_en: str
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    causes: tuple[str, ...] = ()
+    taken_on: tuple[str, ...] = ()
+    taken_on_at: datetime | None = None
+    life: int = 1
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Somebody has taken it on."""
+        return self.acknowledged_at is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """One thing that happened. ``sequence`` grows by one with every message told about it.
@@ -218,7 +253,9 @@ class Incident:
     ``witnesses``: who saw it, the first one first. ``urged_at``: when a red alert of another camera joined it while no
     unit was sent: who had refused before is asked again. ``merged_into``: of a closed one that another goes on with.
     ``split_from``: the incident it was a part of, ``split_by`` an operator. ``crews_missing``: how many crews are
-    wanted beside those on it. ``life``: 1, and one more each time it is opened again; ``reopened_at``: when last.
+    wanted beside those on it. ``escalation``: the last step that was taken because something was late. ``reminders``:
+    how often feedback was asked for, last at ``reminded_at``. ``life``: grows by one each time it is reopened, last at
+    ``reopened_at``.
     """
 
     id: IncidentId
@@ -252,6 +289,9 @@ class Incident:
     split_from: IncidentId | None = None
     split_by: str | None = None
     crews_missing: int = 1
+    escalation: Escalation | None = None
+    reminders: int = 0
+    reminded_at: datetime | None = None
     life: int = 1
     reopened_at: datetime | None = None
 
@@ -274,6 +314,26 @@ class Incident:
     def due_at(self) -> datetime | None:
         """When the first unit must be on scene; None where none is awaited."""
         return None if self.target_s is None else self.accepted_at + timedelta(seconds=self.target_s)
+
+    @property
+    def life_began_at(self) -> datetime:
+        """When its present life began: no clock of an earlier one counts. The response target's (t3) is another."""
+        return self.reopened_at or self.accepted_at
+
+    def stamp_in_life(self, name: ClockName) -> Stamp | None:
+        """One of its timestamps, unless it is of an earlier life."""
+        stamp = self.clocks.get(name)
+        return None if stamp is None or (self.reopened_at is not None and stamp.at < self.reopened_at) else stamp
+
+    @property
+    def standing_escalation(self) -> Escalation | None:
+        """The last step that was taken in its present life."""
+        return self.escalation if self.escalation is not None and self.escalation.life == self.life else None
+
+    @property
+    def reminders_in_life(self) -> int:
+        """How often feedback was asked for in its present life."""
+        return self.reminders if self.reminded_at is not None and self.reminded_at >= self.life_began_at else 0
 
     def to(self, state: IncidentState) -> Incident:
         """This incident in ``state``. Raises IllegalTransition if the table does not hold that step."""

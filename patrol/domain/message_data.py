@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, MinLen
 
 from patrol.domain.events import IncidentClass, Kind, Level
-from patrol.domain.incidents import Cause, Disposition, IncidentState
+from patrol.domain.incidents import Cause, Disposition, EscalationStep, IncidentState
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.troubles import Trouble
 from patrol.domain.vocabulary import RingName
@@ -157,6 +157,21 @@ class WitnessData(Data):
 
 
 @dataclass(frozen=True, slots=True)
+class EscalationData(Data):
+    """Something was late for too long, or no unit can be in time: it is told farther up."""
+
+    step: EscalationStep | str
+    """Who is to act: one more unit is to go, who is in charge of the shift, or everybody in the room."""
+    at: datetime
+    """When this step was taken; each is taken once."""
+    why: WordsData
+    """What was late then."""
+    acknowledged_by: str | None
+    """Who has taken it on; null while nobody has."""
+    acknowledged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentData(Data):
     """What an incident's state is now. A message with a lower ``sequence`` than one read before is old news."""
 
@@ -190,6 +205,10 @@ class IncidentData(Data):
     """Of a closed one: the incident that goes on with what this one was about."""
     split_from: str | None = None
     """The incident that this one was a part of, until an operator split it off."""
+    escalation: EscalationData | None = None
+    """The last step that was taken because something about it was late."""
+    reminders: Annotated[int, Ge(0)] = 0
+    """How often feedback was asked for; it is, again, whenever this has grown."""
 
 
 @dataclass(frozen=True, slots=True)

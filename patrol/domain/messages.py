@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from patrol.domain.errors import MessageError
 from patrol.domain.events import Level
 from patrol.domain.heartbeats import EVERY_S, Heartbeat
-from patrol.domain.incidents import ClockName, Incident, IncidentId, Maintenance, Witness
+from patrol.domain.incidents import ClockName, Escalation, Incident, IncidentId, Maintenance, Witness
 from patrol.domain.message_data import (
     AlertData,
     CameraNameData,
+    EscalationData,
     HeartbeatData,
     IncidentData,
     MaintenanceData,
@@ -171,6 +172,8 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         cameras_in_all=len(incident.witnesses),
         merged_into=incident.merged_into,
         split_from=incident.split_from,
+        escalation=_escalation(incident.standing_escalation) if incident.standing_escalation else None,
+        reminders=incident.reminders_in_life,
     )
     return _message(
         INCIDENT_STREAM,
@@ -204,6 +207,16 @@ def _witness(witness: Witness) -> WitnessData:
         evidence_id=witness.evidence_id,
         clip_id=witness.clip_id,
         operator=witness.operator,
+    )
+
+
+def _escalation(escalation: Escalation) -> EscalationData:
+    return EscalationData(
+        step=escalation.step,
+        at=escalation.at,
+        why=WordsData(escalation.why_zh, escalation.why_en),
+        acknowledged_by=escalation.acknowledged_by,
+        acknowledged_at=escalation.acknowledged_at,
     )
 
 

@@ -23,6 +23,8 @@ from patrol.domain.incidents import (
     Cause,
     ClockName,
     Disposition,
+    Escalation,
+    EscalationStep,
     EvidenceId,
     Incident,
     IncidentId,
@@ -385,6 +387,28 @@ def _as_told(
         merged_into=IncidentId(data["merged_into"]) if data.get("merged_into") else None,
         split_from=IncidentId(data["split_from"]) if data.get("split_from") else None,
         split_by=base.split_by if base else None,
+        escalation=_escalation(data.get("escalation"), base),
+        reminders=(reminders := int(data.get("reminders", 0))),
+        reminded_at=_at(envelope.recordedtime) if reminders else None,
+        life=base.life if base else 1,
+        reopened_at=base.reopened_at if base else None,
+    )
+
+
+def _escalation(data: Mapping[str, Any] | None, base: Incident | None) -> Escalation | None:
+    """What it was taken for is not told: after an old backup, what is late still may be told once more."""
+    if data is None:
+        return None
+    acknowledged_at = data["acknowledged_at"]
+    return Escalation(
+        EscalationStep(data["step"]),
+        _at(data["at"]),
+        str(data["why"]["zh"]),
+        str(data["why"]["en"]),
+        acknowledged_by=data["acknowledged_by"],
+        acknowledged_at=_at(acknowledged_at) if acknowledged_at else None,
+        taken_on_at=_at(acknowledged_at) if acknowledged_at else None,
+        life=base.life if base else 1,
     )
 
 

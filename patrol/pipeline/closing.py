@@ -33,6 +33,10 @@ class Desk:
         """See RoomDesk."""
         await self._deciding.confirm(incident_id, operator)
 
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.acknowledge(incident_id, operator)
+
     async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
         """See RoomDesk."""
         await self._deciding.close(incident_id, disposition, operator, reason)

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import dispatch, merging, overriding
-from patrol.domain.board import Board, Sending, crews_wait_for, send
+from patrol.domain import dispatch, escalating, merging, overriding
+from patrol.domain.board import Board, Sending, anyone_free, crews_wait_for, send
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
+from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import IncidentClass
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, ClockName, Disposition, Incident, IncidentId, OrderId
+from patrol.domain.lateness import Way, straight_way_s
 from patrol.domain.orders import OrderState, Receipt
 from patrol.domain.tracing import trace_id
 from patrol.domain.units import UnitId
@@ -106,6 +108,29 @@ class Deciding:
         """Flag a missed response target."""
         now = self._clock.now()
         return await self._decide(incident_id, lambda s: dispatch.mark_overdue(s, now))
+
+    async def escalate(
+        self, incident_id: IncidentId, policy: FollowUpPolicy, way_s: Way = straight_way_s
+    ) -> Outcome | None:
+        """Tell what is late for too long farther up."""
+        now = self._clock.now()
+
+        def is_anyone_free(situation: Situation) -> bool:
+            return anyone_free(situation, self._sending, now)
+
+        return await self._decide(
+            incident_id, lambda s: escalating.escalate(s, policy, now, way_s, is_anyone_free=is_anyone_free)
+        )
+
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> Outcome | None:
+        """An operator has taken on what is late."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: escalating.acknowledge(s, operator, now))
+
+    async def remind(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
+        """Ask for feedback once more."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: escalating.remind(s, policy, now))
 
     async def display(
         self, incident_id: IncidentId, seat: str, at: datetime | None = None, once: Effect | None = None
@@ -227,6 +252,10 @@ class Deciding:
             metrics.from_onset.labels(ring, level).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
         elif reason == "closed" and incident.disposition is not None:
             metrics.closed.labels(incident.disposition.value).inc()
+        elif reason == "escalated" and incident.escalation is not None:
+            metrics.escalations.labels(level, incident.escalation.step.value).inc()
+        elif reason == "reminded":
+            metrics.reminders.labels(level).inc()
 
 
 def _order_id(now: datetime) -> OrderId:

@@ -14,7 +14,7 @@ from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.heartbeats import Arrival, stalled_since, through_since
-from patrol.domain.incidents import EvidenceId, Incident, LoopStage, stage_of
+from patrol.domain.incidents import EscalationStep, EvidenceId, Incident, LoopStage, stage_of
 from patrol.domain.orders import Order, in_progress
 from patrol.domain.room import (
     MaintenanceStatus,
@@ -101,7 +101,7 @@ class Room:
         # Never more than a page can show; beyond that the least urgent are counted in the stages only.
         security, maintenance = (of_class(open_ledger.incidents, one) for one in IncidentClass)
         open_shown = (*most_urgent_first(security), *most_urgent_first(maintenance)[:MAINTENANCE_SHOWN])
-        shown = (*open_shown, *closed.incidents)[:INCIDENTS_SHOWN]
+        shown = cut((*open_shown, *closed.incidents), INCIDENTS_SHOWN)
         shown_ids = {incident.id for incident in shown}
         orders = (*closed.orders, *open_ledger.orders)
         return RoomSnapshot(
@@ -166,6 +166,20 @@ def _late(count: int, oldest_s: float) -> str | None:
 def of_class(incidents: Sequence[Incident], wanted: IncidentClass) -> list[Incident]:
     """Those of one class, in their order."""
     return [incident for incident in incidents if incident.incident_class is wanted]
+
+
+def cut(incidents: Sequence[Incident], most: int) -> tuple[Incident, ...]:
+    """The first ones in their order; with them, before any other, those that ask the whole room."""
+    asking = [incident for incident in incidents if asks_the_room(incident)][:most]
+    others = [incident for incident in incidents if not asks_the_room(incident)][: most - len(asking)]
+    kept = {incident.id for incident in (*asking, *others)}
+    return tuple(incident for incident in incidents if incident.id in kept)
+
+
+def asks_the_room(incident: Incident) -> bool:
+    """Whether something about it is late for so long that everybody is told, and nobody has taken it on yet."""
+    last = incident.standing_escalation
+    return incident.is_open and last is not None and last.step is EscalationStep.ROOM and not last.is_acknowledged
 
 
 def maintenance_status(incidents: Sequence[Incident]) -> MaintenanceStatus:

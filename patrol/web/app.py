@@ -44,6 +44,7 @@ from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.ranging import response_of
 from patrol.web.schemas import (
     AcceptViewBody,
+    AcknowledgeBody,
     CloseBody,
     ConfirmBody,
     DisplayedBody,
@@ -106,6 +107,7 @@ def make_web_app(
             Route("/events", _Events(feed), methods=["GET"]),
             Route("/api/incidents/{incident_id}/displayed", actions.displayed, methods=["POST"]),
             Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/acknowledge", actions.acknowledge, methods=["POST"]),
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
             Route("/api/incidents/{incident_id}/merge", actions.merge, methods=["POST"]),
             Route("/api/incidents/{incident_id}/split", actions.split, methods=["POST"]),
@@ -206,6 +208,11 @@ class _Actions:
         await _read(request, ConfirmBody)
         operator = operator_of(request.headers)
         return await _done(self._desk.confirm(_incident_id(request), operator))
+
+    async def acknowledge(self, request: Request) -> Response:
+        await _read(request, AcknowledgeBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.acknowledge(_incident_id(request), operator))
 
     async def close(self, request: Request) -> Response:
         body = await _read(request, CloseBody)

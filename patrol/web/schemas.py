@@ -280,6 +280,10 @@ class ConfirmBody(_Body):
     """Nothing to say but the fact."""
 
 
+class AcknowledgeBody(_Body):
+    """Nothing to say but the fact."""
+
+
 class CloseBody(_Body):
     """How an incident ended, and why, in words."""
 

@@ -7,11 +7,19 @@ import random
 from dataclasses import replace
 
 from patrol.adapters.memory import FakeClock
-from patrol.demo.simulated_operators import CONFIRM_S, FEEDBACK_S, SimulatedOperators
+from patrol.demo.simulated_operators import CONFIRM_S, FEEDBACK_S, TAKES_ON_S, SimulatedOperators
 from patrol.domain.errors import IllegalTransition, StoreError
-from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, IncidentState
+from patrol.domain.incidents import (
+    ClockName,
+    Disposition,
+    Escalation,
+    EscalationStep,
+    Incident,
+    IncidentId,
+    IncidentState,
+)
 from patrol.ports import Ledger
-from tests.builders import NOON, incident
+from tests.builders import NOON, at, incident
 
 
 class Feed:
@@ -36,6 +44,13 @@ class Feed:
 
     async def confirm(self, incident_id: IncidentId, operator: str) -> None:
         self._note("confirm", incident_id, ClockName.CONFIRMED)
+
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
+        self.done.append(("acknowledge", incident_id, self.clock.monotonic()))
+        found = self.incidents[incident_id]
+        assert found.escalation is not None
+        taken_on = replace(found.escalation, acknowledged_by=operator, acknowledged_at=self.clock.now())
+        self.incidents[incident_id] = replace(found, escalation=taken_on)
 
     async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
         if self.refuses_to_close:
@@ -86,6 +101,17 @@ def test_a_handled_incident_is_closed_after_a_persons_time() -> None:
         assert [incident_id for what, incident_id, _ in feed.done if what == "close"] == ["I-1"]
         assert FEEDBACK_S[0] <= feed.at("close")[0] <= FEEDBACK_S[1] + 2
         assert {incident_id for incident_id, _ in operators._due} <= {"I-2"}  # nothing is kept of what is closed
+
+    asyncio.run(check())
+
+
+def test_what_is_late_is_taken_on_after_a_persons_time_and_each_step_once() -> None:
+    async def check() -> None:
+        late = Escalation(EscalationStep.NEXT_UNIT, at(0), "", "")
+        feed = Feed(FakeClock(NOON), incident(1, simulated=True, escalation=late), incident(2, simulated=True))
+        await work(feed, 60)
+        (taken_on_at,) = feed.at("acknowledge")
+        assert TAKES_ON_S[0] <= taken_on_at <= TAKES_ON_S[1] + 2
 
     asyncio.run(check())
 

@@ -30,7 +30,7 @@ from patrol.domain.incidents import (
 from patrol.domain.messages import incident_message
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitState
-from tests.builders import at, candidate, duty, incident, maintenance_incident
+from tests.builders import at, candidate, duty, incident, maintenance_incident, sent
 from tests.domain.test_closeness import first, second, seen_by
 
 NEW_ID = IncidentId("I-new")
@@ -46,15 +46,11 @@ def at_work(number: int, seconds: float, *kinds: ReceiptKind) -> Situation:
     """An incident with a unit of its own that has said so much."""
     situation = Situation(opened(number, seconds), (), (duty("U-1", 10.0), duty("U-2", 20.0), duty("U-3", 30.0)))
     busy = [replace(each, state=UnitState.ON_SCENE) for each in situation.duties if each.unit.id != f"U-{number}"]
-    sent = dispatch.assign(
-        replace(situation, duties=(*(d for d in situation.duties if d.unit.id == f"U-{number}"), *busy)),
-        OrderId(f"O-{number}"),
-        at(seconds + 1),
-    )
-    situation = after(situation, sent)
+    only = replace(situation, duties=(*(d for d in situation.duties if d.unit.id == f"U-{number}"), *busy))
+    situation = after(situation, sent(only, f"O-{number}", at(seconds + 1)))
     for kind in kinds:
         receipt = Receipt(f"O-{number}", 1, "units", f"U-{number}", kind, at(seconds + 2))
-        situation = after(situation, dispatch.receive(situation, receipt, at(seconds + 2)))
+        situation = after(situation, dispatch.receive(situation, receipt, 1, at(seconds + 2)))
     return situation
 
 
@@ -243,7 +239,7 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
     draw = data.draw
     for step in range(draw(st.integers(3, 30))):
         now = at(5.0 * step)
-        action = draw(st.sampled_from(["accept", "accept", "assign", "receive", "merge", "split", "expire", "close"]))
+        action = draw(st.sampled_from(["accept", "accept", "assign", "receive", "merge", "split", "doubt", "close"]))
         ids = sorted(room.incidents)
         if action == "accept" or not ids:
             made = seen_by(step + 1, draw(st.floats(0, 200)), 5.0 * step, level=draw(st.sampled_from(list(Level))))
@@ -260,12 +256,12 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
         try:
             match action:
                 case "assign":
-                    room.take([dispatch.assign(situation, OrderId(f"O-{step}"), now)])
+                    room.take([sent(situation, f"O-{step}", now)])
                 case "receive" if situation.orders:
                     chosen = draw(st.sampled_from([order.id for order in situation.orders]))
                     kind = draw(st.sampled_from(list(ReceiptKind)))
                     receipt = Receipt(chosen, 1, "units", "U-1", kind, now)
-                    room.take([dispatch.receive(situation, receipt, now)])
+                    room.take([dispatch.receive(situation, receipt, 1, now)])
                 case "merge":
                     other = room.situation(draw(st.sampled_from(ids)))
                     room.take(merging.merge(situation, other, "li", now), together=True)
@@ -273,8 +269,8 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
                     alert_id = draw(st.sampled_from(sorted(room.owner)))
                     new_id = IncidentId(f"I-split-{step}")
                     room.take(merging.split(situation, alert_id, new_id, "li", now), together=True)
-                case "expire":
-                    room.take([dispatch.expire(situation, 5.0, now)])
+                case "doubt":
+                    room.take([dispatch.doubt(situation, 5.0, now)])
                 case "close":
                     room.take([dispatch.close(situation, Disposition.HANDLED, "li", "", now)])
         except IllegalTransition:

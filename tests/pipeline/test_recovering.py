@@ -163,7 +163,7 @@ async def live(room: Room, chance: random.Random, numbers: Iterator[int], steps:
                 await room.deciding.assign(incident.id)
             case IncidentState.ORDERED if chance.random() < 0.3:
                 room.clock.advance(10.0)
-                await room.deciding.expire(incident.id, 10.0)
+                await room.deciding.doubt(incident.id, 10.0)
             case IncidentState.HANDLED:
                 await room.deciding.close(incident.id, Disposition.HANDLED, "operator", "done")
             case IncidentState.ON_SCENE:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from patrol.domain import merging
+from patrol.domain import escalating, merging
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
@@ -29,6 +29,8 @@ from patrol.domain.incidents import (
     Cause,
     ClockName,
     Disposition,
+    Escalation,
+    EscalationStep,
     EvidenceId,
     Incident,
     IncidentId,
@@ -264,6 +266,13 @@ class FakeRoom:
     async def confirm(self, incident_id: IncidentId, operator: str) -> None:
         self._stamp("confirm", incident_id, operator, ClockName.CONFIRMED)
 
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
+        self._answer()
+        self.calls.append(("acknowledge", incident_id, operator))
+        outcome = escalating.acknowledge(self._situation(incident_id), operator, self.now())
+        if outcome.incident is not None:
+            self._take(outcome)
+
     async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
         self._answer()
         self.calls.append(("close", incident_id, disposition.value, operator, reason))
@@ -453,6 +462,11 @@ class FakeRoom:
             incident = incident.stamped(ClockName(name), accepted - timedelta(seconds=seconds), "tour")
         self.incidents[incident.id] = incident
         return incident.id
+
+    def escalate(self, incident_id: IncidentId, step: EscalationStep, zh: str, en: str) -> None:
+        """Something about it is late for so long that it is told farther up."""
+        escalation = Escalation(step, self.now(), zh, en)
+        self.incidents[incident_id] = replace(self.incidents[incident_id], escalation=escalation)
 
     def send(self, incident_id: IncidentId, unit_id: str, *, eta_s: float, sent_s_ago: float = 0.0) -> None:
         """Order a unit to it."""

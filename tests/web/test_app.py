@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from patrol.domain.camera import CameraId
-from patrol.domain.incidents import ClockName, Disposition, EvidenceId, IncidentId
+from patrol.domain.incidents import ClockName, Disposition, EscalationStep, EvidenceId, IncidentId
 from patrol.domain.retention import Gone
 from patrol.web.app import MAX_BODY
 
@@ -113,6 +113,14 @@ def test_an_operators_chinese_name_arrives_as_it_was_typed(site: Site) -> None:
     assert site.room.incidents[INCIDENT].clocks[ClockName.CONFIRMED].source == "李明"
 
 
+def test_what_is_late_is_acknowledged_by_somebody_with_a_name(site: Site) -> None:
+    site.room.escalate(INCIDENT, EscalationStep.ROOM, "没有人签收", "nobody has accepted")
+    assert post(site, f"/api/incidents/{INCIDENT}/acknowledge", {}, **OPERATOR).status_code == 200
+    shown = next(one for one in get(site, "/api/state").json()["room"]["incidents"] if one["id"] == INCIDENT)
+    assert (shown["escalation"]["step"], shown["escalation"]["acknowledged_by"]) == ("room", "李明")
+    assert post(site, f"/api/incidents/{INCIDENT}/acknowledge", {}, **OPERATOR).status_code == 200, "and again"
+
+
 def test_closing_keeps_disposition_operator_and_reason(site: Site) -> None:
     assert post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR).status_code == 200
     closed = site.room.incidents[INCIDENT]
@@ -169,9 +177,9 @@ def test_an_incident_that_one_camera_saw_lists_no_witnesses(site: Site) -> None:
     assert shown["witnesses"] == []
 
 
-@pytest.mark.parametrize("action", ["displayed", "confirm", "close"])
+@pytest.mark.parametrize("action", ["displayed", "confirm", "acknowledge", "close"])
 def test_an_unknown_incident_is_not_found(site: Site, action: str) -> None:
-    bodies = {"displayed": {"seat": "s"}, "confirm": {}, "close": CLOSE}
+    bodies = {"displayed": {"seat": "s"}, "confirm": {}, "acknowledge": {}, "close": CLOSE}
     for incident_id in ("I-nobody", "..", "a b", "%2e%2e"):
         answer = post(site, f"/api/incidents/{incident_id}/{action}", bodies[action], **OPERATOR)
         assert answer.status_code == 404
@@ -183,6 +191,7 @@ def test_an_unknown_incident_is_not_found(site: Site, action: str) -> None:
         ("displayed", {}, "seat"),
         ("displayed", {"seat": "<b>"}, "seat"),
         ("confirm", {"extra": 1}, "extra"),
+        ("acknowledge", {"step": "room"}, "step"),
         ("close", {"disposition": "gone", "reason": "x"}, "disposition"),
         ("close", {"disposition": "handled", "reason": "   "}, "reason"),
         ("close", {"disposition": "handled", "reason": "x" * 501}, "reason"),

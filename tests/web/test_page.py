@@ -20,7 +20,7 @@ from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
-from patrol.domain.incidents import Disposition, EvidenceId, IncidentId
+from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
 from patrol.domain.retention import Gone
 from patrol.domain.room import QueueStatus, WatchStatus
 from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
@@ -371,6 +371,65 @@ def test_what_the_auditor_found_is_said_with_its_incident_and_not_twice(served: 
     expect(page.locator("#banners")).to_contain_text("2 条消息处理不了")
     page.locator("#language").click()
     expect(page.locator("#banners")).to_contain_text("incident I-1: nobody was sent")
+
+
+def test_what_asks_for_the_whole_room_cannot_be_overlooked_until_somebody_takes_it_on(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, "C-005")
+    served.do(lambda: served.room.escalate(incident, EscalationStep.ROOM, "没有空闲警力", "no unit is free"))
+    page = open_page()
+    banner = page.locator(".banner[data-urgent]")
+    expect(banner).to_have_attribute("role", "alert")
+    expect(banner).to_contain_text(re.compile(r"全室盯办。.*没有空闲警力"))
+    expect(page).to_have_title(re.compile("⚠ 1 起全室盯办"))
+    expect(card(page, incident).locator(".escalated")).to_have_text("全室盯办没有空闲警力")
+    page.locator("#language").click()
+    expect(banner).to_contain_text(re.compile(r"The whole room\. Since \d\d:\d\d:\d\d: .* no unit is free"))
+    banner.get_by_role("button").click()
+    box = page.locator("#incident .escalation")
+    expect(box).to_contain_text("no unit is free")
+    box.get_by_role("button").click()
+    expect(page.locator(".message")).to_contain_text("Fill in the operator first")
+    page.locator("#operator").fill("李明")
+    box.get_by_role("button").click()
+    expect(box).to_contain_text(re.compile(r"acknowledged by 李明 at \d\d:\d\d:\d\d"))
+    expect(box.get_by_role("button")).to_have_count(0)
+    expect(page.locator(".banner[data-urgent]")).to_have_count(0)
+    expect(card(page, incident).locator(".escalated")).to_have_attribute("data-taken", "")
+    assert ("acknowledge", incident, "李明") in served.room.calls
+
+
+def test_a_lower_step_stands_with_its_incident_and_feedback_that_was_asked_for_is_counted(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, "C-005")
+    served.do(lambda: served.room.escalate(incident, EscalationStep.SUPERVISOR, "没有派出警力", "nobody has been sent"))
+    page = open_page("?lang=en")
+    expect(page.locator("#banners")).to_be_empty()
+    expect(card(page, incident).locator(".escalated")).to_have_text("Supervisornobody has been sent")
+    card(page, incident).click()
+    expect(page.locator("#incident .escalation")).to_have_attribute("data-step", "supervisor")
+
+    def handled() -> None:
+        served.room.incidents[incident] = replace(
+            served.room.incidents[incident], state=IncidentState.HANDLED, escalation=None, reminders=2
+        )
+
+    served.do(handled)
+    expect(page.locator("#incident .escalation")).to_have_text("Feedback was asked for 2 times")
+    expect(card(page, incident).locator(".escalated")).to_be_hidden()
+
+
+def test_of_many_that_ask_for_the_whole_room_the_first_are_named_and_the_others_counted(
+    served: ServedRoom, open_page: Open
+) -> None:
+    for number in range(1, 8):
+        incident = served.room.alert(number, f"C-{number:03d}")
+        served.room.escalate(incident, EscalationStep.ROOM, "没有空闲警力", "no unit is free")
+    page = open_page("?lang=en")
+    expect(page.locator(".banner[data-urgent]")).to_have_count(5)
+    expect(page.locator(".banner[data-urgent]").last).to_contain_text("3 more ask for the whole room")
 
 
 def test_a_clock_that_jumped_is_said_until_it_is_right_again(served: ServedRoom, open_page: Open) -> None:

@@ -9,6 +9,7 @@ import {
   unitLine, unitName, whyGone, wordsOf,
 } from "./room.js";
 import { Clip } from "./clip.js";
+import { EscalationBox } from "./escalation.js";
 import { pictureOf } from "./feed.js";
 import { keepOperator, operatorName } from "./operator.js";
 import { MergeForm, mergeable } from "./merging.js";
@@ -38,6 +39,7 @@ export class IncidentPanel {
     this.clip = new Clip();
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
+    this.escalation = new EscalationBox(() => this.#acknowledge());
     this.stages = el("ol", { class: "stages" });
     this.why = el("div", { class: "why" });
     this.candidates = el("div", { class: "candidates" });
@@ -48,7 +50,8 @@ export class IncidentPanel {
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
     const told = [this.stages, this.why, this.cameras, this.timeline, this.candidates];
     const parts = [this.picture, this.clip.node, this.witnesses.node, clocks, ...told];
-    this.body = el("div", { class: "scroll" }, el("header", {}, this.title, this.about), ...parts);
+    const head = el("header", {}, this.title, this.about);
+    this.body = el("div", { class: "scroll" }, head, this.escalation.node, ...parts);
     node.append(this.nothing, this.body, this.actions);
   }
 
@@ -77,6 +80,7 @@ export class IncidentPanel {
       el("span", {}, titleOf(incident)),
     ]);
     setText(this.about, aboutText(incident));
+    this.escalation.update(incident, this.#sending);
     this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
     this.witnesses.update(incident, spoken);
@@ -110,6 +114,11 @@ export class IncidentPanel {
     if (incident === null || !this.#canConfirm(incident)) return;
     const operator = this.#operatorOrAsk();
     if (operator) await this.#send(incident.id, "confirm", {}, operator);
+  }
+
+  async #acknowledge() {
+    const operator = this.#operatorOrAsk();
+    if (operator) await this.#send(this.#id, "acknowledge", {}, operator);
   }
 
   escape() {
