@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
+from patrol.domain.assigning import load_solver
 from patrol.domain.errors import InputError
 from patrol.domain.recovering import Known
 from patrol.domain.storage import DiskPlace
@@ -119,7 +121,9 @@ async def assembled(
         publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
-        deciding = Deciding(store, clock, metrics)
+        if Role.DISPATCH in options.roles:
+            await asyncio.to_thread(load_solver)
+        deciding = Deciding(store, clock, metrics, configuration.sending)
         relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
@@ -154,11 +158,18 @@ async def assembled(
                 metrics,
                 is_disturbed=lambda: relaying.degraded is not None,
                 policy=configuration.follow_up,
+                sending=configuration.sending,
             ),
             deciding=deciding,
             dispatching=Dispatching(deciding, store, signs, clock),
             following_up=FollowingUp(
-                store, deciding, configuration.rings, clock, metrics, policy=configuration.follow_up
+                store,
+                deciding,
+                configuration.rings,
+                clock,
+                metrics,
+                sending=configuration.sending,
+                policy=configuration.follow_up,
             ),
             desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
             room=Room(

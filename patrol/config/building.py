@@ -28,7 +28,9 @@ from patrol.config.settings import Configuration, DetectorSettings, Site, WebSet
 from patrol.config.times import time_of_day
 from patrol.config.values import WindowModel
 from patrol.domain.alerts import LevelPolicy
+from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
+from patrol.domain.choosing import Policy
 from patrol.domain.closeness import NEVER, USUAL, Closeness, KindFamily, MergePolicy
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.escalating import FollowUpPolicy, TimedStep
@@ -69,6 +71,7 @@ def build(
         spool_bytes=round(file.storage.spool_gb * GB),
         free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
         merging=merging_of(file.merging),
+        sending=_sending(file.dispatch),
         follow_up=follow_up_of(file.dispatch).for_rings(rings),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
@@ -237,6 +240,11 @@ def _close(family: KindFamily, merging: MergingModel) -> Closeness:
     same_site_m = usual.same_site_m if asked.same_site_m is None else asked.same_site_m
     within_s = usual.within_s if asked.within_s is None else asked.within_s
     return Closeness(within_m, max(within_m, same_site_m), within_s)
+
+
+def _sending(dispatch: DispatchModel) -> Sending:
+    preempts = {level: frozenset(levels) for level, levels in dispatch.preempts.items()}
+    return Sending(Crews(dispatch.crews), Policy(preempts, dispatch.reserve, dispatch.drone_gain_s))
 
 
 def follow_up_of(dispatch: DispatchModel) -> FollowUpPolicy:

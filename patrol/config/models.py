@@ -36,6 +36,7 @@ from patrol.config.values import (
 )
 from patrol.domain.calibrating import PickedPoint, from_points
 from patrol.domain.camera import RingName, Strategy
+from patrol.domain.choosing import Policy
 from patrol.domain.closeness import USUAL as CLOSE
 from patrol.domain.closeness import KindFamily
 from patrol.domain.errors import InputError
@@ -51,6 +52,7 @@ from patrol.domain.visits import TourSettings
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
 FLOOR = FreeFloor()
 FOLLOW_UP = FollowUpPolicy()
+CREWS = {Level.RED: 2}
 GB = 10**9
 
 
@@ -459,8 +461,22 @@ def _plain(value: object) -> str:
 
 
 class DispatchModel(Edge):
-    """When units and people are late, and who is told."""
+    """Who is sent; when units and people are late, and who is told."""
 
+    crews: dict[Level, Annotated[WholeNumber, Field(ge=1, le=10)]] = Field(
+        default=dict(CREWS), description="how many crews an incident gets" + _by_level(CREWS) + "; else one"
+    )
+    preempts: dict[Level, list[Level]] = Field(
+        default={level: sorted(levels) for level, levels in Policy().preempts.items()},
+        description="from which levels each level may take a unit that is not on scene yet: level: [levels]",
+    )
+    reserve: dict[RingName, Annotated[WholeNumber, Field(ge=0, le=100)]] = Field(
+        default={}, description="how many free crews of a ring are kept for red; usually none"
+    )
+    drone_gain_s: SecondsFromZero = Field(
+        default=Policy().drone_gain_s,
+        description="a drone goes, too, where it is there so many seconds sooner than the first crew",
+    )
     escalation: EscalationModel = Field(
         default=EscalationModel(), description="who is told, and when, while something is late: level: [steps]"
     )

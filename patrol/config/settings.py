@@ -8,6 +8,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from patrol.domain.alerts import LevelPolicy
+from patrol.domain.board import Sending
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.errors import ConfigProblem
@@ -98,7 +99,7 @@ class Configuration:
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
-    ``merging``: when what several cameras see is one incident; ``follow_up``: when what is late, and who is told;
+    ``merging``: when what several cameras see is one incident; ``sending``: who is sent; ``follow_up``: when what is late, and who is told;
     ``warnings``: what is allowed and still looks like a
     mistake; they carry no secrets.
     """
@@ -119,6 +120,7 @@ class Configuration:
     spool_bytes: int = USUAL_SPOOL_BYTES
     free_floor: FreeFloor = field(default_factory=FreeFloor)
     merging: MergePolicy = field(default_factory=MergePolicy)
+    sending: Sending = field(default_factory=Sending)
     follow_up: FollowUpPolicy = field(default_factory=FollowUpPolicy)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))

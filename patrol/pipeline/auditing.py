@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from patrol.domain.auditing import SEEN_TWICE, SILENT_AFTER_S, Audit, AuditBounds, Finding, FindingKind, audit
+from patrol.domain.board import Sending
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.escalating import FollowUpPolicy
@@ -44,6 +45,7 @@ class Auditing:
         is_disturbed: Callable[[], bool] = lambda: False,
         bounds: AuditBounds | None = None,
         policy: FollowUpPolicy | None = None,
+        sending: Sending | None = None,
     ) -> None:
         self._source = source
         self._audits = audits
@@ -54,6 +56,7 @@ class Auditing:
         self._is_disturbed = is_disturbed
         self._bounds = bounds or AuditBounds()
         self._policy = policy or FollowUpPolicy()
+        self._sending = sending or Sending()
         self._looked_at = self._fault_at = clock.monotonic()  # a start may follow a kill
         self._before: tuple[Finding, ...] = ()
         self._suspected: tuple[Finding, ...] = ()
@@ -88,7 +91,7 @@ class Auditing:
             now, self._bounds.published_s, disturbed=disturbed, dead_letters=await self._dead_letters()
         )
         before = (*self._before, *self._suspected)
-        found = self._sure(audit(view, self._rings, self._bounds, before, policy=self._policy))
+        found = self._sure(audit(view, self._rings, self._bounds, before, policy=self._policy, sending=self._sending))
         await self._audits.keep_audit(Audit(now, found[:FINDINGS_KEPT], len(found)))
         self._tell(found)
         self._looked_at = self._clock.monotonic()
