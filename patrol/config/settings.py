@@ -99,9 +99,8 @@ class Configuration:
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
-    ``merging``: when what several cameras see is one incident; ``sending``: who is sent; ``follow_up``: when what is late, and who is told;
-    ``warnings``: what is allowed and still looks like a
-    mistake; they carry no secrets.
+    ``merging``: when what several cameras see is one incident; ``sending``: who is sent; ``follow_up``: when what is
+    late, and who is told; ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
     """
 
     station: str

@@ -153,6 +153,8 @@ def send(
         if choice.takes_from is not None:
             taken[choice.takes_from].append(choice.unit_id)
     touched = [each for each in board.situations if each.incident.id in new or each.incident.id in taken]
+    # A unit is told that its order is over before it is told of the next.
+    touched.sort(key=lambda each: each.incident.id not in taken)
     return tuple(
         changed(
             replace(each, cause=cause),
