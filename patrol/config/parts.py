@@ -25,6 +25,7 @@ from patrol.config.models import (
     StationModel,
     TemplateModel,
     TourModel,
+    TravelModel,
     UnitModel,
     ZoneModel,
 )
@@ -68,6 +69,7 @@ class Parts:
     tour: TourModel | None
     detector: DetectorModel | None
     merging: MergingModel | None
+    travel: TravelModel | None
 
     def template_of(self, part: CameraPart) -> str | None:
         """The name of the template a camera uses, known or not."""
@@ -207,6 +209,7 @@ def parts_of(data: object) -> Parts:
         tour=_part(TourModel, _at(data, "tour")),
         detector=_part(DetectorModel, _at(data, "detector")),
         merging=_part(MergingModel, _at(data, "merging")),
+        travel=_part(TravelModel, _at(data, "travel")),
     )
 
 

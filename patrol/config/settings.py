@@ -14,6 +14,7 @@ from patrol.domain.errors import ConfigProblem
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
 from patrol.domain.storage import FreeFloor
+from patrol.domain.travel_settings import TravelSettings
 from patrol.domain.units import Unit
 from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
@@ -97,8 +98,8 @@ class Configuration:
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
-    ``merging``: when what several cameras see is one incident; ``warnings``: what is allowed and still looks like a
-    mistake; they carry no secrets.
+    ``merging``: when what several cameras see is one incident; ``travel``: what says how long ways take; ``warnings``:
+    what is allowed and still looks like a mistake; they carry no secrets.
     """
 
     station: str
@@ -117,6 +118,7 @@ class Configuration:
     spool_bytes: int = USUAL_SPOOL_BYTES
     free_floor: FreeFloor = field(default_factory=FreeFloor)
     merging: MergePolicy = field(default_factory=MergePolicy)
+    travel: TravelSettings = field(default_factory=TravelSettings)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)
