@@ -41,6 +41,8 @@ from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
 from patrol.domain.units import UnitId
+from patrol.domain.vocabulary import Place
+from patrol.domain.ways import Start, TravelTable
 
 
 class Clock(Protocol):
@@ -644,6 +646,17 @@ class EvidenceFates(Protocol):
 
     async def why_gone(self, evidence_id: EvidenceId) -> Gone | None:
         """Why there is no such file; None where it may still come, or was never to be. Raises StoreError."""
+
+
+class TravelTimes(Protocol):
+    """Knows how long ways take. Asked before a transaction, never inside one."""
+
+    async def table(self, starts: Sequence[Start], destinations: Sequence[Place]) -> TravelTable:
+        """Seconds from each start to each destination; None where it does not know, or cannot say in time.
+
+        Nobody is there sooner than by flying straight, and drones fly: their seconds are always known. Does not raise
+        for what a network does.
+        """
 
 
 class HealthCheck(Protocol):

@@ -25,12 +25,14 @@ from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_audits import SqlAudits
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
+from patrol.adapters.straight_line import StraightLine
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.assigning import load_solver
 from patrol.domain.errors import InputError
 from patrol.domain.recovering import Known
 from patrol.domain.storage import DiskPlace
+from patrol.domain.travel_settings import TravelSettings
 from patrol.metrics import Metrics
 from patrol.pipeline.auditing import Auditing
 from patrol.pipeline.beating import Beating
@@ -46,7 +48,7 @@ from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.timekeeping import Timekeeping
 from patrol.pipeline.touring import OnGap, nobody
 from patrol.pipeline.viewing import Room
-from patrol.ports import Detector
+from patrol.ports import Clock, Detector, TravelTimes
 
 if TYPE_CHECKING:
     from patrol.app.touring import TourParts
@@ -191,6 +193,21 @@ async def assembled(
             ),
             tour=tour,
         )
+
+
+async def open_travel_times(stack: contextlib.AsyncExitStack, settings: TravelSettings, clock: Clock) -> TravelTimes:
+    """What says how long ways take; closed with ``stack``. Raises InputError for streets that cannot be read."""
+    if settings.service is not None:
+        from patrol.adapters.routing_service import RoutingService  # these two for those who have them
+
+        service = RoutingService(settings.service, clock)
+        stack.push_async_callback(service.aclose)
+        return service
+    if settings.graph is not None:
+        from patrol.adapters.street_graph import StreetGraph
+
+        return await asyncio.to_thread(StreetGraph.read, settings.graph, settings.detour)
+    return StraightLine(settings.detour)
 
 
 def _registry() -> CollectorRegistry:

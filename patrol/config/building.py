@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from patrol.config import addresses
@@ -19,6 +20,7 @@ from patrol.config.models import (
     SiteModel,
     StorageModel,
     TimedStepModel,
+    TravelModel,
     UnitModel,
     ZoneModel,
 )
@@ -40,6 +42,7 @@ from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
 from patrol.domain.storage import FreeFloor
+from patrol.domain.travel_settings import ServiceSettings, TravelSettings
 from patrol.domain.units import Unit, UnitId
 from patrol.domain.visits import TourSettings
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
@@ -48,9 +51,12 @@ USUAL_VIEW_DEG = 90.0
 
 
 def build(
-    file: FileModel, parts: Parts, environ: Mapping[str, str], warnings: tuple[ConfigProblem, ...]
+    file: FileModel, parts: Parts, environ: Mapping[str, str], warnings: tuple[ConfigProblem, ...], folder: Path
 ) -> Configuration:
-    """The domain values of a file in which no check found a problem; ``parts`` are those of the same file."""
+    """The domain values of a file in which no check found a problem; ``parts`` are those of the same file.
+
+    ``folder``: where the file lies; other files that it names are looked for from there.
+    """
     rings = {name: _ring(name, getattr(file.rings, name.value)) for name in RingName}
     templates = {part.camera.id: parts.template_of(part) for part in parts.cameras if part.camera is not None}
     return Configuration(
@@ -73,6 +79,7 @@ def build(
         merging=merging_of(file.merging),
         sending=_sending(file.dispatch),
         follow_up=follow_up_of(file.dispatch).for_rings(rings),
+        travel=_travel(file.travel, environ, folder),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
@@ -268,3 +275,19 @@ def _steps(level: Level, dispatch: DispatchModel, usual: FollowUpPolicy) -> tupl
     if asked is None:
         return usual.steps[level]
     return tuple(TimedStep(timed.after_s, timed.step) for timed in asked)
+
+
+def _travel(travel: TravelModel, environ: Mapping[str, str], folder: Path) -> TravelSettings:
+    service = travel.service
+    return TravelSettings(
+        graph=folder / travel.graph if travel.graph is not None else None,
+        service=ServiceSettings(
+            kind=service.kind,
+            address=StreamAddress(addresses.expanded(service.url, environ)),
+            within_s=service.within_s,
+            modes=frozenset(service.modes),
+        )
+        if service is not None
+        else None,
+        detour=travel.detour,
+    )

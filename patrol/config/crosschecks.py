@@ -21,8 +21,9 @@ from patrol.domain.incidents import EscalationStep
 Finding = tuple[Location, str]
 
 SHORTEST_BOUND_S = 1.0
-STILL_PICTURES = ("http://", "https://")
+OVER_HTTP = STILL_PICTURES = ("http://", "https://")
 NO_STILL_PICTURES = ("rtsp://", "rtsps://", "file:///", "synthetic:")  # a scheme nobody knows is told elsewhere
+SERVICE_URL = ("travel", "service", "url")
 ROUNDING = 1e-9  # of a polygon whose edge lies on another's
 
 KnownModels = Mapping[str, Collection[str]]
@@ -41,6 +42,7 @@ def problems(parts: Parts, environ: Mapping[str, str], known_models: KnownModels
     yield from _warm_cameras(parts)
     yield from _schedules(parts)
     yield from _escalation_order(parts)
+    yield from _routing_service(parts, environ)
     if parts.station is not None and (zone := timezone_problem(parts.station.timezone)) is not None:
         yield ("station", "timezone"), zone
     if known_models is not None and parts.detector is not None:
@@ -77,6 +79,10 @@ def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Find
                     cameras.append(part)
     for name, (location, cameras) in needed.items():
         yield location, f"needs the environment variable {name}, which is not set; {_listed(cameras)} cannot be opened"
+    service = parts.travel.service if parts.travel is not None else None
+    for name in addresses.variables(service.url) if service is not None else ():
+        if not addresses.is_set(name, environ):
+            yield SERVICE_URL, f"needs the environment variable {name}, which is not set; the service cannot be asked"
 
 
 def _duplicate_ids(parts: Parts) -> Iterator[Finding]:
@@ -335,6 +341,27 @@ def _schedules(parts: Parts) -> Iterator[Finding]:
             kinds = sorted({site.head.kind.value for site in parts.sites if site.head is not None})
             hint = f" (sites are of the kind {', '.join(kinds)})" if schedule.site_kinds and kinds else ""
             yield ("schedules", name), f"concerns no camera: there is none in what it names{hint}"
+
+
+def _routing_service(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
+    service = parts.travel.service if parts.travel is not None else None
+    message = _service_problem(service.url, environ) if service is not None else None
+    if message is not None:
+        yield SERVICE_URL, message
+
+
+def _service_problem(address: str, environ: Mapping[str, str]) -> str | None:
+    if addresses.placeholders(address):
+        return "has a {...}; expected the address as it is"
+    wording = addresses.wording_problem(address)
+    if wording is not None:
+        return wording
+    full = addresses.expanded(address, environ)
+    if addresses.variables(full):
+        return None  # told as a missing variable
+    if not full.lower().startswith(OVER_HTTP):
+        return f"expected an address that begins with {' or '.join(OVER_HTTP)}"
+    return addresses.address_problem(full)
 
 
 def _unknown_names(parts: Parts, location: Location, schedule: ScheduleModel) -> Iterator[Finding]:

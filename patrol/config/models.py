@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import Field, Strict, model_validator
+from pydantic import AfterValidator, Field, Strict, model_validator
 
 from patrol.config.rule_models import RuleModel
 from patrol.config.settings import USUAL_SPOOL_BYTES, USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
+from patrol.config.showing import shown
 from patrol.config.values import (
     NAME,
     NAME_EN,
@@ -46,11 +47,13 @@ from patrol.domain.ground import GroundPlane
 from patrol.domain.incidents import EscalationStep
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.storage import FreeFloor
+from patrol.domain.travel_settings import ON_STREETS, ServiceKind, TravelSettings
 from patrol.domain.units import UnitKind
 from patrol.domain.visits import TourSettings
+from patrol.domain.ways import TravelMode
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
-FLOOR = FreeFloor()
+FLOOR, TRAVEL = FreeFloor(), TravelSettings()
 FOLLOW_UP = FollowUpPolicy()
 CREWS = {Level.RED: 2}
 GB = 10**9
@@ -506,6 +509,58 @@ class DispatchModel(Edge):
     )
 
 
+STREET_FILES = (".graphml", ".geojson", ".json")
+
+
+def _street_file(path: str) -> str:
+    if not path.lower().endswith(STREET_FILES):
+        raise ValueError(f"expected a file that ends in {', '.join(STREET_FILES)}, got {shown(path)}")
+    return path
+
+
+class RoutingServiceModel(Edge):
+    """A service that knows the streets, on the network."""
+
+    kind: ServiceKind = Field(description="what it is: osrm or valhalla")
+    url: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(
+        repr=False,
+        description="its address, http or https, as in http://10.0.0.9:5000; ${NAME} is taken from the environment",
+    )
+    within_s: Annotated[Number, Field(gt=0, le=5)] = Field(
+        default=0.5, description="how long its answer is waited for, seconds; straight lines count after that"
+    )
+    modes: Annotated[list[TravelMode], Field(min_length=1, max_length=3)] = Field(
+        default=[mode for mode in TravelMode if mode in ON_STREETS],
+        description="whose ways it knows: foot, scooter, car; of an OSRM server the one that its data were made for",
+    )
+
+    @model_validator(mode="after")
+    def _stays_on_the_ground(self) -> RoutingServiceModel:
+        if TravelMode.DRONE in self.modes:
+            raise ValueError("has drone among its modes; expected foot, scooter or car: drones fly straight")
+        return self
+
+
+class TravelModel(Edge):
+    """How long units take from place to place. Nothing said: along straight lines."""
+
+    graph: Annotated[str, Field(min_length=1, max_length=4_096), AfterValidator(_street_file)] | None = Field(
+        default=None,
+        description="a file of streets: GraphML as osmnx writes it, or GeoJSON; from this file's folder, or absolute",
+    )
+    service: RoutingServiceModel | None = Field(default=None, description="a routing service: kind, url")
+    detour: Annotated[Number, Field(ge=1, le=3)] = Field(
+        default=TRAVEL.detour,
+        description="how many times longer than the straight line a way is, where no streets help",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> TravelModel:
+        if self.graph is not None and self.service is not None:
+            raise ValueError("has both graph and service; expected one of them")
+        return self
+
+
 class WebModel(Edge):
     """Where the console listens."""
 
@@ -545,6 +600,7 @@ class FileModel(Edge):
     dispatch: DispatchModel = Field(
         default=DispatchModel(), description="when units and people are late, and who is told"
     )
+    travel: TravelModel = Field(default=TravelModel(), description="how long units take from place to place")
     web: WebModel = Field(default=WebModel(), description="where the console listens")
 
 

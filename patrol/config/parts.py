@@ -26,6 +26,7 @@ from patrol.config.models import (
     StationModel,
     TemplateModel,
     TourModel,
+    TravelModel,
     UnitModel,
     ZoneModel,
 )
@@ -70,6 +71,7 @@ class Parts:
     detector: DetectorModel | None
     merging: MergingModel | None
     dispatch: DispatchModel | None
+    travel: TravelModel | None
 
     def template_of(self, part: CameraPart) -> str | None:
         """The name of the template a camera uses, known or not."""
@@ -210,6 +212,7 @@ def parts_of(data: object) -> Parts:
         detector=_part(DetectorModel, _at(data, "detector")),
         merging=_part(MergingModel, _at(data, "merging")),
         dispatch=_part(DispatchModel, _at(data, "dispatch")),
+        travel=_part(TravelModel, _at(data, "travel")),
     )
 
 

@@ -16,6 +16,7 @@ from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
 from patrol.domain.storage import FreeFloor
+from patrol.domain.travel_settings import TravelSettings
 from patrol.domain.units import Unit
 from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
@@ -100,7 +101,8 @@ class Configuration:
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
     ``merging``: when what several cameras see is one incident; ``sending``: who is sent; ``follow_up``: when what is
-    late, and who is told; ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
+    late, and who is told; ``travel``: what says how long ways take; ``warnings``: what is allowed and still looks like
+    a mistake; they carry no secrets.
     """
 
     station: str
@@ -121,6 +123,7 @@ class Configuration:
     merging: MergePolicy = field(default_factory=MergePolicy)
     sending: Sending = field(default_factory=Sending)
     follow_up: FollowUpPolicy = field(default_factory=FollowUpPolicy)
+    travel: TravelSettings = field(default_factory=TravelSettings)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

@@ -47,7 +47,7 @@ _FROM_CONTEXT = {
     "enum": "one of {expected}",
 }
 NO_SUCH_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
-_ADDRESSES = {"stream", "snapshot"}
+_ADDRESSES = {"stream", "snapshot", "url"}
 
 
 def problem(error: ErrorDetails, document: Document) -> ConfigProblem:

@@ -22,10 +22,7 @@ from patrol.domain.incidents import (
 from patrol.domain.messages import Message, incident_message, recall_message
 from patrol.domain.orders import PROGRESS, Order, OrderState, Receipt, ReceiptKind, in_progress
 from patrol.domain.units import Unit, UnitId, UnitState
-
-# Streets are longer than straight lines: a circuity of 1.3 is the usual figure for city streets
-# (Giacomin and Levinson 2015, "Road network circuity in metropolitan areas", 1.2 to 1.4).
-DETOUR_FACTOR = 1.3
+from patrol.domain.ways import DETOUR_FACTOR as DETOUR_FACTOR
 
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
