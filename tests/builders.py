@@ -13,7 +13,7 @@ from patrol.domain.board import Board, Crews, Sending, send
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.conditions import Crowd
 from patrol.domain.detections import Detections
-from patrol.domain.dispatch import Duty, Outcome, Situation, travel_time_s
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.events import Event, Evidence, Kind, Level
 from patrol.domain.incidents import (
     AlertId,
@@ -31,6 +31,7 @@ from patrol.domain.orders import Order, OrderState
 from patrol.domain.rules import Rule
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.ways import Ways
 from patrol.domain.zones import RuleId, Zone, ZoneId
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -233,5 +234,5 @@ def sent(start: Situation, order_id: str = "O-1", when: datetime | None = None, 
 
     sending = Sending(crews=Crews(dict.fromkeys(Level, crews)))
     board = Board((start,), start.duties)
-    outcomes = send(board, next_id, travel_time_s, sending, when or at(1), start.cause)
+    outcomes = send(board, next_id, Ways(), sending, when or at(1), start.cause)
     return outcomes[0] if outcomes else Outcome()

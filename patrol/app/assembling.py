@@ -48,6 +48,7 @@ from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.timekeeping import Timekeeping
 from patrol.pipeline.touring import OnGap, nobody
 from patrol.pipeline.viewing import Room
+from patrol.pipeline.wayfinding import Wayfinding
 from patrol.ports import Clock, Detector, TravelTimes
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ async def assembled(
         requests = RedisTourRequests(redis)
         if Role.DISPATCH in options.roles:
             await asyncio.to_thread(load_solver)
-        deciding = Deciding(store, clock, metrics, configuration.sending)
+        wayfinding = await open_wayfinding(stack, configuration.travel, store, clock)
+        deciding = Deciding(store, clock, metrics, configuration.sending, wayfinding)
         relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
@@ -171,6 +173,7 @@ async def assembled(
                 clock,
                 metrics,
                 sending=configuration.sending,
+                wayfinding=wayfinding,
                 policy=configuration.follow_up,
             ),
             desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
@@ -193,6 +196,15 @@ async def assembled(
             ),
             tour=tour,
         )
+
+
+async def open_wayfinding(
+    stack: contextlib.AsyncExitStack, settings: TravelSettings, store: SqlStore, clock: Clock
+) -> Wayfinding:
+    """Where streets are known to somebody, that is asked."""
+    if settings.service is None and settings.graph is None:
+        return Wayfinding(store, detour=settings.detour)
+    return Wayfinding(store, await open_travel_times(stack, settings, clock), settings.detour)
 
 
 async def open_travel_times(stack: contextlib.AsyncExitStack, settings: TravelSettings, clock: Clock) -> TravelTimes:

@@ -13,19 +13,17 @@ from datetime import datetime
 from functools import partial
 
 from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want, choose
-from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, travel_time_s, with_orders
+from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.messages import Message, order_message, recall_message
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.units import UnitId, UnitState
-from patrol.domain.vocabulary import Place
+from patrol.domain.ways import Way, Ways
 
 PRE_EMPTED = "pre_empted"
 # In a storm hundreds wait, and there are only so many units: the most urgent, the oldest first, are looked at.
 MOST_WAITING = 20
-
-TravelTime = Callable[[Duty, Place], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,13 @@ class Board:
             if situation.incident.id == incident_id:
                 return situation
         raise KeyError(incident_id)
+
+    def duty_of(self, unit_id: UnitId) -> Duty:
+        """What one unit does. Raises KeyError."""
+        for duty in self.duties:
+            if duty.unit.id == unit_id:
+                return duty
+        raise KeyError(unit_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +125,12 @@ def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
     }
 
 
-def choices_for(board: Board, travel_s: TravelTime, sending: Sending, now: datetime) -> Choices:
+def choices_for(board: Board, ways: Ways, sending: Sending, now: datetime) -> Choices:
     """Who would be sent where now, to the most urgent of all that wait."""
     waiting = sorted((each for each in board.situations if crews_wait_for(each, sending.crews)), key=_urgency)
     served = [each for each in board.situations if each.open_orders and each not in waiting]
     wants = [want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served)]
-    return choose(wants, board.duties, commitments(board.situations), travel_s, sending.policy, now)
+    return choose(wants, board.duties, commitments(board.situations), ways.travel_s, sending.policy, now)
 
 
 def _urgency(situation: Situation) -> tuple[int, datetime, IncidentId]:
@@ -136,7 +141,7 @@ def _urgency(situation: Situation) -> tuple[int, datetime, IncidentId]:
 def send(
     board: Board,
     order_id_for: Callable[[Incident, UnitId], OrderId],
-    travel_s: TravelTime,
+    ways: Ways,
     sending: Sending,
     now: datetime,
     cause: str | None = None,
@@ -147,9 +152,11 @@ def send(
     """
     taken: defaultdict[IncidentId, list[UnitId]] = defaultdict(list)
     new: defaultdict[IncidentId, list[Order]] = defaultdict(list)
-    for choice in choices_for(board, travel_s, sending, now).chosen:
+    for choice in choices_for(board, ways, sending, now).chosen:
         incident = board.of(choice.incident_id).incident
-        new[incident.id].append(_order(order_id_for(incident, choice.unit_id), incident, choice, now))
+        new[incident.id].append(
+            _order(order_id_for(incident, choice.unit_id), incident, choice, board.duty_of(choice.unit_id), ways, now)
+        )
         if choice.takes_from is not None:
             taken[choice.takes_from].append(choice.unit_id)
     touched = [each for each in board.situations if each.incident.id in new or each.incident.id in taken]
@@ -170,7 +177,7 @@ def send(
 def anyone_free(situation: Situation, sending: Sending, now: datetime) -> bool:
     """Whether there is a unit that could go to this incident now, were it alone."""
     alone = Board((situation,), situation.duties)
-    return bool(choices_for(alone, travel_time_s, sending, now).chosen)
+    return bool(choices_for(alone, Ways(), sending, now).chosen)
 
 
 def crews_wait_for(situation: Situation, crews: Crews) -> bool:
@@ -222,11 +229,17 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
     return recall_message(order, incident, reason, now)
 
 
+def guessed(way: Way) -> tuple[str, str]:
+    """What is said, after the seconds, of a way that is only the straight line's although streets are known."""
+    return ("", "") if way.fallback is None else ("（直线估算）", " (by the straight line)")
+
+
 def _tell(order: Order, now: datetime, cause: str | None, incident: Incident) -> Message:
     return order_message(order, incident, now, cause)
 
 
-def _order(order_id: OrderId, incident: Incident, choice: Choice, now: datetime) -> Order:
+def _order(order_id: OrderId, incident: Incident, choice: Choice, duty: Duty, ways: Ways, now: datetime) -> Order:
+    guessed_zh, guessed_en = guessed(ways.way(duty, incident.place))
     return Order(
         id=order_id,
         incident_id=incident.id,
@@ -237,8 +250,8 @@ def _order(order_id: OrderId, incident: Incident, choice: Choice, now: datetime)
         sent_at=now,
         eta_s=choice.eta_s,
         target_feasible=choice.target_feasible,
-        why_zh=choice.why_zh,
-        why_en=choice.why_en,
+        why_zh=choice.why_zh + guessed_zh,
+        why_en=choice.why_en + guessed_en,
         candidates=choice.candidates,
         is_drone=choice.is_drone,
         life=incident.life,

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from patrol.domain.board import Board, Crews, TravelTime, changed, lost_by
+from patrol.domain.board import Board, Crews, changed, guessed, lost_by
 from patrol.domain.dispatch import Duty, Outcome, Situation, freed, in_state_of, told, with_orders
 from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.messages import Message, recall_message
 from patrol.domain.orders import Candidate, Order, OrderState
 from patrol.domain.units import UnitId, UnitKind, UnitState
+from patrol.domain.ways import Ways
 
 OVERRIDDEN = "overridden"
 
@@ -23,7 +24,7 @@ def send_unit(
     unit_id: UnitId,
     order_id: OrderId,
     operator: str,
-    travel_s: TravelTime,
+    ways: Ways,
     crews: Crews,
     now: datetime,
 ) -> tuple[Outcome, ...]:
@@ -39,7 +40,7 @@ def send_unit(
         order.state is OrderState.ON_SCENE for each in losing for order in each.open_orders if order.unit_id == unit_id
     ):
         raise NotToBeSent(Unsendable.ON_SCENE, f"unit {unit_id} is on scene of incident {losing[0].incident.id}")
-    order = _order(order_id, situation.incident, duty, operator, travel_s, now)
+    order = _order(order_id, situation.incident, duty, operator, ways, now)
     outcomes = [changed(each, lost_by(each, [unit_id]), [], crews, now, OVERRIDDEN) for each in losing]
     return (*outcomes, changed(situation, [], [order], crews, now, OVERRIDDEN))
 
@@ -83,10 +84,9 @@ def _check(situation: Situation, duty: Duty) -> None:
         raise NotToBeSent(Unsendable.THERE_ALREADY, f"unit {unit_id} is ordered to incident {incident.id} already")
 
 
-def _order(
-    order_id: OrderId, incident: Incident, duty: Duty, operator: str, travel_s: TravelTime, now: datetime
-) -> Order:
-    eta_s = travel_s(duty, incident.place)
+def _order(order_id: OrderId, incident: Incident, duty: Duty, operator: str, ways: Ways, now: datetime) -> Order:
+    eta_s = ways.travel_s(duty, incident.place)
+    guessed_zh, guessed_en = guessed(ways.way(duty, incident.place))
     assert incident.due_at is not None
     return Order(
         id=order_id,
@@ -98,8 +98,8 @@ def _order(
         sent_at=now,
         eta_s=eta_s,
         target_feasible=eta_s <= (incident.due_at - now).total_seconds(),
-        why_zh=f"由 {operator} 指定，预计 {eta_s:.0f} 秒",
-        why_en=f"chosen by {operator}: {eta_s:.0f} s",
+        why_zh=f"由 {operator} 指定，预计 {eta_s:.0f} 秒{guessed_zh}",
+        why_en=f"chosen by {operator}: {eta_s:.0f} s{guessed_en}",
         candidates=(Candidate(duty.unit.id, eta_s, None),),
         is_drone=duty.unit.kind is UnitKind.DRONE_GROUP,
         life=incident.life,

@@ -16,12 +16,13 @@ from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import IncidentClass
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, ClockName, Disposition, Incident, IncidentId, OrderId
-from patrol.domain.lateness import Way, straight_way_s
 from patrol.domain.orders import OrderState, Receipt
 from patrol.domain.tracing import trace_id
 from patrol.domain.units import UnitId
+from patrol.domain.ways import Ways
 from patrol.metrics import Metrics
 from patrol.pipeline.steps import Step, passing
+from patrol.pipeline.wayfinding import Wayfinding
 from patrol.ports import Clock, Effect, IncidentStore
 
 _log = logging.getLogger(__name__)
@@ -37,14 +38,23 @@ _STAGE_ENDS = {
 class Deciding:
     """Decisions on incidents, by name. Each raises KeyError for an unknown incident, and StoreError."""
 
-    def __init__(self, store: IncidentStore, clock: Clock, metrics: Metrics, sending: Sending | None = None) -> None:
+    def __init__(
+        self,
+        store: IncidentStore,
+        clock: Clock,
+        metrics: Metrics,
+        sending: Sending | None = None,
+        wayfinding: Wayfinding | None = None,
+    ) -> None:
         self._store = store
+        self._wayfinding = wayfinding
         self._clock = clock
         self._metrics = metrics
         self._sending = sending or Sending()
 
     async def assign(self, incident_id: IncidentId, once: Effect | None = None) -> Outcome | None:
         """Send units to it, and to whatever waits with it. Returns what became of this incident."""
+        ways = await self._ways(incident_id)
         now = self._clock.now()
         overdue_before: set[IncidentId] = set()
         nothing = Outcome(reason="no unit free")
@@ -55,7 +65,7 @@ class Deciding:
             if not crews_wait_for(board.of(incident_id), self._sending.crews):
                 nothing = Outcome(reason="already under way")
             cause = once.cause if once else None
-            outcomes = send(board, lambda *_: _order_id(now), dispatch.travel_time_s, self._sending, now, cause)
+            outcomes = send(board, lambda *_: _order_id(now), ways, self._sending, now, cause)
             passing(Step.DISPATCH_CHOSEN)
             if any(order.state is OrderState.RECALLED for outcome in outcomes for order in outcome.orders):
                 passing(Step.DISPATCH_TAKEN_AWAY)
@@ -70,13 +80,17 @@ class Deciding:
             self._count(outcome, changed_id in overdue_before)
         return by_incident.get(incident_id, nothing)
 
+    async def _ways(self, incident_id: IncidentId) -> Ways:
+        return Ways() if self._wayfinding is None else await self._wayfinding.ways(incident_id)
+
     async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
         """A dispatcher sends this unit. Raises NotToBeSent."""
+        ways = await self._ways(incident_id)
         now, crews = self._clock.now(), self._sending.crews
 
         def decision(board: Board) -> Sequence[Outcome]:
             of_order = incident_id, unit_id, _order_id(now), operator
-            return overriding.send_unit(board, *of_order, dispatch.travel_time_s, crews, now)
+            return overriding.send_unit(board, *of_order, ways, crews, now)
 
         for outcome in await self._store.decide_board(incident_id, decision, unit_id=unit_id) or ():
             self._count(outcome, was_overdue=True)
@@ -109,9 +123,7 @@ class Deciding:
         now = self._clock.now()
         return await self._decide(incident_id, lambda s: dispatch.mark_overdue(s, now))
 
-    async def escalate(
-        self, incident_id: IncidentId, policy: FollowUpPolicy, way_s: Way = straight_way_s
-    ) -> Outcome | None:
+    async def escalate(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
         """Tell what is late for too long farther up."""
         now = self._clock.now()
 
@@ -119,7 +131,7 @@ class Deciding:
             return anyone_free(situation, self._sending, now)
 
         return await self._decide(
-            incident_id, lambda s: escalating.escalate(s, policy, now, way_s, is_anyone_free=is_anyone_free)
+            incident_id, lambda s: escalating.escalate(s, policy, now, is_anyone_free=is_anyone_free)
         )
 
     async def acknowledge(self, incident_id: IncidentId, operator: str) -> Outcome | None:

@@ -11,17 +11,19 @@ from datetime import datetime
 
 from patrol.domain.board import Board, Sending, choices_for, crews_wait_for, wants_one_more
 from patrol.domain.camera import Ring, RingName
-from patrol.domain.dispatch import Situation, is_silent, travel_time_s
+from patrol.domain.dispatch import Situation, is_silent
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy, due_steps, is_reminder_due, shortfall_of
 from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue
-from patrol.domain.lateness import SENT_WITHIN_S, Lateness, Way, overdue, straight_way_s, watch_of
+from patrol.domain.lateness import SENT_WITHIN_S, Lateness, overdue, watch_of
 from patrol.domain.orders import Order
+from patrol.domain.ways import Ways
 from patrol.metrics import Metrics
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.stopping import pause
 from patrol.pipeline.viewing import most_urgent_first
+from patrol.pipeline.wayfinding import Wayfinding
 from patrol.ports import Clock, IncidentReader, Ledger
 
 _log = logging.getLogger(__name__)
@@ -62,8 +64,8 @@ class FollowingUp:
         metrics: Metrics,
         *,
         sending: Sending | None = None,
+        wayfinding: Wayfinding | None = None,
         policy: FollowUpPolicy | None = None,
-        way_s: Way = straight_way_s,
     ) -> None:
         self._reader = reader
         self._deciding = deciding
@@ -72,7 +74,7 @@ class FollowingUp:
         self._metrics = metrics
         self._sending = sending or Sending()
         self._policy = (policy or FollowUpPolicy()).for_rings(rings)
-        self._way_s = way_s
+        self._wayfinding = wayfinding or Wayfinding(reader)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tick until ``stopping``."""
@@ -102,14 +104,14 @@ class FollowingUp:
             ),
             ledger.duties,
         )
-        look = self._look(board, now)
+        look = self._look(board, await self._wayfinding.ways_in(ledger), now)
         for situation in board.situations:
             await self._follow_up(situation, late_of[situation.incident.id], look)
 
-    def _look(self, board: Board, now: datetime) -> _Look:
+    def _look(self, board: Board, ways: Ways, now: datetime) -> _Look:
         fresh = frozenset(each.incident.id for each in board.situations if _may_come_by_queue(each, now))
         waiting = replace(board, situations=tuple(each for each in board.situations if each.incident.id not in fresh))
-        chosen = choices_for(waiting, travel_time_s, self._sending, now).chosen
+        chosen = choices_for(waiting, ways, self._sending, now).chosen
         return _Look(now, frozenset(choice.incident_id for choice in chosen), fresh)
 
     def _late(
@@ -120,7 +122,7 @@ class FollowingUp:
         now: datetime,
     ) -> Mapping[IncidentId, Sequence[Lateness]]:
         watches = [watch_of(incident, orders_of[incident.id]) for incident in incidents]
-        late = overdue(watches, ledger.duties, self._policy.late_after, now, self._way_s)
+        late = overdue(watches, ledger.duties, self._policy.late_after, now)
         self._metrics.dispatch.show_late(Counter(one.kind for one in late))
         late_of: defaultdict[IncidentId, list[Lateness]] = defaultdict(list)
         for one in late:
@@ -163,7 +165,7 @@ class FollowingUp:
             await self._deciding.remind(incident.id, self._policy)
 
     async def _escalate(self, incident: Incident) -> None:
-        outcome = await self._deciding.escalate(incident.id, self._policy, self._way_s)
+        outcome = await self._deciding.escalate(incident.id, self._policy)
         if outcome is not None and outcome.incident is not None and wants_one_more(outcome.incident):
             await self._assign(outcome.incident)
 

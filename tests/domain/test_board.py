@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from patrol.domain.board import Board, Crews, Sending, anyone_free, send
-from patrol.domain.dispatch import Duty, Outcome, Situation, travel_time_s
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.orders import OrderState
 from patrol.domain.overriding import send_unit, take_back
 from patrol.domain.units import UnitId, UnitState
+from patrol.domain.ways import Ways
 from tests.builders import at, duty, incident, north, order, sent, situation
 
 ONE_EACH = Sending()
@@ -26,7 +27,7 @@ def outcomes_of(board: Board, sending: Sending = ONE_EACH) -> dict[IncidentId, O
     def named(one: Incident, unit_id: UnitId) -> OrderId:
         return OrderId(f"O-{one.id}-{unit_id}")
 
-    outcomes = send(board, named, travel_time_s, sending, at(10))
+    outcomes = send(board, named, Ways(), sending, at(10))
     return {one.incident.id: one for one in outcomes if one.incident is not None}
 
 
@@ -102,7 +103,7 @@ def test_a_dispatcher_sends_whom_he_wants_also_from_elsewhere_and_it_is_recorded
     elsewhere = under_way(Level.RED)
     here = situation(incident=incident(2), duties=(busy(), duty("U-2", 10)))
     board = board_of(replace(elsewhere, duties=here.duties), here)
-    lost, won = send_unit(board, IncidentId("I-2"), UnitId("U-1"), OrderId("O-9"), "li", travel_time_s, Crews(), at(20))
+    lost, won = send_unit(board, IncidentId("I-2"), UnitId("U-1"), OrderId("O-9"), "li", Ways(), Crews(), at(20))
     assert [one.state for one in lost.orders] == [OrderState.RECALLED]
     assert (won.orders[0].unit_id, won.orders[0].ordered_by) == ("U-1", "li")
     assert "li" in won.orders[0].why_en
@@ -135,7 +136,7 @@ def test_what_cannot_be_ordered_is_refused_with_the_reason(
 ) -> None:
     now = situation(**changes)
     with pytest.raises(NotToBeSent) as raised:
-        send_unit(board_of(now), now.incident.id, UnitId(unit_id), OrderId("O-9"), "li", travel_time_s, Crews(), at(5))
+        send_unit(board_of(now), now.incident.id, UnitId(unit_id), OrderId("O-9"), "li", Ways(), Crews(), at(5))
     assert raised.value.why is why
 
 
@@ -143,6 +144,4 @@ def test_a_unit_on_another_scene_is_not_sent_away() -> None:
     there = under_way(Level.GREEN, OrderState.ON_SCENE)
     here = situation(incident=incident(2), duties=there.duties)
     with pytest.raises(NotToBeSent, match="on scene of incident I-1"):
-        send_unit(
-            board_of(there, here), IncidentId("I-2"), UnitId("U-1"), OrderId("O-9"), "li", travel_time_s, Crews(), at(5)
-        )
+        send_unit(board_of(there, here), IncidentId("I-2"), UnitId("U-1"), OrderId("O-9"), "li", Ways(), Crews(), at(5))
