@@ -32,7 +32,6 @@ from patrol.config.values import WindowModel
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
-from patrol.domain.choosing import Policy
 from patrol.domain.closeness import NEVER, USUAL, Closeness, KindFamily, MergePolicy
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.escalating import FollowUpPolicy, TimedStep
@@ -45,6 +44,7 @@ from patrol.domain.storage import FreeFloor
 from patrol.domain.travel_settings import ServiceSettings, TravelSettings
 from patrol.domain.units import Unit, UnitId
 from patrol.domain.visits import TourSettings
+from patrol.domain.wants import Policy
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
 USUAL_VIEW_DEG = 90.0

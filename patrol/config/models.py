@@ -37,7 +37,6 @@ from patrol.config.values import (
 )
 from patrol.domain.calibrating import PickedPoint, from_points
 from patrol.domain.camera import RingName, Strategy
-from patrol.domain.choosing import Policy
 from patrol.domain.closeness import USUAL as CLOSE
 from patrol.domain.closeness import KindFamily
 from patrol.domain.errors import InputError
@@ -50,6 +49,7 @@ from patrol.domain.storage import FreeFloor
 from patrol.domain.travel_settings import ON_STREETS, ServiceKind, TravelSettings
 from patrol.domain.units import UnitKind
 from patrol.domain.visits import TourSettings
+from patrol.domain.wants import Policy
 from patrol.domain.ways import TravelMode
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
