@@ -211,10 +211,10 @@ def _reached_from(
 
 def _alike(duties: Sequence[Duty]) -> list[list[int]]:
     """Units that reach the same from the same place, by position."""
-    groups: dict[tuple[object, ...], list[int]] = {}
+    groups: dict[Unit, list[int]] = {}
     for position, duty in enumerate(duties):
-        its = duty.unit
-        groups.setdefault((its.kind, its.rings, its.speed_m_s, its.mobilise_s), []).append(position)
+        nobody = replace(duty.unit, id=UnitId(""), name="", name_en="", home=Place(0.0, 0.0))
+        groups.setdefault(nobody, []).append(position)
     return list(groups.values())
 
 
