@@ -162,14 +162,14 @@ class _Telling:
             ("否则无人可派", "else nobody could go") if late else ("否则不能按时到场", "else not in time")
         )
         return (
-            f"从 {on.incident_id}（{_LEVEL_ZH[on.level]}）调来，{else_zh}：{eta_s:.0f} 秒",
+            f"从 {on.incident_id}（{_LEVEL_ZH[on.level]}）抽调，{else_zh}：{eta_s:.0f} 秒",
             f"taken from {on.incident_id} ({on.level}), {else_en}: {eta_s:.0f} s",
         )
 
     def _instead_of(self, unit: int, zh: str, en: str) -> tuple[str, str]:
         lost = self._weighing.duties[unit].unit.id
         taker = self._weighing.wants[self._seating.goes_to[unit]].incident_id
-        return f"{lost} 调往 {taker}，改派：{zh}", f"{lost} goes to {taker}; instead: {en}"
+        return f"{lost} 被抽调至 {taker}，改派：{zh}", f"{lost} goes to {taker}; instead: {en}"
 
     def _drone(self, number: int, unit: int) -> Choice:
         eta_s, crew_s = self._weighing.eta_s[number][unit], first_crew_in_s(self._weighing, self._seating, number)

@@ -344,10 +344,10 @@ def test_a_red_takes_a_unit_where_else_it_had_nobody_and_the_other_gets_what_is_
     taken, instead = found.chosen
     assert taken.takes_from == "I-2"
     assert taken.why_en == "taken from I-2 (yellow), else not in time: 10 s"
-    assert taken.why_zh == "从 I-2（黄）调来，否则不能按时到场：10 秒"
+    assert taken.why_zh == "从 I-2（黄）抽调，否则不能按时到场：10 秒"
     assert instead.takes_from is None
     assert instead.why_en == "U-1 goes to I-1; instead: soonest of 1 free units: 15 s"
-    assert instead.why_zh.startswith("U-1 调往 I-1，改派：")
+    assert instead.why_zh.startswith("U-1 被抽调至 I-1，改派：")
     assert left_out(instead)["U-1"] == "serves_I-1"
     assert found.shortfalls == ()
 
