@@ -37,6 +37,7 @@ RETRY_S = 0.3
 LOOK_S = 1.0  # of the operators, at all that is in the room
 MERGED_SHARE = 0.2  # of the looks at the room
 DECLINED, UNHEARD = 0.03, 0.03  # of the orders
+FIRST, SECOND = "drill", "second-drill"  # operators
 
 
 @dataclass(frozen=True)
@@ -289,7 +290,9 @@ def operators(_folder: Path) -> None:
                 room = json.load(answer)["room"]
             for incident in room["incidents"]:
                 if incident["state"] == "handled":
-                    _act(address, incident["id"], "close", {"disposition": "drill", "reason": "演练 drill"})
+                    # Red ones take two people.
+                    who = SECOND if incident.get("closing") else FIRST
+                    _act(address, incident["id"], "close", {"disposition": "drill", "reason": "演练 drill"}, who)
             waiting = [one for one in room["incidents"] if one["state"] in ("new", "ordered", "accepted")]
             if len(waiting) > 1 and chance.random() < MERGED_SHARE:
                 one, other = chance.sample(waiting, 2)
@@ -301,9 +304,9 @@ def operators(_folder: Path) -> None:
                 _act(address, one["id"], "split", {"alert_id": alert_id})
 
 
-def _act(address: str, incident_id: str, action: str, what: dict[str, str]) -> None:
+def _act(address: str, incident_id: str, action: str, what: dict[str, str], operator: str = FIRST) -> None:
     body = json.dumps(what).encode()
-    headers = {"Content-Type": "application/json", "X-Patrol-Operator": "drill", "Origin": address}
+    headers = {"Content-Type": "application/json", "X-Patrol-Operator": operator, "Origin": address}
     request = urllib.request.Request(f"{address}/api/incidents/{incident_id}/{action}", body, headers, method="POST")
     with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=5):
         pass

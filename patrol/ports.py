@@ -18,13 +18,15 @@ from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
+from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
 from patrol.domain.heartbeats import Arrival, Heartbeat
-from patrol.domain.incidents import AlertId, Disposition, EvidenceId, Incident, IncidentId, OrderId
+from patrol.domain.incidents import AlertId, Disposition, EvidenceId, FalseAlarmReason, Incident, IncidentId, OrderId
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
+from patrol.domain.precision import Precision, PrecisionReport
 from patrol.domain.recovering import Reached, Recovered, Restoration, Stored
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.retention import (
@@ -544,8 +546,27 @@ class RoomDesk(Protocol):
     async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
         """An operator has taken on what is late: it is told no farther up until something else gets late."""
 
-    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
-        """Feedback: close with a disposition (t11, t12). Raises IllegalTransition if it is closed already."""
+    async def close(
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> bool:
+        """Feedback: close with a disposition (t11, t12). Returns whether it is closed, or waits for a second person.
+
+        Raises IllegalTransition if it is closed already, NotAsAsked.
+        """
+
+    async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
+        """The feedback that waits for a second person does not count. Raises NotAsAsked."""
+
+    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+        """An operator says how urgent it is. Raises NotAsAsked."""
+
+    async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
+        """Open it again. Raises NotAsAsked."""
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         """Make one of two: the id of the one that goes on. Raises NotTogether."""
@@ -570,6 +591,23 @@ class RoomDesk(Protocol):
 
     async def replay(self, letter_id: str, operator: str) -> None:
         """Put a dead letter back on its stream; see DeadLetters. Raises KeyError, MessageError, QueueError."""
+
+
+class Judgements(Protocol):
+    """What people's feedback says of the rules."""
+
+    async def judged(self, since: datetime, until: datetime) -> Sequence[Precision]:
+        """By camera and rule, of incidents that people closed since then and before ``until``. Raises StoreError.
+
+        Only those of which people said whether it was so, in no order.
+        """
+
+
+class PrecisionView(Protocol):
+    """How often the rules were right, and what might help."""
+
+    async def precision(self) -> PrecisionReport:
+        """As of now, or of a minute ago. Raises StoreError."""
 
 
 class EvidenceStore(Protocol):

@@ -251,7 +251,8 @@ def built_messages() -> dict[str, Message]:
     """One message of each type, made by the code that makes them."""
     camera = builders.camera("C-005")
     clip_id = EvidenceId("V-20260101-120000-00000000c11b")
-    candidate = builders.candidate(camera=camera, event=builders.event(camera_id=camera.id), clip_id=clip_id)
+    why = {"level_why_zh": "核心圈层的人员聚集，3 人", "level_why_en": "crowd of 3 in the core ring"}
+    candidate = builders.candidate(camera=camera, event=builders.event(camera_id=camera.id), clip_id=clip_id, **why)
     accepted = accept(candidate, History(None, None), builders.at(0))
     assert accepted.alert is not None
     assert accepted.incident is not None

@@ -23,6 +23,7 @@ from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, Redi
 from patrol.adapters.redis_told import RedisToldMessages
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
@@ -34,6 +35,7 @@ from patrol.domain.recovering import Known
 from patrol.domain.storage import DiskPlace
 from patrol.domain.travel_settings import TravelSettings
 from patrol.metrics import Metrics
+from patrol.pipeline.appraising import Appraising
 from patrol.pipeline.auditing import Auditing
 from patrol.pipeline.beating import Beating
 from patrol.pipeline.closing import Desk
@@ -77,6 +79,7 @@ class Parts:
     following_up: FollowingUp
     desk: Desk
     room: Room
+    appraising: Appraising
     keeping: Keeping
     tour: TourParts | None
 
@@ -127,7 +130,7 @@ async def assembled(
         if Role.DISPATCH in options.roles:
             await asyncio.to_thread(load_solver)
         wayfinding = await open_wayfinding(stack, configuration.travel, store, clock)
-        deciding = Deciding(store, clock, metrics, configuration.sending, wayfinding)
+        deciding = Deciding(store, clock, metrics, configuration.sending, wayfinding, judging=configuration.judging)
         relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
@@ -191,6 +194,7 @@ async def assembled(
                 keeper=clock,
                 storage=LocalStorage(options.spool, disks, configuration.free_floor),
             ),
+            appraising=Appraising(SqlJudgements(store), configuration.rules, clock),
             keeping=Keeping(
                 store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
             ),

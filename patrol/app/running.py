@@ -157,6 +157,7 @@ async def _serve(
             stopping=stopping,
             hosts=configuration.web.hosts,
             fates=EvidenceDesk(parts.store.evidence, parts.clock, parts.metrics),
+            precision=parts.appraising,
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping)

@@ -15,6 +15,7 @@ from patrol.config.models import (
     DispatchModel,
     FileModel,
     MergingModel,
+    RaiseModel,
     RingModel,
     ScheduleModel,
     SiteModel,
@@ -29,14 +30,16 @@ from patrol.config.rule_models import RuleModel
 from patrol.config.settings import Configuration, DetectorSettings, Site, WebSettings
 from patrol.config.times import time_of_day
 from patrol.config.values import WindowModel
-from patrol.domain.alerts import LevelPolicy
 from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.closeness import NEVER, USUAL, Closeness, KindFamily, MergePolicy
+from patrol.domain.confirmation import ConfirmPolicy, Waiting
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.escalating import FollowUpPolicy, TimedStep
 from patrol.domain.events import Level
+from patrol.domain.feedback import JudgingPolicy
 from patrol.domain.lateness import LateAfter
+from patrol.domain.levels import LevelPolicy, Raise
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
@@ -65,7 +68,7 @@ def build(
         centre=Place(*file.station.at),
         rings=rings,
         rules={RuleId(name): rule_of(name, rule) for name, rule in file.rules.items()},
-        levels=LevelPolicy(file.levels.by_kind, file.levels.otherwise),
+        levels=_levels(file),
         cameras=tuple(_camera(part, parts, rings, environ) for part in parts.cameras),
         sites=tuple(_site(site) for site in file.sites),
         template_of={CameraId(camera): name for camera, name in templates.items() if name is not None},
@@ -80,6 +83,7 @@ def build(
         sending=_sending(file.dispatch),
         follow_up=follow_up_of(file.dispatch).for_rings(rings),
         travel=_travel(file.travel, environ, folder),
+        judging=_judging(file.dispatch),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
@@ -102,6 +106,36 @@ def rule_of(name: str, rule: RuleModel) -> Rule:
         cool_down_s=rule.cool_down_s,
         hours=tuple(_window(window) for window in rule.hours),
     )
+
+
+def _levels(file: FileModel) -> LevelPolicy:
+    names = {name: site.name for site in file.sites for name in (site.name, site.name_en) if name is not None}
+    return LevelPolicy(
+        file.levels.by_kind, file.levels.otherwise, tuple(_raise(each, names) for each in file.levels.raises)
+    )
+
+
+def _raise(each: RaiseModel, sites: Mapping[str, str]) -> Raise:
+    return Raise(
+        name=each.name,
+        name_en=each.name_en or each.name,
+        by=each.by or 0,
+        to=each.to,
+        kinds=frozenset(each.kinds),
+        rings=frozenset(each.rings),
+        sites=frozenset(sites[name] for name in each.sites),
+        count=each.count or 0,
+        rising=each.rising,
+        hours=tuple(_window(window) for window in each.hours),
+    )
+
+
+def _judging(dispatch: DispatchModel) -> JudgingPolicy:
+    by_kind = {
+        kind: {level: Waiting(one.within_s, one.then) for level, one in by_level.items() if one is not None}
+        for kind, by_level in dispatch.confirm.items()
+    }
+    return JudgingPolicy(ConfirmPolicy(by_kind), frozenset(dispatch.second_person))
 
 
 def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], environ: Mapping[str, str]) -> Camera:

@@ -15,7 +15,8 @@ from patrol.config.rule_models import CrowdModel, RuleModel
 from patrol.config.showing import did_you_mean, shown
 from patrol.config.times import timezone_problem
 from patrol.domain.camera import Place, RingName, Strategy
-from patrol.domain.events import Level
+from patrol.domain.confirmation import Then
+from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import EscalationStep
 
 Finding = tuple[Location, str]
@@ -43,6 +44,8 @@ def problems(parts: Parts, environ: Mapping[str, str], known_models: KnownModels
     yield from _schedules(parts)
     yield from _escalation_order(parts)
     yield from _routing_service(parts, environ)
+    yield from _raised_sites(parts)
+    yield from _never_held(parts)
     if parts.station is not None and (zone := timezone_problem(parts.station.timezone)) is not None:
         yield ("station", "timezone"), zone
     if known_models is not None and parts.detector is not None:
@@ -66,6 +69,7 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from _unknown_hosts(parts)
     yield from _hasty_merging(parts)
     yield from _room_never_told(parts)
+    yield from _late_confirmations(parts)
 
 
 def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -364,11 +368,33 @@ def _service_problem(address: str, environ: Mapping[str, str]) -> str | None:
     return addresses.address_problem(full)
 
 
+def _raised_sites(parts: Parts) -> Iterator[Finding]:
+    if parts.levels is None or not _are_all_read(parts):
+        return
+    sites = _site_names(parts)
+    for i, each in enumerate(parts.levels.raises):
+        for j, site in enumerate(each.sites):
+            yield from _known(("levels", "raise", i, "sites", j), "site", site, sites)
+
+
+def _never_held(parts: Parts) -> Iterator[Finding]:
+    for kind, by_level in parts.dispatch.confirm.items() if parts.dispatch is not None else ():
+        location: Location = ("dispatch", "confirm", kind.value)
+        if kind is Kind.CAMERA_HEALTH:
+            yield location, "is maintenance, for which no unit is sent, so nothing waits; expected another kind"
+        elif by_level.get(Level.RED) is not None:
+            yield (*location, Level.RED.value), "makes red wait, which goes to a unit at once; expected at_once"
+
+
+def _site_names(parts: Parts) -> dict[str, None]:
+    heads = [site.head for site in parts.sites if site.head is not None]
+    return dict.fromkeys(name for head in heads for name in (head.name, head.name_en) if name is not None)
+
+
 def _unknown_names(parts: Parts, location: Location, schedule: ScheduleModel) -> Iterator[Finding]:
     if not _are_all_read(parts):
         return  # what it names may be what cannot be used
-    heads = [site.head for site in parts.sites if site.head is not None]
-    sites = dict.fromkeys(name for head in heads for name in (head.name, head.name_en) if name is not None)
+    sites = _site_names(parts)
     cameras = dict.fromkeys(part.camera.id for part in parts.cameras if part.camera is not None)
     for index, site in enumerate(schedule.sites):
         yield from _known((*location, "sites", index), "site", site, sites)
@@ -537,6 +563,21 @@ def _room_never_told(parts: Parts) -> Iterator[Finding]:
         if level is Level.RED and all(timed.step is not EscalationStep.ROOM for timed in steps):
             message = f"never reaches the whole room; expected a step {EscalationStep.ROOM}, red being what it is"
             yield ("dispatch", "escalation", level.value), message
+
+
+def _late_confirmations(parts: Parts) -> Iterator[Finding]:
+    targets = {name: ring.response_target_s for name, ring in parts.rings.items() if ring is not None}
+    if parts.dispatch is None or not targets:
+        return
+    soonest = min(targets, key=targets.__getitem__)
+    for kind, by_level in parts.dispatch.confirm.items():
+        for level, waiting in by_level.items():
+            if waiting is not None and waiting.then is Then.SEND and waiting.within_s >= targets[soonest]:
+                message = (
+                    f"is {waiting.within_s:g} s, and in the {soonest} ring a unit is to be on scene within"
+                    f" {targets[soonest]:g} s: where nobody confirms, it is late before it is sent"
+                )
+                yield ("dispatch", "confirm", kind.value, level.value, "within_s"), message
 
 
 def _listed(cameras: list[CameraPart]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
 from patrol.config.rule_models import RuleModel
 from patrol.config.settings import USUAL_SPOOL_BYTES, USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
@@ -39,6 +39,7 @@ from patrol.domain.calibrating import PickedPoint, from_points
 from patrol.domain.camera import RingName, Strategy
 from patrol.domain.closeness import USUAL as CLOSE
 from patrol.domain.closeness import KindFamily
+from patrol.domain.confirmation import Then
 from patrol.domain.errors import InputError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Kind, Level
@@ -104,11 +105,63 @@ class RingsModel(Edge):
     far: RingModel = Field(description="the outer ring, to the edge of the area")
 
 
+# What tells whether its number grows.
+_KNOWS_WHETHER_IT_RISES = frozenset({Kind.CROWD, Kind.GATHERING})
+_LEVEL = "red, yellow, blue or green"
+
+
+class RaiseModel(Edge):
+    """What makes an event more urgent than its kind and ring do: all that it names must hold."""
+
+    name: Name = Field(description=NAME + "; it is told as the reason")
+    name_en: Name | None = Field(default=None, description=NAME_EN)
+    by: Annotated[WholeNumber, Field(ge=1, le=3)] | None = Field(default=None, description="so many levels up")
+    to: Level | None = Field(default=None, description="instead of by: to this level at least, " + _LEVEL)
+    kinds: Annotated[list[Kind], Field(max_length=16)] = Field(
+        default=[], description="events of these kinds; of all where left out"
+    )
+    rings: Annotated[list[RingName], Field(max_length=3)] = Field(
+        default=[], description="in these rings; in all where left out"
+    )
+    sites: Annotated[list[Name], Field(max_length=1_000)] = Field(
+        default=[], description="at these sites, by name or name_en; everywhere where left out"
+    )
+    count: Annotated[WholeNumber, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description="of so many people, or things, at least"
+    )
+    rising: Annotated[bool, Strict()] = Field(
+        default=False, description="true: only while they become more; crowd and gathering know that"
+    )
+    hours: Annotated[list[WindowModel], Field(max_length=16)] = Field(
+        default=[], description="when, a list of days, dates, begins and ends; always where left out"
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> RaiseModel:
+        if (self.by is None) == (self.to is None):
+            has = "has neither by nor to" if self.by is None else "has both by and to"
+            raise ValueError(f"{has}; expected one of them, as in by: 1 or to: red")
+        if self.to is Level.GREEN:
+            raise ValueError("raises nothing: green is the least urgent level; expected to: red, yellow or blue")
+        if not (self.kinds or self.rings or self.sites or self.count or self.rising or self.hours):
+            raise ValueError("raises everything; expected one or more of kinds, rings, sites, count, rising and hours")
+        if Kind.CAMERA_HEALTH in self.kinds:
+            raise ValueError("names camera_health, which is rated by what is blind; expected other kinds")
+        if self.rising and self.kinds and not _KNOWS_WHETHER_IT_RISES.intersection(self.kinds):
+            raise ValueError("rising is known of crowd and gathering only; expected one of them among its kinds")
+        return self
+
+
 class LevelsModel(Edge):
-    """How urgent an event is, by what it is and where."""
+    """How urgent an event is, by what it is and where, and what makes it more urgent than that."""
 
     by_kind: dict[Kind, dict[RingName, Level]] = Field(description="kind: {ring: level}")
-    otherwise: Level = Field(description="the level of everything not listed: red, yellow, blue or green")
+    otherwise: Level = Field(description="the level of everything not listed: " + _LEVEL)
+    raises: Annotated[list[RaiseModel], Field(max_length=64)] = Field(
+        default=[],
+        alias="raise",
+        description="what makes events more urgent, one after the other; the incident says why",
+    )
 
 
 class ZoneModel(Edge):
@@ -463,8 +516,40 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+class WaitingModel(Edge):
+    """How long an incident waits for an operator to confirm it, before any unit is sent."""
+
+    within_s: Seconds = Field(description="from the acceptance of its first alert, seconds")
+    then: Then = Field(description="what the rule does when nobody said a word: send, or close (as unfounded)")
+
+
+AT_ONCE = "at_once"
+_AT_ONCE_OR = "expected at_once, or {within_s: seconds, then: send or close}"
+
+
+def _none_at_once(given: object) -> object:
+    if given == AT_ONCE:
+        return None
+    if not isinstance(given, dict):
+        raise ValueError(f"{_AT_ONCE_OR}, got {shown(given)}")
+    return given
+
+
+def _at_once_or_waiting() -> dict[str, Any]:
+    """The JSON Schema of what ``_none_at_once`` reads."""
+    waiting = WaitingModel.model_json_schema()
+    then = waiting.pop("$defs")["Then"]
+    waiting["properties"]["then"] = {"enum": then["enum"], "description": waiting["properties"]["then"]["description"]}
+    return {"anyOf": [{"const": AT_ONCE}, waiting]}
+
+
+MaybeWaiting = Annotated[
+    WaitingModel | None, BeforeValidator(_none_at_once), WithJsonSchema(_at_once_or_waiting(), mode="validation")
+]
+
+
 class DispatchModel(Edge):
-    """Who is sent; when units and people are late, and who is told."""
+    """Who is sent; what waits for people's word; when units and people are late, and who is told."""
 
     crews: dict[Level, Annotated[WholeNumber, Field(ge=1, le=10)]] = Field(
         default=dict(CREWS), description="how many crews an incident gets" + _by_level(CREWS) + "; else one"
@@ -506,6 +591,14 @@ class DispatchModel(Edge):
     second_person_within_s: Seconds = Field(
         default=FOLLOW_UP.late_after.second_person_s,
         description="how long a closing may wait for its second person, seconds",
+    )
+    confirm: dict[Kind, dict[Level, MaybeWaiting]] = Field(
+        default={},
+        description="kind: {level: at_once} or kind: {level: {within_s: 60, then: send}}: what waits for an operator "
+        "before a unit is sent; at once where left out, and red always",
+    )
+    second_person: Annotated[list[Level], Field(max_length=4)] = Field(
+        default=[Level.RED], description="incidents of these levels are closed by two people, one after the other"
     )
 
 
@@ -598,7 +691,7 @@ class FileModel(Edge):
     storage: StorageModel = Field(default=StorageModel(), description="what is kept on disk")
     merging: MergingModel = Field(default=MergingModel(), description="when what several cameras see is one incident")
     dispatch: DispatchModel = Field(
-        default=DispatchModel(), description="when units and people are late, and who is told"
+        default=DispatchModel(), description="who is sent, what waits for people's word, what is late, who is told"
     )
     travel: TravelModel = Field(default=TravelModel(), description="how long units take from place to place")
     web: WebModel = Field(default=WebModel(), description="where the console listens")

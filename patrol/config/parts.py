@@ -18,6 +18,7 @@ from patrol.config.models import (
     DetectorModel,
     DispatchModel,
     GroundModel,
+    LevelsModel,
     MaskModel,
     MergingModel,
     RingModel,
@@ -70,6 +71,7 @@ class Parts:
     tour: TourModel | None
     detector: DetectorModel | None
     merging: MergingModel | None
+    levels: LevelsModel | None
     dispatch: DispatchModel | None
     travel: TravelModel | None
 
@@ -211,6 +213,7 @@ def parts_of(data: object) -> Parts:
         tour=_part(TourModel, _at(data, "tour")),
         detector=_part(DetectorModel, _at(data, "detector")),
         merging=_part(MergingModel, _at(data, "merging")),
+        levels=_part(LevelsModel, _at(data, "levels")),
         dispatch=_part(DispatchModel, _at(data, "dispatch")),
         travel=_part(TravelModel, _at(data, "travel")),
     )

@@ -88,6 +88,8 @@ def sample_alert() -> Alert:
         evidence_id=EvidenceId("V-20260501-023004-0a4d77e3c9f1"),
         simulated=False,
         clip_id=EvidenceId("V-20260501-023004-6be2190f4c5d"),
+        level_why_zh="核心圈层的人员聚集，7 人",
+        level_why_en="crowd of 7 in the core ring",
     )
 
 
@@ -113,6 +115,8 @@ def sample_incident() -> Incident:
         sequence=2,
         clip_id=alert.clip_id,
         witnesses=(_witness(alert),),
+        level_why_zh=alert.level_why_zh,
+        level_why_en=alert.level_why_en,
     )
     return (
         incident.stamped(ClockName.BEGAN, alert.began_at, "rule")
@@ -143,6 +147,8 @@ def _witness(alert: Alert) -> Witness:
         detected_at=alert.detected_at,
         accepted_at=alert.accepted_at,
         last_at=alert.frame_at,
+        level_why_zh=alert.level_why_zh,
+        level_why_en=alert.level_why_en,
     )
 
 

@@ -208,9 +208,11 @@ def _not_sent(
 
 
 def _unsent_since(situation: Situation, ring: Ring) -> datetime:
-    """Since when nobody is on the way, at the latest: an order that ended has had its time."""
+    """Since when nobody is on the way, and somebody may be, at the latest: an order that ended has had its time."""
+    incident = situation.incident
     ended = [order.sent_at + timedelta(seconds=ring.accept_within_s) for order in situation.orders]
-    return max([situation.incident.accepted_at, *ended])
+    not_before = [at for at in (incident.held_until, incident.reopened_at) if at is not None]
+    return max([incident.accepted_at, *not_before, *ended])
 
 
 def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds) -> Iterator[Finding]:

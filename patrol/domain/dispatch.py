@@ -13,7 +13,6 @@ from functools import partial
 from patrol.domain.camera import Place
 from patrol.domain.incidents import (
     ClockName,
-    Disposition,
     Incident,
     IncidentState,
     OrderId,
@@ -296,37 +295,6 @@ def display(situation: Situation, seat: str, now: datetime) -> Outcome:
     if incident is situation.incident:
         return Outcome(reason="already displayed")
     return told(Outcome(incident=incident, reason="displayed"), now, cause=situation.cause)
-
-
-def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
-    """An operator looked and says it is real (t5). Verification runs beside dispatch, never before it."""
-    incident = situation.incident.stamped(ClockName.CONFIRMED, now, operator)
-    if incident is situation.incident or not situation.incident.is_open:
-        return Outcome(reason="already confirmed")
-    return told(Outcome(incident=incident, reason="confirmed"), now)
-
-
-def close(situation: Situation, disposition: Disposition, operator: str, reason: str, now: datetime) -> Outcome:
-    """Close with feedback. Units still on their way are called back. Raises IllegalTransition if closed already.
-
-    A drill is closed as one, whatever was said.
-    """
-    incident = situation.incident.to(IncidentState.CLOSED)
-    disposition = Disposition.DRILL if incident.drill else disposition
-    incident = incident.stamped(ClockName.FEEDBACK, now, operator).stamped(ClockName.CLOSED, now, operator)
-    incident = replace(
-        incident,
-        disposition=disposition,
-        closed_by=operator,
-        reason=reason,
-        overdue=is_overdue(situation.incident, now),
-    )
-    recalled, freed = called_back(situation)
-    return told(
-        Outcome(incident=incident, orders=recalled, duties=freed, reason="closed"),
-        now,
-        tuple(partial(_recall, order, disposition.value, now) for order in recalled),
-    )
 
 
 def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Message:

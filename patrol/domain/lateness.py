@@ -88,8 +88,8 @@ class Watch:
 
 def watch_of(incident: Incident, orders: Iterable[Order]) -> Watch:
     """An incident as it is stored. An order of an earlier life is nobody's business any more."""
-    reopened_at = incident.reopened_at
-    return Watch(incident, tuple(order for order in orders if reopened_at is None or order.sent_at >= reopened_at))
+    of_this_life = tuple(order for order in orders if incident.is_of_this_life(order.sent_at))
+    return Watch(incident, of_this_life, incident.held_until, incident.closing.at if incident.closing else None)
 
 
 @dataclass(frozen=True, slots=True)

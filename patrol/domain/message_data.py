@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, MinLen
 
 from patrol.domain.events import IncidentClass, Kind, Level
-from patrol.domain.incidents import Cause, Disposition, EscalationStep, IncidentState
+from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.troubles import Trouble
 from patrol.domain.vocabulary import RingName
@@ -91,6 +91,8 @@ class AlertData(Data):
     """Not of the real world: no real unit may be sent."""
     drill: bool = False
     """An exercise: people act as if it were real, and no real unit moves. Always simulated, too."""
+    why: WordsData | None = None
+    """Why it has its level: what follows on "red, because"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,18 @@ class EscalationData(Data):
 
 
 @dataclass(frozen=True, slots=True)
+class ClosingData(Data):
+    """The feedback of the first of two people: of an open incident, the second is awaited."""
+
+    disposition: Disposition | str
+    reason_code: FalseAlarmReason | str | None
+    """Of a false alarm: why."""
+    reason: str
+    operator: Text
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentData(Data):
     """What an incident's state is now. A message with a lower ``sequence`` than one read before is old news."""
 
@@ -209,6 +223,20 @@ class IncidentData(Data):
     """The last step that was taken because something about it was late."""
     reminders: Annotated[int, Ge(0)] = 0
     """How often feedback was asked for; it is, again, whenever this has grown."""
+    why: WordsData | None = None
+    """Why it has its level: what follows on "red, because"."""
+    level_by: str | None = None
+    """The operator who gave it its level, if one did: alerts that join it do not change that."""
+    held_until: datetime | None = None
+    """Until when no unit is sent, as it waits for an operator to confirm it; null where it does not wait."""
+    reason_code: FalseAlarmReason | str | None = None
+    """Of a false alarm: why."""
+    closing: ClosingData | None = None
+    """Closed by two people: the feedback of the first. While it is open, the second is awaited."""
+    life: Annotated[int, Ge(1)] = 1
+    """1, and one more each time a person opened it again: closed is not always the end."""
+    reopened_at: datetime | None = None
+    """When that was last; what was sent before has nothing to do with it any more."""
 
 
 @dataclass(frozen=True, slots=True)

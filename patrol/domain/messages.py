@@ -16,10 +16,19 @@ from typing import TYPE_CHECKING, Any
 from patrol.domain.errors import MessageError
 from patrol.domain.events import Level
 from patrol.domain.heartbeats import EVERY_S, Heartbeat
-from patrol.domain.incidents import ClockName, Escalation, Incident, IncidentId, Maintenance, Witness
+from patrol.domain.incidents import (
+    ClockName,
+    ClosingRequest,
+    Escalation,
+    Incident,
+    IncidentId,
+    Maintenance,
+    Witness,
+)
 from patrol.domain.message_data import (
     AlertData,
     CameraNameData,
+    ClosingData,
     EscalationData,
     HeartbeatData,
     IncidentData,
@@ -134,6 +143,7 @@ def alert_message(alert: Alert, sequence: int) -> Message:
         clip_id=alert.clip_id,
         simulated=alert.simulated,
         drill=alert.drill,
+        why=_why(alert.level_why_zh, alert.level_why_en),
     )
     return _message(
         f"patrol:alert:{alert.level}",
@@ -174,6 +184,13 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         split_from=incident.split_from,
         escalation=_escalation(incident.standing_escalation) if incident.standing_escalation else None,
         reminders=incident.reminders_in_life,
+        why=_why(incident.level_why_zh, incident.level_why_en),
+        level_by=incident.level_by,
+        held_until=incident.held_until,
+        reason_code=incident.reason_code,
+        closing=_closing(incident.closing) if incident.closing else None,
+        life=incident.life,
+        reopened_at=incident.reopened_at,
     )
     return _message(
         INCIDENT_STREAM,
@@ -187,6 +204,14 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         cause,
         severitytext=incident.level.value,
     )
+
+
+def _why(zh: str, en: str) -> WordsData | None:
+    return WordsData(zh, en) if zh or en else None
+
+
+def _closing(asked: ClosingRequest) -> ClosingData:
+    return ClosingData(asked.disposition, asked.reason_code, asked.reason, asked.operator, asked.at)
 
 
 def _witnesses(witnesses: Sequence[Witness]) -> list[WitnessData]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.errors import QueueError
-from patrol.domain.incidents import AlertId, Disposition, IncidentId, OrderId
+from patrol.domain.events import Level
+from patrol.domain.incidents import AlertId, Disposition, FalseAlarmReason, IncidentId, OrderId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.units import UnitId
@@ -37,9 +38,29 @@ class Desk:
         """See RoomDesk."""
         await self._deciding.acknowledge(incident_id, operator)
 
-    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
+    async def close(
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> bool:
         """See RoomDesk."""
-        await self._deciding.close(incident_id, disposition, operator, reason)
+        outcome = await self._deciding.close(incident_id, disposition, operator, reason, reason_code)
+        return outcome.incident is not None and not outcome.incident.is_open
+
+    async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.withdraw_closing(incident_id, operator)
+
+    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.change_level(incident_id, level, operator, reason)
+
+    async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.reopen(incident_id, operator, reason)
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         """See RoomDesk."""

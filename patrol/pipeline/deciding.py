@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import dispatch, escalating, merging, overriding
+from patrol.domain import dispatch, escalating, feedback, merging, overriding
 from patrol.domain.board import Board, Sending, anyone_free, crews_wait_for, send
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy
-from patrol.domain.events import IncidentClass
+from patrol.domain.events import IncidentClass, Level
+from patrol.domain.feedback import JudgingPolicy
 from patrol.domain.ids import make_id
-from patrol.domain.incidents import AlertId, ClockName, Disposition, Incident, IncidentId, OrderId
+from patrol.domain.incidents import AlertId, ClockName, Disposition, FalseAlarmReason, Incident, IncidentId, OrderId
+from patrol.domain.levels import is_more_urgent
 from patrol.domain.orders import OrderState, Receipt
 from patrol.domain.tracing import trace_id
 from patrol.domain.units import UnitId
@@ -45,12 +47,15 @@ class Deciding:
         metrics: Metrics,
         sending: Sending | None = None,
         wayfinding: Wayfinding | None = None,
+        *,
+        judging: JudgingPolicy | None = None,
     ) -> None:
         self._store = store
         self._wayfinding = wayfinding
         self._clock = clock
         self._metrics = metrics
         self._sending = sending or Sending()
+        self._judging = judging or JudgingPolicy()
 
     async def assign(self, incident_id: IncidentId, once: Effect | None = None) -> Outcome | None:
         """Send units to it, and to whatever waits with it. Returns what became of this incident."""
@@ -152,16 +157,72 @@ class Deciding:
         return await self._decide(incident_id, lambda s: dispatch.display(s, seat, at or now), once)
 
     async def confirm(self, incident_id: IncidentId, operator: str) -> Outcome | None:
-        """An operator says it is real."""
+        """An operator says it is real. What waited for that is sent to a unit."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.confirm(s, operator, now))
+        was_held = False
+
+        def decision(situation: Situation) -> Outcome:
+            nonlocal was_held
+            was_held = situation.incident.held_until is not None
+            return feedback.confirm(situation, operator, now)
+
+        outcome = await self._decide(incident_id, decision)
+        if was_held:
+            await self._send_somebody(incident_id)
+        return outcome
+
+    async def hold(self, incident_id: IncidentId) -> Outcome | None:
+        """Have it wait for a person to confirm it, or close it where nobody did, if that is what the rule says."""
+        now = self._clock.now()
+        not_held = Outcome(reason="not held")
+        confirm = self._judging.confirm
+        return await self._decide(incident_id, lambda s: feedback.hold(s, confirm, now) or not_held)
 
     async def close(
-        self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str
-    ) -> Outcome | None:
-        """Feedback. Raises IllegalTransition if it is closed already."""
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> Outcome:
+        """Feedback, which may wait for a second person. Raises IllegalTransition if it is closed, NotAsAsked."""
+        now, two = self._clock.now(), self._judging.second_person
+        outcome = await self._decide(
+            incident_id, lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two)
+        )
+        return _decided(outcome)
+
+    async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> Outcome:
+        """The feedback that waits for a second person does not count. Raises NotAsAsked."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.close(s, disposition, operator, reason, now))
+        outcome = await self._decide(incident_id, lambda s: feedback.withdraw(s, operator, now))
+        _log.info("%s withdrew the closing of incident %s", operator, incident_id)
+        return _decided(outcome)
+
+    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
+        """An operator says how urgent it is; more urgent, and a unit is sent. Raises NotAsAsked."""
+        now = self._clock.now()
+        before = level
+
+        def decision(situation: Situation) -> Outcome:
+            nonlocal before
+            before = situation.incident.level
+            return feedback.change_level(situation, level, operator, reason, now)
+
+        outcome = _decided(await self._decide(incident_id, decision))
+        _log.info("%s changed the level of incident %s from %s to %s", operator, incident_id, before, level)
+        if is_more_urgent(level, before):
+            await self._send_somebody(incident_id)
+        return outcome
+
+    async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> Outcome:
+        """Open it again, and see to it that a unit is sent. Raises NotAsAsked."""
+        now = self._clock.now()
+        outcome = _decided(await self._decide(incident_id, lambda s: feedback.reopen(s, operator, reason, now)))
+        _log.info("%s opened incident %s again", operator, incident_id)
+        await self._send_somebody(incident_id)
+        return outcome
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         """Make one incident of two, and see to it that a unit is sent. Returns the one that goes on.
@@ -196,9 +257,7 @@ class Deciding:
 
     async def maintain(self, incident_id: IncidentId, decision: Callable[[Situation], Outcome]) -> Outcome:
         """A decision on cameras to be mended; see domain.maintenance."""
-        outcome = await self._decide(incident_id, decision)
-        assert outcome is not None  # only an effect that was stored before gives none
-        return outcome
+        return _decided(await self._decide(incident_id, decision))
 
     async def _decide_together(
         self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
@@ -250,7 +309,7 @@ class Deciding:
         if outcome.reason in _STAGE_ENDS:
             stage, begin, end = _STAGE_ENDS[outcome.reason]
             seconds = incident.seconds(begin, end)
-            if seconds is not None:
+            if seconds is not None and _are_of_this_life(incident, begin, end):
                 self._metrics.stages.took(stage, incident.ring, seconds, incident.level)
         if incident.overdue and not was_overdue:  # a receipt or a closure may be the first to find that
             metrics.overdue.labels(incident.ring.value, incident.level.value).inc()
@@ -259,7 +318,7 @@ class Deciding:
     def _count_milestone(self, reason: str, incident: Incident) -> None:
         metrics = self._metrics.dispatch
         ring, level = incident.ring.value, incident.level.value
-        if reason == "on_scene":
+        if reason == "on_scene" and _are_of_this_life(incident, ClockName.ON_SCENE):
             metrics.response.labels(ring, level).observe(_seconds(incident, ClockName.ACCEPTED, ClockName.ON_SCENE))
             metrics.from_onset.labels(ring, level).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
         elif reason == "closed" and incident.disposition is not None:
@@ -272,6 +331,16 @@ class Deciding:
 
 def _order_id(now: datetime) -> OrderId:
     return OrderId(make_id("O", now, secrets.randbits(48)))
+
+
+def _decided(outcome: Outcome | None) -> Outcome:
+    assert outcome is not None  # only an effect that was stored before gives none
+    return outcome
+
+
+def _are_of_this_life(incident: Incident, *names: ClockName) -> bool:
+    """Whether all of these were stamped since it was opened, or opened again: what was before is counted already."""
+    return all(incident.stamp_in_life(name) is not None for name in names)
 
 
 def _seconds(incident: Incident, begin: ClockName, end: ClockName) -> float:

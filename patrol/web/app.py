@@ -26,6 +26,7 @@ from patrol.domain.camera import CameraId
 from patrol.domain.errors import (
     IllegalTransition,
     MessageError,
+    NotAsAsked,
     NotToBeSent,
     NotTogether,
     PatrolError,
@@ -36,7 +37,7 @@ from patrol.domain.incidents import AlertId, EvidenceId, IncidentId, OrderId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.units import UnitId
-from patrol.ports import Clock, EvidenceFates, EvidenceStore, HealthCheck, RoomDesk, RoomView
+from patrol.ports import Clock, EvidenceFates, EvidenceStore, HealthCheck, PrecisionView, RoomDesk, RoomView
 from patrol.web.assets import load_assets
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
 from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
@@ -48,13 +49,17 @@ from patrol.web.schemas import (
     CloseBody,
     ConfirmBody,
     DisplayedBody,
+    LevelBody,
     MergeBody,
     OrderBody,
     PinBody,
+    ReopenBody,
     ReplayBody,
     SplitBody,
     TakeBackBody,
+    WithdrawBody,
     encode_letters,
+    encode_precision,
     encode_room,
     with_time,
 )
@@ -85,11 +90,13 @@ def make_web_app(
     hosts: Collection[str] = (),
     limits: FeedLimits | None = None,
     fates: EvidenceFates | None = None,
+    precision: PrecisionView | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
     ``hosts``: dotted names under which people open the page, besides addresses and dotless names.
     ``stopping``: once set, streams end and ``/readyz`` says so. ``fates``: why pictures that were there are not.
+    ``precision``: how often the rules were right.
     """
     encoded = EncodedLayout.of(layout)
     encode = partial(encode_room, layout=layout, layout_version=encoded.version)
@@ -99,6 +106,7 @@ def make_web_app(
     requests = _Requests(desk, layout)
     letters = _Letters(desk)
     kept = _Evidence(evidence, fates)
+    appraisal = [Route("/api/v1/precision", _Appraisal(precision).precision)] if precision is not None else []
     app = Starlette(
         routes=[
             *_asset_routes(),
@@ -109,12 +117,16 @@ def make_web_app(
             Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
             Route("/api/incidents/{incident_id}/acknowledge", actions.acknowledge, methods=["POST"]),
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/withdraw-closing", actions.withdraw_closing, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/reopen", actions.reopen, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/level", actions.change_level, methods=["POST"]),
             Route("/api/incidents/{incident_id}/merge", actions.merge, methods=["POST"]),
             Route("/api/incidents/{incident_id}/split", actions.split, methods=["POST"]),
             Route("/api/incidents/{incident_id}/orders", actions.order_unit, methods=["POST"]),
             Route("/api/incidents/{incident_id}/orders/{order_id}/take-back", actions.take_back, methods=["POST"]),
             Route("/api/cameras/{camera_id}/pin", requests.pin, methods=["POST"]),
             Route("/api/cameras/{camera_id}/accept-view", requests.accept_view, methods=["POST"]),
+            *appraisal,
             Route("/api/dead-letters", letters.latest),
             Route("/api/dead-letters/{letter_id}/replay", letters.replay, methods=["POST"]),
             Route("/evidence/{evidence_id}.jpg", kept.picture),
@@ -133,6 +145,7 @@ def make_web_app(
             TimeoutError: _too_slow,
             NotTogether: _not_together,
             NotToBeSent: _not_to_be_sent,
+            NotAsAsked: _not_as_asked,
             IllegalTransition: _closed_already,
         },
     )
@@ -218,7 +231,23 @@ class _Actions:
         body = await _read(request, CloseBody)
         operator = operator_of(request.headers)
         incident_id = _incident_id(request)
-        return await _done(self._desk.close(incident_id, body.disposition, operator, body.reason))
+        closing = self._desk.close(incident_id, body.disposition, operator, body.reason, body.reason_code)
+        return JSONResponse({"done": True, "closed": await _of_an_incident(closing)})
+
+    async def withdraw_closing(self, request: Request) -> Response:
+        await _read(request, WithdrawBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.withdraw_closing(_incident_id(request), operator))
+
+    async def reopen(self, request: Request) -> Response:
+        body = await _read(request, ReopenBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.reopen(_incident_id(request), operator, body.reason))
+
+    async def change_level(self, request: Request) -> Response:
+        body = await _read(request, LevelBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.change_level(_incident_id(request), body.level, operator, body.reason))
 
     async def merge(self, request: Request) -> Response:
         body = await _read(request, MergeBody)
@@ -286,6 +315,18 @@ class _Letters:
             return await _done(self._desk.replay(letter_id, operator))
         except MessageError as error:
             return error_response(409, "not_replayable", str(error))
+
+
+class _Appraisal:
+    """How often the rules were right."""
+
+    def __init__(self, view: PrecisionView) -> None:
+        self._view = view
+
+    async def precision(self, request: Request) -> Response:
+        report = await _in_time(self._view.precision())
+        headers = {"Cache-Control": "no-store"}
+        return Response(encode_precision(report), media_type="application/json", headers=headers)
 
 
 # What is kept never changes under its id; an hour keeps the feed quick and little on the disk.
@@ -367,20 +408,20 @@ async def _in_time(answer: Awaitable[Answer]) -> Answer:
         return await answer
 
 
-async def _done(action: Awaitable[None]) -> Response:
+async def _of_an_incident(action: Awaitable[Answer]) -> Answer:
     try:
-        await _in_time(action)
+        return await _in_time(action)
     except KeyError:
         raise HTTPException(404, "there is no such incident") from None
+
+
+async def _done(action: Awaitable[None]) -> Response:
+    await _of_an_incident(action)
     return JSONResponse({"done": True})
 
 
 async def _led_to(action: Awaitable[IncidentId]) -> Response:
-    try:
-        incident_id = await _in_time(action)
-    except KeyError:
-        raise HTTPException(404, "there is no such incident") from None
-    return JSONResponse({"done": True, "incident_id": incident_id})
+    return JSONResponse({"done": True, "incident_id": await _of_an_incident(action)})
 
 
 def _incident_id(request: Request) -> IncidentId:
@@ -464,3 +505,8 @@ async def _not_to_be_sent(request: Request, error: Exception) -> Response:
 async def _not_together(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotTogether)
     return error_response(409, f"not_together_{error.why.value}", str(error))
+
+
+async def _not_as_asked(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAsAsked)
+    return error_response(409, f"not_as_asked_{error.why.value}", str(error))

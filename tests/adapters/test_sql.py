@@ -25,9 +25,10 @@ from patrol.adapters.sql_outbox import _OTHERS, _UNSETTLED, _URGENT
 from patrol.adapters.sql_version import LAYOUT
 from patrol.domain.alerts import Alert, Candidate, Verdict
 from patrol.domain.camera import CameraId, Place
-from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive, told
+from patrol.domain.dispatch import Duty, Outcome, Situation, assign, expire, receive, told
 from patrol.domain.errors import ConfigError, IllegalTransition, StoreError, StoreFailure
 from patrol.domain.events import Kind, Level
+from patrol.domain.feedback import close, confirm
 from patrol.domain.incidents import (
     AlertId,
     Cause,

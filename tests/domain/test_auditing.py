@@ -75,6 +75,20 @@ def test_somebody_is_sent_in_time_by_level(level: Level) -> None:
     assert found(view(bound_s + 0.1, waiting=(replace(told, taken=False),))) == [FindingKind.UNHANDLED]
 
 
+def test_what_is_held_for_a_persons_word_is_found_only_after_its_time() -> None:
+    held = waiting(incident=incident(level=Level.BLUE, held_until=at(60)))
+    bound_s = BOUNDS.sent_s[Level.BLUE]
+    assert found(view(60 + bound_s, waiting=(held,))) == []
+    assert found(view(60 + bound_s + 0.1, waiting=(held,))) == [FindingKind.UNDISPATCHED]
+
+
+def test_what_was_opened_again_is_to_be_sent_to_from_then_on() -> None:
+    again = waiting(incident=incident(state=IncidentState.CLOSED).reopened("li", "not over", at(600)))
+    bound_s = BOUNDS.sent_s[Level.RED]
+    assert found(view(600 + bound_s, waiting=(again,))) == []
+    assert found(view(600 + bound_s + 0.1, waiting=(again,))) == [FindingKind.UNDISPATCHED]
+
+
 def test_the_more_urgent_has_the_shorter_bound() -> None:
     bounds = [BOUNDS.sent_s[level] for level in Level]
     assert bounds == sorted(bounds)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch
+from patrol.domain import dispatch, feedback
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import DETOUR_FACTOR, Outcome, Situation, travel_time_s
 from patrol.domain.errors import IllegalTransition
-from patrol.domain.incidents import ClockName, Disposition, IncidentState, OrderId, Stamp, stage_of
+from patrol.domain.incidents import ClockName, Disposition, IncidentState, OrderId, Stamp
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitId, UnitState
 from tests.builders import SQUARE, at, duty, incident, north, order, sent, situation, unit
@@ -269,32 +269,15 @@ def test_arriving_late_is_overdue_even_if_nobody_ticked() -> None:
     assert outcome.incident.overdue
 
 
-def test_display_and_confirm_stamp_once() -> None:
+def test_only_the_first_display_is_stamped() -> None:
     shown = dispatch.display(situation(), "seat-1", at(1))
     assert shown.incident is not None
     assert shown.incident.clocks[ClockName.DISPLAYED] == Stamp(at(1), "seat-1")
     assert dispatch.display(situation(incident=shown.incident), "seat-2", at(2)).incident is None
-    confirmed = dispatch.confirm(situation(), "li", at(3))
-    assert confirmed.incident is not None
-    assert dispatch.confirm(situation(incident=confirmed.incident), "wang", at(4)).incident is None
 
 
-def test_closing_records_who_and_why_and_calls_units_back() -> None:
-    outcome = dispatch.close(ordered(), Disposition.FALSE_ALARM, "li", "树影", at(30))
-    assert outcome.incident is not None
-    assert outcome.incident.disposition is Disposition.FALSE_ALARM
-    assert (outcome.incident.closed_by, outcome.incident.reason) == ("li", "树影")
-    assert outcome.orders[0].state is OrderState.RECALLED
-    assert outcome.duties[0].state is UnitState.AVAILABLE
-    assert stage_of(outcome.incident) is None
-
-
-def test_a_closed_incident_stays_closed() -> None:
-    closed = dispatch.close(situation(), Disposition.HANDLED, "li", "", at(30)).incident
-    assert closed is not None
-    with pytest.raises(IllegalTransition, match="closed -> closed"):
-        dispatch.close(situation(incident=closed), Disposition.HANDLED, "li", "", at(31))
-    assert sent(situation(incident=closed), NEXT, at(31)) == Outcome()
+def test_nobody_is_sent_to_what_is_closed() -> None:
+    assert sent(situation(incident=incident(state=IncidentState.CLOSED)), NEXT, at(31)) == Outcome()
 
 
 @given(st.data())
@@ -337,9 +320,9 @@ def _act(data: st.DataObject, action: str, now: Situation, number: int, second: 
         case "display":
             return dispatch.display(now, "seat", when)
         case "confirm":
-            return dispatch.confirm(now, "li", when)
+            return feedback.confirm(now, "li", when)
         case _:
-            return dispatch.close(now, Disposition.HANDLED, "li", "", when)
+            return feedback.close(now, Disposition.HANDLED, "li", "", when)
 
 
 def test_duty_of_finds_the_unit_or_nobody() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from patrol.domain import dispatch
+from patrol.domain import feedback
 from patrol.domain.alerts import Acceptance, History, Verdict, accept, fingerprint
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.drills import drill_candidate
@@ -52,7 +52,7 @@ def test_a_drill_never_moves_a_real_unit() -> None:
 def test_a_drill_is_closed_as_one_whatever_is_said(said: Disposition) -> None:
     incident = accepted().incident
     assert incident is not None
-    closed = dispatch.close(Situation(incident, (), ()), said, "li", "", at(9)).incident
+    closed = feedback.close(Situation(incident, (), ()), said, "li", "", at(9)).incident
     assert closed is not None
     assert closed.disposition is Disposition.DRILL
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch, merging
+from patrol.domain import dispatch, feedback, merging
 from patrol.domain.alerts import History, accept
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.dispatch import Outcome, Situation
@@ -150,7 +150,7 @@ def test_a_drill_may_be_merged_with_a_drill_and_kinds_of_any_family_by_hand() ->
 
 def test_what_was_shown_and_confirmed_of_either_stays_so() -> None:
     shown = dispatch.display(alone(opened(2, 10.0)), "seat", at(12))
-    confirmed = dispatch.confirm(after(alone(opened(2, 10.0)), shown), "wang", at(13))
+    confirmed = feedback.confirm(after(alone(opened(2, 10.0)), shown), "wang", at(13))
     stays, _ = merging.merge(alone(opened(1)), alone(incident_of(confirmed)), "li", at(30))
     clocks = incident_of(stays).clocks
     assert (clocks[ClockName.DISPLAYED].at, clocks[ClockName.CONFIRMED].source) == (at(12), "wang")
@@ -231,6 +231,40 @@ class Room:
                     self.owner.update(dict.fromkeys(found.alert_ids, found.id))
 
 
+@pytest.mark.parametrize(
+    ("stays", "goes", "level", "by"),
+    [
+        # Each: its level by what was seen, and the level that an operator gave it, if one did.
+        ((Level.BLUE, None), (Level.RED, None), Level.RED, None),
+        ((Level.RED, Level.BLUE), (Level.YELLOW, None), Level.YELLOW, None),
+        ((Level.RED, Level.BLUE), (Level.GREEN, None), Level.BLUE, "zhao"),
+        ((Level.YELLOW, None), (Level.RED, Level.BLUE), Level.YELLOW, None),
+        ((Level.BLUE, None), (Level.GREEN, Level.RED), Level.RED, "zhao"),
+    ],
+)
+def test_of_two_levels_the_more_urgent_goes_on_and_no_operators_word_is_undone(
+    stays: tuple[Level, Level | None], goes: tuple[Level, Level | None], level: Level, by: str | None
+) -> None:
+    def rated(number: int, seen: Level, said: Level | None) -> Situation:
+        one = alone(opened(number, 10.0 * number, level=seen))
+        return one if said is None else after(one, feedback.change_level(one, said, "zhao", "so", at(30)))
+
+    going_on, _ = merging.merge(rated(1, *stays), rated(2, *goes), "li", at(40))
+    assert (incident_of(going_on).level, incident_of(going_on).level_by) == (level, by)
+
+
+def test_feedback_that_waited_for_a_second_person_does_not_outlive_a_merge() -> None:
+    first_one, other = alone(opened(1, 0.0)), alone(opened(2, 10.0))
+    red = frozenset({Level.RED})
+    asked = [
+        after(each, feedback.close(each, Disposition.HANDLED, "zhao", "settled", at(20), None, red))
+        for each in (first_one, other)
+    ]
+    for outcome in merging.merge(asked[0], asked[1], "li", at(30)):
+        assert incident_of(outcome).closing is None
+        assert ClockName.FEEDBACK not in incident_of(outcome).clocks
+
+
 @given(st.data())
 def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_incident_and_all_paths_are_legal(
     data: st.DataObject,
@@ -272,7 +306,7 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
                 case "doubt":
                     room.take([dispatch.doubt(situation, 5.0, now)])
                 case "close":
-                    room.take([dispatch.close(situation, Disposition.HANDLED, "li", "", now)])
+                    room.take([feedback.close(situation, Disposition.HANDLED, "li", "", now)])
         except IllegalTransition:
             continue
         _check(room)

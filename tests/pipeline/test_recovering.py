@@ -28,7 +28,9 @@ from patrol.domain.auditing import AuditBounds, FindingKind, audit
 from patrol.domain.camera import CameraId
 from patrol.domain.dispatch import Outcome, told
 from patrol.domain.errors import NotTogether, StoreError, StoreFailure
-from patrol.domain.incidents import Disposition, Incident, IncidentId, IncidentState
+from patrol.domain.events import Level
+from patrol.domain.feedback import change_level, close, reopen
+from patrol.domain.incidents import Disposition, FalseAlarmReason, Incident, IncidentId, IncidentState
 from patrol.domain.merging import merge, split
 from patrol.domain.messages import DEAD_STREAM, HEARTBEAT_STREAM, RED_STREAM, STREAMS
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
@@ -139,7 +141,8 @@ def plain(incident: Incident) -> Incident:
     """Without what no message says."""
     witnesses = tuple(replace(one, distance_m=round(one.distance_m, 1)) for one in incident.witnesses)
     reason = WHY_ZH if incident.reason else None
-    return replace(incident, reason=reason, witnesses=witnesses, urged_at=None, split_by=None)
+    unsaid = replace(incident, urged_at=None, split_by=None, history=(), level_changes=())
+    return replace(unsaid, reason=reason, witnesses=witnesses)
 
 
 def plain_order(order: Order) -> tuple[str, str, str, OrderState]:
@@ -229,6 +232,55 @@ def test_all_that_was_told_since_the_backup_comes_back_to_where_it_was(tmp_path:
         await room.relaying.drain()
         assert await told_twice(room.redis) == []
         assert wrong_merges(tmp_path / FILE) == []
+
+    async def check() -> None:
+        async with room(tmp_path, server) as here:
+            was = await before(here)
+        put_back(tmp_path)
+        async with room(tmp_path, server, here.clock) as again:
+            await after(again, was)
+
+    asyncio.run(check())
+
+
+def test_what_people_said_since_the_backup_comes_back_and_an_earlier_life_stays_one(
+    tmp_path: Path, server: str
+) -> None:
+    async def before(room: Room) -> Incident:
+        await room.redis.flushall()
+        await room.beat()
+        await room.relaying.drain()
+        back_up(tmp_path)
+        incident_id = await room.alert(1)
+        await room.deciding.assign(incident_id)
+        for kind in (ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE):
+            room.clock.advance(5.0)
+            await room.receipt(incident_id, kind)
+        await room.deciding.close(incident_id, Disposition.FALSE_ALARM, "Li", "", FalseAlarmReason.POSTER)
+        room.clock.advance(60.0)
+        await room.store.decide(incident_id, lambda s: reopen(s, "Wang", "it was real", room.clock.now()))
+        await room.store.decide(incident_id, lambda s: change_level(s, Level.BLUE, "Wang", "small", room.clock.now()))
+        asked = frozenset({Level.BLUE})
+        await room.store.decide(
+            incident_id, lambda s: close(s, Disposition.HANDLED, "Wang", "done", room.clock.now(), None, asked)
+        )
+        await room.beat()
+        await room.relaying.drain()
+        (was,) = (await room.everything()).incidents
+        return was
+
+    async def after(room: Room, was: Incident) -> None:
+        await room.recover()
+        ledger = await room.everything()
+        (now,) = ledger.incidents
+        for name, value in asdict(plain(now)).items():
+            assert value == asdict(plain(was))[name], name
+        assert (now.life, now.level_by, now.level) == (2, "Wang", Level.BLUE)
+        assert now.closing is not None
+        assert now.closing.operator == "Wang"
+        (order,) = ledger.orders
+        assert not order.is_open, "it was of the life before"
+        assert all(duty.order_id is None for duty in ledger.duties)
 
     async def check() -> None:
         async with room(tmp_path, server) as here:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from patrol.domain import escalating, merging
+from patrol.domain import escalating, feedback, merging
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
@@ -32,6 +32,7 @@ from patrol.domain.incidents import (
     Escalation,
     EscalationStep,
     EvidenceId,
+    FalseAlarmReason,
     Incident,
     IncidentId,
     IncidentState,
@@ -43,6 +44,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.orders import Candidate, Order, OrderState
 from patrol.domain.pins import Pin
+from patrol.domain.precision import LOOKED_BACK, Precision, PrecisionReport, proposals, together
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
@@ -60,9 +62,12 @@ from patrol.domain.room import (
 from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
+from patrol.domain.zones import RuleId
 from patrol.web.app import RoomLayout, make_web_app, serve
+from tests.builders import rule
 
 CANARY = "canary-password"
+RULES = {RuleId("crowd"): rule()}
 CENTRE = Place(35.4912, 112.8516)
 RINGS = (
     Ring(RingName.CORE, 5.0, 60.0, 10.0),
@@ -215,6 +220,8 @@ class FakeRoom:
     capacity: tuple[float, float] | None = None
     bounds_of_the_hour: dict[CameraId, float] = field(default_factory=dict)
     tour_reported_at: datetime | None = None
+    second_person: frozenset[Level] = frozenset()
+    told: list[Precision] = field(default_factory=list)
     snapshots: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -273,13 +280,39 @@ class FakeRoom:
         if outcome.incident is not None:
             self._take(outcome)
 
-    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
+    async def close(
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> bool:
         self._answer()
-        self.calls.append(("close", incident_id, disposition.value, operator, reason))
-        incident = self.incidents[incident_id]
-        closed = incident.to(IncidentState.CLOSED).stamped(ClockName.FEEDBACK, self.now(), operator)
-        closed = closed.stamped(ClockName.CLOSED, self.now(), operator)
-        self.incidents[incident_id] = replace(closed, disposition=disposition, closed_by=operator, reason=reason)
+        code = (reason_code.value,) if reason_code is not None else ()
+        self.calls.append(("close", incident_id, disposition.value, operator, reason, *code))
+        alone = Situation(self.incidents[incident_id], (), ())
+        self._take(feedback.close(alone, disposition, operator, reason, self.now(), reason_code, self.second_person))
+        return not self.incidents[incident_id].is_open
+
+    async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
+        self._answer()
+        self._take(feedback.withdraw(self._situation(incident_id), operator, self.now()))
+        self.calls.append(("withdraw-closing", incident_id, operator))
+
+    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+        self._answer()
+        self._take(feedback.change_level(self._situation(incident_id), level, operator, reason, self.now()))
+        self.calls.append(("level", incident_id, level.value, operator, reason))
+
+    async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
+        self._answer()
+        self._take(feedback.reopen(self._situation(incident_id), operator, reason, self.now()))
+        self.calls.append(("reopen", incident_id, operator, reason))
+
+    async def precision(self) -> PrecisionReport:
+        self._answer()
+        return PrecisionReport(self.now(), self.now() - LOOKED_BACK, together(self.told), proposals(self.told, RULES))
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         self._answer()
@@ -287,7 +320,9 @@ class FakeRoom:
             raise NotTogether(self.apart, f"they stay apart: {self.apart}")
         stays, goes = merging.merge(self._situation(incident_id), self._situation(other_id), operator, self.now())
         self.calls.append(("merge", incident_id, other_id, operator))
-        return self._take(stays, goes)
+        going_on = self._take(stays, goes)
+        assert going_on is not None
+        return going_on
 
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         self._answer()
@@ -301,11 +336,11 @@ class FakeRoom:
         order = self.orders.get(incident_id)
         return Situation(self.incidents[incident_id], (order,) if order is not None else (), ())
 
-    def _take(self, *outcomes: Outcome) -> IncidentId:
+    def _take(self, *outcomes: Outcome) -> IncidentId | None:
         taken = [outcome.incident for outcome in outcomes if outcome.incident is not None]
         self.incidents.update({incident.id: incident for incident in taken})
         self.orders.update({order.incident_id: order for outcome in outcomes for order in outcome.orders})
-        return taken[0].id
+        return taken[0].id if taken else None
 
     async def pin(self, pin: Pin) -> None:
         if self.queue_away is not None:

@@ -38,7 +38,7 @@ export function rebuild(node, from, make) {
   const signature = JSON.stringify(from);
   if (node.dataset.signature === signature) return;
   node.dataset.signature = signature;
-  node.replaceChildren(...make());
+  node.replaceChildren(...make().filter((child) => child !== null));
 }
 
 const MARKS = {

@@ -296,6 +296,8 @@ function factsOf(incident) {
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
   const cameras = camerasThatSaw(incident);
   if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
+  if (incident.life > 1) facts.push(t("reopened"));
+  if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
   if (incident.drill) facts.push(t("drill"));
   else if (incident.simulated && !room.state.simulated) facts.push(t("simulated"));
   return facts.join(" · ");

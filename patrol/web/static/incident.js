@@ -12,6 +12,7 @@ import { Clip } from "./clip.js";
 import { EscalationBox } from "./escalation.js";
 import { pictureOf } from "./feed.js";
 import { keepOperator, operatorName } from "./operator.js";
+import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging.js";
 import { MergeForm, mergeable } from "./merging.js";
 import { PinButton } from "./pins.js";
 import { acceptView, act, failureText } from "./stream.js";
@@ -59,6 +60,7 @@ export class IncidentPanel {
     if (id !== this.#id) {
       this.#openClosing(false);
       this.#openMerging(false);
+      this.#openJudging(null);
       this.witnesses.forget();
       this.#say("", "plain");
     }
@@ -124,6 +126,7 @@ export class IncidentPanel {
   escape() {
     this.#openClosing(false);
     this.#openMerging(false);
+    this.#openJudging(null);
   }
 
   async #merge(other) {
@@ -146,10 +149,12 @@ export class IncidentPanel {
 
   #showReasons(incident) {
     const orders = ordersOf(incident.id);
-    const about = [incident.id, incident.level, orders.map((order) => order.id), language()];
+    const judged = [incident.level, incident.level_why_en, incident.level_by, incident.history.length, isOpen(incident)];
+    const about = [incident.id, ...judged, orders.map((order) => order.id), language()];
     const doing = orders.map((order) => order.state);
     const withdraw = (order) => this.#takeBackButton(order);
-    rebuild(this.why, [about, doing], () => reasons(incident, orders, withdraw));
+    const level = () => (isOpen(incident) ? this.#levelButton() : null);
+    rebuild(this.why, [about, doing], () => [...reasons(incident, orders, withdraw), level()]);
     const units = isOpen(incident) && orders.length === 0 ? room.state.units.map((unit) => [unit.id, unit.state]) : null;
     const send = (unitId) => this.#sendButton(incident, unitId);
     rebuild(this.candidates, [about, doing, units], () =>
@@ -232,10 +237,71 @@ export class IncidentPanel {
     this.mergeForm.update(incident, language());
     if (!open) this.#openClosing(false);
     if (!open) this.#openMerging(false);
+    if (open ? this.reopenForm.isOpen : this.levelForm.isOpen) this.#openJudging(null);
+    for (const form of [this.levelForm, this.reopenForm]) form.send.disabled = this.#sending;
+    this.#showSecond(incident);
     const result = open ? null : closingText(incident);
     const goesOn = incidentById(incident.merged_into)?.id ?? null;
-    rebuild(this.outcome, [result, goesOn, language()], () => [result ?? "", goesOn === null ? null : this.#leadButton(goesOn)]);
+    const mayReopen = !open && !isMaintenance(incident) && incident.merged_into === null;
+    rebuild(this.outcome, [result, goesOn, mayReopen, language()], () => [
+      result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null,
+    ]);
     this.outcome.hidden = result === null;
+  }
+
+  #levelButton() {
+    const button = el("button", { type: "button", class: "level-change" }, t("level_change"));
+    button.addEventListener("click", () => this.#openJudging(this.levelForm));
+    return button;
+  }
+
+  async #changeLevel({ choice, reason }) {
+    if (choice === null) return this.#ask("level_missing", this.levelForm.choices[0]);
+    if (!reason) return this.#ask("reason_missing", this.levelForm.reason);
+    const operator = this.#operatorOrAsk();
+    if (operator && (await this.#send(this.#id, "level", { level: choice.value, reason }, operator))) this.#openJudging(null);
+  }
+
+  async #reopen({ reason }) {
+    if (!reason) return this.#ask("reason_missing", this.reopenForm.reason);
+    const operator = this.#operatorOrAsk();
+    if (operator && (await this.#send(this.#id, "reopen", { reason }, operator))) this.#openJudging(null);
+  }
+
+  async #agree(closing) {
+    const operator = this.#operatorOrAsk();
+    const { disposition, reason } = closing;
+    const code = closing.reason_code && closing.reason_code !== "other" ? { reason_code: closing.reason_code } : {};
+    if (operator) await this.#send(this.#id, "close", { disposition, reason, ...code }, operator);
+  }
+
+  async #withdraw() {
+    const operator = this.#operatorOrAsk();
+    if (operator) await this.#send(this.#id, "withdraw-closing", {}, operator);
+  }
+
+  #showSecond(incident) {
+    const waits = isOpen(incident) && incident.closing ? incident.closing : null;
+    this.second.hidden = waits === null;
+    const act = { onAgree: () => this.#agree(waits), onWithdraw: () => this.#withdraw() };
+    rebuild(this.second, [incident.id, waits, operatorName(), this.#sending, language()], () =>
+      waits === null ? [] : secondPerson(incident, operatorName(), act));
+  }
+
+  #reopenButton() {
+    const button = el("button", { type: "button", class: "lead" }, t("reopen"));
+    button.addEventListener("click", () => this.#openJudging(this.reopenForm));
+    return button;
+  }
+
+  // One of the two forms, or none.
+  #openJudging(form) {
+    if (form !== null) {
+      this.#openClosing(false);
+      this.#openMerging(false);
+    }
+    for (const one of [this.levelForm, this.reopenForm]) one.open(one === form);
+    setAttribute(this.actions, "data-asking", this.reopenForm.isOpen);
   }
 
   #leadButton(id) {
@@ -272,10 +338,16 @@ export class IncidentPanel {
     this.message = el("p", { class: "message", role: "alert" });
     this.outcome = el("p", { class: "outcome", hidden: true });
     this.form = this.#makeForm();
+    const onCancel = () => this.#openJudging(null);
+    const levels = LEVELS.map((level) => [level, `level_${level}`]);
+    this.levelForm = new ReasonForm({ name: "level", choices: levels, onSend: (said) => this.#changeLevel(said), onCancel });
+    this.reopenForm = new ReasonForm({ name: "reopen", onSend: (said) => this.#reopen(said), onCancel });
+    this.second = el("div", { class: "second", role: "status", hidden: true });
     const who = el("label", { class: "who" }, el("span", { "data-t": "operator" }), this.operator);
     const sending = [this.confirmButton, this.sendButton, this.mergeForm.send];
     const row = el("div", { class: "row" }, ...sending, this.pinButton.node, this.mergeButton, this.closeButton);
-    return el("div", { class: "actions" }, this.outcome, who, this.form, this.mergeForm.node, this.message, row);
+    const forms = [this.levelForm.node, this.reopenForm.node, this.form, this.mergeForm.node];
+    return el("div", { class: "actions" }, this.outcome, this.second, who, ...forms, this.message, row);
   }
 
   #makeForm() {
@@ -285,8 +357,12 @@ export class IncidentPanel {
     this.reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, "data-t-hint": "reason_hint" });
     this.sendButton = el("button", { type: "submit", form: "closing", class: "main", hidden: true, "data-t": "close_send" });
     const form = el("form", { id: "closing", hidden: true });
+    this.falseReason = new FalseReason();
+    form.addEventListener("change", () => this.falseReason.show(form.elements.disposition.value === "false_alarm"));
+    form.addEventListener("reset", () => this.falseReason.show(false));
     form.append(
       el("fieldset", {}, el("legend", { "data-t": "disposition" }), ...choices),
+      this.falseReason.node,
       el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.reason),
     );
     form.addEventListener("submit", (event) => {
@@ -300,9 +376,14 @@ export class IncidentPanel {
     const disposition = this.form.elements.disposition.value;
     const reason = this.reason.value.trim();
     if (!disposition) return this.#ask("disposition_missing", this.form.elements.disposition[0]);
-    if (!reason) return this.#ask("reason_missing", this.reason);
+    const code = this.falseReason.choice.value;
+    if (!reason && !code) return this.#ask("reason_missing", this.reason);
     const operator = this.#operatorOrAsk();
-    if (operator && (await this.#send(this.#id, "close", { disposition, reason }, operator))) this.#openClosing(false);
+    const said = code ? { disposition, reason, reason_code: code } : { disposition, reason };
+    const answer = operator && (await this.#send(this.#id, "close", said, operator));
+    if (!answer) return;
+    this.#openClosing(false);
+    if (answer.closed === false) this.#say(t("closing_asked"), "amber");
   }
 
   #operatorOrAsk() {
@@ -339,6 +420,7 @@ export class IncidentPanel {
   }
 
   #openMerging(open) {
+    if (open) this.#openJudging(null);
     this.#merging = open;
     this.mergeForm.open(open);
     this.confirmButton.hidden = open || this.#closing;
@@ -355,6 +437,7 @@ export class IncidentPanel {
   }
 
   #openClosing(open) {
+    if (open) this.#openJudging(null);
     this.#closing = open;
     this.form.hidden = !open;
     this.sendButton.hidden = !open;
@@ -419,10 +502,12 @@ function reasons(incident, orders, withdraw) {
     kind: word("kind", incident.kind),
     words: wordsOf(incident),
   });
-  const paragraphs = [el("p", {}, el("b", {}, level), seenWords)];
+  const because = pick(incident.level_why_zh, incident.level_why_en);
+  const why = because ? t("why_level_because", { why: because, words: wordsOf(incident) }) : seenWords;
+  const paragraphs = [el("p", {}, el("b", {}, level), why), ...earlierLives(incident)];
   for (const order of orders) {
-    const why = pick(order.why_zh, order.why_en);
-    paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), why, " ", withdraw(order)));
+    const chosen = pick(order.why_zh, order.why_en);
+    paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
     if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
   }
   if (orders.length > 0) return paragraphs;
@@ -518,5 +603,6 @@ function nextClock(incident) {
 function closingText(incident) {
   const end = stampOf(incident, "t12");
   const by = t("closed_by", { who: incident.closed_by ?? "—", time: end === null ? "—" : timeOfDay(end) });
-  return `${word("disposition", incident.disposition)} · ${by}${incident.reason ? ` · ${incident.reason}` : ""}`;
+  const first = incident.closing ? t("closing_first", { who: incident.closing.operator }) : "";
+  return [dispositionText(incident), by, first, incident.reason].filter(Boolean).join(" · ");
 }

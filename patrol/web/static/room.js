@@ -127,9 +127,18 @@ export function unitLine(incident, now) {
     return { tone: "done", unit: "", text: t("closed_as", { disposition: word("disposition", incident.disposition) }) };
   }
   if (isMaintenance(incident)) return { tone: "plain", unit: "", text: maintenanceText(incident) };
+  const held = heldFor(incident, now);
+  if (held !== null) return { tone: "none", unit: "", text: t("held", { time: minutes(Math.ceil(held)) }) };
   if (!order) return { tone: "none", unit: "", text: t("order_none") };
   const others = more.length > 0 ? ` ${t("and_more_units", { n: more.length })}` : "";
   return { tone: order.state, unit: unitName(order.unit_id), text: orderText(order, now) + others };
+}
+
+// For how many seconds more it waits for a person to confirm it, before a unit may be sent; null: it does not.
+export function heldFor(incident, now) {
+  if (!incident.held_until || incident.state !== "new" || incident.clocks.t5) return null;
+  const left = (Date.parse(incident.held_until) - now) / 1000;
+  return left > 0 ? left : null;
 }
 
 function maintenanceText(incident) {
