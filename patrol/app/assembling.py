@@ -130,7 +130,9 @@ async def assembled(
         if Role.DISPATCH in options.roles:
             await asyncio.to_thread(load_solver)
         wayfinding = await open_wayfinding(stack, configuration.travel, store, clock)
-        deciding = Deciding(store, clock, metrics, configuration.sending, wayfinding, judging=configuration.judging)
+        deciding = Deciding(
+            store, clock, metrics, configuration.sending, wayfinding, second_person=configuration.second_person
+        )
         relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:

@@ -37,7 +37,6 @@ from patrol.domain.confirmation import ConfirmPolicy, Waiting
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.escalating import FollowUpPolicy, TimedStep
 from patrol.domain.events import Level
-from patrol.domain.feedback import JudgingPolicy
 from patrol.domain.lateness import LateAfter
 from patrol.domain.levels import LevelPolicy, Raise
 from patrol.domain.retention import EvidenceClass, Retention
@@ -83,7 +82,7 @@ def build(
         sending=_sending(file.dispatch),
         follow_up=follow_up_of(file.dispatch).for_rings(rings),
         travel=_travel(file.travel, environ, folder),
-        judging=_judging(file.dispatch),
+        second_person=frozenset(file.dispatch.second_person),
         timezone=ZoneInfo(file.station.timezone),
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
@@ -130,12 +129,12 @@ def _raise(each: RaiseModel, sites: Mapping[str, str]) -> Raise:
     )
 
 
-def _judging(dispatch: DispatchModel) -> JudgingPolicy:
+def _confirm(dispatch: DispatchModel) -> ConfirmPolicy:
     by_kind = {
         kind: {level: Waiting(one.within_s, one.then) for level, one in by_level.items() if one is not None}
         for kind, by_level in dispatch.confirm.items()
     }
-    return JudgingPolicy(ConfirmPolicy(by_kind), frozenset(dispatch.second_person))
+    return ConfirmPolicy(by_kind)
 
 
 def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], environ: Mapping[str, str]) -> Camera:
@@ -285,7 +284,7 @@ def _close(family: KindFamily, merging: MergingModel) -> Closeness:
 
 def _sending(dispatch: DispatchModel) -> Sending:
     preempts = {level: frozenset(levels) for level, levels in dispatch.preempts.items()}
-    return Sending(Crews(dispatch.crews), Policy(preempts, dispatch.reserve, dispatch.drone_gain_s))
+    return Sending(Crews(dispatch.crews), Policy(preempts, dispatch.reserve, dispatch.drone_gain_s), _confirm(dispatch))
 
 
 def follow_up_of(dispatch: DispatchModel) -> FollowUpPolicy:

@@ -12,7 +12,7 @@ from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.escalating import FollowUpPolicy
-from patrol.domain.feedback import JudgingPolicy
+from patrol.domain.events import Level
 from patrol.domain.levels import LevelPolicy
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
@@ -101,9 +101,10 @@ class Configuration:
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
-    ``merging``: when what several cameras see is one incident; ``sending``: who is sent; ``judging``: what waits for
-    people's word; ``follow_up``: when what is late, and who is told; ``travel``: what says how long ways take;
-    ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
+    ``merging``: when what several cameras see is one incident; ``sending``: who is sent, and what waits for people's
+    word; ``second_person``: which levels it takes two people to close; ``follow_up``: when what is late, and who is
+    told; ``travel``: what says how long ways take; ``warnings``: what is allowed and still looks like a mistake; they
+    carry no secrets.
     """
 
     station: str
@@ -125,7 +126,7 @@ class Configuration:
     sending: Sending = field(default_factory=Sending)
     follow_up: FollowUpPolicy = field(default_factory=FollowUpPolicy)
     travel: TravelSettings = field(default_factory=TravelSettings)
-    judging: JudgingPolicy = field(default_factory=JudgingPolicy)
+    second_person: frozenset[Level] = frozenset()
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 
 from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want, choose
+from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
@@ -72,10 +73,11 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What sending goes by."""
+    """What sending goes by. ``confirm``: what waits for a person's word before a unit is sent."""
 
     crews: Crews = field(default_factory=Crews)
     policy: Policy = field(default_factory=Policy)
+    confirm: ConfirmPolicy = field(default_factory=ConfirmPolicy)
 
 
 def missing(situation: Situation, crews: Crews) -> int:
@@ -127,7 +129,7 @@ def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
 
 def choices_for(board: Board, ways: Ways, sending: Sending, now: datetime) -> Choices:
     """Who would be sent where now, to the most urgent of all that wait."""
-    waiting = sorted((each for each in board.situations if crews_wait_for(each, sending.crews)), key=_urgency)
+    waiting = sorted((each for each in board.situations if waits(each, sending, now)), key=_urgency)
     served = [each for each in board.situations if each.open_orders and each not in waiting]
     wants = [want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served)]
     return choose(wants, board.duties, commitments(board.situations), ways.travel_s, sending.policy, now)
@@ -180,9 +182,10 @@ def anyone_free(situation: Situation, sending: Sending, now: datetime) -> bool:
     return bool(choices_for(alone, Ways(), sending, now).chosen)
 
 
-def crews_wait_for(situation: Situation, crews: Crews) -> bool:
+def waits(situation: Situation, sending: Sending, now: datetime) -> bool:
     """Whether an incident wants a unit now."""
-    return situation.incident.is_open and missing(situation, crews) > 0
+    incident = situation.incident
+    return missing(situation, sending.crews) > 0 and is_held(incident, sending.confirm, now) is None
 
 
 def lost_by(situation: Situation, units: Collection[UnitId]) -> list[Order]:

@@ -7,7 +7,7 @@ rules', with the name and the reason kept; for red no single person has the last
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -35,14 +35,6 @@ NOT_CONFIRMED = "无人在时限内确认，按规则结案 · nobody confirmed 
 HELD, CLOSING_ASKED = "held", "closing asked"
 # More changes of one incident's level than that are a program's that errs; the first is what the rules had said.
 LEVEL_CHANGES_KEPT = 50
-
-
-@dataclass(frozen=True, slots=True)
-class JudgingPolicy:
-    """Where people's judgement is asked for: what waits to be confirmed, and what it takes two people to close."""
-
-    confirm: ConfirmPolicy = field(default_factory=ConfirmPolicy)
-    second_person: frozenset[Level] = frozenset()
 
 
 def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:

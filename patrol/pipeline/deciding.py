@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from patrol.domain import dispatch, escalating, feedback, merging, overriding
-from patrol.domain.board import Board, Sending, anyone_free, crews_wait_for, send
+from patrol.domain.board import Board, Sending, anyone_free, send, waits
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import IncidentClass, Level
-from patrol.domain.feedback import JudgingPolicy
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, ClockName, Disposition, FalseAlarmReason, Incident, IncidentId, OrderId
 from patrol.domain.levels import is_more_urgent
@@ -48,14 +47,14 @@ class Deciding:
         sending: Sending | None = None,
         wayfinding: Wayfinding | None = None,
         *,
-        judging: JudgingPolicy | None = None,
+        second_person: Collection[Level] = (),
     ) -> None:
         self._store = store
         self._wayfinding = wayfinding
         self._clock = clock
         self._metrics = metrics
         self._sending = sending or Sending()
-        self._judging = judging or JudgingPolicy()
+        self._second_person = second_person
 
     async def assign(self, incident_id: IncidentId, once: Effect | None = None) -> Outcome | None:
         """Send units to it, and to whatever waits with it. Returns what became of this incident."""
@@ -67,10 +66,14 @@ class Deciding:
         def decision(board: Board) -> Sequence[Outcome]:
             nonlocal nothing
             overdue_before.update(each.incident.id for each in board.situations if each.incident.overdue)
-            if not crews_wait_for(board.of(incident_id), self._sending.crews):
-                nothing = Outcome(reason="already under way")
             cause = once.cause if once else None
+            asking = replace(board.of(incident_id), cause=cause)
+            held = feedback.hold(asking, self._sending.confirm, now)
+            if held is not None or not waits(asking, self._sending, now):
+                nothing = held or Outcome(reason="already under way")
             outcomes = send(board, lambda *_: _order_id(now), ways, self._sending, now, cause)
+            if held is not None and held.incident is not None:
+                outcomes = (held, *outcomes)
             passing(Step.DISPATCH_CHOSEN)
             if any(order.state is OrderState.RECALLED for outcome in outcomes for order in outcome.orders):
                 passing(Step.DISPATCH_TAKEN_AWAY)
@@ -175,7 +178,7 @@ class Deciding:
         """Have it wait for a person to confirm it, or close it where nobody did, if that is what the rule says."""
         now = self._clock.now()
         not_held = Outcome(reason="not held")
-        confirm = self._judging.confirm
+        confirm = self._sending.confirm
         return await self._decide(incident_id, lambda s: feedback.hold(s, confirm, now) or not_held)
 
     async def close(
@@ -187,7 +190,7 @@ class Deciding:
         reason_code: FalseAlarmReason | None = None,
     ) -> Outcome:
         """Feedback, which may wait for a second person. Raises IllegalTransition if it is closed, NotAsAsked."""
-        now, two = self._clock.now(), self._judging.second_person
+        now, two = self._clock.now(), self._second_person
         outcome = await self._decide(
             incident_id, lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two)
         )

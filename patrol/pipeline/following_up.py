@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from patrol.domain.board import Board, Sending, choices_for, crews_wait_for, wants_one_more
+from patrol.domain.board import Board, Sending, choices_for, waits, wants_one_more
 from patrol.domain.camera import Ring, RingName
+from patrol.domain.confirmation import is_held
 from patrol.domain.dispatch import Situation, is_silent
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy, due_steps, is_reminder_due, shortfall_of
@@ -144,13 +145,14 @@ class FollowingUp:
             await self._deciding.doubt(incident.id, accept_within_s)
             await self._assign(incident)
             return True
+        if (until := is_held(incident, self._sending.confirm, look.now)) is not None:
+            if incident.held_until == until and look.now < until:
+                return False
+            await self._deciding.hold(incident.id)
+            return True
         if incident.id in look.chosen:
             return await self._assign(incident)
-        if (
-            crews_wait_for(situation, self._sending.crews)
-            and not situation.open_orders
-            and incident.id not in look.fresh
-        ):
+        if waits(situation, self._sending, look.now) and not situation.open_orders and incident.id not in look.fresh:
             self._count_shortfall(incident)  # the store is not asked for each of many every second
         return False
 

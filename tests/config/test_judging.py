@@ -12,7 +12,6 @@ from patrol.config import json_schema
 from patrol.domain.camera import RingName
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.events import Kind, Level
-from patrol.domain.feedback import JudgingPolicy
 from patrol.domain.levels import Raise
 from patrol.domain.schedules import TimeWindow
 from tests.config.files import loaded, problems_of, sound
@@ -31,7 +30,8 @@ def dispatching(**content: Any) -> dict[str, Any]:
 def test_left_out_nothing_raises_nothing_waits_and_red_takes_two_people(tmp_path: Path) -> None:
     configuration = loaded(tmp_path, sound())
     assert configuration.levels.raises == ()
-    assert configuration.judging == JudgingPolicy(ConfirmPolicy(), frozenset({Level.RED}))
+    assert configuration.sending.confirm == ConfirmPolicy()
+    assert configuration.second_person == {Level.RED}
 
 
 def test_raises_are_taken_in_the_order_of_the_file(tmp_path: Path) -> None:
@@ -106,12 +106,13 @@ def test_what_waits_does_so_by_kind_and_level(tmp_path: Path) -> None:
         },
         "crowd": {"red": "at_once"},
     }
-    judging = loaded(tmp_path, dispatching(confirm=confirm, second_person=[])).judging
-    assert judging.second_person == frozenset()
-    assert judging.confirm.of(Kind.LOITERING, Level.BLUE) == Waiting(30, Then.SEND)
-    assert judging.confirm.of(Kind.LOITERING, Level.GREEN) == Waiting(120, Then.CLOSE)
+    configuration = loaded(tmp_path, dispatching(confirm=confirm, second_person=[]))
+    assert configuration.second_person == frozenset()
+    waiting = configuration.sending.confirm
+    assert waiting.of(Kind.LOITERING, Level.BLUE) == Waiting(30, Then.SEND)
+    assert waiting.of(Kind.LOITERING, Level.GREEN) == Waiting(120, Then.CLOSE)
     for kind, level in ((Kind.LOITERING, Level.YELLOW), (Kind.CROWD, Level.RED), (Kind.FALL, Level.GREEN)):
-        assert judging.confirm.of(kind, level) is None
+        assert waiting.of(kind, level) is None
 
 
 WAITS = {"within_s": 30, "then": "send"}

@@ -16,7 +16,6 @@ from patrol.config.measuring import ASSUMED_COST_MS, ASSUMED_VISIT_S
 from patrol.domain.admission import admission, bounds_at, times_that_differ
 from patrol.domain.camera import Camera, RingName
 from patrol.domain.events import Kind, Level
-from patrol.domain.feedback import JudgingPolicy
 from patrol.domain.schedules import ScheduledBound, bound_at
 from patrol.domain.sessions import host_demands, total_demand
 from patrol.domain.tour import Tour
@@ -106,7 +105,7 @@ def test_what_raises_levels_and_who_closes_what_is_red(sample: Configuration) ->
     schools = {site.name for site in sample.sites if site.kind is SiteKind.SCHOOL}
     assert (school_hours.to, school_hours.sites) == (Level.YELLOW, schools)
     assert (large.to, large.count) == (Level.RED, 40)
-    assert sample.judging == JudgingPolicy(second_person=frozenset({Level.RED}))
+    assert sample.second_person == {Level.RED}
 
 
 def test_every_camera_watches_something_that_its_template_promises(sample: Configuration) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from patrol.adapters.sql_signs import SqlSigns
 from patrol.domain.board import Sending
 from patrol.domain.camera import CameraId, Place, Ring, RingName
 from patrol.domain.closeness import NEVER, MergePolicy
-from patrol.domain.feedback import JudgingPolicy
+from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.messages import Envelope, read_message, receipt_message
 from patrol.domain.orders import Order, Receipt, ReceiptKind
@@ -100,13 +100,13 @@ async def dispatch_room(
     keeper: TimeKeeper | None = None,
     policy: MergePolicy = NEVER,
     sending: Sending | None = None,
-    judging: JudgingPolicy | None = None,
+    second_person: Collection[Level] = (),
 ) -> AsyncIterator[DispatchRoom]:
     clock, metrics, reports = clock or FakeClock(NOON), fresh_metrics(), MemoryTourReports()
     queue = MemoryQueue(clock)
     async with sql_store(folder, clock, units, policy) as store:
         signs = SqlSigns(store)
-        deciding = Deciding(store, clock, metrics, sending, judging=judging)
+        deciding = Deciding(store, clock, metrics, sending, second_person=second_person)
         yield DispatchRoom(
             clock=clock,
             store=store,

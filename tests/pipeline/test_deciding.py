@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.memory import FakeClock
+from patrol.domain.board import Sending
 from patrol.domain.camera import CameraId
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.errors import IllegalTransition, NotAsAsked
 from patrol.domain.events import Kind, Level
-from patrol.domain.feedback import JudgingPolicy
 from patrol.domain.incidents import ClockName, Disposition, IncidentId, IncidentState
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.pipeline.deciding import Deciding
@@ -207,9 +207,9 @@ def test_a_target_found_missed_by_a_late_arrival_is_counted_once(tmp_path: Path)
     asyncio.run(check())
 
 
-TWO_PEOPLE = JudgingPolicy(second_person=frozenset({Level.RED}))
-SMALL_CROWDS_WAIT = JudgingPolicy(
-    ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(60, Then.SEND), Level.GREEN: Waiting(60, Then.CLOSE)}})
+TWO_PEOPLE = frozenset({Level.RED})
+SMALL_CROWDS_WAIT = Sending(
+    confirm=ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(60, Then.SEND), Level.GREEN: Waiting(60, Then.CLOSE)}})
 )
 
 
@@ -219,7 +219,7 @@ def closed(room: DispatchRoom) -> float:
 
 def test_a_red_one_counts_as_closed_once_the_second_person_has_agreed(tmp_path: Path) -> None:
     async def check() -> None:
-        async with dispatch_room(tmp_path, judging=TWO_PEOPLE) as room:
+        async with dispatch_room(tmp_path, second_person=TWO_PEOPLE) as room:
             await ordered(room)
             assert not await room.desk.close(FIRST, Disposition.HANDLED, "Li", "settled")
             assert closed(room) == 0
@@ -240,7 +240,7 @@ def test_a_red_one_counts_as_closed_once_the_second_person_has_agreed(tmp_path: 
 
 def test_a_withdrawn_closing_leaves_it_open(tmp_path: Path) -> None:
     async def check() -> None:
-        async with dispatch_room(tmp_path, judging=TWO_PEOPLE) as room:
+        async with dispatch_room(tmp_path, second_person=TWO_PEOPLE) as room:
             await ordered(room)
             await room.desk.close(FIRST, Disposition.HANDLED, "Li", "settled")
             await room.desk.withdraw_closing(FIRST, "Wang")
@@ -311,7 +311,7 @@ def test_made_more_urgent_it_gets_a_unit_and_less_urgent_it_gets_none_for_that(t
 
 def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Path) -> None:
     async def check() -> None:
-        async with dispatch_room(tmp_path, judging=SMALL_CROWDS_WAIT) as room:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
             await room.alert(level=Level.BLUE)
             held = await room.deciding.hold(FIRST)
             assert held is not None
@@ -327,7 +327,7 @@ def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Pa
 
 def test_what_nobody_confirmed_is_closed_by_rule_and_counted(tmp_path: Path) -> None:
     async def check() -> None:
-        async with dispatch_room(tmp_path, judging=SMALL_CROWDS_WAIT) as room:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
             await room.alert(level=Level.GREEN)
             await room.deciding.hold(FIRST)
             room.clock.advance(60)
@@ -341,7 +341,7 @@ def test_what_nobody_confirmed_is_closed_by_rule_and_counted(tmp_path: Path) -> 
 
 def test_what_waits_for_nobody_is_left_alone_by_holding(tmp_path: Path) -> None:
     async def check() -> None:
-        async with dispatch_room(tmp_path, judging=SMALL_CROWDS_WAIT) as room:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
             await room.alert(level=Level.RED)
             left = await room.deciding.hold(FIRST)
             assert left is not None
