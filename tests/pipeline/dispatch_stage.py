@@ -110,9 +110,11 @@ class Stage:
         assert len(standing) <= 1, f"{unit_id} has two orders at once: {standing}"
         return standing[0] if standing else None
 
-    async def say(self, unit_id: str, *kinds: ReceiptKind, place: Place | None = None) -> None:
-        """The unit answers the order it has."""
-        order_id = self.last_order(unit_id)
+    async def say(
+        self, unit_id: str, *kinds: ReceiptKind, place: Place | None = None, order_id: str | None = None
+    ) -> None:
+        """The unit answers the order it has, or another one."""
+        order_id = order_id or self.last_order(unit_id)
         assert order_id is not None, f"{unit_id} has no order: {self.heard}"
         for kind in kinds:
             sequence = next(self._numbers.setdefault(order_id, itertools.count(1)))

