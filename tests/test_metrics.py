@@ -16,11 +16,13 @@ from patrol.domain.alerts import Verdict
 from patrol.domain.camera import RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
+from patrol.domain.fixes import FixVerdict, Freshness
 from patrol.domain.incidents import Cause, Disposition, LoopStage
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
-from patrol.metrics import DetectMetrics, Metrics
+from patrol.domain.units import UnitState
+from patrol.metrics import UNREADABLE, DetectMetrics, Metrics
 
 LIST = Path(__file__).parents[1] / "docs" / "metrics.txt"
 HEAD = """\
@@ -98,6 +100,9 @@ def test_every_label_set_is_there_and_zero_from_the_start() -> None:
         ("patrol_maintenance_incidents_open", {"cause": {cause.value for cause in Cause}}),
         ("patrol_cameras_in_trouble", {"trouble": {trouble.value for trouble in Trouble}}),
         ("patrol_frames_dropped", {"reason": set(DetectMetrics.DROPS)}),
+        ("patrol_positions", {"verdict": {*(verdict.value for verdict in FixVerdict), UNREADABLE}}),
+        ("patrol_units", {"state": {state.value for state in UnitState}}),
+        ("patrol_units_located", {"freshness": {freshness.value for freshness in Freshness}}),
     ],
 )
 def test_labels_follow_the_words_of_the_domain(name: str, labels: dict[str, set[str]]) -> None:

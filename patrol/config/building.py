@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from patrol.config import addresses
@@ -23,17 +23,16 @@ from patrol.config.models import (
 from patrol.config.parts import CameraPart, Parts
 from patrol.config.rule_models import RuleModel
 from patrol.config.settings import Configuration, DetectorSettings, Site, WebSettings
-from patrol.config.times import time_of_day
-from patrol.config.values import WindowModel
 from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.closeness import NEVER, USUAL, Closeness, KindFamily, MergePolicy
 from patrol.domain.errors import ConfigProblem
+from patrol.domain.fixes import FixSettings
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
-from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
+from patrol.domain.schedules import ScheduledBound
 from patrol.domain.storage import FreeFloor
-from patrol.domain.units import Unit, UnitId
+from patrol.domain.units import Shift, Unit, UnitId, usual_mode
 from patrol.domain.visits import TourSettings
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
@@ -45,6 +44,7 @@ def build(
 ) -> Configuration:
     """The domain values of a file in which no check found a problem; ``parts`` are those of the same file."""
     rings = {name: _ring(name, getattr(file.rings, name.value)) for name in RingName}
+    timezone = ZoneInfo(file.station.timezone)
     templates = {part.camera.id: parts.template_of(part) for part in parts.cameras if part.camera is not None}
     return Configuration(
         station=file.station.name,
@@ -56,7 +56,7 @@ def build(
         cameras=tuple(_camera(part, parts, rings, environ) for part in parts.cameras),
         sites=tuple(_site(site) for site in file.sites),
         template_of={CameraId(camera): name for camera, name in templates.items() if name is not None},
-        units=tuple(_unit(unit) for unit in file.units),
+        units=tuple(_unit(unit, timezone) for unit in file.units),
         tour=TourSettings(**file.tour.model_dump(exclude={"hosts"})),
         detector=_detector(file.detector),
         web=WebSettings(host=file.web.host, port=file.web.port, hosts=tuple(name.lower() for name in file.web.hosts)),
@@ -64,7 +64,8 @@ def build(
         spool_bytes=round(file.storage.spool_gb * GB),
         free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
         merging=merging_of(file.merging),
-        timezone=ZoneInfo(file.station.timezone),
+        positions=FixSettings(**file.positions.model_dump()),
+        timezone=timezone,
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
     )
@@ -84,7 +85,7 @@ def rule_of(name: str, rule: RuleModel) -> Rule:
         for_s=rule.for_s,
         clear_after_s=rule.clear_after_s,
         cool_down_s=rule.cool_down_s,
-        hours=tuple(_window(window) for window in rule.hours),
+        hours=tuple(window.window() for window in rule.hours),
     )
 
 
@@ -139,17 +140,8 @@ def _scheduled_bound(schedule: ScheduleModel) -> ScheduledBound:
     return ScheduledBound(
         name=schedule.name,
         name_en=schedule.name_en or schedule.name,
-        windows=tuple(_window(window) for window in schedule.windows),
+        windows=tuple(window.window() for window in schedule.windows),
         revisit_bound_s=schedule.revisit_bound_s,
-    )
-
-
-def _window(window: WindowModel) -> TimeWindow:
-    return TimeWindow(
-        begins=time_of_day(window.begins),
-        ends=time_of_day(window.ends),
-        days=window.days if window.days is not None else EVERY_DAY,
-        dates=frozenset(date.fromisoformat(day) for day in window.dates),
     )
 
 
@@ -180,7 +172,7 @@ def _site(site: SiteModel) -> Site:
     return Site(site.name, site.name_en or site.name, site.kind, cameras)
 
 
-def _unit(unit: UnitModel) -> Unit:
+def _unit(unit: UnitModel, timezone: ZoneInfo) -> Unit:
     return Unit(
         id=UnitId(unit.id),
         name=unit.name,
@@ -191,6 +183,10 @@ def _unit(unit: UnitModel) -> Unit:
         speed_m_s=unit.speed_m_s,
         mobilise_s=unit.mobilise_s,
         simulated=unit.simulated,
+        crew=unit.crew,
+        shift=Shift(tuple(window.window() for window in unit.shift), timezone) if unit.shift else None,
+        capabilities=frozenset(unit.capabilities),
+        mode=unit.mode or usual_mode(unit.kind),
     )
 
 

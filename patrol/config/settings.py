@@ -11,6 +11,7 @@ from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.errors import ConfigProblem
+from patrol.domain.fixes import FixSettings
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
 from patrol.domain.storage import FreeFloor
@@ -97,7 +98,8 @@ class Configuration:
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
-    ``merging``: when what several cameras see is one incident; ``warnings``: what is allowed and still looks like a
+    ``merging``: when what several cameras see is one incident; ``positions``: which positions of units are believed,
+    and for how long; ``warnings``: what is allowed and still looks like a
     mistake; they carry no secrets.
     """
 
@@ -117,6 +119,7 @@ class Configuration:
     spool_bytes: int = USUAL_SPOOL_BYTES
     free_floor: FreeFloor = field(default_factory=FreeFloor)
     merging: MergePolicy = field(default_factory=MergePolicy)
+    positions: FixSettings = field(default_factory=FixSettings)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from patrol.domain.camera import Place, RingName
+from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import (
     ClockName,
     Disposition,
@@ -21,7 +22,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.messages import Message, incident_message, order_message, recall_message
 from patrol.domain.orders import PROGRESS, Candidate, Order, OrderState, Receipt, ReceiptKind
-from patrol.domain.units import Unit, UnitId, UnitState
+from patrol.domain.units import ASSIGNABLE, ON_AN_ORDER, UNIT_TRANSITIONS, Unit, UnitId, UnitState, is_on_shift
 
 # Streets are longer than straight lines: a circuity of 1.3 is the usual figure for city streets
 # (Giacomin and Levinson 2015, "Road network circuity in metropolitan areas", 1.2 to 1.4).
@@ -30,23 +31,87 @@ DETOUR_FACTOR = 1.3
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
 
+AT_HOME_M = 50.0  # as near as a terminal in a street with high houses can tell
+
 MessageFor = Callable[[Incident], Message]
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A unit as it is now: what it does, where it was last, for which order."""
+    """A unit as it is now: what it does, where it was last, for which order.
+
+    ``place``, ``fix_at``: the last position, from wherever; ``accuracy_m``: of the last that it sent by itself.
+    ``had_fix``: it has sent positions by itself, not only with receipts. ``fix_id``: the position looked at last.
+    ``jumped_to``, ``jumped_at``: one too far away to be believed, until a second agrees with it (fixes.py).
+    ``returning_since``: while it is. ``told_on_shift``: an operator has set its state, while its shift held or did
+    not; that stands until the shift is another (duties.py).
+    """
 
     unit: Unit
     state: UnitState = UnitState.AVAILABLE
     place: Place | None = None
     fix_at: datetime | None = None
     order_id: OrderId | None = None
+    accuracy_m: float | None = None
+    had_fix: bool = False
+    fix_id: str | None = None
+    jumped_to: Place | None = None
+    jumped_at: datetime | None = None
+    returning_since: datetime | None = None
+    told_on_shift: bool | None = None
 
     @property
     def where(self) -> Place:
         """Its last known position, else its home post."""
         return self.place or self.unit.home
+
+    @property
+    def is_free(self) -> bool:
+        """It may be sent: it waits, or is on its way back."""
+        return self.state in ASSIGNABLE
+
+    @property
+    def is_on_order(self) -> bool:
+        """It was sent, and is not done."""
+        return self.order_id is not None or self.state in ON_AN_ORDER
+
+    @property
+    def is_home(self) -> bool:
+        """It stands at its home post, as far as anybody knows."""
+        return self.where.distance_m(self.unit.home) <= AT_HOME_M
+
+    def to(self, state: UnitState) -> Duty:
+        """This duty in ``state``. Raises IllegalTransition if the table does not hold that step."""
+        if state not in UNIT_TRANSITIONS[self.state]:
+            raise IllegalTransition(f"unit {self.unit.id}: {self.state} -> {state}")
+        return replace(self, state=state, returning_since=None)
+
+    def released(self, now: datetime) -> Duty:
+        """As it is once its order is over: off duty if its shift is, available if it stands at home, else returning.
+
+        One that an operator keeps on duty after its shift stays on duty.
+        """
+        freed = replace(self, order_id=None)
+        if self.state not in ON_AN_ORDER:
+            return freed
+        if not is_on_shift(self.unit, now) and self.told_on_shift is not False:
+            return freed.to(UnitState.OFF_DUTY)
+        if self.is_home:
+            return freed.to(UnitState.AVAILABLE)
+        return replace(freed.to(UnitState.RETURNING), returning_since=now)
+
+    def placed_as(self, other: Duty) -> Duty:
+        """This duty, with the position of another look at the same unit, and nothing else of it."""
+        return replace(
+            self,
+            place=other.place,
+            fix_at=other.fix_at,
+            accuracy_m=other.accuracy_m,
+            had_fix=other.had_fix,
+            fix_id=other.fix_id,
+            jumped_to=other.jumped_to,
+            jumped_at=other.jumped_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

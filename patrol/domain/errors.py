@@ -9,7 +9,8 @@ PatrolError
 ├── QueueError           Redis did not answer; try again, and say so
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
 └── IllegalTransition    a state machine was asked for a step its table does not hold
-    └── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
+    ├── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
+    └── UnitBusy         a unit is on an order, and cannot be set otherwise before that has ended
 """
 
 from __future__ import annotations
@@ -133,3 +134,7 @@ class NotTogether(IllegalTransition):
     def __init__(self, why: Apart, message: str) -> None:
         self.why = why
         super().__init__(message)
+
+
+class UnitBusy(IllegalTransition):
+    """A unit is on an order."""

@@ -60,6 +60,7 @@ class Site:
             hosts=self.hosts,
             limits=self.limits,
             fates=room,
+            units=room,
         )
 
     @asynccontextmanager
