@@ -23,6 +23,7 @@ from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
 from patrol.domain.heartbeats import Arrival, Heartbeat
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, FalseAlarmReason, Incident, IncidentId, OrderId
+from patrol.domain.message_data import PositionData
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
@@ -42,7 +43,7 @@ from patrol.domain.retention import (
 from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
-from patrol.domain.units import UnitId
+from patrol.domain.units import UnitId, UnitState
 from patrol.domain.vocabulary import Place
 from patrol.domain.ways import Start, TravelTable
 
@@ -283,6 +284,27 @@ class IncidentStore(Protocol):
         """Decide on an incident that asks for units together with all that wait, as ``decide`` does on one.
 
         ``unit_id``: also with whatever this unit is on.
+        """
+
+
+class DutyStore(Protocol):
+    """What units do and where they are, apart from any incident. Each raises StoreError."""
+
+    async def all_duties(self) -> Sequence[Duty]:
+        """Every configured unit's."""
+
+    async def place(self, decision: Callable[[Mapping[UnitId, Duty]], Sequence[Duty]]) -> None:
+        """Store where units are, of many at once; what else the decision says of them is left alone.
+
+        A power cut may undo it: the next position comes soon. ``decision`` may be made more than once; the last counts.
+        """
+
+    async def change(
+        self, decision: Callable[[Sequence[Duty]], Sequence[Duty]], who: str, why: str, at: datetime
+    ) -> Sequence[Duty]:
+        """Store what units do, where no order is concerned, and who changed it and why, in one durable transaction.
+
+        Returns those that were stored. Raises what ``decision`` raises; then nothing is.
         """
 
 
@@ -608,6 +630,19 @@ class PrecisionView(Protocol):
 
     async def precision(self) -> PrecisionReport:
         """As of now, or of a minute ago. Raises StoreError."""
+
+
+class UnitDesk(Protocol):
+    """What is told of units from outside the queue."""
+
+    async def report(self, positions: Sequence[PositionData]) -> None:
+        """Give these to dispatch, which judges them. Raises MessageError where one cannot be converted, QueueError."""
+
+    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
+        """An operator says what a unit does. Returns what it is from now on.
+
+        Raises KeyError for an unknown unit, UnitBusy while it is on an order, IllegalTransition, StoreError.
+        """
 
 
 class EvidenceStore(Protocol):

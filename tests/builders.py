@@ -30,7 +30,7 @@ from patrol.domain.incidents import (
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.rules import Rule
 from patrol.domain.troubles import Trouble
-from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.units import Unit, UnitId, UnitKind, usual_mode
 from patrol.domain.ways import Ways
 from patrol.domain.zones import RuleId, Zone, ZoneId
 
@@ -194,6 +194,7 @@ def unit(unit_id: str = "U-1", **changes: Any) -> Unit:
         speed_m_s=2.6,
         mobilise_s=5.0,
     )
+    changes.setdefault("mode", usual_mode(changes.get("kind", plain.kind)))
     return replace(plain, **changes)
 
 

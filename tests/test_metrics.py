@@ -16,12 +16,14 @@ from patrol.domain.alerts import Verdict
 from patrol.domain.camera import RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
+from patrol.domain.fixes import FixVerdict, Freshness
 from patrol.domain.incidents import Cause, Disposition, EscalationStep, LoopStage
 from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
-from patrol.metrics import DetectMetrics, Metrics
+from patrol.domain.units import UnitState
+from patrol.metrics import UNREADABLE, DetectMetrics, Metrics
 
 LIST = Path(__file__).parents[1] / "docs" / "metrics.txt"
 HEAD = """\
@@ -102,6 +104,9 @@ def test_every_label_set_is_there_and_zero_from_the_start() -> None:
         ("patrol_escalations", {"level": LEVELS, "step": {step.value for step in EscalationStep}}),
         ("patrol_reminders", {"level": LEVELS}),
         ("patrol_frames_dropped", {"reason": set(DetectMetrics.DROPS)}),
+        ("patrol_positions", {"verdict": {*(verdict.value for verdict in FixVerdict), UNREADABLE}}),
+        ("patrol_units", {"state": {state.value for state in UnitState}}),
+        ("patrol_units_located", {"freshness": {freshness.value for freshness in Freshness}}),
     ],
 )
 def test_labels_follow_the_words_of_the_domain(name: str, labels: dict[str, set[str]]) -> None:

@@ -120,6 +120,10 @@ class SqlStore:
         """One transaction of a file beside this one, through the same door. Raises StoreError."""
         return await self._telling(work)
 
+    async def fleeting(self, work: Callable[[Connection], _Result]) -> _Result:
+        """As ``within``, of what tells nobody anything, and what a power cut may undo. Raises StoreError."""
+        return await self._door.transaction(work, is_lasting=False)
+
     async def read(self, work: Callable[[Connection], _Result]) -> _Result:
         """One look of a file beside this one, through the same door; nobody waits for it. Raises StoreError."""
         return await self._door.read(work)

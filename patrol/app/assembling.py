@@ -23,6 +23,7 @@ from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, Redi
 from patrol.adapters.redis_told import RedisToldMessages
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_duties import SqlDuties
 from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
@@ -43,6 +44,7 @@ from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.keeping import Keeping
+from patrol.pipeline.mustering import Mustering, UnitsDesk
 from patrol.pipeline.opening import Opening
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.recovering import Recovering
@@ -77,7 +79,10 @@ class Parts:
     deciding: Deciding
     dispatching: Dispatching
     following_up: FollowingUp
+    duties: SqlDuties
+    mustering: Mustering
     desk: Desk
+    units_desk: UnitsDesk
     room: Room
     appraising: Appraising
     keeping: Keeping
@@ -121,6 +126,7 @@ async def assembled(
         )
         await recovering.look()
         signs = SqlSigns(store)
+        duties = SqlDuties(store)
         evidence = DiskEvidence(options.var / "evidence")
         folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
         disks = LocalDisks(folders)
@@ -181,6 +187,9 @@ async def assembled(
                 wayfinding=wayfinding,
                 policy=configuration.follow_up,
             ),
+            duties=duties,
+            mustering=Mustering(duties, configuration.positions, clock, metrics),
+            units_desk=UnitsDesk(duties, publisher, clock),
             desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
             room=Room(
                 configuration.station,

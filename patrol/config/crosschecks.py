@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 import shapely
 
 from patrol.config import addresses
 from patrol.config.document import Location, written
-from patrol.config.models import ScheduleModel, TimedStepModel, ZoneModel
+from patrol.config.models import ScheduleModel, TimedStepModel, UnitModel, ZoneModel
 from patrol.config.parts import ADDRESS_KEYS, CameraPart, Parts
 from patrol.config.rule_models import CrowdModel, RuleModel
 from patrol.config.showing import did_you_mean, shown
@@ -18,6 +19,7 @@ from patrol.domain.camera import Place, RingName, Strategy
 from patrol.domain.confirmation import Then
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import EscalationStep
+from patrol.domain.units import TravelMode
 
 Finding = tuple[Location, str]
 
@@ -25,6 +27,8 @@ SHORTEST_BOUND_S = 1.0
 OVER_HTTP = STILL_PICTURES = ("http://", "https://")
 NO_STILL_PICTURES = ("rtsp://", "rtsps://", "file:///", "synthetic:")  # a scheme nobody knows is told elsewhere
 SERVICE_URL = ("travel", "service", "url")
+FASTEST_ON_FOOT_M_S = 5.0
+MONDAY = date(2001, 1, 1)  # of a week in which no certain day of a file lies
 ROUNDING = 1e-9  # of a polygon whose edge lies on another's
 
 KnownModels = Mapping[str, Collection[str]]
@@ -63,6 +67,8 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from _deaf_rules(parts)
     yield from _densities_without_ground(parts)
     yield from _rings_without_units(parts)
+    yield from _walkers_at_speed(parts)
+    yield from _hours_without_units(parts)
     yield from _hidden_zones(parts)
     yield from _short_bounds(parts)
     yield from _loose_schedules(parts)
@@ -484,6 +490,35 @@ def _rings_without_units(parts: Parts) -> Iterator[Finding]:
     for name in RingName:
         if not any(unit is None or name in unit.rings for unit in parts.units):
             yield ("units",), f"no unit may be sent to the {name} ring"
+
+
+def _walkers_at_speed(parts: Parts) -> Iterator[Finding]:
+    for index, unit in enumerate(parts.units):
+        if unit is not None and unit.mode is TravelMode.FOOT and unit.speed_m_s > FASTEST_ON_FOOT_M_S:
+            message = f"is foot, at {unit.speed_m_s:g} m/s: is it a scooter, or a car?"
+            yield ("units", index, "mode"), message
+
+
+def _hours_without_units(parts: Parts) -> Iterator[Finding]:
+    """The first hour of the week at which nobody of a ring is on duty; where a unit has no shift there is none."""
+    if any(unit is None for unit in parts.units):
+        return
+    for name in RingName:
+        crews = [unit for unit in parts.units if unit is not None and name in unit.rings]
+        begins = _first_without(crews)
+        if begins is not None:
+            when = f"on {begins:%A} at {begins:%H:%M}"
+            yield ("units",), f"nobody who may be sent to the {name} ring is on duty {when}, by their shifts"
+
+
+def _first_without(crews: list[UnitModel]) -> datetime | None:
+    if not crews or any(not crew.shift for crew in crews):
+        return None
+    windows = [window.window() for crew in crews for window in crew.shift]
+    # Who is on duty changes at no other times; on certain days there may be more than in every week.
+    times = sorted({time(0)} | {edge for window in windows for edge in (window.begins, window.ends)})
+    moments = (datetime.combine(MONDAY + timedelta(days=day), at) for day in range(7) for at in times)
+    return next((at for at in moments if not any(window.holds(at) for window in windows)), None)
 
 
 def _hidden_zones(parts: Parts) -> Iterator[Finding]:

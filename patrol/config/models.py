@@ -43,15 +43,15 @@ from patrol.domain.confirmation import Then
 from patrol.domain.errors import InputError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Kind, Level
+from patrol.domain.fixes import USUAL as POSITIONS
 from patrol.domain.ground import GroundPlane
 from patrol.domain.incidents import EscalationStep
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.storage import FreeFloor
 from patrol.domain.travel_settings import ON_STREETS, ServiceKind, TravelSettings
-from patrol.domain.units import UnitKind
+from patrol.domain.units import USUAL_CREW, TravelMode, UnitKind
 from patrol.domain.visits import TourSettings
 from patrol.domain.wants import Policy
-from patrol.domain.ways import TravelMode
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
 FLOOR, TRAVEL = FreeFloor(), TravelSettings()
@@ -310,6 +310,17 @@ class UnitModel(Edge):
     speed_m_s: Annotated[Number, Field(gt=0, le=100)] = Field(description="metres per second, along the way")
     mobilise_s: SecondsFromZero = Field(description="from accepting to moving, seconds")
     simulated: Annotated[bool, Strict()] = Field(default=False, description="true: it is not a real crew")
+    crew: Annotated[WholeNumber, Field(ge=1, le=100)] = Field(default=USUAL_CREW, description="how many officers")
+    shift: Annotated[list[WindowModel], Field(max_length=16)] = Field(
+        default=[], description="when it is on duty, in the station's own time; always where left out"
+    )
+    capabilities: Annotated[list[Id], Field(max_length=32)] = Field(
+        default=[], description="what it can do, in words of your own, as in [first_aid, armed]"
+    )
+    mode: TravelMode | None = Field(
+        default=None,
+        description="how it travels: foot, scooter, car or drone; foot where left out, drone for a drone_group",
+    )
 
 
 class ScheduleModel(Edge):
@@ -651,6 +662,25 @@ class TravelModel(Edge):
     def _has_one_source(self) -> TravelModel:
         if self.graph is not None and self.service is not None:
             raise ValueError("has both graph and service; expected one of them")
+
+
+class PositionsModel(Edge):
+    """How old a unit's position may be."""
+
+    stale_after_s: Seconds = Field(
+        default=POSITIONS.stale_after_s,
+        description="from then on the time that it could have moved away is added to its way, seconds",
+    )
+    missing_after_s: Seconds = Field(
+        default=POSITIONS.missing_after_s,
+        description="from then on a unit that had sent positions is not sent, unless it was at its home; seconds",
+    )
+
+    @model_validator(mode="after")
+    def _goes_stale_first(self) -> PositionsModel:
+        if self.missing_after_s <= self.stale_after_s:
+            stale = f"stale_after_s ({self.stale_after_s:g})"
+            raise ValueError(f"missing_after_s is {self.missing_after_s:g}; expected more than {stale}")
         return self
 
 
@@ -694,6 +724,7 @@ class FileModel(Edge):
         default=DispatchModel(), description="who is sent, what waits for people's word, what is late, who is told"
     )
     travel: TravelModel = Field(default=TravelModel(), description="how long units take from place to place")
+    positions: PositionsModel = Field(default=PositionsModel(), description="how old units' positions may be")
     web: WebModel = Field(default=WebModel(), description="where the console listens")
 
 

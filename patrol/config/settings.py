@@ -13,6 +13,7 @@ from patrol.domain.closeness import MergePolicy
 from patrol.domain.errors import ConfigProblem
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Level
+from patrol.domain.fixes import FixSettings
 from patrol.domain.levels import LevelPolicy
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
@@ -103,8 +104,8 @@ class Configuration:
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
     ``merging``: when what several cameras see is one incident; ``sending``: who is sent, and what waits for people's
     word; ``second_person``: which levels it takes two people to close; ``follow_up``: when what is late, and who is
-    told; ``travel``: what says how long ways take; ``warnings``: what is allowed and still looks like a mistake; they
-    carry no secrets.
+    told; ``travel``: what says how long ways take; ``positions``: which positions of units are believed, and for how
+    long; ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
     """
 
     station: str
@@ -127,6 +128,7 @@ class Configuration:
     follow_up: FollowUpPolicy = field(default_factory=FollowUpPolicy)
     travel: TravelSettings = field(default_factory=TravelSettings)
     second_person: frozenset[Level] = frozenset()
+    positions: FixSettings = field(default_factory=FixSettings)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

@@ -22,12 +22,14 @@ from patrol.domain.incidents import (
     TroubledCamera,
     Witness,
 )
+from patrol.domain.message_data import PlaceData, PositionData
 from patrol.domain.messages import (
     Message,
     alert_message,
     heartbeat_message,
     incident_message,
     order_message,
+    position_message,
     recall_message,
     receipt_message,
 )
@@ -58,6 +60,7 @@ def samples() -> Mapping[str, Message]:
         "heartbeat": heartbeat_message(
             Heartbeat("H-20260501-023005-8d21f06c7be4", 42, datetime(2026, 5, 1, 2, 30, 5, tzinfo=UTC))
         ),
+        "position": position_message(_position(), _ms(5240)),
     }
 
 
@@ -179,6 +182,17 @@ def _receipt(order: Order) -> Receipt:
         kind=ReceiptKind.ACCEPTED,
         at=_ms(3900),
         place=Place(35.49013, 112.8518),
+    )
+
+
+def _position() -> PositionData:
+    return PositionData(
+        unit_id="U-01",
+        place=PlaceData(35.49013, 112.8518),
+        at=_ms(5000),
+        accuracy_m=6.0,
+        heading_deg=345.0,
+        speed_m_s=2.6,
     )
 
 

@@ -6,6 +6,7 @@ in choosing.py; here choices become orders, and what they take from other incide
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,10 +17,12 @@ from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want, ch
 from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
 from patrol.domain.events import Level
+from patrol.domain.fixes import FixSettings, staleness
 from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.messages import Message, order_message, recall_message
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.units import UnitId, UnitState
+from patrol.domain.vocabulary import Place
 from patrol.domain.ways import Way, Ways
 
 PRE_EMPTED = "pre_empted"
@@ -73,11 +76,15 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What sending goes by. ``confirm``: what waits for a person's word before a unit is sent."""
+    """What sending goes by. ``confirm``: what waits for a person's word before a unit is sent.
+
+    ``positions``: how old where a unit is may be.
+    """
 
     crews: Crews = field(default_factory=Crews)
     policy: Policy = field(default_factory=Policy)
     confirm: ConfirmPolicy = field(default_factory=ConfirmPolicy)
+    positions: FixSettings = field(default_factory=FixSettings)
 
 
 def missing(situation: Situation, crews: Crews) -> int:
@@ -132,7 +139,13 @@ def choices_for(board: Board, ways: Ways, sending: Sending, now: datetime) -> Ch
     waiting = sorted((each for each in board.situations if waits(each, sending, now)), key=_urgency)
     served = [each for each in board.situations if each.open_orders and each not in waiting]
     wants = [want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served)]
-    return choose(wants, board.duties, commitments(board.situations), ways.travel_s, sending.policy, now)
+
+    def travel_s(duty: Duty, destination: Place) -> float:
+        """By where it may have moved since, too; never, where nobody knows."""
+        whereabouts = staleness(duty, now, sending.positions)
+        return ways.travel_s(duty, destination) + whereabouts.extra_s if whereabouts.is_known else math.inf
+
+    return choose(wants, board.duties, commitments(board.situations), travel_s, sending.policy, now)
 
 
 def _urgency(situation: Situation) -> tuple[int, datetime, IncidentId]:

@@ -8,9 +8,8 @@ and github.com/googollee/eviltransform implements it, whose reference points the
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 
-from patrol.domain.vocabulary import Place
+from patrol.domain.vocabulary import CoordinateSystem, Place
 
 # The ellipsoid that the formula reckons with: Krasovsky 1940.
 SEMI_MAJOR_M = 6_378_245.0
@@ -26,13 +25,6 @@ WEST, EAST = 72.004, 137.8347
 # One step of the way back is at least a hundred times nearer than the last, so that this ends after three or four.
 CLOSE_ENOUGH_DEG = 1e-9  # 0.1 mm
 MOST_STEPS = 10
-
-
-class CoordinateSystem(StrEnum):
-    """What coordinates from outside are in (坐标系)."""
-
-    WGS84 = "wgs84"
-    GCJ02 = "gcj02"  # what maps and terminals made for mainland China show
 
 
 def to_wgs84(latitude: float, longitude: float, system: CoordinateSystem) -> Place:

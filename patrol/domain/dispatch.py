@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from patrol.domain.camera import Place
+from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import (
     ClockName,
     Incident,
@@ -20,29 +21,93 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.messages import Message, incident_message, recall_message
 from patrol.domain.orders import PROGRESS, Order, OrderState, Receipt, ReceiptKind, in_progress
-from patrol.domain.units import Unit, UnitId, UnitState
+from patrol.domain.units import ASSIGNABLE, ON_AN_ORDER, UNIT_TRANSITIONS, Unit, UnitId, UnitState, is_on_shift
 from patrol.domain.ways import DETOUR_FACTOR as DETOUR_FACTOR
 
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
+
+AT_HOME_M = 50.0  # as near as a terminal in a street with high houses can tell
 
 MessageFor = Callable[[Incident], Message]
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A unit as it is now: what it does, where it was last, for which order."""
+    """A unit as it is now: what it does, where it was last, for which order.
+
+    ``place``, ``fix_at``: the last position, from wherever; ``accuracy_m``: of the last that it sent by itself.
+    ``had_fix``: it has sent positions by itself, not only with receipts. ``fix_id``: the position looked at last.
+    ``jumped_to``, ``jumped_at``: one too far away to be believed, until a second agrees with it (fixes.py).
+    ``returning_since``: while it is. ``told_on_shift``: an operator has set its state, while its shift held or did
+    not; that stands until the shift is another (duties.py).
+    """
 
     unit: Unit
     state: UnitState = UnitState.AVAILABLE
     place: Place | None = None
     fix_at: datetime | None = None
     order_id: OrderId | None = None
+    accuracy_m: float | None = None
+    had_fix: bool = False
+    fix_id: str | None = None
+    jumped_to: Place | None = None
+    jumped_at: datetime | None = None
+    returning_since: datetime | None = None
+    told_on_shift: bool | None = None
 
     @property
     def where(self) -> Place:
         """Its last known position, else its home post."""
         return self.place or self.unit.home
+
+    @property
+    def is_free(self) -> bool:
+        """It may be sent: it waits, or is on its way back."""
+        return self.state in ASSIGNABLE
+
+    @property
+    def is_on_order(self) -> bool:
+        """It was sent, and is not done."""
+        return self.order_id is not None or self.state in ON_AN_ORDER
+
+    @property
+    def is_home(self) -> bool:
+        """It stands at its home post, as far as anybody knows."""
+        return self.where.distance_m(self.unit.home) <= AT_HOME_M
+
+    def to(self, state: UnitState) -> Duty:
+        """This duty in ``state``. Raises IllegalTransition if the table does not hold that step."""
+        if state not in UNIT_TRANSITIONS[self.state]:
+            raise IllegalTransition(f"unit {self.unit.id}: {self.state} -> {state}")
+        return replace(self, state=state, returning_since=None)
+
+    def released(self, now: datetime) -> Duty:
+        """As it is once its order is over: off duty if its shift is, available if it stands at home, else returning.
+
+        One that an operator keeps on duty after its shift stays on duty.
+        """
+        freed = replace(self, order_id=None)
+        if self.state not in ON_AN_ORDER:
+            return freed
+        if not is_on_shift(self.unit, now) and self.told_on_shift is not False:
+            return freed.to(UnitState.OFF_DUTY)
+        if self.is_home:
+            return freed.to(UnitState.AVAILABLE)
+        return replace(freed.to(UnitState.RETURNING), returning_since=now)
+
+    def placed_as(self, other: Duty) -> Duty:
+        """This duty, with the position of another look at the same unit, and nothing else of it."""
+        return replace(
+            self,
+            place=other.place,
+            fix_at=other.fix_at,
+            accuracy_m=other.accuracy_m,
+            had_fix=other.had_fix,
+            fix_id=other.fix_id,
+            jumped_to=other.jumped_to,
+            jumped_at=other.jumped_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +209,7 @@ def _go_on(situation: Situation, order: Order, receipt: Receipt, crews_wanted: i
         Outcome(
             incident=incident,
             orders=(replace(order, state=order_state, doubted_at=None), *over),
-            duties=(*((_moved(duty, order_state, receipt),) if duty else ()), *freed(situation, over)),
+            duties=(*((_moved(duty, order_state, receipt, now),) if duty else ()), *freed(situation, over, now)),
             reason=receipt.kind.value,
         ),
         now,
@@ -196,10 +261,10 @@ def in_state_of(incident: Incident, orders: Sequence[Order]) -> Incident:
     return incident if state is incident.state else incident.to(state)
 
 
-def freed(situation: Situation, orders: Sequence[Order]) -> tuple[Duty, ...]:
+def freed(situation: Situation, orders: Sequence[Order], now: datetime) -> tuple[Duty, ...]:
     """The units of orders that are over, free again."""
     duties = (situation.duty_of(order.unit_id) for order in orders)
-    return tuple(replace(duty, state=UnitState.AVAILABLE, order_id=None) for duty in duties if duty)
+    return tuple(duty.released(now) for duty in duties if duty)
 
 
 def _came_late(order: Order, receipt: Receipt) -> bool:
@@ -226,15 +291,13 @@ def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]
     return now, f"unit {order.unit_id}, on arrival of its receipt (its clock is off)"
 
 
-def _moved(duty: Duty, state: OrderState, receipt: Receipt) -> Duty:
-    done = state is OrderState.DONE
-    return replace(
+def _moved(duty: Duty, state: OrderState, receipt: Receipt, now: datetime) -> Duty:
+    moved = replace(
         duty,
-        state=UnitState.AVAILABLE if done else _DUTY_STATE[state],
-        order_id=None if done else duty.order_id,
         place=receipt.place or duty.place,
         fix_at=receipt.at if receipt.place else duty.fix_at,
     )
+    return moved.released(now) if state is OrderState.DONE else replace(moved, state=_DUTY_STATE[state])
 
 
 def _position_only(situation: Situation, order: Order, receipt: Receipt) -> Outcome:
@@ -268,7 +331,7 @@ def _reject(situation: Situation, order: Order, place: Place | None, now: dateti
     after = with_orders(situation, (ended,))
     lost = situation.crews - after.crews
     incident = replace(situation.incident, crews_missing=situation.incident.crews_missing + lost)
-    duties = tuple(replace(duty, place=place or duty.place) for duty in freed(situation, (ended,)))
+    duties = tuple(replace(duty, place=place or duty.place) for duty in freed(situation, (ended,), now))
     return told(
         Outcome(
             incident=in_state_of(incident, after.of_this_life),
@@ -317,7 +380,7 @@ def _state(now: datetime, cause: str | None, incident: Incident) -> Message:
     return incident_message(incident, now, cause)
 
 
-def called_back(situation: Situation) -> tuple[tuple[Order, ...], tuple[Duty, ...]]:
+def called_back(situation: Situation, now: datetime) -> tuple[tuple[Order, ...], tuple[Duty, ...]]:
     """The open orders as they are once they are taken back, and the units that are free then."""
     recalled = tuple(replace(order, state=OrderState.RECALLED) for order in situation.orders if order.is_open)
-    return recalled, freed(situation, recalled)
+    return recalled, freed(situation, recalled, now)

@@ -11,7 +11,8 @@ PatrolError
 └── IllegalTransition    a state machine was asked for a step its table does not hold
     ├── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
     ├── NotToBeSent      a dispatcher cannot send or take back this unit, as things stand; says why in one word
-    └── NotAsAsked       what an operator says of an incident cannot be taken as it stands; says why in one word
+    ├── NotAsAsked       what an operator says of an incident cannot be taken as it stands; says why in one word
+    └── UnitBusy         a unit is on an order, and cannot be set otherwise before that has ended
 """
 
 from __future__ import annotations
@@ -175,3 +176,7 @@ class NotAsAsked(IllegalTransition):
     def __init__(self, why: Objection, message: str) -> None:
         self.why = why
         super().__init__(message)
+
+
+class UnitBusy(IllegalTransition):
+    """A unit is on an order."""

@@ -163,7 +163,7 @@ def _close(situation: Situation, asked: ClosingRequest, operator: str, now: date
         held_until=None,
         overdue=is_overdue(situation.incident, now),
     )
-    recalled, freed = called_back(situation)
+    recalled, freed = called_back(situation, now)
     return told(
         Outcome(incident=incident, orders=recalled, duties=freed, reason="closed"),
         now,

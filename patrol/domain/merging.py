@@ -131,7 +131,7 @@ def _ending(situation: Situation, into: IncidentId, operator: str, now: datetime
         merged_into=into,
         overdue=is_overdue(situation.incident, now),
     )
-    withdrawn, freed = called_back(situation)
+    withdrawn, freed = called_back(situation, now)
     return told(
         Outcome(incident=ended, orders=withdrawn, duties=freed, reason="closed"),
         now,

@@ -18,7 +18,7 @@ from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.troubles import Trouble
-from patrol.domain.vocabulary import RingName
+from patrol.domain.vocabulary import CoordinateSystem, RingName
 
 Text = Annotated[str, MinLen(1)]
 
@@ -321,7 +321,26 @@ class HeartbeatData(Data):
     """How many seconds lie between two; three missing are no hiccup."""
 
 
-MessageData = AlertData | IncidentData | OrderData | RecallData | ReceiptData | HeartbeatData
+@dataclass(frozen=True, slots=True)
+class PositionData(Data):
+    """Where a unit is. About no incident; the newest one counts, and none is kept for long."""
+
+    unit_id: Text
+    place: PlaceData
+    """In the coordinates that ``coordinate_system`` names."""
+    at: datetime
+    """When it was there, by the sender's clock, with an offset."""
+    accuracy_m: Annotated[float, Ge(0)] | None = None
+    """How far off it may be, metres."""
+    heading_deg: Annotated[float, Ge(0), Le(360)] | None = None
+    """Where it is going, degrees clockwise from north."""
+    speed_m_s: Annotated[float, Ge(0)] | None = None
+    """How fast, metres per second."""
+    coordinate_system: CoordinateSystem = CoordinateSystem.WGS84
+    """Anything but WGS-84 is converted as it comes in."""
+
+
+MessageData = AlertData | IncidentData | OrderData | RecallData | ReceiptData | HeartbeatData | PositionData
 
 
 def plain(value: Any) -> Any:

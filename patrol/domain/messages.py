@@ -36,6 +36,7 @@ from patrol.domain.message_data import (
     MessageData,
     OrderData,
     PlaceData,
+    PositionData,
     RecallData,
     ReceiptData,
     StampData,
@@ -47,7 +48,7 @@ from patrol.domain.message_data import (
 )
 from patrol.domain.orders import Order, Receipt, ReceiptKind
 from patrol.domain.tracing import TraceId, read_traceparent, trace_id, traceparent
-from patrol.domain.vocabulary import Place, RingName
+from patrol.domain.vocabulary import CoordinateSystem, Place, RingName
 
 if TYPE_CHECKING:  # a console reads messages without what sees pictures
     from patrol.domain.alerts import Alert
@@ -59,6 +60,7 @@ ORDER = "cn.patrol.order.v1"
 RECALL = "cn.patrol.order.recall.v1"
 RECEIPT = "cn.patrol.receipt.v1"
 HEARTBEAT = "cn.patrol.heartbeat.v1"
+POSITION = "cn.patrol.position.v1"
 DATA_OF: Mapping[str, type[MessageData]] = {
     ALERT: AlertData,
     INCIDENT: IncidentData,
@@ -66,6 +68,7 @@ DATA_OF: Mapping[str, type[MessageData]] = {
     RECALL: RecallData,
     RECEIPT: ReceiptData,
     HEARTBEAT: HeartbeatData,
+    POSITION: PositionData,
 }
 TYPES = frozenset(DATA_OF)
 
@@ -76,7 +79,16 @@ INCIDENT_STREAM = "patrol:incident"
 RECEIPT_STREAM = "patrol:receipt"
 DEAD_STREAM = "patrol:dead"
 HEARTBEAT_STREAM = "patrol:heartbeat"
-STREAMS = (*ALERT_STREAMS, INCIDENT_STREAM, *ORDER_STREAMS, RECEIPT_STREAM, HEARTBEAT_STREAM, DEAD_STREAM)
+POSITION_STREAM = "patrol:position"
+STREAMS = (
+    *ALERT_STREAMS,
+    INCIDENT_STREAM,
+    *ORDER_STREAMS,
+    RECEIPT_STREAM,
+    HEARTBEAT_STREAM,
+    POSITION_STREAM,
+    DEAD_STREAM,
+)
 
 MAX_BYTES = 64 * 1024
 # A station has more cameras than a message has room for; those in trouble are listed first.
@@ -362,6 +374,23 @@ def heartbeat_message(heartbeat: Heartbeat) -> Message:
     )
 
 
+def position_message(data: PositionData, recorded_at: datetime, *, source: str = SOURCE) -> Message:
+    """Tell where a unit is. Its id is the unit's and the time's: told twice, it is the same message."""
+    ms = max(0, int(data.at.timestamp() * 1000))
+    return _message(
+        POSITION_STREAM,
+        f"{data.unit_id}:{ms}",
+        POSITION,
+        None,
+        ms,
+        data.at,
+        recorded_at,
+        data,
+        source=source,
+        unit_id=data.unit_id,
+    )
+
+
 def read_message(body: str | bytes) -> Envelope:
     """Read a CloudEvents JSON. Raises MessageError saying which attribute is wrong and what was expected."""
     if len(body) > MAX_BYTES:
@@ -425,6 +454,28 @@ def read_heartbeat(envelope: Envelope) -> Heartbeat:
         raise MessageError(f"heartbeat: {type(error).__name__}: {error}") from None
 
 
+def read_position(envelope: Envelope) -> PositionData:
+    """The position in a message: its shape, not whether it can be true (fixes.py). Raises MessageError."""
+    data = envelope.data
+    try:
+        place = data["place"]
+        return PositionData(
+            unit_id=str(data["unit_id"]),
+            place=PlaceData(float(place["latitude"]), float(place["longitude"])),
+            at=_aware(data["at"]),
+            accuracy_m=_number(data.get("accuracy_m")),
+            heading_deg=_number(data.get("heading_deg")),
+            speed_m_s=_number(data.get("speed_m_s")),
+            coordinate_system=CoordinateSystem(data.get("coordinate_system", CoordinateSystem.WGS84)),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise MessageError(f"position: {type(error).__name__}: {error}") from None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _read_place(place: Mapping[str, Any]) -> Place:
     found = Place(float(place["latitude"]), float(place["longitude"]))
     if not (abs(found.latitude) <= 90 and abs(found.longitude) <= 180):  # also where either is no number
@@ -450,18 +501,21 @@ def _message(
     data: MessageData,
     cause: str | None = None,
     source: str = SOURCE,
+    unit_id: str | None = None,
     **more: str,
 ) -> Message:
     if cause is not None:
         more["causationid"] = cause
+    subject = f"incident/{incident_id}" if incident_id else f"unit/{unit_id}" if unit_id else "system/heartbeat"
+    about = incident_id or unit_id or "system"
     envelope = {
         "specversion": "1.0",
         "id": key,
         "source": source,
         "type": type_,
-        "subject": f"incident/{incident_id}" if incident_id else "system/heartbeat",
-        "partitionkey": incident_id or "system",
-        "correlationid": incident_id or "system",
+        "subject": subject,
+        "partitionkey": about,
+        "correlationid": about,
         "sequence": f"{sequence:012d}",
         "time": time_text(happened_at),
         "recordedtime": time_text(recorded_at),

@@ -57,7 +57,7 @@ def take_back(situation: Situation, order_id: OrderId, operator: str, crews: Cre
     incident = in_state_of(situation.incident, after.of_this_life)
     incident = replace(incident, crews_missing=max(0, crews.of(incident) - after.crews))
     return told(
-        Outcome(incident=incident, orders=(ended,), duties=freed(situation, (ended,)), reason="taken back"),
+        Outcome(incident=incident, orders=(ended,), duties=freed(situation, (ended,), now), reason="taken back"),
         now,
         (partial(_recall, ended, now),),
     )

@@ -22,6 +22,13 @@ class RingName(StrEnum):
     FAR = "far"
 
 
+class CoordinateSystem(StrEnum):
+    """What coordinates from outside are in (坐标系). Inside all are WGS-84; others are converted where they come in."""
+
+    WGS84 = "wgs84"
+    GCJ02 = "gcj02"  # what maps and terminals made for mainland China show
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A point on the earth, WGS-84, degrees."""

@@ -11,12 +11,10 @@ from patrol.domain.dispatch import Duty
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.orders import Candidate, OrderState
-from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import Place, RingName
 
-# Who is on the way home can go as well as who stands at its post. As words: not every state is there yet.
-FREE_STATES: frozenset[str] = frozenset({"available", "returning"})
-OFF_STATES: frozenset[str] = frozenset({"out_of_service", "off_duty"})
+OFF_STATES = frozenset({UnitState.OUT_OF_SERVICE, UnitState.OFF_DUTY})
 MAY_BE_TAKEN = frozenset({OrderState.SENT, OrderState.ACCEPTED, OrderState.EN_ROUTE})
 
 TravelTime = Callable[[Duty, Place], float]
@@ -133,4 +131,4 @@ def is_crew(unit: Unit) -> bool:
 
 def is_free(duty: Duty) -> bool:
     """Whether it could be sent now."""
-    return duty.state in FREE_STATES
+    return duty.is_free

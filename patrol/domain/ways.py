@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.units import TravelMode, UnitId
 from patrol.domain.vocabulary import Place
 
 if TYPE_CHECKING:  # dispatch asks for ways: when it runs, they must know nothing of it
@@ -20,20 +20,6 @@ if TYPE_CHECKING:  # dispatch asks for ways: when it runs, they must know nothin
 # Streets are longer than straight lines: a circuity of 1.3 is the usual figure for city streets
 # (Giacomin and Levinson 2015, "Road network circuity in metropolitan areas", 1.2 to 1.4).
 DETOUR_FACTOR = 1.3
-
-# How a unit goes is told by its speed along the way: a run is up to 16 km/h, and electric bicycles are built for
-# 25 km/h at most (GB 17761).
-FASTEST_ON_FOOT_M_S = 4.5
-FASTEST_ON_SCOOTER_M_S = 7.0
-
-
-class TravelMode(StrEnum):
-    """How a unit goes; it decides which streets it can take, and in which direction."""
-
-    FOOT = "foot"
-    SCOOTER = "scooter"
-    CAR = "car"
-    DRONE = "drone"  # flies the straight line
 
 
 class WaySource(StrEnum):
@@ -82,18 +68,9 @@ class TravelTable:
     why: tuple[Fallback, ...]
 
 
-def mode_of(unit: Unit) -> TravelMode:
-    """How a unit goes, by its kind and its speed along the way."""
-    if unit.kind is UnitKind.DRONE_GROUP:
-        return TravelMode.DRONE
-    if unit.speed_m_s <= FASTEST_ON_FOOT_M_S:
-        return TravelMode.FOOT
-    return TravelMode.SCOOTER if unit.speed_m_s <= FASTEST_ON_SCOOTER_M_S else TravelMode.CAR
-
-
 def start_of(duty: Duty) -> Start:
     """Where a unit would begin its way, and how it would go."""
-    return Start(duty.where, mode_of(duty.unit), duty.unit.speed_m_s)
+    return Start(duty.where, duty.unit.mode, duty.unit.speed_m_s)
 
 
 def straight_s(start: Start, destination: Place, detour: float = DETOUR_FACTOR) -> float:
@@ -127,7 +104,7 @@ class Ways:
         known = {
             (duty.unit.id, destination): why if seconds is None else float(seconds)
             for duty, row, why in zip(duties, table.seconds, table.why, strict=True)
-            if mode_of(duty.unit) is not TravelMode.DRONE
+            if duty.unit.mode is not TravelMode.DRONE
             for destination, seconds in zip(destinations, row, strict=True)
         }
         return cls(table.source, known, detour)

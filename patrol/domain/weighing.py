@@ -130,11 +130,5 @@ def _unfit(unit: Unit, crews: bool, simulated: bool, ring: RingName, needed: fro
         return "drone" if crews else "no_drone"
     if ring not in unit.rings:
         return "other_ring"
-    lacks = sorted(needed - _capabilities(unit)) if needed else ()
+    lacks = sorted(needed - unit.capabilities) if needed else ()
     return f"lacks_{lacks[0]}" if lacks else None
-
-
-def _capabilities(unit: Unit) -> frozenset[str]:
-    # Units tell of none yet; where they come to, they are heeded.
-    found: frozenset[str] = getattr(unit, "capabilities", frozenset())
-    return found

@@ -32,12 +32,23 @@ from patrol.domain.errors import (
     PatrolError,
     QueueError,
     StoreError,
+    UnitBusy,
 )
 from patrol.domain.incidents import AlertId, EvidenceId, IncidentId, OrderId
+from patrol.domain.message_data import PositionData
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.units import UnitId
-from patrol.ports import Clock, EvidenceFates, EvidenceStore, HealthCheck, PrecisionView, RoomDesk, RoomView
+from patrol.ports import (
+    Clock,
+    EvidenceFates,
+    EvidenceStore,
+    HealthCheck,
+    PrecisionView,
+    RoomDesk,
+    RoomView,
+    UnitDesk,
+)
 from patrol.web.assets import load_assets
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
 from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
@@ -53,10 +64,13 @@ from patrol.web.schemas import (
     MergeBody,
     OrderBody,
     PinBody,
+    PositionBody,
+    PositionsBody,
     ReopenBody,
     ReplayBody,
     SplitBody,
     TakeBackBody,
+    UnitStateBody,
     WithdrawBody,
     encode_letters,
     encode_precision,
@@ -68,6 +82,7 @@ from patrol.web.serving import serve
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
 
 MAX_BODY = 16 * 1024
+MAX_POSITIONS_BODY = 256 * 1024  # a thousand positions, as a message says them
 ANSWER_WITHIN_S = 5.0
 CHECK_WITHIN_S = 1.0
 LETTERS_SHOWN = 50
@@ -91,12 +106,14 @@ def make_web_app(
     limits: FeedLimits | None = None,
     fates: EvidenceFates | None = None,
     precision: PrecisionView | None = None,
+    units: UnitDesk | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
     ``hosts``: dotted names under which people open the page, besides addresses and dotless names.
     ``stopping``: once set, streams end and ``/readyz`` says so. ``fates``: why pictures that were there are not.
     ``precision``: how often the rules were right.
+    ``units``: where positions and states of units go; without it nobody can send any.
     """
     encoded = EncodedLayout.of(layout)
     encode = partial(encode_room, layout=layout, layout_version=encoded.version)
@@ -129,6 +146,7 @@ def make_web_app(
             *appraisal,
             Route("/api/dead-letters", letters.latest),
             Route("/api/dead-letters/{letter_id}/replay", letters.replay, methods=["POST"]),
+            *(_unit_routes(_Units(units, layout)) if units is not None else ()),
             Route("/evidence/{evidence_id}.jpg", kept.picture),
             Route("/evidence/{clip_id}.webm", kept.clip),
             *_status_routes(checks, registry, stopping),
@@ -146,6 +164,7 @@ def make_web_app(
             NotTogether: _not_together,
             NotToBeSent: _not_to_be_sent,
             NotAsAsked: _not_as_asked,
+            UnitBusy: _unit_busy,
             IllegalTransition: _closed_already,
         },
     )
@@ -298,6 +317,55 @@ class _Requests:
         return camera_id
 
 
+class _Units:
+    """What units' terminals and operators tell of units; guarded like every action."""
+
+    def __init__(self, desk: UnitDesk, layout: RoomLayout) -> None:
+        self._desk = desk
+        self._units = frozenset(unit.id for unit in layout.units)
+
+    async def position(self, request: Request) -> Response:
+        body = await _read(request, PositionBody)
+        return await self._report([body.of(self._unit_id(request))], ())
+
+    async def positions(self, request: Request) -> Response:
+        """Those of unknown units are named in the answer, and hold up no other."""
+        body = await _read(request, PositionsBody, MAX_POSITIONS_BODY)
+        known = [each for each in body.positions if each.unit_id in self._units]
+        unknown = [each.unit_id for each in body.positions if each.unit_id not in self._units]
+        return await self._report([each.of(UnitId(each.unit_id)) for each in known], unknown)
+
+    async def _report(self, positions: Sequence[PositionData], unknown: Collection[str]) -> Response:
+        try:
+            await _in_time(self._desk.report(positions))
+        except MessageError as error:
+            raise HTTPException(422, str(error)) from None
+        return JSONResponse({"accepted": len(positions), "unknown_units": sorted(set(unknown))}, 202)
+
+    async def state(self, request: Request) -> Response:
+        body = await _read(request, UnitStateBody)
+        operator, unit_id = operator_of(request.headers), self._unit_id(request)
+        try:
+            state = await _in_time(self._desk.set_state(unit_id, body.state, operator, body.reason))
+        except KeyError:  # of another configuration than the one that dispatches
+            raise HTTPException(404, "there is no such unit") from None
+        return JSONResponse({"done": True, "state": state.value})
+
+    def _unit_id(self, request: Request) -> UnitId:
+        unit_id = UnitId(request.path_params["unit_id"])
+        if unit_id not in self._units:
+            raise HTTPException(404, "there is no such unit")
+        return unit_id
+
+
+def _unit_routes(units: _Units) -> list[Route]:
+    return [
+        Route("/api/v1/units/{unit_id}/position", units.position, methods=["POST"]),
+        Route("/api/v1/units/{unit_id}/state", units.state, methods=["POST"]),
+        Route("/api/v1/positions", units.positions, methods=["POST"]),
+    ]
+
+
 class _Letters:
     """Messages that could not be handled: looked at, and put back by somebody with a name."""
 
@@ -435,11 +503,11 @@ def _id(request: Request, name: str) -> str:
     return value
 
 
-async def _read(request: Request, model: type[Body]) -> Body:
+async def _read(request: Request, model: type[Body], most: int = MAX_BODY) -> Body:
     check_same_origin(request.headers)
     _check_json(request.headers)
     try:
-        return model.model_validate_json(await _limited_body(request))
+        return model.model_validate_json(await _limited_body(request, most))
     except ValidationError as error:
         raise HTTPException(400, _in_words(error)) from None
 
@@ -449,12 +517,12 @@ def _check_json(headers: Headers) -> None:
         raise HTTPException(415, "expected Content-Type: application/json")
 
 
-async def _limited_body(request: Request) -> bytes:
+async def _limited_body(request: Request, most: int) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"expected at most {MAX_BODY} bytes")
+        if len(body) > most:
+            raise HTTPException(413, f"expected at most {most} bytes")
     return bytes(body)
 
 
@@ -500,6 +568,10 @@ async def _closed_already(request: Request, error: Exception) -> Response:
 async def _not_to_be_sent(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotToBeSent)
     return error_response(409, f"not_to_be_sent_{error.why.value}", str(error))
+
+
+async def _unit_busy(request: Request, error: Exception) -> Response:
+    return error_response(409, "unit_on_order", str(error))
 
 
 async def _not_together(request: Request, error: Exception) -> Response:

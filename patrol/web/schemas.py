@@ -7,11 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    model_validator,
+)
 
 from patrol.domain.camera import CameraId
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import Digest
+from patrol.domain.duties import SET_BY_OPERATORS
 from patrol.domain.events import Level
 from patrol.domain.incidents import (
     Disposition,
@@ -22,6 +32,7 @@ from patrol.domain.incidents import (
     LoopStage,
     stage_of,
 )
+from patrol.domain.message_data import PlaceData, PositionData
 from patrol.domain.orders import Order
 from patrol.domain.pins import USUAL_EVERY_S, USUAL_S
 from patrol.domain.precision import Precision, PrecisionReport, Proposal
@@ -40,6 +51,7 @@ from patrol.domain.room import (
 )
 from patrol.domain.storage import StorageStatus
 from patrol.domain.units import UnitId, UnitKind, UnitState
+from patrol.domain.vocabulary import CoordinateSystem
 from patrol.web.layout import RoomLayout
 
 # A page cannot show more of one incident, and gets them all once a second.
@@ -406,3 +418,62 @@ class PinBody(_Body):
 
     seconds: Annotated[float, Field(strict=True)] = USUAL_S
     every_s: Annotated[float, Field(strict=True)] = USUAL_EVERY_S
+
+
+def _set_by_operators(state: UnitState) -> UnitState:
+    if state not in SET_BY_OPERATORS:
+        raise ValueError(f"expected {', '.join(SET_BY_OPERATORS)}")
+    return state
+
+
+class UnitStateBody(_Body):
+    """What a unit does from now on, and why, in words. What it does on an order is told by its receipts."""
+
+    state: Annotated[UnitState, AfterValidator(_set_by_operators)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+MOST_POSITIONS = 1000
+
+
+class PlaceBody(_Body):
+    """Degrees, in the coordinates that the position names."""
+
+    latitude: Annotated[Finite, Field(ge=-90, le=90)]
+    longitude: Annotated[Finite, Field(ge=-180, le=180)]
+
+
+class PositionBody(_Body):
+    """Where a unit is; the words are those of the message, see PositionData."""
+
+    place: PlaceBody
+    at: AwareDatetime
+    accuracy_m: Annotated[Finite, Field(ge=0)] | None = None
+    heading_deg: Annotated[Finite, Field(ge=0, le=360)] | None = None
+    speed_m_s: Annotated[Finite, Field(ge=0)] | None = None
+    coordinate_system: CoordinateSystem = CoordinateSystem.WGS84
+
+    def of(self, unit_id: UnitId) -> PositionData:
+        """As a message carries it."""
+        return PositionData(
+            unit_id=unit_id,
+            place=PlaceData(round(self.place.latitude, 7), round(self.place.longitude, 7)),
+            at=self.at,
+            accuracy_m=self.accuracy_m,
+            heading_deg=self.heading_deg,
+            speed_m_s=self.speed_m_s,
+            coordinate_system=self.coordinate_system,
+        )
+
+
+class UnitPositionBody(PositionBody):
+    """The same, of one unit among many."""
+
+    unit_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class PositionsBody(_Body):
+    """Positions of many units at once."""
+
+    positions: Annotated[list[UnitPositionBody], Field(min_length=1, max_length=MOST_POSITIONS)]

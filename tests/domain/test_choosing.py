@@ -198,13 +198,7 @@ def test_a_simulated_incident_never_moves_a_real_unit_nor_a_real_one_a_simulated
 
 
 def test_what_is_needed_must_be_there() -> None:
-    @dataclass(frozen=True, slots=True)
-    class Skilled(type(unit())):  # type: ignore[misc]  # units tell of no capabilities yet
-        capabilities: frozenset[str] = frozenset()
-
-    plain = unit("U-2", home=north(300))
-    traits = {name: getattr(plain, name) for name in plain.__dataclass_fields__}
-    medic = Duty(Skilled(**traits, capabilities=frozenset({"first_aid", "keys"})))
+    medic = Duty(unit("U-2", home=north(300), capabilities=frozenset({"first_aid", "keys"})))
     needs = want(capabilities=frozenset({"first_aid"}))
     found = chosen([needs], [duty("U-1", 10), medic])
     assert who_goes(found) == {"I-1": ["U-2"]}

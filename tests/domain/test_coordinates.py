@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain.coordinates import CoordinateSystem, from_wgs84, to_wgs84
-from patrol.domain.vocabulary import Place
+from patrol.domain.coordinates import from_wgs84, to_wgs84
+from patrol.domain.vocabulary import CoordinateSystem, Place
 from tests.builders import SQUARE
 
 GCJ02, WGS84 = CoordinateSystem.GCJ02, CoordinateSystem.WGS84

@@ -108,7 +108,7 @@ def test_receipts_walk_the_incident_to_handled_and_free_the_unit() -> None:
         (ReceiptKind.ACCEPTED, IncidentState.ACCEPTED, UnitState.ASSIGNED, ClockName.UNIT_ACCEPTED),
         (ReceiptKind.EN_ROUTE, IncidentState.EN_ROUTE, UnitState.EN_ROUTE, ClockName.MOVING),
         (ReceiptKind.ON_SCENE, IncidentState.ON_SCENE, UnitState.ON_SCENE, ClockName.ON_SCENE),
-        (ReceiptKind.DONE, IncidentState.HANDLED, UnitState.AVAILABLE, ClockName.HANDLED),
+        (ReceiptKind.DONE, IncidentState.HANDLED, UnitState.RETURNING, ClockName.HANDLED),
     ]
     for seconds, (kind, state, duty_state, clock) in enumerate(steps, start=5):
         now = after(now, receive(now, receipt(kind, seconds=seconds, place=north(10)), at(seconds)))

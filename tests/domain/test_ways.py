@@ -21,7 +21,6 @@ from patrol.domain.ways import (
     Way,
     Ways,
     WaySource,
-    mode_of,
     start_of,
     straight_s,
 )
@@ -29,7 +28,7 @@ from tests.builders import SQUARE, duty, north, unit
 
 GATE = north(500)
 ON_FOOT = duty("U-1", metres=100)
-BY_CAR = replace(duty("U-2"), unit=unit("U-2", home=north(1000), speed_m_s=10.0))
+BY_CAR = replace(duty("U-2"), unit=unit("U-2", home=north(1000), speed_m_s=10.0, mode=TravelMode.CAR))
 DRONE = replace(duty("U-3"), unit=unit("U-3", home=north(600), speed_m_s=12.0, kind=UnitKind.DRONE_GROUP))
 
 
@@ -100,20 +99,6 @@ def test_a_detour_of_ones_own_lengthens_what_is_not_known_and_nothing_else() -> 
 def test_a_unit_that_moved_begins_where_it_is_not_at_its_post() -> None:
     moved = replace(ON_FOOT, place=GATE)
     assert start_of(moved) == Start(GATE, TravelMode.FOOT, 2.6)
-
-
-@pytest.mark.parametrize(
-    ("kind", "speed_m_s", "mode"),
-    [
-        (UnitKind.POST, 2.6, TravelMode.FOOT),
-        (UnitKind.COMBAT_UNIT, 4.5, TravelMode.FOOT),
-        (UnitKind.STATION_PATROL, 6.0, TravelMode.SCOOTER),
-        (UnitKind.STATION_PATROL, 8.0, TravelMode.CAR),
-        (UnitKind.DRONE_GROUP, 2.0, TravelMode.DRONE),
-    ],
-)
-def test_how_a_unit_goes_is_told_by_its_kind_and_speed(kind: UnitKind, speed_m_s: float, mode: TravelMode) -> None:
-    assert mode_of(unit(kind=kind, speed_m_s=speed_m_s)) is mode
 
 
 def test_a_table_of_another_size_than_what_was_asked_is_refused() -> None:

@@ -61,6 +61,7 @@ class Site:
             limits=self.limits,
             fates=room,
             precision=room,
+            units=room,
         )
 
     @asynccontextmanager

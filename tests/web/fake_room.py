@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, Stream
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
 from patrol.domain.dispatch import Outcome, Situation
-from patrol.domain.errors import Apart, IllegalTransition, NotTogether, QueueError, StoreError
+from patrol.domain.errors import Apart, IllegalTransition, MessageError, NotTogether, QueueError, StoreError, UnitBusy
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
     AlertId,
@@ -42,6 +42,7 @@ from patrol.domain.incidents import (
     TroubledCamera,
     stage_of,
 )
+from patrol.domain.message_data import PositionData
 from patrol.domain.orders import Candidate, Order, OrderState
 from patrol.domain.pins import Pin
 from patrol.domain.precision import LOOKED_BACK, Precision, PrecisionReport, proposals, together
@@ -62,6 +63,7 @@ from patrol.domain.room import (
 from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
+from patrol.domain.vocabulary import CoordinateSystem
 from patrol.domain.zones import RuleId
 from patrol.web.app import RoomLayout, make_web_app, serve
 from tests.builders import rule
@@ -185,7 +187,7 @@ class SystemClock:
 
 @dataclass(slots=True)
 class FakeRoom:
-    """RoomView, RoomDesk and EvidenceStore in memory.
+    """RoomView, RoomDesk, UnitDesk and EvidenceStore in memory.
 
     ``away``, ``queue_away``: what the store and the queue say instead of answering; ``takes_s``: how long a snapshot
     takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more. ``wrong``:
@@ -203,6 +205,7 @@ class FakeRoom:
     gone: dict[EvidenceId, Gone] = field(default_factory=dict)
     storage: StorageStatus = field(default_factory=StorageStatus)
     unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
+    positions: list[PositionData] = field(default_factory=list)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
     letters: list[DeadLetter] = field(default_factory=list)
@@ -264,6 +267,23 @@ class FakeRoom:
             watch=self.watch,
             digest=digest(ordered),
         )
+
+    # UnitDesk
+
+    async def report(self, positions: Sequence[PositionData]) -> None:
+        if self.queue_away is not None:
+            raise QueueError(self.queue_away)
+        if any(each.coordinate_system is not CoordinateSystem.WGS84 for each in positions):
+            raise MessageError("coordinate_system: expected wgs84")
+        self.positions += positions
+
+    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
+        self._answer()
+        if any(order.unit_id == unit_id and order.is_open for order in self.orders.values()):
+            raise UnitBusy(f"unit {unit_id} is on an order")
+        self.unit_states[unit_id] = state
+        self.calls.append(("unit", unit_id, state.value, operator, reason))
+        return state
 
     # RoomDesk
 
