@@ -49,8 +49,9 @@ from patrol.domain.choosing import Commitment, Policy, Want, choose
 from patrol.domain.dispatch import DETOUR_FACTOR, Duty, travel_time_s
 from patrol.domain.events import Level
 from patrol.domain.orders import OrderState
+from patrol.domain.shares import Range, wilson
 from patrol.domain.units import UnitId, UnitState
-from patrol.evaluation.statistics import Range, bootstrapped, wilson
+from patrol.evaluation.statistics import bootstrapped
 
 OPEN = 50
 FREE_SHARES = (1.0, 0.5, 0.2)

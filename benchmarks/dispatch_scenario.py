@@ -122,7 +122,9 @@ def _calm(count: int, sample: Configuration, chance: random.Random) -> list[Happ
 
 def _storms(incidents: int, sample: Configuration, chance: random.Random) -> tuple[list[Happening], list[float]]:
     """The storms' incidents, each storm's from zero on, and how long each storm lasts."""
-    left, found, lasts = round(incidents * STORM_SHARE), [], []
+    left = round(incidents * STORM_SHARE)
+    found: list[Happening] = []
+    lasts: list[float] = []
     while left > 0:
         size = min(left, round(STORM_SIZE * chance.uniform(0.4, 1.6)) or 1)
         lasts_s, centre = chance.uniform(*STORM_LASTS_S), chance.choice(sample.cameras).place
@@ -162,8 +164,7 @@ def _storm_at(at_s: float, spans: Sequence[tuple[float, float]]) -> int | None:
 def _happening(
     at_s: float, camera: Camera, storm: int | None, sample: Configuration, chance: random.Random
 ) -> Happening:
-    kinds, weights = zip(*KINDS, strict=True)
-    (kind,) = chance.choices(kinds, weights)
+    (kind,) = chance.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])
     return Happening(
         id=IncidentId(""),
         at_s=at_s,

@@ -20,8 +20,9 @@ import httpx
 
 from patrol.domain.errors import InputError
 from patrol.domain.travel_settings import ServiceKind, ServiceSettings
+from patrol.domain.units import TravelMode
 from patrol.domain.vocabulary import Place
-from patrol.domain.ways import Fallback, Start, TravelMode, TravelTable, WaySource, straight_s
+from patrol.domain.ways import Fallback, Start, TravelTable, WaySource, straight_s
 from patrol.ports import Clock
 
 _log = logging.getLogger(__name__)

@@ -23,8 +23,9 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from patrol.adapters.street_files import Street, read_streets
+from patrol.domain.units import TravelMode
 from patrol.domain.vocabulary import EARTH_RADIUS_M, Place
-from patrol.domain.ways import DETOUR_FACTOR, Fallback, Start, TravelMode, TravelTable, WaySource
+from patrol.domain.ways import DETOUR_FACTOR, Fallback, Start, TravelTable, WaySource
 
 SPACING_M = 10.0  # between the points by which the street that is nearest to a place is found
 AT_CROSSING_M = 15.0  # as near to a crossing, one may be in any of its streets: positions are no better

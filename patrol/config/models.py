@@ -662,6 +662,7 @@ class TravelModel(Edge):
     def _has_one_source(self) -> TravelModel:
         if self.graph is not None and self.service is not None:
             raise ValueError("has both graph and service; expected one of them")
+        return self
 
 
 class PositionsModel(Edge):

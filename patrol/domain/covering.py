@@ -152,7 +152,7 @@ def move_up(
     best, place = np.unravel_index(int(np.argmax(gains)), gains.shape)
     if gains[best, place] < least_gain:
         return None
-    mover, post = crews[movable[best]], posts[place]
+    mover, post = crews[movable[best]], posts[int(place)]
     after = without[best] + _reached_from(mover, [post], points, travel_s, targets)[0]
     weights = _weights(points)
     return _proposal(

@@ -463,7 +463,8 @@ class Incident:
         """This incident without the feedback of the first of two people."""
         if not self.is_open or self.closing is None:
             return self
-        clocks = {name: stamp for name, stamp in self.clocks.items() if name is not ClockName.FEEDBACK}
+        clocks: dict[ClockName, Stamp] = dict(self.clocks)
+        clocks.pop(ClockName.FEEDBACK, None)
         return replace(self, closing=None, clocks=clocks)
 
     def is_of_this_life(self, at: datetime) -> bool:

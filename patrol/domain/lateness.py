@@ -175,8 +175,8 @@ def unsent_since(watch: Watch, late_after: LateAfter) -> datetime:
     """Since when nobody is on the way, at the latest, where nobody is: an order that ended has had its time."""
     accept_s = late_after.accept_s[watch.incident.ring]
     ended = [order.sent_at + timedelta(seconds=accept_s) for order in watch.orders]
-    held = () if watch.held_until is None else (watch.held_until,)
-    return max([watch.incident.life_began_at, *ended, *held])
+    times = [watch.incident.life_began_at, *ended]
+    return max(times if watch.held_until is None else [*times, watch.held_until])
 
 
 def _nobody_sent(watch: Watch, late_after: LateAfter) -> Iterator[Lateness]:

@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from patrol.domain.camera import StreamAddress
-from patrol.domain.ways import DETOUR_FACTOR, TravelMode
+from patrol.domain.units import TravelMode
+from patrol.domain.ways import DETOUR_FACTOR
 
 ON_STREETS = frozenset(TravelMode) - {TravelMode.DRONE}
 
