@@ -5,7 +5,7 @@ One table says which state may follow which; the loop's five stages (汇聚→�
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -523,3 +523,11 @@ def is_overdue(incident: Incident, now: datetime) -> bool:
     if not incident.is_open and on_scene is None:
         return False
     return reached > incident.due_at
+
+
+_URGENCY = {level: rank for rank, level in enumerate(Level)}
+
+
+def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
+    """By level, then the oldest first: the order in which they should be worked on."""
+    return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))

@@ -16,14 +16,13 @@ from patrol.domain.dispatch import Situation, is_silent
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy, due_steps, is_reminder_due, shortfall_of
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue
+from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue, most_urgent_first
 from patrol.domain.lateness import SENT_WITHIN_S, Lateness, overdue, watch_of
 from patrol.domain.orders import Order
 from patrol.domain.ways import Ways
 from patrol.metrics import Metrics
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.stopping import pause
-from patrol.pipeline.viewing import most_urgent_first
 from patrol.pipeline.wayfinding import Wayfinding
 from patrol.ports import Clock, IncidentReader, Ledger
 

@@ -12,9 +12,9 @@ from patrol.domain.auditing import Audit, silent_since
 from patrol.domain.digest import digest
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
-from patrol.domain.events import IncidentClass, Level
+from patrol.domain.events import IncidentClass
 from patrol.domain.heartbeats import Arrival, stalled_since, through_since
-from patrol.domain.incidents import EscalationStep, EvidenceId, Incident, LoopStage, stage_of
+from patrol.domain.incidents import EscalationStep, EvidenceId, Incident, LoopStage, most_urgent_first, stage_of
 from patrol.domain.orders import Order, in_progress
 from patrol.domain.room import (
     MaintenanceStatus,
@@ -38,7 +38,6 @@ CLOSED_SHOWN = 40
 LATE_AFTER_S = 4.0
 TOUR_SILENT_AFTER_S = 12.0  # Redis forgets its report after 10
 GAUGES_EVERY_S = 2.0
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 
 
 class DeadLetters(Protocol):
@@ -195,11 +194,6 @@ def stages(incidents: Sequence[Incident], now: datetime) -> tuple[StageStatus, .
         if stage is not None:
             ages[stage].append((now - incident.accepted_at).total_seconds())
     return tuple(StageStatus(stage, len(found), max(found, default=0.0)) for stage, found in ages.items())
-
-
-def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
-    """By level, then the oldest first: the order in which they should be worked on."""
-    return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))
 
 
 def evidence_of(incidents: Sequence[Incident]) -> frozenset[EvidenceId]:

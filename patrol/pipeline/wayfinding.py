@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from patrol.domain.board import MOST_WAITING
-from patrol.domain.incidents import IncidentId, IncidentState
+from patrol.domain.incidents import IncidentId, IncidentState, most_urgent_first
 from patrol.domain.ways import DETOUR_FACTOR, Ways, start_of
-from patrol.pipeline.viewing import most_urgent_first
 from patrol.ports import IncidentReader, Ledger, TravelTimes
 
 
