@@ -17,6 +17,7 @@ from patrol.domain.incidents import (
     Incident,
     IncidentState,
     OrderId,
+    OrderLine,
     is_overdue,
 )
 from patrol.domain.messages import Message, incident_message, recall_message
@@ -367,7 +368,11 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
 def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause: str | None = None) -> Outcome:
     """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation."""
     assert outcome.incident is not None
-    incident = outcome.incident
+    incident = outcome.incident.listing(
+        OrderLine(order.id, order.unit_id, order.state)
+        for order in outcome.orders
+        if order.life == outcome.incident.life
+    )
     messages: list[Message] = []
     tell_state: MessageFor = partial(_state, now, cause)
     for message_for in (tell_state, *more):

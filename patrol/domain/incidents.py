@@ -5,7 +5,7 @@ One table says which state may follow which; the loop's five stages (汇聚→�
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import NewType
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.events import IncidentClass, Kind, Level, class_of
 from patrol.domain.troubles import Trouble
-from patrol.domain.vocabulary import CameraId, Place, RingName
+from patrol.domain.vocabulary import CameraId, OrderState, Place, RingName
 
 IncidentId = NewType("IncidentId", str)
 AlertId = NewType("AlertId", str)
@@ -312,6 +312,18 @@ class Escalation:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One order of an incident, as its messages list it."""
+
+    id: OrderId
+    unit_id: str
+    state: OrderState
+
+
+ORDERS_LISTED = 12
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """One thing that happened. ``sequence`` grows by one with every message told about it.
 
@@ -363,6 +375,7 @@ class Incident:
     split_from: IncidentId | None = None
     split_by: str | None = None
     crews_missing: int = 1
+    orders: tuple[OrderLine, ...] = ()
     escalation: Escalation | None = None
     reminders: int = 0
     reminded_at: datetime | None = None
@@ -447,6 +460,7 @@ class Incident:
             state=IncidentState.NEW,
             life=self.life + 1,
             crews_missing=1,  # at least; how many it is worked out once somebody is sent
+            orders=(),
             reopened_at=at,
             history=(*self.history, before),
             clocks={name: stamp for name, stamp in self.clocks.items() if name not in _STAMPED_ANEW},
@@ -470,6 +484,11 @@ class Incident:
     def is_of_this_life(self, at: datetime) -> bool:
         """Whether what was sent, or began, then has to do with it as it is now."""
         return self.reopened_at is None or at >= self.reopened_at
+
+    def listing(self, lines: Iterable[OrderLine]) -> Incident:
+        """This incident with these orders as they are now; new ones come last."""
+        by_id = {line.id: line for line in (*self.orders, *lines)}
+        return replace(self, orders=tuple(by_id.values())[-ORDERS_LISTED:])
 
     def stamped(self, name: ClockName, at: datetime, source: str) -> Incident:
         """This incident with one more timestamp; the first one of a name stays."""

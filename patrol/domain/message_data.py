@@ -18,7 +18,7 @@ from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.troubles import Trouble
-from patrol.domain.vocabulary import CoordinateSystem, RingName
+from patrol.domain.vocabulary import CoordinateSystem, OrderState, RingName
 
 Text = Annotated[str, MinLen(1)]
 
@@ -186,6 +186,15 @@ class ClosingData(Data):
 
 
 @dataclass(frozen=True, slots=True)
+class OrderLineData(Data):
+    """One order of an incident, as it is now."""
+
+    order_id: Text
+    unit_id: Text
+    state: OrderState | str
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentData(Data):
     """What an incident's state is now. A message with a lower ``sequence`` than one read before is old news."""
 
@@ -221,6 +230,10 @@ class IncidentData(Data):
     """The incident that this one was a part of, until an operator split it off."""
     escalation: EscalationData | None = None
     """The last step that was taken because something about it was late."""
+    crews_missing: Annotated[int, Ge(0)] = 0
+    """How many crews are wanted beside those that are on it."""
+    orders: Sequence[OrderLineData] = ()
+    """Since it was opened, or opened again: the first one sent first, the last 12 at most."""
     reminders: Annotated[int, Ge(0)] = 0
     """How often feedback was asked for; it is, again, whenever this has grown."""
     why: WordsData | None = None

@@ -9,22 +9,8 @@ from enum import StrEnum
 
 from patrol.domain.incidents import IncidentId, OrderId
 from patrol.domain.units import UnitId
+from patrol.domain.vocabulary import OrderState as OrderState
 from patrol.domain.vocabulary import Place, RingName
-
-
-class OrderState(StrEnum):
-    """Where an order stands."""
-
-    SENT = "sent"
-    DOUBTED = "doubted"  # not accepted in time; it stays as a back-up until another unit has accepted
-    ACCEPTED = "accepted"
-    EN_ROUTE = "en_route"
-    ON_SCENE = "on_scene"
-    DONE = "done"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    RECALLED = "recalled"
-
 
 OPEN_ORDER_STATES = frozenset(
     {OrderState.SENT, OrderState.DOUBTED, OrderState.ACCEPTED, OrderState.EN_ROUTE, OrderState.ON_SCENE}

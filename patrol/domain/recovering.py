@@ -33,6 +33,7 @@ from patrol.domain.incidents import (
     IncidentState,
     Maintenance,
     OrderId,
+    OrderLine,
     Stamp,
     TroubledCamera,
     Witness,
@@ -393,6 +394,11 @@ def _as_told(
         split_from=IncidentId(data["split_from"]) if data.get("split_from") else None,
         split_by=base.split_by if base else None,
         escalation=_escalation(data.get("escalation"), int(data.get("life", 1))),
+        orders=tuple(
+            OrderLine(OrderId(one["order_id"]), str(one["unit_id"]), OrderState(one["state"]))
+            for one in data.get("orders", ())
+        ),
+        crews_missing=int(data.get("crews_missing", base.crews_missing if base else 1)),
         reminders=(reminders := int(data.get("reminders", 0))),
         reminded_at=_at(envelope.recordedtime) if reminders else None,
         life=int(data.get("life", 1)),
@@ -479,6 +485,9 @@ def _orders(told_of: Told, stored: Sequence[Order], incident: Incident) -> tuple
 def _placed(order: Order, standing: Sequence[Order], told_of: Told, incident: Incident) -> Order:
     if not order.is_open:  # as the store has it
         return order
+    listed = next((line.state for line in incident.orders if line.id == order.id), None)
+    if listed is not None:
+        return replace(order, state=listed)
     reason = told_of.recalled.get(order.id)
     if reason is not None:
         return replace(order, state=OrderState.EXPIRED if reason == "expired" else OrderState.RECALLED)

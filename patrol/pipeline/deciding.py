@@ -70,7 +70,7 @@ class Deciding:
             asking = replace(board.of(incident_id), cause=cause)
             held = feedback.hold(asking, self._sending.confirm, now)
             if held is not None or not waits(asking, self._sending, now):
-                nothing = held or Outcome(reason="already under way")
+                nothing = held or Outcome(reason=_why_nobody(asking.incident))
             outcomes = send(board, lambda *_: _order_id(now), ways, self._sending, now, cause)
             if held is not None and held.incident is not None:
                 outcomes = (held, *outcomes)
@@ -330,6 +330,10 @@ class Deciding:
             metrics.escalations.labels(level, incident.escalation.step.value).inc()
         elif reason == "reminded":
             metrics.reminders.labels(level).inc()
+
+
+def _why_nobody(incident: Incident) -> str:
+    return "no unit for maintenance" if incident.due_at is None else "already under way"
 
 
 def _order_id(now: datetime) -> OrderId:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from patrol.domain.board import Board, Sending, choices_for, waits, wants_one_more
@@ -49,7 +49,7 @@ class _Look:
 
     def is_anyone_free(self, situation: Situation) -> bool:
         """Whether somebody could go to this incident, beside all others that wait."""
-        return situation.incident.id in self.chosen or situation.incident.id in self.fresh
+        return situation.incident.id in self.chosen
 
 
 class FollowingUp:
@@ -110,8 +110,7 @@ class FollowingUp:
 
     def _look(self, board: Board, ways: Ways, now: datetime) -> _Look:
         fresh = frozenset(each.incident.id for each in board.situations if _may_come_by_queue(each, now))
-        waiting = replace(board, situations=tuple(each for each in board.situations if each.incident.id not in fresh))
-        chosen = choices_for(waiting, ways, self._sending, now).chosen
+        chosen = choices_for(board, ways, self._sending, now).chosen
         return _Look(now, frozenset(choice.incident_id for choice in chosen), fresh)
 
     def _late(
@@ -149,7 +148,7 @@ class FollowingUp:
                 return False
             await self._deciding.hold(incident.id)
             return True
-        if incident.id in look.chosen:
+        if incident.id in look.chosen and incident.id not in look.fresh:
             return await self._assign(incident)
         if waits(situation, self._sending, look.now) and not situation.open_orders and incident.id not in look.fresh:
             self._count_shortfall(incident)  # the store is not asked for each of many every second

@@ -54,7 +54,7 @@ def test_an_alert_the_queue_does_not_bring_gets_its_order_all_the_same_but_the_q
     asyncio.run(check())
 
 
-def test_a_silent_unit_is_called_back_in_time_and_the_next_best_one_is_sent(tmp_path: Path) -> None:
+def test_a_silent_unit_stays_as_a_back_up_and_the_next_best_one_is_sent_in_time(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, (unit("U-1"), unit("U-2"), unit("U-3"))) as room:
             await room.alert()
@@ -63,16 +63,15 @@ def test_a_silent_unit_is_called_back_in_time_and_the_next_best_one_is_sent(tmp_
             await ticks(room, accept_within_s - 1)
             assert await states(room) == [("U-1", OrderState.SENT)]
             await ticks(room, 1)
-            assert await states(room) == [("U-1", OrderState.EXPIRED), ("U-2", OrderState.SENT)]
-            recalled = [told for told in await room.told("patrol:order:core") if told.type.endswith("recall.v1")]
-            assert [told.data["unit_id"] for told in recalled] == ["U-1"]
+            assert await states(room) == [("U-1", OrderState.DOUBTED), ("U-2", OrderState.SENT)]
+            assert [told.data["unit_id"] for told in await room.told("patrol:order:core")] == ["U-1", "U-2"]
             await ticks(room, accept_within_s)
             assert [unit_id for unit_id, _ in await states(room)] == ["U-1", "U-2", "U-3"]
 
     asyncio.run(check())
 
 
-def test_a_unit_that_accepted_is_left_to_drive(tmp_path: Path) -> None:
+def test_a_unit_that_accepted_is_never_doubted(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:
             await room.alert()
@@ -80,7 +79,7 @@ def test_a_unit_that_accepted_is_left_to_drive(tmp_path: Path) -> None:
             (order,) = await room.orders()
             await room.dispatching.handle(room.receipt(order, ReceiptKind.ACCEPTED))
             await ticks(room, 300)
-            assert await states(room) == [("U-1", OrderState.ACCEPTED)]
+            assert (await states(room))[0] == ("U-1", OrderState.ACCEPTED)
 
     asyncio.run(check())
 
@@ -160,7 +159,7 @@ def test_two_who_follow_up_at_once_send_one_unit(tmp_path: Path) -> None:
             assert await states(room) == [("U-1", OrderState.SENT)]
             room.clock.advance(30)
             await asyncio.gather(*(room.following_up.tick() for _ in range(4)))
-            assert await states(room) == [("U-1", OrderState.EXPIRED), ("U-2", OrderState.SENT)]
+            assert await states(room) == [("U-1", OrderState.DOUBTED), ("U-2", OrderState.SENT)]
 
     asyncio.run(check())
 
@@ -208,7 +207,7 @@ def test_what_stays_late_is_told_farther_up_step_by_step_and_each_step_once(tmp_
             await room.dispatching.handle(room.receipt(first, ReceiptKind.ACCEPTED))  # late to set out from 18 s on
             await ticks(room, 15)
             assert await steps_told(room) == []
-            for seconds, told in ((1, ["next_unit"]), (19, ["next_unit"]), (1, ["next_unit", "supervisor"])):
+            for seconds, told in ((1, ["next_unit"]), (18, ["next_unit"]), (1, ["next_unit", "supervisor"])):
                 await ticks(room, seconds)
                 assert await steps_told(room) == told
             await ticks(room, 25)
