@@ -56,11 +56,11 @@ def test_a_drone_group_flies_unless_it_says_otherwise(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "path", "says"),
     [
-        ({"crew": 0}, "units[0].crew", "how many officers"),
-        ({"crew": 2.5}, "units[0].crew", "how many officers"),
+        ({"crew": 0}, "units[0].crew", "expected 1 or more"),
+        ({"crew": 2.5}, "units[0].crew", "expected a whole number"),
         ({"mode": "bicycle"}, "units[0].mode", "foot"),
         ({"capabilities": ["first aid"]}, "units[0].capabilities[0]", "first aid"),
-        ({"shift": [{"begins": "8", "ends": "20:00"}]}, "units[0].shift[0].begins", "00:00..24:00"),
+        ({"shift": [{"begins": "8", "ends": "20:00"}]}, "units[0].shift[0].begins", "00:00 to 24:00"),
         ({"shift": [{"begins": "08:00", "ends": "08:00"}]}, "units[0].shift[0]", "expected a later end"),
     ],
 )
