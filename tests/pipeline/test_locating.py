@@ -172,7 +172,7 @@ def test_what_is_no_position_or_of_no_unit_is_a_dead_letter_that_says_why_and_th
         bad = [
             b"not json",
             json.dumps({**good, "type": "cn.patrol.alert.v1"}).encode(),
-            json.dumps({**good, "data": {**good["data"], "coordinate_system": "gcj02"}}).encode(),
+            json.dumps({**good, "data": {**good["data"], "coordinate_system": "bd09"}}).encode(),
         ]
         for body in bad:
             room.queue.append(POSITION_STREAM, body)
@@ -180,7 +180,7 @@ def test_what_is_no_position_or_of_no_unit_is_a_dead_letter_that_says_why_and_th
         await room.run_for(2)
         assert room.queue.streams[DEAD_STREAM][:3] == bad
         assert len(room.queue.streams[DEAD_STREAM]) == 4
-        for reason, says in zip(room.queue.reasons, ("JSON", "type", "gcj02", "U-99"), strict=True):
+        for reason, says in zip(room.queue.reasons, ("JSON", "type", "bd09", "U-99"), strict=True):
             assert says in reason
         assert (room.count("unreadable"), room.count("taken")) == (4, 1)
         assert counted(room.metrics, "patrol_messages_dead_total", group=GROUP) == 4
@@ -251,7 +251,7 @@ def test_what_was_read_when_the_service_stops_is_still_written() -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(room.run_for(0.8))
             await room.clock.sleep(0.4)
-            room.send(position(300, 0.4))
+            room.send(position(150, 0.4))
         assert room.duties.there[UnitId("U-1")].fix_at == at(0.4)
 
     asyncio.run(check())
