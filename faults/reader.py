@@ -192,7 +192,7 @@ class Terminals:
                 self._log.write(again=order_id)
                 return
             line = {"order": order_id, "incident": data["incident_id"], "unit": data["unit_id"]}
-            line |= {"sent_at": message["time"], "recorded_at": message["recordedtime"], "level": data["level"]}
+            line |= {"sent_at": message["time"], "recorded_at": message["recordedtime"], "level": data.get("level", "")}
             self._log.write(**line)
             self._known.add(order_id)
             if _luck(order_id) < UNHEARD:

@@ -374,7 +374,7 @@ class Incident:
     merged_into: IncidentId | None = None
     split_from: IncidentId | None = None
     split_by: str | None = None
-    crews_missing: int = 1
+    crews_missing: int = 0
     orders: tuple[OrderLine, ...] = ()
     escalation: Escalation | None = None
     reminders: int = 0

@@ -218,6 +218,7 @@ def the_busy_one(orders: Sequence[Order]) -> frozenset[OrderId]:
 
 _DOES: Mapping[OrderState, UnitState] = {
     OrderState.SENT: UnitState.ASSIGNED,
+    OrderState.DOUBTED: UnitState.ASSIGNED,
     OrderState.ACCEPTED: UnitState.ASSIGNED,
     OrderState.EN_ROUTE: UnitState.EN_ROUTE,
     OrderState.ON_SCENE: UnitState.ON_SCENE,
@@ -398,7 +399,7 @@ def _as_told(
             OrderLine(OrderId(one["order_id"]), str(one["unit_id"]), OrderState(one["state"]))
             for one in data.get("orders", ())
         ),
-        crews_missing=int(data.get("crews_missing", base.crews_missing if base else 1)),
+        crews_missing=int(data.get("crews_missing", base.crews_missing if base else 0)),
         reminders=(reminders := int(data.get("reminders", 0))),
         reminded_at=_at(envelope.recordedtime) if reminders else None,
         life=int(data.get("life", 1)),

@@ -26,6 +26,7 @@ def opened(incident_id: IncidentId, witness: Witness, *, simulated: bool, drill:
         camera_name_en=witness.camera_name_en,
         place=witness.place,
         target_s=witness.target_s,
+        crews_missing=0 if witness.target_s is None else 1,
         fingerprint=witness.fingerprint,
         words_zh=witness.words_zh,
         words_en=witness.words_en,

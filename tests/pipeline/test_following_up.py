@@ -223,7 +223,7 @@ def test_what_stays_late_is_told_farther_up_step_by_step_and_each_step_once(tmp_
 
 def test_who_has_taken_it_on_is_left_alone_until_something_else_gets_late(tmp_path: Path) -> None:
     async def check() -> None:
-        async with dispatch_room(tmp_path) as room:
+        async with dispatch_room(tmp_path, (unit("U-1"),)) as room:
             incident_id = await room.alert()
             await ticks(room, 3)
             (first,) = await room.orders()

@@ -370,7 +370,7 @@ def test_people_are_told_that_a_backup_was_put_back_and_whether_the_queue_had_al
             assert FindingKind.RESTORED in await again.findings()
             view = await SqlAudits(again.store).look(again.clock.now(), 1.0, disturbed=False, dead_letters=0)
             assert view.restoration is not None
-            assert (view.restoration.incidents, view.restoration.alerts, view.restoration.orders) == (2, 2, 1)
+            assert (view.restoration.incidents, view.restoration.alerts, view.restoration.orders) == (3, 2, 2)
             assert not view.restoration.complete
             (finding,) = [one for one in audit(view, RINGS, AuditBounds()) if one.kind is FindingKind.RESTORED]
             assert "what is missing nobody can say" in finding.words_en
@@ -400,8 +400,9 @@ def test_an_order_that_went_out_before_the_state_it_led_to_is_no_reason_to_send_
             assert outcome is not None
             assert outcome.orders == ()
             await again.relaying.drain()
-            newest = json.loads((await again.redis.xrevrange("patrol:incident", count=1))[0][1][b"ce"])
-            assert (newest["data"]["incident_id"], newest["data"]["state"]) == ("I-20", "ordered")
+            entries = await again.redis.xrange("patrol:incident")
+            told = [json.loads(fields[b"ce"])["data"] for _, fields in entries]
+            assert [one["state"] for one in told if one["incident_id"] == "I-20"][-1] == "ordered"
 
     asyncio.run(check())
 
