@@ -101,16 +101,16 @@ def close(
     """
     incident, first = situation.incident, situation.incident.closing
     incident.to(IncidentState.CLOSED)
+    takes_two = _takes_two(incident, operator, second_person)
+    if takes_two and first is not None and first.disposition is disposition:
+        if _is_same_person(first.operator, operator):
+            who = f"by another one than {operator} now"
+            raise NotAsAsked(Objection.SAME_PERSON, f"incident {incident.id} is closed by two people: {who}")
+        return _close(situation, first, operator, now)
     asked = _feedback(incident, disposition, operator, reason, reason_code, now)
-    if not _takes_two(incident, operator, second_person):
-        return _close(replace(situation, incident=incident.not_closing()), asked, operator, now)
-    if first is None or first.disposition is not asked.disposition:
+    if takes_two:
         return _ask_second_person(incident, asked, now)
-    if _is_same_person(first.operator, operator):
-        raise NotAsAsked(
-            Objection.SAME_PERSON, f"incident {incident.id} is closed by two people: by another one than {operator} now"
-        )
-    return _close(situation, first, operator, now)
+    return _close(replace(situation, incident=incident.not_closing()), asked, operator, now)
 
 
 def _feedback(

@@ -33,10 +33,14 @@ from patrol.domain.incidents import (
     AlertId,
     Cause,
     ClockName,
+    ClosingRequest,
     Disposition,
+    EarlierLife,
+    FalseAlarmReason,
     Incident,
     IncidentId,
     IncidentState,
+    LevelChange,
     Maintenance,
     OrderId,
     Stamp,
@@ -281,7 +285,7 @@ def test_a_decision_sees_all_orders_of_its_incident_and_what_every_unit_does(tmp
             (found,) = looked_at
             assert [(o.id, o.state) for o in found.orders] == [("O-1", OrderState.DOUBTED), ("O-2", OrderState.SENT)]
             states = {duty.unit.id: (duty.state, duty.order_id) for duty in found.duties}
-            assert states == {"U-1": (UnitState.AVAILABLE, None), "U-2": (UnitState.ASSIGNED, "O-2")}
+            assert states == {"U-1": (UnitState.ASSIGNED, "O-1"), "U-2": (UnitState.ASSIGNED, "O-2")}
 
     asyncio.run(check())
 
@@ -783,13 +787,30 @@ witnesses = st.builds(
     why_zh=texts,
     operator=st.none() | texts,
 )
+levels = st.sampled_from(Level)
+reason_codes = st.none() | st.sampled_from(FalseAlarmReason)
+closings = st.builds(ClosingRequest, st.sampled_from(Disposition), reason_codes, texts, texts, moments)
+level_changes = st.builds(LevelChange, moments, texts, levels, levels, texts)
+earlier_lives = st.builds(
+    EarlierLife,
+    life=st.integers(1, 9),
+    disposition=st.none() | st.sampled_from(Disposition),
+    reason_code=reason_codes,
+    reason=st.none() | texts,
+    closed_by=st.none() | texts,
+    closing=st.none() | closings,
+    clocks=st.dictionaries(st.sampled_from(ClockName), stamps),
+    reopened_at=moments,
+    reopened_by=texts,
+    reopened_why=texts,
+)
 incidents = st.builds(
     Incident,
     id=st.just(FIRST),
     kind=st.sampled_from(Kind),
     level=st.sampled_from(Level),
     place=places,
-    target_s=st.none() | numbers,
+    target_s=st.none() | st.floats(1, 86_400),
     maintenance=st.none() | repairs,
     camera_name=texts,
     words_zh=texts,
@@ -811,6 +832,15 @@ incidents = st.builds(
     merged_into=st.none() | texts,
     split_from=st.none() | texts,
     split_by=st.none() | texts,
+    life=st.integers(1, 9),
+    reopened_at=st.none() | moments,
+    history=st.lists(earlier_lives, max_size=2).map(tuple),
+    level_why_zh=texts,
+    level_by=st.none() | texts,
+    level_changes=st.lists(level_changes, max_size=2).map(tuple),
+    held_until=st.none() | moments,
+    reason_code=reason_codes,
+    closing=st.none() | closings,
 )
 weighed = st.builds(WeighedUnit, texts, st.none() | numbers, st.none() | texts)
 orders = st.builds(

@@ -280,7 +280,7 @@ class TestTwoPeople:
         now = after(start, otherwise)
         with pytest.raises(NotAsAsked):
             feedback.close(now, FALSE_ALARM, "wang", "", at(61), FalseAlarmReason.WORKS, RED)
-        agreed = feedback.close(now, FALSE_ALARM, "li", "yes", at(62), None, RED).incident
+        agreed = feedback.close(now, FALSE_ALARM, "li", "", at(62), None, RED).incident
         assert agreed is not None
         assert (agreed.disposition, agreed.reason_code) == (FALSE_ALARM, FalseAlarmReason.WORKS)
         assert agreed.clocks[ClockName.FEEDBACK] == Stamp(at(30), "li")
