@@ -135,7 +135,9 @@ def due_steps(
     person's, and only something else that gets late counts: from that on, the last step is due again, then higher ones.
     """
     last = incident.standing_escalation
-    causes = [*_counting(incident, latenesses), *([shortfall] if shortfall is not None else [])]
+    causes: list[Cause] = [*_counting(incident, latenesses)]
+    if shortfall is not None:
+        causes.append(shortfall)
     open_causes = tuple(cause for cause in causes if not _is_acknowledged(cause, last))
     if not incident.is_open or not open_causes:
         return ()

@@ -208,7 +208,7 @@ def test_what_stays_late_is_told_farther_up_step_by_step_and_each_step_once(tmp_
             await room.dispatching.handle(room.receipt(first, ReceiptKind.ACCEPTED))  # late to set out from 18 s on
             await ticks(room, 15)
             assert await steps_told(room) == []
-            for seconds, told in ((1, ["next_unit"]), (19, ["next_unit"]), (1, ["next_unit", "supervisor"])):
+            for seconds, told in ((1, ["next_unit"]), (18, ["next_unit"]), (1, ["next_unit", "supervisor"])):
                 await ticks(room, seconds)
                 assert await steps_told(room) == told
             await ticks(room, 25)
