@@ -32,7 +32,7 @@ STORM_LASTS_S = (600.0, 1200.0)
 STORM_SPREAD_M = 300.0  # one standard deviation, each way
 AFTERMATH_S = 1800.0  # what comes then still meets a room that has not recovered
 
-KINDS = ((Kind.CROWD, 0.5), (Kind.INTRUSION, 0.2), (Kind.FALL, 0.3))  # the sample's levels follow from kind and ring
+KINDS = {Kind.CROWD: 0.5, Kind.INTRUSION: 0.2, Kind.FALL: 0.3}  # shares; the sample's levels follow from kind and ring
 ON_SCENE_MEDIAN_S, ON_SCENE_SIGMA = 600.0, 0.5  # log-normal
 ACCEPTS_WITHIN_S = (2.0, 8.0)
 DECLINES, STAYS_SILENT = 0.04, 0.04
@@ -113,7 +113,8 @@ def _stand_in(number: int, like: Unit, chance: random.Random) -> Unit:
 
 
 def _calm(count: int, sample: Configuration, chance: random.Random) -> list[Happening]:
-    at_s, found = 0.0, []
+    at_s = 0.0
+    found: list[Happening] = []
     for _ in range(count):
         at_s += chance.expovariate(CALM_PER_MINUTE / 60)
         found.append(_happening(at_s, chance.choice(sample.cameras), None, sample, chance))
@@ -130,24 +131,15 @@ def _storms(incidents: int, sample: Configuration, chance: random.Random) -> tup
         lasts_s, centre = chance.uniform(*STORM_LASTS_S), chance.choice(sample.cameras).place
         for _ in range(size):
             where = _moved(centre, chance.gauss(0, STORM_SPREAD_M), chance.gauss(0, STORM_SPREAD_M))
-            nearest = min(sample.cameras, key=where_is(where))
-            found.append(_happening(chance.uniform(0, lasts_s), nearest, len(lasts), sample, chance))
+            seen_by = _nearest(sample.cameras, where)
+            found.append(_happening(chance.uniform(0, lasts_s), seen_by, len(lasts), sample, chance))
         lasts.append(lasts_s)
         left -= size
     return found, lasts
 
 
-def where_is(where: Place) -> _Distance:
-    """For the nearest of some cameras."""
-    return _Distance(where)
-
-
-@dataclass(frozen=True, slots=True)
-class _Distance:
-    where: Place
-
-    def __call__(self, camera: Camera) -> float:
-        return camera.place.distance_m(self.where)
+def _nearest(cameras: Sequence[Camera], where: Place) -> Camera:
+    return min(cameras, key=lambda camera: camera.place.distance_m(where))
 
 
 def _spread_over(lasts: Sequence[float], until_s: float) -> list[tuple[float, float]]:
@@ -164,7 +156,7 @@ def _storm_at(at_s: float, spans: Sequence[tuple[float, float]]) -> int | None:
 def _happening(
     at_s: float, camera: Camera, storm: int | None, sample: Configuration, chance: random.Random
 ) -> Happening:
-    (kind,) = chance.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])
+    (kind,) = chance.choices(list(KINDS), list(KINDS.values()))
     return Happening(
         id=IncidentId(""),
         at_s=at_s,

@@ -5,8 +5,8 @@ each seat (``assigning.assign``). What is best is told by these aims, each of wh
 
 1. The first crews of red: that as few as possible get nobody; then that as few as possible get a unit that let their
    order expire before; then that as few as possible are late; then, where there are too few crews, that those wait who
-   are due last; then that as few units as possible are taken from others, least of all from the most urgent of them;
-   then the least time in sum.
+   are due last, the overdue being told apart only by whole quarters of an hour; then that as few units as possible are
+   taken from others, least of all from the most urgent of them; then the least time in sum.
 2. What is kept for red (``Policy.reserve``): further crews of red, so many of a ring as are kept there; then that as
    many as are kept besides stay free. A crew that is kept for one ring does not count as kept for another.
 3. The first crews of yellow, as those of red; then of blue; then of green.
@@ -34,6 +34,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+
+import numpy as np
 
 from patrol.domain.dispatch import Duty
 from patrol.domain.events import Level
@@ -73,7 +75,9 @@ def choose(
     for simulated in (False, True):
         ours = [want for want in ordered if want.simulated is simulated]
         if any(want.crews or want.wants_drone for want in ours):
-            telling = _Telling(Weighing(ours, everybody, commitments, travel_s, now), policy, simulated)
+            telling = _Telling(
+                Weighing(ours, everybody, commitments, travel_s, now, policy.answer_s), policy, simulated
+            )
             chosen += telling.choices()
             short += telling.shortfalls()
     place = {want.incident_id: position for position, want in enumerate(ordered)}
@@ -97,7 +101,9 @@ class _Telling:
     def __init__(self, weighing: Weighing, policy: Policy, simulated: bool) -> None:
         self._weighing = weighing
         self._seating = seat(weighing, policy, simulated)
-        self._left_out: dict[tuple[int, str | None], Candidate] = {}  # who cannot go is told alike by all
+        self._reasons = self._elsewhere()
+        # Who cannot go is told alike to all. Thousands of objects a decision are what the collector stops for.
+        self._left_out: list[dict[str, Candidate]] = [{} for _ in weighing.duties]
 
     def choices(self) -> Iterator[Choice]:
         """All units that go, incident by incident: its crews, the first one first, then its drone."""
@@ -180,36 +186,50 @@ class _Telling:
 
     def _candidates(self, number: int, crews: bool) -> tuple[Candidate, ...]:
         """All units: who could go, the soonest first, then who could but does not, then who could not."""
-        unfit, eta_s = self._weighing.unfit(number, crews), self._weighing.eta_s[number]
-        able: list[tuple[bool, bool, float, UnitId, Candidate]] = []
-        others: list[Candidate] = []
-        for unit, duty in enumerate(self._weighing.duties):
-            seconds = eta_s[unit]
-            if (reason := unfit[unit]) is not None:
-                others.append(self._cannot(unit, reason))
-            elif not seconds < math.inf:  # nan: nobody asked, as it is busy
-                others.append(self._cannot(unit, self._elsewhere(number, unit) or "no_way"))
-            else:
-                reason = self._elsewhere(number, unit)
-                again = bool(self._weighing.again[number, unit])
-                candidate = Candidate(duty.unit.id, seconds, reason)
-                able.append((reason is not None, again, seconds, duty.unit.id, candidate))
-        able.sort(key=_by_what_it_could)
-        return (*(one[-1] for one in able), *others)
+        unfit, eta_s = self._weighing.unfit(number, crews), np.array(self._weighing.eta_s[number])
+        elsewhere = self._elsewhere_but(number)
+        could = np.array([why is None for why in unfit], np.bool_) & (eta_s < np.inf)  # nan: busy, nobody asked
+        able = np.flatnonzero(could)
+        is_out = np.array([elsewhere[unit] is not None for unit in able.tolist()], np.bool_)
+        # Sorted as it is, so that what is equal stays in the order of the units' ids.
+        able = able[np.lexsort((eta_s[able], self._weighing.again[number, able], is_out))]
+        duties, seconds = self._weighing.duties, self._weighing.eta_s[number]
+        return (
+            *(Candidate(duties[unit].unit.id, seconds[unit], elsewhere[unit]) for unit in able.tolist()),
+            *(
+                self._cannot(unit, unfit[unit] or elsewhere[unit] or "no_way")
+                for unit in np.flatnonzero(~could).tolist()
+            ),
+        )
 
     def _cannot(self, unit: int, reason: str) -> Candidate:
-        if (unit, reason) not in self._left_out:
-            self._left_out[unit, reason] = Candidate(self._weighing.duties[unit].unit.id, None, reason)
-        return self._left_out[unit, reason]
+        known = self._left_out[unit]
+        if reason not in known:
+            known[reason] = Candidate(self._weighing.duties[unit].unit.id, None, reason)
+        return known[reason]
 
-    def _elsewhere(self, number: int, unit: int) -> str | None:
-        """Why a fit unit does not go to this one."""
-        if (goes_to := self._seating.goes_to.get(unit)) is not None:
-            return None if goes_to == number else f"serves_{self._weighing.wants[goes_to].incident_id}"
-        on = self._weighing.on[unit]
-        if on is not None and on.incident_id == self._weighing.wants[number].incident_id:
-            return "already_sent"
-        return self._weighing.busy[unit] or ("kept_for_red" if unit in self._seating.kept else None)
+    def _elsewhere(self) -> list[str | None]:
+        """By unit: why it does not go to some other incident, were it fit for it."""
+        reasons = [
+            busy or ("kept_for_red" if unit in self._seating.kept else None)
+            for unit, busy in enumerate(self._weighing.busy)
+        ]
+        for unit, number in self._seating.goes_to.items():
+            reasons[unit] = f"serves_{self._weighing.wants[number].incident_id}"
+        return reasons
+
+    def _elsewhere_but(self, number: int) -> list[str | None]:
+        """The same as this incident sees it, to which some go, or are under way."""
+        reasons, goes_to = self._reasons.copy(), self._seating.goes_to
+        incident_id = self._weighing.wants[number].incident_id
+        for unit, on in enumerate(self._weighing.on):
+            if on is not None and on.incident_id == incident_id and unit not in goes_to:
+                reasons[unit] = "already_sent"
+        for unit in self._seating.crews.get(number, ()):
+            reasons[unit] = None
+        if (drone := self._seating.drones.get(number)) is not None:
+            reasons[drone] = None
+        return reasons
 
     def shortfalls(self) -> Iterator[Shortfall]:
         """What was wanted, or taken away, and is not there; and whose first crew will be late."""
@@ -244,10 +264,6 @@ class _Telling:
         if any(unit in self._seating.kept for unit in suitable):
             return ShortfallReason.KEPT_FOR_RED
         return ShortfallReason.ALL_BUSY if suitable else ShortfallReason.NONE_SUITABLE
-
-
-def _by_what_it_could(one: tuple[bool, bool, float, UnitId, Candidate]) -> tuple[bool, bool, float, UnitId]:
-    return one[:-1]
 
 
 _LEVEL_ZH: Mapping[Level, str] = {Level.RED: "红", Level.YELLOW: "黄", Level.BLUE: "蓝", Level.GREEN: "绿"}

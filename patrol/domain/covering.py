@@ -149,7 +149,7 @@ def move_up(
         left_open = busy_share ** without[rows] * (1.0 - busy_share) * weight
         gains[rows] = left_open @ from_posts.T - (left_open * reached[movable][rows]).sum(axis=1)[:, None]
     gains = np.round(gains, 9)  # so that what is equal is not told apart by the order of sums
-    best, place = np.unravel_index(int(np.argmax(gains)), gains.shape)
+    best, place = divmod(int(np.argmax(gains)), len(posts))
     if gains[best, place] < least_gain:
         return None
     mover, post = crews[movable[best]], posts[int(place)]

@@ -18,6 +18,7 @@ from patrol.domain.weighing import Weighing
 
 LONGEST_MS = 1e8  # a day and more: beyond it nobody is sooner than another
 LATEST_S = 86_400.0  # what has no target counts as due in a day
+OVERDUE_STEP_S = 900.0
 RANK: Mapping[Level, int] = {level: rank for rank, level in enumerate(Level)}
 
 Rank = tuple[int, int, int]
@@ -256,8 +257,13 @@ def _of_units(costs: FloatMatrix, nobodies: int) -> FloatMatrix:
 
 
 def _waits(left_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """What it costs to leave each with nobody, in whole seconds: the less, the later it is due."""
+    """What it costs to leave each with nobody, in whole seconds: the less, the later it is due.
+
+    What is overdue counts in whole quarters of an hour: within one, who is nearer goes first, so that crews do not
+    cross the town for a minute's difference; and nobody is passed over for longer than that.
+    """
     due_s = np.clip(np.rint(left_s), -LONGEST_MS, LATEST_S)
+    due_s = np.where(due_s < 0, np.ceil(due_s / OVERDUE_STEP_S) * OVERDUE_STEP_S, due_s)
     return np.asarray(LATEST_S - due_s)
 
 

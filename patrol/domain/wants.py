@@ -69,17 +69,20 @@ class Policy:
 
     ``preempts``: from which levels each may take a unit that is not there yet. ``reserve``: so many free crews that
     may serve a ring are kept for red. ``drone_gain_s``: a drone goes where it is there so many seconds sooner than the
-    first crew.
+    first crew. ``answer_s``: what passes, as a rule, until an order is accepted, seconds: it counts for who will be
+    late, and is in no ``eta_s``.
     """
 
     preempts: Mapping[Level, frozenset[Level]] = field(default_factory=_usual_preempts)
     reserve: Mapping[RingName, int] = field(default_factory=dict)
     drone_gain_s: float = 30.0
+    answer_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One unit for one incident. ``eta_s``: seconds from now until it is there; ``target_feasible``: in time by that.
+    """One unit for one incident. ``eta_s``: seconds from being ordered until it is there. ``target_feasible``: in time
+    by that and ``Policy.answer_s``.
 
     ``takes_from``: the incident that it is taken from. ``candidates``: all units, those that could go first; one that
     could go but does not has its time and the reason: ``serves_<incident>`` or ``kept_for_red``.

@@ -22,7 +22,8 @@ class Weighing:
     """Wants of one world, real or simulated, against all units. Both are told by their index, in the order given.
 
     ``eta_s``: seconds, by want and unit; nan where nobody asked, infinite where there is no way. ``again``: the unit
-    had an order for it that expired. ``left_s``: until the want is due, infinite for no target. ``on``: what each unit
+    had an order for it that expired. ``left_s``: for getting there before
+    the want is due, infinite for no target. ``on``: what each unit
     is on; ``busy``: why it is not free; ``crews_on``: by want, the crews that are on it.
     """
 
@@ -33,11 +34,14 @@ class Weighing:
         commitments: Mapping[UnitId, Commitment],
         travel_s: TravelTime,
         now: datetime,
+        answer_s: float = 0.0,
     ) -> None:
         self.wants = wants
         self.duties = duties
         self.number = {want.incident_id: number for number, want in enumerate(wants)}
-        self.left_s = [math.inf if want.due_at is None else (want.due_at - now).total_seconds() for want in wants]
+        self.left_s = [
+            math.inf if want.due_at is None else (want.due_at - now).total_seconds() - answer_s for want in wants
+        ]
         self.eta_s = [[NOT_ASKED] * len(duties) for _ in wants]
         self.again = np.zeros((len(wants), len(duties)), np.bool_)
         for number, want in enumerate(wants):
@@ -60,12 +64,10 @@ class Weighing:
     def may_go(self, numbers: Sequence[int], crews: bool) -> BoolMatrix:
         """Wants by units: who is free and fit for these wants, and has a way; false for all others."""
         may = np.zeros((len(self.wants), len(self.duties)), np.bool_)
+        free = [unit for unit, busy in enumerate(self.busy) if busy is None]
         for number in numbers:
             unfit = self.unfit(number, crews)
-            may[number] = [
-                busy is None and unfit[unit] is None and self.has_way(number, unit)
-                for unit, busy in enumerate(self.busy)
-            ]
+            may[number, [unit for unit in free if unfit[unit] is None and self.has_way(number, unit)]] = True
         return may
 
     def has_way(self, number: int, unit: int) -> bool:

@@ -261,6 +261,20 @@ def test_who_can_be_in_time_comes_before_who_is_late_anyhow() -> None:
     assert who_goes(chosen([hopeless, fresh], [duty("U-1", 0)])) == {"I-2": ["U-1"]}
 
 
+def test_of_the_overdue_the_nearer_goes_first_but_not_for_longer_than_a_quarter_of_an_hour() -> None:
+    nearer, longer, longest = want(1, 10, due_s=-10), want(2, 500, due_s=-800), want(3, 900, due_s=-1000)
+    assert who_goes(chosen([nearer, longer], [duty("U-1", 0)])) == {"I-1": ["U-1"]}
+    assert who_goes(chosen([nearer, longer, longest], [duty("U-1", 0)])) == {"I-3": ["U-1"]}
+
+
+def test_the_time_until_an_order_is_accepted_counts_for_who_will_be_late() -> None:
+    slow = Policy(answer_s=10)
+    (choice,) = chosen([want()], [duty(metres=100)], policy=slow).chosen
+    assert choice.eta_s == pytest.approx(55, abs=0.1)
+    assert not choice.target_feasible
+    assert choice.why_en == "soonest of 1 free units: 55 s; expected 5 s late"
+
+
 def test_rather_all_get_somebody_than_one_is_in_time_and_the_other_has_nobody() -> None:
     both = frozenset({RingName.CORE, RingName.PERIPHERY})
     wide, narrow = by_unit("U-1", 0, rings=both), by_unit("U-2", 900, rings=frozenset({RingName.PERIPHERY}))
@@ -499,7 +513,7 @@ def instances(draw: st.DrawFn, levels: Sequence[Level] = LEVELS, crews: int = 2,
         want(
             n,
             100.0 * n,
-            due_s=draw(st.sampled_from([None, -30, 20, 40, 60])),
+            due_s=draw(st.sampled_from([None, -2000, -30, 20, 40, 60])),
             level=draw(st.sampled_from(levels)),
             ring=draw(st.sampled_from([RingName.CORE, RingName.FAR])),
             crews=draw(st.integers(0, crews)),
@@ -597,6 +611,11 @@ def every_assignment(instance: Instance) -> Iterator[Assigned]:
     return filled(0, frozenset())
 
 
+def counts_as_due_s(due_s: float) -> float:
+    """A day without a target; whole quarters of an hour once it is overdue."""
+    return min(due_s, 86_400) if due_s >= 0 else -(-due_s // 900) * 900
+
+
 def worth(instance: Instance, assigned: Assigned) -> list[float]:
     """What choosing.py promises to make least, in its order, worked out apart from it."""
     ranks = [(crew, level) for crew in (1, 2) for level in LEVELS]
@@ -609,7 +628,7 @@ def worth(instance: Instance, assigned: Assigned) -> list[float]:
         figures += [len(seats) - len(served), sum(u in instance.wants[n].tried for n, u in served.items())]
         if crew == 1:
             figures.append(sum(seconds[n] > dues[n] for n in served))
-            figures.append(-sum(min(dues[n], 86_400) for n in seats if n not in served))
+            figures.append(-sum(counts_as_due_s(dues[n]) for n in seats if n not in served))
         figures.append(round(sum(seconds.values()) * 1000))
     return figures
 
