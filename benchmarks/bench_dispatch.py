@@ -334,6 +334,21 @@ def differences(found: Comparison) -> dict[str, dict[str, Difference]]:
     }
 
 
+def level_differences(found: Comparison) -> dict[str, dict[str, Difference]]:
+    """Ours less plain nearest-idle, by part and level."""
+    ours, plain = (are_late(found.scenario, found.response_s[name]) for name in (OURS, PLAIN))
+    happenings = found.scenario.happenings
+    return {
+        part: {
+            f"{PLAIN}, {level}": difference(
+                ours, plain, [[n for n in block if happenings[n].level is level] for block in blocks]
+            )
+            for level in Level
+        }
+        for part, blocks in found.parts().items()
+    }
+
+
 def difference_table(found: Mapping[str, Mapping[str, Difference]]) -> Table:
     """Of every part and rule."""
     rows = [
@@ -368,7 +383,7 @@ def targets_of(latency: Mapping[float, Sequence[float]], found: Mapping[str, Map
 
 def report_of(latency: Mapping[float, Sequence[float]], found: Comparison) -> Report:
     """All of it."""
-    by_part = differences(found)
+    by_part, by_level = differences(found), level_differences(found)
     late = {name: are_late(found.scenario, spent) for name, spent in found.response_s.items()}
     figures: dict[str, Any] = {
         "latency_ms": {f"{share:g}": asdict(Spread.of(values)) for share, values in latency.items()},
@@ -380,7 +395,8 @@ def report_of(latency: Mapping[float, Sequence[float]], found: Comparison) -> Re
             | {"unavoidable": found.bound(blocks)}
             for part, blocks in found.parts().items()
         },
-        "differences": {p: {name: asdict(each) for name, each in rules.items()} for p, rules in by_part.items()},
+        "differences": _told(by_part),
+        "differences_by_level": _told(by_level),
     }
     storms = [n for block in found.parts()["storms"] for n in block]
     ours, plain = (sum(late[name][n] for n in storms) / max(1, len(storms)) for name in (OURS, PLAIN))
@@ -390,8 +406,13 @@ def report_of(latency: Mapping[float, Sequence[float]], found: Comparison) -> Re
         f"a choice takes {p99:.1f} ms at p99; under storms {ours:.1%} late, nearest idle {plain:.1%},"
         f" {bound:.1%} unavoidable"
     )
-    tables = [latency_table(latency), lateness_table(found), level_table(found), difference_table(by_part)]
+    both = {part: by_part[part] | by_level[part] for part in by_part}
+    tables = [latency_table(latency), lateness_table(found), level_table(found), difference_table(both)]
     return Report("dispatch", figures, tables, targets_of(latency, by_part), summary)
+
+
+def _told(found: Mapping[str, Mapping[str, Difference]]) -> dict[str, dict[str, Any]]:
+    return {part: {name: asdict(each) for name, each in rules.items()} for part, rules in found.items()}
 
 
 def _all(found: Mapping[float, Sequence[float]]) -> list[float]:

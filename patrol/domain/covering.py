@@ -22,6 +22,7 @@ from patrol.domain.vocabulary import EARTH_RADIUS_M, Place, RingName
 from patrol.domain.wants import TravelTime, is_crew, is_free
 
 LEAST_GAIN = 0.05
+_COLUMN = {ring: column for column, ring in enumerate(RingName)}
 
 FloatMatrix = npt.NDArray[np.float64]
 FloatVector = npt.NDArray[np.float64]
@@ -189,7 +190,7 @@ def _weights(points: Sequence[Point]) -> dict[RingName, FloatVector]:
 
 def _by_ring(weights: Mapping[RingName, FloatVector], covered: npt.NDArray[Any]) -> dict[RingName, float]:
     """The covered share of each ring."""
-    return {ring: float(covered.astype(np.float64) @ weight) for ring, weight in weights.items()}
+    return {ring: min(1.0, float(covered.astype(np.float64) @ weight)) for ring, weight in weights.items()}
 
 
 def _reached(
@@ -198,8 +199,9 @@ def _reached(
     """1 where a unit may serve the point's ring and is there in time, else 0: (duties, points)."""
     times = travel_s(duties, [point.place for point in points])
     target_s = np.array([targets.get(point.ring, -np.inf) for point in points])
-    may = np.array([[point.ring in duty.unit.rings for point in points] for duty in duties], np.bool_)
-    return np.asarray(may.reshape(times.shape) & (times <= target_s), np.float64)
+    serves = np.array([[ring in duty.unit.rings for ring in RingName] for duty in duties], np.bool_)
+    may = serves.reshape(len(duties), len(RingName))[:, [_COLUMN[point.ring] for point in points]]
+    return np.asarray(may & (times <= target_s), np.float64)
 
 
 def _reached_from(
