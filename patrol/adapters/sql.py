@@ -1,7 +1,7 @@
 """The store of record in SQL: SQLite (WAL, synchronous=FULL) on one machine.
 
-One writer thread is the only door to the database; each call is one transaction, or part of one that is committed with
-others (see sql_door). Values that are only read whole are kept as JSON; what is searched for has a column.
+One thread writes to the database, and another reads; each call is one transaction, or part of one that is committed
+with others (see sql_door). Values that are only read whole are kept as JSON; what is searched for has a column.
 """
 
 from __future__ import annotations

@@ -7,8 +7,13 @@ function fill(node, attributes, children) {
     if (value === null || value === undefined || value === false) continue;
     node.setAttribute(name, value === true ? "" : String(value));
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
+  node.append(...present(children));
   return node;
+}
+
+// What is left out is not written: the document would say "null".
+function present(children) {
+  return children.filter((child) => child !== null && child !== undefined);
 }
 
 export function el(tag, attributes = {}, ...children) {
@@ -38,7 +43,7 @@ export function rebuild(node, from, make) {
   const signature = JSON.stringify(from);
   if (node.dataset.signature === signature) return;
   node.dataset.signature = signature;
-  node.replaceChildren(...make().filter((child) => child !== null));
+  node.replaceChildren(...present(make()));
 }
 
 const MARKS = {
