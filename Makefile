@@ -106,6 +106,10 @@ bench-visiting: $(VENV)/.run ## what a visit costs, by strategy (needs .ci/run's
 bench-scheduling: $(VENV)/.run ## what a decision of the tour costs, up to 100,000 cameras
 	@$(BIN)/python -m benchmarks.bench_scheduling $(ARGS)
 
+.PHONY: bench-dispatch
+bench-dispatch: $(VENV)/.run ## how long a choice of units takes, and who is late by it, against nearest-idle and a bound (2 minutes)
+	@$(BIN)/python -m benchmarks.bench_dispatch $(ARGS)
+
 .PHONY: bench-storm
 bench-storm: $(VENV)/.run ## 5,000 events of 476 cameras in 10 s: how soon a console has the red ones, and whether anything is lost (2 minutes)
 	@$(BIN)/python -m benchmarks.bench_storm $(ARGS)

@@ -35,8 +35,8 @@ from patrol.domain.conditions.fight import Fight
 from patrol.domain.fighting import BY_MOTION, NAMES, measures
 from patrol.domain.frame import Frame
 from patrol.domain.logistic import Fitted, Weight
+from patrol.domain.shares import wilson
 from patrol.evaluation.playing import Reel
-from patrol.evaluation.statistics import wilson
 from patrol.evaluation.truth import Item, read_truth
 
 FITTED = Path(__file__).parents[1] / "patrol" / "domain" / "fight_fitted.py"

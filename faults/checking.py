@@ -6,7 +6,7 @@ import json
 import sqlite3
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -22,7 +22,7 @@ MAY_FOLLOW = {
     "new": {"ordered", "closed"},
     "ordered": {"new", "accepted", "en_route", "on_scene", "handled", "closed"},
     "accepted": {"new", "ordered", "en_route", "on_scene", "handled", "closed"},
-    "en_route": {"new", "ordered", "on_scene", "handled", "closed"},
+    "en_route": {"new", "ordered", "accepted", "on_scene", "handled", "closed"},
     "on_scene": {"handled", "closed"},
     "handled": {"closed"},
     "closed": set(),
@@ -31,6 +31,8 @@ JUST_BEFORE_S = 5.0  # a fault that was over by then may still have delayed an a
 # An order that is not accepted is taken back after 10 s (see world.configuration), or when dispatch is back.
 TAKEN_BACK_AFTER_S = (9.5, 180.0)
 BACKUP = "old backup of the database put back"
+# What an incident gets by its level, and one more where somebody was told that a crew is late, or not heard of.
+CREWS = {"red": 2}
 ENDED_WITHOUT_EFFECT = frozenset({"rejected", "expired", "recalled"})
 
 
@@ -96,7 +98,7 @@ def check(
     ``has_picture``: whether that of an alert's number is there, and whole.
     """
     accepted = {f"A-{line['after']:08d}": line["at"] for line in submitted if "after" in line}
-    alerts, open_incidents, order_states = _stored(database)
+    alerts, open_incidents, order_states, escalated = _stored(database)
     first_seen: dict[str, float] = {}
     deliveries: Counter[str] = Counter()
     for line in console:
@@ -119,7 +121,7 @@ def check(
         duplicate_deliveries=sum(count - 1 for count in deliveries.values()),
         orders=sum("order" in line for line in orders),
         orders_repeated=sum("again" in line for line in orders),
-        duplicate_orders=tuple(duplicate_orders(orders, order_states)),
+        duplicate_orders=tuple(duplicate_orders(orders, order_states, escalated)),
         illegal_transitions=(*illegal_transitions(console), *wrong_merges(database)),
         untimely_recalls=tuple(untimely_recalls(orders)),
         no_picture=tuple(alert for alert in sorted(accepted) if not has_picture(int(alert.removeprefix("A-")))),
@@ -132,45 +134,52 @@ def check(
     )
 
 
-def _stored(database: Path) -> tuple[dict[str, str], set[str], dict[str, str]]:
-    """Alerts with their incidents; the open incidents; orders with their states."""
+def _stored(database: Path) -> tuple[dict[str, str], set[str], dict[str, str], set[str]]:
+    """Alerts with their incidents; open incidents; orders with their states; incidents that were told farther up."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         alerts = dict(connection.execute("SELECT id, incident_id FROM alerts"))
         open_ids = {row[0] for row in connection.execute("SELECT id FROM incidents WHERE is_open = 1")}
         states = {row[0]: json.loads(row[1])["state"] for row in connection.execute("SELECT id, body FROM orders")}
+        query = "SELECT id FROM incidents WHERE json_extract(body, '$.escalation') IS NOT NULL"
+        escalated = {row[0] for row in connection.execute(query)}
     connection.close()
-    return alerts, open_ids, states
+    return alerts, open_ids, states, escalated
 
 
-def duplicate_orders(orders: Sequence[Line], states: Mapping[str, str]) -> list[str]:
+def duplicate_orders(orders: Sequence[Line], states: Mapping[str, str], escalated: Set[str] = frozenset()) -> list[str]:
     """Where units had more to do than they should, by what they wrote down themselves.
 
-    An incident that two orders were carried out for to their end; a unit that got another order while it was busy
-    with one that it had neither ended nor been called back from, and that did not end otherwise. Where it laid down the
-    earlier of two as over, that one must have ended so.
+    An incident that more orders were carried out for to their end than it gets crews; a unit that got another order
+    while it was busy with one that it had neither ended nor been called back from, and that did not end otherwise.
+    Where it laid down the earlier of two as over, that one must have ended so. ``escalated``: incidents of which
+    somebody was told that they are late.
     """
     over = {line["over"] for line in orders if "over" in line}
     standing = sorted(order for order in over if states.get(order) not in ENDED_WITHOUT_EFFECT)
     wrong = [f"{order} was laid down, and stands" for order in standing]
     incident_of: dict[str, str] = {}
+    crews_of: dict[str, int] = defaultdict(int)
     busy_with: dict[str, str] = {}
     done: dict[str, set[str]] = defaultdict(set)
     for line in orders:
         if "order" in line:
             order, unit = line["order"], line["unit"]
-            incident_of[order] = line["incident"]
+            incident_of[order] = incident = line["incident"]
+            crews_of[incident] = max(crews_of[incident], CREWS.get(line.get("level", ""), 1))
             if order in over:
                 continue
             before = busy_with.get(unit)
             if before is not None and states.get(before) not in ENDED_WITHOUT_EFFECT:
                 wrong.append(f"{unit}: {order} while busy with {before}")
             busy_with[unit] = order
-        elif "recall" in line or line.get("step") == "done":
-            ended = line.get("recall") or line["of"]
+        elif "recall" in line or "declined" in line or line.get("step") == "done":
+            ended = line.get("recall") or line.get("declined") or line["of"]
             busy_with = {unit: order for unit, order in busy_with.items() if order != ended}
             if line.get("step") == "done" and ended in incident_of and states.get(ended) not in ENDED_WITHOUT_EFFECT:
                 done[incident_of[ended]].add(ended)
-    wrong += [f"{incident}: done by {', '.join(sorted(by))}" for incident, by in done.items() if len(by) > 1]
+    for incident, by in done.items():
+        if len(by) > crews_of[incident] + (incident in escalated):
+            wrong.append(f"{incident}: done by {', '.join(sorted(by))}")
     return wrong
 
 

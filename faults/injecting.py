@@ -38,12 +38,22 @@ STEPS_OF = {
         Step.RECONCILE_COMPARED,
         Step.RECONCILE_NOTED,
     ),
-    "dispatch": (Step.STORE_HELD, Step.CONSUME_TAKEN, Step.CONSUME_STORED, Step.CONSUME_ACKNOWLEDGED),
+    "dispatch": (
+        Step.STORE_HELD,
+        Step.DISPATCH_CHOSEN,
+        Step.DISPATCH_TAKEN_AWAY,
+        Step.DISPATCH_ORDERED,
+        Step.DISPATCH_RECEIVED,
+        Step.DISPATCH_DOUBTED,
+        Step.CONSUME_TAKEN,
+        Step.CONSUME_STORED,
+        Step.CONSUME_ACKNOWLEDGED,
+    ),
     "console": (Step.STORE_HELD,),
     "generator": (Step.FILE_WRITTEN, Step.STORE_HELD, Step.ACCEPT_STORED),
 }
 # The first transactions of a process open the database; a later one does the work.
-PASSED = {Step.STORE_HELD: (2, 30)}
+PASSED = {Step.STORE_HELD: (2, 30), Step.DISPATCH_TAKEN_AWAY: (1, 1), Step.DISPATCH_DOUBTED: (1, 1)}
 
 
 Begin = Callable[[World, random.Random], None]

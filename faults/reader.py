@@ -36,6 +36,8 @@ AGAIN_AFTER_S = 5.0  # a terminal keeps its last receipt until it sees what came
 RETRY_S = 0.3
 LOOK_S = 1.0  # of the operators, at all that is in the room
 MERGED_SHARE = 0.2  # of the looks at the room
+DECLINED, UNHEARD = 0.03, 0.03  # of the orders
+FIRST, SECOND = "drill", "second-drill"  # operators
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,11 @@ class Job:
     step: int = 0
     next_at: float = 0.0
 
+    @property
+    def declines(self) -> bool:
+        """Whether its unit says no."""
+        return _luck(self.order_id) < UNHEARD + DECLINED
+
 
 class Terminals:
     """All units' terminals in one process. They know what they were told by their file, also after a kill."""
@@ -163,8 +170,8 @@ class Terminals:
             self._known.add(line["recall"])
         elif "through" in line:
             self._jobs.pop(line["through"], None)
-        elif "over" in line:
-            self._jobs.pop(line["over"], None)
+        elif ended := line.get("over") or line.get("declined") or line.get("unheard"):
+            self._jobs.pop(ended, None)
 
     def run(self) -> None:
         """Hear and work, without end."""
@@ -185,9 +192,12 @@ class Terminals:
                 self._log.write(again=order_id)
                 return
             line = {"order": order_id, "incident": data["incident_id"], "unit": data["unit_id"]}
-            line |= {"sent_at": message["time"], "recorded_at": message["recordedtime"]}
+            line |= {"sent_at": message["time"], "recorded_at": message["recordedtime"], "level": data.get("level", "")}
             self._log.write(**line)
             self._known.add(order_id)
+            if _luck(order_id) < UNHEARD:
+                self._log.write(unheard=order_id)
+                return
             self._jobs[order_id] = _job_of(line, time.time() + STEP_AFTER_S)
             self._keep_the_later(data["unit_id"])
         elif message.get("type") == "cn.patrol.order.recall.v1":
@@ -212,6 +222,9 @@ class Terminals:
             self._group.add(RECEIPTS, _receipt(job, STEPS[-1]))
             job.next_at = time.time() + AGAIN_AFTER_S
             return
+        if job.declines:
+            self._decline(job)
+            return
         kind = STEPS[job.step]
         if not self._group.add(RECEIPTS, _receipt(job, kind)):
             job.next_at = time.time() + RETRY_S
@@ -220,9 +233,22 @@ class Terminals:
         job.step += 1
         job.next_at = time.time() + (STEP_AFTER_S if job.step < len(STEPS) else AGAIN_AFTER_S)
 
+    def _decline(self, job: Job) -> None:
+        """Say no. Where that is lost with the queue, the order is doubted in time, as one that nobody heard."""
+        if not self._group.add(RECEIPTS, _receipt(job, "rejected")):
+            job.next_at = time.time() + RETRY_S
+            return
+        self._log.write(declined=job.order_id)
+        del self._jobs[job.order_id]
+
 
 def _job_of(line: dict[str, Any], next_at: float = 0.0) -> Job:
     return Job(line["order"], line["incident"], line["unit"], line["recorded_at"], next_at=next_at)
+
+
+def _luck(order_id: str) -> float:
+    """The same for an order, however often it comes and whoever asks."""
+    return random.Random(order_id).random()
 
 
 def _recorded_at(job: Job) -> datetime:
@@ -230,7 +256,8 @@ def _recorded_at(job: Job) -> datetime:
 
 
 def _receipt(job: Job, kind: str) -> dict[str, Any]:
-    now, sequence = datetime.now(UTC).isoformat(timespec="milliseconds"), STEPS.index(kind) + 1
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    sequence = STEPS.index(kind) + 1 if kind in STEPS else 1
     return {
         "specversion": "1.0",
         "id": f"terminal:{job.order_id}:{sequence}",
@@ -263,7 +290,9 @@ def operators(_folder: Path) -> None:
                 room = json.load(answer)["room"]
             for incident in room["incidents"]:
                 if incident["state"] == "handled":
-                    _act(address, incident["id"], "close", {"disposition": "drill", "reason": "演练 drill"})
+                    # Red ones take two people.
+                    who = SECOND if incident.get("closing") else FIRST
+                    _act(address, incident["id"], "close", {"disposition": "drill", "reason": "演练 drill"}, who)
             waiting = [one for one in room["incidents"] if one["state"] in ("new", "ordered", "accepted")]
             if len(waiting) > 1 and chance.random() < MERGED_SHARE:
                 one, other = chance.sample(waiting, 2)
@@ -275,9 +304,9 @@ def operators(_folder: Path) -> None:
                 _act(address, one["id"], "split", {"alert_id": alert_id})
 
 
-def _act(address: str, incident_id: str, action: str, what: dict[str, str]) -> None:
+def _act(address: str, incident_id: str, action: str, what: dict[str, str], operator: str = FIRST) -> None:
     body = json.dumps(what).encode()
-    headers = {"Content-Type": "application/json", "X-Patrol-Operator": "drill", "Origin": address}
+    headers = {"Content-Type": "application/json", "X-Patrol-Operator": operator, "Origin": address}
     request = urllib.request.Request(f"{address}/api/incidents/{incident_id}/{action}", body, headers, method="POST")
     with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=5):
         pass

@@ -17,10 +17,13 @@ from patrol.domain.change import ChangeVerdict
 from patrol.domain.closer import Look
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import Cause, Disposition, LoopStage
+from patrol.domain.fixes import FixVerdict, Freshness
+from patrol.domain.incidents import Cause, Disposition, EscalationStep, LoopStage
+from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
+from patrol.domain.units import UnitState
 from patrol.metric_parts import FAST_SECONDS, start_at_zero
 from patrol.queue_metrics import QueueMetrics, WatchMetrics
 from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics, StoreMetrics
@@ -323,12 +326,65 @@ class DispatchMetrics:
         )
         for gauge in (self.open, self.oldest):
             start_at_zero(gauge, tuple(stage.value for stage in LoopStage))
+        self.late = Gauge(
+            "patrol_late", "What is late about open incidents at the last look, by kind.", ("kind",), registry=registry
+        )
+        start_at_zero(self.late, tuple(kind.value for kind in LatenessKind))
+        self.escalations = Counter(
+            "patrol_escalations_total",
+            "Steps that were taken because something was late for too long, or could not be in time.",
+            ("level", "step"),
+            registry=registry,
+        )
+        start_at_zero(self.escalations, LEVELS, tuple(step.value for step in EscalationStep))
+        self.reminders = Counter(
+            "patrol_reminders_total", "Times feedback was asked for.", ("level",), registry=registry
+        )
+        start_at_zero(self.reminders, LEVELS)
+
+    def show_late(self, counts: Mapping[LatenessKind, int]) -> None:
+        """Set the gauge of what is late."""
+        for kind in LatenessKind:
+            self.late.labels(kind.value).set(counts.get(kind, 0))
 
     def show(self, stages: Sequence[StageStatus]) -> None:
         """Set the gauges."""
         for stage in stages:
             self.open.labels(stage.stage.value).set(stage.count)
             self.oldest.labels(stage.stage.value).set(stage.oldest_s)
+
+
+UNREADABLE = "unreadable"  # no position of a unit that is known
+
+
+class UnitMetrics:
+    """What units do, and the positions that they send."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.positions = Counter(
+            "patrol_positions_total",
+            "Positions that came for units, by what became of them.",
+            ("verdict",),
+            registry=registry,
+        )
+        start_at_zero(self.positions, (*(verdict.value for verdict in FixVerdict), UNREADABLE))
+        self.units = Gauge("patrol_units", "Units by what they are doing.", ("state",), registry=registry)
+        start_at_zero(self.units, tuple(state.value for state in UnitState))
+        self.freshness = Gauge(
+            "patrol_units_located",
+            "Units by how far their last position still says where they are.",
+            ("freshness",),
+            registry=registry,
+        )
+        start_at_zero(self.freshness, tuple(freshness.value for freshness in Freshness))
+
+    def show(self, states: Sequence[UnitState], located: Sequence[Freshness]) -> None:
+        """Set the gauges: of every unit what it does, and how well it is known where it is."""
+        counts, known = Counter_(states), Counter_(located)
+        for state in UnitState:
+            self.units.labels(state.value).set(counts[state])
+        for freshness in Freshness:
+            self.freshness.labels(freshness.value).set(known[freshness])
 
 
 class MaintenanceMetrics:
@@ -390,6 +446,7 @@ class Metrics:
         self.queue = QueueMetrics(registry)
         self.watch = WatchMetrics(registry)
         self.dispatch = DispatchMetrics(registry)
+        self.units = UnitMetrics(registry)
         self.maintenance = MaintenanceMetrics(registry)
         self.evidence = EvidenceMetrics(registry)
         self.spool = SpoolMetrics(registry)

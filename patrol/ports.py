@@ -10,6 +10,7 @@ from typing import Protocol
 
 from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.auditing import Audit, AuditView
+from patrol.domain.board import Board
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
@@ -17,13 +18,16 @@ from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import QueueError
+from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
 from patrol.domain.heartbeats import Arrival, Heartbeat
-from patrol.domain.incidents import AlertId, Disposition, EvidenceId, Incident, IncidentId
+from patrol.domain.incidents import AlertId, Disposition, EvidenceId, FalseAlarmReason, Incident, IncidentId, OrderId
+from patrol.domain.message_data import PositionData
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
+from patrol.domain.precision import Precision, PrecisionReport
 from patrol.domain.recovering import Reached, Recovered, Restoration, Stored
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.retention import (
@@ -39,6 +43,9 @@ from patrol.domain.retention import (
 from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
+from patrol.domain.units import UnitId, UnitState
+from patrol.domain.vocabulary import Place
+from patrol.domain.ways import Start, TravelTable
 
 
 class Clock(Protocol):
@@ -265,6 +272,39 @@ class IncidentStore(Protocol):
 
         An alert belongs, from then on, to the incident of the outcomes that lists it and is not merged into another.
         Raises what ``decide`` raises.
+        """
+
+    async def decide_board(
+        self,
+        incident_id: IncidentId,
+        decision: Callable[[Board], Sequence[Outcome]],
+        once: Effect | None = None,
+        unit_id: UnitId | None = None,
+    ) -> Sequence[Outcome] | None:
+        """Decide on an incident that asks for units together with all that wait, as ``decide`` does on one.
+
+        ``unit_id``: also with whatever this unit is on.
+        """
+
+
+class DutyStore(Protocol):
+    """What units do and where they are, apart from any incident. Each raises StoreError."""
+
+    async def all_duties(self) -> Sequence[Duty]:
+        """Every configured unit's."""
+
+    async def place(self, decision: Callable[[Mapping[UnitId, Duty]], Sequence[Duty]]) -> None:
+        """Store where units are, of many at once; what else the decision says of them is left alone.
+
+        A power cut may undo it: the next position comes soon. ``decision`` may be made more than once; the last counts.
+        """
+
+    async def change(
+        self, decision: Callable[[Sequence[Duty]], Sequence[Duty]], who: str, why: str, at: datetime
+    ) -> Sequence[Duty]:
+        """Store what units do, where no order is concerned, and who changed it and why, in one durable transaction.
+
+        Returns those that were stored. Raises what ``decision`` raises; then nothing is.
         """
 
 
@@ -525,14 +565,42 @@ class RoomDesk(Protocol):
     async def confirm(self, incident_id: IncidentId, operator: str) -> None:
         """An operator looked and says it is real (t5)."""
 
-    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
-        """Feedback: close with a disposition (t11, t12). Raises IllegalTransition if it is closed already."""
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
+        """An operator has taken on what is late: it is told no farther up until something else gets late."""
+
+    async def close(
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> bool:
+        """Feedback: close with a disposition (t11, t12). Returns whether it is closed, or waits for a second person.
+
+        Raises IllegalTransition if it is closed already, NotAsAsked.
+        """
+
+    async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
+        """The feedback that waits for a second person does not count. Raises NotAsAsked."""
+
+    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+        """An operator says how urgent it is. Raises NotAsAsked."""
+
+    async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
+        """Open it again. Raises NotAsAsked."""
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         """Make one of two: the id of the one that goes on. Raises NotTogether."""
 
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         """Take the camera with this alert out: the id of its own incident. Raises NotTogether."""
+
+    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+        """Send this unit, whatever it was ordered to do before it was on scene. Raises NotToBeSent."""
+
+    async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
+        """Take an order back whose unit is not on scene yet. Raises NotToBeSent."""
 
     async def pin(self, pin: Pin) -> None:
         """Ask the tour to hold a camera in focus. Raises QueueError."""
@@ -545,6 +613,36 @@ class RoomDesk(Protocol):
 
     async def replay(self, letter_id: str, operator: str) -> None:
         """Put a dead letter back on its stream; see DeadLetters. Raises KeyError, MessageError, QueueError."""
+
+
+class Judgements(Protocol):
+    """What people's feedback says of the rules."""
+
+    async def judged(self, since: datetime, until: datetime) -> Sequence[Precision]:
+        """By camera and rule, of incidents that people closed since then and before ``until``. Raises StoreError.
+
+        Only those of which people said whether it was so, in no order.
+        """
+
+
+class PrecisionView(Protocol):
+    """How often the rules were right, and what might help."""
+
+    async def precision(self) -> PrecisionReport:
+        """As of now, or of a minute ago. Raises StoreError."""
+
+
+class UnitDesk(Protocol):
+    """What is told of units from outside the queue."""
+
+    async def report(self, positions: Sequence[PositionData]) -> None:
+        """Give these to dispatch, which judges them. Raises MessageError where one cannot be converted, QueueError."""
+
+    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
+        """An operator says what a unit does. Returns what it is from now on.
+
+        Raises KeyError for an unknown unit, UnitBusy while it is on an order, IllegalTransition, StoreError.
+        """
 
 
 class EvidenceStore(Protocol):
@@ -621,6 +719,17 @@ class EvidenceFates(Protocol):
 
     async def why_gone(self, evidence_id: EvidenceId) -> Gone | None:
         """Why there is no such file; None where it may still come, or was never to be. Raises StoreError."""
+
+
+class TravelTimes(Protocol):
+    """Knows how long ways take. Asked before a transaction, never inside one."""
+
+    async def table(self, starts: Sequence[Start], destinations: Sequence[Place]) -> TravelTable:
+        """Seconds from each start to each destination; None where it does not know, or cannot say in time.
+
+        Nobody is there sooner than by flying straight, and drones fly: their seconds are always known. Does not raise
+        for what a network does.
+        """
 
 
 class HealthCheck(Protocol):

@@ -11,7 +11,7 @@ from patrol.domain.clocks import Jump
 from patrol.domain.messages import STREAMS
 from patrol.metric_parts import FAST_SECONDS, start_at_zero
 
-GROUPS = ("dispatch",)
+GROUPS = ("dispatch", "positions")
 
 
 class QueueMetrics:

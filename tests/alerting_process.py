@@ -17,9 +17,9 @@ from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.disk_spool import DiskSpool
 from patrol.adapters.sql import SqlStore
 from patrol.cli.run import leave, run_until_stopped, tell
-from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.events import Level
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.zones import RuleId
 from patrol.pipeline.alerting import Alerting
 from patrol.pipeline.confirming import Sighting

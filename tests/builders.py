@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from patrol.domain.alerts import Candidate
+from patrol.domain.board import Board, Crews, Sending, send
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.conditions import Crowd
 from patrol.domain.detections import Detections
-from patrol.domain.dispatch import Duty, Situation
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.events import Event, Evidence, Kind, Level
 from patrol.domain.incidents import (
     AlertId,
@@ -29,7 +30,8 @@ from patrol.domain.incidents import (
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.rules import Rule
 from patrol.domain.troubles import Trouble
-from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.units import Unit, UnitId, UnitKind, usual_mode
+from patrol.domain.ways import Ways
 from patrol.domain.zones import RuleId, Zone, ZoneId
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -192,6 +194,7 @@ def unit(unit_id: str = "U-1", **changes: Any) -> Unit:
         speed_m_s=2.6,
         mobilise_s=5.0,
     )
+    changes.setdefault("mode", usual_mode(changes.get("kind", plain.kind)))
     return replace(plain, **changes)
 
 
@@ -220,3 +223,17 @@ def order(unit_id: str = "U-1", number: int = 1, **changes: Any) -> Order:
 def situation(**changes: Any) -> Situation:
     plain = Situation(incident(), (), (duty(),))
     return replace(plain, **changes)
+
+
+def sent(start: Situation, order_id: str = "O-1", when: datetime | None = None, crews: int = 1) -> Outcome:
+    """What sending makes of this incident, alone on the board. Orders beside the first get a number more."""
+    made: list[OrderId] = []
+
+    def next_id(*_: object) -> OrderId:
+        made.append(OrderId(order_id if not made else f"{order_id}-{len(made)}"))
+        return made[-1]
+
+    sending = Sending(crews=Crews(dict.fromkeys(Level, crews)))
+    board = Board((start,), start.duties)
+    outcomes = send(board, next_id, Ways(), sending, when or at(1), start.cause)
+    return outcomes[0] if outcomes else Outcome()

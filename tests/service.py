@@ -17,12 +17,12 @@ import numpy as np
 from patrol.app import Options, assembled, run_parts
 from patrol.cli.run import leave, run_until_stopped, tell
 from patrol.config import Configuration, DetectorSettings, WebSettings
-from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, RingName
 from patrol.domain.closeness import NEVER
 from patrol.domain.detections import Detections
 from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.units import Unit
 from patrol.domain.visits import TourSettings
 from tests.builders import CLASSES, SQUARE, camera, north, ring, rule, unit

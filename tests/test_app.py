@@ -59,7 +59,7 @@ def _quick_people(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(simulated_units, name, 0.0)
     monkeypatch.setattr(simulated_units, "REPORT_EVERY_S", 0.1)
     monkeypatch.setattr(simulated_operators, "LOOKS_EVERY_S", 0.1)
-    for name in ("CONFIRM_S", "FEEDBACK_S"):
+    for name in ("CONFIRM_S", "FEEDBACK_S", "SECOND_S"):
         monkeypatch.setattr(simulated_operators, name, (0.1, 0.2))
 
 

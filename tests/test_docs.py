@@ -27,19 +27,21 @@ from patrol.adapters import redis_streams
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.cli import COMMANDS, make_cli
 from patrol.config import WebSettings, load
-from patrol.domain import dispatch, heartbeats, messages
+from patrol.domain import dispatch, fixes, heartbeats, messages
 from patrol.domain.alerts import History, accept
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.heartbeats import Heartbeat
-from patrol.domain.incidents import Cause, ClockName, EvidenceId, IncidentState, LoopStage, OrderId
+from patrol.domain.incidents import Cause, ClockName, EvidenceId, IncidentState, LoopStage
 from patrol.domain.maintenance import MaintenanceLimits
-from patrol.domain.messages import Message, read_message, read_receipt
+from patrol.domain.message_data import PlaceData, PositionData
+from patrol.domain.messages import Message, read_message, read_position, read_receipt
 from patrol.domain.orders import Receipt, ReceiptKind
 from patrol.domain.troubles import Trouble
+from patrol.domain.vocabulary import CoordinateSystem
 from patrol.metrics import Metrics
-from patrol.pipeline import alerting, consuming, detecting, following_up, relaying, touring
+from patrol.pipeline import alerting, consuming, detecting, following_up, locating, relaying, touring
 from patrol.web.app import FeedLimits
 from tests import builders
 
@@ -251,15 +253,18 @@ def built_messages() -> dict[str, Message]:
     """One message of each type, made by the code that makes them."""
     camera = builders.camera("C-005")
     clip_id = EvidenceId("V-20260101-120000-00000000c11b")
-    candidate = builders.candidate(camera=camera, event=builders.event(camera_id=camera.id), clip_id=clip_id)
+    why = {"level_why_zh": "核心圈层的人员聚集，3 人", "level_why_en": "crowd of 3 in the core ring"}
+    candidate = builders.candidate(camera=camera, event=builders.event(camera_id=camera.id), clip_id=clip_id, **why)
     accepted = accept(candidate, History(None, None), builders.at(0))
     assert accepted.alert is not None
     assert accepted.incident is not None
     situation = Situation(accepted.incident, (), (Duty(builders.unit()),), cause=accepted.alert.id)
-    outcome = dispatch.assign(situation, OrderId("O-1"), builders.at(1))
+    outcome = builders.sent(situation)
     (order,) = outcome.orders
     assert outcome.incident is not None
     receipt = Receipt(order.id, 1, "terminal", "U-1", ReceiptKind.ACCEPTED, builders.at(2), place=builders.SQUARE)
+    place = PlaceData(builders.SQUARE.latitude, builders.SQUARE.longitude)
+    position = PositionData("U-1", place, builders.at(2), accuracy_m=6.0, heading_deg=345.0, speed_m_s=2.6)
     return {
         "alert": messages.alert_message(accepted.alert, 1),
         "incident": messages.incident_message(accepted.incident, builders.at(0), accepted.alert.id),
@@ -268,6 +273,7 @@ def built_messages() -> dict[str, Message]:
         "recall": messages.recall_message(order, outcome.incident, "expired", builders.at(9)),
         "receipt": messages.receipt_message(receipt, accepted.incident.id),
         "heartbeat": messages.heartbeat_message(Heartbeat("H-1", 1, builders.at(0))),
+        "position": messages.position_message(position, builders.at(2)),
     }
 
 
@@ -304,7 +310,9 @@ class TestQueueContract:
         assert {json.loads(message.body)["type"] for message in golden_messages().values()} == messages.TYPES
         assert set(golden_messages()) == set(built_messages())
 
-    @pytest.mark.parametrize("name", ["alert", "incident", "maintenance", "order", "recall", "receipt", "heartbeat"])
+    @pytest.mark.parametrize(
+        "name", ["alert", "incident", "maintenance", "order", "recall", "receipt", "heartbeat", "position"]
+    )
     def test_examples_are_what_the_code_sends(self, name: str) -> None:
         example, built = golden(name), built_messages()[name]
         said, sent = json.loads(example.body), json.loads(built.body)
@@ -329,6 +337,18 @@ class TestQueueContract:
         assert f"When none has for {heartbeats.STALLED_AFTER_S:g} s" in text
         assert heartbeats.STALLED_AFTER_S == 3 * heartbeats.EVERY_S, "nothing for three times `every_s` is trouble"
 
+    def test_the_position_is_read_by_patrol_itself_and_its_limits_are_those_of_the_code(self) -> None:
+        position = read_position(read_message(golden("position").body))
+        assert (position.unit_id, position.accuracy_m) == ("U-01", 6.0)
+        text = read(DOCS / "queue.md")
+        assert f"of nonsense {locating.BURIED_A_MINUTE} a minute" in text
+        assert f"more than {dispatch.UNIT_CLOCK_AHEAD.total_seconds():g} s ahead" in text
+        assert f"over {fixes.USUAL.jump_m_s:g} m/s" in text
+        assert f"{fixes.USUAL.stale_after_s:g} s" in text
+        assert f"{fixes.USUAL.missing_after_s / 60:g} minutes" in text
+        for word in (*fixes.FixVerdict, *CoordinateSystem):
+            assert f"`{word.value}`" in text, word
+
     def test_names_every_stream_type_attribute_and_kind_of_receipt(self) -> None:
         text = read(DOCS / "queue.md")
         streams = (*messages.ALERT_STREAMS, *messages.ORDER_STREAMS, messages.INCIDENT_STREAM)
@@ -338,6 +358,7 @@ class TestQueueContract:
             messages.RECEIPT_STREAM,
             messages.DEAD_STREAM,
             messages.HEARTBEAT_STREAM,
+            messages.POSITION_STREAM,
             redis_streams.FIELD,
             *messages.TYPES,
             *(attributes - {"data", "datacontenttype"}),
@@ -378,6 +399,7 @@ class TestArchitecture:
             f"at most {FeedLimits().viewers} viewers",
             f"those under way have {touring.FINISH_VISITS_S:g} s",
             f"got no order within {following_up.QUEUE_HAS_S:g} s",
+            f"up to {locating.BATCH} at a time, written once in {locating.WRITE_EVERY_S:g} s",
         ):
             assert said in text, said
         lanes = detecting.Detecting.__init__.__kwdefaults__

@@ -16,11 +16,14 @@ from patrol.domain.alerts import Verdict
 from patrol.domain.camera import RingName
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import Cause, Disposition, LoopStage
+from patrol.domain.fixes import FixVerdict, Freshness
+from patrol.domain.incidents import Cause, Disposition, EscalationStep, LoopStage
+from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
-from patrol.metrics import DetectMetrics, Metrics
+from patrol.domain.units import UnitState
+from patrol.metrics import UNREADABLE, DetectMetrics, Metrics
 
 LIST = Path(__file__).parents[1] / "docs" / "metrics.txt"
 HEAD = """\
@@ -97,7 +100,13 @@ def test_every_label_set_is_there_and_zero_from_the_start() -> None:
         ("patrol_incidents_open", {"stage": {stage.value for stage in LoopStage}}),
         ("patrol_maintenance_incidents_open", {"cause": {cause.value for cause in Cause}}),
         ("patrol_cameras_in_trouble", {"trouble": {trouble.value for trouble in Trouble}}),
+        ("patrol_late", {"kind": {kind.value for kind in LatenessKind}}),
+        ("patrol_escalations", {"level": LEVELS, "step": {step.value for step in EscalationStep}}),
+        ("patrol_reminders", {"level": LEVELS}),
         ("patrol_frames_dropped", {"reason": set(DetectMetrics.DROPS)}),
+        ("patrol_positions", {"verdict": {*(verdict.value for verdict in FixVerdict), UNREADABLE}}),
+        ("patrol_units", {"state": {state.value for state in UnitState}}),
+        ("patrol_units_located", {"freshness": {freshness.value for freshness in Freshness}}),
     ],
 )
 def test_labels_follow_the_words_of_the_domain(name: str, labels: dict[str, set[str]]) -> None:
@@ -167,6 +176,13 @@ def test_the_gauges_of_the_loop_show_count_and_age() -> None:
     metrics.dispatch.show([StageStatus(LoopStage.ORDER, 4, 12.5)])
     assert metrics.registry.get_sample_value("patrol_incidents_open", {"stage": "order"}) == 4
     assert metrics.registry.get_sample_value("patrol_incident_age_seconds", {"stage": "order"}) == 12.5
+
+
+def test_what_is_late_no_more_is_shown_as_none() -> None:
+    metrics = Metrics(CollectorRegistry())
+    for count in (3, 0):
+        metrics.dispatch.show_late({LatenessKind.NOBODY_SENT: count} if count else {})
+        assert metrics.registry.get_sample_value("patrol_late", {"kind": "nobody_sent"}) == count
 
 
 def test_counters_can_be_summed_over_all_their_labels() -> None:

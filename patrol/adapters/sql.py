@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, RootTransaction, bindparam, func, insert, or_, select, update
 
-from patrol.adapters import sql_outbox, sql_restoring
+from patrol.adapters import sql_board, sql_outbox, sql_restoring
 from patrol.adapters.sql_bodies import incident_in
 from patrol.adapters.sql_door import Door
 from patrol.adapters.sql_evidence import SqlEvidenceIndex, note_evidence
@@ -23,7 +23,15 @@ from patrol.adapters.sql_history import hand_over, history, last_alert
 from patrol.adapters.sql_opening import engine_of, make_what_is_missing
 from patrol.adapters.sql_outbox import OUTBOX
 from patrol.adapters.sql_prepared import Prepared
-from patrol.adapters.sql_rows import INCIDENT_BY_ID, incident_of, orders_of, store_alert, store_incident, store_outcome
+from patrol.adapters.sql_rows import (
+    INCIDENT_BY_ID,
+    incident_of,
+    orders_of,
+    store_alert,
+    store_incident,
+    store_outcome,
+    store_outcomes,
+)
 from patrol.adapters.sql_tables import (
     ALERT_JSON,
     ALERTS,
@@ -35,6 +43,7 @@ from patrol.adapters.sql_tables import (
 )
 from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Acceptance, Candidate, Verdict, accept, cools_down, fingerprint
+from patrol.domain.board import Board
 from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.events import IncidentClass
@@ -42,7 +51,7 @@ from patrol.domain.incidents import EvidenceId, Incident, IncidentId
 from patrol.domain.messages import alert_message, incident_message
 from patrol.domain.retention import Gone
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
-from patrol.domain.units import Unit
+from patrol.domain.units import Unit, UnitId
 from patrol.pipeline.steps import Step, passing
 from patrol.ports import Clock, Effect, Ledger, OutboxRow, Totals
 
@@ -111,6 +120,10 @@ class SqlStore:
         """One transaction of a file beside this one, through the same door. Raises StoreError."""
         return await self._telling(work)
 
+    async def fleeting(self, work: Callable[[Connection], _Result]) -> _Result:
+        """As ``within``, of what tells nobody anything, and what a power cut may undo. Raises StoreError."""
+        return await self._door.transaction(work, is_lasting=False)
+
     async def read(self, work: Callable[[Connection], _Result]) -> _Result:
         """One look of a file beside this one, through the same door; nobody waits for it. Raises StoreError."""
         return await self._door.read(work)
@@ -175,9 +188,12 @@ class SqlStore:
         outcome = decision(Situation(incident, orders, self._duties(connection)))
         store_outcome(connection, outcome, self._clock.now())
         if once is not None:
-            at = text_of(self._clock.now())
-            _ADD_EFFECT.run(connection, [{"consumer_group": once.group, "key": once.key, "at": at}])
+            self._keep_effect(connection, once)
         return outcome
+
+    def _keep_effect(self, connection: Connection, effect: Effect) -> None:
+        at = text_of(self._clock.now())
+        _ADD_EFFECT.run(connection, [{"consumer_group": effect.group, "key": effect.key, "at": at}])
 
     async def decide_together(
         self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
@@ -193,10 +209,31 @@ class SqlStore:
                     for incident_id in incident_ids
                 ]
             )
+            store_outcomes(connection, outcomes, self._clock.now())
             for outcome in outcomes:
-                store_outcome(connection, outcome, self._clock.now())
                 if outcome.incident is not None:
                     hand_over(connection, outcome.incident)
+            return outcomes
+
+        return await self._telling(work)
+
+    async def decide_board(
+        self,
+        incident_id: IncidentId,
+        decision: Callable[[Board], Sequence[Outcome]],
+        once: Effect | None = None,
+        unit_id: UnitId | None = None,
+    ) -> Sequence[Outcome] | None:
+        """See IncidentStore."""
+
+        def work(connection: Connection) -> Sequence[Outcome] | None:
+            sql_restoring.refuse_while_behind(connection)
+            if once is not None and _effect_stored(connection, once):
+                return None
+            outcomes = decision(sql_board.board(connection, incident_id, unit_id, self._duties(connection)))
+            store_outcomes(connection, outcomes, self._clock.now())
+            if once is not None:
+                self._keep_effect(connection, once)
             return outcomes
 
         return await self._telling(work)

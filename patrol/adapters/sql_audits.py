@@ -19,6 +19,7 @@ from patrol.domain.auditing import AuditView, Unpublished, Waiting
 from patrol.domain.dispatch import Situation
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState
+from patrol.domain.lateness import Watch, watch_of
 from patrol.domain.orders import Order, OrderState
 
 MOST = 200
@@ -54,6 +55,8 @@ class SqlAudits:
                 not_marked=_not_marked(connection, before),
                 dead_letters=dead_letters,
                 restoration=sql_restoring.latest_restoration(connection),
+                watches=_watches(connection, before),
+                duties=self._store.duties(connection),
             )
 
         return await self._store.read(work)
@@ -78,6 +81,20 @@ class SqlAudits:
             )
             for incident in incidents
         )
+
+
+def _watches(connection: Connection, before: str) -> tuple[Watch, ...]:
+    query = (
+        select(INCIDENTS.c.body)
+        .where(_IS_OPEN, INCIDENTS.c.accepted_at <= before)
+        .order_by(_URGENCY, INCIDENTS.c.accepted_at)
+        .limit(MOST)
+    )
+    incidents = _incidents(connection.execute(query).scalars().all())
+    orders: dict[IncidentId, list[Order]] = {incident.id: [] for incident in incidents}
+    for order in orders_of(connection, list(orders)):
+        orders[order.incident_id].append(order)
+    return tuple(watch_of(incident, orders[incident.id]) for incident in incidents)
 
 
 def _incidents(bodies: Sequence[str]) -> tuple[Incident, ...]:

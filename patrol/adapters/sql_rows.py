@@ -23,6 +23,7 @@ from patrol.adapters.sql_tables import (
 from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert, Verdict
 from patrol.domain.dispatch import Outcome
+from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Incident, IncidentId
 from patrol.domain.orders import Order
 
@@ -47,11 +48,26 @@ def orders_of(connection: Connection, incident_ids: Sequence[IncidentId] | Selec
     return tuple(ORDER_JSON.validate_json(body) for body in connection.execute(query).scalars())
 
 
+def store_outcomes(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """All of a decision on several incidents. What one of them gives up comes first: another may get that unit."""
+    for outcome in outcomes:
+        _store_orders(connection, [order for order in outcome.orders if not order.is_open])
+    for outcome in outcomes:
+        store_outcome(connection, outcome, now)
+
+
 def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> None:
     """All of a decision: its incident, orders and duties, and its messages into the outbox."""
     if outcome.incident is not None:
         store_incident(connection, outcome.incident)
-    for order in outcome.orders:
+    _store_orders(connection, outcome.orders)
+    for duty in outcome.duties:
+        put(connection, DUTIES, unit_id=duty.unit.id, body=DUTY_JSON.dump_json(duty).decode())
+    sql_outbox.add(connection, outcome.messages, now)
+
+
+def _store_orders(connection: Connection, orders: Sequence[Order]) -> None:
+    for order in orders:
         put(
             connection,
             ORDERS,
@@ -62,9 +78,6 @@ def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> No
             sent_at=text_of(order.sent_at),
             body=ORDER_JSON.dump_json(order).decode(),
         )
-    for duty in outcome.duties:
-        put(connection, DUTIES, unit_id=duty.unit.id, body=DUTY_JSON.dump_json(duty).decode())
-    sql_outbox.add(connection, outcome.messages, now)
 
 
 def store_incident(connection: Connection, incident: Incident, before: Incident | None = None) -> None:
@@ -83,6 +96,7 @@ def store_incident(connection: Connection, incident: Incident, before: Incident 
         closed_at=text_of(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
         **{"class": incident.incident_class.value},
         **place,
+        waits=_waits(incident),
         body=body,
     )
 
@@ -91,7 +105,15 @@ def _found_by(incident: Incident) -> tuple[object, ...]:
     """What the indexed columns of an incident are made of."""
     clocks = incident.clocks.get(ClockName.ACCEPTED), incident.clocks.get(ClockName.CLOSED)
     kept = incident.kind, incident.place, incident.simulated, incident.drill
-    return incident.fingerprint, incident.is_open, *clocks, *kept
+    return incident.fingerprint, incident.is_open, _waits(incident), *clocks, *kept
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}
+
+
+def _waits(incident: Incident) -> int | None:
+    wants_units = incident.is_open and incident.due_at is not None and incident.crews_missing > 0
+    return _RANKS[incident.level] if wants_units else None
 
 
 def store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None:

@@ -29,8 +29,12 @@ INCIDENTS = Table(
     Column("latitude", Float),
     Column("longitude", Float),
     Column("seen_at", String),
+    # How urgently it waits for a unit: its level's rank, the smallest first; null: it does not.
+    Column("waits", Integer),
     Column("body", Text, nullable=False),
 )
+_IS_WAITING = INCIDENTS.c.waits.is_not(None)
+_WAITING = Index("incidents_waiting", INCIDENTS.c.waits, INCIDENTS.c.accepted_at, sqlite_where=_IS_WAITING)
 _NEAR = Index("incidents_near", INCIDENTS.c.likeness, INCIDENTS.c.latitude, sqlite_where=INCIDENTS.c.is_open == 1)
 # The room shows those that were closed last, several times a second, of however many there are.
 _LATEST_CLOSED = Index("incidents_latest_closed", INCIDENTS.c.is_open, INCIDENTS.c.closed_at, INCIDENTS.c.accepted_at)
@@ -46,7 +50,7 @@ ALERTS = Table(
     Column("body", Text, nullable=False),
 )
 _NEWEST_FIRST = Index("alerts_newest", ALERTS.c.fingerprint, ALERTS.c.accepted_at)  # of one thing's in a year, too
-INDICES = (_NEAR, _LATEST_CLOSED, _NEWEST_FIRST)
+INDICES = (_NEAR, _WAITING, _LATEST_CLOSED, _NEWEST_FIRST)
 ORDERS = Table(
     "orders",
     METADATA,

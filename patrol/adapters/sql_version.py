@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from patrol.domain.errors import StoreError, StoreFailure
 
-LAYOUT = 1
+# 2: units return and go off duty, orders are doubted, of which programs before know nothing.
+LAYOUT = 2
 
 
 def check(connection: Connection) -> None:

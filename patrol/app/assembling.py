@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -22,14 +23,20 @@ from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, Redi
 from patrol.adapters.redis_told import RedisToldMessages
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_duties import SqlDuties
+from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
+from patrol.adapters.straight_line import StraightLine
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
+from patrol.domain.assigning import load_solver
 from patrol.domain.errors import InputError
 from patrol.domain.recovering import Known
 from patrol.domain.storage import DiskPlace
+from patrol.domain.travel_settings import TravelSettings
 from patrol.metrics import Metrics
+from patrol.pipeline.appraising import Appraising
 from patrol.pipeline.auditing import Auditing
 from patrol.pipeline.beating import Beating
 from patrol.pipeline.closing import Desk
@@ -37,6 +44,7 @@ from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.keeping import Keeping
+from patrol.pipeline.mustering import Mustering, UnitsDesk
 from patrol.pipeline.opening import Opening
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.recovering import Recovering
@@ -44,7 +52,8 @@ from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.timekeeping import Timekeeping
 from patrol.pipeline.touring import OnGap, nobody
 from patrol.pipeline.viewing import Room
-from patrol.ports import Detector
+from patrol.pipeline.wayfinding import Wayfinding
+from patrol.ports import Clock, Detector, TravelTimes
 
 if TYPE_CHECKING:
     from patrol.app.touring import TourParts
@@ -70,8 +79,12 @@ class Parts:
     deciding: Deciding
     dispatching: Dispatching
     following_up: FollowingUp
+    duties: SqlDuties
+    mustering: Mustering
     desk: Desk
+    units_desk: UnitsDesk
     room: Room
+    appraising: Appraising
     keeping: Keeping
     tour: TourParts | None
 
@@ -113,13 +126,19 @@ async def assembled(
         )
         await recovering.look()
         signs = SqlSigns(store)
+        duties = SqlDuties(store)
         evidence = DiskEvidence(options.var / "evidence")
         folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
         disks = LocalDisks(folders)
         publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
-        deciding = Deciding(store, clock, metrics)
+        if Role.DISPATCH in options.roles:
+            await asyncio.to_thread(load_solver)
+        wayfinding = await open_wayfinding(stack, configuration.travel, store, clock)
+        deciding = Deciding(
+            store, clock, metrics, configuration.sending, wayfinding, second_person=configuration.second_person
+        )
         relaying = Relaying(store, publisher, clock, metrics)
         tour = None
         if Role.TOUR in options.roles:
@@ -153,10 +172,24 @@ async def assembled(
                 clock,
                 metrics,
                 is_disturbed=lambda: relaying.degraded is not None,
+                policy=configuration.follow_up,
+                sending=configuration.sending,
             ),
             deciding=deciding,
             dispatching=Dispatching(deciding, store, signs, clock),
-            following_up=FollowingUp(store, deciding, configuration.rings, clock, metrics),
+            following_up=FollowingUp(
+                store,
+                deciding,
+                configuration.rings,
+                clock,
+                metrics,
+                sending=configuration.sending,
+                wayfinding=wayfinding,
+                policy=configuration.follow_up,
+            ),
+            duties=duties,
+            mustering=Mustering(duties, configuration.positions, clock, metrics),
+            units_desk=UnitsDesk(duties, publisher, clock),
             desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
             room=Room(
                 configuration.station,
@@ -172,11 +205,36 @@ async def assembled(
                 keeper=clock,
                 storage=LocalStorage(options.spool, disks, configuration.free_floor),
             ),
+            appraising=Appraising(SqlJudgements(store), configuration.rules, clock),
             keeping=Keeping(
                 store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
             ),
             tour=tour,
         )
+
+
+async def open_wayfinding(
+    stack: contextlib.AsyncExitStack, settings: TravelSettings, store: SqlStore, clock: Clock
+) -> Wayfinding:
+    """Where streets are known to somebody, that is asked."""
+    if settings.service is None and settings.graph is None:
+        return Wayfinding(store, detour=settings.detour)
+    return Wayfinding(store, await open_travel_times(stack, settings, clock), settings.detour)
+
+
+async def open_travel_times(stack: contextlib.AsyncExitStack, settings: TravelSettings, clock: Clock) -> TravelTimes:
+    """What says how long ways take; closed with ``stack``. Raises InputError for streets that cannot be read."""
+    if settings.service is not None:
+        from patrol.adapters.routing_service import RoutingService  # these two for those who have them
+
+        service = RoutingService(settings.service, clock)
+        stack.push_async_callback(service.aclose)
+        return service
+    if settings.graph is not None:
+        from patrol.adapters.street_graph import StreetGraph
+
+        return await asyncio.to_thread(StreetGraph.read, settings.graph, settings.detour)
+    return StraightLine(settings.detour)
 
 
 def _registry() -> CollectorRegistry:

@@ -16,9 +16,10 @@ from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.errors import PatrolError, StoreError
 from patrol.domain.messages import RED_STREAM
-from patrol.pipeline import dispatching
+from patrol.pipeline import dispatching, locating
 from patrol.pipeline.consuming import Consuming
 from patrol.pipeline.keeping import EvidenceDesk
+from patrol.pipeline.locating import Locating
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, HealthCheck
 from patrol.web.app import make_status_app, make_web_app
@@ -67,6 +68,8 @@ async def run_parts(
             # One reads nothing but red alerts: it never has a batch of others in hand.
             for streams in ((RED_STREAM,), tuple(each for each in dispatching.STREAMS if each != RED_STREAM)):
                 group.create_task(_dispatch_consumer(parts, streams).run(drained))
+            group.create_task(_locating(parts, configuration).run(drained))
+            group.create_task(parts.mustering.run(drained))
             group.create_task(parts.following_up.run(drained))
             group.create_task(parts.room.run_gauges(drained))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
@@ -133,6 +136,18 @@ def _dispatch_consumer(parts: Parts, streams: Sequence[str]) -> Consuming:
     return Consuming(dispatching.GROUP, subscription, parts.dispatching.handle, parts.clock, parts.metrics)
 
 
+def _locating(parts: Parts, configuration: Configuration) -> Locating:
+    subscription = RedisSubscription(
+        parts.redis,
+        locating.GROUP,
+        socket.gethostname(),
+        locating.STREAMS,
+        on_reclaimed=parts.metrics.queue.reclaimed.labels(locating.GROUP).inc,
+    )
+    units = [unit.id for unit in configuration.units]
+    return Locating(subscription, parts.duties, units, configuration.positions, parts.clock, parts.metrics)
+
+
 async def _serve(
     parts: Parts,
     configuration: Configuration,
@@ -157,6 +172,8 @@ async def _serve(
             stopping=stopping,
             hosts=configuration.web.hosts,
             fates=EvidenceDesk(parts.store.evidence, parts.clock, parts.metrics),
+            precision=parts.appraising,
+            units=parts.units_desk,
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping)

@@ -140,6 +140,7 @@ def tour_parts(
         metrics,
         filming,
         outside.spool,
+        configuration.timezone,
     )
     watcher = Watcher(configuration.rules, configuration.timezone, ByteTracker)
     rules = LookingCloser(

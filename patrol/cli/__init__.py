@@ -20,6 +20,7 @@ COMMANDS = (
     "drill",
     "tail",
     "dead",
+    "positions",
     "contract",
     "conformance",
 )

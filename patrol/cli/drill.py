@@ -129,7 +129,7 @@ async def _drill(
             tell(f"unit {who} is ordered", at)
 
     async with _store(configuration, var) as store, connect(redis_address(redis_url, var)) as redis:
-        deciding = Deciding(store, clock, Metrics(CollectorRegistry()))
+        deciding = Deciding(store, clock, Metrics(CollectorRegistry()), configuration.sending)
         acting = RedisPublisher(redis) if act else None
         drilling = Drilling(store, store, DiskEvidence(var / "evidence"), deciding, clock, step, acting)
         seen: set[str] = set()

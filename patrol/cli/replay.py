@@ -121,7 +121,10 @@ def _followed(file: Path, frames: Iterable[TimedPixels]) -> Iterator[TimedPixels
 
 
 def _as_json(file: Path, player: _Player, found: ReplayedEvent) -> str:
-    event = found.event
+    from patrol.domain.levels import rate
+
+    event, settings = found.event, player.configuration
+    local = event.confirmed_at.astimezone(settings.timezone)
     return json.dumps(
         {
             "source": str(file),
@@ -132,7 +135,7 @@ def _as_json(file: Path, player: _Player, found: ReplayedEvent) -> str:
             "confirmed_s": round(found.confirmed_s, 3),
             "end_s": round(found.end_s, 3),
             "score": round(event.score, 4),
-            "level": player.configuration.levels.level_of(event.kind, player.camera.ring),
+            "level": rate(event, player.camera, player.camera.ring, settings.levels, local).level,
             "evidence": {
                 "count": event.evidence.count,
                 "threshold": event.evidence.threshold,

@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
 
 def tail(
     streams: Annotated[
-        list[str] | None, typer.Argument(help="alert, alert:red, order, incident, receipt, dead ...; all, if none")
+        list[str] | None,
+        typer.Argument(help="alert, alert:red, order, incident, receipt, dead ...; if none, all but positions"),
     ] = None,
     redis: RedisUrl = None,
     var: Var = DEFAULT_VAR,
@@ -60,10 +61,10 @@ def tail(
 
 def streams_named(words: list[str]) -> list[str]:
     """The streams that short names mean. Raises InputError that lists them."""
-    from patrol.domain.messages import STREAMS
+    from patrol.domain.messages import POSITION_STREAM, STREAMS
 
-    if not words:
-        return list(STREAMS)
+    if not words:  # of positions there are so many that nothing else would be seen
+        return [stream for stream in STREAMS if stream != POSITION_STREAM]
     found = []
     for word in words:
         whole = f"patrol:{word.removeprefix('patrol:')}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from patrol.config import addresses
@@ -11,40 +12,54 @@ from patrol.config.document import Location
 from patrol.config.models import (
     GB,
     DetectorModel,
+    DispatchModel,
     FileModel,
     MergingModel,
+    RaiseModel,
     RingModel,
     ScheduleModel,
     SiteModel,
     StorageModel,
+    TimedStepModel,
+    TravelModel,
     UnitModel,
     ZoneModel,
 )
 from patrol.config.parts import CameraPart, Parts
 from patrol.config.rule_models import RuleModel
 from patrol.config.settings import Configuration, DetectorSettings, Site, WebSettings
-from patrol.config.times import time_of_day
-from patrol.config.values import WindowModel
-from patrol.domain.alerts import LevelPolicy
+from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.closeness import NEVER, USUAL, Closeness, KindFamily, MergePolicy
+from patrol.domain.confirmation import ConfirmPolicy, Waiting
 from patrol.domain.errors import ConfigProblem
+from patrol.domain.escalating import FollowUpPolicy, TimedStep
+from patrol.domain.events import Level
+from patrol.domain.fixes import FixSettings
+from patrol.domain.lateness import LateAfter
+from patrol.domain.levels import LevelPolicy, Raise
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
-from patrol.domain.schedules import EVERY_DAY, ScheduledBound, TimeWindow
+from patrol.domain.schedules import ScheduledBound
 from patrol.domain.storage import FreeFloor
-from patrol.domain.units import Unit, UnitId
+from patrol.domain.travel_settings import ServiceSettings, TravelSettings
+from patrol.domain.units import Shift, Unit, UnitId, usual_mode
 from patrol.domain.visits import TourSettings
+from patrol.domain.wants import Policy
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
 USUAL_VIEW_DEG = 90.0
 
 
 def build(
-    file: FileModel, parts: Parts, environ: Mapping[str, str], warnings: tuple[ConfigProblem, ...]
+    file: FileModel, parts: Parts, environ: Mapping[str, str], warnings: tuple[ConfigProblem, ...], folder: Path
 ) -> Configuration:
-    """The domain values of a file in which no check found a problem; ``parts`` are those of the same file."""
+    """The domain values of a file in which no check found a problem; ``parts`` are those of the same file.
+
+    ``folder``: where the file lies; other files that it names are looked for from there.
+    """
     rings = {name: _ring(name, getattr(file.rings, name.value)) for name in RingName}
+    timezone = ZoneInfo(file.station.timezone)
     templates = {part.camera.id: parts.template_of(part) for part in parts.cameras if part.camera is not None}
     return Configuration(
         station=file.station.name,
@@ -52,11 +67,11 @@ def build(
         centre=Place(*file.station.at),
         rings=rings,
         rules={RuleId(name): rule_of(name, rule) for name, rule in file.rules.items()},
-        levels=LevelPolicy(file.levels.by_kind, file.levels.otherwise),
+        levels=_levels(file),
         cameras=tuple(_camera(part, parts, rings, environ) for part in parts.cameras),
         sites=tuple(_site(site) for site in file.sites),
         template_of={CameraId(camera): name for camera, name in templates.items() if name is not None},
-        units=tuple(_unit(unit) for unit in file.units),
+        units=tuple(_unit(unit, timezone) for unit in file.units),
         tour=TourSettings(**file.tour.model_dump(exclude={"hosts"})),
         detector=_detector(file.detector),
         web=WebSettings(host=file.web.host, port=file.web.port, hosts=tuple(name.lower() for name in file.web.hosts)),
@@ -64,7 +79,12 @@ def build(
         spool_bytes=round(file.storage.spool_gb * GB),
         free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
         merging=merging_of(file.merging),
-        timezone=ZoneInfo(file.station.timezone),
+        sending=_sending(file),
+        follow_up=follow_up_of(file.dispatch).for_rings(rings),
+        travel=_travel(file.travel, environ, folder),
+        second_person=frozenset(file.dispatch.second_person),
+        positions=_positions(file),
+        timezone=timezone,
         sessions_of_host={name.lower(): host.sessions for name, host in file.tour.hosts.items()},
         warnings=warnings,
     )
@@ -84,8 +104,38 @@ def rule_of(name: str, rule: RuleModel) -> Rule:
         for_s=rule.for_s,
         clear_after_s=rule.clear_after_s,
         cool_down_s=rule.cool_down_s,
-        hours=tuple(_window(window) for window in rule.hours),
+        hours=tuple(window.window() for window in rule.hours),
     )
+
+
+def _levels(file: FileModel) -> LevelPolicy:
+    names = {name: site.name for site in file.sites for name in (site.name, site.name_en) if name is not None}
+    return LevelPolicy(
+        file.levels.by_kind, file.levels.otherwise, tuple(_raise(each, names) for each in file.levels.raises)
+    )
+
+
+def _raise(each: RaiseModel, sites: Mapping[str, str]) -> Raise:
+    return Raise(
+        name=each.name,
+        name_en=each.name_en or each.name,
+        by=each.by or 0,
+        to=each.to,
+        kinds=frozenset(each.kinds),
+        rings=frozenset(each.rings),
+        sites=frozenset(sites[name] for name in each.sites),
+        count=each.count or 0,
+        rising=each.rising,
+        hours=tuple(window.window() for window in each.hours),
+    )
+
+
+def _confirm(dispatch: DispatchModel) -> ConfirmPolicy:
+    by_kind = {
+        kind: {level: Waiting(one.within_s, one.then) for level, one in by_level.items() if one is not None}
+        for kind, by_level in dispatch.confirm.items()
+    }
+    return ConfirmPolicy(by_kind)
 
 
 def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], environ: Mapping[str, str]) -> Camera:
@@ -139,17 +189,8 @@ def _scheduled_bound(schedule: ScheduleModel) -> ScheduledBound:
     return ScheduledBound(
         name=schedule.name,
         name_en=schedule.name_en or schedule.name,
-        windows=tuple(_window(window) for window in schedule.windows),
+        windows=tuple(window.window() for window in schedule.windows),
         revisit_bound_s=schedule.revisit_bound_s,
-    )
-
-
-def _window(window: WindowModel) -> TimeWindow:
-    return TimeWindow(
-        begins=time_of_day(window.begins),
-        ends=time_of_day(window.ends),
-        days=window.days if window.days is not None else EVERY_DAY,
-        dates=frozenset(date.fromisoformat(day) for day in window.dates),
     )
 
 
@@ -180,7 +221,7 @@ def _site(site: SiteModel) -> Site:
     return Site(site.name, site.name_en or site.name, site.kind, cameras)
 
 
-def _unit(unit: UnitModel) -> Unit:
+def _unit(unit: UnitModel, timezone: ZoneInfo) -> Unit:
     return Unit(
         id=UnitId(unit.id),
         name=unit.name,
@@ -191,6 +232,10 @@ def _unit(unit: UnitModel) -> Unit:
         speed_m_s=unit.speed_m_s,
         mobilise_s=unit.mobilise_s,
         simulated=unit.simulated,
+        crew=unit.crew,
+        shift=Shift(tuple(window.window() for window in unit.shift), timezone) if unit.shift else None,
+        capabilities=frozenset(unit.capabilities),
+        mode=unit.mode or usual_mode(unit.kind),
     )
 
 
@@ -231,3 +276,57 @@ def _close(family: KindFamily, merging: MergingModel) -> Closeness:
     same_site_m = usual.same_site_m if asked.same_site_m is None else asked.same_site_m
     within_s = usual.within_s if asked.within_s is None else asked.within_s
     return Closeness(within_m, max(within_m, same_site_m), within_s)
+
+
+def _sending(file: FileModel) -> Sending:
+    dispatch = file.dispatch
+    preempts = {level: frozenset(levels) for level, levels in dispatch.preempts.items()}
+    return Sending(
+        crews=Crews(dispatch.crews),
+        policy=Policy(preempts, dispatch.reserve, dispatch.drone_gain_s),
+        confirm=_confirm(dispatch),
+        positions=_positions(file),
+    )
+
+
+def _positions(file: FileModel) -> FixSettings:
+    return FixSettings(**file.positions.model_dump())
+
+
+def follow_up_of(dispatch: DispatchModel) -> FollowUpPolicy:
+    """When what is late, and who is told; what is left out is as usual. Rings say how soon an order is accepted."""
+    usual, late = FollowUpPolicy(), LateAfter()
+    return FollowUpPolicy(
+        late_after=LateAfter(
+            handled_s={**late.handled_s, **dispatch.handled_within_s},
+            feedback_s={**late.feedback_s, **dispatch.feedback_within_s},
+            second_person_s=dispatch.second_person_within_s,
+        ),
+        steps={level: _steps(level, dispatch, usual) for level in Level},
+        on_shortfall=dispatch.on_shortfall,
+        remind_every_s={**usual.remind_every_s, **dispatch.remind_every_s},
+        reminders=dispatch.reminders,
+    )
+
+
+def _steps(level: Level, dispatch: DispatchModel, usual: FollowUpPolicy) -> tuple[TimedStep, ...]:
+    asked: list[TimedStepModel] | None = getattr(dispatch.escalation, level.value)
+    if asked is None:
+        return usual.steps[level]
+    return tuple(TimedStep(timed.after_s, timed.step) for timed in asked)
+
+
+def _travel(travel: TravelModel, environ: Mapping[str, str], folder: Path) -> TravelSettings:
+    service = travel.service
+    return TravelSettings(
+        graph=folder / travel.graph if travel.graph is not None else None,
+        service=ServiceSettings(
+            kind=service.kind,
+            address=StreamAddress(addresses.expanded(service.url, environ)),
+            within_s=service.within_s,
+            modes=frozenset(service.modes),
+        )
+        if service is not None
+        else None,
+        detour=travel.detour,
+    )

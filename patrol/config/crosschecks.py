@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 import shapely
 
 from patrol.config import addresses
 from patrol.config.document import Location, written
-from patrol.config.models import ScheduleModel, ZoneModel
+from patrol.config.models import ScheduleModel, TimedStepModel, UnitModel, ZoneModel
 from patrol.config.parts import ADDRESS_KEYS, CameraPart, Parts
 from patrol.config.rule_models import CrowdModel, RuleModel
 from patrol.config.showing import did_you_mean, shown
 from patrol.config.times import timezone_problem
 from patrol.domain.camera import Place, RingName, Strategy
+from patrol.domain.confirmation import Then
+from patrol.domain.events import Kind, Level
+from patrol.domain.incidents import EscalationStep
+from patrol.domain.units import TravelMode
 
 Finding = tuple[Location, str]
 
 SHORTEST_BOUND_S = 1.0
-STILL_PICTURES = ("http://", "https://")
+OVER_HTTP = STILL_PICTURES = ("http://", "https://")
 NO_STILL_PICTURES = ("rtsp://", "rtsps://", "file:///", "synthetic:")  # a scheme nobody knows is told elsewhere
+SERVICE_URL = ("travel", "service", "url")
+FASTEST_ON_FOOT_M_S = 5.0
+MONDAY = date(2001, 1, 1)  # of a week in which no certain day of a file lies
 ROUNDING = 1e-9  # of a polygon whose edge lies on another's
 
 KnownModels = Mapping[str, Collection[str]]
@@ -38,6 +46,10 @@ def problems(parts: Parts, environ: Mapping[str, str], known_models: KnownModels
     yield from _strategies(parts)
     yield from _warm_cameras(parts)
     yield from _schedules(parts)
+    yield from _escalation_order(parts)
+    yield from _routing_service(parts, environ)
+    yield from _raised_sites(parts)
+    yield from _never_held(parts)
     if parts.station is not None and (zone := timezone_problem(parts.station.timezone)) is not None:
         yield ("station", "timezone"), zone
     if known_models is not None and parts.detector is not None:
@@ -55,11 +67,15 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from _deaf_rules(parts)
     yield from _densities_without_ground(parts)
     yield from _rings_without_units(parts)
+    yield from _walkers_at_speed(parts)
+    yield from _hours_without_units(parts)
     yield from _hidden_zones(parts)
     yield from _short_bounds(parts)
     yield from _loose_schedules(parts)
     yield from _unknown_hosts(parts)
     yield from _hasty_merging(parts)
+    yield from _room_never_told(parts)
+    yield from _late_confirmations(parts)
 
 
 def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -73,6 +89,10 @@ def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Find
                     cameras.append(part)
     for name, (location, cameras) in needed.items():
         yield location, f"needs the environment variable {name}, which is not set; {_listed(cameras)} cannot be opened"
+    service = parts.travel.service if parts.travel is not None else None
+    for name in addresses.variables(service.url) if service is not None else ():
+        if not addresses.is_set(name, environ):
+            yield SERVICE_URL, f"needs the environment variable {name}, which is not set; the service cannot be asked"
 
 
 def _duplicate_ids(parts: Parts) -> Iterator[Finding]:
@@ -115,6 +135,30 @@ def _backoff_order(parts: Parts) -> Iterator[Finding]:
     if tour is not None and tour.backoff_cap_s < tour.backoff_base_s:
         message = f"expected backoff_base_s ({tour.backoff_base_s:g}) or more, got {tour.backoff_cap_s:g}"
         yield ("tour", "backoff_cap_s"), message
+
+
+def _escalation_order(parts: Parts) -> Iterator[Finding]:
+    """Steps go up, and a higher one does not come before a lower one."""
+    rank = {step: place for place, step in enumerate(EscalationStep)}
+    for level, steps in _asked_steps(parts):
+        for place, (lower, upper) in enumerate(pairwise(steps), start=1):
+            location: Location = ("dispatch", "escalation", level.value, place)
+            if rank[upper.step] <= rank[lower.step]:
+                higher = [step.value for step in EscalationStep if rank[step] > rank[lower.step]]
+                expected = f"expected {' or '.join(higher)}" if higher else "expected no step after it"
+                yield (*location, "step"), f"comes after {lower.step}; {expected}, got {upper.step}"
+            if upper.after_s < lower.after_s:
+                message = f"expected {lower.after_s:g} or more, as the step before it has, got {upper.after_s:g}"
+                yield (*location, "after_s"), message
+
+
+def _asked_steps(parts: Parts) -> Iterator[tuple[Level, list[TimedStepModel]]]:
+    if parts.dispatch is None:
+        return
+    for level in Level:
+        steps: list[TimedStepModel] | None = getattr(parts.dispatch.escalation, level.value)
+        if steps is not None:
+            yield level, steps
 
 
 def _references(parts: Parts) -> Iterator[Finding]:
@@ -309,11 +353,54 @@ def _schedules(parts: Parts) -> Iterator[Finding]:
             yield ("schedules", name), f"concerns no camera: there is none in what it names{hint}"
 
 
+def _routing_service(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
+    service = parts.travel.service if parts.travel is not None else None
+    message = _service_problem(service.url, environ) if service is not None else None
+    if message is not None:
+        yield SERVICE_URL, message
+
+
+def _service_problem(address: str, environ: Mapping[str, str]) -> str | None:
+    if addresses.placeholders(address):
+        return "has a {...}; expected the address as it is"
+    wording = addresses.wording_problem(address)
+    if wording is not None:
+        return wording
+    full = addresses.expanded(address, environ)
+    if addresses.variables(full):
+        return None  # told as a missing variable
+    if not full.lower().startswith(OVER_HTTP):
+        return f"expected an address that begins with {' or '.join(OVER_HTTP)}"
+    return addresses.address_problem(full)
+
+
+def _raised_sites(parts: Parts) -> Iterator[Finding]:
+    if parts.levels is None or not _are_all_read(parts):
+        return
+    sites = _site_names(parts)
+    for i, each in enumerate(parts.levels.raises):
+        for j, site in enumerate(each.sites):
+            yield from _known(("levels", "raise", i, "sites", j), "site", site, sites)
+
+
+def _never_held(parts: Parts) -> Iterator[Finding]:
+    for kind, by_level in parts.dispatch.confirm.items() if parts.dispatch is not None else ():
+        location: Location = ("dispatch", "confirm", kind.value)
+        if kind is Kind.CAMERA_HEALTH:
+            yield location, "is maintenance, for which no unit is sent, so nothing waits; expected another kind"
+        elif by_level.get(Level.RED) is not None:
+            yield (*location, Level.RED.value), "makes red wait, which goes to a unit at once; expected at_once"
+
+
+def _site_names(parts: Parts) -> dict[str, None]:
+    heads = [site.head for site in parts.sites if site.head is not None]
+    return dict.fromkeys(name for head in heads for name in (head.name, head.name_en) if name is not None)
+
+
 def _unknown_names(parts: Parts, location: Location, schedule: ScheduleModel) -> Iterator[Finding]:
     if not _are_all_read(parts):
         return  # what it names may be what cannot be used
-    heads = [site.head for site in parts.sites if site.head is not None]
-    sites = dict.fromkeys(name for head in heads for name in (head.name, head.name_en) if name is not None)
+    sites = _site_names(parts)
     cameras = dict.fromkeys(part.camera.id for part in parts.cameras if part.camera is not None)
     for index, site in enumerate(schedule.sites):
         yield from _known((*location, "sites", index), "site", site, sites)
@@ -405,6 +492,35 @@ def _rings_without_units(parts: Parts) -> Iterator[Finding]:
             yield ("units",), f"no unit may be sent to the {name} ring"
 
 
+def _walkers_at_speed(parts: Parts) -> Iterator[Finding]:
+    for index, unit in enumerate(parts.units):
+        if unit is not None and unit.mode is TravelMode.FOOT and unit.speed_m_s > FASTEST_ON_FOOT_M_S:
+            message = f"is foot, at {unit.speed_m_s:g} m/s: is it a scooter, or a car?"
+            yield ("units", index, "mode"), message
+
+
+def _hours_without_units(parts: Parts) -> Iterator[Finding]:
+    """The first hour of the week at which nobody of a ring is on duty; where a unit has no shift there is none."""
+    if any(unit is None for unit in parts.units):
+        return
+    for name in RingName:
+        crews = [unit for unit in parts.units if unit is not None and name in unit.rings]
+        begins = _first_without(crews)
+        if begins is not None:
+            when = f"on {begins:%A} at {begins:%H:%M}"
+            yield ("units",), f"nobody who may be sent to the {name} ring is on duty {when}, by their shifts"
+
+
+def _first_without(crews: list[UnitModel]) -> datetime | None:
+    if not crews or any(not crew.shift for crew in crews):
+        return None
+    windows = [window.window() for crew in crews for window in crew.shift]
+    # Who is on duty changes at no other times; on certain days there may be more than in every week.
+    times = sorted({time(0)} | {edge for window in windows for edge in (window.begins, window.ends)})
+    moments = (datetime.combine(MONDAY + timedelta(days=day), at) for day in range(7) for at in times)
+    return next((at for at in moments if not any(window.holds(at) for window in windows)), None)
+
+
 def _hidden_zones(parts: Parts) -> Iterator[Finding]:
     hidden: dict[str, tuple[Location, list[CameraPart]]] = {}
     for part in parts.cameras:
@@ -475,6 +591,28 @@ def _hasty_merging(parts: Parts) -> Iterator[Finding]:
                 " of them may tell of one thing farther apart"
             )
             yield ("merging", "families", family.value, "within_s"), message
+
+
+def _room_never_told(parts: Parts) -> Iterator[Finding]:
+    for level, steps in _asked_steps(parts):
+        if level is Level.RED and all(timed.step is not EscalationStep.ROOM for timed in steps):
+            message = f"never reaches the whole room; expected a step {EscalationStep.ROOM}, red being what it is"
+            yield ("dispatch", "escalation", level.value), message
+
+
+def _late_confirmations(parts: Parts) -> Iterator[Finding]:
+    targets = {name: ring.response_target_s for name, ring in parts.rings.items() if ring is not None}
+    if parts.dispatch is None or not targets:
+        return
+    soonest = min(targets, key=targets.__getitem__)
+    for kind, by_level in parts.dispatch.confirm.items():
+        for level, waiting in by_level.items():
+            if waiting is not None and waiting.then is Then.SEND and waiting.within_s >= targets[soonest]:
+                message = (
+                    f"is {waiting.within_s:g} s, and in the {soonest} ring a unit is to be on scene within"
+                    f" {targets[soonest]:g} s: where nobody confirms, it is late before it is sent"
+                )
+                yield ("dispatch", "confirm", kind.value, level.value, "within_s"), message
 
 
 def _listed(cameras: list[CameraPart]) -> str:

@@ -41,7 +41,7 @@ def load(
         problems += missing
     if problems or file is None:
         raise ConfigError(str(path), _in_order(problems))
-    return building.build(file, parts, environ, _in_order([*missing, *_warnings(document, parts)]))
+    return building.build(file, parts, environ, _in_order([*missing, *_warnings(document, parts)]), path.parent)
 
 
 def _validated(document: Document) -> tuple[FileModel | None, list[ConfigProblem]]:

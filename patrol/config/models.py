@@ -6,13 +6,15 @@ Every field's description is the editor's help, and the "expected ..." of an err
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import Field, Strict, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
 from patrol.config.rule_models import RuleModel
 from patrol.config.settings import USUAL_SPOOL_BYTES, USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
+from patrol.config.showing import shown
 from patrol.config.values import (
     NAME,
     NAME_EN,
@@ -37,16 +39,24 @@ from patrol.domain.calibrating import PickedPoint, from_points
 from patrol.domain.camera import RingName, Strategy
 from patrol.domain.closeness import USUAL as CLOSE
 from patrol.domain.closeness import KindFamily
+from patrol.domain.confirmation import Then
 from patrol.domain.errors import InputError
+from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Kind, Level
+from patrol.domain.fixes import USUAL as POSITIONS
 from patrol.domain.ground import GroundPlane
+from patrol.domain.incidents import EscalationStep
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.storage import FreeFloor
-from patrol.domain.units import UnitKind
+from patrol.domain.travel_settings import ON_STREETS, ServiceKind, TravelSettings
+from patrol.domain.units import USUAL_CREW, TravelMode, UnitKind
 from patrol.domain.visits import TourSettings
+from patrol.domain.wants import Policy
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
-FLOOR = FreeFloor()
+FLOOR, TRAVEL = FreeFloor(), TravelSettings()
+FOLLOW_UP = FollowUpPolicy()
+CREWS = {Level.RED: 2}
 GB = 10**9
 
 
@@ -95,11 +105,63 @@ class RingsModel(Edge):
     far: RingModel = Field(description="the outer ring, to the edge of the area")
 
 
+# What tells whether its number grows.
+_KNOWS_WHETHER_IT_RISES = frozenset({Kind.CROWD, Kind.GATHERING})
+_LEVEL = "red, yellow, blue or green"
+
+
+class RaiseModel(Edge):
+    """What makes an event more urgent than its kind and ring do: all that it names must hold."""
+
+    name: Name = Field(description=NAME + "; it is told as the reason")
+    name_en: Name | None = Field(default=None, description=NAME_EN)
+    by: Annotated[WholeNumber, Field(ge=1, le=3)] | None = Field(default=None, description="so many levels up")
+    to: Level | None = Field(default=None, description="instead of by: to this level at least, " + _LEVEL)
+    kinds: Annotated[list[Kind], Field(max_length=16)] = Field(
+        default=[], description="events of these kinds; of all where left out"
+    )
+    rings: Annotated[list[RingName], Field(max_length=3)] = Field(
+        default=[], description="in these rings; in all where left out"
+    )
+    sites: Annotated[list[Name], Field(max_length=1_000)] = Field(
+        default=[], description="at these sites, by name or name_en; everywhere where left out"
+    )
+    count: Annotated[WholeNumber, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description="of so many people, or things, at least"
+    )
+    rising: Annotated[bool, Strict()] = Field(
+        default=False, description="true: only while they become more; crowd and gathering know that"
+    )
+    hours: Annotated[list[WindowModel], Field(max_length=16)] = Field(
+        default=[], description="when, a list of days, dates, begins and ends; always where left out"
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> RaiseModel:
+        if (self.by is None) == (self.to is None):
+            has = "has neither by nor to" if self.by is None else "has both by and to"
+            raise ValueError(f"{has}; expected one of them, as in by: 1 or to: red")
+        if self.to is Level.GREEN:
+            raise ValueError("raises nothing: green is the least urgent level; expected to: red, yellow or blue")
+        if not (self.kinds or self.rings or self.sites or self.count or self.rising or self.hours):
+            raise ValueError("raises everything; expected one or more of kinds, rings, sites, count, rising and hours")
+        if Kind.CAMERA_HEALTH in self.kinds:
+            raise ValueError("names camera_health, which is rated by what is blind; expected other kinds")
+        if self.rising and self.kinds and not _KNOWS_WHETHER_IT_RISES.intersection(self.kinds):
+            raise ValueError("rising is known of crowd and gathering only; expected one of them among its kinds")
+        return self
+
+
 class LevelsModel(Edge):
-    """How urgent an event is, by what it is and where."""
+    """How urgent an event is, by what it is and where, and what makes it more urgent than that."""
 
     by_kind: dict[Kind, dict[RingName, Level]] = Field(description="kind: {ring: level}")
-    otherwise: Level = Field(description="the level of everything not listed: red, yellow, blue or green")
+    otherwise: Level = Field(description="the level of everything not listed: " + _LEVEL)
+    raises: Annotated[list[RaiseModel], Field(max_length=64)] = Field(
+        default=[],
+        alias="raise",
+        description="what makes events more urgent, one after the other; the incident says why",
+    )
 
 
 class ZoneModel(Edge):
@@ -248,6 +310,17 @@ class UnitModel(Edge):
     speed_m_s: Annotated[Number, Field(gt=0, le=100)] = Field(description="metres per second, along the way")
     mobilise_s: SecondsFromZero = Field(description="from accepting to moving, seconds")
     simulated: Annotated[bool, Strict()] = Field(default=False, description="true: it is not a real crew")
+    crew: Annotated[WholeNumber, Field(ge=1, le=100)] = Field(default=USUAL_CREW, description="how many officers")
+    shift: Annotated[list[WindowModel], Field(max_length=16)] = Field(
+        default=[], description="when it is on duty, in the station's own time; always where left out"
+    )
+    capabilities: Annotated[list[Id], Field(max_length=32)] = Field(
+        default=[], description="what it can do, in words of your own, as in [first_aid, armed]"
+    )
+    mode: TravelMode | None = Field(
+        default=None,
+        description="how it travels: foot, scooter, car or drone; foot where left out, drone for a drone_group",
+    )
 
 
 class ScheduleModel(Edge):
@@ -422,6 +495,196 @@ class MergingModel(Edge):
     )
 
 
+class TimedStepModel(Edge):
+    """One step of an escalation."""
+
+    after_s: SecondsFromZero = Field(description="after the first thing about the incident got late, seconds")
+    step: EscalationStep = Field(description="who is told: " + ", ".join(EscalationStep))
+
+
+def _usual_steps(level: Level) -> Any:
+    usual = ", ".join(f"{timed.step} after {timed.after_s:g} s" for timed in FOLLOW_UP.steps[level])
+    return Field(default=None, description=f"the steps of a {level} incident, from below; usually {usual}")
+
+
+Steps = Annotated[list[TimedStepModel], Field(max_length=len(EscalationStep))]
+
+
+class EscalationModel(Edge):
+    """Who is told, and when, while something about an incident is late; by level."""
+
+    red: Steps | None = _usual_steps(Level.RED)
+    yellow: Steps | None = _usual_steps(Level.YELLOW)
+    blue: Steps | None = _usual_steps(Level.BLUE)
+    green: Steps | None = _usual_steps(Level.GREEN)
+
+
+def _by_level(usual: Mapping[Level, object]) -> str:
+    return "; by level, usually " + ", ".join(f"{level} {_plain(value)}" for level, value in usual.items())
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class WaitingModel(Edge):
+    """How long an incident waits for an operator to confirm it, before any unit is sent."""
+
+    within_s: Seconds = Field(description="from the acceptance of its first alert, seconds")
+    then: Then = Field(description="what the rule does when nobody said a word: send, or close (as unfounded)")
+
+
+AT_ONCE = "at_once"
+_AT_ONCE_OR = "expected at_once, or {within_s: seconds, then: send or close}"
+
+
+def _none_at_once(given: object) -> object:
+    if given == AT_ONCE:
+        return None
+    if not isinstance(given, dict):
+        raise ValueError(f"{_AT_ONCE_OR}, got {shown(given)}")
+    return given
+
+
+def _at_once_or_waiting() -> dict[str, Any]:
+    """The JSON Schema of what ``_none_at_once`` reads."""
+    waiting = WaitingModel.model_json_schema()
+    then = waiting.pop("$defs")["Then"]
+    waiting["properties"]["then"] = {"enum": then["enum"], "description": waiting["properties"]["then"]["description"]}
+    return {"anyOf": [{"const": AT_ONCE}, waiting]}
+
+
+MaybeWaiting = Annotated[
+    WaitingModel | None, BeforeValidator(_none_at_once), WithJsonSchema(_at_once_or_waiting(), mode="validation")
+]
+
+
+class DispatchModel(Edge):
+    """Who is sent; what waits for people's word; when units and people are late, and who is told."""
+
+    crews: dict[Level, Annotated[WholeNumber, Field(ge=1, le=10)]] = Field(
+        default=dict(CREWS), description="how many crews an incident gets" + _by_level(CREWS) + "; else one"
+    )
+    preempts: dict[Level, list[Level]] = Field(
+        default={level: sorted(levels) for level, levels in Policy().preempts.items()},
+        description="from which levels each level may take a unit that is not on scene yet: level: [levels]",
+    )
+    reserve: dict[RingName, Annotated[WholeNumber, Field(ge=0, le=100)]] = Field(
+        default={}, description="how many free crews of a ring are kept for red; usually none"
+    )
+    drone_gain_s: SecondsFromZero = Field(
+        default=Policy().drone_gain_s,
+        description="a drone goes, too, where it is there so many seconds sooner than the first crew",
+    )
+    escalation: EscalationModel = Field(
+        default=EscalationModel(), description="who is told, and when, while something is late: level: [steps]"
+    )
+    on_shortfall: dict[Level, EscalationStep] = Field(
+        default=dict(FOLLOW_UP.on_shortfall),
+        description="the step that is taken at once where no unit can be on scene in time; a level left out has its "
+        "usual steps" + _by_level(FOLLOW_UP.on_shortfall),
+    )
+    handled_within_s: dict[Level, Seconds] = Field(
+        default={},
+        description="from on scene to handled, seconds" + _by_level(FOLLOW_UP.late_after.handled_s),
+    )
+    feedback_within_s: dict[Level, Seconds] = Field(
+        default={},
+        description="from handled to closed, seconds" + _by_level(FOLLOW_UP.late_after.feedback_s),
+    )
+    remind_every_s: dict[Level, Seconds] = Field(
+        default={},
+        description="how often feedback is asked for after that, seconds" + _by_level(FOLLOW_UP.remind_every_s),
+    )
+    reminders: Annotated[WholeNumber, Field(ge=0, le=1000)] = Field(
+        default=FOLLOW_UP.reminders, description="how many times it is asked for at most"
+    )
+    second_person_within_s: Seconds = Field(
+        default=FOLLOW_UP.late_after.second_person_s,
+        description="how long a closing may wait for its second person, seconds",
+    )
+    confirm: dict[Kind, dict[Level, MaybeWaiting]] = Field(
+        default={},
+        description="kind: {level: at_once} or kind: {level: {within_s: 60, then: send}}: what waits for an operator "
+        "before a unit is sent; at once where left out, and red always",
+    )
+    second_person: Annotated[list[Level], Field(max_length=4)] = Field(
+        default=[Level.RED], description="incidents of these levels are closed by two people, one after the other"
+    )
+
+
+STREET_FILES = (".graphml", ".geojson", ".json")
+
+
+def _street_file(path: str) -> str:
+    if not path.lower().endswith(STREET_FILES):
+        raise ValueError(f"expected a file that ends in {', '.join(STREET_FILES)}, got {shown(path)}")
+    return path
+
+
+class RoutingServiceModel(Edge):
+    """A service that knows the streets, on the network."""
+
+    kind: ServiceKind = Field(description="what it is: osrm or valhalla")
+    url: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(
+        repr=False,
+        description="its address, http or https, as in http://10.0.0.9:5000; ${NAME} is taken from the environment",
+    )
+    within_s: Annotated[Number, Field(gt=0, le=5)] = Field(
+        default=0.5, description="how long its answer is waited for, seconds; straight lines count after that"
+    )
+    modes: Annotated[list[TravelMode], Field(min_length=1, max_length=3)] = Field(
+        default=[mode for mode in TravelMode if mode in ON_STREETS],
+        description="whose ways it knows: foot, scooter, car; of an OSRM server the one that its data were made for",
+    )
+
+    @model_validator(mode="after")
+    def _stays_on_the_ground(self) -> RoutingServiceModel:
+        if TravelMode.DRONE in self.modes:
+            raise ValueError("has drone among its modes; expected foot, scooter or car: drones fly straight")
+        return self
+
+
+class TravelModel(Edge):
+    """How long units take from place to place. Nothing said: along straight lines."""
+
+    graph: Annotated[str, Field(min_length=1, max_length=4_096), AfterValidator(_street_file)] | None = Field(
+        default=None,
+        description="a file of streets: GraphML as osmnx writes it, or GeoJSON; from this file's folder, or absolute",
+    )
+    service: RoutingServiceModel | None = Field(default=None, description="a routing service: kind, url")
+    detour: Annotated[Number, Field(ge=1, le=3)] = Field(
+        default=TRAVEL.detour,
+        description="how many times longer than the straight line a way is, where no streets help",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> TravelModel:
+        if self.graph is not None and self.service is not None:
+            raise ValueError("has both graph and service; expected one of them")
+        return self
+
+
+class PositionsModel(Edge):
+    """How old a unit's position may be."""
+
+    stale_after_s: Seconds = Field(
+        default=POSITIONS.stale_after_s,
+        description="from then on the time that it could have moved away is added to its way, seconds",
+    )
+    missing_after_s: Seconds = Field(
+        default=POSITIONS.missing_after_s,
+        description="from then on a unit that had sent positions is not sent, unless it was at its home; seconds",
+    )
+
+    @model_validator(mode="after")
+    def _goes_stale_first(self) -> PositionsModel:
+        if self.missing_after_s <= self.stale_after_s:
+            stale = f"stale_after_s ({self.stale_after_s:g})"
+            raise ValueError(f"missing_after_s is {self.missing_after_s:g}; expected more than {stale}")
+        return self
+
+
 class WebModel(Edge):
     """Where the console listens."""
 
@@ -458,6 +721,11 @@ class FileModel(Edge):
     detector: DetectorModel = Field(default=DetectorModel(), description="how people are found in pictures")
     storage: StorageModel = Field(default=StorageModel(), description="what is kept on disk")
     merging: MergingModel = Field(default=MergingModel(), description="when what several cameras see is one incident")
+    dispatch: DispatchModel = Field(
+        default=DispatchModel(), description="who is sent, what waits for people's word, what is late, who is told"
+    )
+    travel: TravelModel = Field(default=TravelModel(), description="how long units take from place to place")
+    positions: PositionsModel = Field(default=PositionsModel(), description="how old units' positions may be")
     web: WebModel = Field(default=WebModel(), description="where the console listens")
 
 

@@ -16,7 +16,9 @@ from patrol.config.document import Location
 from patrol.config.models import (
     CameraModel,
     DetectorModel,
+    DispatchModel,
     GroundModel,
+    LevelsModel,
     MaskModel,
     MergingModel,
     RingModel,
@@ -25,6 +27,7 @@ from patrol.config.models import (
     StationModel,
     TemplateModel,
     TourModel,
+    TravelModel,
     UnitModel,
     ZoneModel,
 )
@@ -68,6 +71,9 @@ class Parts:
     tour: TourModel | None
     detector: DetectorModel | None
     merging: MergingModel | None
+    levels: LevelsModel | None
+    dispatch: DispatchModel | None
+    travel: TravelModel | None
 
     def template_of(self, part: CameraPart) -> str | None:
         """The name of the template a camera uses, known or not."""
@@ -207,6 +213,9 @@ def parts_of(data: object) -> Parts:
         tour=_part(TourModel, _at(data, "tour")),
         detector=_part(DetectorModel, _at(data, "detector")),
         merging=_part(MergingModel, _at(data, "merging")),
+        levels=_part(LevelsModel, _at(data, "levels")),
+        dispatch=_part(DispatchModel, _at(data, "dispatch")),
+        travel=_part(TravelModel, _at(data, "travel")),
     )
 
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from patrol.domain.alerts import LevelPolicy
+from patrol.domain.board import Sending
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.errors import ConfigProblem
+from patrol.domain.escalating import FollowUpPolicy
+from patrol.domain.events import Level
+from patrol.domain.fixes import FixSettings
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
 from patrol.domain.storage import FreeFloor
+from patrol.domain.travel_settings import TravelSettings
 from patrol.domain.units import Unit
 from patrol.domain.visits import TourSettings
 from patrol.domain.zones import RuleId
@@ -97,8 +102,10 @@ class Configuration:
     ``template_of``: the template each camera was made from, where it has one. ``timezone``: the station's own time, in
     which schedules are meant. ``sessions_of_host``: hosts, by name without port, that bear another number of sessions
     than ``tour.sessions_per_host``. ``spool_bytes``: alerts that wait for the store on the local disk, at most;
-    ``merging``: when what several cameras see is one incident; ``warnings``: what is allowed and still looks like a
-    mistake; they carry no secrets.
+    ``merging``: when what several cameras see is one incident; ``sending``: who is sent, and what waits for people's
+    word; ``second_person``: which levels it takes two people to close; ``follow_up``: when what is late, and who is
+    told; ``travel``: what says how long ways take; ``positions``: which positions of units are believed, and for how
+    long; ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
     """
 
     station: str
@@ -117,6 +124,11 @@ class Configuration:
     spool_bytes: int = USUAL_SPOOL_BYTES
     free_floor: FreeFloor = field(default_factory=FreeFloor)
     merging: MergePolicy = field(default_factory=MergePolicy)
+    sending: Sending = field(default_factory=Sending)
+    follow_up: FollowUpPolicy = field(default_factory=FollowUpPolicy)
+    travel: TravelSettings = field(default_factory=TravelSettings)
+    second_person: frozenset[Level] = frozenset()
+    positions: FixSettings = field(default_factory=FixSettings)
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
 )
 
 from patrol.config import times
+from patrol.domain.schedules import EVERY_DAY, TimeWindow
 from patrol.domain.zones import line_problem, polygon_problem
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -110,3 +112,12 @@ class WindowModel(Edge):
         if self.begins == self.ends:
             raise ValueError(f"begins and ends at {self.ends}; expected a later end (24:00 for the end of the day)")
         return self
+
+    def window(self) -> TimeWindow:
+        """As a decision."""
+        return TimeWindow(
+            begins=times.time_of_day(self.begins),
+            ends=times.time_of_day(self.ends),
+            days=self.days if self.days is not None else EVERY_DAY,
+            dates=frozenset(date.fromisoformat(day) for day in self.dates),
+        )

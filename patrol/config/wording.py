@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from patrol.config.document import Document, Location, written
@@ -47,7 +48,7 @@ _FROM_CONTEXT = {
     "enum": "one of {expected}",
 }
 NO_SUCH_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
-_ADDRESSES = {"stream", "snapshot"}
+_ADDRESSES = {"stream", "snapshot", "url"}
 
 
 def problem(error: ErrorDetails, document: Document) -> ConfigProblem:
@@ -109,13 +110,18 @@ def _kind_message(error: ErrorDetails) -> str:
 
 def _description(location: Location) -> str:
     owner = _type_at(location[:-1])
-    field = owner.model_fields.get(str(location[-1])) if _is_model(owner) else None
+    field = _fields(owner).get(str(location[-1])) if _is_model(owner) else None
     return (field.description if field is not None else None) or written(location[-1:])
 
 
 def _keys(location: Location) -> list[str]:
     owner = _type_at(location)
-    return list(owner.model_fields) if _is_model(owner) else []
+    return list(_fields(owner)) if _is_model(owner) else []
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Its fields by the keys that stand in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _type_at(location: Location) -> Any:
@@ -126,7 +132,7 @@ def _type_at(location: Location) -> Any:
         if location[:1] == ("rules",) and part in RULE_MODELS and annotation in RULE_MODELS.values():
             annotation = RULE_MODELS[str(part)]
         elif _is_model(annotation):
-            field = annotation.model_fields.get(part)
+            field = _fields(annotation).get(str(part))
             annotation = field.annotation if field is not None else None
         else:  # list[item] or dict[key, item]
             annotation = (get_args(annotation) or (None,))[-1]

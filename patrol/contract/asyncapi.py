@@ -19,6 +19,8 @@ from patrol.domain.messages import (
     MAX_BYTES,
     ORDER,
     ORDER_STREAMS,
+    POSITION,
+    POSITION_STREAM,
     RECALL,
     RECEIPT,
     RECEIPT_STREAM,
@@ -32,10 +34,11 @@ _CARRIES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(ORDER_STREAMS, (ORDER, RECALL)),
     RECEIPT_STREAM: (RECEIPT,),
     HEARTBEAT_STREAM: (HEARTBEAT,),
+    POSITION_STREAM: (POSITION,),
 }
 """What lies on each stream. The dead letters carry anything, beside why it could not be handled."""
 
-_WRITTEN_BY_OTHERS = frozenset({RECEIPT_STREAM})
+_WRITTEN_BY_OTHERS = frozenset({RECEIPT_STREAM, POSITION_STREAM})
 _DEAD_FIELDS: Mapping[str, str] = {
     "ce": "The message, unchanged.",
     "stream": "The stream it came on.",

@@ -22,12 +22,14 @@ from patrol.domain.incidents import (
     TroubledCamera,
     Witness,
 )
+from patrol.domain.message_data import PlaceData, PositionData
 from patrol.domain.messages import (
     Message,
     alert_message,
     heartbeat_message,
     incident_message,
     order_message,
+    position_message,
     recall_message,
     receipt_message,
 )
@@ -58,6 +60,7 @@ def samples() -> Mapping[str, Message]:
         "heartbeat": heartbeat_message(
             Heartbeat("H-20260501-023005-8d21f06c7be4", 42, datetime(2026, 5, 1, 2, 30, 5, tzinfo=UTC))
         ),
+        "position": position_message(_position(), _ms(5240)),
     }
 
 
@@ -88,6 +91,8 @@ def sample_alert() -> Alert:
         evidence_id=EvidenceId("V-20260501-023004-0a4d77e3c9f1"),
         simulated=False,
         clip_id=EvidenceId("V-20260501-023004-6be2190f4c5d"),
+        level_why_zh="核心圈层的人员聚集，7 人",
+        level_why_en="crowd of 7 in the core ring",
     )
 
 
@@ -113,6 +118,8 @@ def sample_incident() -> Incident:
         sequence=2,
         clip_id=alert.clip_id,
         witnesses=(_witness(alert),),
+        level_why_zh=alert.level_why_zh,
+        level_why_en=alert.level_why_en,
     )
     return (
         incident.stamped(ClockName.BEGAN, alert.began_at, "rule")
@@ -143,6 +150,8 @@ def _witness(alert: Alert) -> Witness:
         detected_at=alert.detected_at,
         accepted_at=alert.accepted_at,
         last_at=alert.frame_at,
+        level_why_zh=alert.level_why_zh,
+        level_why_en=alert.level_why_en,
     )
 
 
@@ -173,6 +182,17 @@ def _receipt(order: Order) -> Receipt:
         kind=ReceiptKind.ACCEPTED,
         at=_ms(3900),
         place=Place(35.49013, 112.8518),
+    )
+
+
+def _position() -> PositionData:
+    return PositionData(
+        unit_id="U-01",
+        place=PlaceData(35.49013, 112.8518),
+        at=_ms(5000),
+        accuracy_m=6.0,
+        heading_deg=345.0,
+        speed_m_s=2.6,
     )
 
 

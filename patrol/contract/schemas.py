@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from patrol.domain.messages import ALERT, DATA_OF, HEARTBEAT, INCIDENT, ORDER, RECALL, RECEIPT, schema_id
+from patrol.domain.messages import ALERT, DATA_OF, HEARTBEAT, INCIDENT, ORDER, POSITION, RECEIPT, schema_id
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAMES: Mapping[str, str] = {type_: schema_id(type_).split(":")[2] for type_ in DATA_OF}
@@ -22,7 +22,7 @@ NAMES: Mapping[str, str] = {type_: schema_id(type_).split(":")[2] for type_ in D
 _LEVELLED = frozenset({ALERT, INCIDENT, ORDER})
 _EXPIRING = frozenset({ALERT, ORDER})
 # What others write: they need to send less than Patrol itself does.
-_OF_OTHERS = frozenset({RECEIPT})
+_OF_OTHERS = frozenset({RECEIPT, POSITION})
 
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -36,6 +36,12 @@ _OF_NO_INCIDENT: Mapping[str, Any] = {
     "partitionkey": _TEXT,
     "correlationid": _TEXT,
 }
+_OF_A_UNIT: Mapping[str, Any] = {
+    "subject": {"type": "string", "pattern": "^unit/.+", "description": "unit/<unit id>"},
+    "partitionkey": {**_TEXT, "description": "The unit's id."},
+    "correlationid": {**_TEXT, "description": "The unit's id."},
+}
+_ABOUT: Mapping[str, Mapping[str, Any]] = {HEARTBEAT: _OF_NO_INCIDENT, POSITION: _OF_A_UNIT}
 _TRACING: Mapping[str, Any] = {
     "traceparent": {
         "type": "string",
@@ -112,7 +118,7 @@ def _envelope(type_: str) -> dict[str, Any]:
         "id": {**_TEXT, "description": "Unique within its source: the pair is the idempotency key."},
         "source": _TEXT,
         "type": {"const": type_},
-        **(_OF_NO_INCIDENT if type_ == HEARTBEAT else _OF_AN_INCIDENT),
+        **_ABOUT.get(type_, _OF_AN_INCIDENT),
         **_TRACING,
         "sequence": {
             "type": "string",
@@ -133,4 +139,4 @@ def _envelope(type_: str) -> dict[str, Any]:
 
 def schemas() -> Mapping[str, dict[str, Any]]:
     """All, by short name."""
-    return {NAMES[type_]: schema_of(type_) for type_ in (ALERT, INCIDENT, ORDER, RECALL, RECEIPT, HEARTBEAT)}
+    return {NAMES[type_]: schema_of(type_) for type_ in DATA_OF}

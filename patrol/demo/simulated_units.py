@@ -1,11 +1,13 @@
 """Simulated units: they hear orders on the queue as any vendor's terminal would, and answer with receipts.
 
-Time is not sped up: they mobilise and drive as long as their unit says. Now and then one declines or stays silent.
+Time is not sped up: they mobilise and drive as long as their unit says. Now and then one declines, stays silent, or
+tells no position for a while on its way. Whose order is over goes home, and tells its position meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Mapping, Sequence
@@ -16,9 +18,10 @@ from patrol.domain.camera import Place
 from patrol.domain.dispatch import DETOUR_FACTOR
 from patrol.domain.errors import MessageError, QueueError
 from patrol.domain.incidents import IncidentId
-from patrol.domain.messages import ORDER, RECALL, Envelope, read_message, receipt_message
+from patrol.domain.message_data import PlaceData, PositionData
+from patrol.domain.messages import ORDER, RECALL, Envelope, position_message, read_message, receipt_message
 from patrol.domain.orders import Receipt, ReceiptKind
-from patrol.domain.units import Unit, UnitId
+from patrol.domain.units import TravelMode, Unit, UnitId
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, Delivery, Publisher, Subscription
 
@@ -30,6 +33,7 @@ ON_SCENE_S = (6.0, 15.0)
 REPORT_EVERY_S = 1.0
 DECLINES = 0.04
 STAYS_SILENT = 0.04
+LOSES_POSITION, LOST_S = 0.05, 40.0
 ORDERS_REMEMBERED = 10_000
 
 
@@ -42,7 +46,8 @@ class _Drive:
     incident_id: IncidentId
     unit: Unit
     destination: Place
-    ended: asyncio.Event = field(default_factory=asyncio.Event)  # called back, or the demo stops
+    ended: asyncio.Event = field(default_factory=asyncio.Event)  # called back, another came, or the demo stops
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # another came, or the demo stops
     sequence: int = 0
 
 
@@ -83,6 +88,7 @@ class SimulatedUnits:
                     await pause(self._clock, stopping, 1.0)
             for drive in self._drives.values():
                 drive.ended.set()
+                drive.over.set()
 
     def _hear(self, delivery: Delivery, drives: asyncio.TaskGroup) -> None:
         try:
@@ -106,9 +112,24 @@ class SimulatedUnits:
         *earlier, _ = sorted((one for one in self._drives.values() if one.unit is unit), key=_recorded_at)
         for one in earlier:
             one.ended.set()
+            one.over.set()
         if len(self._drives) > ORDERS_REMEMBERED:
             del self._drives[next(iter(self._drives))]
-        drives.create_task(self._drive(drive))
+        drives.create_task(self._carry_out(drive))
+
+    async def _carry_out(self, drive: _Drive) -> None:
+        await self._drive(drive)
+        await self._go_home(drive)
+
+    async def _go_home(self, drive: _Drive) -> None:
+        while self._place(drive).distance_m(drive.unit.home) > 1.0:
+            if await pause(self._clock, drive.over, REPORT_EVERY_S):
+                return
+            self._step(drive, drive.unit.home)
+            place, now = self._place(drive), self._clock.now()
+            position = PositionData(drive.unit.id, PlaceData(place.latitude, place.longitude), now)
+            with contextlib.suppress(QueueError):  # the next one is as good
+                await self._publisher.publish([position_message(position, now)])
 
     async def _drive(self, drive: _Drive) -> None:
         if await self._waits_or_ends(drive, self._chance.uniform(*ACCEPT_S)):
@@ -128,15 +149,23 @@ class SimulatedUnits:
                 await self._answer(drive, ReceiptKind.DONE)
 
     async def _moves_there(self, drive: _Drive) -> bool:
-        """Move, telling its position every second. Returns whether it arrived."""
-        step_m = drive.unit.speed_m_s / DETOUR_FACTOR * REPORT_EVERY_S
+        """Move, telling its position every second, unless that is lost. Returns whether it arrived."""
+        silent_s = LOST_S if self._chance.random() < LOSES_POSITION else 0.0
         await self._answer(drive, ReceiptKind.EN_ROUTE)
         while self._place(drive).distance_m(drive.destination) > 1.0:
             if await self._waits_or_ends(drive, REPORT_EVERY_S):
                 return False
-            self._places[drive.unit.id] = self._place(drive).towards(drive.destination, step_m)
-            await self._answer(drive, ReceiptKind.EN_ROUTE)
+            self._step(drive, drive.destination)
+            silent_s -= REPORT_EVERY_S
+            if silent_s < 0:
+                await self._answer(drive, ReceiptKind.EN_ROUTE)
         return True
+
+    def _step(self, drive: _Drive, destination: Place) -> None:
+        """As far as a unit gets until it tells its position again; a drone flies straight."""
+        factor = 1.0 if drive.unit.mode is TravelMode.DRONE else DETOUR_FACTOR
+        step_m = drive.unit.speed_m_s / factor * REPORT_EVERY_S
+        self._places[drive.unit.id] = self._place(drive).towards(destination, step_m)
 
     def _place(self, drive: _Drive) -> Place:
         return self._places[drive.unit.id]

@@ -1,8 +1,7 @@
-"""Alerts: an event that was accepted. Ids, fingerprints and levels are made here, once."""
+"""Alerts: an event that was accepted. Ids and fingerprints are made here, once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,27 +15,11 @@ from patrol.domain.zones import RuleId, ZoneId
 
 
 @dataclass(frozen=True, slots=True)
-class LevelPolicy:
-    """How urgent a kind is in a ring; ``by_kind`` may leave rings or kinds out, then ``otherwise`` holds."""
-
-    by_kind: Mapping[Kind, Mapping[RingName, Level]]
-    otherwise: Level
-
-    def level_of(self, kind: Kind, ring: RingName) -> Level:
-        """The level of an event of ``kind`` seen in ``ring``."""
-        return self.configured(kind, ring) or self.otherwise
-
-    def configured(self, kind: Kind, ring: RingName) -> Level | None:
-        """The level that was set for just this kind and ring, if one was."""
-        return self.by_kind.get(kind, {}).get(ring)
-
-
-@dataclass(frozen=True, slots=True)
 class Alert:
     """An accepted event. Times are aware UTC; ``detected_at`` is when the detector had finished (t2).
 
     ``clip_id``: of its clip, which is kept some seconds later; None where there was no focus to make one of.
-    ``drill``: an exercise; then it is simulated, too.
+    ``drill``: an exercise; then it is simulated, too. ``level_why_zh``, ``level_why_en``: why it has its level.
     """
 
     id: AlertId
@@ -60,6 +43,8 @@ class Alert:
     simulated: bool
     clip_id: EvidenceId | None = None
     drill: bool = False
+    level_why_zh: str = ""
+    level_why_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +52,7 @@ class Candidate:
     """A confirmed event with all that is known about it before it is accepted.
 
     The ids are made once, before the first try, so that a try repeated after a lost answer is the same alert.
+    ``level_why_zh``, ``level_why_en``: why it has its level.
     """
 
     alert_id: AlertId
@@ -80,6 +66,8 @@ class Candidate:
     detected_at: datetime
     clip_id: EvidenceId | None = None
     drill: bool = False
+    level_why_zh: str = ""
+    level_why_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +208,8 @@ def _alert(candidate: Candidate, now: datetime, incident_id: IncidentId) -> Aler
         simulated=candidate.camera.simulated or candidate.drill,
         clip_id=candidate.clip_id,
         drill=candidate.drill,
+        level_why_zh=candidate.level_why_zh,
+        level_why_en=candidate.level_why_en,
     )
 
 
@@ -245,4 +235,6 @@ def witness_of(alert: Alert, camera: Camera, ring: Ring) -> Witness:
         detected_at=alert.detected_at,
         accepted_at=alert.accepted_at,
         last_at=alert.frame_at,
+        level_why_zh=alert.level_why_zh,
+        level_why_en=alert.level_why_en,
     )

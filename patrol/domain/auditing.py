@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from patrol.domain.board import Sending, anyone_free
 from patrol.domain.camera import Ring, RingName
-from patrol.domain.dispatch import Situation, anyone_free
+from patrol.domain.dispatch import Duty, Situation
+from patrol.domain.escalating import DueStep, FollowUpPolicy, due_steps
 from patrol.domain.events import Level
-from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue
+from patrol.domain.incidents import EscalationStep, Incident, IncidentId, IncidentState, is_overdue
+from patrol.domain.lateness import Lateness, LatenessKind, Watch, has_no_clock, overdue
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.recovering import SHOWN_FOR, Restoration
 from patrol.domain.units import UnitState
@@ -26,10 +29,24 @@ class FindingKind(StrEnum):
     UNHANDLED = "unhandled"  # dispatch has not taken an alert, and nobody was sent
     UNDISPATCHED = "undispatched"  # dispatch has taken it, nobody was sent, and a unit is free
     NOT_FOLLOWED_UP = "not_followed_up"  # an order stays silent, or a target has passed, and nothing was done
+    NOT_ESCALATED = "not_escalated"  # something is late for so long that it was to be told farther up, and was not
+    NO_CLOCK = "no_clock"  # an incident is open, and nothing is waited for: nobody would ever come back to it
     OUTBOX_OLD = "outbox_old"  # something waits in the outbox for too long
     DEAD_LETTERS = "dead_letters"  # messages that could not be handled wait for a person
     RESTORED = "restored"  # the store was put back to an older state, and brought up to date from the queue
 
+
+# What the store says in one look may be younger than it seems: a receipt that comes late tells of an earlier time. So
+# these are told once two looks have found them, which leaves the follow-up a tick between.
+SEEN_TWICE = frozenset({FindingKind.NOT_ESCALATED, FindingKind.NO_CLOCK})
+
+# Where a unit will be is no fact to hold against anybody.
+_FORECASTS = frozenset({LatenessKind.ARRIVAL_WILL_MISS_TARGET})
+_STEPS_ZH = {
+    EscalationStep.NEXT_UNIT: "增派下一组",
+    EscalationStep.SUPERVISOR: "报值班领导",
+    EscalationStep.ROOM: "全室盯办",
+}
 
 # Through the queue it takes less than a second, from the store 2 s and a tick.
 SENT_WITHIN_S = {Level.RED: 5.0, Level.YELLOW: 8.0, Level.BLUE: 15.0, Level.GREEN: 30.0}
@@ -45,6 +62,8 @@ class AuditBounds:
     sent_more_after_fault_s: float = 10.0
     followed_up_s: float = 5.0
     followed_up_after_fault_s: float = 15.0
+    escalated_s: float = 10.0
+    escalated_after_fault_s: float = 20.0
     outbox_s: float = 30.0
 
 
@@ -72,7 +91,8 @@ class AuditView:
 
     ``disturbed``: a fault was seen lately. ``silent``: open orders that were sent and not accepted, with their
     incidents. ``not_marked``: open incidents whose target has passed and that are not flagged as overdue.
-    ``dead_letters``: None while Redis does not say. ``restoration``: that a backup was put back, lately.
+    ``dead_letters``: None while Redis does not say. ``restoration``: that a backup was put back, lately. ``watches``:
+    open incidents that units are sent to; ``duties``: what all units do.
     """
 
     at: datetime
@@ -84,6 +104,8 @@ class AuditView:
     not_marked: tuple[Incident, ...]
     dead_letters: int | None
     restoration: Restoration | None = None
+    watches: tuple[Watch, ...] = ()
+    duties: tuple[Duty, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +134,28 @@ class Audit:
 
 
 def audit(
-    view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, before: Sequence[Finding] = ()
+    view: AuditView,
+    rings: Mapping[RingName, Ring],
+    bounds: AuditBounds,
+    before: Sequence[Finding] = (),
+    *,
+    policy: FollowUpPolicy | None = None,
+    sending: Sending | None = None,
 ) -> tuple[Finding, ...]:
-    """All findings of one look, the most urgent first. ``before``: those of the last look, for what has no date."""
+    """All findings of one look, the most urgent first. ``before``: those of the last look, for what has no date.
+
+    Those that ``SEEN_TWICE`` lists are sure once the look before has found them, too. ``sending``: what dispatch goes
+    by, so that a unit it keeps back is not taken for free.
+    """
+    policy = (policy or FollowUpPolicy()).for_rings(rings)
+    sending = sending or Sending()
     found = (
         *_unpublished(view, bounds),
-        *_not_sent(view, rings, bounds),
+        *_not_sent(view, rings, bounds, sending),
         *_silent(view, rings, bounds),
         *_not_marked(view, bounds),
+        *_not_escalated(view, bounds, policy),
+        *_without_clock(view, policy, before),
         *_outbox(view, bounds),
         *_dead_letters(view, before),
         *_restored(view),
@@ -148,7 +184,9 @@ def _unpublished(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
             )
 
 
-def _not_sent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds) -> Iterator[Finding]:
+def _not_sent(
+    view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, sending: Sending
+) -> Iterator[Finding]:
     anyone_at_all = any(
         duty.state is UnitState.AVAILABLE for waiting in view.waiting[:1] for duty in waiting.situation.duties
     )
@@ -158,7 +196,7 @@ def _not_sent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBoun
         bound_s = bounds.sent_s[incident.level] + (bounds.sent_more_after_fault_s if view.disturbed else 0.0)
         if incident.state is not IncidentState.NEW or _age_s(view, since) <= bound_s:
             continue
-        if not anyone_free(waiting.situation):
+        if not anyone_free(waiting.situation, sending, view.at):
             continue  # it waits for a reason that is stated: the shortfall is counted, and people see it
         yield _about(
             FindingKind.UNDISPATCHED if waiting.taken else FindingKind.UNHANDLED,
@@ -170,9 +208,11 @@ def _not_sent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBoun
 
 
 def _unsent_since(situation: Situation, ring: Ring) -> datetime:
-    """Since when nobody is on the way, at the latest: an order that ended has had its time."""
+    """Since when nobody is on the way, and somebody may be, at the latest: an order that ended has had its time."""
+    incident = situation.incident
     ended = [order.sent_at + timedelta(seconds=ring.accept_within_s) for order in situation.orders]
-    return max([situation.incident.accepted_at, *ended])
+    not_before = [at for at in (incident.held_until, incident.reopened_at) if at is not None]
+    return max([incident.accepted_at, *not_before, *ended])
 
 
 def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds) -> Iterator[Finding]:
@@ -183,8 +223,8 @@ def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds
                 FindingKind.NOT_FOLLOWED_UP,
                 incident,
                 due_at,
-                f"警力 {order.unit_id} 没有签收，指令没有收回",
-                f"unit {order.unit_id} has not accepted, and its order was not taken back",
+                f"警力 {order.unit_id} 没有签收，没有人跟进",
+                f"unit {order.unit_id} has not accepted, and nobody followed that up",
             )
 
 
@@ -198,6 +238,45 @@ def _not_marked(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
                 incident.due_at,
                 "已超过到场时限，没有盯办",
                 "its response target has passed, and nobody followed it up",
+            )
+
+
+def _not_escalated(view: AuditView, bounds: AuditBounds, policy: FollowUpPolicy) -> Iterator[Finding]:
+    grace_s = bounds.escalated_after_fault_s if view.disturbed else bounds.escalated_s
+    then = view.at - timedelta(seconds=grace_s)
+    late = [one for one in overdue(view.watches, view.duties, policy.late_after, then) if one.kind not in _FORECASTS]
+    by_incident: dict[IncidentId, list[Lateness]] = {}
+    for one in late:
+        by_incident.setdefault(one.incident_id, []).append(one)
+    for watch in view.watches:
+        due = due_steps(watch.incident, by_incident.get(watch.incident.id, ()), policy, then)
+        if due:
+            yield _step_not_taken(watch.incident, due[-1])
+
+
+def _step_not_taken(incident: Incident, due: DueStep) -> Finding:
+    first = min(due.causes, key=lambda cause: (cause.since, cause.key))
+    return _about(
+        FindingKind.NOT_ESCALATED,
+        incident,
+        due.since,
+        f"该升级（{_STEPS_ZH[due.step]}）而没有升级：{first.zh}",
+        f"was to be told farther up ({due.step.value}), and was not: {first.en}",
+    )
+
+
+def _without_clock(view: AuditView, policy: FollowUpPolicy, before: Sequence[Finding]) -> Iterator[Finding]:
+    known = {one.subject: one.since for one in before if one.kind is FindingKind.NO_CLOCK}
+    duties = {duty.unit.id: duty for duty in view.duties}
+    for watch in view.watches:
+        if has_no_clock(watch, duties, policy.late_after):
+            incident = watch.incident
+            yield _about(
+                FindingKind.NO_CLOCK,
+                incident,
+                known.get(incident.id, view.at),
+                "没有结案，却什么也不在等：不会再有人盯办",
+                "is open and waits for nothing: nobody will come back to it",
             )
 
 

@@ -10,43 +10,105 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from patrol.domain.camera import Place, RingName
+from patrol.domain.camera import Place
+from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import (
     ClockName,
-    Disposition,
     Incident,
     IncidentState,
     OrderId,
+    OrderLine,
     is_overdue,
 )
-from patrol.domain.messages import Message, incident_message, order_message, recall_message
-from patrol.domain.orders import PROGRESS, Candidate, Order, OrderState, Receipt, ReceiptKind
-from patrol.domain.units import Unit, UnitId, UnitState
-
-# Streets are longer than straight lines: a circuity of 1.3 is the usual figure for city streets
-# (Giacomin and Levinson 2015, "Road network circuity in metropolitan areas", 1.2 to 1.4).
-DETOUR_FACTOR = 1.3
+from patrol.domain.messages import Message, incident_message, recall_message
+from patrol.domain.orders import PROGRESS, Order, OrderState, Receipt, ReceiptKind, in_progress
+from patrol.domain.units import ASSIGNABLE, ON_AN_ORDER, UNIT_TRANSITIONS, Unit, UnitId, UnitState, is_on_shift
+from patrol.domain.ways import DETOUR_FACTOR as DETOUR_FACTOR
 
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
+
+AT_HOME_M = 50.0  # as near as a terminal in a street with high houses can tell
 
 MessageFor = Callable[[Incident], Message]
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A unit as it is now: what it does, where it was last, for which order."""
+    """A unit as it is now: what it does, where it was last, for which order.
+
+    ``place``, ``fix_at``: the last position, from wherever; ``accuracy_m``: of the last that it sent by itself.
+    ``had_fix``: it has sent positions by itself, not only with receipts. ``fix_id``: the position looked at last.
+    ``jumped_to``, ``jumped_at``: one too far away to be believed, until a second agrees with it (fixes.py).
+    ``returning_since``: while it is. ``told_on_shift``: an operator has set its state, while its shift held or did
+    not; that stands until the shift is another (duties.py).
+    """
 
     unit: Unit
     state: UnitState = UnitState.AVAILABLE
     place: Place | None = None
     fix_at: datetime | None = None
     order_id: OrderId | None = None
+    accuracy_m: float | None = None
+    had_fix: bool = False
+    fix_id: str | None = None
+    jumped_to: Place | None = None
+    jumped_at: datetime | None = None
+    returning_since: datetime | None = None
+    told_on_shift: bool | None = None
 
     @property
     def where(self) -> Place:
         """Its last known position, else its home post."""
         return self.place or self.unit.home
+
+    @property
+    def is_free(self) -> bool:
+        """It may be sent: it waits, or is on its way back."""
+        return self.state in ASSIGNABLE
+
+    @property
+    def is_on_order(self) -> bool:
+        """It was sent, and is not done."""
+        return self.order_id is not None or self.state in ON_AN_ORDER
+
+    @property
+    def is_home(self) -> bool:
+        """It stands at its home post, as far as anybody knows."""
+        return self.where.distance_m(self.unit.home) <= AT_HOME_M
+
+    def to(self, state: UnitState) -> Duty:
+        """This duty in ``state``. Raises IllegalTransition if the table does not hold that step."""
+        if state not in UNIT_TRANSITIONS[self.state]:
+            raise IllegalTransition(f"unit {self.unit.id}: {self.state} -> {state}")
+        return replace(self, state=state, returning_since=None)
+
+    def released(self, now: datetime) -> Duty:
+        """As it is once its order is over: off duty if its shift is, available if it stands at home, else returning.
+
+        One that an operator keeps on duty after its shift stays on duty.
+        """
+        freed = replace(self, order_id=None)
+        if self.state not in ON_AN_ORDER:
+            return freed
+        if not is_on_shift(self.unit, now) and self.told_on_shift is not False:
+            return freed.to(UnitState.OFF_DUTY)
+        if self.is_home:
+            return freed.to(UnitState.AVAILABLE)
+        return replace(freed.to(UnitState.RETURNING), returning_since=now)
+
+    def placed_as(self, other: Duty) -> Duty:
+        """This duty, with the position of another look at the same unit, and nothing else of it."""
+        return replace(
+            self,
+            place=other.place,
+            fix_at=other.fix_at,
+            accuracy_m=other.accuracy_m,
+            had_fix=other.had_fix,
+            fix_id=other.fix_id,
+            jumped_to=other.jumped_to,
+            jumped_at=other.jumped_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +128,19 @@ class Situation:
         return next((duty for duty in self.duties if duty.unit.id == unit_id), None)
 
     @property
-    def open_order(self) -> Order | None:
-        """The order that a unit still has to do with."""
-        return next((order for order in self.orders if order.is_open), None)
+    def of_this_life(self) -> tuple[Order, ...]:
+        """The orders since the incident was opened, or opened again."""
+        return tuple(order for order in self.orders if order.life == self.incident.life)
+
+    @property
+    def open_orders(self) -> tuple[Order, ...]:
+        """The orders that units still have to do with, the one that is farthest first."""
+        return in_progress(self.of_this_life)
+
+    @property
+    def crews(self) -> int:
+        """How many crews are on it, those left out of which nothing has been heard in time."""
+        return sum(not order.is_drone and order.state is not OrderState.DOUBTED for order in self.open_orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,101 +160,11 @@ def travel_time_s(duty: Duty, destination: Place) -> float:
     return duty.unit.mobilise_s + way_m / duty.unit.speed_m_s
 
 
-def weigh(situation: Situation, ring: RingName) -> tuple[Candidate, ...]:
-    """All units for this incident, the soonest first; those that cannot go come last, with the reason.
-
-    A simulated incident never moves a real unit, and a simulated unit helps nobody.
-    A unit that refused is not asked again, unless another camera has told of something red since; one that let this
-    incident's order expire only after all others.
-    """
-    incident = situation.incident
-    since = incident.urged_at
-    tried = {order.unit_id: order.state for order in situation.orders if since is None or order.sent_at >= since}
-    weighed = [_candidate(duty, incident.place, ring, tried, incident.simulated) for duty in situation.duties]
-    return tuple(sorted(weighed, key=lambda c: (c.eta_s is None, c.unit_id in tried, c.eta_s or 0.0, c.unit_id)))
-
-
-def anyone_free(situation: Situation) -> bool:
-    """Whether there is a unit that could go now."""
-    return any(candidate.eta_s is not None for candidate in weigh(situation, situation.incident.ring))
-
-
-def _candidate(
-    duty: Duty, destination: Place, ring: RingName, tried: Mapping[UnitId, OrderState], simulated: bool
-) -> Candidate:
-    unit = duty.unit
-    if unit.simulated != simulated:
-        return Candidate(unit.id, None, "simulated" if unit.simulated else "not_simulated")
-    if ring not in unit.rings:
-        return Candidate(unit.id, None, "other_ring")
-    if tried.get(unit.id) is OrderState.REJECTED:
-        return Candidate(unit.id, None, "order_rejected")
-    if duty.state is not UnitState.AVAILABLE:
-        return Candidate(unit.id, None, f"unit_{duty.state}")
-    return Candidate(unit.id, travel_time_s(duty, destination), None)
-
-
-def assign(situation: Situation, order_id: OrderId, now: datetime) -> Outcome:
-    """Send the unit that is there soonest, unless one is on its way already, nobody can go or none is wanted."""
-    incident = situation.incident
-    if incident.due_at is None:
-        return Outcome(reason="no unit for maintenance")
-    if incident.state is not IncidentState.NEW or situation.open_order is not None:
-        return Outcome(reason="already under way")
-    candidates = weigh(situation, incident.ring)
-    best = candidates[0] if candidates else None
-    if best is None or best.eta_s is None:
-        return Outcome(reason="no unit free")
-    duty = situation.duty_of(best.unit_id)
-    assert duty is not None
-    order = _order(order_id, incident, duty, best.eta_s, (incident.due_at - now).total_seconds(), candidates, now)
-    changed = incident.to(IncidentState.ORDERED).stamped(ClockName.ORDER_SENT, now, "dispatch")
-    return told(
-        Outcome(
-            incident=changed,
-            orders=(order,),
-            duties=(replace(duty, state=UnitState.ASSIGNED, order_id=order.id),),
-            reason="ordered",
-        ),
-        now,
-        (lambda changed: order_message(order, changed, now, situation.cause),),
-        cause=situation.cause,
-    )
-
-
-def _order(
-    order_id: OrderId,
-    incident: Incident,
-    duty: Duty,
-    eta_s: float,
-    left_s: float,
-    candidates: tuple[Candidate, ...],
-    now: datetime,
-) -> Order:
-    free = sum(candidate.eta_s is not None for candidate in candidates)
-    late_zh = "" if eta_s <= left_s else f"；预计超时 {eta_s - left_s:.0f} 秒"
-    late_en = "" if eta_s <= left_s else f"; expected {eta_s - left_s:.0f} s late"
-    return Order(
-        id=order_id,
-        incident_id=incident.id,
-        unit_id=duty.unit.id,
-        ring=incident.ring,
-        destination=incident.place,
-        state=OrderState.SENT,
-        sent_at=now,
-        eta_s=eta_s,
-        target_feasible=eta_s <= left_s,
-        why_zh=f"{free} 个空闲警力中最快：{eta_s:.0f} 秒{late_zh}",
-        why_en=f"soonest of {free} free units: {eta_s:.0f} s{late_en}",
-        candidates=candidates,
-    )
-
-
-_NEXT_STATE: Mapping[ReceiptKind, tuple[OrderState, IncidentState, ClockName]] = {
-    ReceiptKind.ACCEPTED: (OrderState.ACCEPTED, IncidentState.ACCEPTED, ClockName.UNIT_ACCEPTED),
-    ReceiptKind.EN_ROUTE: (OrderState.EN_ROUTE, IncidentState.EN_ROUTE, ClockName.MOVING),
-    ReceiptKind.ON_SCENE: (OrderState.ON_SCENE, IncidentState.ON_SCENE, ClockName.ON_SCENE),
-    ReceiptKind.DONE: (OrderState.DONE, IncidentState.HANDLED, ClockName.HANDLED),
+_NEXT_STATE: Mapping[ReceiptKind, tuple[OrderState, ClockName]] = {
+    ReceiptKind.ACCEPTED: (OrderState.ACCEPTED, ClockName.UNIT_ACCEPTED),
+    ReceiptKind.EN_ROUTE: (OrderState.EN_ROUTE, ClockName.MOVING),
+    ReceiptKind.ON_SCENE: (OrderState.ON_SCENE, ClockName.ON_SCENE),
+    ReceiptKind.DONE: (OrderState.DONE, ClockName.HANDLED),
 }
 
 _DUTY_STATE: Mapping[OrderState, UnitState] = {
@@ -192,33 +174,98 @@ _DUTY_STATE: Mapping[OrderState, UnitState] = {
 }
 
 
-def receive(situation: Situation, receipt: Receipt, now: datetime) -> Outcome:
-    """Take a unit's receipt for its order. A late one moves nothing back; one for a dead order calls it back."""
+def receive(situation: Situation, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:
+    """Take a unit's receipt for its order. A late one moves nothing back, one for an order that is over moves nothing.
+
+    ``crews_wanted``: once so many have accepted, whoever has not answered yet is called back.
+    """
     order = next((order for order in situation.orders if order.id == receipt.subject_id), None)
     if order is None:
         return Outcome(reason="unknown order")
+    if order.life != situation.incident.life:
+        return _position_only(situation, order, receipt)
     if receipt.kind in _NEXT_STATE and _came_late(order, receipt):
         return _late(situation, order, receipt, now)
     if not order.is_open:
         return _position_only(situation, order, receipt)
     if receipt.kind is ReceiptKind.REJECTED and order.state is not OrderState.ON_SCENE:
-        return _give_up(situation, order, OrderState.REJECTED, UnitState.AVAILABLE, receipt.place, now)
+        return _reject(situation, order, receipt.place, now)
     if receipt.kind not in _NEXT_STATE:
         return _position_only(situation, order, receipt)
-    order_state, incident_state, clock = _NEXT_STATE[receipt.kind]
-    incident = situation.incident.to(incident_state).stamped(clock, *_when(receipt, order, now))
+    return _go_on(situation, order, receipt, crews_wanted, now)
+
+
+def _go_on(situation: Situation, order: Order, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:
+    order_state, clock = _NEXT_STATE[receipt.kind]
+    moved = with_orders(situation, (replace(order, state=order_state, doubted_at=None),))
+    over = _no_longer_needed(moved, crews_wanted)
+    after = with_orders(moved, over)
+    incident = situation.incident
+    if not order.is_drone:  # it sees, it handles nothing
+        incident = incident.stamped(clock, *_when(receipt, order, now))
+    incident = replace(in_state_of(incident, after.of_this_life), crews_missing=max(0, crews_wanted - after.crews))
     incident = replace(incident, overdue=is_overdue(incident, now))
     duty = situation.duty_of(order.unit_id)
     return told(
         Outcome(
             incident=incident,
-            orders=(replace(order, state=order_state),),
-            duties=(_moved(duty, order_state, receipt),) if duty else (),
+            orders=(replace(order, state=order_state, doubted_at=None), *over),
+            duties=(*((_moved(duty, order_state, receipt, now),) if duty else ()), *freed(situation, over, now)),
             reason=receipt.kind.value,
         ),
         now,
+        tuple(partial(_recall, ended, _WHY_OVER[ended.state], now) for ended in over),
         cause=situation.cause,
     )
+
+
+_WHY_OVER: Mapping[OrderState, str] = {OrderState.EXPIRED: "expired", OrderState.RECALLED: "not_needed"}
+
+
+def _no_longer_needed(situation: Situation, crews_wanted: int) -> tuple[Order, ...]:
+    """The orders as they are once they are taken back, as others have accepted, or have done it already."""
+    crews = [order for order in situation.of_this_life if not order.is_drone]
+    if any(order.state is OrderState.DONE for order in crews):
+        waiting = {order for order in situation.open_orders if order.state is not OrderState.ON_SCENE}
+    elif sum(order.is_open and PROGRESS[order.state] > 0 for order in crews) >= crews_wanted:
+        waiting = {order for order in crews if order.is_open and PROGRESS[order.state] == 0}
+    else:
+        return ()
+    return tuple(
+        replace(order, state=OrderState.EXPIRED if order.state is OrderState.DOUBTED else OrderState.RECALLED)
+        for order in situation.open_orders
+        if order in waiting
+    )
+
+
+def with_orders(situation: Situation, changed: Sequence[Order]) -> Situation:
+    """The situation with these orders as they are now; new ones come last."""
+    by_id = {order.id: order for order in (*situation.orders, *changed)}
+    return replace(situation, orders=tuple(by_id.values()))
+
+
+_STATE_OF: Mapping[OrderState, IncidentState] = {
+    OrderState.SENT: IncidentState.ORDERED,
+    OrderState.DOUBTED: IncidentState.ORDERED,
+    OrderState.ACCEPTED: IncidentState.ACCEPTED,
+    OrderState.EN_ROUTE: IncidentState.EN_ROUTE,
+    OrderState.ON_SCENE: IncidentState.ON_SCENE,
+    OrderState.DONE: IncidentState.HANDLED,
+}
+
+
+def in_state_of(incident: Incident, orders: Sequence[Order]) -> Incident:
+    """The incident is as far as the crew that is farthest. Raises IllegalTransition if it cannot be."""
+    crews = [order for order in orders if not order.is_drone and order.state in PROGRESS]
+    farthest = max(crews, key=lambda order: PROGRESS[order.state], default=None)
+    state = _STATE_OF[farthest.state] if farthest else IncidentState.NEW
+    return incident if state is incident.state else incident.to(state)
+
+
+def freed(situation: Situation, orders: Sequence[Order], now: datetime) -> tuple[Duty, ...]:
+    """The units of orders that are over, free again."""
+    duties = (situation.duty_of(order.unit_id) for order in orders)
+    return tuple(duty.released(now) for duty in duties if duty)
 
 
 def _came_late(order: Order, receipt: Receipt) -> bool:
@@ -228,10 +275,10 @@ def _came_late(order: Order, receipt: Receipt) -> bool:
 
 def _late(situation: Situation, order: Order, receipt: Receipt, now: datetime) -> Outcome:
     """A receipt that was overtaken: it moves nothing, but a timestamp that only it knows is kept."""
-    clock = _NEXT_STATE[receipt.kind][2]
+    clock = _NEXT_STATE[receipt.kind][1]
     incident = situation.incident
     moved = _position_only(situation, order, receipt)
-    if clock in incident.clocks or not incident.is_open:
+    if clock in incident.clocks or not incident.is_open or order.is_drone:
         return moved
     stamped = incident.stamped(clock, *_when(receipt, order, now))
     stamped = replace(stamped, overdue=is_overdue(stamped, now))
@@ -245,15 +292,13 @@ def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]
     return now, f"unit {order.unit_id}, on arrival of its receipt (its clock is off)"
 
 
-def _moved(duty: Duty, state: OrderState, receipt: Receipt) -> Duty:
-    done = state is OrderState.DONE
-    return replace(
+def _moved(duty: Duty, state: OrderState, receipt: Receipt, now: datetime) -> Duty:
+    moved = replace(
         duty,
-        state=UnitState.AVAILABLE if done else _DUTY_STATE[state],
-        order_id=None if done else duty.order_id,
         place=receipt.place or duty.place,
         fix_at=receipt.at if receipt.place else duty.fix_at,
     )
+    return moved.released(now) if state is OrderState.DONE else replace(moved, state=_DUTY_STATE[state])
 
 
 def _position_only(situation: Situation, order: Order, receipt: Receipt) -> Outcome:
@@ -263,36 +308,39 @@ def _position_only(situation: Situation, order: Order, receipt: Receipt) -> Outc
     return Outcome(duties=(replace(duty, place=receipt.place, fix_at=receipt.at),), reason="position")
 
 
-def expire(situation: Situation, accept_within_s: float, now: datetime) -> Outcome:
-    """Take an order back that its unit has not accepted in time, so that the next best unit can be sent."""
-    order = situation.open_order
-    if order is None or order.state is not OrderState.SENT:
+def doubt(situation: Situation, accept_within_s: float, now: datetime) -> Outcome:
+    """Doubt the orders that their units have not accepted in time.
+
+    They stay, as back-ups: another unit is sought, and whoever accepts first goes.
+    """
+    late = tuple(order for order in situation.open_orders if is_silent(order, accept_within_s, now))
+    if not late:
         return Outcome(reason="nothing waits")
-    if now < order.sent_at + timedelta(seconds=accept_within_s):
-        return Outcome(reason="still in time")
-    return _give_up(situation, order, OrderState.EXPIRED, UnitState.AVAILABLE, None, now)
+    doubted = tuple(replace(order, state=OrderState.DOUBTED, doubted_at=now) for order in late)
+    missing = situation.incident.crews_missing + sum(not order.is_drone for order in doubted)
+    incident = replace(situation.incident, crews_missing=missing)
+    return told(Outcome(incident=incident, orders=doubted, reason="doubted"), now)
 
 
-def _give_up(
-    situation: Situation,
-    order: Order,
-    order_state: OrderState,
-    unit_state: UnitState,
-    place: Place | None,
-    now: datetime,
-) -> Outcome:
-    duty = situation.duty_of(order.unit_id)
-    freed = (replace(duty, state=unit_state, order_id=None, place=place or duty.place),) if duty else ()
-    ended = replace(order, state=order_state)
+def is_silent(order: Order, accept_within_s: float, now: datetime) -> bool:
+    """Whether its unit has let the time pass in which it should have accepted."""
+    return order.state is OrderState.SENT and now >= order.sent_at + timedelta(seconds=accept_within_s)
+
+
+def _reject(situation: Situation, order: Order, place: Place | None, now: datetime) -> Outcome:
+    ended = replace(order, state=OrderState.REJECTED)
+    after = with_orders(situation, (ended,))
+    lost = situation.crews - after.crews
+    incident = replace(situation.incident, crews_missing=situation.incident.crews_missing + lost)
+    duties = tuple(replace(duty, place=place or duty.place) for duty in freed(situation, (ended,), now))
     return told(
         Outcome(
-            incident=situation.incident.to(IncidentState.NEW),
+            incident=in_state_of(incident, after.of_this_life),
             orders=(ended,),
-            duties=freed,
-            reason=order_state.value,
+            duties=duties,
+            reason=ended.state.value,
         ),
         now,
-        () if order_state is OrderState.REJECTED else (lambda changed: recall_message(ended, changed, "expired", now),),
         cause=situation.cause,
     )
 
@@ -313,45 +361,18 @@ def display(situation: Situation, seat: str, now: datetime) -> Outcome:
     return told(Outcome(incident=incident, reason="displayed"), now, cause=situation.cause)
 
 
-def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
-    """An operator looked and says it is real (t5). Verification runs beside dispatch, never before it."""
-    incident = situation.incident.stamped(ClockName.CONFIRMED, now, operator)
-    if incident is situation.incident or not situation.incident.is_open:
-        return Outcome(reason="already confirmed")
-    return told(Outcome(incident=incident, reason="confirmed"), now)
-
-
-def close(situation: Situation, disposition: Disposition, operator: str, reason: str, now: datetime) -> Outcome:
-    """Close with feedback. Units still on their way are called back. Raises IllegalTransition if closed already.
-
-    A drill is closed as one, whatever was said.
-    """
-    incident = situation.incident.to(IncidentState.CLOSED)
-    disposition = Disposition.DRILL if incident.drill else disposition
-    incident = incident.stamped(ClockName.FEEDBACK, now, operator).stamped(ClockName.CLOSED, now, operator)
-    incident = replace(
-        incident,
-        disposition=disposition,
-        closed_by=operator,
-        reason=reason,
-        overdue=is_overdue(situation.incident, now),
-    )
-    recalled, freed = called_back(situation)
-    return told(
-        Outcome(incident=incident, orders=recalled, duties=freed, reason="closed"),
-        now,
-        tuple(partial(_recall, order, disposition, now) for order in recalled),
-    )
-
-
-def _recall(order: Order, disposition: Disposition, now: datetime, incident: Incident) -> Message:
-    return recall_message(order, incident, disposition.value, now)
+def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Message:
+    return recall_message(order, incident, reason, now)
 
 
 def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause: str | None = None) -> Outcome:
     """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation."""
     assert outcome.incident is not None
-    incident = outcome.incident
+    incident = outcome.incident.listing(
+        OrderLine(order.id, order.unit_id, order.state)
+        for order in outcome.orders
+        if order.life == outcome.incident.life
+    )
     messages: list[Message] = []
     tell_state: MessageFor = partial(_state, now, cause)
     for message_for in (tell_state, *more):
@@ -364,8 +385,7 @@ def _state(now: datetime, cause: str | None, incident: Incident) -> Message:
     return incident_message(incident, now, cause)
 
 
-def called_back(situation: Situation) -> tuple[tuple[Order, ...], tuple[Duty, ...]]:
+def called_back(situation: Situation, now: datetime) -> tuple[tuple[Order, ...], tuple[Duty, ...]]:
     """The open orders as they are once they are taken back, and the units that are free then."""
     recalled = tuple(replace(order, state=OrderState.RECALLED) for order in situation.orders if order.is_open)
-    duties = (situation.duty_of(order.unit_id) for order in recalled)
-    return recalled, tuple(replace(duty, state=UnitState.AVAILABLE, order_id=None) for duty in duties if duty)
+    return recalled, freed(situation, recalled, now)

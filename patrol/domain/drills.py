@@ -44,4 +44,6 @@ def drill_candidate(kind: Kind, level: Level, camera: Camera, ring: Ring, now: d
         cool_down_s=0.0,
         detected_at=now,
         drill=True,
+        level_why_zh="演练时指定",
+        level_why_en="as the drill was given",
     )

@@ -9,7 +9,10 @@ PatrolError
 ├── QueueError           Redis did not answer; try again, and say so
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
 └── IllegalTransition    a state machine was asked for a step its table does not hold
-    └── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
+    ├── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
+    ├── NotToBeSent      a dispatcher cannot send or take back this unit, as things stand; says why in one word
+    ├── NotAsAsked       what an operator says of an incident cannot be taken as it stands; says why in one word
+    └── UnitBusy         a unit is on an order, and cannot be set otherwise before that has ended
 """
 
 from __future__ import annotations
@@ -133,3 +136,47 @@ class NotTogether(IllegalTransition):
     def __init__(self, why: Apart, message: str) -> None:
         self.why = why
         super().__init__(message)
+
+
+class Unsendable(StrEnum):
+    """Why a dispatcher cannot send, or take back, a unit. Closed set: also the code of the answer."""
+
+    NO_SUCH_UNIT = "no_such_unit"
+    NO_SUCH_ORDER = "no_such_order"
+    NOT_WANTED = "not_wanted"  # the incident is handled, closed, or maintenance
+    NOT_ALIKE = "not_alike"
+    OUT_OF_SERVICE = "out_of_service"
+    THERE_ALREADY = "there_already"
+    ON_SCENE = "on_scene"  # where it is, or of another incident
+
+
+class NotToBeSent(IllegalTransition):
+    """A dispatcher cannot send, or take back, this unit as things stand."""
+
+    def __init__(self, why: Unsendable, message: str) -> None:
+        self.why = why
+        super().__init__(message)
+
+
+class Objection(StrEnum):
+    """Why what an operator says of an incident is not taken. Closed set: also the code of the answer."""
+
+    CLOSED = "closed"
+    OPEN = "open"  # only what is closed can be opened again
+    MERGED = "merged"  # another incident goes on with it
+    MAINTENANCE = "maintenance"  # begins and ends with its cameras
+    REASON_MISSING = "reason_missing"  # of a false alarm
+    SAME_PERSON = "same_person"  # the second of two people must be another one
+    NOT_CLOSING = "not_closing"  # there is no feedback that waits for a second person
+
+
+class NotAsAsked(IllegalTransition):
+    """What an operator says of an incident cannot be taken as the incident stands."""
+
+    def __init__(self, why: Objection, message: str) -> None:
+        self.why = why
+        super().__init__(message)
+
+
+class UnitBusy(IllegalTransition):
+    """A unit is on an order."""

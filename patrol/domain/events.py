@@ -73,7 +73,8 @@ class Level(StrEnum):
 class Evidence:
     """The numbers that crossed the threshold, in words, and the boxes they were counted from.
 
-    ``boxes``: (x1, y1, x2, y2) as shares of the picture's width and height.
+    ``boxes``: (x1, y1, x2, y2) as shares of the picture's width and height. ``rising``: whether the count grows; None
+    where that is not known.
     """
 
     count: int
@@ -82,6 +83,7 @@ class Evidence:
     words_zh: str
     words_en: str
     boxes: tuple[tuple[float, float, float, float], ...]
+    rising: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ One table says which state may follow which; the loop's five stages (汇聚→�
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import NewType
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.events import IncidentClass, Kind, Level, class_of
 from patrol.domain.troubles import Trouble
-from patrol.domain.vocabulary import CameraId, Place, RingName
+from patrol.domain.vocabulary import CameraId, OrderState, Place, RingName
 
 IncidentId = NewType("IncidentId", str)
 AlertId = NewType("AlertId", str)
@@ -35,7 +35,7 @@ class IncidentState(StrEnum):
 
 
 # A receipt may overtake another on its way, so a later state may be reached without the ones between.
-# ORDERED -> NEW: no unit took the order and none is free; ACCEPTED -> ORDERED: the unit fell out, another is sent.
+# It is as far as the crew that is farthest, and goes back when that one falls out: to another's state, or to NEW.
 TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
     IncidentState.NEW: frozenset({IncidentState.ORDERED, IncidentState.CLOSED}),
     IncidentState.ORDERED: frozenset(
@@ -51,6 +51,7 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
     IncidentState.ACCEPTED: frozenset(
         {
             IncidentState.NEW,
+            IncidentState.ORDERED,
             IncidentState.EN_ROUTE,
             IncidentState.ON_SCENE,
             IncidentState.HANDLED,
@@ -58,11 +59,18 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
         }
     ),
     IncidentState.EN_ROUTE: frozenset(
-        {IncidentState.NEW, IncidentState.ON_SCENE, IncidentState.HANDLED, IncidentState.CLOSED}
+        {
+            IncidentState.NEW,
+            IncidentState.ORDERED,
+            IncidentState.ACCEPTED,
+            IncidentState.ON_SCENE,
+            IncidentState.HANDLED,
+            IncidentState.CLOSED,
+        }
     ),
     IncidentState.ON_SCENE: frozenset({IncidentState.HANDLED, IncidentState.CLOSED}),
     IncidentState.HANDLED: frozenset({IncidentState.CLOSED}),
-    IncidentState.CLOSED: frozenset(),
+    IncidentState.CLOSED: frozenset(),  # and NEW, by a person who reopens it: see Incident.reopened
 }
 
 
@@ -111,6 +119,61 @@ class Disposition(StrEnum):
     DUPLICATE = "duplicate"
     REFERRED = "referred"
     DRILL = "drill"
+
+
+class FalseAlarmReason(StrEnum):
+    """Why a rule told of what was not there (误报原因)."""
+
+    REFLECTION = "reflection"
+    SHADOW = "shadow"
+    POSTER = "poster"  # or any other picture of people
+    ANIMAL = "animal"
+    WEATHER = "weather"
+    WORKS = "works"  # people who mend or build something
+    ORDINARY = "ordinary"  # it was there, and is nothing out of the ordinary at that place
+    PICTURE = "picture"  # the camera's picture was out of order
+    OTHER = "other"  # in words, then
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingRequest:
+    """The feedback of the first of two people (双人结案): it closes nothing before the second agrees."""
+
+    disposition: Disposition
+    reason_code: FalseAlarmReason | None
+    reason: str
+    operator: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """An operator's change of level, with the level that it had before."""
+
+    at: datetime
+    operator: str
+    before: Level
+    level: Level
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierLife:
+    """How an incident ended before a person opened it again, and who did so, when and why.
+
+    ``clocks``: those that the next life may stamp anew. What concerns the ring's clock (t3, t9) stays where it is.
+    """
+
+    life: int
+    disposition: Disposition | None
+    reason_code: FalseAlarmReason | None
+    reason: str | None
+    closed_by: str | None
+    closing: ClosingRequest | None
+    clocks: Mapping[ClockName, Stamp]
+    reopened_at: datetime
+    reopened_by: str
+    reopened_why: str
 
 
 class Cause(StrEnum):
@@ -170,7 +233,7 @@ class Witness:
     ``began_at``, ``detected_at``, ``accepted_at``, ``words_*``, ``evidence_id``: of its first alert; ``last_at``: the
     frame of its last. ``target_s``: its ring's. ``distance_m``: from the incident's first camera. ``why_zh``,
     ``why_en``: why it belongs to the incident, empty of the one that opened it; ``operator``: who put it there, where a
-    person did.
+    person did. ``level_why_zh``, ``level_why_en``: why it has its level.
     """
 
     fingerprint: str
@@ -196,6 +259,68 @@ class Witness:
     why_zh: str = ""
     why_en: str = ""
     operator: str | None = None
+    level_why_zh: str = ""
+    level_why_en: str = ""
+
+
+# What another life of the same incident stamps anew. The first arrival stays: the ring's clock runs once.
+_STAMPED_ANEW = frozenset(
+    {
+        ClockName.ORDER_SENT,
+        ClockName.UNIT_ACCEPTED,
+        ClockName.MOVING,
+        ClockName.HANDLED,
+        ClockName.FEEDBACK,
+        ClockName.CLOSED,
+    }
+)
+
+
+class EscalationStep(StrEnum):
+    """How far up something that is late has been told, from below."""
+
+    NEXT_UNIT = "next_unit"  # one more unit is to go
+    SUPERVISOR = "supervisor"  # who is in charge of the shift is told
+    ROOM = "room"  # everybody in the room is
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Something about an incident was late for too long, and was told farther up (升级). Times are aware UTC.
+
+    ``at``: when this step was taken; ``why_zh``, ``why_en``: what was late then. ``acknowledged_by``: who has taken it
+    on (知悉); until something else gets late, nothing goes farther up. ``causes``: what it was taken for, by key (see
+    lateness). ``taken_on``: what was acknowledged before, by key, the last time at ``taken_on_at``. ``life``: in which
+    of the incident's lives it was taken.
+    """
+
+    step: EscalationStep
+    at: datetime
+    why_zh: str
+    why_en: str
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    causes: tuple[str, ...] = ()
+    taken_on: tuple[str, ...] = ()
+    taken_on_at: datetime | None = None
+    life: int = 1
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Somebody has taken it on."""
+        return self.acknowledged_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One order of an incident, as its messages list it."""
+
+    id: OrderId
+    unit_id: str
+    state: OrderState
+
+
+ORDERS_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +333,15 @@ class Incident:
     ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
     ``maintenance``: the cameras to be mended, of the class maintenance; ``camera_id`` is the first of them then.
     ``witnesses``: who saw it, the first one first. ``urged_at``: when a red alert of another camera joined it while no
-    unit was sent: who had refused before is asked again. ``merged_into``: of a closed one that another goes on with.
-    ``split_from``: the incident it was a part of, ``split_by`` an operator.
+    unit was sent, or a person made it red or opened it again: who had refused before is asked again. ``merged_into``:
+    of a closed one that another goes on with. ``split_from``: the incident it was a part of, ``split_by`` an operator.
+    ``crews_missing``: how many crews are wanted beside those on it. ``escalation``: the last step that was taken as
+    something was late. ``reminders``: how often feedback was asked for, last at ``reminded_at``. ``life``: 1, and one
+    more each time a person opens it again; ``reopened_at``: when last; ``history``: earlier lives. ``level_why_zh``,
+    ``level_why_en``: why it has its level; ``level_by``: the operator who said so, if one did: no alert changes it
+    then; ``level_changes``: all that operators did to it, oldest first. ``held_until``: until when it gets no unit, as
+    it waits for a person to confirm it. ``reason_code``: of a false alarm. ``closing``: the feedback of the first of
+    two people; while the incident is open the second is awaited.
     """
 
     id: IncidentId
@@ -242,6 +374,21 @@ class Incident:
     merged_into: IncidentId | None = None
     split_from: IncidentId | None = None
     split_by: str | None = None
+    crews_missing: int = 0
+    orders: tuple[OrderLine, ...] = ()
+    escalation: Escalation | None = None
+    reminders: int = 0
+    reminded_at: datetime | None = None
+    life: int = 1
+    reopened_at: datetime | None = None
+    history: tuple[EarlierLife, ...] = ()
+    level_why_zh: str = ""
+    level_why_en: str = ""
+    level_by: str | None = None
+    level_changes: tuple[LevelChange, ...] = ()
+    held_until: datetime | None = None
+    reason_code: FalseAlarmReason | None = None
+    closing: ClosingRequest | None = None
 
     @property
     def incident_class(self) -> IncidentClass:
@@ -263,11 +410,85 @@ class Incident:
         """When the first unit must be on scene; None where none is awaited."""
         return None if self.target_s is None else self.accepted_at + timedelta(seconds=self.target_s)
 
+    @property
+    def life_began_at(self) -> datetime:
+        """When its present life began: no clock of an earlier one counts. The response target's (t3) is another."""
+        return self.reopened_at or self.accepted_at
+
+    def stamp_in_life(self, name: ClockName) -> Stamp | None:
+        """One of its timestamps, unless it is of an earlier life."""
+        stamp = self.clocks.get(name)
+        return None if stamp is None or (self.reopened_at is not None and stamp.at < self.reopened_at) else stamp
+
+    @property
+    def standing_escalation(self) -> Escalation | None:
+        """The last step that was taken in its present life."""
+        return self.escalation if self.escalation is not None and self.escalation.life == self.life else None
+
+    @property
+    def reminders_in_life(self) -> int:
+        """How often feedback was asked for in its present life."""
+        return self.reminders if self.reminded_at is not None and self.reminded_at >= self.life_began_at else 0
+
     def to(self, state: IncidentState) -> Incident:
         """This incident in ``state``. Raises IllegalTransition if the table does not hold that step."""
         if state not in TRANSITIONS[self.state]:
             raise IllegalTransition(f"incident {self.id}: {self.state} -> {state}")
         return replace(self, state=state)
+
+    def reopened(self, operator: str, why: str, at: datetime) -> Incident:
+        """This incident in its next life: what ended the last one is history, and the ring's clock goes on from t3.
+
+        The one way out of CLOSED, and a person's alone. Raises IllegalTransition if it is open.
+        """
+        if self.is_open:
+            raise IllegalTransition(f"incident {self.id}: {self.state} -> {IncidentState.NEW} again; it is open")
+        before = EarlierLife(
+            life=self.life,
+            disposition=self.disposition,
+            reason_code=self.reason_code,
+            reason=self.reason,
+            closed_by=self.closed_by,
+            closing=self.closing,
+            clocks={name: stamp for name, stamp in self.clocks.items() if name in _STAMPED_ANEW},
+            reopened_at=at,
+            reopened_by=operator,
+            reopened_why=why,
+        )
+        return replace(
+            self,
+            state=IncidentState.NEW,
+            life=self.life + 1,
+            crews_missing=1,  # at least; how many it is worked out once somebody is sent
+            orders=(),
+            reopened_at=at,
+            history=(*self.history, before),
+            clocks={name: stamp for name, stamp in self.clocks.items() if name not in _STAMPED_ANEW},
+            disposition=None,
+            reason_code=None,
+            reason=None,
+            closed_by=None,
+            closing=None,
+            held_until=None,
+            urged_at=at,
+        )
+
+    def not_closing(self) -> Incident:
+        """This incident without the feedback of the first of two people."""
+        if not self.is_open or self.closing is None:
+            return self
+        clocks: dict[ClockName, Stamp] = dict(self.clocks)
+        clocks.pop(ClockName.FEEDBACK, None)
+        return replace(self, closing=None, clocks=clocks)
+
+    def is_of_this_life(self, at: datetime) -> bool:
+        """Whether what was sent, or began, then has to do with it as it is now."""
+        return self.reopened_at is None or at >= self.reopened_at
+
+    def listing(self, lines: Iterable[OrderLine]) -> Incident:
+        """This incident with these orders as they are now; new ones come last."""
+        by_id = {line.id: line for line in (*self.orders, *lines)}
+        return replace(self, orders=tuple(by_id.values())[-ORDERS_LISTED:])
 
     def stamped(self, name: ClockName, at: datetime, source: str) -> Incident:
         """This incident with one more timestamp; the first one of a name stays."""
@@ -286,8 +507,11 @@ def stage_of(incident: Incident) -> LoopStage | None:
     """The loop stage an incident is in; None once it is closed.
 
     Collect: nobody has been told yet. Route: told, no unit ordered. Order: sent, not accepted. No unit is ever
-    ordered for maintenance: it is followed up once a person has taken it on (t5).
+    ordered for maintenance: it is followed up once a person has taken it on (t5). Feed back: handled, or the first of
+    two people has given the feedback.
     """
+    if incident.is_open and incident.closing is not None:
+        return LoopStage.FEED_BACK
     match incident.state:
         case IncidentState.NEW if ClockName.DISPLAYED not in incident.clocks:
             return LoopStage.COLLECT
@@ -318,3 +542,11 @@ def is_overdue(incident: Incident, now: datetime) -> bool:
     if not incident.is_open and on_scene is None:
         return False
     return reached > incident.due_at
+
+
+_URGENCY = {level: rank for rank, level in enumerate(Level)}
+
+
+def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
+    """By level, then the oldest first: the order in which they should be worked on."""
+    return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import CameraId
 from patrol.domain.incidents import Cause, IncidentId
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.maintenance import (
     INNERMOST_FIRST,
     Action,

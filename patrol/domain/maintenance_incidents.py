@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, RingName
 from patrol.domain.dispatch import Outcome, Situation, told
 from patrol.domain.events import Kind, Level
@@ -19,6 +18,7 @@ from patrol.domain.incidents import (
     Maintenance,
     TroubledCamera,
 )
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.maintenance import (
     CLOSED_BY,
     INNERMOST_FIRST,
@@ -185,7 +185,7 @@ def _with(incident: Incident, content: Content) -> Incident:
     return replace(
         incident,
         maintenance=content.maintenance,
-        level=min(incident.level, content.level, key=_LEVELS.__getitem__),
+        level=incident.level if incident.level_by else min(incident.level, content.level, key=_LEVELS.__getitem__),
         ring=content.ring,
         words_zh=content.words_zh,
         words_en=content.words_en,

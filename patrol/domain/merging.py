@@ -20,8 +20,10 @@ from patrol.domain.incidents import (
     Incident,
     IncidentId,
     IncidentState,
+    Witness,
     is_overdue,
 )
+from patrol.domain.levels import is_more_urgent
 from patrol.domain.messages import Message, recall_message
 from patrol.domain.orders import PROGRESS, Order, OrderState
 from patrol.domain.witnesses import opened, together, with_witnesses, witnesses_of
@@ -46,8 +48,7 @@ def merge(one: Situation, other: Situation, operator: str, now: datetime) -> tup
     """
     _check_alike(one.incident, other.incident)
     stays, goes = sorted((one, other), key=_how_settled)
-    withdrawn = goes.open_order
-    if withdrawn is not None and PROGRESS[withdrawn.state] >= PROGRESS[OrderState.EN_ROUTE]:
+    if any(PROGRESS[order.state] >= PROGRESS[OrderState.EN_ROUTE] for order in goes.open_orders):
         raise NotTogether(
             Apart.BOTH_OUT,
             f"incidents {one.incident.id} and {other.incident.id} both have a unit on its way or on scene; close the"
@@ -57,8 +58,9 @@ def merge(one: Situation, other: Situation, operator: str, now: datetime) -> tup
 
 
 def _how_settled(situation: Situation) -> tuple[int, datetime, IncidentId]:
-    order, incident = situation.open_order, situation.incident
-    return (-PROGRESS[order.state] if order is not None else 1, incident.accepted_at, incident.id)
+    incident = situation.incident
+    farthest = max((PROGRESS[order.state] for order in situation.open_orders), default=-1)
+    return -farthest, incident.accepted_at, incident.id
 
 
 def _check_alike(one: Incident, other: Incident) -> None:
@@ -77,6 +79,7 @@ def _check_alike(one: Incident, other: Incident) -> None:
 
 
 def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -> Outcome:
+    incident = incident.not_closing()  # whoever gave that feedback did not know of this
     brought = tuple(
         replace(
             witness,
@@ -85,7 +88,7 @@ def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -
             why_en=f"merged by {operator}, from {taken.id}",
             operator=operator,
         )
-        for witness in witnesses_of(taken)
+        for witness in _as_rated(taken)
     )
     clocks = dict(incident.clocks)
     for name in _EARLIEST:
@@ -93,6 +96,15 @@ def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -
         if stamps:
             clocks[name] = min(stamps, key=lambda stamp: stamp.at)
     merged = replace(with_witnesses(incident, together(witnesses_of(incident), brought)), clocks=clocks)
+    said_so = taken.level_by is not None and taken.level is merged.level and incident.level_by is None
+    if said_so or is_more_urgent(taken.level, merged.level):
+        merged = replace(
+            merged,
+            level=taken.level,
+            level_why_zh=taken.level_why_zh,
+            level_why_en=taken.level_why_en,
+            level_by=taken.level_by,
+        )
     if taken.level is Level.RED and incident.state is IncidentState.NEW:
         merged = replace(merged, urged_at=now)
     # Counted already, where it was; where only now it is, the follow-up marks it.
@@ -100,16 +112,26 @@ def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -
     return told(Outcome(incident=merged, reason=MERGED), now)
 
 
+def _as_rated(taken: Incident) -> tuple[Witness, ...]:
+    """Who saw it; where an operator gave it its level, what they saw is as urgent as that and no more."""
+    if taken.level_by is None:
+        return witnesses_of(taken)
+    return tuple(
+        replace(witness, level=taken.level, level_why_zh=taken.level_why_zh, level_why_en=taken.level_why_en)
+        for witness in witnesses_of(taken)
+    )
+
+
 def _ending(situation: Situation, into: IncidentId, operator: str, now: datetime) -> Outcome:
     ended = replace(
-        situation.incident.to(IncidentState.CLOSED).stamped(ClockName.CLOSED, now, operator),
+        situation.incident.not_closing().to(IncidentState.CLOSED).stamped(ClockName.CLOSED, now, operator),
         disposition=Disposition.DUPLICATE,
         closed_by=operator,
         reason=f"并入 {into} · merged into {into}",
         merged_into=into,
         overdue=is_overdue(situation.incident, now),
     )
-    withdrawn, freed = called_back(situation)
+    withdrawn, freed = called_back(situation, now)
     return told(
         Outcome(incident=ended, orders=withdrawn, duties=freed, reason="closed"),
         now,

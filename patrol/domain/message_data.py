@@ -15,10 +15,10 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, MinLen
 
 from patrol.domain.events import IncidentClass, Kind, Level
-from patrol.domain.incidents import Cause, Disposition, IncidentState
+from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.troubles import Trouble
-from patrol.domain.vocabulary import RingName
+from patrol.domain.vocabulary import CoordinateSystem, OrderState, RingName
 
 Text = Annotated[str, MinLen(1)]
 
@@ -91,6 +91,8 @@ class AlertData(Data):
     """Not of the real world: no real unit may be sent."""
     drill: bool = False
     """An exercise: people act as if it were real, and no real unit moves. Always simulated, too."""
+    why: WordsData | None = None
+    """Why it has its level: what follows on "red, because"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,42 @@ class WitnessData(Data):
 
 
 @dataclass(frozen=True, slots=True)
+class EscalationData(Data):
+    """Something was late for too long, or no unit can be in time: it is told farther up."""
+
+    step: EscalationStep | str
+    """Who is to act: one more unit is to go, who is in charge of the shift, or everybody in the room."""
+    at: datetime
+    """When this step was taken; each is taken once."""
+    why: WordsData
+    """What was late then."""
+    acknowledged_by: str | None
+    """Who has taken it on; null while nobody has."""
+    acknowledged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingData(Data):
+    """The feedback of the first of two people: of an open incident, the second is awaited."""
+
+    disposition: Disposition | str
+    reason_code: FalseAlarmReason | str | None
+    """Of a false alarm: why."""
+    reason: str
+    operator: Text
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLineData(Data):
+    """One order of an incident, as it is now."""
+
+    order_id: Text
+    unit_id: Text
+    state: OrderState | str
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentData(Data):
     """What an incident's state is now. A message with a lower ``sequence`` than one read before is old news."""
 
@@ -190,6 +228,28 @@ class IncidentData(Data):
     """Of a closed one: the incident that goes on with what this one was about."""
     split_from: str | None = None
     """The incident that this one was a part of, until an operator split it off."""
+    escalation: EscalationData | None = None
+    """The last step that was taken because something about it was late."""
+    crews_missing: Annotated[int, Ge(0)] = 0
+    """How many crews are wanted beside those that are on it."""
+    orders: Sequence[OrderLineData] = ()
+    """Since it was opened, or opened again: the first one sent first, the last 12 at most."""
+    reminders: Annotated[int, Ge(0)] = 0
+    """How often feedback was asked for; it is, again, whenever this has grown."""
+    why: WordsData | None = None
+    """Why it has its level: what follows on "red, because"."""
+    level_by: str | None = None
+    """The operator who gave it its level, if one did: alerts that join it do not change that."""
+    held_until: datetime | None = None
+    """Until when no unit is sent, as it waits for an operator to confirm it; null where it does not wait."""
+    reason_code: FalseAlarmReason | str | None = None
+    """Of a false alarm: why."""
+    closing: ClosingData | None = None
+    """Closed by two people: the feedback of the first. While it is open, the second is awaited."""
+    life: Annotated[int, Ge(1)] = 1
+    """1, and one more each time a person opened it again: closed is not always the end."""
+    reopened_at: datetime | None = None
+    """When that was last; what was sent before has nothing to do with it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +293,9 @@ class RecallData(Data):
     incident_id: Text
     unit_id: Text
     reason: Text
-    """``expired``: not accepted in time; ``merged``: another unit goes, as the incident became part of another. Else
-    the disposition with which the incident was closed."""
+    """``expired``: not accepted in time, and another unit has; ``not_needed``: others have accepted, or handled it;
+    ``pre_empted``: the unit is wanted elsewhere; ``overridden``: a dispatcher took it back; ``merged``: another unit
+    goes, as the incident became part of another. Else the disposition with which the incident was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +334,26 @@ class HeartbeatData(Data):
     """How many seconds lie between two; three missing are no hiccup."""
 
 
-MessageData = AlertData | IncidentData | OrderData | RecallData | ReceiptData | HeartbeatData
+@dataclass(frozen=True, slots=True)
+class PositionData(Data):
+    """Where a unit is. About no incident; the newest one counts, and none is kept for long."""
+
+    unit_id: Text
+    place: PlaceData
+    """In the coordinates that ``coordinate_system`` names."""
+    at: datetime
+    """When it was there, by the sender's clock, with an offset."""
+    accuracy_m: Annotated[float, Ge(0)] | None = None
+    """How far off it may be, metres."""
+    heading_deg: Annotated[float, Ge(0), Le(360)] | None = None
+    """Where it is going, degrees clockwise from north."""
+    speed_m_s: Annotated[float, Ge(0)] | None = None
+    """How fast, metres per second."""
+    coordinate_system: CoordinateSystem = CoordinateSystem.WGS84
+    """Anything but WGS-84 is converted as it comes in."""
+
+
+MessageData = AlertData | IncidentData | OrderData | RecallData | ReceiptData | HeartbeatData | PositionData
 
 
 def plain(value: Any) -> Any:

@@ -16,16 +16,28 @@ from typing import TYPE_CHECKING, Any
 from patrol.domain.errors import MessageError
 from patrol.domain.events import Level
 from patrol.domain.heartbeats import EVERY_S, Heartbeat
-from patrol.domain.incidents import ClockName, Incident, IncidentId, Maintenance, Witness
+from patrol.domain.incidents import (
+    ClockName,
+    ClosingRequest,
+    Escalation,
+    Incident,
+    IncidentId,
+    Maintenance,
+    Witness,
+)
 from patrol.domain.message_data import (
     AlertData,
     CameraNameData,
+    ClosingData,
+    EscalationData,
     HeartbeatData,
     IncidentData,
     MaintenanceData,
     MessageData,
     OrderData,
+    OrderLineData,
     PlaceData,
+    PositionData,
     RecallData,
     ReceiptData,
     StampData,
@@ -37,7 +49,7 @@ from patrol.domain.message_data import (
 )
 from patrol.domain.orders import Order, Receipt, ReceiptKind
 from patrol.domain.tracing import TraceId, read_traceparent, trace_id, traceparent
-from patrol.domain.vocabulary import Place, RingName
+from patrol.domain.vocabulary import CoordinateSystem, Place, RingName
 
 if TYPE_CHECKING:  # a console reads messages without what sees pictures
     from patrol.domain.alerts import Alert
@@ -49,6 +61,7 @@ ORDER = "cn.patrol.order.v1"
 RECALL = "cn.patrol.order.recall.v1"
 RECEIPT = "cn.patrol.receipt.v1"
 HEARTBEAT = "cn.patrol.heartbeat.v1"
+POSITION = "cn.patrol.position.v1"
 DATA_OF: Mapping[str, type[MessageData]] = {
     ALERT: AlertData,
     INCIDENT: IncidentData,
@@ -56,6 +69,7 @@ DATA_OF: Mapping[str, type[MessageData]] = {
     RECALL: RecallData,
     RECEIPT: ReceiptData,
     HEARTBEAT: HeartbeatData,
+    POSITION: PositionData,
 }
 TYPES = frozenset(DATA_OF)
 
@@ -66,7 +80,16 @@ INCIDENT_STREAM = "patrol:incident"
 RECEIPT_STREAM = "patrol:receipt"
 DEAD_STREAM = "patrol:dead"
 HEARTBEAT_STREAM = "patrol:heartbeat"
-STREAMS = (*ALERT_STREAMS, INCIDENT_STREAM, *ORDER_STREAMS, RECEIPT_STREAM, HEARTBEAT_STREAM, DEAD_STREAM)
+POSITION_STREAM = "patrol:position"
+STREAMS = (
+    *ALERT_STREAMS,
+    INCIDENT_STREAM,
+    *ORDER_STREAMS,
+    RECEIPT_STREAM,
+    HEARTBEAT_STREAM,
+    POSITION_STREAM,
+    DEAD_STREAM,
+)
 
 MAX_BYTES = 64 * 1024
 # A station has more cameras than a message has room for; those in trouble are listed first.
@@ -133,6 +156,7 @@ def alert_message(alert: Alert, sequence: int) -> Message:
         clip_id=alert.clip_id,
         simulated=alert.simulated,
         drill=alert.drill,
+        why=_why(alert.level_why_zh, alert.level_why_en),
     )
     return _message(
         f"patrol:alert:{alert.level}",
@@ -171,6 +195,17 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         cameras_in_all=len(incident.witnesses),
         merged_into=incident.merged_into,
         split_from=incident.split_from,
+        escalation=_escalation(incident.standing_escalation) if incident.standing_escalation else None,
+        crews_missing=incident.crews_missing,
+        orders=[OrderLineData(line.id, line.unit_id, line.state) for line in incident.orders],
+        reminders=incident.reminders_in_life,
+        why=_why(incident.level_why_zh, incident.level_why_en),
+        level_by=incident.level_by,
+        held_until=incident.held_until,
+        reason_code=incident.reason_code,
+        closing=_closing(incident.closing) if incident.closing else None,
+        life=incident.life,
+        reopened_at=incident.reopened_at,
     )
     return _message(
         INCIDENT_STREAM,
@@ -184,6 +219,14 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         cause,
         severitytext=incident.level.value,
     )
+
+
+def _why(zh: str, en: str) -> WordsData | None:
+    return WordsData(zh, en) if zh or en else None
+
+
+def _closing(asked: ClosingRequest) -> ClosingData:
+    return ClosingData(asked.disposition, asked.reason_code, asked.reason, asked.operator, asked.at)
 
 
 def _witnesses(witnesses: Sequence[Witness]) -> list[WitnessData]:
@@ -204,6 +247,16 @@ def _witness(witness: Witness) -> WitnessData:
         evidence_id=witness.evidence_id,
         clip_id=witness.clip_id,
         operator=witness.operator,
+    )
+
+
+def _escalation(escalation: Escalation) -> EscalationData:
+    return EscalationData(
+        step=escalation.step,
+        at=escalation.at,
+        why=WordsData(escalation.why_zh, escalation.why_en),
+        acknowledged_by=escalation.acknowledged_by,
+        acknowledged_at=escalation.acknowledged_at,
     )
 
 
@@ -324,6 +377,23 @@ def heartbeat_message(heartbeat: Heartbeat) -> Message:
     )
 
 
+def position_message(data: PositionData, recorded_at: datetime, *, source: str = SOURCE) -> Message:
+    """Tell where a unit is. Its id is the unit's and the time's: told twice, it is the same message."""
+    ms = max(0, int(data.at.timestamp() * 1000))
+    return _message(
+        POSITION_STREAM,
+        f"{data.unit_id}:{ms}",
+        POSITION,
+        None,
+        ms,
+        data.at,
+        recorded_at,
+        data,
+        source=source,
+        unit_id=data.unit_id,
+    )
+
+
 def read_message(body: str | bytes) -> Envelope:
     """Read a CloudEvents JSON. Raises MessageError saying which attribute is wrong and what was expected."""
     if len(body) > MAX_BYTES:
@@ -387,6 +457,28 @@ def read_heartbeat(envelope: Envelope) -> Heartbeat:
         raise MessageError(f"heartbeat: {type(error).__name__}: {error}") from None
 
 
+def read_position(envelope: Envelope) -> PositionData:
+    """The position in a message: its shape, not whether it can be true (fixes.py). Raises MessageError."""
+    data = envelope.data
+    try:
+        place = data["place"]
+        return PositionData(
+            unit_id=str(data["unit_id"]),
+            place=PlaceData(float(place["latitude"]), float(place["longitude"])),
+            at=_aware(data["at"]),
+            accuracy_m=_number(data.get("accuracy_m")),
+            heading_deg=_number(data.get("heading_deg")),
+            speed_m_s=_number(data.get("speed_m_s")),
+            coordinate_system=CoordinateSystem(data.get("coordinate_system", CoordinateSystem.WGS84)),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise MessageError(f"position: {type(error).__name__}: {error}") from None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _read_place(place: Mapping[str, Any]) -> Place:
     found = Place(float(place["latitude"]), float(place["longitude"]))
     if not (abs(found.latitude) <= 90 and abs(found.longitude) <= 180):  # also where either is no number
@@ -412,18 +504,21 @@ def _message(
     data: MessageData,
     cause: str | None = None,
     source: str = SOURCE,
+    unit_id: str | None = None,
     **more: str,
 ) -> Message:
     if cause is not None:
         more["causationid"] = cause
+    subject = f"incident/{incident_id}" if incident_id else f"unit/{unit_id}" if unit_id else "system/heartbeat"
+    about = incident_id or unit_id or "system"
     envelope = {
         "specversion": "1.0",
         "id": key,
         "source": source,
         "type": type_,
-        "subject": f"incident/{incident_id}" if incident_id else "system/heartbeat",
-        "partitionkey": incident_id or "system",
-        "correlationid": incident_id or "system",
+        "subject": subject,
+        "partitionkey": about,
+        "correlationid": about,
         "sequence": f"{sequence:012d}",
         "time": time_text(happened_at),
         "recordedtime": time_text(recorded_at),

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from patrol.domain.incidents import IncidentId, OrderId
 from patrol.domain.units import UnitId
+from patrol.domain.vocabulary import OrderState as OrderState
 from patrol.domain.vocabulary import Place, RingName
 
-
-class OrderState(StrEnum):
-    """Where an order stands."""
-
-    SENT = "sent"
-    ACCEPTED = "accepted"
-    EN_ROUTE = "en_route"
-    ON_SCENE = "on_scene"
-    DONE = "done"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    RECALLED = "recalled"
-
-
-OPEN_ORDER_STATES = frozenset({OrderState.SENT, OrderState.ACCEPTED, OrderState.EN_ROUTE, OrderState.ON_SCENE})
+OPEN_ORDER_STATES = frozenset(
+    {OrderState.SENT, OrderState.DOUBTED, OrderState.ACCEPTED, OrderState.EN_ROUTE, OrderState.ON_SCENE}
+)
 
 # How far along an order is: a receipt moves it forwards or not at all, so a late one never rolls it back.
 PROGRESS: Mapping[OrderState, int] = {
     OrderState.SENT: 0,
+    OrderState.DOUBTED: 0,
     OrderState.ACCEPTED: 1,
     OrderState.EN_ROUTE: 2,
     OrderState.ON_SCENE: 3,
@@ -50,7 +40,9 @@ class Candidate:
 class Order:
     """One unit sent to one incident. ``eta_s``: expected from sending to arrival, seconds, when it was chosen.
 
-    ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first.
+    ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``doubted_at``: when it
+    had not been accepted in time. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one.
+    ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back.
     """
 
     id: OrderId
@@ -65,11 +57,22 @@ class Order:
     why_zh: str
     why_en: str
     candidates: tuple[Candidate, ...]
+    doubted_at: datetime | None = None
+    is_drone: bool = False
+    life: int = 1
+    ordered_by: str | None = None
+    recalled_by: str | None = None
 
     @property
     def is_open(self) -> bool:
         """The unit still has to do with it."""
         return self.state in OPEN_ORDER_STATES
+
+
+def in_progress(orders: Iterable[Order]) -> tuple[Order, ...]:
+    """Those of an incident's orders that units still have to do with, the farthest crew's first, drones last."""
+    open_orders = (order for order in orders if order.is_open)
+    return tuple(sorted(open_orders, key=lambda order: (order.is_drone, -PROGRESS[order.state], order.sent_at)))
 
 
 class ReceiptKind(StrEnum):

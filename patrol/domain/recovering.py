@@ -22,13 +22,18 @@ from patrol.domain.incidents import (
     AlertId,
     Cause,
     ClockName,
+    ClosingRequest,
     Disposition,
+    Escalation,
+    EscalationStep,
     EvidenceId,
+    FalseAlarmReason,
     Incident,
     IncidentId,
     IncidentState,
     Maintenance,
     OrderId,
+    OrderLine,
     Stamp,
     TroubledCamera,
     Witness,
@@ -213,6 +218,7 @@ def the_busy_one(orders: Sequence[Order]) -> frozenset[OrderId]:
 
 _DOES: Mapping[OrderState, UnitState] = {
     OrderState.SENT: UnitState.ASSIGNED,
+    OrderState.DOUBTED: UnitState.ASSIGNED,
     OrderState.ACCEPTED: UnitState.ASSIGNED,
     OrderState.EN_ROUTE: UnitState.EN_ROUTE,
     OrderState.ON_SCENE: UnitState.ON_SCENE,
@@ -269,6 +275,8 @@ def _alert(envelope: Envelope) -> Alert:
         simulated=bool(data["simulated"]),
         clip_id=EvidenceId(data["clip_id"]) if data.get("clip_id") else None,
         drill=bool(data.get("drill", False)),
+        level_why_zh=(data.get("why") or {}).get("zh", ""),
+        level_why_en=(data.get("why") or {}).get("en", ""),
     )
 
 
@@ -353,6 +361,7 @@ def _as_told(
     camera_id, kind = CameraId(data["camera_id"]), Kind(data["kind"])
     clocks = {ClockName(name): Stamp(_at(stamp["at"]), str(stamp["source"])) for name, stamp in data["clocks"].items()}
     base = base or _first_listed(incident_id, data, pool)
+    why = data.get("why") or {}
     camera, closed = known.cameras.get(camera_id), clocks.get(ClockName.CLOSED)
     return Incident(
         id=incident_id,
@@ -385,6 +394,51 @@ def _as_told(
         merged_into=IncidentId(data["merged_into"]) if data.get("merged_into") else None,
         split_from=IncidentId(data["split_from"]) if data.get("split_from") else None,
         split_by=base.split_by if base else None,
+        escalation=_escalation(data.get("escalation"), int(data.get("life", 1))),
+        orders=tuple(
+            OrderLine(OrderId(one["order_id"]), str(one["unit_id"]), OrderState(one["state"]))
+            for one in data.get("orders", ())
+        ),
+        crews_missing=int(data.get("crews_missing", base.crews_missing if base else 0)),
+        reminders=(reminders := int(data.get("reminders", 0))),
+        reminded_at=_at(envelope.recordedtime) if reminders else None,
+        life=int(data.get("life", 1)),
+        reopened_at=_at(data["reopened_at"]) if data.get("reopened_at") else None,
+        history=base.history if base else (),
+        level_why_zh=why.get("zh", ""),
+        level_why_en=why.get("en", ""),
+        level_by=data.get("level_by"),
+        level_changes=base.level_changes if base else (),
+        held_until=_at(data["held_until"]) if data.get("held_until") else None,
+        reason_code=FalseAlarmReason(data["reason_code"]) if data.get("reason_code") else None,
+        closing=_closing(data["closing"]) if data.get("closing") else None,
+    )
+
+
+def _escalation(data: Mapping[str, Any] | None, life: int) -> Escalation | None:
+    """What it was taken for is not told: after an old backup, what is late still may be told once more."""
+    if data is None:
+        return None
+    acknowledged_at = data["acknowledged_at"]
+    return Escalation(
+        EscalationStep(data["step"]),
+        _at(data["at"]),
+        str(data["why"]["zh"]),
+        str(data["why"]["en"]),
+        acknowledged_by=data["acknowledged_by"],
+        acknowledged_at=_at(acknowledged_at) if acknowledged_at else None,
+        taken_on_at=_at(acknowledged_at) if acknowledged_at else None,
+        life=life,
+    )
+
+
+def _closing(data: Mapping[str, Any]) -> ClosingRequest:
+    return ClosingRequest(
+        Disposition(data["disposition"]),
+        FalseAlarmReason(data["reason_code"]) if data["reason_code"] else None,
+        str(data["reason"]),
+        str(data["operator"]),
+        _at(data["at"]),
     )
 
 
@@ -432,9 +486,14 @@ def _orders(told_of: Told, stored: Sequence[Order], incident: Incident) -> tuple
 def _placed(order: Order, standing: Sequence[Order], told_of: Told, incident: Incident) -> Order:
     if not order.is_open:  # as the store has it
         return order
+    listed = next((line.state for line in incident.orders if line.id == order.id), None)
+    if listed is not None:
+        return replace(order, state=listed)
     reason = told_of.recalled.get(order.id)
     if reason is not None:
         return replace(order, state=OrderState.EXPIRED if reason == "expired" else OrderState.RECALLED)
+    if not incident.is_of_this_life(order.sent_at):  # had it not been done, closing would have called it back
+        return replace(order, state=OrderState.DONE)
     never_done = incident.state is IncidentState.CLOSED and ClockName.HANDLED not in incident.clocks
     if order is standing[-1] and not never_done:
         return replace(order, state=_LAST_ORDER[incident.state])
@@ -457,6 +516,7 @@ def _order(envelope: Envelope, incident: Incident) -> Order:
         why_zh=WHY_ZH,
         why_en=WHY_EN,
         candidates=(),
+        life=incident.life if incident.is_of_this_life(sent_at) else incident.life - 1,
     )
 
 

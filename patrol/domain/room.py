@@ -147,8 +147,9 @@ class RoomSnapshot:
     """All of it. ``incidents``: open ones, most urgent first, then the latest closed ones (at most 100 in all).
 
     Of the open ones security comes before maintenance; ``stages`` count the former, ``maintenance`` the latter.
-    ``orders``: per incident, the latest order. ``tour`` is None while no tour reports; ``tour_reported_at``: when one
-    last did, if that is known. ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
+    ``orders``: per incident, those that units have to do with, the farthest crew's first; else the latest.
+    ``tour`` is None while no tour reports; ``tour_reported_at``: when one last did, if that is known.
+    ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
     ``digest``: what came in a flood, of all that is open; None where nothing did.
     """
 
@@ -160,7 +161,7 @@ class RoomSnapshot:
     queue: QueueStatus
     stages: tuple[StageStatus, ...]
     incidents: tuple[Incident, ...]
-    orders: Mapping[str, Order]
+    orders: Mapping[str, tuple[Order, ...]]
     units: tuple[UnitStatus, ...]
     maintenance: MaintenanceStatus = MaintenanceStatus(0, 0)
     tour_reported_at: datetime | None = None

@@ -160,4 +160,5 @@ def _evidence(zone: Zone, held_s: float, holding: Holding) -> Evidence:
         words_zh=f"{zone.name}：{holding.words_zh}" + (f"，已持续 {held_s:.0f} 秒" if has_lasted else ""),
         words_en=f"{zone.name_en}: {holding.words_en}" + (f", for {held_s:.0f} s" if has_lasted else ""),
         boxes=holding.boxes,
+        rising=holding.rising,
     )

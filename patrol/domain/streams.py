@@ -10,13 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from patrol.domain.messages import Message
+from patrol.domain.messages import POSITION_STREAM, Message
 
 KEPT_FOR = timedelta(hours=1)
 """Acknowledged entries stay for that long, so that a console that comes for the first time sees what just happened."""
 
 KEPT_UNREAD_FOR = timedelta(hours=24)
 """What no group reads stays for as long as an alert is valid; see ``ALERT_EXPIRES_AFTER``."""
+
+FLEETING = frozenset({POSITION_STREAM})
+"""Streams of which only the newest counts: an old entry is worth nothing, read or not."""
+
+FLEETING_KEPT_FOR = timedelta(minutes=1)
+FLEETING_KEPT_UNREAD_FOR = timedelta(minutes=10)
+"""Then a unit counts as missing anyway (fixes.py). 200 units once a second are 120,000 entries, some 70 MB, by then."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -162,6 +169,15 @@ def trim_before(stream: StreamState, unsettled: Unsettled | None, now_ms: int) -
             return None
         bounds.append(EntryId(unsettled.oldest_ms))
     bound = min(bounds)
+    return bound if bound.ms > 0 else None
+
+
+def trim_fleeting_before(stream: StreamState, now_ms: int) -> EntryId | None:
+    """The same of a stream of which only the newest counts: what is acknowledged goes soon, the rest not much later."""
+    first_open = stream.first_open
+    read = EntryId(_before(now_ms, FLEETING_KEPT_FOR))
+    unread = EntryId(_before(now_ms, FLEETING_KEPT_UNREAD_FOR))
+    bound = unread if first_open is None else max(unread, min(read, first_open))
     return bound if bound.ms > 0 else None
 
 

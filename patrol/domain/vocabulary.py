@@ -22,6 +22,27 @@ class RingName(StrEnum):
     FAR = "far"
 
 
+class CoordinateSystem(StrEnum):
+    """What coordinates from outside are in (坐标系). Inside all are WGS-84; others are converted where they come in."""
+
+    WGS84 = "wgs84"
+    GCJ02 = "gcj02"  # what maps and terminals made for mainland China show
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    SENT = "sent"
+    DOUBTED = "doubted"  # not accepted in time; it stays as a back-up until another unit has accepted
+    ACCEPTED = "accepted"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    DONE = "done"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    RECALLED = "recalled"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A point on the earth, WGS-84, degrees."""

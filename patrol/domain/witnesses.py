@@ -26,6 +26,7 @@ def opened(incident_id: IncidentId, witness: Witness, *, simulated: bool, drill:
         camera_name_en=witness.camera_name_en,
         place=witness.place,
         target_s=witness.target_s,
+        crews_missing=0 if witness.target_s is None else 1,
         fingerprint=witness.fingerprint,
         words_zh=witness.words_zh,
         words_en=witness.words_en,
@@ -34,6 +35,8 @@ def opened(incident_id: IncidentId, witness: Witness, *, simulated: bool, drill:
         alert_ids=witness.alert_ids,
         clip_id=witness.clip_id,
         drill=drill,
+        level_why_zh=witness.level_why_zh,
+        level_why_en=witness.level_why_en,
         witnesses=(replace(witness, distance_m=0.0, why_zh="", why_en="", operator=None),),
     )
     return (
@@ -74,6 +77,8 @@ def witnesses_of(incident: Incident) -> tuple[Witness, ...]:
             detected_at=detected,
             accepted_at=accepted,
             last_at=detected,
+            level_why_zh=incident.level_why_zh,
+            level_why_en=incident.level_why_en,
         ),
     )
 
@@ -86,19 +91,29 @@ def seen_last_at(incident: Incident) -> datetime:
 def with_witnesses(incident: Incident, witnesses: Sequence[Witness]) -> Incident:
     """It with just these: the highest level, the innermost ring and the shortest target of them, and their alerts.
 
-    Its clock is not touched: no change of who saw it restarts it.
+    A level that an operator gave it stays. Its clock is not touched: no change of who saw it restarts it.
     """
     theirs = dict.fromkeys(alert_id for witness in witnesses for alert_id in witness.alert_ids)
     alert_ids = dict.fromkeys((*(alert_id for alert_id in incident.alert_ids if alert_id in theirs), *theirs))
     targets = [witness.target_s for witness in witnesses if witness.target_s is not None]
-    return replace(
+    changed = replace(
         incident,
         witnesses=tuple(witnesses),
         alert_ids=tuple(alert_ids),
-        level=min((witness.level for witness in witnesses), key=_URGENCY.__getitem__),
         ring=min((witness.ring for witness in witnesses), key=_INNERMOST_FIRST.__getitem__),
         target_s=min(targets, default=incident.target_s),
         clip_id=next((witness.clip_id for witness in witnesses if witness.clip_id is not None), None),
+    )
+    if incident.level_by is not None:
+        return changed
+    most_urgent = min(witnesses, key=lambda witness: _URGENCY[witness.level])
+    return replace(
+        changed,
+        level=most_urgent.level,
+        level_why_zh=most_urgent.level_why_zh,
+        level_why_en=most_urgent.level_why_en,
+        # Of another level it may have to be confirmed by another time, or not at all.
+        held_until=incident.held_until if most_urgent.level is incident.level else None,
     )
 
 
@@ -112,10 +127,13 @@ def together(witnesses: Sequence[Witness], more: Sequence[Witness]) -> tuple[Wit
 
 
 def _as_one(known: Witness, other: Witness) -> Witness:
+    most_urgent = min((known, other), key=lambda witness: _URGENCY[witness.level])
     return replace(
         known,
         alert_ids=tuple(dict.fromkeys((*known.alert_ids, *other.alert_ids))),
         clip_id=known.clip_id or other.clip_id,
-        level=min(known.level, other.level, key=_URGENCY.__getitem__),
+        level=most_urgent.level,
+        level_why_zh=most_urgent.level_why_zh,
+        level_why_en=most_urgent.level_why_en,
         last_at=max(known.last_at, other.last_at),
     )

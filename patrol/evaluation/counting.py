@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from patrol.evaluation.statistics import Range, bootstrapped, share_of, wilson
+from patrol.domain.shares import Range, wilson
+from patrol.evaluation.statistics import bootstrapped, share_of
 
 BAND_BEGINS = (0, 1, 10, 30, 100, 300, 1000)
 """The bands of a count: 0, 1-9, 10-29, 30-99, 100-299, 300-999, 1,000 and more."""

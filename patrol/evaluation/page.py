@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from patrol.domain.events import KIND_ZH
+from patrol.domain.shares import Range
 from patrol.evaluation.counting import Counted, band_name, band_of
 from patrol.evaluation.picturing import Shot
 from patrol.evaluation.playing import Performance
 from patrol.evaluation.results import KindResult, Played, Results
 from patrol.evaluation.scoring import Case, Verdict
-from patrol.evaluation.statistics import Range
 from patrol.evaluation.targets import Held
 
 MOST_HITS = 8

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from patrol.evaluation.statistics import Range, bootstrapped, grouped, nearest_rank, share_of, wilson
+from patrol.domain.shares import Range, wilson
+from patrol.evaluation.statistics import bootstrapped, grouped, nearest_rank, share_of
 
 TOLERANCE_S = 2.0
 SECONDS_AN_HOUR = 3600.0

@@ -8,19 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-Range = tuple[float, float]
-Z_95 = 1.959964
+from patrol.domain.shares import Range
+
 RESAMPLES = 2000
-
-
-def wilson(right: int, of: int) -> Range | None:
-    """The 95% interval of a share by Wilson's score (1927); None for a share of nothing."""
-    if of == 0:
-        return None
-    share, z2 = right / of, Z_95**2
-    centre = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = Z_95 * math.sqrt(share * (1 - share) / of + z2 / (4 * of**2)) / (1 + z2 / of)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def bootstrapped(

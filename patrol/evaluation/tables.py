@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from patrol.domain.shares import Range
 from patrol.evaluation.results import KindResult, Results
-from patrol.evaluation.statistics import Range
 from patrol.evaluation.targets import Held
 
 

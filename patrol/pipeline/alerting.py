@@ -17,10 +17,10 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 
-from patrol.domain.alerts import Acceptance, Candidate, LevelPolicy, Verdict, fingerprint
+from patrol.domain.alerts import Acceptance, Candidate, Verdict, fingerprint
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.clips import ClipOrder
 from patrol.domain.detections import Detections
@@ -29,6 +29,7 @@ from patrol.domain.events import Event, Level
 from patrol.domain.frame import Frame
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
+from patrol.domain.levels import LevelPolicy, rate
 from patrol.domain.rules import Rule
 from patrol.domain.tracing import trace_id
 from patrol.domain.zones import RuleId, Zone
@@ -86,11 +87,14 @@ class Alerting:
         metrics: Metrics,
         film: FilmSide | None = None,
         spool: Spool | None = None,
+        timezone: tzinfo = UTC,
     ) -> None:
+        """``timezone``: the station's, in which the hours of levels are meant."""
         self._store = store
         self._evidence = evidence
         self._draw = draw
         self._levels = levels
+        self._timezone = timezone
         self._rings = rings
         self._rules = rules
         self._clock = clock
@@ -319,6 +323,8 @@ class Alerting:
 
     def _candidate(self, sighting: Sighting, detected_at: datetime) -> Candidate:
         event, camera = sighting.event, sighting.camera
+        local = event.confirmed_at.astimezone(self._timezone)
+        rating = rate(event, camera, camera.ring, self._levels, local)
 
         def new_id(prefix: str) -> str:
             return make_id(prefix, detected_at, secrets.randbits(48))
@@ -330,10 +336,12 @@ class Alerting:
             event=event,
             camera=camera,
             ring=self._rings[camera.ring],
-            level=self._levels.level_of(event.kind, camera.ring),
+            level=rating.level,
             cool_down_s=self._rules[event.rule_id].cool_down_s,
             detected_at=detected_at,
             clip_id=EvidenceId(new_id("V")) if sighting.in_focus else None,
+            level_why_zh=rating.why_zh,
+            level_why_en=rating.why_en,
         )
 
     def _count(self, candidate: Candidate, acceptance: Acceptance) -> None:

@@ -7,9 +7,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from patrol.domain.auditing import SILENT_AFTER_S, Audit, AuditBounds, Finding, FindingKind, audit
+from patrol.domain.auditing import SEEN_TWICE, SILENT_AFTER_S, Audit, AuditBounds, Finding, FindingKind, audit
+from patrol.domain.board import Sending
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.errors import QueueError, StoreError
+from patrol.domain.escalating import FollowUpPolicy
 from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
 from patrol.pipeline.viewing import DeadLetters
@@ -42,6 +44,8 @@ class Auditing:
         metrics: Metrics,
         is_disturbed: Callable[[], bool] = lambda: False,
         bounds: AuditBounds | None = None,
+        policy: FollowUpPolicy | None = None,
+        sending: Sending | None = None,
     ) -> None:
         self._source = source
         self._audits = audits
@@ -51,8 +55,11 @@ class Auditing:
         self._metrics = metrics
         self._is_disturbed = is_disturbed
         self._bounds = bounds or AuditBounds()
+        self._policy = policy or FollowUpPolicy()
+        self._sending = sending or Sending()
         self._looked_at = self._fault_at = clock.monotonic()  # a start may follow a kill
         self._before: tuple[Finding, ...] = ()
+        self._suspected: tuple[Finding, ...] = ()
         self._failing = False
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -83,10 +90,16 @@ class Auditing:
         view = await self._source.look(
             now, self._bounds.published_s, disturbed=disturbed, dead_letters=await self._dead_letters()
         )
-        found = audit(view, self._rings, self._bounds, self._before)
+        before = (*self._before, *self._suspected)
+        found = self._sure(audit(view, self._rings, self._bounds, before, policy=self._policy, sending=self._sending))
         await self._audits.keep_audit(Audit(now, found[:FINDINGS_KEPT], len(found)))
         self._tell(found)
         self._looked_at = self._clock.monotonic()
+
+    def _sure(self, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        suspected = {(one.kind, one.subject) for one in self._suspected}
+        self._suspected = tuple(one for one in found if one.kind in SEEN_TWICE)
+        return tuple(one for one in found if one.kind not in SEEN_TWICE or (one.kind, one.subject) in suspected)
 
     def _disturbed(self, now: float) -> bool:
         if self._is_disturbed() or now - self._looked_at > LOOK_EVERY_S + LATE_S:

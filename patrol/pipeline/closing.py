@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.errors import QueueError
-from patrol.domain.incidents import AlertId, Disposition, IncidentId
+from patrol.domain.events import Level
+from patrol.domain.incidents import AlertId, Disposition, FalseAlarmReason, IncidentId, OrderId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.units import UnitId
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import DeadLetters, TourRequests
 
@@ -32,9 +34,33 @@ class Desk:
         """See RoomDesk."""
         await self._deciding.confirm(incident_id, operator)
 
-    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
         """See RoomDesk."""
-        await self._deciding.close(incident_id, disposition, operator, reason)
+        await self._deciding.acknowledge(incident_id, operator)
+
+    async def close(
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> bool:
+        """See RoomDesk."""
+        outcome = await self._deciding.close(incident_id, disposition, operator, reason, reason_code)
+        return outcome.incident is not None and not outcome.incident.is_open
+
+    async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.withdraw_closing(incident_id, operator)
+
+    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.change_level(incident_id, level, operator, reason)
+
+    async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.reopen(incident_id, operator, reason)
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         """See RoomDesk."""
@@ -43,6 +69,14 @@ class Desk:
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         """See RoomDesk."""
         return await self._deciding.split(incident_id, alert_id, operator)
+
+    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.order_unit(incident_id, unit_id, operator)
+
+    async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.take_back(incident_id, order_id, operator)
 
     async def pin(self, pin: Pin) -> None:
         """See RoomDesk."""

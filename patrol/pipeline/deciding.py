@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import dispatch, merging
+from patrol.domain import dispatch, escalating, feedback, merging, overriding
+from patrol.domain.board import Board, Sending, anyone_free, send, waits
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
-from patrol.domain.events import IncidentClass
+from patrol.domain.escalating import FollowUpPolicy
+from patrol.domain.events import IncidentClass, Level
 from patrol.domain.ids import make_id
-from patrol.domain.incidents import AlertId, ClockName, Disposition, Incident, IncidentId, OrderId
-from patrol.domain.orders import Receipt
+from patrol.domain.incidents import AlertId, ClockName, Disposition, FalseAlarmReason, Incident, IncidentId, OrderId
+from patrol.domain.levels import is_more_urgent
+from patrol.domain.orders import OrderState, Receipt
 from patrol.domain.tracing import trace_id
+from patrol.domain.units import UnitId
+from patrol.domain.ways import Ways
 from patrol.metrics import Metrics
+from patrol.pipeline.steps import Step, passing
+from patrol.pipeline.wayfinding import Wayfinding
 from patrol.ports import Clock, Effect, IncidentStore
 
 _log = logging.getLogger(__name__)
@@ -32,31 +39,118 @@ _STAGE_ENDS = {
 class Deciding:
     """Decisions on incidents, by name. Each raises KeyError for an unknown incident, and StoreError."""
 
-    def __init__(self, store: IncidentStore, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: IncidentStore,
+        clock: Clock,
+        metrics: Metrics,
+        sending: Sending | None = None,
+        wayfinding: Wayfinding | None = None,
+        *,
+        second_person: Collection[Level] = (),
+    ) -> None:
         self._store = store
+        self._wayfinding = wayfinding
         self._clock = clock
         self._metrics = metrics
+        self._sending = sending or Sending()
+        self._second_person = second_person
 
     async def assign(self, incident_id: IncidentId, once: Effect | None = None) -> Outcome | None:
-        """Send the unit that is there soonest."""
+        """Send units to it, and to whatever waits with it. Returns what became of this incident."""
+        ways = await self._ways(incident_id)
         now = self._clock.now()
-        order_id = OrderId(make_id("O", now, secrets.randbits(48)))
-        return await self._decide(incident_id, lambda s: dispatch.assign(s, order_id, now), once)
+        overdue_before: set[IncidentId] = set()
+        nothing = Outcome(reason="no unit free")
+
+        def decision(board: Board) -> Sequence[Outcome]:
+            nonlocal nothing
+            overdue_before.update(each.incident.id for each in board.situations if each.incident.overdue)
+            cause = once.cause if once else None
+            asking = replace(board.of(incident_id), cause=cause)
+            held = feedback.hold(asking, self._sending.confirm, now)
+            if held is not None or not waits(asking, self._sending, now):
+                nothing = held or Outcome(reason=_why_nobody(asking.incident))
+            outcomes = send(board, lambda *_: _order_id(now), ways, self._sending, now, cause)
+            if held is not None and held.incident is not None:
+                outcomes = (held, *outcomes)
+            passing(Step.DISPATCH_CHOSEN)
+            if any(order.state is OrderState.RECALLED for outcome in outcomes for order in outcome.orders):
+                passing(Step.DISPATCH_TAKEN_AWAY)
+            return outcomes
+
+        outcomes = await self._store.decide_board(incident_id, decision, once)
+        if outcomes is None:
+            return None
+        passing(Step.DISPATCH_ORDERED)
+        by_incident = {outcome.incident.id: outcome for outcome in outcomes if outcome.incident is not None}
+        for changed_id, outcome in by_incident.items():
+            self._count(outcome, changed_id in overdue_before)
+        return by_incident.get(incident_id, nothing)
+
+    async def _ways(self, incident_id: IncidentId) -> Ways:
+        return Ways() if self._wayfinding is None else await self._wayfinding.ways(incident_id)
+
+    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+        """A dispatcher sends this unit. Raises NotToBeSent."""
+        ways = await self._ways(incident_id)
+        now, crews = self._clock.now(), self._sending.crews
+
+        def decision(board: Board) -> Sequence[Outcome]:
+            of_order = incident_id, unit_id, _order_id(now), operator
+            return overriding.send_unit(board, *of_order, ways, crews, now)
+
+        for outcome in await self._store.decide_board(incident_id, decision, unit_id=unit_id) or ():
+            self._count(outcome, was_overdue=True)
+        _log.info("%s sent unit %s to incident %s", operator, unit_id, incident_id)
+
+    async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
+        """A dispatcher takes an order back, and another unit is sent. Raises NotToBeSent."""
+        now, crews = self._clock.now(), self._sending.crews
+        await self._decide(incident_id, lambda s: overriding.take_back(s, order_id, operator, crews, now))
+        _log.info("%s took order %s of incident %s back", operator, order_id, incident_id)
 
     async def receive(self, incident_id: IncidentId, receipt: Receipt, once: Effect) -> Outcome | None:
         """Take a unit's receipt. Raises IllegalTransition if it cannot be true."""
-        now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.receive(s, receipt, now), once)
+        now, crews = self._clock.now(), self._sending.crews
+        decided = await self._decide(
+            incident_id, lambda s: dispatch.receive(s, receipt, crews.of(s.incident), now), once
+        )
+        passing(Step.DISPATCH_RECEIVED)
+        return decided
 
-    async def expire(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
-        """Take an order back that was not accepted in time."""
+    async def doubt(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
+        """Doubt what was not accepted in time."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.expire(s, accept_within_s, now))
+        decided = await self._decide(incident_id, lambda s: dispatch.doubt(s, accept_within_s, now))
+        passing(Step.DISPATCH_DOUBTED)
+        return decided
 
     async def mark_overdue(self, incident_id: IncidentId) -> Outcome | None:
         """Flag a missed response target."""
         now = self._clock.now()
         return await self._decide(incident_id, lambda s: dispatch.mark_overdue(s, now))
+
+    async def escalate(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
+        """Tell what is late for too long farther up."""
+        now = self._clock.now()
+
+        def is_anyone_free(situation: Situation) -> bool:
+            return anyone_free(situation, self._sending, now)
+
+        return await self._decide(
+            incident_id, lambda s: escalating.escalate(s, policy, now, is_anyone_free=is_anyone_free)
+        )
+
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> Outcome | None:
+        """An operator has taken on what is late."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: escalating.acknowledge(s, operator, now))
+
+    async def remind(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
+        """Ask for feedback once more."""
+        now = self._clock.now()
+        return await self._decide(incident_id, lambda s: escalating.remind(s, policy, now))
 
     async def display(
         self, incident_id: IncidentId, seat: str, at: datetime | None = None, once: Effect | None = None
@@ -66,16 +160,72 @@ class Deciding:
         return await self._decide(incident_id, lambda s: dispatch.display(s, seat, at or now), once)
 
     async def confirm(self, incident_id: IncidentId, operator: str) -> Outcome | None:
-        """An operator says it is real."""
+        """An operator says it is real. What waited for that is sent to a unit."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.confirm(s, operator, now))
+        was_held = False
+
+        def decision(situation: Situation) -> Outcome:
+            nonlocal was_held
+            was_held = situation.incident.held_until is not None
+            return feedback.confirm(situation, operator, now)
+
+        outcome = await self._decide(incident_id, decision)
+        if was_held:
+            await self._send_somebody(incident_id)
+        return outcome
+
+    async def hold(self, incident_id: IncidentId) -> Outcome | None:
+        """Have it wait for a person to confirm it, or close it where nobody did, if that is what the rule says."""
+        now = self._clock.now()
+        not_held = Outcome(reason="not held")
+        confirm = self._sending.confirm
+        return await self._decide(incident_id, lambda s: feedback.hold(s, confirm, now) or not_held)
 
     async def close(
-        self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str
-    ) -> Outcome | None:
-        """Feedback. Raises IllegalTransition if it is closed already."""
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> Outcome:
+        """Feedback, which may wait for a second person. Raises IllegalTransition if it is closed, NotAsAsked."""
+        now, two = self._clock.now(), self._second_person
+        outcome = await self._decide(
+            incident_id, lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two)
+        )
+        return _decided(outcome)
+
+    async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> Outcome:
+        """The feedback that waits for a second person does not count. Raises NotAsAsked."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: dispatch.close(s, disposition, operator, reason, now))
+        outcome = await self._decide(incident_id, lambda s: feedback.withdraw(s, operator, now))
+        _log.info("%s withdrew the closing of incident %s", operator, incident_id)
+        return _decided(outcome)
+
+    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
+        """An operator says how urgent it is; more urgent, and a unit is sent. Raises NotAsAsked."""
+        now = self._clock.now()
+        before = level
+
+        def decision(situation: Situation) -> Outcome:
+            nonlocal before
+            before = situation.incident.level
+            return feedback.change_level(situation, level, operator, reason, now)
+
+        outcome = _decided(await self._decide(incident_id, decision))
+        _log.info("%s changed the level of incident %s from %s to %s", operator, incident_id, before, level)
+        if is_more_urgent(level, before):
+            await self._send_somebody(incident_id)
+        return outcome
+
+    async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> Outcome:
+        """Open it again, and see to it that a unit is sent. Raises NotAsAsked."""
+        now = self._clock.now()
+        outcome = _decided(await self._decide(incident_id, lambda s: feedback.reopen(s, operator, reason, now)))
+        _log.info("%s opened incident %s again", operator, incident_id)
+        await self._send_somebody(incident_id)
+        return outcome
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         """Make one incident of two, and see to it that a unit is sent. Returns the one that goes on.
@@ -110,9 +260,7 @@ class Deciding:
 
     async def maintain(self, incident_id: IncidentId, decision: Callable[[Situation], Outcome]) -> Outcome:
         """A decision on cameras to be mended; see domain.maintenance."""
-        outcome = await self._decide(incident_id, decision)
-        assert outcome is not None  # only an effect that was stored before gives none
-        return outcome
+        return _decided(await self._decide(incident_id, decision))
 
     async def _decide_together(
         self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
@@ -164,7 +312,7 @@ class Deciding:
         if outcome.reason in _STAGE_ENDS:
             stage, begin, end = _STAGE_ENDS[outcome.reason]
             seconds = incident.seconds(begin, end)
-            if seconds is not None:
+            if seconds is not None and _are_of_this_life(incident, begin, end):
                 self._metrics.stages.took(stage, incident.ring, seconds, incident.level)
         if incident.overdue and not was_overdue:  # a receipt or a closure may be the first to find that
             metrics.overdue.labels(incident.ring.value, incident.level.value).inc()
@@ -173,11 +321,33 @@ class Deciding:
     def _count_milestone(self, reason: str, incident: Incident) -> None:
         metrics = self._metrics.dispatch
         ring, level = incident.ring.value, incident.level.value
-        if reason == "on_scene":
+        if reason == "on_scene" and _are_of_this_life(incident, ClockName.ON_SCENE):
             metrics.response.labels(ring, level).observe(_seconds(incident, ClockName.ACCEPTED, ClockName.ON_SCENE))
             metrics.from_onset.labels(ring, level).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
         elif reason == "closed" and incident.disposition is not None:
             metrics.closed.labels(incident.disposition.value).inc()
+        elif reason == "escalated" and incident.escalation is not None:
+            metrics.escalations.labels(level, incident.escalation.step.value).inc()
+        elif reason == "reminded":
+            metrics.reminders.labels(level).inc()
+
+
+def _why_nobody(incident: Incident) -> str:
+    return "no unit for maintenance" if incident.due_at is None else "already under way"
+
+
+def _order_id(now: datetime) -> OrderId:
+    return OrderId(make_id("O", now, secrets.randbits(48)))
+
+
+def _decided(outcome: Outcome | None) -> Outcome:
+    assert outcome is not None  # only an effect that was stored before gives none
+    return outcome
+
+
+def _are_of_this_life(incident: Incident, *names: ClockName) -> bool:
+    """Whether all of these were stamped since it was opened, or opened again: what was before is counted already."""
+    return all(incident.stamp_in_life(name) is not None for name in names)
 
 
 def _seconds(incident: Incident, begin: ClockName, end: ClockName) -> float:

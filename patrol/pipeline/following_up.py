@@ -4,31 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from patrol.domain.board import Board, Sending, choices_for, waits, wants_one_more
 from patrol.domain.camera import Ring, RingName
-from patrol.domain.dispatch import Situation, anyone_free
+from patrol.domain.confirmation import is_held
+from patrol.domain.dispatch import Situation, is_silent
 from patrol.domain.errors import StoreError
+from patrol.domain.escalating import FollowUpPolicy, due_steps, is_reminder_due, shortfall_of
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue
-from patrol.domain.orders import Order, OrderState
+from patrol.domain.incidents import Incident, IncidentId, IncidentState, is_overdue, most_urgent_first
+from patrol.domain.lateness import SENT_WITHIN_S, Lateness, overdue, watch_of
+from patrol.domain.orders import Order
+from patrol.domain.ways import Ways
 from patrol.metrics import Metrics
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.stopping import pause
-from patrol.pipeline.viewing import most_urgent_first
-from patrol.ports import Clock, IncidentReader
+from patrol.pipeline.wayfinding import Wayfinding
+from patrol.ports import Clock, IncidentReader, Ledger
 
 _log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 # An alert reaches dispatch through the queue within that time; after it, the queue is not waited for.
-QUEUE_HAS_S = 2.0
+QUEUE_HAS_S = SENT_WITHIN_S
+# Escalations and reminders of one tick: after an outage many are due at once, and units are sent in between.
+TOLD_A_TICK = 100
+
+
+@dataclass(slots=True)
+class _Look:
+    """One tick's look at everything. ``chosen``: to which incidents somebody would be sent now, all decided at once.
+
+    ``fresh``: whose alert may still be on its way to dispatch. ``left``: how much may still be told.
+    """
+
+    now: datetime
+    chosen: frozenset[IncidentId]
+    fresh: frozenset[IncidentId]
+    left: int = TOLD_A_TICK
+
+    def is_anyone_free(self, situation: Situation) -> bool:
+        """Whether somebody could go to this incident, beside all others that wait."""
+        return situation.incident.id in self.chosen
 
 
 class FollowingUp:
-    """Watches every open incident against its clock."""
+    """Watches every open incident against its clocks."""
 
     def __init__(
         self,
@@ -37,12 +62,19 @@ class FollowingUp:
         rings: Mapping[RingName, Ring],
         clock: Clock,
         metrics: Metrics,
+        *,
+        sending: Sending | None = None,
+        wayfinding: Wayfinding | None = None,
+        policy: FollowUpPolicy | None = None,
     ) -> None:
         self._reader = reader
         self._deciding = deciding
         self._rings = rings
         self._clock = clock
         self._metrics = metrics
+        self._sending = sending or Sending()
+        self._policy = (policy or FollowUpPolicy()).for_rings(rings)
+        self._wayfinding = wayfinding or Wayfinding(reader)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tick until ``stopping``."""
@@ -59,38 +91,102 @@ class FollowingUp:
                 failing = False
 
     async def tick(self) -> None:
-        """Look at every open incident once. Raises StoreError."""
+        """Look at every open incident once. What needs nothing costs no call to the store. Raises StoreError."""
         ledger = await self._reader.open_ledger()
         now = self._clock.now()
-        orders_of: defaultdict[IncidentId, list[Order]] = defaultdict(list)
-        for order in ledger.orders:
-            orders_of[order.incident_id].append(order)
+        orders_of = _by_incident(ledger.orders)
         units_wanted = [one for one in ledger.incidents if one.incident_class is IncidentClass.SECURITY]
-        for incident in most_urgent_first(units_wanted):  # a unit that is free goes to the red one
-            await self._follow_up(Situation(incident, tuple(orders_of[incident.id]), ledger.duties), now)
+        late_of = self._late(units_wanted, orders_of, ledger, now)
+        board = Board(
+            tuple(
+                Situation(incident, tuple(orders_of[incident.id]), ledger.duties)
+                for incident in most_urgent_first(units_wanted)
+            ),
+            ledger.duties,
+        )
+        look = self._look(board, await self._wayfinding.ways_in(ledger), now)
+        for situation in board.situations:
+            await self._follow_up(situation, late_of[situation.incident.id], look)
 
-    async def _follow_up(self, situation: Situation, now: datetime) -> None:
-        incident, order = situation.incident, situation.open_order
-        accept_within_s = self._rings[incident.ring].accept_within_s
-        if is_overdue(incident, now) and not incident.overdue:
+    def _look(self, board: Board, ways: Ways, now: datetime) -> _Look:
+        fresh = frozenset(each.incident.id for each in board.situations if _may_come_by_queue(each, now))
+        chosen = choices_for(board, ways, self._sending, now).chosen
+        return _Look(now, frozenset(choice.incident_id for choice in chosen), fresh)
+
+    def _late(
+        self,
+        incidents: Sequence[Incident],
+        orders_of: Mapping[IncidentId, Sequence[Order]],
+        ledger: Ledger,
+        now: datetime,
+    ) -> Mapping[IncidentId, Sequence[Lateness]]:
+        watches = [watch_of(incident, orders_of[incident.id]) for incident in incidents]
+        late = overdue(watches, ledger.duties, self._policy.late_after, now)
+        self._metrics.dispatch.show_late(Counter(one.kind for one in late))
+        late_of: defaultdict[IncidentId, list[Lateness]] = defaultdict(list)
+        for one in late:
+            late_of[one.incident_id].append(one)
+        return late_of
+
+    async def _follow_up(self, situation: Situation, late: Sequence[Lateness], look: _Look) -> None:
+        incident = situation.incident
+        if is_overdue(incident, look.now) and not incident.overdue:
             await self._deciding.mark_overdue(incident.id)
-        if order is not None and _silent(order, accept_within_s, now):
-            await self._deciding.expire(incident.id, accept_within_s)
-            await self._assign(incident)
-        elif incident.state is IncidentState.NEW and (now - incident.accepted_at).total_seconds() > QUEUE_HAS_S:
-            if anyone_free(situation):
-                await self._assign(incident)
-            else:  # with many waiting for few units, the store is not asked for each of them every second
-                self._count_shortfall(incident)
+        if not await self._send_somebody(situation, look):  # what is late after that is seen at the next look
+            await self._tell(situation, late, look)
 
-    async def _assign(self, incident: Incident) -> None:
+    async def _send_somebody(self, situation: Situation, look: _Look) -> bool:
+        """Do what can be done about silence and about nobody on the way. Returns whether something was."""
+        incident = situation.incident
+        accept_within_s = self._rings[incident.ring].accept_within_s
+        if any(is_silent(order, accept_within_s, look.now) for order in situation.open_orders):
+            await self._deciding.doubt(incident.id, accept_within_s)
+            await self._assign(incident)
+            return True
+        if (until := is_held(incident, self._sending.confirm, look.now)) is not None:
+            if incident.held_until == until and look.now < until:
+                return False
+            await self._deciding.hold(incident.id)
+            return True
+        if incident.id in look.chosen and incident.id not in look.fresh:
+            return await self._assign(incident)
+        if waits(situation, self._sending, look.now) and not situation.open_orders and incident.id not in look.fresh:
+            self._count_shortfall(incident)  # the store is not asked for each of many every second
+        return False
+
+    async def _tell(self, situation: Situation, late: Sequence[Lateness], look: _Look) -> None:
+        incident = situation.incident
+        shortfall = shortfall_of(situation, self._policy, look.now, look.is_anyone_free)
+        if look.left > 0 and due_steps(incident, late, self._policy, look.now, shortfall):
+            look.left -= 1
+            await self._escalate(incident)
+        if look.left > 0 and is_reminder_due(incident, self._policy, look.now):
+            look.left -= 1
+            await self._deciding.remind(incident.id, self._policy)
+
+    async def _escalate(self, incident: Incident) -> None:
+        outcome = await self._deciding.escalate(incident.id, self._policy)
+        if outcome is not None and outcome.incident is not None and wants_one_more(outcome.incident):
+            await self._assign(outcome.incident)
+
+    async def _assign(self, incident: Incident) -> bool:
         outcome = await self._deciding.assign(incident.id)
         if outcome is not None and outcome.reason == "no unit free":
             self._count_shortfall(incident)
+        return outcome is not None and outcome.incident is not None
 
     def _count_shortfall(self, incident: Incident) -> None:
         self._metrics.dispatch.shortfalls.labels(incident.ring.value).inc()
 
 
-def _silent(order: Order, accept_within_s: float, now: datetime) -> bool:
-    return order.state is OrderState.SENT and (now - order.sent_at).total_seconds() >= accept_within_s
+def _by_incident(orders: Iterable[Order]) -> defaultdict[IncidentId, list[Order]]:
+    found: defaultdict[IncidentId, list[Order]] = defaultdict(list)
+    for order in orders:
+        found[order.incident_id].append(order)
+    return found
+
+
+def _may_come_by_queue(situation: Situation, now: datetime) -> bool:
+    """Whether its alert may still be on its way to dispatch, which then sends."""
+    incident = situation.incident
+    return incident.state is IncidentState.NEW and (now - incident.accepted_at).total_seconds() <= QUEUE_HAS_S

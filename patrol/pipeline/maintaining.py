@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from patrol.domain import maintenance, maintenance_incidents
-from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera
-from patrol.domain.dispatch import Outcome, Situation, close
+from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import IllegalTransition, StoreError
+from patrol.domain.feedback import close_by_rule
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import Disposition, Incident, IncidentId, Maintenance
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.maintenance import (
     Action,
     Amend,
@@ -121,7 +122,7 @@ class Maintaining:
 
     async def _close_forgotten(self, incident_id: IncidentId, now: datetime) -> None:
         def forget(situation: Situation) -> Outcome:
-            return close(situation, Disposition.REFERRED, maintenance.CLOSED_BY, NOT_CONFIGURED, now)
+            return close_by_rule(situation, Disposition.REFERRED, maintenance.CLOSED_BY, NOT_CONFIGURED, now)
 
         try:
             await self._deciding.maintain(incident_id, forget)

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.messages import DEAD_STREAM, STREAMS
-from patrol.domain.streams import EntryId, PublishedRow, QueueState, compare, may_have_lost, trim_before
+from patrol.domain.streams import (
+    FLEETING,
+    EntryId,
+    PublishedRow,
+    QueueState,
+    Unsettled,
+    compare,
+    may_have_lost,
+    trim_before,
+    trim_fleeting_before,
+)
 from patrol.metrics import Metrics
 from patrol.pipeline.steps import Step, passing
 from patrol.pipeline.stopping import pause
@@ -89,9 +99,9 @@ class Reconciling:
         unsettled = await self._outbox.unsettled_by_stream()
         bounds = {
             name: bound
-            for name, stream in state.streams.items()
+            for name in state.streams
             if name != DEAD_STREAM  # people decide about these
-            and (bound := trim_before(stream, unsettled.get(name), state.now_ms)) is not None
+            and (bound := _trim_before(name, state, unsettled)) is not None
         }
         if bounds:
             self._metrics.queue.trimmed.inc(await self._keeper.trim(bounds))
@@ -102,3 +112,9 @@ class Reconciling:
             stream = state.streams.get(name)
             self._metrics.queue.entries.labels(name).set(stream.length if stream is not None else 0)
         self._metrics.queue.memory.set(state.memory_share or 0.0)
+
+
+def _trim_before(name: str, state: QueueState, unsettled: Mapping[str, Unsettled]) -> EntryId | None:
+    if name in FLEETING:
+        return trim_fleeting_before(state.streams[name], state.now_ms)
+    return trim_before(state.streams[name], unsettled.get(name), state.now_ms)

@@ -24,6 +24,11 @@ class Step(StrEnum):
     RELAY_MARKED = "relay-marked"
     RECONCILE_COMPARED = "reconcile-compared"
     RECONCILE_NOTED = "reconcile-noted"  # what was lost, or is settled, is stored; nothing is trimmed yet
+    DISPATCH_CHOSEN = "dispatch-chosen"  # who goes where, and nothing of it is stored
+    DISPATCH_TAKEN_AWAY = "dispatch-taken-away"  # the same, where somebody loses a unit by it
+    DISPATCH_ORDERED = "dispatch-ordered"  # committed, and nobody was told
+    DISPATCH_RECEIVED = "dispatch-received"  # a unit's receipt is committed
+    DISPATCH_DOUBTED = "dispatch-doubted"  # committed, and nobody else was sent
     CONSUME_TAKEN = "consume-taken"
     CONSUME_STORED = "consume-stored"  # the effect is stored, and not acknowledged
     CONSUME_ACKNOWLEDGED = "consume-acknowledged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -11,10 +12,10 @@ from patrol.domain.auditing import Audit, silent_since
 from patrol.domain.digest import digest
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
-from patrol.domain.events import IncidentClass, Level
+from patrol.domain.events import IncidentClass
 from patrol.domain.heartbeats import Arrival, stalled_since, through_since
-from patrol.domain.incidents import EvidenceId, Incident, LoopStage, stage_of
-from patrol.domain.orders import Order
+from patrol.domain.incidents import EscalationStep, EvidenceId, Incident, LoopStage, most_urgent_first, stage_of
+from patrol.domain.orders import Order, in_progress
 from patrol.domain.room import (
     MaintenanceStatus,
     QueueStatus,
@@ -37,7 +38,6 @@ CLOSED_SHOWN = 40
 LATE_AFTER_S = 4.0
 TOUR_SILENT_AFTER_S = 12.0  # Redis forgets its report after 10
 GAUGES_EVERY_S = 2.0
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 
 
 class DeadLetters(Protocol):
@@ -100,7 +100,7 @@ class Room:
         # Never more than a page can show; beyond that the least urgent are counted in the stages only.
         security, maintenance = (of_class(open_ledger.incidents, one) for one in IncidentClass)
         open_shown = (*most_urgent_first(security), *most_urgent_first(maintenance)[:MAINTENANCE_SHOWN])
-        shown = (*open_shown, *closed.incidents)[:INCIDENTS_SHOWN]
+        shown = cut((*open_shown, *closed.incidents), INCIDENTS_SHOWN)
         shown_ids = {incident.id for incident in shown}
         orders = (*closed.orders, *open_ledger.orders)
         return RoomSnapshot(
@@ -112,7 +112,7 @@ class Room:
             queue=queue,
             stages=stages(security, now),
             incidents=shown,
-            orders={order.incident_id: order for order in orders if order.incident_id in shown_ids},
+            orders=orders_shown([order for order in orders if order.incident_id in shown_ids]),
             units=unit_statuses(open_ledger.duties, open_ledger.orders),
             maintenance=maintenance_status(maintenance),
             tour_reported_at=self._tour_reported_at,
@@ -167,6 +167,20 @@ def of_class(incidents: Sequence[Incident], wanted: IncidentClass) -> list[Incid
     return [incident for incident in incidents if incident.incident_class is wanted]
 
 
+def cut(incidents: Sequence[Incident], most: int) -> tuple[Incident, ...]:
+    """The first ones in their order; with them, before any other, those that ask the whole room."""
+    asking = [incident for incident in incidents if asks_the_room(incident)][:most]
+    others = [incident for incident in incidents if not asks_the_room(incident)][: most - len(asking)]
+    kept = {incident.id for incident in (*asking, *others)}
+    return tuple(incident for incident in incidents if incident.id in kept)
+
+
+def asks_the_room(incident: Incident) -> bool:
+    """Whether something about it is late for so long that everybody is told, and nobody has taken it on yet."""
+    last = incident.standing_escalation
+    return incident.is_open and last is not None and last.step is EscalationStep.ROOM and not last.is_acknowledged
+
+
 def maintenance_status(incidents: Sequence[Incident]) -> MaintenanceStatus:
     """What the open incidents of the class maintenance come to."""
     return MaintenanceStatus(len(incidents), sum(one.maintenance.troubled for one in incidents if one.maintenance))
@@ -182,17 +196,20 @@ def stages(incidents: Sequence[Incident], now: datetime) -> tuple[StageStatus, .
     return tuple(StageStatus(stage, len(found), max(found, default=0.0)) for stage, found in ages.items())
 
 
-def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
-    """By level, then the oldest first: the order in which they should be worked on."""
-    return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))
-
-
 def evidence_of(incidents: Sequence[Incident]) -> frozenset[EvidenceId]:
     """The pictures and clips that a page of these shows."""
     own = (evidence_id for incident in incidents for evidence_id in (incident.evidence_id, incident.clip_id))
     witnesses = (witness for incident in incidents for witness in incident.witnesses)
     ids = (*own, *(evidence_id for each in witnesses for evidence_id in (each.evidence_id, each.clip_id)))
     return frozenset(evidence_id for evidence_id in ids if evidence_id is not None)
+
+
+def orders_shown(orders: Sequence[Order]) -> dict[str, tuple[Order, ...]]:
+    """Of each incident, the orders that units have to do with, the farthest crew's first; else the latest."""
+    of_incident: defaultdict[str, list[Order]] = defaultdict(list)
+    for order in orders:
+        of_incident[order.incident_id].append(order)
+    return {incident_id: in_progress(found) or (found[-1],) for incident_id, found in of_incident.items()}
 
 
 def unit_statuses(duties: Sequence[Duty], orders: Sequence[Order]) -> tuple[UnitStatus, ...]:

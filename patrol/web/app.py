@@ -23,11 +23,32 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from patrol.domain.camera import CameraId
-from patrol.domain.errors import IllegalTransition, MessageError, NotTogether, PatrolError, QueueError, StoreError
-from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
+from patrol.domain.errors import (
+    IllegalTransition,
+    MessageError,
+    NotAsAsked,
+    NotToBeSent,
+    NotTogether,
+    PatrolError,
+    QueueError,
+    StoreError,
+    UnitBusy,
+)
+from patrol.domain.incidents import AlertId, EvidenceId, IncidentId, OrderId
+from patrol.domain.message_data import PositionData
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
-from patrol.ports import Clock, EvidenceFates, EvidenceStore, HealthCheck, RoomDesk, RoomView
+from patrol.domain.units import UnitId
+from patrol.ports import (
+    Clock,
+    EvidenceFates,
+    EvidenceStore,
+    HealthCheck,
+    PrecisionView,
+    RoomDesk,
+    RoomView,
+    UnitDesk,
+)
 from patrol.web.assets import load_assets
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
 from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
@@ -35,14 +56,24 @@ from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.ranging import response_of
 from patrol.web.schemas import (
     AcceptViewBody,
+    AcknowledgeBody,
     CloseBody,
     ConfirmBody,
     DisplayedBody,
+    LevelBody,
     MergeBody,
+    OrderBody,
     PinBody,
+    PositionBody,
+    PositionsBody,
+    ReopenBody,
     ReplayBody,
     SplitBody,
+    TakeBackBody,
+    UnitStateBody,
+    WithdrawBody,
     encode_letters,
+    encode_precision,
     encode_room,
     with_time,
 )
@@ -51,6 +82,7 @@ from patrol.web.serving import serve
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
 
 MAX_BODY = 16 * 1024
+MAX_POSITIONS_BODY = 256 * 1024  # a thousand positions, as a message says them
 ANSWER_WITHIN_S = 5.0
 CHECK_WITHIN_S = 1.0
 LETTERS_SHOWN = 50
@@ -73,11 +105,15 @@ def make_web_app(
     hosts: Collection[str] = (),
     limits: FeedLimits | None = None,
     fates: EvidenceFates | None = None,
+    precision: PrecisionView | None = None,
+    units: UnitDesk | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
     ``hosts``: dotted names under which people open the page, besides addresses and dotless names.
     ``stopping``: once set, streams end and ``/readyz`` says so. ``fates``: why pictures that were there are not.
+    ``precision``: how often the rules were right.
+    ``units``: where positions and states of units go; without it nobody can send any.
     """
     encoded = EncodedLayout.of(layout)
     encode = partial(encode_room, layout=layout, layout_version=encoded.version)
@@ -87,6 +123,7 @@ def make_web_app(
     requests = _Requests(desk, layout)
     letters = _Letters(desk)
     kept = _Evidence(evidence, fates)
+    appraisal = [Route("/api/v1/precision", _Appraisal(precision).precision)] if precision is not None else []
     app = Starlette(
         routes=[
             *_asset_routes(),
@@ -95,13 +132,21 @@ def make_web_app(
             Route("/events", _Events(feed), methods=["GET"]),
             Route("/api/incidents/{incident_id}/displayed", actions.displayed, methods=["POST"]),
             Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/acknowledge", actions.acknowledge, methods=["POST"]),
             Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/withdraw-closing", actions.withdraw_closing, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/reopen", actions.reopen, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/level", actions.change_level, methods=["POST"]),
             Route("/api/incidents/{incident_id}/merge", actions.merge, methods=["POST"]),
             Route("/api/incidents/{incident_id}/split", actions.split, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/orders", actions.order_unit, methods=["POST"]),
+            Route("/api/incidents/{incident_id}/orders/{order_id}/take-back", actions.take_back, methods=["POST"]),
             Route("/api/cameras/{camera_id}/pin", requests.pin, methods=["POST"]),
             Route("/api/cameras/{camera_id}/accept-view", requests.accept_view, methods=["POST"]),
+            *appraisal,
             Route("/api/dead-letters", letters.latest),
             Route("/api/dead-letters/{letter_id}/replay", letters.replay, methods=["POST"]),
+            *(_unit_routes(_Units(units, layout)) if units is not None else ()),
             Route("/evidence/{evidence_id}.jpg", kept.picture),
             Route("/evidence/{clip_id}.webm", kept.clip),
             *_status_routes(checks, registry, stopping),
@@ -117,6 +162,9 @@ def make_web_app(
             QueueError: _queue_away,
             TimeoutError: _too_slow,
             NotTogether: _not_together,
+            NotToBeSent: _not_to_be_sent,
+            NotAsAsked: _not_as_asked,
+            UnitBusy: _unit_busy,
             IllegalTransition: _closed_already,
         },
     )
@@ -193,11 +241,32 @@ class _Actions:
         operator = operator_of(request.headers)
         return await _done(self._desk.confirm(_incident_id(request), operator))
 
+    async def acknowledge(self, request: Request) -> Response:
+        await _read(request, AcknowledgeBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.acknowledge(_incident_id(request), operator))
+
     async def close(self, request: Request) -> Response:
         body = await _read(request, CloseBody)
         operator = operator_of(request.headers)
         incident_id = _incident_id(request)
-        return await _done(self._desk.close(incident_id, body.disposition, operator, body.reason))
+        closing = self._desk.close(incident_id, body.disposition, operator, body.reason, body.reason_code)
+        return JSONResponse({"done": True, "closed": await _of_an_incident(closing)})
+
+    async def withdraw_closing(self, request: Request) -> Response:
+        await _read(request, WithdrawBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.withdraw_closing(_incident_id(request), operator))
+
+    async def reopen(self, request: Request) -> Response:
+        body = await _read(request, ReopenBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.reopen(_incident_id(request), operator, body.reason))
+
+    async def change_level(self, request: Request) -> Response:
+        body = await _read(request, LevelBody)
+        operator = operator_of(request.headers)
+        return await _done(self._desk.change_level(_incident_id(request), body.level, operator, body.reason))
 
     async def merge(self, request: Request) -> Response:
         body = await _read(request, MergeBody)
@@ -208,6 +277,16 @@ class _Actions:
         body = await _read(request, SplitBody)
         operator, incident_id = operator_of(request.headers), _incident_id(request)
         return await _led_to(self._desk.split(incident_id, AlertId(body.alert_id), operator))
+
+    async def order_unit(self, request: Request) -> Response:
+        body = await _read(request, OrderBody)
+        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        return await _done(self._desk.order_unit(incident_id, UnitId(body.unit_id), operator))
+
+    async def take_back(self, request: Request) -> Response:
+        await _read(request, TakeBackBody)
+        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        return await _done(self._desk.take_back(incident_id, OrderId(request.path_params["order_id"]), operator))
 
 
 class _Requests:
@@ -238,6 +317,55 @@ class _Requests:
         return camera_id
 
 
+class _Units:
+    """What units' terminals and operators tell of units; guarded like every action."""
+
+    def __init__(self, desk: UnitDesk, layout: RoomLayout) -> None:
+        self._desk = desk
+        self._units = frozenset(unit.id for unit in layout.units)
+
+    async def position(self, request: Request) -> Response:
+        body = await _read(request, PositionBody)
+        return await self._report([body.of(self._unit_id(request))], ())
+
+    async def positions(self, request: Request) -> Response:
+        """Those of unknown units are named in the answer, and hold up no other."""
+        body = await _read(request, PositionsBody, MAX_POSITIONS_BODY)
+        known = [each for each in body.positions if each.unit_id in self._units]
+        unknown = [each.unit_id for each in body.positions if each.unit_id not in self._units]
+        return await self._report([each.of(UnitId(each.unit_id)) for each in known], unknown)
+
+    async def _report(self, positions: Sequence[PositionData], unknown: Collection[str]) -> Response:
+        try:
+            await _in_time(self._desk.report(positions))
+        except MessageError as error:
+            raise HTTPException(422, str(error)) from None
+        return JSONResponse({"accepted": len(positions), "unknown_units": sorted(set(unknown))}, 202)
+
+    async def state(self, request: Request) -> Response:
+        body = await _read(request, UnitStateBody)
+        operator, unit_id = operator_of(request.headers), self._unit_id(request)
+        try:
+            state = await _in_time(self._desk.set_state(unit_id, body.state, operator, body.reason))
+        except KeyError:  # of another configuration than the one that dispatches
+            raise HTTPException(404, "there is no such unit") from None
+        return JSONResponse({"done": True, "state": state.value})
+
+    def _unit_id(self, request: Request) -> UnitId:
+        unit_id = UnitId(request.path_params["unit_id"])
+        if unit_id not in self._units:
+            raise HTTPException(404, "there is no such unit")
+        return unit_id
+
+
+def _unit_routes(units: _Units) -> list[Route]:
+    return [
+        Route("/api/v1/units/{unit_id}/position", units.position, methods=["POST"]),
+        Route("/api/v1/units/{unit_id}/state", units.state, methods=["POST"]),
+        Route("/api/v1/positions", units.positions, methods=["POST"]),
+    ]
+
+
 class _Letters:
     """Messages that could not be handled: looked at, and put back by somebody with a name."""
 
@@ -255,6 +383,18 @@ class _Letters:
             return await _done(self._desk.replay(letter_id, operator))
         except MessageError as error:
             return error_response(409, "not_replayable", str(error))
+
+
+class _Appraisal:
+    """How often the rules were right."""
+
+    def __init__(self, view: PrecisionView) -> None:
+        self._view = view
+
+    async def precision(self, request: Request) -> Response:
+        report = await _in_time(self._view.precision())
+        headers = {"Cache-Control": "no-store"}
+        return Response(encode_precision(report), media_type="application/json", headers=headers)
 
 
 # What is kept never changes under its id; an hour keeps the feed quick and little on the disk.
@@ -336,20 +476,20 @@ async def _in_time(answer: Awaitable[Answer]) -> Answer:
         return await answer
 
 
-async def _done(action: Awaitable[None]) -> Response:
+async def _of_an_incident(action: Awaitable[Answer]) -> Answer:
     try:
-        await _in_time(action)
+        return await _in_time(action)
     except KeyError:
         raise HTTPException(404, "there is no such incident") from None
+
+
+async def _done(action: Awaitable[None]) -> Response:
+    await _of_an_incident(action)
     return JSONResponse({"done": True})
 
 
 async def _led_to(action: Awaitable[IncidentId]) -> Response:
-    try:
-        incident_id = await _in_time(action)
-    except KeyError:
-        raise HTTPException(404, "there is no such incident") from None
-    return JSONResponse({"done": True, "incident_id": incident_id})
+    return JSONResponse({"done": True, "incident_id": await _of_an_incident(action)})
 
 
 def _incident_id(request: Request) -> IncidentId:
@@ -363,11 +503,11 @@ def _id(request: Request, name: str) -> str:
     return value
 
 
-async def _read(request: Request, model: type[Body]) -> Body:
+async def _read(request: Request, model: type[Body], most: int = MAX_BODY) -> Body:
     check_same_origin(request.headers)
     _check_json(request.headers)
     try:
-        return model.model_validate_json(await _limited_body(request))
+        return model.model_validate_json(await _limited_body(request, most))
     except ValidationError as error:
         raise HTTPException(400, _in_words(error)) from None
 
@@ -377,12 +517,12 @@ def _check_json(headers: Headers) -> None:
         raise HTTPException(415, "expected Content-Type: application/json")
 
 
-async def _limited_body(request: Request) -> bytes:
+async def _limited_body(request: Request, most: int) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"expected at most {MAX_BODY} bytes")
+        if len(body) > most:
+            raise HTTPException(413, f"expected at most {most} bytes")
     return bytes(body)
 
 
@@ -425,6 +565,20 @@ async def _closed_already(request: Request, error: Exception) -> Response:
     return error_response(409, "closed_already", str(error))
 
 
+async def _not_to_be_sent(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotToBeSent)
+    return error_response(409, f"not_to_be_sent_{error.why.value}", str(error))
+
+
+async def _unit_busy(request: Request, error: Exception) -> Response:
+    return error_response(409, "unit_on_order", str(error))
+
+
 async def _not_together(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotTogether)
     return error_response(409, f"not_together_{error.why.value}", str(error))
+
+
+async def _not_as_asked(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAsAsked)
+    return error_response(409, f"not_as_asked_{error.why.value}", str(error))

@@ -7,14 +7,35 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    model_validator,
+)
 
 from patrol.domain.camera import CameraId
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import Digest
-from patrol.domain.incidents import Disposition, EvidenceId, Incident, IncidentId, LoopStage, stage_of
+from patrol.domain.duties import SET_BY_OPERATORS
+from patrol.domain.events import Level
+from patrol.domain.incidents import (
+    Disposition,
+    EvidenceId,
+    FalseAlarmReason,
+    Incident,
+    IncidentId,
+    LoopStage,
+    stage_of,
+)
+from patrol.domain.message_data import PlaceData, PositionData
 from patrol.domain.orders import Order
 from patrol.domain.pins import USUAL_EVERY_S, USUAL_S
+from patrol.domain.precision import Precision, PrecisionReport, Proposal
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
@@ -30,11 +51,13 @@ from patrol.domain.room import (
 )
 from patrol.domain.storage import StorageStatus
 from patrol.domain.units import UnitId, UnitKind, UnitState
+from patrol.domain.vocabulary import CoordinateSystem
 from patrol.web.layout import RoomLayout
 
 # A page cannot show more of one incident, and gets them all once a second.
 CAMERAS_SHOWN = 60
 WITNESSES_SHOWN = 30
+LIVES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +128,7 @@ class RoomState:
     stages: tuple[StageStatus, ...]
     incidents: tuple[Incident, ...]
     incident_stages: Mapping[str, LoopStage]
-    orders: Mapping[str, Order]
+    orders: Mapping[str, tuple[Order, ...]]
     units: tuple[UnitOnMap, ...]
     maintenance: MaintenanceStatus
     camera_counts: Mapping[str, CameraCounts]
@@ -160,7 +183,8 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
 def _cut(incident: Incident) -> Incident:
     # One witness says nothing that the incident does not; of a long list the first are enough.
     several = incident.witnesses if len(incident.witnesses) > 1 else ()
-    incident = replace(incident, witnesses=several[:WITNESSES_SHOWN])
+    history = incident.history[-LIVES_SHOWN:]
+    incident = replace(incident, witnesses=several[:WITNESSES_SHOWN], history=history, level_changes=())
     if incident.maintenance is None:
         return incident
     # Nobody goes through the cameras of what is closed; its words say how many they were.
@@ -266,6 +290,44 @@ def encode_letters(letters: Sequence[DeadLetter]) -> bytes:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RuleShown:
+    """One rule on one camera: how often people found it right, and where that share lies at 95% (Wilson)."""
+
+    camera_id: str
+    rule_id: str
+    kind: str
+    right: int
+    wrong: int
+    share: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionShown:
+    """All of them, the worst first, and what a person may want to change. ``since``: closed from then on."""
+
+    at: datetime
+    since: datetime
+    rules: tuple[RuleShown, ...]
+    proposals: tuple[Proposal, ...]
+
+
+_PRECISION = TypeAdapter(PrecisionShown)
+
+
+def encode_precision(report: PrecisionReport) -> bytes:
+    """How often the rules were right, as JSON."""
+    shown = tuple(_rule_shown(one) for one in report.rules)
+    return _PRECISION.dump_json(PrecisionShown(report.at, report.since, shown, report.proposals))
+
+
+def _rule_shown(one: Precision) -> RuleShown:
+    low, high = one.within or (None, None)
+    return RuleShown(one.camera_id, one.rule_id, one.kind, one.right, one.wrong, one.share, low, high)
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -280,11 +342,44 @@ class ConfirmBody(_Body):
     """Nothing to say but the fact."""
 
 
+class AcknowledgeBody(_Body):
+    """Nothing to say but the fact."""
+
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
 class CloseBody(_Body):
-    """How an incident ended, and why, in words."""
+    """How an incident ended, and why, in words; of a false alarm a code may say it, too, and then words need not."""
 
     disposition: Disposition
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    reason_code: FalseAlarmReason | None = None
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+
+    @model_validator(mode="after")
+    def _says_why(self) -> CloseBody:
+        if not self.reason and self.reason_code in (None, FalseAlarmReason.OTHER):
+            raise ValueError("reason: expected some words")
+        if self.reason_code is not None and self.disposition is not Disposition.FALSE_ALARM:
+            raise ValueError("reason_code: expected with the disposition false_alarm only")
+        return self
+
+
+class WithdrawBody(_Body):
+    """Nothing to say but the fact."""
+
+
+class LevelBody(_Body):
+    """How urgent an incident is, and why, in words."""
+
+    level: Level
+    reason: Reason
+
+
+class ReopenBody(_Body):
+    """Why it is not over."""
+
+    reason: Reason
 
 
 class MergeBody(_Body):
@@ -292,6 +387,16 @@ class MergeBody(_Body):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     other: Annotated[str, Field(alias="with"), StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+
+
+class OrderBody(_Body):
+    """Which unit to send."""
+
+    unit_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+
+
+class TakeBackBody(_Body):
+    """Nothing more than that."""
 
 
 class SplitBody(_Body):
@@ -313,3 +418,62 @@ class PinBody(_Body):
 
     seconds: Annotated[float, Field(strict=True)] = USUAL_S
     every_s: Annotated[float, Field(strict=True)] = USUAL_EVERY_S
+
+
+def _set_by_operators(state: UnitState) -> UnitState:
+    if state not in SET_BY_OPERATORS:
+        raise ValueError(f"expected {', '.join(SET_BY_OPERATORS)}")
+    return state
+
+
+class UnitStateBody(_Body):
+    """What a unit does from now on, and why, in words. What it does on an order is told by its receipts."""
+
+    state: Annotated[UnitState, AfterValidator(_set_by_operators)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+MOST_POSITIONS = 1000
+
+
+class PlaceBody(_Body):
+    """Degrees, in the coordinates that the position names."""
+
+    latitude: Annotated[Finite, Field(ge=-90, le=90)]
+    longitude: Annotated[Finite, Field(ge=-180, le=180)]
+
+
+class PositionBody(_Body):
+    """Where a unit is; the words are those of the message, see PositionData."""
+
+    place: PlaceBody
+    at: AwareDatetime
+    accuracy_m: Annotated[Finite, Field(ge=0)] | None = None
+    heading_deg: Annotated[Finite, Field(ge=0, le=360)] | None = None
+    speed_m_s: Annotated[Finite, Field(ge=0)] | None = None
+    coordinate_system: CoordinateSystem = CoordinateSystem.WGS84
+
+    def of(self, unit_id: UnitId) -> PositionData:
+        """As a message carries it."""
+        return PositionData(
+            unit_id=unit_id,
+            place=PlaceData(round(self.place.latitude, 7), round(self.place.longitude, 7)),
+            at=self.at,
+            accuracy_m=self.accuracy_m,
+            heading_deg=self.heading_deg,
+            speed_m_s=self.speed_m_s,
+            coordinate_system=self.coordinate_system,
+        )
+
+
+class UnitPositionBody(PositionBody):
+    """The same, of one unit among many."""
+
+    unit_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class PositionsBody(_Body):
+    """Positions of many units at once."""
+
+    positions: Annotated[list[UnitPositionBody], Field(min_length=1, max_length=MOST_POSITIONS)]

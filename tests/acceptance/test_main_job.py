@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -197,14 +198,20 @@ def outcome(stage: Stage) -> Outcome:
 def _close_what_is_handled(running: Service, state: dict[str, Any]) -> list[str]:
     handled = [incident["id"] for incident in state["incidents"] if incident["state"] == "handled"]
     for incident_id in handled:
-        answer = httpx.post(
-            f"{running.address.rstrip('/')}/api/incidents/{incident_id}/close",
-            json={"disposition": "handled", "reason": "acceptance"},
-            headers={"X-Patrol-Operator": "acceptance"},
-            timeout=10,
-        )
-        assert answer.status_code in (200, 204), answer.text
+        if not _close(running, incident_id, "acceptance"):
+            assert _close(running, incident_id, "acceptance's second person")
     return handled
+
+
+def _close(running: Service, incident_id: str, operator: str) -> bool:
+    answer = httpx.post(
+        f"{running.address.rstrip('/')}/api/incidents/{incident_id}/close",
+        json={"disposition": "handled", "reason": "acceptance"},
+        headers={"X-Patrol-Operator": quote(operator)},
+        timeout=10,
+    )
+    assert answer.status_code == 200, answer.text
+    return bool(answer.json()["closed"])
 
 
 def _keep_worst(state: dict[str, Any], blind: dict[str, float], failing: Counter[str]) -> None:

@@ -212,7 +212,7 @@ def test_a_jump_takes_no_order_back_early_and_forgets_none(off_s: float, tmp_pat
             assert [order.state for order in await room.orders()] == [OrderState.SENT]
             life.passes(1.1)
             await room.following_up.tick()
-            assert [order.state for order in await room.orders()] == [OrderState.EXPIRED, OrderState.SENT]
+            assert [order.state for order in await room.orders()] == [OrderState.DOUBTED, OrderState.SENT]
             life.on.off_s = 0.0
             life.passes(48)
             await room.following_up.tick()

@@ -12,7 +12,7 @@ from typing import Protocol
 import pytest
 
 from patrol.adapters.memory import MemoryIncidents
-from patrol.domain import dispatch
+from patrol.domain import dispatch, feedback
 from patrol.domain.dispatch import Outcome, told
 from patrol.domain.incidents import Disposition, Incident, IncidentId
 from patrol.domain.messages import read_message
@@ -60,7 +60,7 @@ def begun(number: int = 1) -> Outcome:
 
 async def close(store: Store, incident_id: str, seconds: float) -> None:
     await store.decide(
-        IncidentId(incident_id), lambda s: dispatch.close(s, Disposition.HANDLED, "Li", "mended", at(seconds))
+        IncidentId(incident_id), lambda s: feedback.close(s, Disposition.HANDLED, "Li", "mended", at(seconds))
     )
 
 
@@ -98,8 +98,8 @@ def test_what_people_do_and_what_patrol_tells_are_one_growing_sequence(opened: O
         async with opened(tmp_path) as (store, messages):
             await store.begin(begun())
             await store.decide(ONE, lambda s: dispatch.display(s, "seat-1", at(2)))
-            await store.decide(ONE, lambda s: dispatch.confirm(s, "Li", at(3)), Effect("console", "k"))
-            assert await store.decide(ONE, lambda s: dispatch.confirm(s, "Li", at(3)), Effect("console", "k")) is None
+            await store.decide(ONE, lambda s: feedback.confirm(s, "Li", at(3)), Effect("console", "k"))
+            assert await store.decide(ONE, lambda s: feedback.confirm(s, "Li", at(3)), Effect("console", "k")) is None
             await close(store, "I-1", 5)
             assert [read_message(body).sequence for body in await messages()] == [1, 2, 3, 4]
             (closed,) = await store.latest_maintenance(at(5))

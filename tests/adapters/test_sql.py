@@ -25,17 +25,22 @@ from patrol.adapters.sql_outbox import _OTHERS, _UNSETTLED, _URGENT
 from patrol.adapters.sql_version import LAYOUT
 from patrol.domain.alerts import Alert, Candidate, Verdict
 from patrol.domain.camera import CameraId, Place
-from patrol.domain.dispatch import Duty, Outcome, Situation, assign, close, confirm, expire, receive, told
+from patrol.domain.dispatch import Duty, Outcome, Situation, doubt, receive, told
 from patrol.domain.errors import ConfigError, IllegalTransition, StoreError, StoreFailure
 from patrol.domain.events import Kind, Level
+from patrol.domain.feedback import close, confirm
 from patrol.domain.incidents import (
     AlertId,
     Cause,
     ClockName,
+    ClosingRequest,
     Disposition,
+    EarlierLife,
+    FalseAlarmReason,
     Incident,
     IncidentId,
     IncidentState,
+    LevelChange,
     Maintenance,
     OrderId,
     Stamp,
@@ -48,7 +53,7 @@ from patrol.domain.streams import EntryId
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitState
 from patrol.ports import Effect, OutboxRow
-from tests.builders import NOON, at, candidate, maintenance_incident, order, unit
+from tests.builders import NOON, at, candidate, maintenance_incident, order, sent, unit
 from tests.builders import event as seen
 from tests.examples import examples
 
@@ -83,12 +88,12 @@ def by_camera(number: int, camera_id: str) -> Candidate:
 
 
 async def send(store: SqlStore, incident_id: str, order_id: str, once: Effect | None = None) -> Outcome | None:
-    return await store.decide(IncidentId(incident_id), lambda s: assign(s, OrderId(order_id), at(1)), once)
+    return await store.decide(IncidentId(incident_id), lambda s: sent(s, order_id), once)
 
 
 async def answer(store: SqlStore, order_id: str, kind: ReceiptKind, seconds: float, place: Place | None = None) -> None:
     receipt = Receipt(order_id, 1, "units", "U-1", kind, at(seconds), place=place)
-    await store.decide(FIRST, lambda s: receive(s, receipt, at(seconds)))
+    await store.decide(FIRST, lambda s: receive(s, receipt, 1, at(seconds)))
 
 
 async def accept_many(store: SqlStore) -> None:
@@ -268,7 +273,7 @@ def test_a_decision_sees_all_orders_of_its_incident_and_what_every_unit_does(tmp
         async with opened(tmp_path) as store:
             await store.accept(candidate(), at(0))
             await send(store, "I-1", "O-1")
-            await store.decide(FIRST, lambda s: expire(s, 10, at(20)))
+            await store.decide(FIRST, lambda s: doubt(s, 10, at(20)))
             await send(store, "I-1", "O-2")
             looked_at: list[Situation] = []
 
@@ -278,9 +283,9 @@ def test_a_decision_sees_all_orders_of_its_incident_and_what_every_unit_does(tmp
 
             await store.decide(FIRST, look)
             (found,) = looked_at
-            assert [(o.id, o.state) for o in found.orders] == [("O-1", OrderState.EXPIRED), ("O-2", OrderState.SENT)]
+            assert [(o.id, o.state) for o in found.orders] == [("O-1", OrderState.DOUBTED), ("O-2", OrderState.SENT)]
             states = {duty.unit.id: (duty.state, duty.order_id) for duty in found.duties}
-            assert states == {"U-1": (UnitState.AVAILABLE, None), "U-2": (UnitState.ASSIGNED, "O-2")}
+            assert states == {"U-1": (UnitState.ASSIGNED, "O-1"), "U-2": (UnitState.ASSIGNED, "O-2")}
 
     asyncio.run(check())
 
@@ -459,8 +464,8 @@ def test_open_incidents_are_listed_newest_first_with_their_orders_oldest_first(t
             for number in (1, 2, 3):
                 await store.accept(by_camera(number, f"C-{number}"), at(number))
             await send(store, "I-2", "O-9")
-            await store.decide(IncidentId("I-2"), lambda s: expire(s, 1, at(9)))
-            await store.decide(IncidentId("I-2"), lambda s: assign(s, OrderId("O-1"), at(10)))
+            await store.decide(IncidentId("I-2"), lambda s: doubt(s, 1, at(9)))
+            await store.decide(IncidentId("I-2"), lambda s: sent(s, "O-1", at(10)))
             ledger = await store.open_ledger()
             assert [found.id for found in ledger.incidents] == ["I-3", "I-2", "I-1"]
             assert [found.id for found in ledger.orders] == ["O-9", "O-1"]
@@ -782,13 +787,30 @@ witnesses = st.builds(
     why_zh=texts,
     operator=st.none() | texts,
 )
+levels = st.sampled_from(Level)
+reason_codes = st.none() | st.sampled_from(FalseAlarmReason)
+closings = st.builds(ClosingRequest, st.sampled_from(Disposition), reason_codes, texts, texts, moments)
+level_changes = st.builds(LevelChange, moments, texts, levels, levels, texts)
+earlier_lives = st.builds(
+    EarlierLife,
+    life=st.integers(1, 9),
+    disposition=st.none() | st.sampled_from(Disposition),
+    reason_code=reason_codes,
+    reason=st.none() | texts,
+    closed_by=st.none() | texts,
+    closing=st.none() | closings,
+    clocks=st.dictionaries(st.sampled_from(ClockName), stamps),
+    reopened_at=moments,
+    reopened_by=texts,
+    reopened_why=texts,
+)
 incidents = st.builds(
     Incident,
     id=st.just(FIRST),
     kind=st.sampled_from(Kind),
     level=st.sampled_from(Level),
     place=places,
-    target_s=st.none() | numbers,
+    target_s=st.none() | st.floats(1, 86_400),
     maintenance=st.none() | repairs,
     camera_name=texts,
     words_zh=texts,
@@ -810,6 +832,15 @@ incidents = st.builds(
     merged_into=st.none() | texts,
     split_from=st.none() | texts,
     split_by=st.none() | texts,
+    life=st.integers(1, 9),
+    reopened_at=st.none() | moments,
+    history=st.lists(earlier_lives, max_size=2).map(tuple),
+    level_why_zh=texts,
+    level_by=st.none() | texts,
+    level_changes=st.lists(level_changes, max_size=2).map(tuple),
+    held_until=st.none() | moments,
+    reason_code=reason_codes,
+    closing=st.none() | closings,
 )
 weighed = st.builds(WeighedUnit, texts, st.none() | numbers, st.none() | texts)
 orders = st.builds(

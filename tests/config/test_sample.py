@@ -100,6 +100,14 @@ def test_the_rules_and_levels(sample: Configuration) -> None:
     assert sample.levels.level_of(Kind.FALL, RingName.CORE) is Level.GREEN
 
 
+def test_what_raises_levels_and_who_closes_what_is_red(sample: Configuration) -> None:
+    school_hours, large = sample.levels.raises
+    schools = {site.name for site in sample.sites if site.kind is SiteKind.SCHOOL}
+    assert (school_hours.to, school_hours.sites) == (Level.YELLOW, schools)
+    assert (large.to, large.count) == (Level.RED, 40)
+    assert sample.second_person == {Level.RED}
+
+
 def test_every_camera_watches_something_that_its_template_promises(sample: Configuration) -> None:
     kinds: dict[str, set[Kind]] = {}
     for camera in sample.cameras:

@@ -20,7 +20,7 @@ from patrol.contract.samples import samples
 from patrol.contract.schemas import NAMES, inlined, schema_of, schemas
 from patrol.domain import messages
 from patrol.domain.errors import MessageError
-from patrol.domain.messages import DATA_OF, HEARTBEAT, TYPES, read_message
+from patrol.domain.messages import DATA_OF, HEARTBEAT, POSITION, TYPES, read_message
 from tests.test_docs import built_messages, golden_messages
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "contract"
@@ -89,7 +89,7 @@ def test_samples_are_valid_read_by_the_client_and_carry_their_schema(name: str) 
     assert valid(body)
     assert body["dataschema"] == messages.schema_id(body["type"])
     envelope = read_message(samples()[name].body)
-    if body["type"] != HEARTBEAT:  # about no incident
+    if body["type"] not in (HEARTBEAT, POSITION):  # about no incident
         assert envelope.incident_id == body["partitionkey"]
     assert isinstance(read_data(envelope), DATA_OF[body["type"]])
 
@@ -163,6 +163,8 @@ def test_what_is_unknown_is_allowed_everywhere(name: str) -> None:
         ("receipt", ("kind",), "maybe"),
         ("receipt", ("sequence",), 0),
         ("receipt", ("place",), {"latitude": 1}),
+        ("position", ("place", "latitude"), 91),
+        ("position", ("coordinate_system",), "bd09"),
         ("incident", ("class",), "weather"),
         ("incident", ("clocks", "t0"), {"at": "2026-05-01T02:30:00.120+00:00"}),
     ],
@@ -188,12 +190,19 @@ def test_sets_that_may_grow_take_what_is_new(name: str, field: str) -> None:
     assert getattr(read_data(read_message(json.dumps(body))), field) == "of_next_year"
 
 
-def test_a_terminals_least_receipt_is_enough() -> None:
-    body = BODIES["receipt"]
-    for name in ("partitionkey", "correlationid", "time", "recordedtime", "datacontenttype", "dataschema"):
-        body = without(body, name)
-    for name in ("operator", "reason_code", "place"):
-        body = without(body, "data", name)
+@pytest.mark.parametrize(
+    ("name", "left_out"),
+    [
+        ("receipt", ("operator", "reason_code", "place")),
+        ("position", ("accuracy_m", "heading_deg", "speed_m_s", "coordinate_system")),
+    ],
+)
+def test_the_least_that_a_terminal_sends_is_enough(name: str, left_out: tuple[str, ...]) -> None:
+    body = BODIES[name]
+    for attribute in ("partitionkey", "correlationid", "time", "recordedtime", "datacontenttype", "dataschema"):
+        body = without(body, attribute)
+    for field in left_out:
+        body = without(body, "data", field)
     assert valid(body)
 
 
@@ -226,9 +235,9 @@ class TestAsyncApi:
             for step in reference.removeprefix("#/").split("/"):
                 at = at[step]
 
-    def test_patrol_sends_everything_but_receipts(self) -> None:
+    def test_patrol_sends_everything_but_receipts_and_positions(self) -> None:
         for operation in asyncapi()["operations"].values():
-            to_us = operation["channel"]["$ref"] == "#/channels/receipt"
+            to_us = operation["channel"]["$ref"] in ("#/channels/receipt", "#/channels/position")
             assert operation["action"] == ("receive" if to_us else "send")
             assert operation["messages"]
 

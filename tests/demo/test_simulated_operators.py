@@ -7,22 +7,47 @@ import random
 from dataclasses import replace
 
 from patrol.adapters.memory import FakeClock
-from patrol.demo.simulated_operators import CONFIRM_S, FEEDBACK_S, SimulatedOperators
+from patrol.demo.simulated_operators import (
+    CONFIRM_S,
+    FEEDBACK_S,
+    NAME,
+    SECOND,
+    SECOND_S,
+    TAKES_ON_S,
+    SimulatedOperators,
+)
+from patrol.domain import feedback
+from patrol.domain.dispatch import Situation
 from patrol.domain.errors import IllegalTransition, StoreError
-from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, IncidentState
+from patrol.domain.events import Level
+from patrol.domain.incidents import (
+    ClockName,
+    ClosingRequest,
+    Disposition,
+    Escalation,
+    EscalationStep,
+    FalseAlarmReason,
+    Incident,
+    IncidentId,
+    IncidentState,
+)
 from patrol.ports import Ledger
-from tests.builders import NOON, incident
+from tests.builders import NOON, at, incident
 
 
 class Feed:
-    """A ledger and a desk in memory. ``away``: every call fails as a store that is away would."""
+    """A ledger and a desk in memory. ``away``: every call fails as a store that is away would.
+
+    ``takes_two``: closing does. ``closers``: who said that it shall be closed, one after the other.
+    """
 
     def __init__(self, clock: FakeClock, *incidents: Incident) -> None:
         self.clock = clock
         self.incidents = {each.id: each for each in incidents}
         self.done: list[tuple[str, str, float]] = []
         self.away = False
-        self.refuses_to_close = False
+        self.refuses_to_close = self.takes_two = False
+        self.closers: list[str] = []
 
     async def open_ledger(self) -> Ledger:
         if self.away:
@@ -37,13 +62,33 @@ class Feed:
     async def confirm(self, incident_id: IncidentId, operator: str) -> None:
         self._note("confirm", incident_id, ClockName.CONFIRMED)
 
-    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
+        self.done.append(("acknowledge", incident_id, self.clock.monotonic()))
+        found = self.incidents[incident_id]
+        assert found.escalation is not None
+        taken_on = replace(found.escalation, acknowledged_by=operator, acknowledged_at=self.clock.now())
+        self.incidents[incident_id] = replace(found, escalation=taken_on)
+
+    async def close(
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> bool:
         if self.refuses_to_close:
             raise IllegalTransition("closed already")
         assert "模拟" in operator
-        assert "模拟" in reason
-        self._note("close", incident_id, ClockName.CLOSED)
-        self.incidents[incident_id] = replace(self.incidents[incident_id], state=IncidentState.CLOSED)
+        self.closers.append(operator)
+        alone = Situation(self.incidents[incident_id], (), ())
+        two = frozenset({Level.RED}) if self.takes_two else frozenset()
+        outcome = feedback.close(alone, disposition, operator, reason, self.clock.now(), reason_code, two)
+        assert outcome.incident is not None
+        self.incidents[incident_id] = outcome.incident
+        if not outcome.incident.is_open:
+            self.done.append(("close", incident_id, self.clock.monotonic()))
+        return not outcome.incident.is_open
 
     def _note(self, what: str, incident_id: IncidentId, name: ClockName) -> None:
         self.done.append((what, incident_id, self.clock.monotonic()))
@@ -86,6 +131,43 @@ def test_a_handled_incident_is_closed_after_a_persons_time() -> None:
         assert [incident_id for what, incident_id, _ in feed.done if what == "close"] == ["I-1"]
         assert FEEDBACK_S[0] <= feed.at("close")[0] <= FEEDBACK_S[1] + 2
         assert {incident_id for incident_id, _ in operators._due} <= {"I-2"}  # nothing is kept of what is closed
+
+    asyncio.run(check())
+
+
+def test_what_is_late_is_taken_on_after_a_persons_time_and_each_step_once() -> None:
+    async def check() -> None:
+        late = Escalation(EscalationStep.NEXT_UNIT, at(0), "", "")
+        feed = Feed(FakeClock(NOON), incident(1, simulated=True, escalation=late), incident(2, simulated=True))
+        await work(feed, 60)
+        (taken_on_at,) = feed.at("acknowledge")
+        assert TAKES_ON_S[0] <= taken_on_at <= TAKES_ON_S[1] + 2
+
+    asyncio.run(check())
+
+
+def test_what_takes_two_people_is_closed_by_two_of_them() -> None:
+    async def check() -> None:
+        feed = Feed(FakeClock(NOON), incident(1, simulated=True, state=IncidentState.HANDLED))
+        feed.takes_two = True
+        await work(feed, 60)
+        assert feed.closers == [NAME, SECOND]
+        assert SECOND_S[0] <= feed.at("close")[0] - FEEDBACK_S[0]
+        closed = feed.incidents[IncidentId("I-1")]
+        assert (closed.disposition, closed.closed_by) == (Disposition.HANDLED, SECOND)
+
+    asyncio.run(check())
+
+
+def test_the_second_one_agrees_with_a_person_at_the_real_feed_too() -> None:
+    async def check() -> None:
+        asked = ClosingRequest(Disposition.FALSE_ALARM, FalseAlarmReason.POSTER, "", "李明", NOON)
+        feed = Feed(FakeClock(NOON), incident(1, simulated=True, closing=asked))
+        feed.takes_two = True
+        await work(feed, 60)
+        assert feed.closers == [SECOND]
+        closed = feed.incidents[IncidentId("I-1")]
+        assert (closed.disposition, closed.reason_code) == (Disposition.FALSE_ALARM, FalseAlarmReason.POSTER)
 
     asyncio.run(check())
 

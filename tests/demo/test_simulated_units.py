@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -14,7 +15,15 @@ from patrol.demo.simulated_units import GROUP, SimulatedUnits
 from patrol.domain.camera import Place, RingName
 from patrol.domain.dispatch import Duty, travel_time_s
 from patrol.domain.incidents import Incident
-from patrol.domain.messages import ORDER_STREAMS, RECEIPT_STREAM, order_message, read_message, read_receipt
+from patrol.domain.messages import (
+    ORDER_STREAMS,
+    POSITION_STREAM,
+    RECEIPT_STREAM,
+    order_message,
+    read_message,
+    read_position,
+    read_receipt,
+)
 from patrol.domain.messages import recall_message as recall
 from patrol.domain.orders import Order, Receipt, ReceiptKind
 from patrol.domain.units import Unit
@@ -27,6 +36,7 @@ UNIT = unit("U-1")  # 100 m away, 2.6 m/s, 5 s to get going
 def _all_obey(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DECLINES", 0.0)
     monkeypatch.setattr(module, "STAYS_SILENT", 0.0)
+    monkeypatch.setattr(module, "LOSES_POSITION", 0.0)
 
 
 class Field:
@@ -105,19 +115,19 @@ def test_an_order_that_comes_again_is_not_driven_twice() -> None:
     asyncio.run(check())
 
 
-def test_the_next_order_begins_where_the_last_one_ended() -> None:
+def test_the_next_order_begins_where_the_unit_is_on_its_way_home() -> None:
     async def check() -> None:
         field = Field()
         await field.order()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(field.units.run(field.stopping))
-            await field.clock.sleep(180)
+            await field.clock.sleep(85)
             await field.order(order(number=2))
             await field.clock.sleep(60)
             field.stopping.set()
         second = [receipt for receipt in field.receipts() if receipt.subject_id == "O-2"]
         assert second[0].place is not None
-        assert second[0].place.distance_m(SQUARE) <= 1.0
+        assert 1.0 < second[0].place.distance_m(UNIT.home) < 100.0
         assert second[-1].kind is ReceiptKind.DONE
 
     asyncio.run(check())
@@ -254,5 +264,58 @@ def test_orders_of_every_ring_are_heard() -> None:
             await field.order(order(f"U-{name}", number=number, ring=name, destination=Place(35.49, 112.85)))
         await field.run_for(10)
         assert {receipt.subject_id for receipt in field.receipts()} == {"O-0", "O-1", "O-2"}
+
+    asyncio.run(check())
+
+
+def test_whose_order_is_over_goes_home_and_tells_where_it_is() -> None:
+    async def check() -> None:
+        field = Field()
+        await field.order()
+        await field.run_for(300)
+        told = [read_position(read_message(body)) for body in field.queue.streams[POSITION_STREAM]]
+        ways = [Place(one.place.latitude, one.place.longitude).distance_m(UNIT.home) for one in told]
+        assert len(ways) > 20
+        assert ways == sorted(ways, reverse=True)
+        assert ways[-1] < 1.0
+
+    asyncio.run(check())
+
+
+def test_one_that_is_called_back_goes_home_too_and_a_new_order_turns_it_round() -> None:
+    async def check() -> None:
+        field = Field()
+        first = order()
+        await field.order(first)
+
+        async def later() -> None:
+            await field.clock.sleep(30)
+            await field.queue.publish([recall(first, incident(), "expired", field.clock.now())])
+            await field.clock.sleep(5)
+            await field.order(order(number=2))
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(later())
+            tasks.create_task(field.run_for(180))
+        told = [read_position(read_message(body)) for body in field.queue.streams[POSITION_STREAM]]
+        assert told[0].at < at(36)
+        assert field.kinds()[-1] is ReceiptKind.DONE
+
+    asyncio.run(check())
+
+
+def test_one_that_loses_its_position_says_nothing_for_a_while_and_arrives_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOSES_POSITION", 1.0)
+
+    async def check() -> None:
+        field = Field()
+        await field.order()
+        await field.run_for(180)
+        receipts = field.receipts()
+        gaps = [(later.at - earlier.at).total_seconds() for earlier, later in pairwise(receipts)]
+        assert max(gaps) >= 38
+        assert field.kinds()[-1] is ReceiptKind.DONE
 
     asyncio.run(check())

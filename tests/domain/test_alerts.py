@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from patrol.domain.alerts import History, LevelPolicy, Verdict, accept, fingerprint
+from patrol.domain.alerts import History, Verdict, accept, fingerprint
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import ClockName, EvidenceId
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.zones import RuleId, ZoneId
 from tests.builders import at, candidate, event, incident
 
@@ -77,6 +78,14 @@ def test_levels_follow_kind_and_ring_and_fall_back() -> None:
     assert policy.level_of(Kind.CROWD, RingName.CORE) is Level.RED
     assert policy.level_of(Kind.CROWD, RingName.FAR) is Level.GREEN
     assert policy.level_of(Kind.INTRUSION, RingName.CORE) is Level.GREEN
+
+
+def test_why_it_has_its_level_goes_along_to_the_alert_and_its_incident() -> None:
+    why = {"level_why_zh": "核心圈层的人员聚集，9 人", "level_why_en": "crowd of 9 in the core ring"}
+    accepted = accept(candidate(**why), NOTHING_KNOWN, at(0))
+    for each in (accepted.alert, accepted.incident, accepted.incident and accepted.incident.witnesses[0]):
+        assert each is not None
+        assert {name: getattr(each, name) for name in why} == why
 
 
 def test_an_alert_from_before_the_clock_was_set_back_mutes_nothing() -> None:

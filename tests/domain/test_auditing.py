@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain.auditing import (
+    SEEN_TWICE,
     SILENT_AFTER_S,
     AuditBounds,
     AuditView,
@@ -22,15 +23,18 @@ from patrol.domain.auditing import (
     silent_since,
 )
 from patrol.domain.camera import RingName
+from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Level
-from patrol.domain.incidents import ClockName, IncidentId, IncidentState, Stamp
+from patrol.domain.incidents import ClockName, Escalation, EscalationStep, IncidentId, IncidentState, OrderId, Stamp
+from patrol.domain.lateness import watch_of
 from patrol.domain.orders import OrderState
 from patrol.domain.units import UnitState
-from tests.builders import at, duty, incident, order, ring, situation, unit
+from tests.builders import at, duty, incident, maintenance_incident, north, order, ring, situation, unit
 
 RINGS = {name: ring(name) for name in RingName}  # accepted within 10 s, on scene within 60
 BOUNDS = AuditBounds()
 FREE, BUSY = duty(), duty(state=UnitState.EN_ROUTE)
+SILENT = (order(),)  # sent at 1 s
 
 
 def view(seconds: float, **changes: Any) -> AuditView:
@@ -69,6 +73,20 @@ def test_somebody_is_sent_in_time_by_level(level: Level) -> None:
     assert found(view(bound_s + 10.0, disturbed=True, waiting=(told,))) == []
     assert found(view(bound_s + 10.1, disturbed=True, waiting=(told,))) == [FindingKind.UNDISPATCHED]
     assert found(view(bound_s + 0.1, waiting=(replace(told, taken=False),))) == [FindingKind.UNHANDLED]
+
+
+def test_what_is_held_for_a_persons_word_is_found_only_after_its_time() -> None:
+    held = waiting(incident=incident(level=Level.BLUE, held_until=at(60)))
+    bound_s = BOUNDS.sent_s[Level.BLUE]
+    assert found(view(60 + bound_s, waiting=(held,))) == []
+    assert found(view(60 + bound_s + 0.1, waiting=(held,))) == [FindingKind.UNDISPATCHED]
+
+
+def test_what_was_opened_again_is_to_be_sent_to_from_then_on() -> None:
+    again = waiting(incident=incident(state=IncidentState.CLOSED).reopened("li", "not over", at(600)))
+    bound_s = BOUNDS.sent_s[Level.RED]
+    assert found(view(600 + bound_s, waiting=(again,))) == []
+    assert found(view(600 + bound_s + 0.1, waiting=(again,))) == [FindingKind.UNDISPATCHED]
 
 
 def test_the_more_urgent_has_the_shorter_bound() -> None:
@@ -124,6 +142,71 @@ def test_a_target_that_passed_is_flagged_in_time() -> None:
     there = incident().stamped(ClockName.ON_SCENE, at(30), "unit")
     assert found(view(3600, not_marked=(there,))) == []
     assert found(view(3600, not_marked=(incident(target_s=None),))) == []
+
+
+def watched(seconds: float, level: Level = Level.RED, orders: Any = SILENT, **changes: Any) -> AuditView:
+    """A look at an incident with a silent order; late from 11 s on."""
+    of = incident(level=level, state=IncidentState.ORDERED, **changes)
+    return view(seconds, watches=(watch_of(of, orders),), duties=(duty(),))
+
+
+@pytest.mark.parametrize(("disturbed", "bound_s"), [(False, 10.0), (True, 20.0)])
+@pytest.mark.parametrize(("level", "first_s"), [(Level.RED, 0.0), (Level.YELLOW, 30.0), (Level.BLUE, 60.0)])
+def test_a_step_that_was_due_and_not_taken_is_found_in_time(
+    level: Level, first_s: float, disturbed: bool, bound_s: float
+) -> None:
+    late_by_s = 11 + first_s + bound_s
+    assert found(replace(watched(late_by_s - 0.1, level), disturbed=disturbed)) == []
+    (finding,) = audit(replace(watched(late_by_s + 0.1, level), disturbed=disturbed), RINGS, BOUNDS)
+    assert (finding.kind, finding.level, finding.since) == (FindingKind.NOT_ESCALATED, level, at(11 + first_s))
+    assert "该升级（增派下一组）而没有升级：联勤1组 10 秒内没有签收" in finding.words_zh
+    assert "(next_unit), and was not: Joint 1 has not accepted within 10 s" in finding.words_en
+
+
+def test_a_step_that_was_taken_or_that_somebody_has_taken_on_is_no_finding_the_next_one_is() -> None:
+    taken = Escalation(EscalationStep.NEXT_UNIT, at(12), "", "")
+    assert found(watched(40.9, escalation=taken)) == []
+    assert found(watched(41.1, escalation=taken)) == [FindingKind.NOT_ESCALATED]
+    taken_on = replace(taken, acknowledged_at=at(15), taken_on_at=at(15))
+    assert found(watched(70, escalation=taken_on)) == []
+    assert found(watched(70 + 20.1, escalation=taken_on)) == [FindingKind.NOT_ESCALATED], "the target has passed"
+
+
+def test_a_step_of_an_earlier_life_counts_for_nothing() -> None:
+    room = Escalation(EscalationStep.ROOM, at(12), "", "")
+    again = watched(5020.9, escalation=room, life=2, reopened_at=at(5000), orders=(order(sent_at=at(5000)),))
+    assert found(again) == [FindingKind.NOT_ESCALATED]
+    assert found(replace(again, at=at(5019))) == []
+
+
+def test_where_a_unit_will_be_is_held_against_nobody() -> None:
+    stuck = duty(state=UnitState.EN_ROUTE, order_id=OrderId("O-1"), place=north(5000), fix_at=at(20))
+    on_the_way = incident(state=IncidentState.EN_ROUTE)
+    seen = view(45, watches=(watch_of(on_the_way, (order(state=OrderState.EN_ROUTE),)),), duties=(stuck,))
+    assert found(seen) == []
+
+
+def test_the_auditor_goes_by_the_same_policy_as_the_follow_up() -> None:
+    calm = replace(FollowUpPolicy(), steps={})
+    assert audit(watched(10**6), RINGS, BOUNDS, policy=calm) == ()
+    patient = {name: ring(name, accept_within_s=40.0) for name in RingName}
+    assert audit(watched(45), patient, BOUNDS) == ()
+
+
+@pytest.mark.parametrize("state", [IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE])
+def test_an_open_incident_that_waits_for_nothing_is_found_since_it_was_first_seen(state: IncidentState) -> None:
+    nobody = (order(state=OrderState.RECALLED),)
+    lost = replace(watched(5, orders=nobody), watches=(watch_of(incident(state=state), nobody),))
+    first = audit(lost, RINGS, BOUNDS)
+    assert [(one.kind, one.since) for one in first] == [(FindingKind.NO_CLOCK, at(5))]
+    later = audit(replace(lost, at=at(7)), RINGS, BOUNDS, first)
+    assert [(one.kind, one.since) for one in later] == [(FindingKind.NO_CLOCK, at(5))]
+    mended = replace(lost, watches=(watch_of(incident(), ()), watch_of(maintenance_incident(2), ())))
+    assert FindingKind.NO_CLOCK not in found(mended)
+
+
+def test_what_one_look_may_see_too_early_needs_two() -> None:
+    assert {FindingKind.NOT_ESCALATED, FindingKind.NO_CLOCK} == SEEN_TWICE
 
 
 def test_the_outbox_is_no_older_than_half_a_minute() -> None:

@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch
 from patrol.domain.alerts import Acceptance, Candidate, History, Verdict, accept
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.closeness import FAMILY_OF, NEVER, USUAL, Closeness, KindFamily, MergePolicy, likeness
 from patrol.domain.dispatch import Situation
 from patrol.domain.events import IncidentClass, Kind, Level, class_of
-from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState
 from patrol.domain.orders import OrderState
-from tests.builders import at, camera, candidate, duty, event, north, order, ring
+from tests.builders import at, camera, candidate, duty, event, north, order, ring, sent
 
 USUALLY = MergePolicy()
 NAMES = st.sampled_from(list(Kind))
@@ -190,11 +189,11 @@ def test_who_refused_is_asked_again_when_another_camera_tells_of_something_red()
     refused = order(state=OrderState.REJECTED)
     raised = second(first(level=Level.YELLOW), seen_by(2)).incident
     assert raised is not None
-    sent = dispatch.assign(Situation(raised, (refused,), (duty(),)), OrderId("O-9"), at(21))
-    assert [one.unit_id for one in sent.orders] == ["U-1"]
+    outcome = sent(Situation(raised, (refused,), (duty(),)), "O-9", at(21))
+    assert [one.unit_id for one in outcome.orders] == ["U-1"]
     not_red = second(first(level=Level.YELLOW), seen_by(2, level=Level.YELLOW)).incident
     assert not_red is not None
-    assert dispatch.assign(Situation(not_red, (refused,), (duty(),)), OrderId("O-9"), at(21)).orders == ()
+    assert sent(Situation(not_red, (refused,), (duty(),)), "O-9", at(21)).orders == ()
 
 
 def test_with_no_policy_nothing_joins_and_what_is_left_out_never_does() -> None:

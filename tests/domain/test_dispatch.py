@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch
+from patrol.domain import dispatch, feedback
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import DETOUR_FACTOR, Outcome, Situation, travel_time_s
 from patrol.domain.errors import IllegalTransition
-from patrol.domain.incidents import ClockName, Disposition, IncidentState, OrderId, Stamp, stage_of
+from patrol.domain.incidents import ClockName, Disposition, IncidentState, OrderId, Stamp
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitId, UnitState
-from tests.builders import SQUARE, at, duty, incident, north, order, situation, unit
+from tests.builders import SQUARE, at, duty, incident, north, order, sent, situation, unit
 
-NEXT = OrderId("O-9")
+NEXT = "O-9"
 
 
 def receipt(kind: ReceiptKind, order_id: str = "O-1", seconds: float = 5, **changes: object) -> Receipt:
@@ -33,9 +34,13 @@ def after(before: Situation, outcome: Outcome) -> Situation:
     return Situation(outcome.incident or before.incident, tuple(orders.values()), tuple(duties.values()))
 
 
+def receive(now: Situation, given: Receipt, when: datetime, crews: int = 1) -> Outcome:
+    return dispatch.receive(now, given, crews, when)
+
+
 def ordered() -> Situation:
     start = situation()
-    return after(start, dispatch.assign(start, OrderId("O-1"), at(1)))
+    return after(start, sent(start, "O-1", at(1)))
 
 
 def test_travel_time_is_mobilisation_and_the_way_round_corners() -> None:
@@ -45,23 +50,23 @@ def test_travel_time_is_mobilisation_and_the_way_round_corners() -> None:
 def test_the_soonest_unit_goes_not_the_nearest() -> None:
     near_on_foot = duty("U-1", metres=300)
     far_by_car = replace(duty("U-2"), unit=unit("U-2", home=north(600), speed_m_s=12.0))
-    outcome = dispatch.assign(situation(duties=(near_on_foot, far_by_car)), NEXT, at(1))
+    outcome = sent(situation(duties=(near_on_foot, far_by_car)), NEXT, at(1))
     assert outcome.orders[0].unit_id == "U-2"
     assert [c.unit_id for c in outcome.orders[0].candidates] == ["U-2", "U-1"]
 
 
 def test_a_moving_unit_is_weighed_from_where_it_is() -> None:
     moved = duty("U-1", metres=5000, place=north(50))
-    assert dispatch.weigh(situation(duties=(moved,)), RingName.CORE)[0].eta_s == pytest.approx(30, abs=1)
+    assert sent(situation(duties=(moved,)), NEXT, at(1)).orders[0].eta_s == pytest.approx(30, abs=1)
 
 
 def test_the_order_names_unit_reason_and_everybody_left_out() -> None:
     busy = duty("U-2", state=UnitState.EN_ROUTE)
     elsewhere = replace(duty("U-3"), unit=unit("U-3", rings=frozenset({RingName.FAR})))
-    outcome = dispatch.assign(situation(duties=(duty(), busy, elsewhere)), NEXT, at(1))
-    (sent,) = outcome.orders
-    assert sent.why_en == "soonest of 1 free units: 55 s"
-    assert {c.unit_id: c.left_out for c in sent.candidates} == {
+    outcome = sent(situation(duties=(duty(), busy, elsewhere)), NEXT, at(1))
+    (chosen,) = outcome.orders
+    assert chosen.why_en == "soonest of 1 free units: 55 s"
+    assert {c.unit_id: c.left_out for c in chosen.candidates} == {
         "U-1": None,
         "U-2": "unit_en_route",
         "U-3": "other_ring",
@@ -69,14 +74,14 @@ def test_the_order_names_unit_reason_and_everybody_left_out() -> None:
 
 
 def test_an_order_that_cannot_be_in_time_says_so_at_once() -> None:
-    outcome = dispatch.assign(situation(duties=(duty(metres=1000),)), NEXT, at(1))
+    outcome = sent(situation(duties=(duty(metres=1000),)), NEXT, at(1))
     assert not outcome.orders[0].target_feasible
     assert "s late" in outcome.orders[0].why_en
     assert "预计超时" in outcome.orders[0].why_zh
 
 
 def test_ordering_takes_the_unit_stamps_t6_and_tells_incident_and_order_in_sequence() -> None:
-    outcome = dispatch.assign(situation(), NEXT, at(1))
+    outcome = sent(situation(), NEXT, at(1))
     assert outcome.incident is not None
     assert outcome.incident.state is IncidentState.ORDERED
     assert outcome.incident.clocks[ClockName.ORDER_SENT] == Stamp(at(1), "dispatch")
@@ -87,14 +92,14 @@ def test_ordering_takes_the_unit_stamps_t6_and_tells_incident_and_order_in_seque
 
 
 def test_an_incident_gets_one_order_however_often_it_is_asked() -> None:
-    again = dispatch.assign(ordered(), NEXT, at(2))
-    assert again == Outcome(reason="already under way")
+    again = sent(ordered(), NEXT, at(2))
+    assert again == Outcome()
 
 
 def test_no_unit_free_changes_nothing() -> None:
-    outcome = dispatch.assign(situation(duties=(duty(state=UnitState.ON_SCENE),)), NEXT, at(1))
-    assert outcome == Outcome(reason="no unit free")
-    assert dispatch.assign(situation(duties=()), NEXT, at(1)).reason == "no unit free"
+    outcome = sent(situation(duties=(duty(state=UnitState.ON_SCENE),)), NEXT, at(1))
+    assert outcome == Outcome()
+    assert sent(situation(duties=()), NEXT, at(1)) == Outcome()
 
 
 def test_receipts_walk_the_incident_to_handled_and_free_the_unit() -> None:
@@ -103,10 +108,10 @@ def test_receipts_walk_the_incident_to_handled_and_free_the_unit() -> None:
         (ReceiptKind.ACCEPTED, IncidentState.ACCEPTED, UnitState.ASSIGNED, ClockName.UNIT_ACCEPTED),
         (ReceiptKind.EN_ROUTE, IncidentState.EN_ROUTE, UnitState.EN_ROUTE, ClockName.MOVING),
         (ReceiptKind.ON_SCENE, IncidentState.ON_SCENE, UnitState.ON_SCENE, ClockName.ON_SCENE),
-        (ReceiptKind.DONE, IncidentState.HANDLED, UnitState.AVAILABLE, ClockName.HANDLED),
+        (ReceiptKind.DONE, IncidentState.HANDLED, UnitState.RETURNING, ClockName.HANDLED),
     ]
     for seconds, (kind, state, duty_state, clock) in enumerate(steps, start=5):
-        now = after(now, dispatch.receive(now, receipt(kind, seconds=seconds, place=north(10)), at(seconds)))
+        now = after(now, receive(now, receipt(kind, seconds=seconds, place=north(10)), at(seconds)))
         assert now.incident.state is state
         assert now.duties[0].state is duty_state
         assert now.incident.clocks[clock].at == at(seconds)
@@ -116,19 +121,19 @@ def test_receipts_walk_the_incident_to_handled_and_free_the_unit() -> None:
 
 def test_a_late_receipt_moves_nothing_back() -> None:
     now = ordered()
-    now = after(now, dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=40), at(40)))
-    now = after(now, dispatch.receive(now, receipt(ReceiptKind.ACCEPTED, seconds=5), at(41)))
+    now = after(now, receive(now, receipt(ReceiptKind.ON_SCENE, seconds=40), at(40)))
+    now = after(now, receive(now, receipt(ReceiptKind.ACCEPTED, seconds=5), at(41)))
     assert now.incident.state is IncidentState.ON_SCENE
     assert now.orders[0].state is OrderState.ON_SCENE
-    again = dispatch.receive(now, receipt(ReceiptKind.ACCEPTED, seconds=5), at(42))
+    again = receive(now, receipt(ReceiptKind.ACCEPTED, seconds=5), at(42))
     assert again == Outcome(reason="late receipt")
 
 
 def test_an_overtaken_arrival_still_stamps_the_rings_clock() -> None:
     now = ordered()
-    now = after(now, dispatch.receive(now, receipt(ReceiptKind.DONE, seconds=50), at(50)))
+    now = after(now, receive(now, receipt(ReceiptKind.DONE, seconds=50), at(50)))
     assert ClockName.ON_SCENE not in now.incident.clocks
-    now = after(now, dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=40), at(51)))
+    now = after(now, receive(now, receipt(ReceiptKind.ON_SCENE, seconds=40), at(51)))
     assert now.incident.clocks[ClockName.ON_SCENE].at == at(40)
     assert now.incident.state is IncidentState.HANDLED
     assert dispatch.mark_overdue(now, at(300)).incident is None
@@ -136,51 +141,115 @@ def test_an_overtaken_arrival_still_stamps_the_rings_clock() -> None:
 
 def test_a_position_on_the_way_moves_the_unit_and_tells_nobody() -> None:
     now = ordered()
-    now = after(now, dispatch.receive(now, receipt(ReceiptKind.EN_ROUTE, seconds=6, place=north(90)), at(6)))
-    outcome = dispatch.receive(now, receipt(ReceiptKind.EN_ROUTE, seconds=7, place=north(80)), at(7))
+    now = after(now, receive(now, receipt(ReceiptKind.EN_ROUTE, seconds=6, place=north(90)), at(6)))
+    outcome = receive(now, receipt(ReceiptKind.EN_ROUTE, seconds=7, place=north(80)), at(7))
     assert outcome.duties[0].place == north(80)
     assert outcome.messages == ()
-    stale = dispatch.receive(after(now, outcome), receipt(ReceiptKind.EN_ROUTE, seconds=6.5, place=north(85)), at(8))
+    stale = receive(after(now, outcome), receipt(ReceiptKind.EN_ROUTE, seconds=6.5, place=north(85)), at(8))
     assert stale.duties == ()
 
 
 def test_a_refusal_frees_the_unit_and_the_next_best_goes() -> None:
     start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
-    now = after(start, dispatch.assign(start, OrderId("O-1"), at(1)))
-    now = after(now, dispatch.receive(now, receipt(ReceiptKind.REJECTED), at(5)))
+    now = after(start, sent(start, "O-1", at(1)))
+    now = after(now, receive(now, receipt(ReceiptKind.REJECTED), at(5)))
     assert now.incident.state is IncidentState.NEW
     assert now.orders[0].state is OrderState.REJECTED
-    assert dispatch.assign(now, NEXT, at(6)).orders[0].unit_id == "U-2"
+    assert sent(now, NEXT, at(6)).orders[0].unit_id == "U-2"
 
 
 def test_who_refused_is_not_asked_again_who_was_silent_only_last() -> None:
     refused = situation(orders=(order(state=OrderState.REJECTED),))
-    assert dispatch.assign(refused, NEXT, at(20)).reason == "no unit free"
+    assert sent(refused, NEXT, at(20)) == Outcome()
     silent = situation(orders=(order(state=OrderState.EXPIRED),), duties=(duty("U-1", 10), duty("U-2", 500)))
-    assert dispatch.assign(silent, NEXT, at(20)).orders[0].unit_id == "U-2"
+    assert sent(silent, NEXT, at(20)).orders[0].unit_id == "U-2"
     only_silent = situation(orders=(order(state=OrderState.EXPIRED),))
-    assert dispatch.assign(only_silent, NEXT, at(20)).orders[0].unit_id == "U-1"
+    assert sent(only_silent, NEXT, at(20)).orders[0].unit_id == "U-1"
 
 
-def test_silence_takes_the_order_back_and_calls_the_unit_back() -> None:
+def test_a_silent_unit_stays_as_a_back_up_while_the_next_best_is_sent() -> None:
+    start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
+    now = after(start, sent(start, "O-1", at(1)))
+    assert dispatch.doubt(now, 10, at(10.9)) == Outcome(reason="nothing waits")
+    now = after(now, dispatch.doubt(now, 10, at(11)))
+    assert now.orders[0].state is OrderState.DOUBTED
+    assert now.incident.state is IncidentState.ORDERED
+    assert now.duties[0].state is UnitState.ASSIGNED
+    now = after(now, sent(now, "O-2", at(11)))
+    assert [(one.unit_id, one.state) for one in now.orders] == [
+        ("U-1", OrderState.DOUBTED),
+        ("U-2", OrderState.SENT),
+    ]
+
+
+def doubted() -> Situation:
+    """U-1 has not answered in time, U-2 was sent."""
+    start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
+    now = after(start, sent(start, "O-1", at(1)))
+    now = after(now, dispatch.doubt(now, 10, at(11)))
+    return after(now, sent(now, "O-2", at(11)))
+
+
+def test_who_accepts_first_goes_and_the_back_up_is_called_back() -> None:
+    now = doubted()
+    outcome = receive(now, receipt(ReceiptKind.ACCEPTED, "O-2", 13), at(13))
+    now = after(now, outcome)
+    assert [one.state for one in now.orders] == [OrderState.EXPIRED, OrderState.ACCEPTED]
+    assert now.duties[0].state is UnitState.AVAILABLE
+    recall = json.loads(outcome.messages[-1].body)
+    assert (recall["type"], recall["data"]["reason"]) == ("cn.patrol.order.recall.v1", "expired")
+
+
+def test_a_back_up_that_answers_after_all_goes_and_the_other_is_not_needed() -> None:
+    now = doubted()
+    outcome = receive(now, receipt(ReceiptKind.ACCEPTED, "O-1", 12), at(12))
+    now = after(now, outcome)
+    assert [one.state for one in now.orders] == [OrderState.ACCEPTED, OrderState.RECALLED]
+    assert now.duties[1].state is UnitState.AVAILABLE
+    assert json.loads(outcome.messages[-1].body)["data"]["reason"] == "not_needed"
+
+
+def test_an_accepted_order_is_not_doubted() -> None:
     now = ordered()
-    assert dispatch.expire(now, 10, at(10.9)).reason == "still in time"
-    outcome = dispatch.expire(now, 10, at(11))
-    assert outcome.orders[0].state is OrderState.EXPIRED
-    assert outcome.duties[0].state is UnitState.AVAILABLE
-    assert json.loads(outcome.messages[-1].body)["type"] == "cn.patrol.order.recall.v1"
+    now = after(now, receive(now, receipt(ReceiptKind.ACCEPTED), at(5)))
+    assert dispatch.doubt(now, 10, at(100)).reason == "nothing waits"
 
 
-def test_an_accepted_order_does_not_expire() -> None:
-    now = ordered()
-    now = after(now, dispatch.receive(now, receipt(ReceiptKind.ACCEPTED), at(5)))
-    assert dispatch.expire(now, 10, at(100)).reason == "nothing waits"
+def test_a_red_one_gets_several_crews_and_is_as_far_as_the_farthest() -> None:
+    start = situation(duties=(duty("U-1", 100), duty("U-2", 200), duty("U-3", 300)))
+    now = after(start, sent(start, "O-1", at(1), crews=2))
+    assert [one.unit_id for one in now.orders] == ["U-1", "U-2"]
+    assert now.incident.crews_missing == 0
+    now = after(now, receive(now, receipt(ReceiptKind.ACCEPTED, "O-1"), at(5), crews=2))
+    assert [one.state for one in now.orders] == [OrderState.ACCEPTED, OrderState.SENT]
+    now = after(now, receive(now, receipt(ReceiptKind.EN_ROUTE, "O-1"), at(6), crews=2))
+    now = after(now, receive(now, receipt(ReceiptKind.ACCEPTED, "O-1-1"), at(7), crews=2))
+    assert now.incident.state is IncidentState.EN_ROUTE
+    now = after(now, receive(now, receipt(ReceiptKind.REJECTED, "O-1"), at(8), crews=2))
+    assert now.incident.state is IncidentState.ACCEPTED
+    assert now.incident.crews_missing == 1
+
+
+def test_once_one_crew_has_handled_it_those_on_their_way_are_called_back() -> None:
+    start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
+    now = after(start, sent(start, "O-1", at(1), crews=2))
+    now = after(now, receive(now, receipt(ReceiptKind.DONE, "O-1"), at(50), crews=2))
+    assert now.incident.state is IncidentState.HANDLED
+    assert [one.state for one in now.orders] == [OrderState.DONE, OrderState.RECALLED]
+    assert {each.state for each in now.duties} == {UnitState.AVAILABLE}
+
+
+def test_what_an_earlier_life_s_orders_say_moves_nothing() -> None:
+    reopened = replace(ordered(), incident=incident(life=2, reopened_at=at(100)))
+    outcome = receive(reopened, receipt(ReceiptKind.ON_SCENE), at(101))
+    assert outcome.incident is None
+    assert reopened.open_orders == ()
 
 
 def test_receipts_for_dead_or_unknown_orders_change_nothing() -> None:
     expired = situation(orders=(order(state=OrderState.EXPIRED),))
-    assert dispatch.receive(expired, receipt(ReceiptKind.ACCEPTED), at(20)).incident is None
-    assert dispatch.receive(expired, receipt(ReceiptKind.ACCEPTED, "O-77"), at(20)).reason == "unknown order"
+    assert receive(expired, receipt(ReceiptKind.ACCEPTED), at(20)).incident is None
+    assert receive(expired, receipt(ReceiptKind.ACCEPTED, "O-77"), at(20)).reason == "unknown order"
 
 
 def test_overdue_is_flagged_once_and_only_without_a_unit_on_scene() -> None:
@@ -195,37 +264,20 @@ def test_overdue_is_flagged_once_and_only_without_a_unit_on_scene() -> None:
 
 def test_arriving_late_is_overdue_even_if_nobody_ticked() -> None:
     now = ordered()
-    outcome = dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=75), at(75))
+    outcome = receive(now, receipt(ReceiptKind.ON_SCENE, seconds=75), at(75))
     assert outcome.incident is not None
     assert outcome.incident.overdue
 
 
-def test_display_and_confirm_stamp_once() -> None:
+def test_only_the_first_display_is_stamped() -> None:
     shown = dispatch.display(situation(), "seat-1", at(1))
     assert shown.incident is not None
     assert shown.incident.clocks[ClockName.DISPLAYED] == Stamp(at(1), "seat-1")
     assert dispatch.display(situation(incident=shown.incident), "seat-2", at(2)).incident is None
-    confirmed = dispatch.confirm(situation(), "li", at(3))
-    assert confirmed.incident is not None
-    assert dispatch.confirm(situation(incident=confirmed.incident), "wang", at(4)).incident is None
 
 
-def test_closing_records_who_and_why_and_calls_units_back() -> None:
-    outcome = dispatch.close(ordered(), Disposition.FALSE_ALARM, "li", "树影", at(30))
-    assert outcome.incident is not None
-    assert outcome.incident.disposition is Disposition.FALSE_ALARM
-    assert (outcome.incident.closed_by, outcome.incident.reason) == ("li", "树影")
-    assert outcome.orders[0].state is OrderState.RECALLED
-    assert outcome.duties[0].state is UnitState.AVAILABLE
-    assert stage_of(outcome.incident) is None
-
-
-def test_a_closed_incident_stays_closed() -> None:
-    closed = dispatch.close(situation(), Disposition.HANDLED, "li", "", at(30)).incident
-    assert closed is not None
-    with pytest.raises(IllegalTransition, match="closed -> closed"):
-        dispatch.close(situation(incident=closed), Disposition.HANDLED, "li", "", at(31))
-    assert dispatch.assign(situation(incident=closed), NEXT, at(31)).reason == "already under way"
+def test_nobody_is_sent_to_what_is_closed() -> None:
+    assert sent(situation(incident=incident(state=IncidentState.CLOSED)), NEXT, at(31)) == Outcome()
 
 
 @given(st.data())
@@ -234,7 +286,7 @@ def test_whatever_happens_sequence_grows_units_are_never_double_booked_and_paths
     sequence, number = now.incident.sequence, 0
     for second in range(data.draw(st.integers(1, 25))):
         number += 1
-        action = data.draw(st.sampled_from(["assign", "receive", "expire", "overdue", "display", "confirm", "close"]))
+        action = data.draw(st.sampled_from(["assign", "receive", "doubt", "overdue", "display", "confirm", "close"]))
         try:
             outcome = _act(data, action, now, number, second)
         except IllegalTransition:
@@ -245,7 +297,7 @@ def test_whatever_happens_sequence_grows_units_are_never_double_booked_and_paths
         sequence += len(told)
         assert now.incident.sequence == sequence
         open_orders = [o for o in now.orders if o.is_open]
-        assert len(open_orders) <= 1
+        assert sum(o.state is not OrderState.DOUBTED for o in open_orders) <= 1
         busy = {d.unit.id for d in now.duties if d.state is not UnitState.AVAILABLE}
         assert busy == {o.unit_id for o in open_orders}
         if now.incident.state is IncidentState.CLOSED:
@@ -256,21 +308,21 @@ def _act(data: st.DataObject, action: str, now: Situation, number: int, second: 
     when = at(5.0 * second)
     match action:
         case "assign":
-            return dispatch.assign(now, OrderId(f"O-{number}"), when)
+            return sent(now, f"O-{number}", when)
         case "receive":
             known = [o.id for o in now.orders] or [OrderId("O-0")]
             kind = data.draw(st.sampled_from(list(ReceiptKind)))
-            return dispatch.receive(now, receipt(kind, data.draw(st.sampled_from(known)), 5.0 * second), when)
-        case "expire":
-            return dispatch.expire(now, 10, when)
+            return receive(now, receipt(kind, data.draw(st.sampled_from(known)), 5.0 * second), when)
+        case "doubt":
+            return dispatch.doubt(now, 10, when)
         case "overdue":
             return dispatch.mark_overdue(now, when)
         case "display":
             return dispatch.display(now, "seat", when)
         case "confirm":
-            return dispatch.confirm(now, "li", when)
+            return feedback.confirm(now, "li", when)
         case _:
-            return dispatch.close(now, Disposition.HANDLED, "li", "", when)
+            return feedback.close(now, Disposition.HANDLED, "li", "", when)
 
 
 def test_duty_of_finds_the_unit_or_nobody() -> None:
@@ -281,7 +333,7 @@ def test_duty_of_finds_the_unit_or_nobody() -> None:
 @pytest.mark.parametrize("claimed_s", [-1e9, 1e9])
 def test_a_unit_whose_clock_is_off_arrives_when_its_receipt_does(claimed_s: float) -> None:
     now = ordered()
-    outcome = dispatch.receive(now, receipt(ReceiptKind.ON_SCENE, seconds=claimed_s), at(30))
+    outcome = receive(now, receipt(ReceiptKind.ON_SCENE, seconds=claimed_s), at(30))
     assert outcome.incident is not None
     stamp = outcome.incident.clocks[ClockName.ON_SCENE]
     assert stamp.at == at(30)
@@ -291,8 +343,6 @@ def test_a_unit_whose_clock_is_off_arrives_when_its_receipt_does(claimed_s: floa
 def test_a_simulated_incident_never_moves_a_real_unit_nor_a_real_one_a_simulated_unit() -> None:
     made_up = incident(simulated=True)
     real, simulated = duty("U-1", 10), replace(duty("U-2"), unit=unit("U-2", home=north(900), simulated=True))
-    sent = dispatch.assign(situation(incident=made_up, duties=(real, simulated)), NEXT, at(1))
-    assert sent.orders[0].unit_id == "U-2"
-    sent = dispatch.assign(situation(duties=(real, simulated)), NEXT, at(1))
-    assert sent.orders[0].unit_id == "U-1"
-    assert dispatch.assign(situation(incident=made_up, duties=(real,)), NEXT, at(1)).reason == "no unit free"
+    assert sent(situation(incident=made_up, duties=(real, simulated)), NEXT).orders[0].unit_id == "U-2"
+    assert sent(situation(duties=(real, simulated)), NEXT).orders[0].unit_id == "U-1"
+    assert sent(situation(incident=made_up, duties=(real,)), NEXT, at(1)) == Outcome()

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from patrol.domain import dispatch
+from patrol.domain import feedback
 from patrol.domain.alerts import Acceptance, History, Verdict, accept, fingerprint
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.drills import drill_candidate
 from patrol.domain.events import IncidentClass, Kind, Level, class_of
-from patrol.domain.incidents import Disposition, OrderId
+from patrol.domain.incidents import Disposition
 from patrol.domain.messages import alert_message
-from tests.builders import at, camera, event, ring, unit
+from tests.builders import at, camera, event, ring, sent, unit
 
 RANDOMNESS = 3 * 2**96 + 2 * 2**48 + 1
 
@@ -31,7 +31,7 @@ def test_a_drill_of_every_kind_and_level_is_marked_in_every_message(kind: Kind, 
     assert acceptance.verdict is Verdict.NEW_INCIDENT
     assert acceptance.alert is not None
     assert acceptance.incident is not None
-    outcome = dispatch.assign(Situation(acceptance.incident, (), (Duty(unit(simulated=True)),)), OrderId("O-1"), at(1))
+    outcome = sent(Situation(acceptance.incident, (), (Duty(unit(simulated=True)),)))
     messages = [alert_message(acceptance.alert, 1), *outcome.messages]
     assert len(messages) == 3
     for message in messages:
@@ -45,14 +45,14 @@ def test_a_drill_never_moves_a_real_unit() -> None:
     incident = accepted().incident
     assert incident is not None
     situation = Situation(incident, (), (Duty(unit(simulated=False)),))
-    assert dispatch.assign(situation, OrderId("O-1"), at(1)).orders == ()
+    assert sent(situation).orders == ()
 
 
 @pytest.mark.parametrize("said", list(Disposition))
 def test_a_drill_is_closed_as_one_whatever_is_said(said: Disposition) -> None:
     incident = accepted().incident
     assert incident is not None
-    closed = dispatch.close(Situation(incident, (), ()), said, "li", "", at(9)).incident
+    closed = feedback.close(Situation(incident, (), ()), said, "li", "", at(9)).incident
     assert closed is not None
     assert closed.disposition is Disposition.DRILL
 

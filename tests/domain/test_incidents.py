@@ -10,6 +10,8 @@ from patrol.domain.ids import make_id
 from patrol.domain.incidents import (
     TRANSITIONS,
     ClockName,
+    ClosingRequest,
+    Disposition,
     IncidentState,
     LoopStage,
     is_overdue,
@@ -34,6 +36,14 @@ def test_every_open_state_can_be_closed_and_closed_is_the_end() -> None:
     assert TRANSITIONS[IncidentState.CLOSED] == frozenset()
 
 
+def test_only_a_person_who_opens_it_again_leads_out_of_closed() -> None:
+    assert incident(state=IncidentState.CLOSED).reopened("li", "not over", at(600)).state is IncidentState.NEW
+    for state in IncidentState:
+        if state is not IncidentState.CLOSED:
+            with pytest.raises(IllegalTransition, match="it is open"):
+                incident(state=state).reopened("li", "not over", at(600))
+
+
 def test_the_first_timestamp_of_a_name_stays() -> None:
     stamped = incident().stamped(ClockName.ON_SCENE, at(40), "unit U-1").stamped(ClockName.ON_SCENE, at(50), "U-2")
     assert stamped.clocks[ClockName.ON_SCENE].at == at(40)
@@ -54,6 +64,12 @@ def test_every_state_is_in_one_stage_of_the_loop() -> None:
         IncidentState.HANDLED: LoopStage.FEED_BACK,
         IncidentState.CLOSED: None,
     }
+
+
+def test_what_waits_for_a_second_person_to_close_it_is_fed_back() -> None:
+    asked = ClosingRequest(Disposition.HANDLED, None, "settled", "li", at(30))
+    assert stage_of(incident(state=IncidentState.EN_ROUTE, closing=asked)) is LoopStage.FEED_BACK
+    assert stage_of(incident(state=IncidentState.CLOSED, closing=asked)) is None
 
 
 def test_overdue_is_measured_to_arrival_and_a_closed_one_without_arrival_is_not() -> None:

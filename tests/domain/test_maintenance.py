@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
 from patrol.domain.dispatch import Situation
 from patrol.domain.events import IncidentClass, Kind, Level
+from patrol.domain.feedback import change_level
 from patrol.domain.incidents import (
     Cause,
     ClockName,
@@ -27,6 +27,7 @@ from patrol.domain.incidents import (
     is_overdue,
     stage_of,
 )
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.maintenance import (
     Action,
     Begin,
@@ -688,6 +689,18 @@ class TestIncident:
         room.fail("C-1")
         room.pass_time(10)
         assert (room.the_one.level, room.the_one.ring) == (Level.YELLOW, RingName.CORE)
+
+    def test_keeps_the_level_that_an_operator_gave_it(self) -> None:
+        room = Room([*segment(1, 40), at_address("C-1", "10.0.1.250", ring=RingName.CORE), *segment(2, 100)])
+        for index in range(3):
+            room.fail(f"S1-{index:03d}")
+        room.pass_time(10)
+        spare = change_level(Situation(room.the_one, (), ()), Level.GREEN, "Li", "a spare recorder", room.now).incident
+        assert spare is not None
+        room.incidents[spare.id] = spare
+        room.fail("C-1")
+        room.pass_time(10)
+        assert (room.the_one.level, room.the_one.ring) == (Level.GREEN, RingName.CORE)
 
     def test_a_station_of_10_000_cameras_still_fits_a_message_and_shows_no_password(self) -> None:
         cameras = [found for number in range(40) for found in segment(number, 250)]

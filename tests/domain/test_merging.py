@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch, merging
+from patrol.domain import dispatch, feedback, merging
 from patrol.domain.alerts import History, accept
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.dispatch import Outcome, Situation
@@ -30,7 +30,7 @@ from patrol.domain.incidents import (
 from patrol.domain.messages import incident_message
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitState
-from tests.builders import at, candidate, duty, incident, maintenance_incident
+from tests.builders import at, candidate, duty, incident, maintenance_incident, sent
 from tests.domain.test_closeness import first, second, seen_by
 
 NEW_ID = IncidentId("I-new")
@@ -46,15 +46,11 @@ def at_work(number: int, seconds: float, *kinds: ReceiptKind) -> Situation:
     """An incident with a unit of its own that has said so much."""
     situation = Situation(opened(number, seconds), (), (duty("U-1", 10.0), duty("U-2", 20.0), duty("U-3", 30.0)))
     busy = [replace(each, state=UnitState.ON_SCENE) for each in situation.duties if each.unit.id != f"U-{number}"]
-    sent = dispatch.assign(
-        replace(situation, duties=(*(d for d in situation.duties if d.unit.id == f"U-{number}"), *busy)),
-        OrderId(f"O-{number}"),
-        at(seconds + 1),
-    )
-    situation = after(situation, sent)
+    only = replace(situation, duties=(*(d for d in situation.duties if d.unit.id == f"U-{number}"), *busy))
+    situation = after(situation, sent(only, f"O-{number}", at(seconds + 1)))
     for kind in kinds:
         receipt = Receipt(f"O-{number}", 1, "units", f"U-{number}", kind, at(seconds + 2))
-        situation = after(situation, dispatch.receive(situation, receipt, at(seconds + 2)))
+        situation = after(situation, dispatch.receive(situation, receipt, 1, at(seconds + 2)))
     return situation
 
 
@@ -154,7 +150,7 @@ def test_a_drill_may_be_merged_with_a_drill_and_kinds_of_any_family_by_hand() ->
 
 def test_what_was_shown_and_confirmed_of_either_stays_so() -> None:
     shown = dispatch.display(alone(opened(2, 10.0)), "seat", at(12))
-    confirmed = dispatch.confirm(after(alone(opened(2, 10.0)), shown), "wang", at(13))
+    confirmed = feedback.confirm(after(alone(opened(2, 10.0)), shown), "wang", at(13))
     stays, _ = merging.merge(alone(opened(1)), alone(incident_of(confirmed)), "li", at(30))
     clocks = incident_of(stays).clocks
     assert (clocks[ClockName.DISPLAYED].at, clocks[ClockName.CONFIRMED].source) == (at(12), "wang")
@@ -235,6 +231,40 @@ class Room:
                     self.owner.update(dict.fromkeys(found.alert_ids, found.id))
 
 
+@pytest.mark.parametrize(
+    ("stays", "goes", "level", "by"),
+    [
+        # Each: its level by what was seen, and the level that an operator gave it, if one did.
+        ((Level.BLUE, None), (Level.RED, None), Level.RED, None),
+        ((Level.RED, Level.BLUE), (Level.YELLOW, None), Level.YELLOW, None),
+        ((Level.RED, Level.BLUE), (Level.GREEN, None), Level.BLUE, "zhao"),
+        ((Level.YELLOW, None), (Level.RED, Level.BLUE), Level.YELLOW, None),
+        ((Level.BLUE, None), (Level.GREEN, Level.RED), Level.RED, "zhao"),
+    ],
+)
+def test_of_two_levels_the_more_urgent_goes_on_and_no_operators_word_is_undone(
+    stays: tuple[Level, Level | None], goes: tuple[Level, Level | None], level: Level, by: str | None
+) -> None:
+    def rated(number: int, seen: Level, said: Level | None) -> Situation:
+        one = alone(opened(number, 10.0 * number, level=seen))
+        return one if said is None else after(one, feedback.change_level(one, said, "zhao", "so", at(30)))
+
+    going_on, _ = merging.merge(rated(1, *stays), rated(2, *goes), "li", at(40))
+    assert (incident_of(going_on).level, incident_of(going_on).level_by) == (level, by)
+
+
+def test_feedback_that_waited_for_a_second_person_does_not_outlive_a_merge() -> None:
+    first_one, other = alone(opened(1, 0.0)), alone(opened(2, 10.0))
+    red = frozenset({Level.RED})
+    asked = [
+        after(each, feedback.close(each, Disposition.HANDLED, "zhao", "settled", at(20), None, red))
+        for each in (first_one, other)
+    ]
+    for outcome in merging.merge(asked[0], asked[1], "li", at(30)):
+        assert incident_of(outcome).closing is None
+        assert ClockName.FEEDBACK not in incident_of(outcome).clocks
+
+
 @given(st.data())
 def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_incident_and_all_paths_are_legal(
     data: st.DataObject,
@@ -243,7 +273,7 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
     draw = data.draw
     for step in range(draw(st.integers(3, 30))):
         now = at(5.0 * step)
-        action = draw(st.sampled_from(["accept", "accept", "assign", "receive", "merge", "split", "expire", "close"]))
+        action = draw(st.sampled_from(["accept", "accept", "assign", "receive", "merge", "split", "doubt", "close"]))
         ids = sorted(room.incidents)
         if action == "accept" or not ids:
             made = seen_by(step + 1, draw(st.floats(0, 200)), 5.0 * step, level=draw(st.sampled_from(list(Level))))
@@ -260,12 +290,12 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
         try:
             match action:
                 case "assign":
-                    room.take([dispatch.assign(situation, OrderId(f"O-{step}"), now)])
+                    room.take([sent(situation, f"O-{step}", now)])
                 case "receive" if situation.orders:
                     chosen = draw(st.sampled_from([order.id for order in situation.orders]))
                     kind = draw(st.sampled_from(list(ReceiptKind)))
                     receipt = Receipt(chosen, 1, "units", "U-1", kind, now)
-                    room.take([dispatch.receive(situation, receipt, now)])
+                    room.take([dispatch.receive(situation, receipt, 1, now)])
                 case "merge":
                     other = room.situation(draw(st.sampled_from(ids)))
                     room.take(merging.merge(situation, other, "li", now), together=True)
@@ -273,10 +303,10 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
                     alert_id = draw(st.sampled_from(sorted(room.owner)))
                     new_id = IncidentId(f"I-split-{step}")
                     room.take(merging.split(situation, alert_id, new_id, "li", now), together=True)
-                case "expire":
-                    room.take([dispatch.expire(situation, 5.0, now)])
+                case "doubt":
+                    room.take([dispatch.doubt(situation, 5.0, now)])
                 case "close":
-                    room.take([dispatch.close(situation, Disposition.HANDLED, "li", "", now)])
+                    room.take([feedback.close(situation, Disposition.HANDLED, "li", "", now)])
         except IllegalTransition:
             continue
         _check(room)
@@ -297,7 +327,8 @@ def _check(room: Room) -> None:
         for order in orders.values()
         if order.is_open
     ]
-    assert len({incident_id for incident_id, _ in open_orders}) == len(open_orders), "one order an incident"
+    standing = [incident_id for incident_id, order in open_orders if order.state is not OrderState.DOUBTED]
+    assert len(set(standing)) == len(standing), "one order an incident, beside back-ups"
     assert all(room.incidents[incident_id].is_open for incident_id, _ in open_orders)
     assert len({order.unit_id for _, order in open_orders}) == len(open_orders)
     busy = {each.unit.id for each in room.duties.values() if each.state is not UnitState.AVAILABLE}

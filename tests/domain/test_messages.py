@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,18 +14,22 @@ from hypothesis import strategies as st
 from patrol.domain.alerts import History, accept
 from patrol.domain.camera import Place
 from patrol.domain.errors import MessageError
+from patrol.domain.message_data import PlaceData, PositionData
 from patrol.domain.messages import (
     MAX_BYTES,
     TYPES,
     alert_message,
     incident_message,
     order_message,
+    position_message,
     read_message,
+    read_position,
     read_receipt,
     recall_message,
     receipt_message,
 )
 from patrol.domain.orders import Receipt, ReceiptKind
+from patrol.domain.vocabulary import CoordinateSystem
 from tests.builders import at, candidate, incident, order
 
 
@@ -159,3 +164,49 @@ def test_any_bytes_are_read_or_refused_and_nothing_else(body: bytes) -> None:
 def test_a_message_over_the_limit_is_refused() -> None:
     with pytest.raises(MessageError, match="at most"):
         read_message(b"x" * (MAX_BYTES + 1))
+
+
+def position() -> PositionData:
+    return PositionData("U-1", PlaceData(35.4909, 112.8518), at(5.25), 6.0, 90.0, 1.5, CoordinateSystem.GCJ02)
+
+
+def test_a_position_is_about_its_unit_and_comes_back_as_it_was_sent() -> None:
+    message = position_message(position(), at(6))
+    envelope = read_message(message.body)
+    assert read_position(envelope) == position()
+    assert (message.stream, envelope.subject) == ("patrol:position", "unit/U-1")
+    body = json.loads(message.body)
+    assert (body["partitionkey"], body["correlationid"]) == ("U-1", "U-1")
+    assert (datetime.fromisoformat(body["time"]), datetime.fromisoformat(body["recordedtime"])) == (at(5.25), at(6))
+    with pytest.raises(MessageError, match="incident/<id>"):
+        envelope.incident_id  # noqa: B018
+
+
+def test_a_position_told_twice_is_one_message_and_a_later_one_has_a_greater_sequence() -> None:
+    again, later = position_message(position(), at(99)), replace(position(), at=at(5.26))
+    assert again.id == position_message(position(), at(6)).id
+    assert position_message(later, at(6)).id != again.id
+    assert read_message(position_message(later, at(6)).body).sequence > read_message(again.body).sequence
+
+
+def test_a_position_needs_no_more_than_who_where_and_when() -> None:
+    body = json.loads(position_message(position(), at(6)).body)
+    body["data"] = {name: body["data"][name] for name in ("unit_id", "place", "at")}
+    assert read_position(read_message(json.dumps(body))) == PositionData("U-1", position().place, at(5.25))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"place": {"latitude": 1}},
+        {"place": None},
+        {"at": "2026-01-01T12:00:00"},
+        {"accuracy_m": "near"},
+        {"coordinate_system": "bd09"},
+    ],
+)
+def test_a_bad_position_is_a_message_error(change: dict[str, Any]) -> None:
+    body = json.loads(position_message(position(), at(6)).body)
+    body["data"] |= change
+    with pytest.raises(MessageError, match="position"):
+        read_position(read_message(json.dumps(body)))

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from patrol.domain.messages import Message
 from patrol.domain.streams import (
+    FLEETING_KEPT_FOR,
+    FLEETING_KEPT_UNREAD_FOR,
     KEPT_FOR,
     KEPT_UNREAD_FOR,
     Comparison,
@@ -23,6 +25,7 @@ from patrol.domain.streams import (
     compare,
     may_have_lost,
     trim_before,
+    trim_fleeting_before,
 )
 
 RED = "patrol:alert:red"
@@ -120,3 +123,19 @@ def test_nothing_that_a_group_needs_or_the_store_has_not_settled_is_ever_trimmed
     assert entry.ms < NOW_MS - HOUR_MS
     settled = compared([row(1, entry)], [b"1"], QueueState("one", NOW_MS, {RED: stream})).settled
     assert settled == (1,)
+
+
+def test_of_positions_what_was_read_goes_after_a_minute_and_the_rest_after_ten_read_or_not() -> None:
+    minute_ms = int(FLEETING_KEPT_FOR.total_seconds() * 1000)
+    longest_ms = int(FLEETING_KEPT_UNREAD_FOR.total_seconds() * 1000)
+
+    def bound(*groups: GroupState) -> EntryId | None:
+        return trim_fleeting_before(StreamState(9, groups), NOW_MS)
+
+    assert bound(GroupState(NOW)) == EntryId(NOW_MS - minute_ms)
+    behind = EntryId(NOW_MS - 2 * minute_ms)
+    assert bound(GroupState(behind)) == behind.next
+    assert bound(GroupState(NOW, oldest_pending=behind)) == behind
+    stopped = GroupState(EntryId(5))
+    assert bound(stopped) == bound(GroupState(NOW), stopped) == bound() == EntryId(NOW_MS - longest_ms)
+    assert trim_fleeting_before(StreamState(9, (GroupState(EntryId(0)),)), longest_ms) is None

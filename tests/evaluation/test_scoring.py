@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patrol.domain.shares import wilson
 from patrol.evaluation.counting import Counted, band_name, band_of, score_counts
 from patrol.evaluation.scoring import TOLERANCE_S, Case, Interval, Told, judged, merged, score
-from patrol.evaluation.statistics import nearest_rank, wilson
+from patrol.evaluation.statistics import nearest_rank
 
 
 def told(start: float, end: float, confirmed: float | None = None, sure: float = 0.9) -> Told:

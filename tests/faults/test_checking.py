@@ -81,7 +81,10 @@ def test_two_orders_for_a_busy_unit_and_two_units_for_an_incident_are_told() -> 
     both = [order(1, "I-1", "U-1"), order(2, "I-2", "U-1"), step(1), step(2)]
     assert duplicate_orders(both, {"O-1": "done", "O-2": "done"}) == ["U-1: O-2 while busy with O-1"]
     twice = [order(1, "I-1", "U-1"), step(1), order(2, "I-1", "U-2"), step(2)]
-    assert duplicate_orders(twice, {"O-1": "done", "O-2": "done"}) == ["I-1: done by O-1, O-2"]
+    done = {"O-1": "done", "O-2": "done"}
+    assert duplicate_orders(twice, done) == ["I-1: done by O-1, O-2"]
+    assert duplicate_orders(twice, done, {"I-1"}) == []  # one more was asked for
+    assert duplicate_orders([line | {"level": "red"} if "order" in line else line for line in twice], done) == []
 
 
 def test_of_two_orders_that_come_in_the_wrong_order_the_one_laid_down_doubles_nothing_if_it_was_over() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import Any
 from patrol.adapters.memory import FakeClock, MemoryQueue, MemorySubscription, MemoryTourReports
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_signs import SqlSigns
+from patrol.domain.board import Sending
 from patrol.domain.camera import CameraId, Place, Ring, RingName
 from patrol.domain.closeness import NEVER, MergePolicy
+from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.messages import Envelope, read_message, receipt_message
 from patrol.domain.orders import Order, Receipt, ReceiptKind
@@ -97,12 +99,14 @@ async def dispatch_room(
     clock: Any = None,
     keeper: TimeKeeper | None = None,
     policy: MergePolicy = NEVER,
+    sending: Sending | None = None,
+    second_person: Collection[Level] = (),
 ) -> AsyncIterator[DispatchRoom]:
     clock, metrics, reports = clock or FakeClock(NOON), fresh_metrics(), MemoryTourReports()
     queue = MemoryQueue(clock)
     async with sql_store(folder, clock, units, policy) as store:
         signs = SqlSigns(store)
-        deciding = Deciding(store, clock, metrics)
+        deciding = Deciding(store, clock, metrics, sending, second_person=second_person)
         yield DispatchRoom(
             clock=clock,
             store=store,
@@ -112,7 +116,7 @@ async def dispatch_room(
             reports=reports,
             deciding=deciding,
             dispatching=Dispatching(deciding, store, signs, clock),
-            following_up=FollowingUp(store, deciding, rings or RINGS, clock, metrics),
+            following_up=FollowingUp(store, deciding, rings or RINGS, clock, metrics, sending=sending),
             desk=Desk(deciding),
             room=Room(
                 "站", "Station", store, store, reports, queue, signs, clock, metrics, simulated=True, keeper=keeper

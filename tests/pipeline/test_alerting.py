@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryEvidence, MemorySpool
-from patrol.domain.alerts import Acceptance, Candidate, History, LevelPolicy, Verdict, accept, cools_down, fingerprint
+from patrol.domain.alerts import Acceptance, Candidate, History, Verdict, accept, cools_down, fingerprint
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.clips import ClipOrder
 from patrol.domain.detections import Detections
@@ -19,6 +19,7 @@ from patrol.domain.errors import StoreError, StoreFailure
 from patrol.domain.events import Event, Kind, Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import EvidenceId
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.zones import RuleId, Zone
 from patrol.pipeline import alerting as module
 from patrol.pipeline.alerting import Alerting

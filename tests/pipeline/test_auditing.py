@@ -41,10 +41,13 @@ class Audited:
             is_disturbed=lambda: self.disturbed,
         )
 
-    async def look_for(self, seconds: float) -> list[str]:
+    async def look_for(self, seconds: float, *, followed_up: bool = False) -> list[str]:
         """Let time pass with a look every two seconds. Returns what the last one found."""
         for _ in range(int(seconds / LOOK_EVERY_S)):
             self.room.clock.advance(LOOK_EVERY_S)
+            if followed_up:
+                await self.room.following_up.tick()
+                await self.room.relay()
             await self.auditing.tick()
         audit = await self.room.signs.latest_audit()
         return [finding.kind.value for finding in audit.findings] if audit else []
@@ -164,7 +167,7 @@ def test_with_no_unit_free_it_waits_for_a_reason(tmp_path: Path) -> None:
             (order,) = await room.orders()
             await room.dispatching.handle(room.receipt(order, ReceiptKind.ACCEPTED))
             await room.relay()
-            assert await audited.look_for(50) == []
+            assert await audited.look_for(50, followed_up=True) == []
 
     asyncio.run(check())
 
@@ -183,11 +186,50 @@ def test_without_follow_up_the_silent_order_and_the_passed_target_are_found(tmp_
             await room.dispatching.handle(room.receipt(order, ReceiptKind.ACCEPTED))
             await room.relay()
             assert await audited.look_for(2) == []
-            assert await audited.look_for(44) == []
-            assert await audited.look_for(4) == ["not_followed_up"]
+            assert "not_followed_up" not in await audited.look_for(44)
+            assert "not_followed_up" in await audited.look_for(4)
             await room.following_up.tick()
             await room.relay()
             assert await audited.look_for(2) == []
+
+    asyncio.run(check())
+
+
+def test_a_dead_escalator_is_found_ten_seconds_after_the_step_was_due_and_a_living_one_never(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            audited = await calm(room)
+            await room.alert()
+            await room.relay()
+            await room.consume()
+            await room.relay()
+            (order,) = await room.orders()
+            await room.dispatching.handle(room.receipt(order, ReceiptKind.ACCEPTED))  # late to set out after 15 s
+            await room.relay()
+            assert await audited.look_for(26) == []
+            assert await audited.look_for(4) == ["not_escalated"]
+            (finding,) = (await room.room.snapshot()).watch.findings
+            assert (finding.incident_id, finding.level) == ("I-1", Level.RED)
+            assert await audited.look_for(8, followed_up=True) == []
+            assert await audited.look_for(100, followed_up=True) == []
+
+    asyncio.run(check())
+
+
+def test_an_open_incident_that_nobody_would_ever_come_back_to_is_found(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            audited = await calm(room)
+            await room.alert()
+            await room.relay()
+            await room.consume()
+            await room.relay()
+            lost = "delete from orders"
+            await room.store.within(lambda connection: connection.exec_driver_sql(lost))
+            found = await audited.look_for(4)
+            assert found == ["no_clock"]
+            (finding,) = (await room.room.snapshot()).watch.findings
+            assert "waits for nothing" in finding.words_en
 
     asyncio.run(check())
 
@@ -216,9 +258,9 @@ def test_of_a_flood_all_are_counted_and_the_most_urgent_are_kept(tmp_path: Path)
                 await room.alert(number, level=Level.RED if number == 40 else Level.BLUE)
             await room.relay()
             found = await audited.look_for(20)
-            assert found == ["unhandled"] * FINDINGS_KEPT
+            assert sorted(found) == ["not_escalated"] + ["unhandled"] * (FINDINGS_KEPT - 1)
             snapshot = await room.room.snapshot()
-            assert (snapshot.watch.findings[0].incident_id, snapshot.watch.found) == ("I-40", 40)
+            assert (snapshot.watch.findings[0].incident_id, snapshot.watch.found) == ("I-40", 41)
             assert audited.shown(FindingKind.UNHANDLED) == 40
 
     asyncio.run(check())

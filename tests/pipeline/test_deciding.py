@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.memory import FakeClock
-from patrol.domain.errors import IllegalTransition
-from patrol.domain.incidents import ClockName, Disposition, IncidentId
+from patrol.domain.board import Sending
+from patrol.domain.camera import CameraId
+from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
+from patrol.domain.errors import IllegalTransition, NotAsAsked
+from patrol.domain.events import Kind, Level
+from patrol.domain.incidents import ClockName, Disposition, IncidentId, IncidentState
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import Effect
-from tests.builders import at
+from tests.builders import at, candidate, event
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted
 
@@ -199,5 +203,148 @@ def test_a_target_found_missed_by_a_late_arrival_is_counted_once(tmp_path: Path)
             await answer(room, ReceiptKind.ON_SCENE, 1)
             await room.deciding.mark_overdue(FIRST)
             assert counted(room.metrics, "patrol_response_overdue_total", ring="core", level="red") == 1
+
+    asyncio.run(check())
+
+
+TWO_PEOPLE = frozenset({Level.RED})
+SMALL_CROWDS_WAIT = Sending(
+    confirm=ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(60, Then.SEND), Level.GREEN: Waiting(60, Then.CLOSE)}})
+)
+
+
+def closed(room: DispatchRoom) -> float:
+    return counted(room.metrics, "patrol_incidents_closed_total", disposition="handled")
+
+
+def test_a_red_one_counts_as_closed_once_the_second_person_has_agreed(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, second_person=TWO_PEOPLE) as room:
+            await ordered(room)
+            assert not await room.desk.close(FIRST, Disposition.HANDLED, "Li", "settled")
+            assert closed(room) == 0
+            (waiting,) = await room.orders()
+            assert waiting.state is OrderState.ACCEPTED, "units go on meanwhile"
+            with pytest.raises(NotAsAsked):
+                await room.desk.close(FIRST, Disposition.HANDLED, "Li", "settled")
+            room.clock.advance(30)
+            assert await room.desk.close(FIRST, Disposition.HANDLED, "Wang", "")
+            assert closed(room) == 1
+            found = await room.incident()
+            assert (found.clocks[ClockName.FEEDBACK].source, found.clocks[ClockName.CLOSED].source) == ("Li", "Wang")
+            (recalled,) = await room.orders()
+            assert recalled.state is OrderState.RECALLED
+
+    asyncio.run(check())
+
+
+def test_a_withdrawn_closing_leaves_it_open(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, second_person=TWO_PEOPLE) as room:
+            await ordered(room)
+            await room.desk.close(FIRST, Disposition.HANDLED, "Li", "settled")
+            await room.desk.withdraw_closing(FIRST, "Wang")
+            found = await room.incident()
+            assert (found.is_open, found.closing) == (True, None)
+
+    asyncio.run(check())
+
+
+def test_what_is_opened_again_gets_a_unit_and_its_first_arrival_is_counted_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await ordered(room)
+            for number, kind in enumerate((ReceiptKind.ON_SCENE, ReceiptKind.DONE), start=2):
+                room.clock.advance(10)
+                await answer(room, kind, number)
+            await room.desk.close(FIRST, Disposition.HANDLED, "Li", "settled")
+            room.clock.advance(600)
+            await room.desk.reopen(FIRST, "Wang", "they are back")
+            again = await room.incident()
+            assert (again.life, again.state) == (2, IncidentState.ORDERED)
+            assert len(await room.orders()) == 2
+            assert again.clocks[ClockName.ORDER_SENT].at == at(620)
+            assert again.clocks[ClockName.ON_SCENE].at == at(10)
+            room.clock.advance(20)
+            await answer(room, ReceiptKind.ON_SCENE, 1)
+            assert counted(room.metrics, "patrol_response_seconds_count", ring="core", level="red") == 1
+            assert took(room, "order")[0] == 1, "the second order says nothing of how soon the first was sent"
+            await room.desk.close(FIRST, Disposition.REFERRED, "Li", "to the county")
+            assert [life.disposition for life in (await room.incident()).history] == [Disposition.HANDLED]
+
+    asyncio.run(check())
+
+
+def test_alerts_join_what_was_opened_again(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            await room.desk.close(FIRST, Disposition.HANDLED, "Li", "settled")
+            await room.desk.reopen(FIRST, "Wang", "they are back")
+            room.clock.advance(200)
+            seen = event(camera_id=CameraId("C-1"), began_at=at(190), confirmed_at=at(199))
+            later = candidate(7, event=seen, detected_at=at(199.5))
+            acceptance = await room.store.accept(later, room.clock.now())
+            assert acceptance.incident is not None
+            assert acceptance.incident.id == FIRST
+            assert acceptance.incident.alert_ids == ("A-1", "A-7")
+
+    asyncio.run(check())
+
+
+def test_made_more_urgent_it_gets_a_unit_and_less_urgent_it_gets_none_for_that(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert(level=Level.YELLOW)
+            await room.desk.change_level(FIRST, Level.BLUE, "Li", "a wedding")
+            assert await room.orders() == []
+            await room.desk.change_level(FIRST, Level.RED, "Li", "knives")
+            assert len(await room.orders()) == 1
+            found = await room.incident()
+            assert (found.level, found.level_by) == (Level.RED, "Li")
+            assert [change.level for change in found.level_changes] == [Level.BLUE, Level.RED]
+            (told, *_) = [one for one in await room.told("patrol:incident") if one.data["level"] == "red"]
+            assert told.data["level_by"] == "Li"
+
+    asyncio.run(check())
+
+
+def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
+            await room.alert(level=Level.BLUE)
+            held = await room.deciding.hold(FIRST)
+            assert held is not None
+            assert held.reason == "held"
+            assert (await room.incident()).held_until == at(60)
+            assert await room.orders() == []
+            await room.desk.confirm(FIRST, "Li")
+            assert len(await room.orders()) == 1
+            assert (await room.incident()).held_until is None
+
+    asyncio.run(check())
+
+
+def test_what_nobody_confirmed_is_closed_by_rule_and_counted(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
+            await room.alert(level=Level.GREEN)
+            await room.deciding.hold(FIRST)
+            room.clock.advance(60)
+            await room.deciding.hold(FIRST)
+            found = await room.incident()
+            assert (found.disposition, found.closed_by) == (Disposition.UNFOUNDED, "rule")
+            assert counted(room.metrics, "patrol_incidents_closed_total", disposition="unfounded") == 1
+
+    asyncio.run(check())
+
+
+def test_what_waits_for_nobody_is_left_alone_by_holding(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
+            await room.alert(level=Level.RED)
+            left = await room.deciding.hold(FIRST)
+            assert left is not None
+            assert (left.reason, left.incident) == ("not held", None)
 
     asyncio.run(check())

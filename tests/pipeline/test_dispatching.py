@@ -113,7 +113,7 @@ def test_receipts_take_an_order_to_its_end_and_stamp_the_incidents_clocks(tmp_pa
                 (ReceiptKind.ACCEPTED, 3, OrderState.ACCEPTED, UnitState.ASSIGNED),
                 (ReceiptKind.EN_ROUTE, 5, OrderState.EN_ROUTE, UnitState.EN_ROUTE),
                 (ReceiptKind.ON_SCENE, 32, OrderState.ON_SCENE, UnitState.ON_SCENE),
-                (ReceiptKind.DONE, 8, OrderState.DONE, UnitState.AVAILABLE),
+                (ReceiptKind.DONE, 8, OrderState.DONE, UnitState.RETURNING),
             )
             for number, (kind, after_s, order_state, unit_state) in enumerate(steps, start=1):
                 room.clock.advance(after_s)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from patrol.adapters.memory import FakeClock
+from patrol.domain.dispatch import Outcome
 from patrol.domain.errors import StoreError
-from patrol.domain.incidents import Disposition, IncidentState
+from patrol.domain.escalating import FollowUpPolicy
+from patrol.domain.events import Level
+from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState, Stamp
+from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.units import UnitState
 from patrol.pipeline.deciding import Deciding
-from patrol.pipeline.following_up import QUEUE_HAS_S, FollowingUp
+from patrol.pipeline.following_up import QUEUE_HAS_S, TOLD_A_TICK, FollowingUp
 from patrol.ports import Ledger
-from tests.builders import NOON, unit
+from tests.builders import NOON, at, duty, incident, order, unit
 from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted, fresh_metrics, told_by
 
@@ -47,7 +54,7 @@ def test_an_alert_the_queue_does_not_bring_gets_its_order_all_the_same_but_the_q
     asyncio.run(check())
 
 
-def test_a_silent_unit_is_called_back_in_time_and_the_next_best_one_is_sent(tmp_path: Path) -> None:
+def test_a_silent_unit_stays_as_a_back_up_and_the_next_best_one_is_sent_in_time(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, (unit("U-1"), unit("U-2"), unit("U-3"))) as room:
             await room.alert()
@@ -56,16 +63,15 @@ def test_a_silent_unit_is_called_back_in_time_and_the_next_best_one_is_sent(tmp_
             await ticks(room, accept_within_s - 1)
             assert await states(room) == [("U-1", OrderState.SENT)]
             await ticks(room, 1)
-            assert await states(room) == [("U-1", OrderState.EXPIRED), ("U-2", OrderState.SENT)]
-            recalled = [told for told in await room.told("patrol:order:core") if told.type.endswith("recall.v1")]
-            assert [told.data["unit_id"] for told in recalled] == ["U-1"]
+            assert await states(room) == [("U-1", OrderState.DOUBTED), ("U-2", OrderState.SENT)]
+            assert [told.data["unit_id"] for told in await room.told("patrol:order:core")] == ["U-1", "U-2"]
             await ticks(room, accept_within_s)
             assert [unit_id for unit_id, _ in await states(room)] == ["U-1", "U-2", "U-3"]
 
     asyncio.run(check())
 
 
-def test_a_unit_that_accepted_is_left_to_drive(tmp_path: Path) -> None:
+def test_a_unit_that_accepted_is_never_doubted(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:
             await room.alert()
@@ -73,7 +79,7 @@ def test_a_unit_that_accepted_is_left_to_drive(tmp_path: Path) -> None:
             (order,) = await room.orders()
             await room.dispatching.handle(room.receipt(order, ReceiptKind.ACCEPTED))
             await ticks(room, 300)
-            assert await states(room) == [("U-1", OrderState.ACCEPTED)]
+            assert (await states(room))[0] == ("U-1", OrderState.ACCEPTED)
 
     asyncio.run(check())
 
@@ -91,7 +97,7 @@ def test_an_incident_whose_target_passed_is_flagged_once(tmp_path: Path) -> None
             assert (await room.incident()).overdue is True
             assert counted(room.metrics, "patrol_response_overdue_total", ring="core", level="red") == 1
             flags = [told.data["overdue"] for told in await room.told("patrol:incident")]
-            assert flags.count(True) == 1
+            assert [before for before, after in pairwise(flags) if before is not after] == [False], "once, for good"
 
     asyncio.run(check())
 
@@ -153,7 +159,7 @@ def test_two_who_follow_up_at_once_send_one_unit(tmp_path: Path) -> None:
             assert await states(room) == [("U-1", OrderState.SENT)]
             room.clock.advance(30)
             await asyncio.gather(*(room.following_up.tick() for _ in range(4)))
-            assert await states(room) == [("U-1", OrderState.EXPIRED), ("U-2", OrderState.SENT)]
+            assert await states(room) == [("U-1", OrderState.DOUBTED), ("U-2", OrderState.SENT)]
 
     asyncio.run(check())
 
@@ -184,3 +190,179 @@ def test_a_store_that_is_away_is_told_once_and_survived(caplog: pytest.LogCaptur
     asyncio.run(check())
     told = told_by(caplog)
     assert told == ["follow-up waits for the store: database is locked"] * 2  # at each change for the worse
+
+
+async def steps_told(room: DispatchRoom, incident_id: str = "I-1") -> list[str]:
+    """Each step as it was told first, in order."""
+    told = [one.data for one in await room.told("patrol:incident") if one.data["incident_id"] == incident_id]
+    return list(dict.fromkeys(one["escalation"]["step"] for one in told if one["escalation"] is not None))
+
+
+def test_what_stays_late_is_told_farther_up_step_by_step_and_each_step_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            await ticks(room, 3)
+            (first,) = await room.orders()
+            await room.dispatching.handle(room.receipt(first, ReceiptKind.ACCEPTED))  # late to set out from 18 s on
+            await ticks(room, 15)
+            assert await steps_told(room) == []
+            for seconds, told in ((1, ["next_unit"]), (18, ["next_unit"]), (1, ["next_unit", "supervisor"])):
+                await ticks(room, seconds)
+                assert await steps_told(room) == told
+            await ticks(room, 25)
+            assert await steps_told(room) == ["next_unit", "supervisor", "room"]
+            count = len(await room.told("patrol:incident"))
+            await ticks(room, 100)
+            assert len(await room.told("patrol:incident")) == count
+            for step in EscalationStep:
+                assert counted(room.metrics, "patrol_escalations_total", level="red", step=step.value) == 1
+
+    asyncio.run(check())
+
+
+def test_who_has_taken_it_on_is_left_alone_until_something_else_gets_late(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1"),)) as room:
+            incident_id = await room.alert()
+            await ticks(room, 3)
+            (first,) = await room.orders()
+            await room.dispatching.handle(room.receipt(first, ReceiptKind.ACCEPTED))
+            await ticks(room, 16)
+            await room.desk.acknowledge(incident_id, "李明")
+            (last,) = [one.data["escalation"] for one in (await room.told("patrol:incident"))[-1:]]
+            assert (last["step"], last["acknowledged_by"]) == ("next_unit", "李明")
+            await ticks(room, 41)
+            assert await steps_told(room) == ["next_unit"]
+            await ticks(room, 2)  # the target has passed
+            escalation = (await room.incident()).escalation
+            assert escalation is not None
+            assert (escalation.step, escalation.acknowledged_by) == (EscalationStep.NEXT_UNIT, None)
+            await ticks(room, 20)
+            assert await steps_told(room) == ["next_unit", "supervisor"]
+
+    asyncio.run(check())
+
+
+def test_with_nobody_free_the_supervisor_knows_at_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1"),)) as room:
+            await room.alert(1)
+            await ticks(room, 3)
+            await room.alert(2)
+            await ticks(room, 1)
+            escalation = (await room.incident("I-2")).escalation
+            assert escalation is not None
+            assert (escalation.step, escalation.why_en) == (EscalationStep.SUPERVISOR, "no unit is free")
+
+    asyncio.run(check())
+
+
+def test_feedback_is_asked_for_until_it_comes_and_not_forever(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            policy = replace(FollowUpPolicy(), reminders=3)
+            room.following_up = FollowingUp(room.store, room.deciding, RINGS, room.clock, room.metrics, policy=policy)
+            await room.alert()
+            await ticks(room, 3)
+            (first,) = await room.orders()
+            for number, kind in enumerate((ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE), 1):
+                await room.dispatching.handle(room.receipt(first, kind, number))
+            await ticks(room, 300)
+            assert (await room.incident()).reminders == 0
+            await ticks(room, 1)
+            assert (await room.incident()).reminders == 1
+            await ticks(room, 120)
+            assert (await room.incident()).reminders == 2
+            await ticks(room, 600)
+            assert (await room.incident()).reminders == 3
+            told = [one.data["reminders"] for one in await room.told("patrol:incident")]
+            assert [number for number in told if number] == [1, 2, 3]
+            assert counted(room.metrics, "patrol_reminders_total", level="red") == 3
+            assert (await room.incident()).escalation is None
+
+    asyncio.run(check())
+
+
+class Counting:
+    """A reader with this ledger, and decisions that are only counted."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.calls: list[str] = []
+
+    async def open_ledger(self) -> Ledger:
+        return self.ledger
+
+    latest_closed = totals = gone_evidence = None
+
+    def __getattr__(self, name: str) -> Any:
+        async def note(*args: Any, **more: Any) -> None:
+            self.calls.append(name)
+
+        return note
+
+
+def late_room(ledger: Ledger, seconds: float) -> tuple[Counting, FollowingUp, Any]:
+    room, clock, metrics = Counting(ledger), FakeClock(NOON), fresh_metrics()
+    clock.advance(seconds)
+    return room, FollowingUp(room, room, RINGS, clock, metrics), metrics  # type: ignore[arg-type]
+
+
+def test_of_500_open_incidents_that_need_nothing_the_store_is_asked_nothing() -> None:
+    driving = incident(state=IncidentState.EN_ROUTE)
+    driving = replace(driving, clocks={**driving.clocks, ClockName.MOVING: Stamp(at(10), "unit U-1")})
+    numbers = range(500)
+    ledger = Ledger(
+        tuple(replace(driving, id=f"I-{number}") for number in numbers),
+        tuple(order(f"U-{number}", number, incident_id=f"I-{number}", state=OrderState.EN_ROUTE) for number in numbers),
+        tuple(duty(f"U-{number}", state=UnitState.EN_ROUTE) for number in range(200)),
+    )
+
+    async def check() -> None:
+        room, following_up, _ = late_room(ledger, 20)
+        await following_up.tick()
+        assert room.calls == []
+
+    asyncio.run(check())
+
+
+def test_what_is_due_at_once_is_told_in_portions_the_most_urgent_first() -> None:
+    waiting = [incident(number, level=Level.RED if number > 290 else Level.BLUE) for number in range(300)]
+    ledger = Ledger(tuple(waiting), (), (duty(state=UnitState.EN_ROUTE),))
+
+    async def check() -> None:
+        room, following_up, metrics = late_room(ledger, 59)
+        await following_up.tick()
+        assert room.calls == ["escalate"] * 9, "the red ones"
+        room, following_up, metrics = late_room(ledger, 1000)
+        await following_up.tick()
+        assert room.calls.count("mark_overdue") == 300
+        assert room.calls.count("escalate") == TOLD_A_TICK
+        assert counted(metrics, "patrol_late", kind="nobody_sent") == 300
+        assert counted(metrics, "patrol_late", kind="target_passed") == 300
+        following_up._reader.ledger = Ledger((), (), ())  # type: ignore[attr-defined]
+        await following_up.tick()
+        assert {counted(metrics, "patrol_late", kind=kind.value) for kind in LatenessKind} == {0}
+
+    asyncio.run(check())
+
+
+def test_a_unit_that_this_look_has_sent_is_offered_to_nobody_else() -> None:
+    class One(Counting):
+        async def assign(self, incident_id: str) -> Outcome:
+            self.calls.append(f"assign {incident_id}")
+            of = next(one for one in self.ledger.incidents if one.id == incident_id)
+            sent = tuple(replace(one, state=UnitState.ASSIGNED) for one in self.ledger.duties)
+            return Outcome(incident=of.to(IncidentState.ORDERED), duties=sent, reason="ordered")
+
+    async def check() -> None:
+        clock, metrics = FakeClock(NOON), fresh_metrics()
+        clock.advance(5)
+        room = One(Ledger(tuple(incident(number) for number in range(3)), (), (duty(),)))
+        await FollowingUp(room, room, RINGS, clock, metrics).tick()  # type: ignore[arg-type]
+        assert [call for call in room.calls if call.startswith("assign")] == ["assign I-0"]
+        assert room.calls.count("escalate") == 2
+        assert counted(metrics, "patrol_dispatch_shortfalls_total", ring="core") == 2
+
+    asyncio.run(check())

@@ -17,9 +17,9 @@ from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_evidence import SqlEvidenceIndex
 from patrol.domain.camera import CameraId
-from patrol.domain.dispatch import close
 from patrol.domain.errors import StoreError, StoreFailure
 from patrol.domain.events import Level
+from patrol.domain.feedback import close
 from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, IncidentId
 from patrol.domain.retention import Deletion, EvidenceClass, Gone, Retention

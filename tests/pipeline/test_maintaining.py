@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryIncidents
-from patrol.domain.alerts import LevelPolicy
 from patrol.domain.camera import Camera, RingName, StreamAddress
-from patrol.domain.dispatch import confirm
 from patrol.domain.events import IncidentClass, Level
+from patrol.domain.feedback import confirm
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, IncidentState
+from patrol.domain.levels import LevelPolicy
 from patrol.domain.maintenance import MaintenanceLimits
 from patrol.domain.maintenance_incidents import begin
 from patrol.domain.messages import read_message

@@ -27,9 +27,10 @@ from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription
 from patrol.adapters.sql import SqlStore
 from patrol.domain.camera import CameraId
-from patrol.domain.dispatch import close, confirm, display
+from patrol.domain.dispatch import display
 from patrol.domain.errors import IllegalTransition, QueueError
 from patrol.domain.events import Level
+from patrol.domain.feedback import close, confirm
 from patrol.domain.incidents import Disposition, Incident, IncidentId
 from patrol.domain.messages import INCIDENT_STREAM, Message, read_message
 from patrol.domain.streams import KEPT_FOR, EntryId, QueueState

@@ -28,7 +28,9 @@ from patrol.domain.auditing import AuditBounds, FindingKind, audit
 from patrol.domain.camera import CameraId
 from patrol.domain.dispatch import Outcome, told
 from patrol.domain.errors import NotTogether, StoreError, StoreFailure
-from patrol.domain.incidents import Disposition, Incident, IncidentId, IncidentState
+from patrol.domain.events import Level
+from patrol.domain.feedback import change_level, close, reopen
+from patrol.domain.incidents import Disposition, FalseAlarmReason, Incident, IncidentId, IncidentState
 from patrol.domain.merging import merge, split
 from patrol.domain.messages import DEAD_STREAM, HEARTBEAT_STREAM, RED_STREAM, STREAMS
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
@@ -139,7 +141,8 @@ def plain(incident: Incident) -> Incident:
     """Without what no message says."""
     witnesses = tuple(replace(one, distance_m=round(one.distance_m, 1)) for one in incident.witnesses)
     reason = WHY_ZH if incident.reason else None
-    return replace(incident, reason=reason, witnesses=witnesses, urged_at=None, split_by=None)
+    unsaid = replace(incident, urged_at=None, split_by=None, history=(), level_changes=())
+    return replace(unsaid, reason=reason, witnesses=witnesses)
 
 
 def plain_order(order: Order) -> tuple[str, str, str, OrderState]:
@@ -163,7 +166,7 @@ async def live(room: Room, chance: random.Random, numbers: Iterator[int], steps:
                 await room.deciding.assign(incident.id)
             case IncidentState.ORDERED if chance.random() < 0.3:
                 room.clock.advance(10.0)
-                await room.deciding.expire(incident.id, 10.0)
+                await room.deciding.doubt(incident.id, 10.0)
             case IncidentState.HANDLED:
                 await room.deciding.close(incident.id, Disposition.HANDLED, "operator", "done")
             case IncidentState.ON_SCENE:
@@ -229,6 +232,55 @@ def test_all_that_was_told_since_the_backup_comes_back_to_where_it_was(tmp_path:
         await room.relaying.drain()
         assert await told_twice(room.redis) == []
         assert wrong_merges(tmp_path / FILE) == []
+
+    async def check() -> None:
+        async with room(tmp_path, server) as here:
+            was = await before(here)
+        put_back(tmp_path)
+        async with room(tmp_path, server, here.clock) as again:
+            await after(again, was)
+
+    asyncio.run(check())
+
+
+def test_what_people_said_since_the_backup_comes_back_and_an_earlier_life_stays_one(
+    tmp_path: Path, server: str
+) -> None:
+    async def before(room: Room) -> Incident:
+        await room.redis.flushall()
+        await room.beat()
+        await room.relaying.drain()
+        back_up(tmp_path)
+        incident_id = await room.alert(1)
+        await room.deciding.assign(incident_id)
+        for kind in (ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE):
+            room.clock.advance(5.0)
+            await room.receipt(incident_id, kind)
+        await room.deciding.close(incident_id, Disposition.FALSE_ALARM, "Li", "", FalseAlarmReason.POSTER)
+        room.clock.advance(60.0)
+        await room.store.decide(incident_id, lambda s: reopen(s, "Wang", "it was real", room.clock.now()))
+        await room.store.decide(incident_id, lambda s: change_level(s, Level.BLUE, "Wang", "small", room.clock.now()))
+        asked = frozenset({Level.BLUE})
+        await room.store.decide(
+            incident_id, lambda s: close(s, Disposition.HANDLED, "Wang", "done", room.clock.now(), None, asked)
+        )
+        await room.beat()
+        await room.relaying.drain()
+        (was,) = (await room.everything()).incidents
+        return was
+
+    async def after(room: Room, was: Incident) -> None:
+        await room.recover()
+        ledger = await room.everything()
+        (now,) = ledger.incidents
+        for name, value in asdict(plain(now)).items():
+            assert value == asdict(plain(was))[name], name
+        assert (now.life, now.level_by, now.level) == (2, "Wang", Level.BLUE)
+        assert now.closing is not None
+        assert now.closing.operator == "Wang"
+        (order,) = ledger.orders
+        assert not order.is_open, "it was of the life before"
+        assert all(duty.order_id is None for duty in ledger.duties)
 
     async def check() -> None:
         async with room(tmp_path, server) as here:
@@ -318,7 +370,7 @@ def test_people_are_told_that_a_backup_was_put_back_and_whether_the_queue_had_al
             assert FindingKind.RESTORED in await again.findings()
             view = await SqlAudits(again.store).look(again.clock.now(), 1.0, disturbed=False, dead_letters=0)
             assert view.restoration is not None
-            assert (view.restoration.incidents, view.restoration.alerts, view.restoration.orders) == (2, 2, 1)
+            assert (view.restoration.incidents, view.restoration.alerts, view.restoration.orders) == (3, 2, 2)
             assert not view.restoration.complete
             (finding,) = [one for one in audit(view, RINGS, AuditBounds()) if one.kind is FindingKind.RESTORED]
             assert "what is missing nobody can say" in finding.words_en
@@ -348,8 +400,9 @@ def test_an_order_that_went_out_before_the_state_it_led_to_is_no_reason_to_send_
             assert outcome is not None
             assert outcome.orders == ()
             await again.relaying.drain()
-            newest = json.loads((await again.redis.xrevrange("patrol:incident", count=1))[0][1][b"ce"])
-            assert (newest["data"]["incident_id"], newest["data"]["state"]) == ("I-20", "ordered")
+            entries = await again.redis.xrange("patrol:incident")
+            told = [json.loads(fields[b"ce"])["data"] for _, fields in entries]
+            assert [one["state"] for one in told if one["incident_id"] == "I-20"][-1] == "ordered"
 
     asyncio.run(check())
 

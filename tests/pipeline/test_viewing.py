@@ -99,7 +99,7 @@ def test_an_incident_walks_through_the_stages_of_the_loop(tmp_path: Path) -> Non
             snapshot = await room.room.snapshot()
             assert stage_counts(snapshot) == {}
             assert [found.state for found in snapshot.incidents] == [IncidentState.CLOSED]
-            assert snapshot.orders[incident_id].id == order.id
+            assert snapshot.orders[incident_id][0].id == order.id
 
     asyncio.run(check())
 
@@ -132,7 +132,7 @@ def test_the_latest_order_of_an_incident_is_shown(tmp_path: Path) -> None:
             await room.dispatching.handle(room.receipt(first, ReceiptKind.REJECTED))
             await room.following_up.tick()
             snapshot = await room.room.snapshot()
-            assert snapshot.orders[incident_id].unit_id == "U-2"
+            assert snapshot.orders[incident_id][0].unit_id == "U-2"
 
     asyncio.run(check())
 

@@ -60,6 +60,8 @@ class Site:
             hosts=self.hosts,
             limits=self.limits,
             fates=room,
+            precision=room,
+            units=room,
         )
 
     @asynccontextmanager

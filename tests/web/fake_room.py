@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,19 +17,22 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from patrol.domain import merging
+from patrol.domain import escalating, feedback, merging
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
 from patrol.domain.dispatch import Outcome, Situation
-from patrol.domain.errors import Apart, IllegalTransition, NotTogether, QueueError, StoreError
+from patrol.domain.errors import Apart, IllegalTransition, MessageError, NotTogether, QueueError, StoreError, UnitBusy
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
     AlertId,
     Cause,
     ClockName,
     Disposition,
+    Escalation,
+    EscalationStep,
     EvidenceId,
+    FalseAlarmReason,
     Incident,
     IncidentId,
     IncidentState,
@@ -39,8 +42,10 @@ from patrol.domain.incidents import (
     TroubledCamera,
     stage_of,
 )
+from patrol.domain.message_data import PositionData
 from patrol.domain.orders import Candidate, Order, OrderState
 from patrol.domain.pins import Pin
+from patrol.domain.precision import LOOKED_BACK, Precision, PrecisionReport, proposals, together
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
@@ -58,9 +63,13 @@ from patrol.domain.room import (
 from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
+from patrol.domain.vocabulary import CoordinateSystem
+from patrol.domain.zones import RuleId
 from patrol.web.app import RoomLayout, make_web_app, serve
+from tests.builders import rule
 
 CANARY = "canary-password"
+RULES = {RuleId("crowd"): rule()}
 CENTRE = Place(35.4912, 112.8516)
 RINGS = (
     Ring(RingName.CORE, 5.0, 60.0, 10.0),
@@ -178,7 +187,7 @@ class SystemClock:
 
 @dataclass(slots=True)
 class FakeRoom:
-    """RoomView, RoomDesk and EvidenceStore in memory.
+    """RoomView, RoomDesk, UnitDesk and EvidenceStore in memory.
 
     ``away``, ``queue_away``: what the store and the queue say instead of answering; ``takes_s``: how long a snapshot
     takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more. ``wrong``:
@@ -196,6 +205,7 @@ class FakeRoom:
     gone: dict[EvidenceId, Gone] = field(default_factory=dict)
     storage: StorageStatus = field(default_factory=StorageStatus)
     unit_states: dict[UnitId, UnitState] = field(default_factory=dict)
+    positions: list[PositionData] = field(default_factory=list)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
     letters: list[DeadLetter] = field(default_factory=list)
@@ -213,6 +223,8 @@ class FakeRoom:
     capacity: tuple[float, float] | None = None
     bounds_of_the_hour: dict[CameraId, float] = field(default_factory=dict)
     tour_reported_at: datetime | None = None
+    second_person: frozenset[Level] = frozenset()
+    told: list[Precision] = field(default_factory=list)
     snapshots: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -246,7 +258,7 @@ class FakeRoom:
             queue=self.queue,
             stages=self._stages(now),
             incidents=tuple(ordered),
-            orders={str(key): order for key, order in self.orders.items()},
+            orders={str(key): (order,) for key, order in self.orders.items()},
             units=tuple(self._unit(unit, now) for unit in self.units),
             maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
             tour_reported_at=self.tour_reported_at,
@@ -256,6 +268,23 @@ class FakeRoom:
             digest=digest(ordered),
         )
 
+    # UnitDesk
+
+    async def report(self, positions: Sequence[PositionData]) -> None:
+        if self.queue_away is not None:
+            raise QueueError(self.queue_away)
+        if any(each.coordinate_system is not CoordinateSystem.WGS84 for each in positions):
+            raise MessageError("coordinate_system: expected wgs84")
+        self.positions += positions
+
+    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
+        self._answer()
+        if any(order.unit_id == unit_id and order.is_open for order in self.orders.values()):
+            raise UnitBusy(f"unit {unit_id} is on an order")
+        self.unit_states[unit_id] = state
+        self.calls.append(("unit", unit_id, state.value, operator, reason))
+        return state
+
     # RoomDesk
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
@@ -264,13 +293,46 @@ class FakeRoom:
     async def confirm(self, incident_id: IncidentId, operator: str) -> None:
         self._stamp("confirm", incident_id, operator, ClockName.CONFIRMED)
 
-    async def close(self, incident_id: IncidentId, disposition: Disposition, operator: str, reason: str) -> None:
+    async def acknowledge(self, incident_id: IncidentId, operator: str) -> None:
         self._answer()
-        self.calls.append(("close", incident_id, disposition.value, operator, reason))
-        incident = self.incidents[incident_id]
-        closed = incident.to(IncidentState.CLOSED).stamped(ClockName.FEEDBACK, self.now(), operator)
-        closed = closed.stamped(ClockName.CLOSED, self.now(), operator)
-        self.incidents[incident_id] = replace(closed, disposition=disposition, closed_by=operator, reason=reason)
+        self.calls.append(("acknowledge", incident_id, operator))
+        outcome = escalating.acknowledge(self._situation(incident_id), operator, self.now())
+        if outcome.incident is not None:
+            self._take(outcome)
+
+    async def close(
+        self,
+        incident_id: IncidentId,
+        disposition: Disposition,
+        operator: str,
+        reason: str,
+        reason_code: FalseAlarmReason | None = None,
+    ) -> bool:
+        self._answer()
+        code = (reason_code.value,) if reason_code is not None else ()
+        self.calls.append(("close", incident_id, disposition.value, operator, reason, *code))
+        alone = Situation(self.incidents[incident_id], (), ())
+        self._take(feedback.close(alone, disposition, operator, reason, self.now(), reason_code, self.second_person))
+        return not self.incidents[incident_id].is_open
+
+    async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
+        self._answer()
+        self._take(feedback.withdraw(self._situation(incident_id), operator, self.now()))
+        self.calls.append(("withdraw-closing", incident_id, operator))
+
+    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+        self._answer()
+        self._take(feedback.change_level(self._situation(incident_id), level, operator, reason, self.now()))
+        self.calls.append(("level", incident_id, level.value, operator, reason))
+
+    async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
+        self._answer()
+        self._take(feedback.reopen(self._situation(incident_id), operator, reason, self.now()))
+        self.calls.append(("reopen", incident_id, operator, reason))
+
+    async def precision(self) -> PrecisionReport:
+        self._answer()
+        return PrecisionReport(self.now(), self.now() - LOOKED_BACK, together(self.told), proposals(self.told, RULES))
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         self._answer()
@@ -278,7 +340,9 @@ class FakeRoom:
             raise NotTogether(self.apart, f"they stay apart: {self.apart}")
         stays, goes = merging.merge(self._situation(incident_id), self._situation(other_id), operator, self.now())
         self.calls.append(("merge", incident_id, other_id, operator))
-        return self._take(stays, goes)
+        going_on = self._take(stays, goes)
+        assert going_on is not None
+        return going_on
 
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         self._answer()
@@ -292,11 +356,11 @@ class FakeRoom:
         order = self.orders.get(incident_id)
         return Situation(self.incidents[incident_id], (order,) if order is not None else (), ())
 
-    def _take(self, *outcomes: Outcome) -> IncidentId:
+    def _take(self, *outcomes: Outcome) -> IncidentId | None:
         taken = [outcome.incident for outcome in outcomes if outcome.incident is not None]
         self.incidents.update({incident.id: incident for incident in taken})
         self.orders.update({order.incident_id: order for outcome in outcomes for order in outcome.orders})
-        return taken[0].id
+        return taken[0].id if taken else None
 
     async def pin(self, pin: Pin) -> None:
         if self.queue_away is not None:
@@ -453,6 +517,11 @@ class FakeRoom:
             incident = incident.stamped(ClockName(name), accepted - timedelta(seconds=seconds), "tour")
         self.incidents[incident.id] = incident
         return incident.id
+
+    def escalate(self, incident_id: IncidentId, step: EscalationStep, zh: str, en: str) -> None:
+        """Something about it is late for so long that it is told farther up."""
+        escalation = Escalation(step, self.now(), zh, en)
+        self.incidents[incident_id] = replace(self.incidents[incident_id], escalation=escalation)
 
     def send(self, incident_id: IncidentId, unit_id: str, *, eta_s: float, sent_s_ago: float = 0.0) -> None:
         """Order a unit to it."""

@@ -9,8 +9,18 @@ from datetime import datetime
 import pytest
 
 from patrol.domain.camera import CameraId
-from patrol.domain.incidents import ClockName, Disposition, EvidenceId, IncidentId
+from patrol.domain.events import Kind, Level
+from patrol.domain.incidents import (
+    ClockName,
+    Disposition,
+    EscalationStep,
+    EvidenceId,
+    FalseAlarmReason,
+    IncidentId,
+)
+from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
+from patrol.domain.zones import RuleId
 from patrol.web.app import MAX_BODY
 
 from .conftest import Check, Site
@@ -18,6 +28,7 @@ from .fake_room import CANARY
 
 INCIDENT = IncidentId("I-20261123-000147")
 OPERATOR = {"X-Patrol-Operator": "%E6%9D%8E%E6%98%8E"}  # 李明
+OTHER = {"X-Patrol-Operator": "wang"}
 PIN = "/api/cameras/C-017/pin"
 ACCEPT_VIEW = "/api/cameras/C-017/accept-view"
 CLOSE = {"disposition": "false_alarm", "reason": "散场人流"}
@@ -88,7 +99,7 @@ def test_the_state_tells_the_room_with_its_per_camera_numbers_in_the_layouts_ord
     incident = next(one for one in room["incidents"] if one["id"] == INCIDENT)
     assert incident["clocks"]["t3"]["source"] == "store"
     assert room["incident_stages"][INCIDENT] == "follow_up"
-    assert room["orders"][INCIDENT]["candidates"][0]["unit_id"] == "U-JP1"
+    assert room["orders"][INCIDENT][0]["candidates"][0]["unit_id"] == "U-JP1"
     assert next(unit for unit in room["units"] if unit["id"] == "U-JP1")["incident_id"] == INCIDENT
 
 
@@ -113,6 +124,14 @@ def test_an_operators_chinese_name_arrives_as_it_was_typed(site: Site) -> None:
     assert site.room.incidents[INCIDENT].clocks[ClockName.CONFIRMED].source == "李明"
 
 
+def test_what_is_late_is_acknowledged_by_somebody_with_a_name(site: Site) -> None:
+    site.room.escalate(INCIDENT, EscalationStep.ROOM, "没有人签收", "nobody has accepted")
+    assert post(site, f"/api/incidents/{INCIDENT}/acknowledge", {}, **OPERATOR).status_code == 200
+    shown = next(one for one in get(site, "/api/state").json()["room"]["incidents"] if one["id"] == INCIDENT)
+    assert (shown["escalation"]["step"], shown["escalation"]["acknowledged_by"]) == ("room", "李明")
+    assert post(site, f"/api/incidents/{INCIDENT}/acknowledge", {}, **OPERATOR).status_code == 200, "and again"
+
+
 def test_closing_keeps_disposition_operator_and_reason(site: Site) -> None:
     assert post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR).status_code == 200
     closed = site.room.incidents[INCIDENT]
@@ -124,6 +143,123 @@ def test_closing_twice_is_a_conflict(site: Site) -> None:
     again = post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR)
     assert again.status_code == 409
     assert again.json()["error"]["code"] == "closed_already"
+
+
+def test_a_false_alarms_reason_may_be_a_code_alone(site: Site) -> None:
+    body = {"disposition": "false_alarm", "reason_code": "poster"}
+    answer = post(site, f"/api/incidents/{INCIDENT}/close", body, **OPERATOR)
+    assert (answer.status_code, answer.json()) == (200, {"done": True, "closed": True})
+    closed = site.room.incidents[INCIDENT]
+    assert (closed.disposition, closed.reason_code) == (Disposition.FALSE_ALARM, FalseAlarmReason.POSTER)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"disposition": "false_alarm"},
+        {"disposition": "false_alarm", "reason_code": "other"},
+        {"disposition": "false_alarm", "reason_code": "other", "reason": " "},
+        {"disposition": "false_alarm", "reason_code": "bored", "reason": "x"},
+        {"disposition": "handled", "reason_code": "poster", "reason": "x"},
+    ],
+)
+def test_a_false_alarm_without_its_reason_and_a_code_of_anything_else_are_refused(site: Site, body: object) -> None:
+    answer = post(site, f"/api/incidents/{INCIDENT}/close", body, **OPERATOR)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert "reason" in answer.json()["error"]["message"]
+    assert site.room.calls == []
+
+
+def test_a_red_one_is_closed_by_two_people_who_are_not_the_same(site: Site) -> None:
+    site.room.second_person = frozenset({Level.RED})
+    red = site.room.alert(901, "C-017")
+    path, body = f"/api/incidents/{red}/close", {"disposition": "handled", "reason": "settled"}
+    assert post(site, path, body, **OPERATOR).json() == {"done": True, "closed": False}
+    shown = next(one for one in get(site, "/api/state").json()["room"]["incidents"] if one["id"] == red)
+    assert (shown["state"], shown["closing"]["operator"], shown["closing"]["disposition"]) == ("new", "李明", "handled")
+    again = post(site, path, body, **OPERATOR)
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "not_as_asked_same_person")
+    assert post(site, path, body, **OTHER).json() == {"done": True, "closed": True}
+    assert (site.room.incidents[red].closed_by, site.room.incidents[red].reason) == ("wang", "settled")
+
+
+def test_feedback_that_waits_for_a_second_person_can_be_withdrawn(site: Site) -> None:
+    site.room.second_person = frozenset({Level.RED})
+    red = site.room.alert(901, "C-017")
+    post(site, f"/api/incidents/{red}/close", {"disposition": "handled", "reason": "settled"}, **OPERATOR)
+    path = f"/api/incidents/{red}/withdraw-closing"
+    assert post(site, path, {}, **OTHER).json() == {"done": True}
+    assert site.room.incidents[red].closing is None
+    again = post(site, path, {}, **OTHER)
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "not_as_asked_not_closing")
+
+
+def test_an_operator_changes_the_level_and_says_why(site: Site) -> None:
+    path = f"/api/incidents/{INCIDENT}/level"
+    assert post(site, path, {"level": "blue", "reason": "一场婚礼"}, **OPERATOR).json() == {"done": True}
+    shown = next(one for one in get(site, "/api/state").json()["room"]["incidents"] if one["id"] == INCIDENT)
+    assert (shown["level"], shown["level_by"]) == ("blue", "李明")
+    assert "一场婚礼" in shown["level_why_zh"]
+    post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR)
+    closed = post(site, path, {"level": "red", "reason": "x"}, **OPERATOR)
+    assert (closed.status_code, closed.json()["error"]["code"]) == (409, "not_as_asked_closed")
+
+
+def test_what_is_closed_is_opened_again_in_another_life(site: Site) -> None:
+    path = f"/api/incidents/{INCIDENT}/reopen"
+    still_open = post(site, path, {"reason": "they are back"}, **OPERATOR)
+    assert (still_open.status_code, still_open.json()["error"]["code"]) == (409, "not_as_asked_open")
+    post(site, f"/api/incidents/{INCIDENT}/close", CLOSE, **OPERATOR)
+    assert post(site, path, {"reason": "they are back"}, **OTHER).json() == {"done": True}
+    shown = next(one for one in get(site, "/api/state").json()["room"]["incidents"] if one["id"] == INCIDENT)
+    assert (shown["state"], shown["life"], shown["disposition"]) == ("new", 2, None)
+    assert (shown["history"][0]["closed_by"], shown["history"][0]["reopened_by"]) == ("李明", "wang")
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "wrong"),
+    [
+        ("level", {"level": "red", "reason": "x"}, {"level": "purple", "reason": "x"}),
+        ("level", {"level": "red", "reason": "x"}, {"level": "red", "reason": " "}),
+        ("reopen", {"reason": "x"}, {}),
+        ("withdraw-closing", {}, {"reason": "x"}),
+    ],
+)
+def test_what_people_say_of_an_incident_is_guarded_like_every_action(
+    site: Site, action: str, body: object, wrong: object
+) -> None:
+    path = f"/api/incidents/{INCIDENT}/{action}"
+    assert post(site, path, body).status_code == 400
+    assert post(site, path, wrong, **OPERATOR).status_code == 400
+    assert post(site, path, body, **OPERATOR, Origin="https://elsewhere.example").status_code == 403
+    assert post(site, f"/api/incidents/I-nobody/{action}", body, **OPERATOR).status_code == 404
+    assert get(site, path).status_code == 405
+    assert site.room.calls == []
+
+
+def test_how_often_each_rule_was_right_is_told_the_worst_first_with_what_might_help(site: Site) -> None:
+    site.room.told = [
+        Precision(CameraId("C-018"), RuleId("crowd"), Kind.CROWD, 19, 1),
+        Precision(CameraId("C-017"), RuleId("crowd"), Kind.CROWD, 1, 11),
+    ]
+    answer = get(site, "/api/v1/precision")
+    assert answer.status_code == 200
+    worst, best = answer.json()["rules"]
+    assert (worst["camera_id"], worst["right"], worst["wrong"]) == ("C-017", 1, 11)
+    assert worst["low"] < worst["share"] < worst["high"] < 0.5 < best["low"]
+    (proposal,) = answer.json()["proposals"]
+    assert (proposal["camera_id"], proposal["parameter"], proposal["now"], proposal["proposed"]) == (
+        "C-017",
+        "at_least",
+        3.0,
+        4.0,
+    )
+    assert "C-017" in proposal["words_zh"]
+
+
+def test_while_the_store_is_away_nobody_says_how_often_a_rule_was_right(site: Site) -> None:
+    site.room.away = "disk is full"
+    assert get(site, "/api/v1/precision").status_code == 503
 
 
 def test_two_incidents_are_merged_and_one_camera_is_split_off_again_by_somebody_with_a_name(site: Site) -> None:
@@ -169,9 +305,9 @@ def test_an_incident_that_one_camera_saw_lists_no_witnesses(site: Site) -> None:
     assert shown["witnesses"] == []
 
 
-@pytest.mark.parametrize("action", ["displayed", "confirm", "close"])
+@pytest.mark.parametrize("action", ["displayed", "confirm", "acknowledge", "close"])
 def test_an_unknown_incident_is_not_found(site: Site, action: str) -> None:
-    bodies = {"displayed": {"seat": "s"}, "confirm": {}, "close": CLOSE}
+    bodies = {"displayed": {"seat": "s"}, "confirm": {}, "acknowledge": {}, "close": CLOSE}
     for incident_id in ("I-nobody", "..", "a b", "%2e%2e"):
         answer = post(site, f"/api/incidents/{incident_id}/{action}", bodies[action], **OPERATOR)
         assert answer.status_code == 404
@@ -183,6 +319,7 @@ def test_an_unknown_incident_is_not_found(site: Site, action: str) -> None:
         ("displayed", {}, "seat"),
         ("displayed", {"seat": "<b>"}, "seat"),
         ("confirm", {"extra": 1}, "extra"),
+        ("acknowledge", {"step": "room"}, "step"),
         ("close", {"disposition": "gone", "reason": "x"}, "disposition"),
         ("close", {"disposition": "handled", "reason": "   "}, "reason"),
         ("close", {"disposition": "handled", "reason": "x" * 501}, "reason"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
-from patrol.domain.incidents import Disposition, EvidenceId, IncidentId
+from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
 from patrol.domain.retention import Gone
 from patrol.domain.room import QueueStatus, WatchStatus
 from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
@@ -196,7 +197,7 @@ def test_confirming_by_key_asks_who_and_then_says_so_once(served: ServedRoom, op
     page.keyboard.press("c")
     expect(page.locator(".timeline")).to_contain_text("人工确认")
     assert ("confirm", incident, "李明") in served.room.calls
-    expect(page.locator(".actions .main").first).to_be_disabled()
+    expect(page.locator(".actions .row .main").first).to_be_disabled()
     page.reload()
     expect(page.locator("#operator")).to_have_value("李明")
 
@@ -222,8 +223,121 @@ def test_closing_needs_an_outcome_and_a_reason_and_is_shown_with_both(served: Se
     page.locator("#filters [data-filter=closed]").click()
     card(page, incident).click()
     expect(page.locator(".outcome")).to_contain_text("误报 · 李明")
-    expect(page.locator(".outcome")).to_contain_text(re.compile("散场人流$"))
+    expect(page.locator(".outcome")).to_contain_text(re.compile("散场人流重新打开…$"))
     expect(page.get_by_role("button", name="结案…")).to_be_hidden()
+
+
+def test_a_false_alarm_may_be_told_by_its_reason_alone(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    page = open_page()
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="结案…").click()
+    expect(page.locator("#false-reason")).to_be_hidden()
+    page.get_by_text("误报").click()
+    page.locator("#false-reason").select_option("poster")
+    page.get_by_role("button", name="结案", exact=True).click()
+    wait_for(lambda: served.room.incidents[incident].disposition is Disposition.FALSE_ALARM)
+    assert ("close", incident, "false_alarm", "李明", "", "poster") in served.room.calls
+    page.locator("#filters [data-filter=closed]").click()
+    card(page, incident).click()
+    expect(page.locator(".outcome")).to_contain_text("误报（海报、屏幕上的人） · 李明")
+    expect(page.locator(".outcome")).not_to_contain_text("null")
+
+
+def test_a_red_one_waits_for_a_second_person_who_agrees(served: ServedRoom, open_page: Open) -> None:
+    served.do(lambda: setattr(served.room, "second_person", frozenset({Level.RED})))
+    incident = served.room.alert(1)
+    page = open_page()
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="结案…").click()
+    page.locator("#closing").get_by_text("已处置").click()
+    page.locator("#reason").fill("已疏散")
+    page.get_by_role("button", name="结案", exact=True).click()
+    expect(page.locator(".message")).to_contain_text("等第二人同意后结案")
+    expect(page.locator(".second")).to_contain_text("李明")
+    expect(page.locator(".second")).to_contain_text("已处置 · 已疏散")
+    expect(card(page, incident)).to_contain_text("待第二人结案")
+    expect(page.get_by_role("button", name="同意结案")).to_be_disabled()
+    page.locator("#operator").fill("王芳")
+    page.get_by_role("button", name="同意结案").click()
+    wait_for(lambda: not served.room.incidents[incident].is_open)
+    assert served.room.incidents[incident].closed_by == "王芳"
+    page.locator("#filters [data-filter=closed]").click()
+    card(page, incident).click()
+    expect(page.locator(".outcome")).to_contain_text("李明 提出")
+
+
+def test_the_second_person_may_leave_it_open(served: ServedRoom, open_page: Open) -> None:
+    served.do(lambda: setattr(served.room, "second_person", frozenset({Level.RED})))
+    incident = served.room.alert(1)
+    page = open_page()
+    page.locator("#operator").fill("王芳")
+    served.do(lambda: asyncio.ensure_future(served.room.close(incident, Disposition.HANDLED, "李明", "已疏散")))
+    page.get_by_role("button", name="不结案").click()
+    expect(page.locator(".second")).to_be_hidden()
+    assert ("withdraw-closing", incident, "王芳") in served.room.calls
+
+
+def test_an_operator_changes_the_level_with_a_reason(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    page = open_page()
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="改等级…").click()
+    send = page.get_by_role("button", name="改等级", exact=True)
+    send.click()
+    expect(page.locator(".message")).to_have_text("请选择等级")
+    page.locator("#level").get_by_text("蓝色").click()
+    send.click()
+    expect(page.locator(".message")).to_have_text("请写明说明")
+    page.locator("#level input[type=text]").fill("一场婚礼")
+    send.click()
+    wait_for(lambda: served.room.incidents[incident].level is Level.BLUE)
+    assert ("level", incident, "blue", "李明", "一场婚礼") in served.room.calls
+    expect(page.locator(".why")).to_contain_text("由 李明 认定（原为红色）：一场婚礼")
+    expect(page.locator("#level")).to_be_hidden()
+    expect(card(page, incident)).to_have_attribute("data-level", "blue")
+
+
+def test_what_is_closed_is_opened_again_and_says_how_it_had_ended(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    page = open_page()
+    page.locator("#operator").fill("李明")
+    served.do(lambda: asyncio.ensure_future(served.room.close(incident, Disposition.HANDLED, "王芳", "已疏散")))
+    page.locator("#filters [data-filter=closed]").click()
+    card(page, incident).click()
+    page.get_by_role("button", name="重新打开…").click()
+    page.locator("#reopen input[type=text]").fill("人又回来了")
+    page.get_by_role("button", name="重新打开", exact=True).click()
+    wait_for(lambda: served.room.incidents[incident].is_open)
+    assert ("reopen", incident, "李明", "人又回来了") in served.room.calls
+    expect(page.locator(".why .earlier")).to_contain_text("此前由 王芳 结案：已处置")
+    page.locator("#filters [data-filter=open]").click()
+    expect(card(page, incident)).to_contain_text("重新打开")
+
+
+def test_what_is_held_counts_down_to_when_the_rule_decides(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1, level=Level.BLUE)
+    until = served.room.now() + timedelta(seconds=90)
+    served.room.incidents[incident] = replace(served.room.incidents[incident], held_until=until)
+    page = open_page()
+    expect(card(page, incident).locator(".chip")).to_contain_text("待人工确认 1:")
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="确认属实").click()
+    expect(card(page, incident).locator(".chip")).not_to_contain_text("待人工确认")
+
+
+def test_why_it_has_its_level_is_told_in_words(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    served.room.incidents[incident] = replace(
+        served.room.incidents[incident],
+        level_why_zh="核心圈层的人员聚集，62 人（黄色）；上学放学，提为红色",
+        level_why_en="crowd of 62 in the core ring (yellow); School hours: raised to red",
+    )
+    page = open_page()
+    expect(page.locator(".why")).to_contain_text("红色，因为：核心圈层的人员聚集，62 人（黄色）；上学放学")
+    expect(page.locator(".why")).to_contain_text("提为红色。9 人")
+    page.locator("#language").click()
+    expect(page.locator(".why")).to_contain_text("School hours: raised to red. 9 people")
 
 
 def test_an_action_that_fails_says_why_and_keeps_what_was_written(browser: Browser, served: ServedRoom) -> None:
@@ -371,6 +485,65 @@ def test_what_the_auditor_found_is_said_with_its_incident_and_not_twice(served: 
     expect(page.locator("#banners")).to_contain_text("2 条消息处理不了")
     page.locator("#language").click()
     expect(page.locator("#banners")).to_contain_text("incident I-1: nobody was sent")
+
+
+def test_what_asks_for_the_whole_room_cannot_be_overlooked_until_somebody_takes_it_on(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, "C-005")
+    served.do(lambda: served.room.escalate(incident, EscalationStep.ROOM, "没有空闲警力", "no unit is free"))
+    page = open_page()
+    banner = page.locator(".banner[data-urgent]")
+    expect(banner).to_have_attribute("role", "alert")
+    expect(banner).to_contain_text(re.compile(r"全室盯办。.*没有空闲警力"))
+    expect(page).to_have_title(re.compile("⚠ 1 起全室盯办"))
+    expect(card(page, incident).locator(".escalated")).to_have_text("全室盯办没有空闲警力")
+    page.locator("#language").click()
+    expect(banner).to_contain_text(re.compile(r"The whole room\. Since \d\d:\d\d:\d\d: .* no unit is free"))
+    banner.get_by_role("button").click()
+    box = page.locator("#incident .escalation")
+    expect(box).to_contain_text("no unit is free")
+    box.get_by_role("button").click()
+    expect(page.locator(".message")).to_contain_text("Fill in the operator first")
+    page.locator("#operator").fill("李明")
+    box.get_by_role("button").click()
+    expect(box).to_contain_text(re.compile(r"acknowledged by 李明 at \d\d:\d\d:\d\d"))
+    expect(box.get_by_role("button")).to_have_count(0)
+    expect(page.locator(".banner[data-urgent]")).to_have_count(0)
+    expect(card(page, incident).locator(".escalated")).to_have_attribute("data-taken", "")
+    assert ("acknowledge", incident, "李明") in served.room.calls
+
+
+def test_a_lower_step_stands_with_its_incident_and_feedback_that_was_asked_for_is_counted(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, "C-005")
+    served.do(lambda: served.room.escalate(incident, EscalationStep.SUPERVISOR, "没有派出警力", "nobody has been sent"))
+    page = open_page("?lang=en")
+    expect(page.locator("#banners")).to_be_empty()
+    expect(card(page, incident).locator(".escalated")).to_have_text("Supervisornobody has been sent")
+    card(page, incident).click()
+    expect(page.locator("#incident .escalation")).to_have_attribute("data-step", "supervisor")
+
+    def handled() -> None:
+        served.room.incidents[incident] = replace(
+            served.room.incidents[incident], state=IncidentState.HANDLED, escalation=None, reminders=2
+        )
+
+    served.do(handled)
+    expect(page.locator("#incident .escalation")).to_have_text("Feedback was asked for 2 times")
+    expect(card(page, incident).locator(".escalated")).to_be_hidden()
+
+
+def test_of_many_that_ask_for_the_whole_room_the_first_are_named_and_the_others_counted(
+    served: ServedRoom, open_page: Open
+) -> None:
+    for number in range(1, 8):
+        incident = served.room.alert(number, f"C-{number:03d}")
+        served.room.escalate(incident, EscalationStep.ROOM, "没有空闲警力", "no unit is free")
+    page = open_page("?lang=en")
+    expect(page.locator(".banner[data-urgent]")).to_have_count(5)
+    expect(page.locator(".banner[data-urgent]").last).to_contain_text("3 more ask for the whole room")
 
 
 def test_a_clock_that_jumped_is_said_until_it_is_right_again(served: ServedRoom, open_page: Open) -> None:

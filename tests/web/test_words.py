@@ -9,9 +9,9 @@ import pytest
 
 from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
-from patrol.domain.errors import Apart, CaptureFailure
+from patrol.domain.errors import Apart, CaptureFailure, Objection, Unsendable
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import Cause, ClockName, Disposition, LoopStage
+from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
 from patrol.domain.orders import OrderState
 from patrol.domain.retention import Gone
 from patrol.domain.storage import DiskPlace
@@ -34,7 +34,11 @@ CLOSED_SETS = {
     "gone": list(Gone),
     "place": list(DiskPlace),
     "finding": list(FindingKind),
+    "step": list(EscalationStep),
     "error_not_together": list(Apart),
+    "error_not_to_be_sent": list(Unsendable),
+    "error_not_as_asked": list(Objection),
+    "false_reason": list(FalseAlarmReason),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
 

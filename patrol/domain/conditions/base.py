@@ -27,6 +27,7 @@ class Holding:
     ``words_zh``, ``words_en``: the numbers that crossed the threshold, without the zone and without how long.
     ``since``: when it began, if that was before this frame; ``until``: when it was seen last, if somebody stands before
     it now. ``is_sure``: it was seen over several frames already, so that this one is enough to make it an event.
+    ``rising``: whether the count grows; None where that is not known.
     """
 
     count: int
@@ -38,6 +39,7 @@ class Holding:
     since: datetime | None = None
     until: datetime | None = None
     is_sure: bool = False
+    rising: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

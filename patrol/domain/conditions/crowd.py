@@ -181,6 +181,7 @@ class Crowd:
             boxes=boxes_of(boxes),
             words_zh="，".join(zh for zh, _ in words),
             words_en=", ".join(en for _, en in words),
+            rising=trend.course is Course.GATHERING if trend is not None else None,
         )
 
 

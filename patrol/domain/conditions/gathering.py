@@ -85,6 +85,7 @@ class Gathering:
             boxes=boxes_of(group),
             words_zh=f"{len(group)} 人聚在一起（阈值 {self.at_least}），由 {smallest} 人增多",
             words_en=f"{len(group)} people together (threshold {self.at_least}), grown from {smallest}",
+            rising=True,
         )
 
 

@@ -5,6 +5,7 @@ import { language, t, word } from "./words.js";
 import { serverNow } from "./times.js";
 import { Countdown } from "./countdown.js";
 import { DigestLine } from "./digest.js";
+import { EscalationLine } from "./escalation.js";
 import { cameraName, camerasThatSaw, isMaintenance, isOpen, room, titleOf, unitLine, whyGone, wordsOf } from "./room.js";
 
 const TOUCH_MS = 4000; // a finger or a key counts as touching for that long
@@ -242,11 +243,12 @@ class Card {
     this.camera = el("span", { class: "camera" });
     this.facts = el("p", { class: "facts" });
     this.words = el("p", { class: "words" });
+    this.escalation = new EscalationLine();
     this.chip = el("p", { class: "chip" }, el("b"), el("span"));
     this.picture = el("div", { class: "thumb" });
     this.countdown = new Countdown();
     const title = el("h3", {}, this.mark, this.kind, this.badge, this.camera);
-    const text = el("div", { class: "text" }, title, this.facts, this.words);
+    const text = el("div", { class: "text" }, title, this.facts, this.words, this.escalation.node);
     const node = el("li", { class: "card", role: "option", tabindex: -1, "data-id": id, "aria-selected": "false" });
     node.append(this.picture, text, this.countdown.node, this.chip);
     this.node = node;
@@ -267,6 +269,7 @@ class Card {
     setText(this.camera, cameraName(incident));
     setText(this.facts, factsOf(incident));
     setText(this.words, wordsOf(incident));
+    this.escalation.update(incident);
     setAttribute(this.node, "aria-label", `${level} ${titleOf(incident)}`);
     rebuild(this.picture, [incident.evidence_id, whyGone(incident.evidence_id)], () => [thumbnail(incident)]);
     setAttribute(this.picture, "data-clip", incident.clip_id !== null && whyGone(incident.clip_id) === null);
@@ -293,6 +296,8 @@ function factsOf(incident) {
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
   const cameras = camerasThatSaw(incident);
   if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
+  if (incident.life > 1) facts.push(t("reopened"));
+  if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
   if (incident.drill) facts.push(t("drill"));
   else if (incident.simulated && !room.state.simulated) facts.push(t("simulated"));
   return facts.join(" · ");

@@ -5,12 +5,14 @@ import { language, pick, t, word } from "./words.js";
 import { minutes, serverNow, signed, timeOfDay } from "./times.js";
 import { Countdown, stampOf } from "./countdown.js";
 import {
-  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, room, showsStrangeView, titleOf, unitLine,
-  unitName, whyGone, wordsOf,
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, titleOf,
+  unitLine, unitName, whyGone, wordsOf,
 } from "./room.js";
 import { Clip } from "./clip.js";
+import { EscalationBox } from "./escalation.js";
 import { pictureOf } from "./feed.js";
 import { keepOperator, operatorName } from "./operator.js";
+import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging.js";
 import { MergeForm, mergeable } from "./merging.js";
 import { PinButton } from "./pins.js";
 import { acceptView, act, failureText } from "./stream.js";
@@ -38,6 +40,7 @@ export class IncidentPanel {
     this.clip = new Clip();
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
+    this.escalation = new EscalationBox(() => this.#acknowledge());
     this.stages = el("ol", { class: "stages" });
     this.why = el("div", { class: "why" });
     this.candidates = el("div", { class: "candidates" });
@@ -48,7 +51,8 @@ export class IncidentPanel {
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
     const told = [this.stages, this.why, this.cameras, this.timeline, this.candidates];
     const parts = [this.picture, this.clip.node, this.witnesses.node, clocks, ...told];
-    this.body = el("div", { class: "scroll" }, el("header", {}, this.title, this.about), ...parts);
+    const head = el("header", {}, this.title, this.about);
+    this.body = el("div", { class: "scroll" }, head, this.escalation.node, ...parts);
     node.append(this.nothing, this.body, this.actions);
   }
 
@@ -56,6 +60,7 @@ export class IncidentPanel {
     if (id !== this.#id) {
       this.#openClosing(false);
       this.#openMerging(false);
+      this.#openJudging(null);
       this.witnesses.forget();
       this.#say("", "plain");
     }
@@ -77,6 +82,7 @@ export class IncidentPanel {
       el("span", {}, titleOf(incident)),
     ]);
     setText(this.about, aboutText(incident));
+    this.escalation.update(incident, this.#sending);
     this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
     this.witnesses.update(incident, spoken);
@@ -112,9 +118,15 @@ export class IncidentPanel {
     if (operator) await this.#send(incident.id, "confirm", {}, operator);
   }
 
+  async #acknowledge() {
+    const operator = this.#operatorOrAsk();
+    if (operator) await this.#send(this.#id, "acknowledge", {}, operator);
+  }
+
   escape() {
     this.#openClosing(false);
     this.#openMerging(false);
+    this.#openJudging(null);
   }
 
   async #merge(other) {
@@ -136,10 +148,41 @@ export class IncidentPanel {
   }
 
   #showReasons(incident) {
-    const order = room.state.orders[incident.id] ?? null;
-    const about = [incident.id, incident.level, order?.id, order?.unit_id, order?.target_feasible, language()];
-    rebuild(this.why, about, () => reasons(incident, order));
-    rebuild(this.candidates, [incident.id, order?.candidates, order?.unit_id, language()], () => candidateTable(order));
+    const orders = ordersOf(incident.id);
+    const judged = [incident.level, incident.level_why_en, incident.level_by, incident.history.length, isOpen(incident)];
+    const about = [incident.id, ...judged, orders.map((order) => order.id), language()];
+    const doing = orders.map((order) => order.state);
+    const withdraw = (order) => this.#takeBackButton(order);
+    const level = () => (isOpen(incident) ? this.#levelButton() : null);
+    rebuild(this.why, [about, doing], () => [...reasons(incident, orders, withdraw), level()]);
+    const units = isOpen(incident) && orders.length === 0 ? room.state.units.map((unit) => [unit.id, unit.state]) : null;
+    const send = (unitId) => this.#sendButton(incident, unitId);
+    rebuild(this.candidates, [about, doing, units], () =>
+      orders.length > 0 ? orders.flatMap((order) => candidateTable(order, orders.length > 1, send)) : unitTable(incident, send));
+  }
+
+  // A dispatcher's own choice: it wins over the one that was made.
+  #sendButton(incident, unitId) {
+    if (!wantsUnits(incident) || ordersOf(incident.id).some((order) => order.unit_id === unitId)) return "";
+    return this.#quietButton("send_unit", unitId, () => ["orders", { unit_id: unitId }]);
+  }
+
+  #takeBackButton(order) {
+    if (!["sent", "doubted", "accepted", "en_route"].includes(order.state)) return "";
+    return this.#quietButton("take_back", order.unit_id, () => [`orders/${order.id}/take-back`, {}]);
+  }
+
+  #quietButton(key, unitId, action) {
+    const spoken = t(`${key}_spoken`, { unit: unitName(unitId) });
+    const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
+    button.addEventListener("click", async () => {
+      const operator = this.#operatorOrAsk();
+      if (!operator) return;
+      button.disabled = true;
+      await this.#send(this.#id, ...action(), operator);
+      button.disabled = false;
+    });
+    return button;
   }
 
   #showCameras(incident) {
@@ -194,10 +237,71 @@ export class IncidentPanel {
     this.mergeForm.update(incident, language());
     if (!open) this.#openClosing(false);
     if (!open) this.#openMerging(false);
+    if (open ? this.reopenForm.isOpen : this.levelForm.isOpen) this.#openJudging(null);
+    for (const form of [this.levelForm, this.reopenForm]) form.send.disabled = this.#sending;
+    this.#showSecond(incident);
     const result = open ? null : closingText(incident);
     const goesOn = incidentById(incident.merged_into)?.id ?? null;
-    rebuild(this.outcome, [result, goesOn, language()], () => [result ?? "", goesOn === null ? null : this.#leadButton(goesOn)]);
+    const mayReopen = !open && !isMaintenance(incident) && incident.merged_into === null;
+    rebuild(this.outcome, [result, goesOn, mayReopen, language()], () => [
+      result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null,
+    ]);
     this.outcome.hidden = result === null;
+  }
+
+  #levelButton() {
+    const button = el("button", { type: "button", class: "level-change" }, t("level_change"));
+    button.addEventListener("click", () => this.#openJudging(this.levelForm));
+    return button;
+  }
+
+  async #changeLevel({ choice, reason }) {
+    if (choice === null) return this.#ask("level_missing", this.levelForm.choices[0]);
+    if (!reason) return this.#ask("reason_missing", this.levelForm.reason);
+    const operator = this.#operatorOrAsk();
+    if (operator && (await this.#send(this.#id, "level", { level: choice.value, reason }, operator))) this.#openJudging(null);
+  }
+
+  async #reopen({ reason }) {
+    if (!reason) return this.#ask("reason_missing", this.reopenForm.reason);
+    const operator = this.#operatorOrAsk();
+    if (operator && (await this.#send(this.#id, "reopen", { reason }, operator))) this.#openJudging(null);
+  }
+
+  async #agree(closing) {
+    const operator = this.#operatorOrAsk();
+    const { disposition, reason } = closing;
+    const code = closing.reason_code && closing.reason_code !== "other" ? { reason_code: closing.reason_code } : {};
+    if (operator) await this.#send(this.#id, "close", { disposition, reason, ...code }, operator);
+  }
+
+  async #withdraw() {
+    const operator = this.#operatorOrAsk();
+    if (operator) await this.#send(this.#id, "withdraw-closing", {}, operator);
+  }
+
+  #showSecond(incident) {
+    const waits = isOpen(incident) && incident.closing ? incident.closing : null;
+    this.second.hidden = waits === null;
+    const act = { onAgree: () => this.#agree(waits), onWithdraw: () => this.#withdraw() };
+    rebuild(this.second, [incident.id, waits, operatorName(), this.#sending, language()], () =>
+      waits === null ? [] : secondPerson(incident, operatorName(), act));
+  }
+
+  #reopenButton() {
+    const button = el("button", { type: "button", class: "lead" }, t("reopen"));
+    button.addEventListener("click", () => this.#openJudging(this.reopenForm));
+    return button;
+  }
+
+  // One of the two forms, or none.
+  #openJudging(form) {
+    if (form !== null) {
+      this.#openClosing(false);
+      this.#openMerging(false);
+    }
+    for (const one of [this.levelForm, this.reopenForm]) one.open(one === form);
+    setAttribute(this.actions, "data-asking", this.reopenForm.isOpen);
   }
 
   #leadButton(id) {
@@ -234,10 +338,16 @@ export class IncidentPanel {
     this.message = el("p", { class: "message", role: "alert" });
     this.outcome = el("p", { class: "outcome", hidden: true });
     this.form = this.#makeForm();
+    const onCancel = () => this.#openJudging(null);
+    const levels = LEVELS.map((level) => [level, `level_${level}`]);
+    this.levelForm = new ReasonForm({ name: "level", choices: levels, onSend: (said) => this.#changeLevel(said), onCancel });
+    this.reopenForm = new ReasonForm({ name: "reopen", onSend: (said) => this.#reopen(said), onCancel });
+    this.second = el("div", { class: "second", role: "status", hidden: true });
     const who = el("label", { class: "who" }, el("span", { "data-t": "operator" }), this.operator);
     const sending = [this.confirmButton, this.sendButton, this.mergeForm.send];
     const row = el("div", { class: "row" }, ...sending, this.pinButton.node, this.mergeButton, this.closeButton);
-    return el("div", { class: "actions" }, this.outcome, who, this.form, this.mergeForm.node, this.message, row);
+    const forms = [this.levelForm.node, this.reopenForm.node, this.form, this.mergeForm.node];
+    return el("div", { class: "actions" }, this.outcome, this.second, who, ...forms, this.message, row);
   }
 
   #makeForm() {
@@ -247,8 +357,12 @@ export class IncidentPanel {
     this.reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, "data-t-hint": "reason_hint" });
     this.sendButton = el("button", { type: "submit", form: "closing", class: "main", hidden: true, "data-t": "close_send" });
     const form = el("form", { id: "closing", hidden: true });
+    this.falseReason = new FalseReason();
+    form.addEventListener("change", () => this.falseReason.show(form.elements.disposition.value === "false_alarm"));
+    form.addEventListener("reset", () => this.falseReason.show(false));
     form.append(
       el("fieldset", {}, el("legend", { "data-t": "disposition" }), ...choices),
+      this.falseReason.node,
       el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.reason),
     );
     form.addEventListener("submit", (event) => {
@@ -262,9 +376,14 @@ export class IncidentPanel {
     const disposition = this.form.elements.disposition.value;
     const reason = this.reason.value.trim();
     if (!disposition) return this.#ask("disposition_missing", this.form.elements.disposition[0]);
-    if (!reason) return this.#ask("reason_missing", this.reason);
+    const code = this.falseReason.choice.value;
+    if (!reason && !code) return this.#ask("reason_missing", this.reason);
     const operator = this.#operatorOrAsk();
-    if (operator && (await this.#send(this.#id, "close", { disposition, reason }, operator))) this.#openClosing(false);
+    const said = code ? { disposition, reason, reason_code: code } : { disposition, reason };
+    const answer = operator && (await this.#send(this.#id, "close", said, operator));
+    if (!answer) return;
+    this.#openClosing(false);
+    if (answer.closed === false) this.#say(t("closing_asked"), "amber");
   }
 
   #operatorOrAsk() {
@@ -301,6 +420,7 @@ export class IncidentPanel {
   }
 
   #openMerging(open) {
+    if (open) this.#openJudging(null);
     this.#merging = open;
     this.mergeForm.open(open);
     this.confirmButton.hidden = open || this.#closing;
@@ -317,6 +437,7 @@ export class IncidentPanel {
   }
 
   #openClosing(open) {
+    if (open) this.#openJudging(null);
     this.#closing = open;
     this.form.hidden = !open;
     this.sendButton.hidden = !open;
@@ -370,19 +491,27 @@ function stageBar(incident) {
   });
 }
 
-function reasons(incident, order) {
+function wantsUnits(incident) {
+  return isOpen(incident) && !isMaintenance(incident) && incident.state !== "handled";
+}
+
+function reasons(incident, orders, withdraw) {
   const level = t("why_level", { level: word("level", incident.level) });
   const seenWords = t("why_level_text", {
     ring: word("ring", incident.ring),
     kind: word("kind", incident.kind),
     words: wordsOf(incident),
   });
-  const paragraphs = [el("p", {}, el("b", {}, level), seenWords)];
-  if (order) {
-    const why = language() === "en" ? order.why_en : order.why_zh;
-    paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), why));
+  const because = pick(incident.level_why_zh, incident.level_why_en);
+  const why = because ? t("why_level_because", { why: because, words: wordsOf(incident) }) : seenWords;
+  const paragraphs = [el("p", {}, el("b", {}, level), why), ...earlierLives(incident)];
+  for (const order of orders) {
+    const chosen = pick(order.why_zh, order.why_en);
+    paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
     if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
-  } else if (isMaintenance(incident)) {
+  }
+  if (orders.length > 0) return paragraphs;
+  if (isMaintenance(incident)) {
     paragraphs.push(el("p", {}, t("no_clock_means")));
   } else if (isOpen(incident)) {
     paragraphs.push(el("p", {}, t("why_unit_none")));
@@ -390,20 +519,37 @@ function reasons(incident, order) {
   return paragraphs;
 }
 
-function candidateTable(order) {
-  if (!order || order.candidates.length === 0) return [];
+// Where nobody was sent, anybody of the same sort can be.
+function unitTable(incident, send) {
+  if (!wantsUnits(incident)) return [];
+  const units = room.state.units.filter((unit) => unit.simulated === incident.simulated);
+  const rows = units.map((unit) =>
+    el("tr", { "data-left-out": unit.state !== "available" },
+      el("th", { scope: "row" }, pick(unit.name, unit.name_en)), el("td", {}, word("unit", unit.state)), el("td", {}, send(unit.id))));
+  return rows.length === 0 ? [] : [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows))];
+}
+
+function candidateTable(order, namesUnit, send) {
+  if (order.candidates.length === 0) return [];
   // Units of other rings are many and never a choice: one line says how many.
   const counted = order.candidates.filter((one) => one.unit_id === order.unit_id || one.left_out !== "other_ring");
   const others = order.candidates.length - counted.length;
   const rows = counted.map((candidate) => {
     const chosen = candidate.unit_id === order.unit_id;
     const eta = candidate.eta_s === null ? "—" : t("candidate_eta", { time: minutes(candidate.eta_s) });
-    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : word("left", candidate.left_out);
+    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : leftOut(candidate.left_out);
     return el("tr", { "data-chosen": chosen, "data-left-out": candidate.left_out !== null },
-      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note));
+      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note), el("td", {}, send(candidate.unit_id)));
   });
-  return [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows)),
+  const title = namesUnit ? `${t("candidates")} · ${unitName(order.unit_id)}` : t("candidates");
+  return [el("h3", {}, title), el("table", {}, el("tbody", {}, ...rows)),
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
+}
+
+// Some reasons name what they are about: serves_I-1, lacks_armed.
+function leftOut(reason) {
+  const [, of, what] = reason.match(/^(serves|lacks)_(.*)$/) ?? [];
+  return of ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
 function nameOf(cameraId) {
@@ -457,5 +603,6 @@ function nextClock(incident) {
 function closingText(incident) {
   const end = stampOf(incident, "t12");
   const by = t("closed_by", { who: incident.closed_by ?? "—", time: end === null ? "—" : timeOfDay(end) });
-  return `${word("disposition", incident.disposition)} · ${by}${incident.reason ? ` · ${incident.reason}` : ""}`;
+  const first = incident.closing ? t("closing_first", { who: incident.closing.operator }) : "";
+  return [dispositionText(incident), by, first, incident.reason].filter(Boolean).join(" · ");
 }

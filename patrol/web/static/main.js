@@ -8,6 +8,7 @@ import { Feed } from "./feed.js";
 import { IncidentPanel } from "./incident.js";
 import { RoomMap } from "./map.js";
 import { act, Stream } from "./stream.js";
+import { asksTheRoom } from "./escalation.js";
 import { showBanners, showClock, showTop } from "./top.js";
 import { showVisited, tickVisited } from "./visited.js";
 
@@ -36,6 +37,11 @@ function openIncident(withFocus) {
   const node = document.getElementById("incident");
   if (matchMedia("(max-width: 900px)").matches) node.scrollIntoView({ block: "start" });
   if (withFocus) node.focus({ preventScroll: true });
+}
+
+function showIncident(id) {
+  choose(id);
+  openIncident(true);
 }
 
 // Which seat this is, for the receipts; a name of the tab, not of a person.
@@ -103,14 +109,15 @@ function showAll() {
   showVisited();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
-  document.title = t("page_title", {
-    n: room.state.incidents.filter((incident) => isOpen(incident) && !isMaintenance(incident)).length,
+  const asked = room.state.incidents.filter(asksTheRoom).length;
+  document.title = t(asked > 0 ? "page_title_asked" : "page_title", {
+    n: asked || room.state.incidents.filter((incident) => isOpen(incident) && !isMaintenance(incident)).length,
   });
   tick();
 }
 
 function tick() {
-  showBanners({ lost: stream.lost, trouble });
+  showBanners({ lost: stream.lost, trouble }, showIncident);
   if (room.state === null || layoutVersion === null) return;
   const now = serverNow();
   showClock();

@@ -4,7 +4,7 @@ import { el, markPath, setAttribute, setText, svg } from "./dom.js";
 import { pick, t, word } from "./words.js";
 import { age, minutes } from "./times.js";
 import { targetText } from "./countdown.js";
-import { boundOf, isOpen, peopleText, room, seen, titleOf } from "./room.js";
+import { boundOf, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, titleOf } from "./room.js";
 import { pinOf } from "./pins.js";
 
 const METRES_PER_DEGREE = 111195;
@@ -69,7 +69,7 @@ export class RoomMap {
       setAttribute(node.children[1], "d", markPath(one.level));
       setText(node.children[2], titleOf(one));
     });
-    const orders = open.map((one) => state.orders[one.id]).filter((order) => order && isUnderWay(order));
+    const orders = open.flatMap((one) => ordersOf(one.id)).filter(isUnderWay);
     sync(this.#orders, this.layers.orders, orders, () => svg("line"), (node, order) => {
       setAttribute(node, "data-state", order.state);
     });
@@ -142,7 +142,7 @@ export class RoomMap {
 
   #showUnit(node, unit) {
     setAttribute(node, "data-state", unit.state);
-    const order = unit.incident_id ? room.state.orders[unit.incident_id] : null;
+    const order = orderOfUnit(unit);
     const heading = order && isUnderWay(order) ? bearing(this.#metres(unit), this.#metres(order.destination)) : null;
     setAttribute(node.children[1], "transform", heading === null ? null : `rotate(${heading.toFixed(0)})`);
     setAttribute(node.children[1], "d", heading === null ? "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0-3 0Z" : "M0-5.5L4 4.5L0 2L-4 4.5Z");
@@ -224,7 +224,7 @@ export class RoomMap {
   }
 
   #placeOrder(id, node) {
-    const order = Object.values(room.state.orders).find((one) => one.id === id);
+    const order = Object.values(room.state.orders).flat().find((one) => one.id === id);
     const unit = order && room.state.units.find((one) => one.id === order.unit_id);
     setAttribute(node, "visibility", unit ? null : "hidden");
     if (!unit) return;
@@ -339,7 +339,7 @@ function originOf(cameras) {
 }
 
 function isUnderWay(order) {
-  return ["sent", "accepted", "en_route"].includes(order.state);
+  return ["sent", "doubted", "accepted", "en_route"].includes(order.state);
 }
 
 function bearing(from, to) {
@@ -378,7 +378,7 @@ function overlap(one, other) {
 
 function unitLabel(unit, now) {
   const name = pick(unit.name, unit.name_en);
-  const order = unit.incident_id ? room.state.orders[unit.incident_id] : null;
+  const order = orderOfUnit(unit);
   if (!order || !isUnderWay(order)) return name;
   const left = order.eta_s - (now - Date.parse(order.sent_at)) / 1000;
   return `${name} · ${left < 0 ? "+" : ""}${minutes(Math.abs(left))}`;

@@ -110,15 +110,35 @@ export function peopleText(people) {
   return people === null ? t("people_unknown") : t("people_count", { n: people });
 }
 
+// The orders of an incident: the farthest crew's first.
+export function ordersOf(incidentId) {
+  return room.state.orders[incidentId] ?? [];
+}
+
+// What a unit on the map is ordered to do, or null.
+export function orderOfUnit(unit) {
+  return unit.incident_id ? (ordersOf(unit.incident_id).find((order) => order.unit_id === unit.id) ?? null) : null;
+}
+
 // Where the unit of an incident is, in a few words: { tone, unit, text }.
 export function unitLine(incident, now) {
-  const order = room.state.orders[incident.id];
+  const [order, ...more] = ordersOf(incident.id);
   if (!isOpen(incident)) {
     return { tone: "done", unit: "", text: t("closed_as", { disposition: word("disposition", incident.disposition) }) };
   }
   if (isMaintenance(incident)) return { tone: "plain", unit: "", text: maintenanceText(incident) };
+  const held = heldFor(incident, now);
+  if (held !== null) return { tone: "none", unit: "", text: t("held", { time: minutes(Math.ceil(held)) }) };
   if (!order) return { tone: "none", unit: "", text: t("order_none") };
-  return { tone: order.state, unit: unitName(order.unit_id), text: orderText(order, now) };
+  const others = more.length > 0 ? ` ${t("and_more_units", { n: more.length })}` : "";
+  return { tone: order.state, unit: unitName(order.unit_id), text: orderText(order, now) + others };
+}
+
+// For how many seconds more it waits for a person to confirm it, before a unit may be sent; null: it does not.
+export function heldFor(incident, now) {
+  if (!incident.held_until || incident.state !== "new" || incident.clocks.t5) return null;
+  const left = (Date.parse(incident.held_until) - now) / 1000;
+  return left > 0 ? left : null;
 }
 
 function maintenanceText(incident) {
@@ -131,6 +151,7 @@ function orderText(order, now) {
   const elapsed = (now - Date.parse(order.sent_at)) / 1000;
   const left = order.eta_s - elapsed;
   if (order.state === "sent") return t("order_sent", { time: minutes(elapsed) });
+  if (order.state === "doubted") return t("order_doubted", { time: minutes(elapsed) });
   if (order.state === "accepted") return t("order_accepted", { time: minutes(left) });
   if (order.state === "en_route" && left < 0) return t("order_late", { time: minutes(-left) });
   if (order.state === "en_route") return t("order_en_route", { time: minutes(left) });

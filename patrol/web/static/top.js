@@ -4,8 +4,9 @@ import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
 import { pick, t, word } from "./words.js";
 import { age, minutes, serverNow, timeOfDay } from "./times.js";
 import { targetText } from "./countdown.js";
+import { asksTheRoom, escalationOf, whyEscalated } from "./escalation.js";
 import { openLetters } from "./letters.js";
-import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, toneOfShare, wordsOf } from "./room.js";
+import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, titleOf, toneOfShare, wordsOf } from "./room.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -133,8 +134,8 @@ function healthCell(fact) {
   return el("li", { "data-tone": fact.tone }, el("span", {}, fact.title), el("small", {}, fact.detail));
 }
 
-// `link`: { lost, trouble }
-export function showBanners(link) {
+// `link`: { lost, trouble }; `onShow(id)`: an incident is to be shown.
+export function showBanners(link, onShow) {
   const banners = bannersOf(link);
   setAttribute(document.body, "data-stale", link.lost || link.trouble !== null);
   const box = byId("banners");
@@ -143,13 +144,22 @@ export function showBanners(link) {
   // Each by itself: a button must not be made anew under the pointer because another banner counts seconds.
   banners.forEach((banner, place) => {
     setAttribute(box.children[place], "data-level", banner.level);
-    rebuild(box.children[place], banner, () => bannerParts(banner));
+    setAttribute(box.children[place], "data-urgent", banner.urgent === true);
+    setAttribute(box.children[place], "role", banner.urgent ? "alert" : null);
+    rebuild(box.children[place], banner, () => bannerParts(banner, onShow));
   });
 }
 
-function bannerParts({ level, title, text, letters }) {
+function bannerParts({ level, title, text, letters, shows }, onShow) {
   const words = el("span", {}, title ? el("strong", {}, title, " ") : null, text);
-  return [mark(level, word("level", level)), words, ...(letters ? [lettersButton()] : [])];
+  const button = letters ? lettersButton() : shows ? showButton(shows, onShow) : null;
+  return [mark(level, word("level", level)), words, ...(button ? [button] : [])];
+}
+
+function showButton(id, onShow) {
+  const button = el("button", { type: "button" }, t("room_asked_show"));
+  button.addEventListener("click", () => onShow(id));
+  return button;
 }
 
 function lettersButton() {
@@ -264,10 +274,25 @@ function auditBanners(watch, queue) {
   return banners;
 }
 
+const ASKED_SHOWN = 4;
+
+// Everybody is to look, and nobody has taken it on. Counts no seconds: its button stays as it is under the pointer.
+function askedOfTheRoom(incidents) {
+  const asked = incidents.filter(asksTheRoom);
+  const banners = asked.slice(0, ASKED_SHOWN).map((incident) => {
+    const escalation = escalationOf(incident);
+    const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: whyEscalated(escalation) };
+    return { level: "red", urgent: true, title: t("room_asked"), text: t("room_asked_text", about), shows: incident.id };
+  });
+  const more = asked.length - banners.length;
+  if (more > 0) banners.push({ level: "red", urgent: true, text: t("room_asked_more", { n: more }), shows: asked[ASKED_SHOWN].id });
+  return banners;
+}
+
 function bannersOf(link) {
   const { state } = room;
   const shown = room.at === null ? {} : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
-  const banners = [];
+  const banners = state === null ? [] : askedOfTheRoom(state.incidents);
   if (link.lost) banners.push({ level: "red", text: t(state ? "lost" : "lost_first", shown) });
   else if (link.trouble !== null) banners.push({ level: "red", text: t("trouble", { ...shown, why: link.trouble }) });
   if (state === null) return banners;

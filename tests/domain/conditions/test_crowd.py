@@ -290,7 +290,10 @@ def test_a_crowd_that_grows_from_visit_to_visit_says_by_how_much() -> None:
     assert "每分钟增 12 人" in last(Crowd(5), *growing).words_zh
     shrinking = [scene(5.0 * n, 40 - 2 * n, finer=40 - 2 * n) for n in range(12)]
     assert "shrinking 24 a minute" in last(Crowd(5), *shrinking).words_en
-    assert "steady" in last(Crowd(5), *[scene(5.0 * n, 20, finer=20) for n in range(12)]).words_en
+    still = [scene(5.0 * n, 20, finer=20) for n in range(12)]
+    assert "steady" in last(Crowd(5), *still).words_en
+    assert [last(Crowd(5), *each).rising for each in (growing, shrinking, still)] == [True, False, False]
+    assert last(Crowd(5), scene(0, 20)).rising is None, "one look shows no trend"
 
 
 def test_people_who_were_not_enough_yet_are_remembered_for_the_trend() -> None:

@@ -28,6 +28,7 @@ def test_people_who_come_together_and_stay_are_one_event() -> None:
     assert event.began_at == at(40.0)
     assert event.confirmed_at == at(70.0)
     assert event.evidence.words_en == "east: 8 people together (threshold 5), grown from 1, for 30 s"
+    assert event.evidence.rising is True
     assert "8 人聚在一起（阈值 5），由 1 人增多" in event.evidence.words_zh
 
 

@@ -1,0 +1,274 @@
+"""The board (派警台): all that dispatch decides on at once, and what becomes of it.
+
+Pure, as a decision on one incident is; the store applies all its outcomes in one transaction. Who goes where is chosen
+in choosing.py; here choices become orders, and what they take from other incidents is taken back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+
+from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want, choose
+from patrol.domain.confirmation import ConfirmPolicy, is_held
+from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
+from patrol.domain.events import Level
+from patrol.domain.fixes import FixSettings, staleness
+from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.messages import Message, order_message, recall_message
+from patrol.domain.orders import Order, OrderState
+from patrol.domain.units import UnitId, UnitState
+from patrol.domain.vocabulary import Place
+from patrol.domain.ways import Way, Ways
+
+PRE_EMPTED = "pre_empted"
+# In a storm hundreds wait, and there are only so many units: the most urgent, the oldest first, are looked at.
+MOST_WAITING = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Crews:
+    """How many crews each level wants; of a level that is left out, one."""
+
+    by_level: Mapping[Level, int] = field(default_factory=dict)
+
+    def of(self, incident: Incident) -> int:
+        """How many this incident wants in all; none where no unit is awaited, or once it is handled."""
+        if incident.due_at is None or incident.state in (IncidentState.HANDLED, IncidentState.CLOSED):
+            return 0
+        return self.by_level.get(incident.level, 1) + wants_one_more(incident)
+
+
+_ONE_MORE = ("unit_not_moving", "position_silent", "arrival_will_miss_target")  # of a lateness's key
+
+
+def wants_one_more(incident: Incident) -> bool:
+    """Whether one crew more is wanted, as one that is on its way was told to be late, or is not heard of."""
+    last = incident.standing_escalation
+    return last is not None and any(cause.partition("/")[0] in _ONE_MORE for cause in last.causes)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """``situations``: each incident that wants units, or that has one under way, with all its orders."""
+
+    situations: tuple[Situation, ...]
+    duties: tuple[Duty, ...]
+
+    def of(self, incident_id: IncidentId) -> Situation:
+        """The situation of one incident. Raises KeyError."""
+        for situation in self.situations:
+            if situation.incident.id == incident_id:
+                return situation
+        raise KeyError(incident_id)
+
+    def duty_of(self, unit_id: UnitId) -> Duty:
+        """What one unit does. Raises KeyError."""
+        for duty in self.duties:
+            if duty.unit.id == unit_id:
+                return duty
+        raise KeyError(unit_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What sending goes by. ``confirm``: what waits for a person's word before a unit is sent.
+
+    ``positions``: how old where a unit is may be.
+    """
+
+    crews: Crews = field(default_factory=Crews)
+    policy: Policy = field(default_factory=Policy)
+    confirm: ConfirmPolicy = field(default_factory=ConfirmPolicy)
+    positions: FixSettings = field(default_factory=FixSettings)
+
+
+def missing(situation: Situation, crews: Crews) -> int:
+    """How many crews an incident wants beside those that are on it."""
+    return max(0, crews.of(situation.incident) - situation.crews)
+
+
+def want_of(situation: Situation, crews: Crews) -> Want:
+    """What an incident wants, as choosing sees it; also one that wants nothing, but may lose what it has.
+
+    Who refused is not asked again, unless another camera has told of something red since.
+    """
+    incident = situation.incident
+    assert incident.due_at is not None
+    since = incident.urged_at
+    wants = missing(situation, crews)
+    orders = [order for order in situation.of_this_life if since is None or order.sent_at >= since or order.is_open]
+    return Want(
+        incident_id=incident.id,
+        level=incident.level,
+        ring=incident.ring,
+        place=incident.place,
+        due_at=incident.due_at,
+        crews=wants,
+        wants_drone=wants > 0 and not any(order.is_drone for order in situation.of_this_life),
+        simulated=incident.simulated,
+        capabilities=frozenset(),
+        tried={order.unit_id: order.state for order in orders},
+        opened_at=incident.accepted_at,
+        crews_on_it=situation.crews,
+    )
+
+
+def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
+    """What each unit is on that has an open order. What a dispatcher ordered is left out: that is never taken away."""
+    return {
+        order.unit_id: Commitment(
+            situation.incident.id,
+            situation.incident.level,
+            order.state,
+            situation.incident.ring,
+            doubted=order.state is OrderState.DOUBTED,
+        )
+        for situation in situations
+        for order in situation.open_orders
+        if order.ordered_by is None
+    }
+
+
+def choices_for(board: Board, ways: Ways, sending: Sending, now: datetime) -> Choices:
+    """Who would be sent where now, to the most urgent of all that wait."""
+    waiting = sorted((each for each in board.situations if waits(each, sending, now)), key=_urgency)
+    served = [each for each in board.situations if each.open_orders and each not in waiting]
+    wants = [want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served)]
+
+    def travel_s(duty: Duty, destination: Place) -> float:
+        """By where it may have moved since, too; never, where nobody knows."""
+        whereabouts = staleness(duty, now, sending.positions)
+        return ways.travel_s(duty, destination) + whereabouts.extra_s if whereabouts.is_known else math.inf
+
+    return choose(wants, board.duties, commitments(board.situations), travel_s, sending.policy, now)
+
+
+def _urgency(situation: Situation) -> tuple[int, datetime, IncidentId]:
+    incident = situation.incident
+    return list(Level).index(incident.level), incident.accepted_at, incident.id
+
+
+def send(
+    board: Board,
+    order_id_for: Callable[[Incident, UnitId], OrderId],
+    ways: Ways,
+    sending: Sending,
+    now: datetime,
+    cause: str | None = None,
+) -> tuple[Outcome, ...]:
+    """Send whom the assignment finds to all that wants units; one outcome for each incident that changes.
+
+    ``cause``: the id of the message that asks for it, see Situation.
+    """
+    taken: defaultdict[IncidentId, list[UnitId]] = defaultdict(list)
+    new: defaultdict[IncidentId, list[Order]] = defaultdict(list)
+    for choice in choices_for(board, ways, sending, now).chosen:
+        incident = board.of(choice.incident_id).incident
+        new[incident.id].append(
+            _order(order_id_for(incident, choice.unit_id), incident, choice, board.duty_of(choice.unit_id), ways, now)
+        )
+        if choice.takes_from is not None:
+            taken[choice.takes_from].append(choice.unit_id)
+    touched = [each for each in board.situations if each.incident.id in new or each.incident.id in taken]
+    # A unit is told that its order is over before it is told of the next.
+    touched.sort(key=lambda each: each.incident.id not in taken)
+    return tuple(
+        changed(
+            replace(each, cause=cause),
+            lost_by(each, taken[each.incident.id]),
+            new[each.incident.id],
+            sending.crews,
+            now,
+        )
+        for each in touched
+    )
+
+
+def anyone_free(situation: Situation, sending: Sending, now: datetime) -> bool:
+    """Whether there is a unit that could go to this incident now, were it alone."""
+    alone = Board((situation,), situation.duties)
+    return bool(choices_for(alone, Ways(), sending, now).chosen)
+
+
+def waits(situation: Situation, sending: Sending, now: datetime) -> bool:
+    """Whether an incident wants a unit now."""
+    incident = situation.incident
+    return missing(situation, sending.crews) > 0 and is_held(incident, sending.confirm, now) is None
+
+
+def lost_by(situation: Situation, units: Collection[UnitId]) -> list[Order]:
+    """The orders of these units as they are once they are taken back."""
+    return [replace(order, state=OrderState.RECALLED) for order in situation.open_orders if order.unit_id in units]
+
+
+def changed(
+    situation: Situation,
+    lost: Sequence[Order],
+    new: Sequence[Order],
+    crews: Crews,
+    now: datetime,
+    why_lost: str = PRE_EMPTED,
+) -> Outcome:
+    """What becomes of an incident that loses orders and gets new ones.
+
+    What the units that it loses do from now on is told by the incident that gets them.
+    """
+    after = with_orders(situation, (*lost, *new))
+    incident = in_state_of(situation.incident, after.of_this_life)
+    incident = replace(incident, crews_missing=missing(replace(after, incident=incident), crews))
+    if any(not order.is_drone for order in new):
+        incident = incident.stamped(ClockName.ORDER_SENT, now, new[0].ordered_by or "dispatch")
+    messages: list[MessageFor] = [partial(_recall, order, why_lost, now) for order in lost]
+    messages += [partial(_tell, order, now, situation.cause) for order in new]
+    duties = ((situation.duty_of(order.unit_id), order) for order in new)
+    return told(
+        Outcome(
+            incident=incident,
+            orders=(*lost, *new),
+            duties=tuple(
+                replace(duty, state=UnitState.ASSIGNED, order_id=order.id) for duty, order in duties if duty is not None
+            ),
+            reason="ordered" if new else why_lost,
+        ),
+        now,
+        messages,
+        cause=situation.cause,
+    )
+
+
+def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Message:
+    return recall_message(order, incident, reason, now)
+
+
+def guessed(way: Way) -> tuple[str, str]:
+    """What is said, after the seconds, of a way that is only the straight line's although streets are known."""
+    return ("", "") if way.fallback is None else ("（直线估算）", " (by the straight line)")
+
+
+def _tell(order: Order, now: datetime, cause: str | None, incident: Incident) -> Message:
+    return order_message(order, incident, now, cause)
+
+
+def _order(order_id: OrderId, incident: Incident, choice: Choice, duty: Duty, ways: Ways, now: datetime) -> Order:
+    guessed_zh, guessed_en = guessed(ways.way(duty, incident.place))
+    return Order(
+        id=order_id,
+        incident_id=incident.id,
+        unit_id=choice.unit_id,
+        ring=incident.ring,
+        destination=incident.place,
+        state=OrderState.SENT,
+        sent_at=now,
+        eta_s=choice.eta_s,
+        target_feasible=choice.target_feasible,
+        why_zh=choice.why_zh + guessed_zh,
+        why_en=choice.why_en + guessed_en,
+        candidates=choice.candidates,
+        is_drone=choice.is_drone,
+        life=incident.life,
+    )

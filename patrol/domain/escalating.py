@@ -1,0 +1,274 @@
+"""Escalating: what is late for too long, or cannot be in time at all, is told farther up, step by step (升级).
+
+The steps and their times are the level's. Each is taken once in an incident's life, whoever looks and however often;
+what an operator has acknowledged stays with that operator until something else gets late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from patrol.domain.camera import Ring, RingName
+from patrol.domain.dispatch import Outcome, Situation, told
+from patrol.domain.events import Level
+from patrol.domain.incidents import ClockName, Escalation, EscalationStep, Incident, IncidentState
+from patrol.domain.lateness import (
+    UNREACHED,
+    LateAfter,
+    Lateness,
+    LatenessKind,
+    Watch,
+    Way,
+    overdue,
+    straight_way_s,
+    unsent_since,
+    watch_of,
+)
+
+# What is asked for again and again (feedback), or holds up nobody outside (a second person), is told no farther up.
+COUNTS = frozenset(LatenessKind) - {LatenessKind.NO_FEEDBACK, LatenessKind.CLOSING_WAITS_FOR_SECOND_PERSON}
+CAUSES_TOLD = 3
+CAUSES_KEPT = 32
+
+_RANK = {step: rank for rank, step in enumerate(EscalationStep)}
+
+
+class ShortfallReason(StrEnum):
+    """Why no unit can be there in time."""
+
+    NOBODY_FREE = "nobody_free"
+    NOBODY_IN_TIME = "nobody_in_time"
+    KEPT_FOR_RED = "kept_for_red"  # who is free is kept for something more urgent
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """No unit can be there in time (警力不足), known since then. Told farther up at once: waiting mends nothing."""
+
+    reason: ShortfallReason
+    zh: str
+    en: str
+    since: datetime
+
+    @property
+    def key(self) -> str:
+        """As of a lateness."""
+        return f"shortfall/{self.reason.value}"
+
+
+Cause = Lateness | Shortfall
+
+IsAnyoneFree = Callable[[Situation], bool]
+"""Whether there is a unit that could go to an incident now."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedStep:
+    """A step, so many seconds after the first thing got late."""
+
+    after_s: float
+    step: EscalationStep
+
+
+def _steps(*after_s: float) -> tuple[TimedStep, ...]:
+    return tuple(TimedStep(seconds, step) for seconds, step in zip(after_s, EscalationStep, strict=False))
+
+
+USUAL_STEPS: Mapping[Level, tuple[TimedStep, ...]] = {
+    Level.RED: _steps(0.0, 20.0, 45.0),
+    Level.YELLOW: _steps(30.0, 60.0, 120.0),
+    Level.BLUE: _steps(60.0, 300.0),
+    Level.GREEN: _steps(120.0, 600.0),
+}
+# Of the lesser ones the usual steps are soon enough.
+USUAL_ON_SHORTFALL: Mapping[Level, EscalationStep] = {
+    Level.RED: EscalationStep.SUPERVISOR,
+    Level.YELLOW: EscalationStep.SUPERVISOR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpPolicy:
+    """When what is late, and what is done about it.
+
+    ``steps``: by level, from below; ``on_shortfall``: the step that is taken at once where no unit can be in time, by
+    level; a level that is not there has its usual steps. ``remind_every_s``: how often feedback is asked for, by level,
+    ``reminders`` times at most.
+    """
+
+    late_after: LateAfter = field(default_factory=LateAfter)
+    steps: Mapping[Level, tuple[TimedStep, ...]] = field(default_factory=lambda: USUAL_STEPS)
+    on_shortfall: Mapping[Level, EscalationStep] = field(default_factory=lambda: USUAL_ON_SHORTFALL)
+    remind_every_s: Mapping[Level, float] = field(
+        default_factory=lambda: {Level.RED: 120.0, Level.YELLOW: 300.0, Level.BLUE: 600.0, Level.GREEN: 1200.0}
+    )
+    reminders: int = 12
+
+    def for_rings(self, rings: Mapping[RingName, Ring]) -> FollowUpPolicy:
+        """The same with what each ring says of accepting an order."""
+        accept_s = {name: ring.accept_within_s for name, ring in rings.items()}
+        return replace(self, late_after=replace(self.late_after, accept_s=accept_s))
+
+
+@dataclass(frozen=True, slots=True)
+class DueStep:
+    """A step that is to be taken, since when, and for what."""
+
+    step: EscalationStep
+    since: datetime
+    causes: tuple[Cause, ...]
+
+
+def due_steps(
+    incident: Incident,
+    latenesses: Iterable[Lateness],
+    policy: FollowUpPolicy,
+    now: datetime,
+    shortfall: Shortfall | None = None,
+) -> tuple[DueStep, ...]:
+    """The steps that are due and not taken, from below. ``latenesses``: what is late, of this incident or of all.
+
+    While nobody has acknowledged the last step, only higher ones are. Once somebody has, what was known then is that
+    person's, and only something else that gets late counts: from that on, the last step is due again, then higher ones.
+    """
+    last = incident.standing_escalation
+    causes: list[Cause] = [*_counting(incident, latenesses)]
+    if shortfall is not None:
+        causes.append(shortfall)
+    open_causes = tuple(cause for cause in causes if not _is_acknowledged(cause, last))
+    if not incident.is_open or not open_causes:
+        return ()
+    begun = min(cause.since for cause in open_causes)
+    due_at = {timed.step: begun + timedelta(seconds=timed.after_s) for timed in policy.steps.get(incident.level, ())}
+    at_once = policy.on_shortfall.get(incident.level)
+    if shortfall is not None and shortfall in open_causes and at_once is not None:
+        due_at[at_once] = min(shortfall.since, due_at.get(at_once, shortfall.since))
+    return tuple(
+        DueStep(step, due_at[step], open_causes)
+        for step in EscalationStep
+        if step in due_at and due_at[step] <= now and _is_news(step, last)
+    )
+
+
+def _counting(incident: Incident, latenesses: Iterable[Lateness]) -> list[Lateness]:
+    return [late for late in latenesses if late.incident_id == incident.id and late.kind in COUNTS]
+
+
+def _is_acknowledged(cause: Cause, last: Escalation | None) -> bool:
+    if last is None or last.taken_on_at is None:
+        return False
+    # What comes and goes with one order, as its positions do, is no news each time it comes.
+    comes_and_goes = isinstance(cause, Shortfall) or cause.order_id is not None
+    return cause.since <= last.taken_on_at or (comes_and_goes and cause.key in last.taken_on)
+
+
+def _is_news(step: EscalationStep, last: Escalation | None) -> bool:
+    if last is None:
+        return True
+    return _RANK[step] >= _RANK[last.step] if last.is_acknowledged else _RANK[step] > _RANK[last.step]
+
+
+def escalate(
+    situation: Situation,
+    policy: FollowUpPolicy,
+    now: datetime,
+    way_s: Way = straight_way_s,
+    *,
+    is_anyone_free: IsAnyoneFree,
+) -> Outcome:
+    """Take the highest step that is due, and tell it with the incident. What is late is looked at anew: whoever asks
+    may have looked at an earlier life of it."""
+    incident = situation.incident
+    watch = watch_of(incident, situation.orders)
+    late = overdue((watch,), situation.duties, policy.late_after, now, way_s)
+    due = due_steps(incident, late, policy, now, shortfall_of(situation, policy, now, is_anyone_free))
+    if not due:
+        return Outcome(reason="nothing to escalate")
+    taken, last = due[-1], incident.standing_escalation
+    in_order = sorted(taken.causes, key=lambda cause: (cause.since, cause.key))
+    before = last.causes if last is not None and not last.is_acknowledged else ()
+    escalation = Escalation(
+        step=taken.step,
+        at=now,
+        why_zh="；".join(cause.zh for cause in in_order[:CAUSES_TOLD]),
+        why_en="; ".join(cause.en for cause in in_order[:CAUSES_TOLD]),
+        causes=_together(before, (cause.key for cause in in_order)),
+        taken_on=last.taken_on if last is not None else (),
+        taken_on_at=last.taken_on_at if last is not None else None,
+        life=incident.life,
+    )
+    return told(Outcome(incident=replace(incident, escalation=escalation), reason="escalated"), now)
+
+
+def _together(before: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*before, *more)))[-CAUSES_KEPT:]
+
+
+def acknowledge(situation: Situation, operator: str, now: datetime) -> Outcome:
+    """An operator has taken on what is late by now: no step is taken for it any more."""
+    incident = situation.incident
+    last = incident.standing_escalation
+    if last is None or last.is_acknowledged or not incident.is_open:
+        return Outcome(reason="nothing to acknowledge")
+    acknowledged = replace(
+        last,
+        acknowledged_by=operator,
+        acknowledged_at=now,
+        taken_on=_together(last.taken_on, last.causes),
+        taken_on_at=now,
+    )
+    return told(Outcome(incident=replace(incident, escalation=acknowledged), reason="acknowledged"), now)
+
+
+def shortfall_of(
+    situation: Situation, policy: FollowUpPolicy, now: datetime, is_anyone_free: IsAnyoneFree
+) -> Shortfall | None:
+    """Whether no unit can be on scene in time, as far as is stored."""
+    incident = situation.incident
+    if incident.due_at is None or incident.state not in UNREACHED or incident.stamp_in_life(ClockName.ON_SCENE):
+        return None
+    watch = watch_of(incident, situation.orders)
+    if watch.open_orders:
+        return _nobody_in_time(watch)
+    if incident.state is not IncidentState.NEW or _is_held(watch, now) or is_anyone_free(situation):
+        return None
+    since = min(now, unsent_since(watch, policy.late_after))
+    return Shortfall(ShortfallReason.NOBODY_FREE, "没有空闲警力", "no unit is free", since)
+
+
+def _nobody_in_time(watch: Watch) -> Shortfall | None:
+    if any(order.target_feasible for order in watch.open_orders):
+        return None
+    since = min(order.sent_at for order in watch.open_orders)
+    words = "没有警力能按时到场", "no unit can be on scene in time"
+    return Shortfall(ShortfallReason.NOBODY_IN_TIME, *words, since)
+
+
+def _is_held(watch: Watch, now: datetime) -> bool:
+    return watch.held_until is not None and now < watch.held_until
+
+
+def is_reminder_due(incident: Incident, policy: FollowUpPolicy, now: datetime) -> bool:
+    """Whether feedback is to be asked for, the first time or again."""
+    handled = incident.stamp_in_life(ClockName.HANDLED)
+    if incident.state is not IncidentState.HANDLED or incident.due_at is None:
+        return False
+    feedback_s = policy.late_after.feedback_s[incident.level]
+    late_at = (handled.at if handled is not None else incident.life_began_at) + timedelta(seconds=feedback_s)
+    told_before = incident.reminders_in_life
+    if told_before == 0 or incident.reminded_at is None:
+        return policy.reminders > 0 and late_at < now
+    every_s = policy.remind_every_s[incident.level]
+    return told_before < policy.reminders and incident.reminded_at + timedelta(seconds=every_s) <= now
+
+
+def remind(situation: Situation, policy: FollowUpPolicy, now: datetime) -> Outcome:
+    """Ask for feedback once more (催办), with the incident's state: no more often than its level says, nor forever."""
+    incident = situation.incident
+    if not is_reminder_due(incident, policy, now):
+        return Outcome(reason="nobody to remind")
+    reminded = replace(incident, reminders=incident.reminders_in_life + 1, reminded_at=now)
+    return told(Outcome(incident=reminded, reason="reminded"), now)

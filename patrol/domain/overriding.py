@@ -1,0 +1,111 @@
+"""Overriding (人工派警): a dispatcher sends a unit, or takes one back. That wins over every choice, and is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from patrol.domain.board import Board, Crews, changed, guessed, lost_by
+from patrol.domain.dispatch import Duty, Outcome, Situation, freed, in_state_of, told, with_orders
+from patrol.domain.errors import NotToBeSent, Unsendable
+from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.messages import Message, recall_message
+from patrol.domain.orders import Candidate, Order, OrderState
+from patrol.domain.units import UnitId, UnitKind, UnitState
+from patrol.domain.ways import Ways
+
+OVERRIDDEN = "overridden"
+
+
+def send_unit(
+    board: Board,
+    incident_id: IncidentId,
+    unit_id: UnitId,
+    order_id: OrderId,
+    operator: str,
+    ways: Ways,
+    crews: Crews,
+    now: datetime,
+) -> tuple[Outcome, ...]:
+    """Send this unit, whatever else it was ordered to do before it was on scene. Raises NotToBeSent.
+
+    Who is on the way already stays on the way; take back whoever is not needed.
+    """
+    situation = board.of(incident_id)
+    duty = _duty_of(situation, unit_id)
+    _check(situation, duty)
+    losing = [each for each in board.situations if any(order.unit_id == unit_id for order in each.open_orders)]
+    if any(
+        order.state is OrderState.ON_SCENE for each in losing for order in each.open_orders if order.unit_id == unit_id
+    ):
+        raise NotToBeSent(Unsendable.ON_SCENE, f"unit {unit_id} is on scene of incident {losing[0].incident.id}")
+    order = _order(order_id, situation.incident, duty, operator, ways, now)
+    outcomes = [changed(each, lost_by(each, [unit_id]), [], crews, now, OVERRIDDEN) for each in losing]
+    return (*outcomes, changed(situation, [], [order], crews, now, OVERRIDDEN))
+
+
+def take_back(situation: Situation, order_id: OrderId, operator: str, crews: Crews, now: datetime) -> Outcome:
+    """Take an order back whose unit is not on scene yet. Another unit may be sent then. Raises NotToBeSent."""
+    order = next((order for order in situation.open_orders if order.id == order_id), None)
+    if order is None:
+        raise NotToBeSent(Unsendable.NO_SUCH_ORDER, f"incident {situation.incident.id} has no open order {order_id}")
+    if order.state is OrderState.ON_SCENE:
+        raise NotToBeSent(Unsendable.ON_SCENE, f"unit {order.unit_id} is on scene of incident {situation.incident.id}")
+    ended = replace(order, state=OrderState.RECALLED, recalled_by=operator)
+    after = with_orders(situation, (ended,))
+    incident = in_state_of(situation.incident, after.of_this_life)
+    incident = replace(incident, crews_missing=max(0, crews.of(incident) - after.crews))
+    return told(
+        Outcome(incident=incident, orders=(ended,), duties=freed(situation, (ended,), now), reason="taken back"),
+        now,
+        (partial(_recall, ended, now),),
+    )
+
+
+def _duty_of(situation: Situation, unit_id: UnitId) -> Duty:
+    duty = situation.duty_of(unit_id)
+    if duty is None:
+        raise NotToBeSent(Unsendable.NO_SUCH_UNIT, f"there is no unit {unit_id}")
+    return duty
+
+
+def _check(situation: Situation, duty: Duty) -> None:
+    incident, unit_id = situation.incident, duty.unit.id
+    if incident.due_at is None or incident.state in (IncidentState.HANDLED, IncidentState.CLOSED):
+        raise NotToBeSent(Unsendable.NOT_WANTED, f"incident {incident.id} wants no unit: it is {incident.state}")
+    if duty.unit.simulated != incident.simulated:
+        raise NotToBeSent(
+            Unsendable.NOT_ALIKE, f"incident {incident.id} and unit {unit_id}: real and simulated never mix"
+        )
+    if duty.state is UnitState.OUT_OF_SERVICE:
+        raise NotToBeSent(Unsendable.OUT_OF_SERVICE, f"unit {unit_id} is out of service")
+    if any(order.unit_id == unit_id for order in situation.open_orders):
+        raise NotToBeSent(Unsendable.THERE_ALREADY, f"unit {unit_id} is ordered to incident {incident.id} already")
+
+
+def _order(order_id: OrderId, incident: Incident, duty: Duty, operator: str, ways: Ways, now: datetime) -> Order:
+    eta_s = ways.travel_s(duty, incident.place)
+    guessed_zh, guessed_en = guessed(ways.way(duty, incident.place))
+    assert incident.due_at is not None
+    return Order(
+        id=order_id,
+        incident_id=incident.id,
+        unit_id=duty.unit.id,
+        ring=incident.ring,
+        destination=incident.place,
+        state=OrderState.SENT,
+        sent_at=now,
+        eta_s=eta_s,
+        target_feasible=eta_s <= (incident.due_at - now).total_seconds(),
+        why_zh=f"由 {operator} 指定，预计 {eta_s:.0f} 秒{guessed_zh}",
+        why_en=f"chosen by {operator}: {eta_s:.0f} s{guessed_en}",
+        candidates=(Candidate(duty.unit.id, eta_s, None),),
+        is_drone=duty.unit.kind is UnitKind.DRONE_GROUP,
+        life=incident.life,
+        ordered_by=operator,
+    )
+
+
+def _recall(order: Order, now: datetime, incident: Incident) -> Message:
+    return recall_message(order, incident, OVERRIDDEN, now)

