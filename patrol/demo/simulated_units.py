@@ -126,10 +126,7 @@ class SimulatedUnits:
             if await pause(self._clock, drive.over, REPORT_EVERY_S):
                 return
             self._step(drive, drive.unit.home)
-            place, now = self._place(drive), self._clock.now()
-            position = PositionData(drive.unit.id, PlaceData(place.latitude, place.longitude), now)
-            with contextlib.suppress(QueueError):  # the next one is as good
-                await self._publisher.publish([position_message(position, now)])
+            await self._tell_position(drive)
 
     async def _drive(self, drive: _Drive) -> None:
         if await self._waits_or_ends(drive, self._chance.uniform(*ACCEPT_S)):
@@ -158,8 +155,14 @@ class SimulatedUnits:
             self._step(drive, drive.destination)
             silent_s -= REPORT_EVERY_S
             if silent_s < 0:
-                await self._answer(drive, ReceiptKind.EN_ROUTE)
+                await self._tell_position(drive)
         return True
+
+    async def _tell_position(self, drive: _Drive) -> None:
+        place, now = self._place(drive), self._clock.now()
+        position = PositionData(drive.unit.id, PlaceData(place.latitude, place.longitude), now)
+        with contextlib.suppress(QueueError):  # the next one is as good
+            await self._publisher.publish([position_message(position, now)])
 
     def _step(self, drive: _Drive, destination: Place) -> None:
         """As far as a unit gets until it tells its position again; a drone flies straight."""

@@ -28,6 +28,8 @@ from patrol.domain.ways import DETOUR_FACTOR as DETOUR_FACTOR
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
 
+POSITION_IS_NEW = timedelta(seconds=30)
+
 AT_HOME_M = 50.0  # as near as a terminal in a street with high houses can tell
 
 MessageFor = Callable[[Incident], Message]
@@ -197,21 +199,41 @@ def receive(situation: Situation, receipt: Receipt, crews_wanted: int, now: date
 
 def _go_on(situation: Situation, order: Order, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:
     order_state, clock = _NEXT_STATE[receipt.kind]
-    moved = with_orders(situation, (replace(order, state=order_state, doubted_at=None),))
+    at, source = _when(receipt, order, now)
+    duty = situation.duty_of(order.unit_id)
+    duty = None if duty is None else _placed_by(duty, receipt)
+    further = replace(order, state=order_state, doubted_at=None)
+    if receipt.kind is ReceiptKind.ACCEPTED:
+        further = replace(further, accepted_from=None if duty is None else _known_place(duty, at))
+    if receipt.kind is ReceiptKind.ON_SCENE:
+        further = replace(further, pressed_at=at)
+    duty = None if duty is None else in_order_state(duty, order_state, now)
+    return advance(situation, further, duty, (clock, at, source), crews_wanted, now)
+
+
+def advance(
+    situation: Situation,
+    order: Order,
+    duty: Duty | None,
+    stamp: tuple[ClockName, datetime, str],
+    crews_wanted: int,
+    now: datetime,
+) -> Outcome:
+    """An order goes on, and its unit with it; both as they are then. See ``receive``."""
+    moved = with_orders(situation, (order,))
     over = _no_longer_needed(moved, crews_wanted)
     after = with_orders(moved, over)
     incident = situation.incident
     if not order.is_drone:  # it sees, it handles nothing
-        incident = incident.stamped(clock, *_when(receipt, order, now))
+        incident = incident.stamped(*stamp)
     incident = replace(in_state_of(incident, after.of_this_life), crews_missing=max(0, crews_wanted - after.crews))
     incident = replace(incident, overdue=is_overdue(incident, now))
-    duty = situation.duty_of(order.unit_id)
     return told(
         Outcome(
             incident=incident,
-            orders=(replace(order, state=order_state, doubted_at=None), *over),
-            duties=(*((_moved(duty, order_state, receipt, now),) if duty else ()), *freed(situation, over, now)),
-            reason=receipt.kind.value,
+            orders=(order, *over),
+            duties=(*((duty,) if duty else ()), *freed(situation, over, now)),
+            reason=order.state.value,
         ),
         now,
         tuple(partial(_recall, ended, _WHY_OVER[ended.state], now) for ended in over),
@@ -278,6 +300,8 @@ def _late(situation: Situation, order: Order, receipt: Receipt, now: datetime) -
     clock = _NEXT_STATE[receipt.kind][1]
     incident = situation.incident
     moved = _position_only(situation, order, receipt)
+    if receipt.kind is ReceiptKind.ON_SCENE and order.pressed_at is None:  # its position was sooner
+        moved = replace(moved, orders=(replace(order, pressed_at=_when(receipt, order, now)[0]),), reason="pressed")
     if clock in incident.clocks or not incident.is_open or order.is_drone:
         return moved
     stamped = incident.stamped(clock, *_when(receipt, order, now))
@@ -292,13 +316,18 @@ def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]
     return now, f"unit {order.unit_id}, on arrival of its receipt (its clock is off)"
 
 
-def _moved(duty: Duty, state: OrderState, receipt: Receipt, now: datetime) -> Duty:
-    moved = replace(
-        duty,
-        place=receipt.place or duty.place,
-        fix_at=receipt.at if receipt.place else duty.fix_at,
-    )
-    return moved.released(now) if state is OrderState.DONE else replace(moved, state=_DUTY_STATE[state])
+def _known_place(duty: Duty, at: datetime) -> Place | None:
+    """Where it was then, if a position says so that was new."""
+    return duty.place if duty.fix_at is not None and duty.fix_at >= at - POSITION_IS_NEW else None
+
+
+def _placed_by(duty: Duty, receipt: Receipt) -> Duty:
+    return duty if receipt.place is None else replace(duty, place=receipt.place, fix_at=receipt.at)
+
+
+def in_order_state(duty: Duty, state: OrderState, now: datetime) -> Duty:
+    """A unit whose order has gone on to this state."""
+    return duty.released(now) if state is OrderState.DONE else replace(duty, state=_DUTY_STATE[state])
 
 
 def _position_only(situation: Situation, order: Order, receipt: Receipt) -> Outcome:

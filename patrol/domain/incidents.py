@@ -496,6 +496,10 @@ class Incident:
             return self
         return replace(self, clocks={**self.clocks, name: Stamp(at, source)})
 
+    def restamped(self, name: ClockName, at: datetime, source: str) -> Incident:
+        """This incident with a timestamp that is known better now."""
+        return replace(self, clocks={**self.clocks, name: Stamp(at, source)})
+
     def seconds(self, start: ClockName, end: ClockName) -> float | None:
         """Seconds between two of its timestamps, or None where one is not there yet."""
         if start not in self.clocks or end not in self.clocks:

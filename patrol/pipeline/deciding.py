@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import dispatch, escalating, feedback, merging, overriding
+from patrol.domain import arriving, dispatch, escalating, feedback, merging, overriding
 from patrol.domain.board import Board, Sending, anyone_free, send, waits
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
@@ -118,6 +118,13 @@ class Deciding:
         )
         passing(Step.DISPATCH_RECEIVED)
         return decided
+
+    async def follow_positions(self, incident_id: IncidentId) -> Outcome | None:
+        """Take what a unit's positions say of its order."""
+        now, sending = self._clock.now(), self._sending
+        return await self._decide(
+            incident_id, lambda s: arriving.follow(s, sending.crews.of(s.incident), now, sending.positions)
+        )
 
     async def doubt(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
         """Doubt what was not accepted in time."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from patrol.domain.arriving import anything_seen
 from patrol.domain.board import Board, Sending, choices_for, waits, wants_one_more
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.confirmation import is_held
@@ -130,6 +131,8 @@ class FollowingUp:
 
     async def _follow_up(self, situation: Situation, late: Sequence[Lateness], look: _Look) -> None:
         incident = situation.incident
+        if anything_seen(situation, look.now, self._sending.positions):
+            await self._deciding.follow_positions(incident.id)
         if is_overdue(incident, look.now) and not incident.overdue:
             await self._deciding.mark_overdue(incident.id)
         if not await self._send_somebody(situation, look):  # what is late after that is seen at the next look

@@ -268,15 +268,18 @@ def test_orders_of_every_ring_are_heard() -> None:
     asyncio.run(check())
 
 
-def test_whose_order_is_over_goes_home_and_tells_where_it_is() -> None:
+def test_it_tells_where_it_is_all_the_way_there_and_home_again() -> None:
     async def check() -> None:
         field = Field()
         await field.order()
         await field.run_for(300)
         told = [read_position(read_message(body)) for body in field.queue.streams[POSITION_STREAM]]
         ways = [Place(one.place.latitude, one.place.longitude).distance_m(UNIT.home) for one in told]
-        assert len(ways) > 20
-        assert ways == sorted(ways, reverse=True)
+        there = ways.index(max(ways))
+        assert ways[: there + 1] == sorted(ways[: there + 1])
+        assert ways[there:] == sorted(ways[there:], reverse=True)
+        assert there > 20
+        assert ways[there] > 99
         assert ways[-1] < 1.0
 
     asyncio.run(check())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,21 @@ from typing import Any
 import pytest
 
 from patrol.adapters.memory import FakeClock
+from patrol.adapters.sql_duties import SqlDuties
 from patrol.domain.dispatch import Outcome
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Level
+from patrol.domain.fixes import Fix, FixSettings
 from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState, Stamp
 from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState, ReceiptKind
-from patrol.domain.units import UnitState
+from patrol.domain.units import UnitId, UnitState
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.following_up import QUEUE_HAS_S, TOLD_A_TICK, FollowingUp
+from patrol.pipeline.locating import judged
 from patrol.ports import Ledger
-from tests.builders import NOON, at, duty, incident, order, unit
+from tests.builders import NOON, at, duty, incident, north, order, unit
 from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted, fresh_metrics, told_by
 
@@ -50,6 +54,41 @@ def test_an_alert_the_queue_does_not_bring_gets_its_order_all_the_same_but_the_q
             (alert,) = await room.told("patrol:alert:")
             await room.dispatching.handle(alert)  # the queue is back
             assert await states(room) == [("U-1", OrderState.SENT)]
+
+    asyncio.run(check())
+
+
+async def position(room: DispatchRoom, metres: float, unit_id: str = "U-1") -> None:
+    """As a terminal sends it now, judged and stored."""
+    place, now = north(metres), room.clock.now()
+    sent = Fix(UnitId(unit_id), place, now, now, source="terminal", id=f"terminal#{now.isoformat()}")
+    await SqlDuties(room.store).place(lambda duties: judged([sent], duties, now, FixSettings())[0])
+
+
+def test_positions_say_that_a_unit_moves_and_is_on_scene_and_the_button_comes_after(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1", home=north(100)),)) as room:
+            await room.alert()
+            await ticks(room, int(QUEUE_HAS_S) + 1)
+            (order,) = await room.orders()
+            await position(room, 100)
+            await room.dispatching.handle(room.receipt(order, ReceiptKind.ACCEPTED))
+            for metres, state in ((95, OrderState.ACCEPTED), (60, OrderState.EN_ROUTE), (20, OrderState.ON_SCENE)):
+                await ticks(room, 5)
+                await position(room, metres)
+                await ticks(room, 1)
+                assert await states(room) == [("U-1", state)]
+            found = await room.incident()
+            arrived_at = room.clock.now() - timedelta(seconds=1)
+            assert found.clocks[ClockName.ON_SCENE] == Stamp(arrived_at, "unit U-1, by its position")
+            told = await room.told("patrol:incident")
+            assert [one.data["state"] for one in told][-3:] == ["accepted", "en_route", "on_scene"]
+            await ticks(room, 5)
+            await room.dispatching.handle(room.receipt(order, ReceiptKind.ON_SCENE, 2))
+            (order,) = await room.orders()
+            assert (order.arrived_at, order.pressed_at) == (arrived_at, room.clock.now())
+            assert (await room.incident()).clocks[ClockName.ON_SCENE].at == arrived_at
+            assert counted(room.metrics, "patrol_response_seconds_count", ring="core", level="red") == 1
 
     asyncio.run(check())
 

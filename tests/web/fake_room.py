@@ -556,10 +556,16 @@ class FakeRoom:
         self._move(incident_id, IncidentState.EN_ROUTE, ClockName.MOVING, at, "unit", UnitState.EN_ROUTE)
 
     def arrive(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
-        """The unit is on scene."""
+        """The unit is on scene, by its position."""
         at = self.now() - timedelta(seconds=s_ago)
         self._order(incident_id, OrderState.ON_SCENE)
+        self.orders[incident_id] = replace(self.orders[incident_id], arrived_at=at)
         self._move(incident_id, IncidentState.ON_SCENE, ClockName.ON_SCENE, at, "geofence", UnitState.ON_SCENE)
+
+    def press(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
+        """The unit's crew has pressed the button, too."""
+        pressed_at = self.now() - timedelta(seconds=s_ago)
+        self.orders[incident_id] = replace(self.orders[incident_id], pressed_at=pressed_at)
 
     def fill(self) -> None:
         """An evening with something in every stage, and six cameras that cannot be seen."""

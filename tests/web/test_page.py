@@ -420,6 +420,18 @@ def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> No
     expect(rows.last).to_contain_text("waiting")
 
 
+def test_an_arrival_by_position_says_when_the_button_was_pressed(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1, accepted_s_ago=60)
+    served.room.send(incident, "U-JP1", eta_s=40, sent_s_ago=55)
+    served.room.accept(incident, 50)
+    served.room.arrive(incident, 20)
+    row = open_page("?lang=en").locator(".timeline tr", has_text="On scene")
+    expect(row).to_contain_text("geofence")
+    expect(row.locator(".pressed")).to_have_count(0)
+    served.do(lambda: served.room.press(incident, s_ago=10))
+    expect(row.locator(".pressed")).to_have_text(re.compile(r"^button \d\d:\d\d:\d\d$"))
+
+
 def test_the_map_shows_every_camera_and_the_tour_moves(served: ServedRoom, open_page: Open) -> None:
     served.room.fill()
     page = open_page()

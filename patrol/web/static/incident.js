@@ -91,7 +91,8 @@ export class IncidentPanel {
     this.clip.update(incident, serverNow());
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
-    rebuild(this.timeline, [incident.id, incident.clocks, spoken], () => timeline(incident));
+    const pressed = pressedOf(incident);
+    rebuild(this.timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
     this.#showActions(incident);
   }
 
@@ -574,14 +575,20 @@ function cameraTable(incident, accepting) {
     others > 0 ? el("p", { class: "others" }, t("cameras_others", { n: others })) : ""];
 }
 
-function timeline(incident) {
+// When a crew pressed "on scene" that its position puts on scene at another time (t9); else null.
+function pressedOf(incident) {
+  const times = ordersOf(incident.id).filter((order) => order.arrived_at && order.pressed_at).map((order) => Date.parse(order.pressed_at));
+  return times.length > 0 ? Math.min(...times) : null;
+}
+
+function timeline(incident, pressed) {
   const accepted = stampOf(incident, "t3");
   const stamped = CLOCKS.filter((name) => incident.clocks[name]);
   const rows = stamped.map((name) => {
     const at = stampOf(incident, name);
     const delta = name === "t3" ? "0" : signed((at - accepted) / 1000);
     return el("tr", {}, el("th", { scope: "row" }, el("i", {}, name), t(`clock_${name}`)), el("td", {}, timeOfDay(at)),
-      el("td", {}, delta), el("td", { class: "from" }, incident.clocks[name].source));
+      el("td", {}, delta), el("td", { class: "from" }, incident.clocks[name].source, name === "t9" ? buttonNote(pressed) : null));
   });
   const next = isOpen(incident) ? nextClock(incident) : null;
   if (next) {
@@ -591,6 +598,11 @@ function timeline(incident) {
   const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
     el("th", { scope: "col" }, t("source")));
   return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
+}
+
+function buttonNote(pressed) {
+  if (pressed === null) return null;
+  return el("small", { class: "pressed", title: t("by_button_means") }, t("by_button", { time: timeOfDay(pressed) }));
 }
 
 // The first step not taken after the last one that was.
