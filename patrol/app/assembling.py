@@ -210,7 +210,7 @@ async def assembled(
                     configuration.rings,
                     clock,
                     simulated=options.simulated,
-                    positions=configuration.positions,
+                    sending=configuration.sending,
                     detour=configuration.travel.detour,
                 ),
             ),

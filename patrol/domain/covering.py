@@ -146,13 +146,10 @@ def is_as_before(before: Sequence[Duty], after: Sequence[Duty]) -> bool:
 
 
 def _stands_as_before(before: Duty, after: Duty) -> bool:
-    same = (before.unit.id, is_free(before), _leaves_a_post(before)) == (
-        after.unit.id,
-        is_free(after),
-        _leaves_a_post(after),
-    )
-    if not same or not is_free(after):
-        return same
+    if _what_it_does(before) != _what_it_does(after):
+        return False
+    if not is_free(after):
+        return True
     moved_m = before.where.distance_m(after.where)
     moved_m += abs(after.unit.mobilise_s - before.unit.mobilise_s) * after.unit.speed_m_s
     return moved_m < MOVED_FAR_M
@@ -211,6 +208,11 @@ def move_up(
         _by_ring(weights, 1.0 - busy_share ** reached.sum(axis=0)),
         _by_ring(weights, 1.0 - busy_share**after),
     )
+
+
+def _what_it_does(duty: Duty) -> tuple[UnitId, bool, bool]:
+    """As far as it matters for the cover."""
+    return duty.unit.id, is_free(duty), _leaves_a_post(duty)
 
 
 def _leaves_a_post(duty: Duty) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from patrol.domain.board import Sending
 from patrol.domain.camera import Camera, Ring, RingName
 from patrol.domain.covering import Point, as_counted, cover, is_as_before, move_up, straight_line, vacant_posts
 from patrol.domain.dispatch import Duty
-from patrol.domain.fixes import USUAL, FixSettings
 from patrol.domain.room import CoverStatus
 from patrol.domain.ways import DETOUR_FACTOR
 from patrol.ports import Clock
@@ -19,8 +19,9 @@ EVERY_S = 3.0
 class Covering:
     """Of one world: simulated units cover nothing of a live room, and real ones nothing of the demo.
 
-    ``detour``: how much longer than the straight line a way is. Streets are not asked: that is every unit to every
-    camera, and a routing service would be at rest when dispatch needs it.
+    ``sending``: by which dispatch knows where a unit is and whether it is in time. ``detour``: how much longer than the
+    straight line a way is. Streets are not asked: that is every unit to every camera, and a routing service would be at
+    rest when dispatch needs it.
     """
 
     def __init__(
@@ -30,15 +31,16 @@ class Covering:
         clock: Clock,
         *,
         simulated: bool,
-        positions: FixSettings = USUAL,
+        sending: Sending | None = None,
         detour: float = DETOUR_FACTOR,
     ) -> None:
         self._points = tuple(Point(camera.place, camera.ring) for camera in cameras)
-        self._targets = {name: ring.response_target_s for name, ring in rings.items()}
+        self._sending = sending or Sending()
+        answer_s = self._sending.policy.answer_s
+        self._targets = {name: ring.response_target_s - answer_s for name, ring in rings.items()}
         self._travel_s = partial(straight_line, detour=detour)
         self._clock = clock
         self._simulated = simulated
-        self._positions = positions
         self._of: Sequence[Duty] = ()
         self._known: CoverStatus | None = None
         self._known_at = 0.0
@@ -49,7 +51,7 @@ class Covering:
         if self._known is not None and now - self._known_at < EVERY_S:
             return self._known
         ours = [duty for duty in duties if duty.unit.simulated is self._simulated]
-        counted = as_counted(ours, self._clock.now(), self._positions)
+        counted = as_counted(ours, self._clock.now(), self._sending.positions)
         if self._known is None or not is_as_before(self._of, counted):
             self._known = self._worked_out(counted, self._known)
             self._of, self._known_at = counted, now

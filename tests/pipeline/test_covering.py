@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from patrol.adapters.memory import FakeClock
+from patrol.domain.board import Sending
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import Duty
-from patrol.domain.fixes import FixSettings
 from patrol.domain.units import UnitState
+from patrol.domain.wants import Policy
 from patrol.pipeline.covering import EVERY_S, Covering
 from tests.builders import NOON, at, camera, duty, north, ring, unit
 
@@ -19,9 +20,9 @@ CAMERAS = (camera("C-1", place=north(0)), camera("C-2", place=north(1000)))
 BUSY = UnitState.EN_ROUTE
 
 
-def covering(clock: FakeClock, simulated: bool = False, detour: float = 1.3) -> Covering:
-    rings = {CORE: ring(CORE)}
-    return Covering(CAMERAS, rings, clock, simulated=simulated, positions=FixSettings(), detour=detour)
+def covering(clock: FakeClock, simulated: bool = False, detour: float = 1.3, answer_s: float = 0.0) -> Covering:
+    sending = Sending(policy=Policy(answer_s=answer_s))
+    return Covering(CAMERAS, {CORE: ring(CORE)}, clock, simulated=simulated, sending=sending, detour=detour)
 
 
 def share(duties: Sequence[Duty], **changes: object) -> float:
@@ -86,6 +87,7 @@ def test_it_goes_by_where_dispatch_takes_a_unit_to_be() -> None:
     assert share([duty("U-1", 500, place=north(100), fix_at=at(-20), had_fix=True)]) == 0.5
     assert share([duty("U-1", 500, place=north(100), fix_at=at(-40), had_fix=True)]) == 0.0
     assert share([duty("U-1", 500, place=north(0), fix_at=at(-700), had_fix=True)]) == 0.0, "nobody knows where"
+    assert [share([duty("U-1", 100)], answer_s=seconds) for seconds in (4.0, 6.0)] == [0.5, 0.0]
 
 
 def test_a_position_that_gets_old_counts_less_and_less() -> None:
