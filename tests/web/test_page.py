@@ -484,7 +484,8 @@ def test_the_unit_to_be_moved_and_its_post_are_named_and_drawn_until_it_is_not_w
     x, y = centre(".mover")
     assert places["U-P3"].get_attribute("style") == f"transform: translate({x:.1f}px, {y:.1f}px);"
     assert math.dist(centre(".post"), (x, y)) > 50
-    expect(drawn.locator(".way")).to_have_attribute("d", re.compile("^M.+L.+M.+L.+L"))
+    for part, drawn_as in (("way", "^M.+L"), ("head", "^M.+L.+L")):
+        expect(drawn.locator(f".{part}")).to_have_attribute("d", re.compile(drawn_as))
     map_at = page.locator("#map").bounding_box()
     served.do(lambda: setattr(served.room, "stretch", 1.3))  # a banner comes: the line goes under it
     expect(page.locator("#banners .banner")).to_have_count(1)

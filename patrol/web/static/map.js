@@ -30,8 +30,13 @@ export class RoomMap {
     this.layers = Object.fromEntries(
       ["grid", "rings", "cameras", "ring-names", "orders", "move-up", "incidents", "units"].map((name) => [name, svg("g", { class: name })]),
     );
-    this.move = [svg("path", { class: "way" }), svg("circle", { class: "post", r: 8 }), svg("circle", { class: "mover", r: 14 })];
-    this.layers["move-up"].append(...this.move);
+    this.move = {
+      way: svg("path", { class: "way" }),
+      head: svg("path", { class: "head" }),
+      post: svg("circle", { class: "post", r: 8 }),
+      mover: svg("circle", { class: "mover", r: 14 }),
+    };
+    this.layers["move-up"].append(...Object.values(this.move));
     this.picture = svg("svg", { role: "img" }, ...Object.values(this.layers));
     this.tip = el("p", { class: "tip", hidden: true });
     this.legend = el("ul", { class: "legend" });
@@ -221,8 +226,10 @@ export class RoomMap {
     setAttribute(this.layers["move-up"], "visibility", unit ? null : "hidden");
     if (!unit) return;
     const [from, to] = [this.#pixels(unit), this.#pixels(proposal.post.place)];
-    const [way, post, mover] = this.move;
-    setAttribute(way, "d", arrow(from, to));
+    const { way, head, post, mover } = this.move;
+    const drawn = arrow(from, to);
+    setAttribute(way, "d", drawn.way);
+    setAttribute(head, "d", drawn.head);
     for (const [circle, at] of [[post, to], [mover, from]]) {
       setAttribute(circle, "cx", at.x.toFixed(1));
       setAttribute(circle, "cy", at.y.toFixed(1));
@@ -372,12 +379,14 @@ const MOVER_PX = 15;
 // A line with a head, from beside one place to beside another.
 function arrow(from, to) {
   const far = Math.hypot(to.x - from.x, to.y - from.y);
-  if (far < MOVER_PX + POST_PX + HEAD_PX) return "";
+  if (far < MOVER_PX + POST_PX + HEAD_PX) return { way: "", head: "" };
   const [x, y] = [(to.x - from.x) / far, (to.y - from.y) / far];
   const at = (along, aside) => `${(from.x + x * along - y * aside).toFixed(1)} ${(from.y + y * along + x * aside).toFixed(1)}`;
   const tip = far - POST_PX;
-  const head = `M${at(tip - HEAD_PX, HEAD_PX / 2)}L${at(tip, 0)}L${at(tip - HEAD_PX, -HEAD_PX / 2)}`;
-  return `M${at(MOVER_PX, 0)}L${at(tip, 0)}${head}`;
+  return {
+    way: `M${at(MOVER_PX, 0)}L${at(tip, 0)}`,
+    head: `M${at(tip - HEAD_PX, HEAD_PX / 2)}L${at(tip, 0)}L${at(tip - HEAD_PX, -HEAD_PX / 2)}`,
+  };
 }
 
 function unitNode() {
