@@ -40,6 +40,7 @@ from patrol.pipeline.appraising import Appraising
 from patrol.pipeline.auditing import Auditing
 from patrol.pipeline.beating import Beating
 from patrol.pipeline.closing import Desk
+from patrol.pipeline.covering import Covering
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.following_up import FollowingUp
@@ -204,6 +205,14 @@ async def assembled(
                 simulated=options.simulated,
                 keeper=clock,
                 storage=LocalStorage(options.spool, disks, configuration.free_floor),
+                covering=Covering(
+                    configuration.cameras,
+                    configuration.rings,
+                    clock,
+                    simulated=options.simulated,
+                    sending=configuration.sending,
+                    detour=configuration.travel.detour,
+                ),
             ),
             appraising=Appraising(SqlJudgements(store), configuration.rules, clock),
             keeping=Keeping(

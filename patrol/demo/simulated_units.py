@@ -1,7 +1,8 @@
 """Simulated units: they hear orders on the queue as any vendor's terminal would, and answer with receipts.
 
 Time is not sped up: they mobilise and drive as long as their unit says. Now and then one declines, stays silent, or
-tells no position for a while on its way. Whose order is over goes home, and tells its position meanwhile.
+tells no position for a while on its way. Whose order is over goes home; where it is it tells on its way and while it
+stands there, as terminals do: of one that is silent dispatch would think that it has gone somewhere.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ GROUP = "units"
 ACCEPT_S = (1.0, 4.0)
 ON_SCENE_S = (6.0, 15.0)
 REPORT_EVERY_S = 1.0
+STANDING_EVERY_S = 15.0
 DECLINES = 0.04
 STAYS_SILENT = 0.04
 LOSES_POSITION, LOST_S = 0.05, 40.0
@@ -114,7 +116,7 @@ class SimulatedUnits:
             one.ended.set()
             one.over.set()
         if len(self._drives) > ORDERS_REMEMBERED:
-            del self._drives[next(iter(self._drives))]
+            self._drives.pop(next(iter(self._drives))).over.set()
         drives.create_task(self._carry_out(drive))
 
     async def _carry_out(self, drive: _Drive) -> None:
@@ -122,8 +124,10 @@ class SimulatedUnits:
         await self._go_home(drive)
 
     async def _go_home(self, drive: _Drive) -> None:
-        while self._place(drive).distance_m(drive.unit.home) > 1.0:
-            if await pause(self._clock, drive.over, REPORT_EVERY_S):
+        """And stand there until another order comes."""
+        while True:
+            is_there = self._place(drive).distance_m(drive.unit.home) <= 1.0
+            if await pause(self._clock, drive.over, STANDING_EVERY_S if is_there else REPORT_EVERY_S):
                 return
             self._step(drive, drive.unit.home)
             await self._tell_position(drive)

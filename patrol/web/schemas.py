@@ -39,6 +39,7 @@ from patrol.domain.precision import Precision, PrecisionReport, Proposal
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
+    CoverStatus,
     MaintenanceStatus,
     PinnedCamera,
     QueueStatus,
@@ -116,7 +117,8 @@ class RoomState:
 
     ``camera_counts``: of each maintenance incident, whose own list of cameras is cut. ``tour_reported_at``: when the
     tour last did, where ``tour`` is None. ``gone``: pictures and clips that are not there any more, and why.
-    ``digest`` folds only incidents that are told here; its counts are of all.
+    ``digest`` folds only incidents that are told here; its counts are of all. ``cover``: of each ring, and at most one
+    proposal whom to move; None where nobody works it out.
     """
 
     layout: str
@@ -137,6 +139,7 @@ class RoomState:
     storage: StorageStatus
     watch: WatchStatus
     digest: Digest | None
+    cover: CoverStatus | None
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
@@ -177,6 +180,7 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
         storage=snapshot.storage,
         watch=snapshot.watch,
         digest=_told(snapshot.digest, snapshot.incidents),
+        cover=snapshot.cover,
     )
 
 

@@ -14,6 +14,7 @@ from patrol.demo import simulated_units as module
 from patrol.demo.simulated_units import GROUP, SimulatedUnits
 from patrol.domain.camera import Place, RingName
 from patrol.domain.dispatch import Duty, travel_time_s
+from patrol.domain.fixes import USUAL
 from patrol.domain.incidents import Incident
 from patrol.domain.messages import (
     ORDER_STREAMS,
@@ -281,6 +282,18 @@ def test_it_tells_where_it_is_all_the_way_there_and_home_again() -> None:
         assert there > 20
         assert ways[there] > 99
         assert ways[-1] < 1.0
+
+    asyncio.run(check())
+
+
+def test_at_home_it_tells_where_it_is_often_enough_to_be_known_there() -> None:
+    async def check() -> None:
+        field = Field()
+        await field.order()
+        await field.run_for(300)
+        told = [read_position(read_message(body)).at for body in field.queue.streams[POSITION_STREAM]]
+        assert told[-1] > at(300 - USUAL.stale_after_s)
+        assert max((later - earlier).total_seconds() for earlier, later in pairwise(told)) < USUAL.stale_after_s
 
     asyncio.run(check())
 

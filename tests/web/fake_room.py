@@ -19,9 +19,10 @@ from prometheus_client import CollectorRegistry
 
 from patrol.domain import escalating, feedback, merging
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
+from patrol.domain.covering import Point, cover, move_up, straight_line, vacant_posts
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
-from patrol.domain.dispatch import Outcome, Situation
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import Apart, IllegalTransition, MessageError, NotTogether, QueueError, StoreError, UnitBusy
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
@@ -50,6 +51,7 @@ from patrol.domain.requests import ViewAcceptance
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
+    CoverStatus,
     MaintenanceStatus,
     PinnedCamera,
     QueueStatus,
@@ -225,6 +227,7 @@ class FakeRoom:
     tour_reported_at: datetime | None = None
     second_person: frozenset[Level] = frozenset()
     told: list[Precision] = field(default_factory=list)
+    cover: CoverStatus | None = None
     snapshots: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -266,6 +269,7 @@ class FakeRoom:
             storage=self.storage,
             watch=self.watch,
             digest=digest(ordered),
+            cover=self.cover,
         )
 
     # UnitDesk
@@ -595,6 +599,16 @@ class FakeRoom:
             closed_by="李明",
             reason="散场人流，无异常",
         )
+        self.cover = self.cover_now()
+
+    def cover_now(self) -> CoverStatus:
+        """What the free crews cover from where they are."""
+        points = [Point(camera.place, camera.ring) for camera in self.cameras]
+        statuses = [self._unit(unit, self.now()) for unit in self.units]
+        duties = [Duty(one.unit, one.state, Place(one.latitude, one.longitude)) for one in statuses]
+        about, targets = (points, duties), {ring.name: ring.response_target_s for ring in RINGS}
+        shares = {ring: found.share for ring, found in cover(*about, straight_line, targets).items()}
+        return CoverStatus(shares, move_up(*about, vacant_posts(duties), straight_line, targets))
 
     def _answer(self) -> None:
         if self.away is not None:

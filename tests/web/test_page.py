@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -16,14 +17,14 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from patrol.adapters.clip_video import as_webm, compressed
 from patrol.domain.auditing import Finding, FindingKind
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import CameraId, RingName
 from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
 from patrol.domain.retention import Gone
-from patrol.domain.room import QueueStatus, WatchStatus
+from patrol.domain.room import CoverStatus, QueueStatus, WatchStatus
 from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
 from patrol.domain.troubles import Trouble
 
@@ -450,6 +451,75 @@ def test_the_map_shows_every_camera_and_the_tour_moves(served: ServedRoom, open_
     assert page.locator("#map .cameras path").first.get_attribute("transform")
 
 
+def test_the_cover_of_each_ring_stands_with_it_and_says_when_it_is_low(served: ServedRoom, open_page: Open) -> None:
+    core, periphery, far = RingName
+    served.room.cover = CoverStatus({core: 0.999, periphery: 0.89, far: 0.4})
+    page = open_page()
+    rows = page.locator("#rings .cover")
+    assert rows.evaluate_all(
+        "rows => rows.map(row => [row.dataset.tone, row.innerText.replace(/\\s+/g, ' ').trim()])"
+    ) == [
+        ["plain", "覆盖 99%"],
+        ["yellow", "覆盖 89%"],
+        ["red", "覆盖 40%"],
+    ]
+    expect(rows.nth(1)).to_have_attribute(
+        "title", re.compile("^周边覆盖率 89%：200 路点位中.*3 分钟内.*直线距离.*不足九成")
+    )
+    expect(rows.nth(2).locator(".bar")).to_have_attribute("aria-valuenow", "40")
+    served.do(lambda: setattr(served.room, "cover", CoverStatus({core: 1.0, far: 0.9})))
+    expect(rows.first).to_have_text("覆盖100%")
+    expect(rows.nth(1)).to_be_hidden()
+    expect(rows.nth(2)).to_have_attribute("data-tone", "plain")
+    page.locator("#language").click()
+    expect(rows.first).to_have_text("cover100%")
+    expect(rows.first).to_have_attribute("title", re.compile("^Core, cover 100%: the share of its 64 cameras"))
+    served.do(lambda: setattr(served.room, "cover", None))
+    expect(rows.first).to_be_hidden()
+
+
+def test_the_unit_to_be_moved_and_its_post_are_named_and_drawn_until_it_is_not_worth_it(
+    served: ServedRoom, open_page: Open
+) -> None:
+    served.room.fill()
+    served.room.dead = frozenset()
+    page = open_page()
+    line, drawn = page.locator("#move-up"), page.locator("#map .move-up")
+    expect(line).to_contain_text("建议 巡3车 移至联勤1组驻点：核心圈覆盖 0% → 43%，周边圈覆盖 74% → 100%")
+    expect(line).to_contain_text("约 2:17 到位")
+    expect(line).to_have_attribute("title", re.compile("不会自动调动"))
+
+    def centre(of: str) -> list[float]:
+        return list(drawn.locator(of).evaluate("one => [one.cx.baseVal.value, one.cy.baseVal.value]"))
+
+    places = dict(zip([unit.id for unit in served.room.units], page.locator("#map .units > g").all(), strict=True))
+    x, y = centre(".mover")
+    assert places["U-P3"].get_attribute("style") == f"transform: translate({x:.1f}px, {y:.1f}px);"
+    assert math.dist(centre(".post"), (x, y)) > 50
+    for part, drawn_as in (("way", "^M.+L"), ("head", "^M.+L.+L")):
+        expect(drawn.locator(f".{part}")).to_have_attribute("d", re.compile(drawn_as))
+    map_at = page.locator("#map").bounding_box()
+    served.do(lambda: setattr(served.room, "stretch", 1.3))  # a banner comes: the line goes under it
+    expect(page.locator("#banners .banner")).to_have_count(1)
+    wait_for(lambda: abs(top_of(page, "#move-up") - bottom_of(page, "#banners")) < 1)
+    page.locator("#language").click()
+    expect(line).to_contain_text("move Car 3 to the post of Joint 1: core covered 0% → 43%")
+    assert served.room.cover is not None
+    nobody = replace(served.room.cover, move_up=None)
+    served.do(lambda: setattr(served.room, "cover", nobody))
+    expect(line).to_be_hidden()
+    expect(drawn).to_have_attribute("visibility", "hidden")
+    assert page.locator("#map").bounding_box() == map_at
+
+
+def top_of(page: Page, what: str) -> float:
+    return float(page.locator(what).evaluate("node => node.getBoundingClientRect().top"))
+
+
+def bottom_of(page: Page, what: str) -> float:
+    return float(page.locator(what).evaluate("node => node.getBoundingClientRect().bottom"))
+
+
 def test_what_is_wrong_is_said_in_banners(served: ServedRoom, open_page: Open) -> None:
     served.room.stretch = 1.3
     served.room.queue = QueueStatus("connection refused", 4, 12.0, 2)
@@ -796,12 +866,15 @@ def test_no_width_scrolls_sideways(served: ServedRoom, open_page: Open, query: s
     served.room.fill()
     served.room.stretch = 1.2
     page = open_page(query, width=390, height=844)
-    page.get_by_role("button", name=re.compile("结案…|Close…")).click()
-    for width in (390, 768, 1024, 1280, 1440):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(100)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate("document.body.scrollWidth") <= width
+    expect(page.locator("#move-up")).to_be_visible()
+    for asking in (False, True):
+        if asking:
+            page.get_by_role("button", name=re.compile("结案…|Close…")).click()
+        for width in (390, 768, 1024, 1150, 1280, 1440):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.wait_for_timeout(100)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate("document.body.scrollWidth") <= width
 
 
 def test_on_a_phone_an_alert_opens_below_the_feed(served: ServedRoom, open_page: Open) -> None:

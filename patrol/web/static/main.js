@@ -9,6 +9,7 @@ import { IncidentPanel } from "./incident.js";
 import { RoomMap } from "./map.js";
 import { act, Stream } from "./stream.js";
 import { asksTheRoom } from "./escalation.js";
+import { showMoveUp } from "./cover.js";
 import { showBanners, showClock, showTop } from "./top.js";
 import { showVisited, tickVisited } from "./visited.js";
 
@@ -104,6 +105,7 @@ function showAll() {
   if (layoutVersion === null) return;
   document.body.dataset.ready = "true";
   showTop();
+  showMoveUp();
   feed.update();
   map.update();
   showVisited();

@@ -5,6 +5,7 @@ import { pick, t, word } from "./words.js";
 import { age, minutes } from "./times.js";
 import { targetText } from "./countdown.js";
 import { boundOf, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, titleOf } from "./room.js";
+import { moveUp } from "./cover.js";
 import { pinOf } from "./pins.js";
 
 const METRES_PER_DEGREE = 111195;
@@ -27,8 +28,15 @@ export class RoomMap {
     this.node = node;
     this.onSelect = onSelect;
     this.layers = Object.fromEntries(
-      ["grid", "rings", "cameras", "ring-names", "orders", "incidents", "units"].map((name) => [name, svg("g", { class: name })]),
+      ["grid", "rings", "cameras", "ring-names", "orders", "move-up", "incidents", "units"].map((name) => [name, svg("g", { class: name })]),
     );
+    this.move = {
+      way: svg("path", { class: "way" }),
+      head: svg("path", { class: "head" }),
+      post: svg("circle", { class: "post", r: 8 }),
+      mover: svg("circle", { class: "mover", r: 14 }),
+    };
+    this.layers["move-up"].append(...Object.values(this.move));
     this.picture = svg("svg", { role: "img" }, ...Object.values(this.layers));
     this.tip = el("p", { class: "tip", hidden: true });
     this.legend = el("ul", { class: "legend" });
@@ -208,6 +216,24 @@ export class RoomMap {
       if (node) setAttribute(node, "transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
     }
     for (const [id, node] of this.#orders) this.#placeOrder(id, node);
+    this.#placeMoveUp();
+  }
+
+  // From the unit that may be moved, around which is a circle, to the edge of the one around the post.
+  #placeMoveUp() {
+    const proposal = moveUp();
+    const unit = proposal && room.state.units.find((one) => one.id === proposal.unit_id);
+    setAttribute(this.layers["move-up"], "visibility", unit ? null : "hidden");
+    if (!unit) return;
+    const [from, to] = [this.#pixels(unit), this.#pixels(proposal.post.place)];
+    const { way, head, post, mover } = this.move;
+    const drawn = arrow(from, to);
+    setAttribute(way, "d", drawn.way);
+    setAttribute(head, "d", drawn.head);
+    for (const [circle, at] of [[post, to], [mover, from]]) {
+      setAttribute(circle, "cx", at.x.toFixed(1));
+      setAttribute(circle, "cy", at.y.toFixed(1));
+    }
   }
 
   #placeUnits() {
@@ -344,6 +370,23 @@ function isUnderWay(order) {
 
 function bearing(from, to) {
   return (Math.atan2(to.x - from.x, from.y - to.y) * 180) / Math.PI;
+}
+
+const HEAD_PX = 9;
+const POST_PX = 11; // so far from the middle of a post an arrow to it ends
+const MOVER_PX = 15;
+
+// A line with a head, from beside one place to beside another.
+function arrow(from, to) {
+  const far = Math.hypot(to.x - from.x, to.y - from.y);
+  if (far < MOVER_PX + POST_PX + HEAD_PX) return { way: "", head: "" };
+  const [x, y] = [(to.x - from.x) / far, (to.y - from.y) / far];
+  const at = (along, aside) => `${(from.x + x * along - y * aside).toFixed(1)} ${(from.y + y * along + x * aside).toFixed(1)}`;
+  const tip = far - POST_PX;
+  return {
+    way: `M${at(MOVER_PX, 0)}L${at(tip, 0)}`,
+    head: `M${at(tip - HEAD_PX, HEAD_PX / 2)}L${at(tip, 0)}L${at(tip - HEAD_PX, -HEAD_PX / 2)}`,
+  };
 }
 
 function unitNode() {
