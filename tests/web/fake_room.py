@@ -117,7 +117,7 @@ def written(proposal: Proposal) -> WrittenChange:
     own_id = RuleId(f"{proposal.rule_id}-{proposal.camera_id}")
     rule = f"rules:\n  {own_id}: {{kind: crowd, name: 人群聚集, {proposal.parameter}: {proposal.proposed:g}}}\n"
     zones = (
-        f"zones:\n  - {{id: square, name: 广场, rules: [{own_id}], polygon: [[0, 0.3], [1, 0.3], [1, 1], [0, 1]]}}\n"
+        f"zones:\n  - {{id: square, name: 广场, rules: [{own_id}], polygon: [[0, 0], [1, 0], [1, 1]]}}\n"
     )
     return WrittenChange(own_id, rule, zones)
 
