@@ -116,9 +116,7 @@ def written(proposal: Proposal) -> WrittenChange:
     """As the configuration's writer does it, in short."""
     own_id = RuleId(f"{proposal.rule_id}-{proposal.camera_id}")
     rule = f"rules:\n  {own_id}: {{kind: crowd, name: 人群聚集, {proposal.parameter}: {proposal.proposed:g}}}\n"
-    zones = (
-        f"zones:\n  - {{id: square, name: 广场, rules: [{own_id}], polygon: [[0, 0], [1, 0], [1, 1]]}}\n"
-    )
+    zones = f"zones:\n  - {{id: square, name: 广场, rules: [{own_id}], polygon: [[0, 0], [1, 0], [1, 1]]}}\n"
     return WrittenChange(own_id, rule, zones)
 
 
@@ -209,9 +207,9 @@ class FakeRoom:
     """RoomView, RoomDesk, UnitDesk and EvidenceStore in memory.
 
     ``away``, ``queue_away``: what the store and the queue say instead of answering; ``takes_s``: how long a snapshot
-    takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more. ``wrong``:
-    cameras whose last picture was another's. ``pins``: what the tour was asked for; it says so unless ``tells_pins``
-    is false, as a tour of an older version would not.
+    takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more; ``never``: not seen yet.
+    ``wrong``: cameras whose last picture was another's. ``pins``: what the tour was asked for; it says so unless
+    ``tells_pins`` is false, as a tour of an older version would not.
     """
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -236,6 +234,7 @@ class FakeRoom:
     takes_s: float = 0.0
     apart: Apart | None = None
     dead: frozenset[CameraId] = frozenset()
+    never: frozenset[CameraId] = frozenset()
     wrong: frozenset[CameraId] = frozenset()
     pins: dict[CameraId, PinnedCamera] = field(default_factory=dict)
     tells_pins: bool = True
@@ -662,7 +661,8 @@ class FakeRoom:
             age = (running + index * 0.618 * period) % period + (camera.revisit_bound_s * 1.4 if failing else 0.0)
             ages[camera.id] = age
             people, bound_s = (index * 7) % 5 * (index % 3), self.bounds_of_the_hour.get(camera.id)
-            statuses.append(CameraStatus(camera.id, age, failing, people, bound_s))
+            seen_s = None if camera.id in self.never else age
+            statuses.append(CameraStatus(camera.id, seen_s, failing, people, bound_s))
         recent = sorted(ages, key=lambda camera_id: ages[camera_id])[:24]
         seen = int(running * 43)
         rings = tuple(self._ring(ring, ages) for ring in RINGS)

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from patrol.adapters.clip_video import as_webm, compressed
 from patrol.domain.auditing import Finding, FindingKind
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import CameraId, RingName
 from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
 from patrol.domain.events import Kind, Level
@@ -27,10 +27,11 @@ from patrol.domain.retention import Gone
 from patrol.domain.room import QueueStatus, WatchStatus
 from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
 from patrol.domain.troubles import Trouble
+from patrol.domain.units import Unit, UnitId, UnitKind
 from patrol.domain.zones import RuleId
 
 from .conftest import ServedRoom, served_in_thread
-from .fake_room import FakeRoom
+from .fake_room import FakeRoom, at_metres
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = (
@@ -1293,3 +1294,70 @@ def test_when_no_answer_comes_the_panel_says_so_and_keeps_what_it_knew(served: S
     page.locator("#precision-open").click()
     expect(page.locator("#precision-message")).to_contain_text("连不上服务器")
     expect(page.locator("#precision tbody tr")).to_have_count(1)
+
+
+def crew(number: int, east: float, north: float) -> Unit:
+    home = at_metres(east, north)
+    names = f"最小作战单元第{number}组", f"Combat unit {number}"
+    rings, kind = frozenset(RingName), UnitKind.COMBAT_UNIT
+    return Unit(UnitId(f"U-{number:02d}"), *names, kind, rings, home, 3.0, 8.0, simulated=True)
+
+
+def test_in_a_crowd_of_units_no_name_stands_on_another_and_who_is_under_way_keeps_its_name(
+    served: ServedRoom, open_page: Open
+) -> None:
+    served.room.units = tuple(crew(n, 30.0 * (n % 6) - 75, 30.0 * (n // 6) - 60) for n in range(30))
+    incident = served.room.alert(1)
+    served.room.send(incident, "U-14", eta_s=40)
+    page = open_page()
+    expect(page.locator("#map .units > g")).to_have_count(30)
+    page.wait_for_timeout(1500)
+    names = page.locator("#map .units text").evaluate_all(
+        "nodes => nodes.filter(node => node.getAttribute('visibility') !== 'hidden')"
+        ".map(node => [node.textContent, ...Object.values(node.getBoundingClientRect().toJSON()).slice(0, 4)])"
+    )
+    assert any("第14组 ·" in name for name, *_ in names)
+    assert 3 < len(names) < 30
+    for place, (name, x, y, width, height) in enumerate(names):
+        for other, left, top, wide, high in names[place + 1 :]:
+            apart = x + width <= left + 2 or left + wide <= x + 2 or y + height <= top + 2 or top + high <= y + 2
+            assert apart, f"{name} stands on {other}"
+
+
+def test_a_unit_whose_name_has_no_room_says_it_under_the_pointer(served: ServedRoom, open_page: Open) -> None:
+    served.room.units = tuple(crew(n, 0.5 * n, 0.0) for n in range(12))
+    page = open_page()
+    expect(page.locator("#map .units > g")).to_have_count(12)
+    page.locator('#map [data-unit="U-11"]').hover()
+    expect(page.locator("#map .tip")).to_have_text("最小作战单元第11组 · 待命")
+
+
+def test_units_stand_where_they_are_from_the_first_moment(served: ServedRoom, open_page: Open) -> None:
+    served.room.units = (crew(1, 0.0, 0.0),)
+    page = open_page()
+    mark = page.locator('#map [data-unit="U-01"]')
+    first = mark.bounding_box()
+    page.wait_for_timeout(1200)
+    assert first == mark.bounding_box(), "it glided in"
+
+
+def test_a_camera_that_was_not_looked_at_yet_is_not_drawn_as_one_that_failed(
+    served: ServedRoom, open_page: Open
+) -> None:
+    waiting, failed = CameraId("C-001"), CameraId("C-002")
+    served.room.never, served.room.dead = frozenset({waiting, failed}), frozenset({failed})
+    page = open_page()
+    wedges = page.locator("#map .cameras path")
+    expect(wedges.nth(0)).to_have_attribute("data-tone", "never")
+    drawn = [wedges.nth(n).evaluate("node => getComputedStyle(node).fill") for n in (0, 1)]
+    assert "none" not in drawn[0]
+    assert drawn[1] == "none"
+    expect(page.locator("#map .legend [data-tone=never]")).to_have_text("尚未看到")
+
+
+def test_what_is_handled_says_that_its_feedback_is_due_and_names_no_unit(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    served.room.send(incident, "U-JP1", eta_s=20)
+    served.room.incidents[incident] = replace(served.room.incidents[incident], state=IncidentState.HANDLED)
+    page = open_page()
+    expect(card(page, incident).locator(".chip")).to_have_text("已处置，待反馈")
