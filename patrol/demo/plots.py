@@ -11,8 +11,8 @@ from enum import StrEnum
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.escalating import FollowUpPolicy, TimedStep
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import EscalationStep, Incident, IncidentId, IncidentState
-from patrol.domain.lateness import LateAfter
+from patrol.domain.incidents import EscalationStep, Incident, IncidentId
+from patrol.domain.lateness import UNREACHED, LateAfter
 
 
 class Plot(StrEnum):
@@ -49,8 +49,6 @@ INCIDENTS_REMEMBERED = 10_000
 MISTAKEN_WITHIN_M = 500.0
 # Far away, an operator looks first; where nobody does in time, somebody is sent all the same.
 DEMO_CONFIRM = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(15.0, Then.SEND)}})
-
-_UNREACHED = frozenset({IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE})
 
 
 class Plots:
@@ -99,7 +97,7 @@ def mate_of(incident: Incident, others: Sequence[Incident]) -> Incident | None:
     def away_m(other: Incident) -> float:
         return other.place.distance_m(incident.place)
 
-    alike = [each for each in others if each.kind is incident.kind and each.state in _UNREACHED]
+    alike = [each for each in others if each.kind is incident.kind and each.state in UNREACHED]
     near = [each for each in alike if each.id != incident.id and away_m(each) <= MISTAKEN_WITHIN_M]
     return min(near, key=lambda each: (away_m(each), each.id), default=None)
 

@@ -1,5 +1,5 @@
-// Names on the map: none stands on another one, on a mark, or outside the map. Where there is no room, only units that
-// have something to do keep theirs; the others say it under the pointer.
+// Names on the map: none stands on another one, or outside the map, and on a mark only those of units that have something
+// to do, which come first. Where there is no room a unit says its name under the pointer.
 
 import { setAttribute } from "./dom.js";
 
@@ -34,11 +34,10 @@ function placeLabel({ label, at, matters }, taken, width) {
   const tried = [stood, ...places.keys()].filter((place) => place in places).map((place) => ({ place, box: boxOf(label, at, places[place]) }));
   const isInside = ({ box }) => box.left >= 0 && box.right <= width;
   const standsOn = (boxes, { box }) => boxes.some((other) => overlap(box, other));
-  const free = tried.find((one) => isInside(one) && !standsOn(taken.names, one) && !standsOn(taken.marks, one));
-  const readable = matters ? (tried.find((one) => isInside(one) && !standsOn(taken.names, one)) ?? tried[0]) : null;
-  const chosen = free ?? readable;
-  setAttribute(label, "visibility", chosen === null ? "hidden" : null);
-  if (chosen === null) return;
+  const readable = tried.filter((one) => isInside(one) && !standsOn(taken.names, one));
+  const chosen = readable.find((one) => !standsOn(taken.marks, one)) ?? (matters ? readable[0] : undefined);
+  setAttribute(label, "visibility", chosen === undefined ? "hidden" : null);
+  if (chosen === undefined) return;
   taken.names.push(chosen.box);
   const { x, y, anchor } = places[chosen.place];
   label.dataset.place = chosen.place;
