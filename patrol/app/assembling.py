@@ -30,6 +30,7 @@ from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
+from patrol.config.proposed import ProposalWriter
 from patrol.domain.assigning import load_solver
 from patrol.domain.errors import InputError
 from patrol.domain.recovering import Known
@@ -214,7 +215,12 @@ async def assembled(
                     detour=configuration.travel.detour,
                 ),
             ),
-            appraising=Appraising(SqlJudgements(store), configuration.rules, clock),
+            appraising=Appraising(
+                SqlJudgements(store),
+                configuration.rules,
+                clock,
+                ProposalWriter(configuration.written_rules, configuration.cameras),
+            ),
             keeping=Keeping(
                 store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
             ),

@@ -207,14 +207,14 @@ def _people(watch: Watch, late_after: LateAfter) -> Iterator[Lateness]:
     if incident.state is IncidentState.ON_SCENE:
         handled_s = late_after.handled_s[incident.level]
         since = _stamped(incident, ClockName.ON_SCENE) + timedelta(seconds=handled_s)
-        minutes = _minutes(handled_s)
-        words = f"到场 {minutes} 分钟还没有处置完", f"on scene for {minutes} min, and not handled"
+        zh, en = _limit(handled_s)
+        words = f"到场 {zh}还没有处置完", f"on scene for {en}, and not handled"
         yield _about(LatenessKind.NOT_HANDLED, incident, since, *words)
     if incident.state is IncidentState.HANDLED:
         feedback_s = late_after.feedback_s[incident.level]
         since = _stamped(incident, ClockName.HANDLED) + timedelta(seconds=feedback_s)
-        minutes = _minutes(feedback_s)
-        words = f"处置完 {minutes} 分钟没有反馈", f"handled for {minutes} min, and no feedback"
+        zh, en = _limit(feedback_s)
+        words = f"处置完 {zh}没有反馈", f"handled for {en}, and no feedback"
         yield _about(LatenessKind.NO_FEEDBACK, incident, since, *words)
     undecided = incident.state is IncidentState.NEW and incident.stamp_in_life(ClockName.CONFIRMED) is None
     if watch.held_until is not None and undecided and not watch.open_orders:
@@ -319,8 +319,11 @@ def _stamped(incident: Incident, name: ClockName) -> datetime:
     return incident.life_began_at if stamp is None else stamp.at
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:g}"
+def _limit(seconds: float) -> tuple[str, str]:
+    """As people say it: in minutes, where it is half ones or whole ones, else in seconds."""
+    if seconds < 60 or seconds % 30:
+        return f"{seconds:g} 秒", f"{seconds:g} s"
+    return f"{seconds / 60:g} 分钟", f"{seconds / 60:g} min"
 
 
 def _about(

@@ -15,6 +15,7 @@ import { keepOperator, operatorName } from "./operator.js";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging.js";
 import { MergeForm, mergeable } from "./merging.js";
 import { PinButton } from "./pins.js";
+import { PrecisionLine } from "./precision.js";
 import { acceptView, act, failureText } from "./stream.js";
 import { Witnesses } from "./witnesses.js";
 
@@ -38,6 +39,7 @@ export class IncidentPanel {
     this.about = el("p", { class: "about" });
     this.picture = el("figure");
     this.clip = new Clip();
+    this.precision = new PrecisionLine();
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
     this.escalation = new EscalationBox(() => this.#acknowledge());
@@ -50,7 +52,7 @@ export class IncidentPanel {
     this.actions = this.#makeActions();
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
     const told = [this.stages, this.why, this.cameras, this.timeline, this.candidates];
-    const parts = [this.picture, this.clip.node, this.witnesses.node, clocks, ...told];
+    const parts = [this.picture, this.clip.node, this.precision.node, this.witnesses.node, clocks, ...told];
     const head = el("header", {}, this.title, this.about);
     this.body = el("div", { class: "scroll" }, head, this.escalation.node, ...parts);
     node.append(this.nothing, this.body, this.actions);
@@ -89,6 +91,7 @@ export class IncidentPanel {
     const evidence = this.witnesses.evidenceOf(incident);
     rebuild(this.picture, [incident.id, evidence, whyGone(evidence), spoken], () => [picture(incident, evidence)]);
     this.clip.update(incident, serverNow());
+    this.precision.update(incident);
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
     const pressed = pressedOf(incident);
