@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.memory import FakeClock, MemorySubscription
+from patrol.adapters.sql_duties import SqlDuties
 from patrol.config import Configuration, load
 from patrol.demo import simulated_units
 from patrol.demo.plots import DEMO_CONFIRM, PROGRAMME, Plot, Plots, hurried
@@ -22,9 +23,12 @@ from patrol.demo.simulated_operators import NAME, SECOND, SimulatedOperators
 from patrol.demo.simulated_units import SimulatedUnits
 from patrol.domain.camera import Camera, RingName
 from patrol.domain.events import Kind, Level
+from patrol.domain.fixes import FixSettings, fix_of
 from patrol.domain.incidents import Incident
-from patrol.domain.messages import ORDER_STREAMS
+from patrol.domain.messages import ORDER_STREAMS, read_message, read_position
 from patrol.domain.orders import Order, OrderState
+from patrol.pipeline import locating
+from patrol.pipeline.locating import judged
 from tests.builders import NOON, candidate, event
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
 from tests.pipeline.parts import turns
@@ -146,9 +150,18 @@ async def alert(room: DispatchRoom, number: int, where: Camera, configuration: C
     await room.store.accept(made, now)
 
 
+async def take_positions(room: DispatchRoom, sent: MemorySubscription) -> None:
+    """What the terminals have said since is judged and stored, as the part of dispatch does that reads them."""
+    now, deliveries = room.clock.now(), await sent.receive(1000, 0.0)
+    fixes = [fix_of(read_position(read_message(one.body)), now, key=one.entry_id) for one in deliveries]
+    await SqlDuties(room.store).place(lambda duties: judged(fixes, duties, now, FixSettings())[0])
+    await sent.acknowledge(deliveries)
+
+
 async def play(room: DispatchRoom, configuration: Configuration, programme: Sequence[Plot], seen: Seen) -> None:
     chance, plots = random.Random(8476), Plots(DEMO_CONFIRM, programme)
     heard = MemorySubscription(room.queue, simulated_units.GROUP, "units", ORDER_STREAMS)
+    told = MemorySubscription(room.queue, locating.GROUP, "positions", locating.STREAMS)
     units = [replace(one, simulated=True) for one in configuration.units]
     people = SimulatedOperators(room.store, room.desk, room.clock, chance, plots)
     crews = SimulatedUnits(units, heard, room.queue, room.clock, chance, plots)
@@ -163,6 +176,7 @@ async def play(room: DispatchRoom, configuration: Configuration, programme: Sequ
             for _ in range(2):
                 await room.relay()
                 await room.consume()
+            await take_positions(room, told)
             await room.following_up.tick()
             await people.look()
             ledger, closed = await room.store.open_ledger(), await room.store.latest_closed(100)
