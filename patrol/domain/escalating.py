@@ -240,7 +240,8 @@ def shortfall_of(
 
 
 def _nobody_in_time(watch: Watch) -> Shortfall | None:
-    if any(order.target_feasible for order in watch.open_orders):
+    due_at = watch.incident.due_at  # as it is now: a merge or a split may have changed it since they were sent
+    if due_at is None or any(order.expected_at <= due_at for order in watch.open_orders):
         return None
     since = min(order.sent_at for order in watch.open_orders)
     words = "没有警力能按时到场", "no unit can be on scene in time"

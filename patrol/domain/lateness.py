@@ -290,7 +290,7 @@ def _forecast(watch: Watch, duties: Mapping[UnitId, Duty], late_after: LateAfter
 
 def _arrival(order: Order, incident: Incident, duty: Duty, late_after: LateAfter, way_s: Way) -> _Arrival | None:
     if duty.order_id != order.id or duty.fix_at is None or duty.fix_at < order.sent_at:  # all that is known is the plan
-        return _Arrival(order, order.sent_at, order.sent_at + timedelta(seconds=order.eta_s))
+        return _Arrival(order, order.sent_at, order.expected_at)
     way = way_s(duty, order.destination)
     if way is None:
         return None

@@ -145,9 +145,16 @@ class Deciding:
         def is_anyone_free(situation: Situation) -> bool:
             return anyone_free(situation, self._sending, now)
 
-        return await self._decide(
-            incident_id, lambda s: escalating.escalate(s, policy, now, is_anyone_free=is_anyone_free)
-        )
+        def decision(situation: Situation) -> Outcome:
+            outcome = escalating.escalate(situation, policy, now, is_anyone_free=is_anyone_free)
+            if outcome.incident is not None:
+                passing(Step.DISPATCH_ESCALATING)
+            return outcome
+
+        decided = await self._decide(incident_id, decision)
+        if decided is not None and decided.incident is not None:
+            passing(Step.DISPATCH_ESCALATED)
+        return decided
 
     async def acknowledge(self, incident_id: IncidentId, operator: str) -> Outcome | None:
         """An operator has taken on what is late."""
@@ -157,7 +164,10 @@ class Deciding:
     async def remind(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
         """Ask for feedback once more."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: escalating.remind(s, policy, now))
+        decided = await self._decide(incident_id, lambda s: escalating.remind(s, policy, now))
+        if decided is not None and decided.incident is not None:
+            passing(Step.DISPATCH_REMINDED)
+        return decided
 
     async def display(
         self, incident_id: IncidentId, seat: str, at: datetime | None = None, once: Effect | None = None

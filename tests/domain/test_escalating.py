@@ -220,7 +220,7 @@ def test_with_nobody_free_a_red_one_is_at_the_supervisors_at_once_and_a_blue_one
 
 def test_with_nobody_in_time_a_red_one_is_at_the_supervisors_when_its_unit_is_sent() -> None:
     sent = incident(state=IncidentState.ORDERED)
-    hopeless = situation(incident=sent, orders=(order(target_feasible=False),))
+    hopeless = situation(incident=sent, orders=(order(eta_s=90.0),))
     found = shortfall_of(hopeless, USUAL, at(2))
     assert found is not None
     assert (found.reason, found.since) == (ShortfallReason.NOBODY_IN_TIME, at(1))
@@ -229,6 +229,18 @@ def test_with_nobody_in_time_a_red_one_is_at_the_supervisors_when_its_unit_is_se
     assert shortfall_of(with_another, USUAL, at(2)) is None
     there = replace(hopeless, incident=incident(state=IncidentState.ON_SCENE))
     assert shortfall_of(there, USUAL, at(2)) is None
+
+
+def test_whether_a_unit_is_in_time_goes_by_the_target_as_it_is_now_and_not_as_it_was_when_it_was_sent() -> None:
+    sent = incident(state=IncidentState.ORDERED)
+    hopeless = situation(incident=sent, orders=(order(eta_s=90.0, target_feasible=False),))
+    assert escalate(hopeless, USUAL, at(5)).incident is not None
+    split = replace(hopeless, incident=replace(sent, target_s=180.0))  # its camera of the core went
+    assert shortfall_of(split, USUAL, at(5)) is None
+    assert escalate(split, USUAL, at(5)).incident is None
+    in_time = situation(incident=replace(sent, target_s=180.0), orders=(order(eta_s=90.0),))
+    assert shortfall_of(in_time, USUAL, at(5)) is None
+    assert shortfall_of(replace(in_time, incident=sent), USUAL, at(5)) is not None  # one of the core was merged into it
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,11 @@ from patrol.domain.incidents import ClockName, Disposition, EscalationStep, Inci
 from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.units import UnitId, UnitState
+from patrol.pipeline import deciding
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.following_up import QUEUE_HAS_S, TOLD_A_TICK, FollowingUp
 from patrol.pipeline.locating import judged
+from patrol.pipeline.steps import Step
 from patrol.ports import Ledger
 from tests.builders import NOON, at, duty, incident, north, order, unit
 from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
@@ -319,6 +321,73 @@ def test_feedback_is_asked_for_until_it_comes_and_not_forever(tmp_path: Path) ->
             assert [number for number in told if number] == [1, 2, 3]
             assert counted(room.metrics, "patrol_reminders_total", level="red") == 3
             assert (await room.incident()).escalation is None
+
+    asyncio.run(check())
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+def dies_at(step: Step, patches: pytest.MonkeyPatch) -> None:
+    """The next time that it is passed."""
+
+    def passing(reached: Step) -> None:
+        if reached is step:
+            patches.undo()
+            raise Killed
+
+    patches.setattr(deciding, "passing", passing)
+
+
+@pytest.mark.parametrize(
+    ("step", "stored"), [(Step.DISPATCH_ESCALATING, False), (Step.DISPATCH_ESCALATED, True)], ids=["before", "after"]
+)
+def test_who_is_killed_while_a_step_is_taken_has_taken_it_once_and_the_next_unit_goes(
+    step: Step, stored: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1"), unit("U-2"))) as room:
+            await room.alert()
+            await ticks(room, 3)
+            (first,) = await room.orders()
+            await room.dispatching.handle(room.receipt(first, ReceiptKind.ACCEPTED))
+            await ticks(room, 15)
+            dies_at(step, monkeypatch)
+            with pytest.raises(Killed):
+                await ticks(room, 1)
+            assert await steps_told(room) == (["next_unit"] if stored else [])
+            assert len(await room.orders()) == 1
+            await ticks(room, 2)
+            assert await steps_told(room) == ["next_unit"]
+            assert len({one["at"] for one in await escalations(room)}) == 1
+            assert [order.unit_id for order in await room.orders()] == ["U-1", "U-2"]
+
+    asyncio.run(check())
+
+
+async def escalations(room: DispatchRoom) -> list[dict[str, Any]]:
+    told = [one.data["escalation"] for one in await room.told("patrol:incident")]
+    return [one for one in told if one is not None]
+
+
+def test_who_is_killed_when_feedback_was_asked_for_does_not_ask_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            await ticks(room, 3)
+            (first,) = await room.orders()
+            for number, kind in enumerate((ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE), 1):
+                await room.dispatching.handle(room.receipt(first, kind, number))
+            await ticks(room, 300)
+            dies_at(Step.DISPATCH_REMINDED, monkeypatch)
+            with pytest.raises(Killed):
+                await ticks(room, 1)
+            assert (await room.incident()).reminders == 1
+            await ticks(room, 100)
+            assert (await room.incident()).reminders == 1
 
     asyncio.run(check())
 
