@@ -6,26 +6,27 @@ in choosing.py; here choices become orders, and what they take from other incide
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want, choose
 from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
 from patrol.domain.events import Level
-from patrol.domain.fixes import FixSettings, staleness
+from patrol.domain.fixes import FixSettings, Freshness, Whereabouts, staleness
 from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.messages import Message, order_message, recall_message
 from patrol.domain.orders import Order, OrderState
+from patrol.domain.shortfalls import Shortfall, ShortfallReason, carried_on, is_news, shortfall
 from patrol.domain.units import UnitId, UnitState
 from patrol.domain.vocabulary import Place
 from patrol.domain.ways import Way, Ways
 
 PRE_EMPTED = "pre_empted"
+SHORT = "short"
 # In a storm hundreds wait, and there are only so many units: the most urgent, the oldest first, are looked at.
 MOST_WAITING = 20
 
@@ -115,7 +116,19 @@ def want_of(situation: Situation, crews: Crews) -> Want:
         tried={order.unit_id: order.state for order in orders},
         opened_at=incident.accepted_at,
         crews_on_it=situation.crews,
+        arrives_at=_arrivals(situation),
     )
+
+
+def _arrivals(situation: Situation) -> Mapping[UnitId, datetime]:
+    """When each crew on it is to be there, by its order; nothing once one is."""
+    if any(order.state is OrderState.ON_SCENE for order in situation.open_orders if not order.is_drone):
+        return {}
+    return {
+        order.unit_id: order.sent_at + timedelta(seconds=order.eta_s)
+        for order in situation.open_orders
+        if not order.is_drone and order.state is not OrderState.DOUBTED
+    }
 
 
 def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
@@ -135,17 +148,36 @@ def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
 
 
 def choices_for(board: Board, ways: Ways, sending: Sending, now: datetime) -> Choices:
-    """Who would be sent where now, to the most urgent of all that wait."""
+    """Who would be sent where now, to the most urgent of all that wait, and what each does not get."""
     waiting = sorted((each for each in board.situations if waits(each, sending, now)), key=_urgency)
     served = [each for each in board.situations if each.open_orders and each not in waiting]
     wants = [want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served)]
+    whereabouts = {duty.unit.id: staleness(duty, now, sending.positions) for duty in board.duties}
 
     def travel_s(duty: Duty, destination: Place) -> float:
-        """By where it may have moved since, too; never, where nobody knows."""
-        whereabouts = staleness(duty, now, sending.positions)
-        return ways.travel_s(duty, destination) + whereabouts.extra_s if whereabouts.is_known else math.inf
+        """By where it may have moved since, too."""
+        return ways.travel_s(duty, destination) + whereabouts[duty.unit.id].extra_s
 
-    return choose(wants, board.duties, commitments(board.situations), travel_s, sending.policy, now)
+    on = commitments(board.situations)
+    found = choose(wants, board.duties, on, travel_s, sending.policy, now, _lost_s(whereabouts))
+    return replace(found, shortfalls={**found.shortfalls, **_behind(waiting, found, sending.crews, now)})
+
+
+def _lost_s(whereabouts: Mapping[UnitId, Whereabouts]) -> Mapping[UnitId, float]:
+    """How old the last position is of those of which nobody knows where they are."""
+    return {unit_id: it.age_s for unit_id, it in whereabouts.items() if not it.is_known and it.age_s is not None}
+
+
+def _behind(
+    waiting: Sequence[Situation], found: Choices, crews: Crews, now: datetime
+) -> Mapping[IncidentId, Shortfall]:
+    """Those that nobody has looked at, as more urgent ones wait; none where these get all that they want."""
+    if not any(each.incident.id in found.shortfalls for each in waiting[:MOST_WAITING]):
+        return {}
+    return {
+        each.incident.id: shortfall(ShortfallReason.BEHIND_OTHERS, missing(each, crews), now)
+        for each in waiting[MOST_WAITING:]
+    }
 
 
 def _urgency(situation: Situation) -> tuple[int, datetime, IncidentId]:
@@ -167,26 +199,42 @@ def send(
     """
     taken: defaultdict[IncidentId, list[UnitId]] = defaultdict(list)
     new: defaultdict[IncidentId, list[Order]] = defaultdict(list)
-    for choice in choices_for(board, ways, sending, now).chosen:
+    choices = choices_for(board, ways, sending, now)
+    for choice in choices.chosen:
         incident = board.of(choice.incident_id).incident
+        duty = board.duty_of(choice.unit_id)
         new[incident.id].append(
-            _order(order_id_for(incident, choice.unit_id), incident, choice, board.duty_of(choice.unit_id), ways, now)
+            _order(order_id_for(incident, choice.unit_id), incident, choice, duty, ways, sending.positions, now)
         )
         if choice.takes_from is not None:
             taken[choice.takes_from].append(choice.unit_id)
-    touched = [each for each in board.situations if each.incident.id in new or each.incident.id in taken]
+    short, changing = choices.shortfalls, new.keys() | taken.keys()
+    touched = [replace(each, cause=cause) for each in board.situations if each.incident.id in changing]
     # A unit is told that its order is over before it is told of the next.
     touched.sort(key=lambda each: each.incident.id not in taken)
-    return tuple(
+    outcomes = [
         changed(
-            replace(each, cause=cause),
+            each,
             lost_by(each, taken[each.incident.id]),
             new[each.incident.id],
             sending.crews,
             now,
+            found=short.get(each.incident.id),
         )
         for each in touched
-    )
+    ]
+    others = [each for each in board.situations if each.incident.id in short.keys() - changing]
+    noted = [note_short(replace(each, cause=cause), short[each.incident.id], now) for each in others]
+    return (*outcomes, *(outcome for outcome in noted if outcome.incident is not None))
+
+
+def note_short(situation: Situation, found: Shortfall, now: datetime) -> Outcome:
+    """Tell what an incident to which nobody is sent does not get, where that was not told yet."""
+    known = situation.incident.shortfall
+    if not is_news(found, known):
+        return Outcome(reason="told already")
+    short = replace(situation.incident, crews_missing=found.missing, shortfall=carried_on(found, known))
+    return told(Outcome(incident=short, reason=SHORT), now, cause=situation.cause)
 
 
 def anyone_free(situation: Situation, sending: Sending, now: datetime) -> bool:
@@ -213,14 +261,19 @@ def changed(
     crews: Crews,
     now: datetime,
     why_lost: str = PRE_EMPTED,
+    found: Shortfall | None = None,
 ) -> Outcome:
-    """What becomes of an incident that loses orders and gets new ones.
+    """What becomes of an incident that loses orders and gets new ones. ``found``: what it still does not get.
 
     What the units that it loses do from now on is told by the incident that gets them.
     """
     after = with_orders(situation, (*lost, *new))
     incident = in_state_of(situation.incident, after.of_this_life)
-    incident = replace(incident, crews_missing=missing(replace(after, incident=incident), crews))
+    incident = replace(
+        incident,
+        crews_missing=missing(replace(after, incident=incident), crews),
+        shortfall=carried_on(found, incident.shortfall),
+    )
     if any(not order.is_drone for order in new):
         incident = incident.stamped(ClockName.ORDER_SENT, now, new[0].ordered_by or "dispatch")
     messages: list[MessageFor] = [partial(_recall, order, why_lost, now) for order in lost]
@@ -250,12 +303,28 @@ def guessed(way: Way) -> tuple[str, str]:
     return ("", "") if way.fallback is None else ("（直线估算）", " (by the straight line)")
 
 
+def widened(whereabouts: Whereabouts) -> tuple[str, str]:
+    """What is said, after that, of a unit that may have moved away since it last told where it is."""
+    if whereabouts.freshness is not Freshness.STALE:
+        return "", ""
+    return f"；{whereabouts.words_zh}", f"; {whereabouts.words_en}"
+
+
 def _tell(order: Order, now: datetime, cause: str | None, incident: Incident) -> Message:
     return order_message(order, incident, now, cause)
 
 
-def _order(order_id: OrderId, incident: Incident, choice: Choice, duty: Duty, ways: Ways, now: datetime) -> Order:
+def _order(
+    order_id: OrderId,
+    incident: Incident,
+    choice: Choice,
+    duty: Duty,
+    ways: Ways,
+    positions: FixSettings,
+    now: datetime,
+) -> Order:
     guessed_zh, guessed_en = guessed(ways.way(duty, incident.place))
+    widened_zh, widened_en = widened(staleness(duty, now, positions))
     return Order(
         id=order_id,
         incident_id=incident.id,
@@ -266,8 +335,8 @@ def _order(order_id: OrderId, incident: Incident, choice: Choice, duty: Duty, wa
         sent_at=now,
         eta_s=choice.eta_s,
         target_feasible=choice.target_feasible,
-        why_zh=choice.why_zh + guessed_zh,
-        why_en=choice.why_en + guessed_en,
+        why_zh=choice.why_zh + guessed_zh + widened_zh,
+        why_en=choice.why_en + guessed_en + widened_en,
         candidates=choice.candidates,
         is_drone=choice.is_drone,
         life=incident.life,

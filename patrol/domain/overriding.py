@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
-from patrol.domain.board import Board, Crews, changed, guessed, lost_by
+from patrol.domain.board import Board, Crews, changed, guessed, lost_by, missing
 from patrol.domain.dispatch import Duty, Outcome, Situation, freed, in_state_of, told, with_orders
 from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.messages import Message, recall_message
 from patrol.domain.orders import Candidate, Order, OrderState
+from patrol.domain.shortfalls import Shortfall, ShortfallReason, Soonest, shortfall
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.domain.ways import Ways
 
@@ -42,7 +43,8 @@ def send_unit(
         raise NotToBeSent(Unsendable.ON_SCENE, f"unit {unit_id} is on scene of incident {losing[0].incident.id}")
     order = _order(order_id, situation.incident, duty, operator, ways, now)
     outcomes = [changed(each, lost_by(each, [unit_id]), [], crews, now, OVERRIDDEN) for each in losing]
-    return (*outcomes, changed(situation, [], [order], crews, now, OVERRIDDEN))
+    found = _what_is_short(situation, order, crews, now)
+    return (*outcomes, changed(situation, [], [order], crews, now, OVERRIDDEN, found))
 
 
 def take_back(situation: Situation, order_id: OrderId, operator: str, crews: Crews, now: datetime) -> Outcome:
@@ -105,6 +107,22 @@ def _order(order_id: OrderId, incident: Incident, duty: Duty, operator: str, way
         life=incident.life,
         ordered_by=operator,
     )
+
+
+def _what_is_short(situation: Situation, order: Order, crews: Crews, now: datetime) -> Shortfall | None:
+    """What was told, while more are missing than the dispatcher sends; else whether all that go are late."""
+    incident = situation.incident
+    if order.is_drone or missing(situation, crews) > 1 or incident.due_at is None:
+        return incident.shortfall
+    going = [one for one in (*situation.open_orders, order) if not one.is_drone]
+    first = min(going, key=lambda one: one.sent_at + timedelta(seconds=one.eta_s))
+    duty = situation.duty_of(first.unit_id)
+    if duty is None or any(one.target_feasible for one in going):
+        return None
+    eta_s = (first.sent_at - now).total_seconds() + first.eta_s
+    unit, left_s = duty.unit, (incident.due_at - now).total_seconds()
+    soonest = Soonest(unit.id, unit.name, unit.name_en, eta_s, left_s)
+    return shortfall(ShortfallReason.NOBODY_IN_TIME, 0, now, soonest)
 
 
 def _recall(order: Order, now: datetime, incident: Incident) -> Message:

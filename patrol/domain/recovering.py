@@ -40,6 +40,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.messages import ALERT, INCIDENT, ORDER, RECALL, Envelope, Message
 from patrol.domain.orders import Order, OrderState
+from patrol.domain.shortfalls import Shortfall, ShortfallReason
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import UnitId, UnitState
 from patrol.domain.witnesses import opened, together, with_witnesses, witnesses_of
@@ -412,6 +413,20 @@ def _as_told(
         held_until=_at(data["held_until"]) if data.get("held_until") else None,
         reason_code=FalseAlarmReason(data["reason_code"]) if data.get("reason_code") else None,
         closing=_closing(data["closing"]) if data.get("closing") else None,
+        shortfall=_shortfall(data["shortfall"]) if data.get("shortfall") else None,
+    )
+
+
+def _shortfall(data: Mapping[str, Any]) -> Shortfall:
+    return Shortfall(
+        ShortfallReason(data["reason"]),
+        int(data["missing"]),
+        str(data["words"]["zh"]),
+        str(data["words"]["en"]),
+        _at(data["since"]),
+        data["unit_id"],
+        data["eta_s"],
+        data["late_s"],
     )
 
 

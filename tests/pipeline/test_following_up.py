@@ -253,7 +253,10 @@ def test_with_nobody_free_the_supervisor_knows_at_once(tmp_path: Path) -> None:
             await ticks(room, 1)
             escalation = (await room.incident("I-2")).escalation
             assert escalation is not None
-            assert (escalation.step, escalation.why_en) == (EscalationStep.SUPERVISOR, "no unit is free")
+            assert escalation.step is EscalationStep.SUPERVISOR
+            assert escalation.why_en == "1 crew short: all who may go are busy"
+            told = [one.data["shortfall"] for one in await room.told("patrol:incident") if one.subject.endswith("I-2")]
+            assert [one and one["reason"] for one in told] == [None, "all_busy", "all_busy"]
 
     asyncio.run(check())
 
@@ -334,11 +337,13 @@ def test_what_is_due_at_once_is_told_in_portions_the_most_urgent_first() -> None
     async def check() -> None:
         room, following_up, metrics = late_room(ledger, 59)
         await following_up.tick()
-        assert room.calls == ["escalate"] * 9, "the red ones"
+        assert room.calls.count("escalate") == 9, "the red ones"
+        assert room.calls.count("note_short") == TOLD_A_TICK - 9
+        assert room.calls[:2] == ["note_short", "escalate"]
         room, following_up, metrics = late_room(ledger, 1000)
         await following_up.tick()
         assert room.calls.count("mark_overdue") == 300
-        assert room.calls.count("escalate") == TOLD_A_TICK
+        assert room.calls.count("escalate") == room.calls.count("note_short") == TOLD_A_TICK / 2
         assert counted(metrics, "patrol_late", kind="nobody_sent") == 300
         assert counted(metrics, "patrol_late", kind="target_passed") == 300
         following_up._reader.ledger = Ledger((), (), ())  # type: ignore[attr-defined]
