@@ -93,6 +93,11 @@ def missing(situation: Situation, crews: Crews) -> int:
     return max(0, crews.of(situation.incident) - situation.crews)
 
 
+def wanting(situation: Situation, incident: Incident, crews: Crews) -> Incident:
+    """What has become of a situation's incident, with how many crews it wants beside those that are on it."""
+    return replace(incident, crews_missing=missing(replace(situation, incident=incident), crews))
+
+
 def want_of(situation: Situation, crews: Crews) -> Want:
     """What an incident wants, as choosing sees it; also one that wants nothing, but may lose what it has.
 
@@ -269,11 +274,7 @@ def changed(
     """
     after = with_orders(situation, (*lost, *new))
     incident = in_state_of(situation.incident, after.of_this_life)
-    incident = replace(
-        incident,
-        crews_missing=missing(replace(after, incident=incident), crews),
-        shortfall=carried_on(found, incident.shortfall),
-    )
+    incident = replace(wanting(after, incident, crews), shortfall=carried_on(found, incident.shortfall))
     if any(not order.is_drone for order in new):
         incident = incident.stamped(ClockName.ORDER_SENT, now, new[0].ordered_by or "dispatch")
     messages: list[MessageFor] = [partial(_recall, order, why_lost, now) for order in lost]

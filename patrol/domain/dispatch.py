@@ -368,7 +368,7 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
 def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause: str | None = None) -> Outcome:
     """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation."""
     assert outcome.incident is not None
-    incident = outcome.incident.no_shorter_than_it_is().listing(
+    incident = outcome.incident.settled().listing(
         OrderLine(order.id, order.unit_id, order.state)
         for order in outcome.orders
         if order.life == outcome.incident.life

@@ -468,7 +468,6 @@ class Incident:
             self,
             state=IncidentState.NEW,
             life=self.life + 1,
-            crews_missing=1,  # at least; how many it is worked out once somebody is sent
             orders=(),
             reopened_at=at,
             history=(*self.history, before),
@@ -491,13 +490,14 @@ class Incident:
         clocks.pop(ClockName.FEEDBACK, None)
         return replace(self, closing=None, clocks=clocks)
 
-    def no_shorter_than_it_is(self) -> Incident:
-        """This incident without its shortfall, where what is missing now, or that nobody is there, is another thing."""
-        if self.shortfall is None:
-            return self
-        is_missing = self.crews_missing > 0
-        holds = is_missing if self.shortfall.missing else not is_missing and self.state in UNREACHED
-        return self if holds and self.state not in _NOBODY_WANTED else replace(self, shortfall=None)
+    def settled(self) -> Incident:
+        """This incident as it wants no more than it does: nobody once it is handled, and no shortfall that is over."""
+        incident = replace(self, crews_missing=0) if self.crews_missing and self.state in _NOBODY_WANTED else self
+        if incident.shortfall is None:
+            return incident
+        is_missing = incident.crews_missing > 0
+        holds = is_missing if incident.shortfall.missing else not is_missing and incident.state in UNREACHED
+        return incident if holds and incident.state not in _NOBODY_WANTED else replace(incident, shortfall=None)
 
     def is_of_this_life(self, at: datetime) -> bool:
         """Whether what was sent, or began, then has to do with it as it is now."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from patrol.domain.board import Board, Crews, changed, guessed, lost_by, missing
+from patrol.domain.board import Board, Crews, changed, guessed, lost_by, missing, wanting
 from patrol.domain.dispatch import Duty, Outcome, Situation, freed, in_state_of, told, with_orders
 from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
@@ -56,8 +56,7 @@ def take_back(situation: Situation, order_id: OrderId, operator: str, crews: Cre
         raise NotToBeSent(Unsendable.ON_SCENE, f"unit {order.unit_id} is on scene of incident {situation.incident.id}")
     ended = replace(order, state=OrderState.RECALLED, recalled_by=operator)
     after = with_orders(situation, (ended,))
-    incident = in_state_of(situation.incident, after.of_this_life)
-    incident = replace(incident, crews_missing=max(0, crews.of(incident) - after.crews))
+    incident = wanting(after, in_state_of(situation.incident, after.of_this_life), crews)
     return told(
         Outcome(incident=incident, orders=(ended,), duties=freed(situation, (ended,), now), reason="taken back"),
         now,

@@ -212,13 +212,13 @@ class Deciding:
 
     async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
         """An operator says how urgent it is; more urgent, and a unit is sent. Raises NotAsAsked."""
-        now = self._clock.now()
+        now, crews = self._clock.now(), self._sending.crews
         before = level
 
         def decision(situation: Situation) -> Outcome:
             nonlocal before
             before = situation.incident.level
-            return feedback.change_level(situation, level, operator, reason, now)
+            return feedback.change_level(situation, level, operator, reason, now, crews)
 
         outcome = _decided(await self._decide(incident_id, decision))
         _log.info("%s changed the level of incident %s from %s to %s", operator, incident_id, before, level)
@@ -228,8 +228,8 @@ class Deciding:
 
     async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> Outcome:
         """Open it again, and see to it that a unit is sent. Raises NotAsAsked."""
-        now = self._clock.now()
-        outcome = _decided(await self._decide(incident_id, lambda s: feedback.reopen(s, operator, reason, now)))
+        now, crews = self._clock.now(), self._sending.crews
+        outcome = _decided(await self._decide(incident_id, lambda s: feedback.reopen(s, operator, reason, now, crews)))
         _log.info("%s opened incident %s again", operator, incident_id)
         await self._send_somebody(incident_id)
         return outcome
@@ -239,9 +239,11 @@ class Deciding:
 
         Raises NotTogether.
         """
-        now = self._clock.now()
+        now, crews = self._clock.now(), self._sending.crews
         ids = (incident_id,) if incident_id == other_id else (incident_id, other_id)
-        stays, goes = await self._decide_together(ids, lambda both: merging.merge(both[0], both[-1], operator, now))
+        stays, goes = await self._decide_together(
+            ids, lambda both: merging.merge(both[0], both[-1], operator, now, crews)
+        )
         _log.info("%s merged incident %s into %s", operator, goes.id, stays.id)
         await self._send_somebody(stays.id)
         return stays.id
@@ -251,9 +253,11 @@ class Deciding:
 
         Raises NotTogether.
         """
-        now = self._clock.now()
+        now, crews = self._clock.now(), self._sending.crews
         new_id = IncidentId(make_id("I", now, secrets.randbits(48)))
-        await self._decide_together((incident_id,), lambda one: merging.split(one[0], alert_id, new_id, operator, now))
+        await self._decide_together(
+            (incident_id,), lambda one: merging.split(one[0], alert_id, new_id, operator, now, crews)
+        )
         _log.info("%s split alert %s out of incident %s into %s", operator, alert_id, incident_id, new_id)
         await self._send_somebody(new_id)
         return new_id

@@ -105,6 +105,13 @@ def test_with_no_unit_free_nothing_moves_and_that_is_told() -> None:
     assert sent(situation(duties=()), NEXT, at(1)).reason == SHORT
 
 
+def test_what_is_handled_waits_for_nobody() -> None:
+    now = ordered()
+    for kind in (ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE):
+        now = after(now, receive(now, receipt(kind), at(9)))
+    assert (now.incident.state, now.incident.crews_missing) == (IncidentState.HANDLED, 0)
+
+
 def test_receipts_walk_the_incident_to_handled_and_free_the_unit() -> None:
     now = ordered()
     steps = [
