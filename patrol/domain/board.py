@@ -12,17 +12,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want, choose
+from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want
 from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
 from patrol.domain.events import Level
 from patrol.domain.fixes import FixSettings, Freshness, Whereabouts, staleness
 from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.looked import LookedAt, choices_of, streets_to, went_by
 from patrol.domain.messages import Message, order_message, recall_message
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.shortfalls import Shortfall, ShortfallReason, carried_on, is_news, shortfall
 from patrol.domain.units import UnitId, UnitState
-from patrol.domain.vocabulary import Place
 from patrol.domain.ways import Way, Ways
 
 PRE_EMPTED = "pre_empted"
@@ -154,23 +154,28 @@ def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
 
 def choices_for(board: Board, ways: Ways, sending: Sending, now: datetime) -> Choices:
     """Who would be sent where now, to the most urgent of all that wait, and what each does not get."""
+    return _chosen(board, ways, sending, now)[1]
+
+
+def _chosen(board: Board, ways: Ways, sending: Sending, now: datetime) -> tuple[LookedAt, Choices]:
     waiting = sorted((each for each in board.situations if waits(each, sending, now)), key=_urgency)
     served = [each for each in board.situations if each.open_orders and each not in waiting]
-    wants = [want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served)]
-    whereabouts = {duty.unit.id: staleness(duty, now, sending.positions) for duty in board.duties}
-
-    def travel_s(duty: Duty, destination: Place) -> float:
-        """By where it may have moved since, too."""
-        return ways.travel_s(duty, destination) + whereabouts[duty.unit.id].extra_s
-
-    on = commitments(board.situations)
-    found = choose(wants, board.duties, on, travel_s, sending.policy, now, _lost_s(whereabouts))
-    return replace(found, shortfalls={**found.shortfalls, **_behind(waiting, found, sending.crews, now)})
-
-
-def _lost_s(whereabouts: Mapping[UnitId, Whereabouts]) -> Mapping[UnitId, float]:
-    """How old the last position is of those of which nobody knows where they are."""
-    return {unit_id: it.age_s for unit_id, it in whereabouts.items() if not it.is_known and it.age_s is not None}
+    wants = tuple(want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served))
+    looked = LookedAt(
+        at=now,
+        wants=wants,
+        duties=board.duties,
+        commitments=commitments(board.situations),
+        source=ways.source,
+        streets=streets_to(wants, ways),
+        detour=ways.detour,
+        positions=sending.positions,
+        policy=sending.policy,
+        crews=sending.crews.by_level,
+    )
+    found = choices_of(looked)
+    behind = _behind(waiting, found, sending.crews, now)
+    return replace(looked, went=went_by(found)), replace(found, shortfalls={**found.shortfalls, **behind})
 
 
 def _behind(
@@ -200,11 +205,11 @@ def send(
 ) -> tuple[Outcome, ...]:
     """Send whom the assignment finds to all that wants units; one outcome for each incident that changes.
 
-    ``cause``: the id of the message that asks for it, see Situation.
+    ``cause``: the id of the message that asks for it, see Situation. The first outcome has what was looked at.
     """
     taken: defaultdict[IncidentId, list[UnitId]] = defaultdict(list)
     new: defaultdict[IncidentId, list[Order]] = defaultdict(list)
-    choices = choices_for(board, ways, sending, now)
+    looked, choices = _chosen(board, ways, sending, now)
     for choice in choices.chosen:
         incident = board.of(choice.incident_id).incident
         duty = board.duty_of(choice.unit_id)
@@ -230,7 +235,8 @@ def send(
     ]
     others = [each for each in board.situations if each.incident.id in short.keys() - changing]
     noted = [note_short(replace(each, cause=cause), short[each.incident.id], now) for each in others]
-    return (*outcomes, *(outcome for outcome in noted if outcome.incident is not None))
+    all_told = [*outcomes, *(outcome for outcome in noted if outcome.incident is not None)]
+    return (*(replace(outcome, looked_at=looked) for outcome in all_told[:1]), *all_told[1:])
 
 
 def note_short(situation: Situation, found: Shortfall, now: datetime) -> Outcome:
