@@ -144,10 +144,12 @@ class Deciding:
         now = self._clock.now()
         return await self._decide(incident_id, lambda s: dispatch.mark_overdue(s, now))
 
-    async def escalate(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
-        """Tell what is late for too long farther up."""
-        now = self._clock.now()
-        return await self._decide(incident_id, lambda s: escalating.escalate(s, policy, now))
+    async def escalate(
+        self, incident_id: IncidentId, policy: FollowUpPolicy, ways: Ways | None = None
+    ) -> Outcome | None:
+        """Tell what is late for too long farther up. ``ways``: as whoever found it late knows them."""
+        now, way_s = self._clock.now(), (ways or Ways()).way_s
+        return await self._decide(incident_id, lambda s: escalating.escalate(s, policy, now, way_s))
 
     async def acknowledge(self, incident_id: IncidentId, operator: str) -> Outcome | None:
         """An operator has taken on what is late."""

@@ -39,7 +39,7 @@ TOLD_A_TICK = 100
 @dataclass(slots=True)
 class _Look:
     """One tick's look at everything. ``chosen``: to which incidents somebody would be sent now, all decided at once;
-    ``short``: what they do not get, those to which nobody would be.
+    ``short``: what they do not get, those to which nobody would be; ``ways``: by which that was decided.
 
     ``fresh``: whose alert may still be on its way to dispatch. ``left``: how much may still be told.
     """
@@ -47,6 +47,7 @@ class _Look:
     now: datetime
     chosen: frozenset[IncidentId]
     short: Mapping[IncidentId, Shortfall]
+    ways: Ways
     fresh: frozenset[IncidentId]
     left: int = TOLD_A_TICK
 
@@ -95,7 +96,8 @@ class FollowingUp:
         now = self._clock.now()
         orders_of = _by_incident(ledger.orders)
         units_wanted = [one for one in ledger.incidents if one.incident_class is IncidentClass.SECURITY]
-        late_of = self._late(units_wanted, orders_of, ledger, now)
+        ways = await self._wayfinding.ways_in(ledger)
+        late_of = self._late(units_wanted, orders_of, ledger, ways, now)
         board = Board(
             tuple(
                 Situation(incident, tuple(orders_of[incident.id]), ledger.duties)
@@ -103,7 +105,7 @@ class FollowingUp:
             ),
             ledger.duties,
         )
-        look = self._look(board, await self._wayfinding.ways_in(ledger), now)
+        look = self._look(board, ways, now)
         for situation in board.situations:
             await self._follow_up(situation, late_of[situation.incident.id], look)
 
@@ -112,17 +114,18 @@ class FollowingUp:
         choices = choices_for(board, ways, self._sending, now)
         chosen = frozenset(choice.incident_id for choice in choices.chosen)
         short = {one: found for one, found in choices.shortfalls.items() if one not in chosen and found.missing}
-        return _Look(now, chosen, short, fresh)
+        return _Look(now, chosen, short, ways, fresh)
 
     def _late(
         self,
         incidents: Sequence[Incident],
         orders_of: Mapping[IncidentId, Sequence[Order]],
         ledger: Ledger,
+        ways: Ways,
         now: datetime,
     ) -> Mapping[IncidentId, Sequence[Lateness]]:
         watches = [watch_of(incident, orders_of[incident.id]) for incident in incidents]
-        late = overdue(watches, ledger.duties, self._policy.late_after, now)
+        late = overdue(watches, ledger.duties, self._policy.late_after, now, ways.way_s)
         self._metrics.dispatch.show_late(Counter(one.kind for one in late))
         late_of: defaultdict[IncidentId, list[Lateness]] = defaultdict(list)
         for one in late:
@@ -167,13 +170,13 @@ class FollowingUp:
     async def _tell(self, incident: Incident, late: Sequence[Lateness], look: _Look) -> None:
         if look.left > 0 and due_steps(incident, late, self._policy, look.now):
             look.left -= 1
-            await self._escalate(incident)
+            await self._escalate(incident, look.ways)
         if look.left > 0 and is_reminder_due(incident, self._policy, look.now):
             look.left -= 1
             await self._deciding.remind(incident.id, self._policy)
 
-    async def _escalate(self, incident: Incident) -> None:
-        outcome = await self._deciding.escalate(incident.id, self._policy)
+    async def _escalate(self, incident: Incident, ways: Ways) -> None:
+        outcome = await self._deciding.escalate(incident.id, self._policy, ways)
         if outcome is not None and outcome.incident is not None and wants_one_more(outcome.incident):
             await self._assign(outcome.incident)
 

@@ -272,6 +272,17 @@ def test_what_was_told_farther_up_and_taken_on_survives_an_old_backup() -> None:
     assert told_and_recovered(incident(sequence=7)).escalation is None
 
 
+@pytest.mark.parametrize("target_s", [1e300, -5.0, float("nan")])
+def test_a_target_that_nobody_configured_is_refused_and_stops_nothing_else(target_s: float) -> None:
+    odd, sane = incident(1), incident(2)
+    envelopes = [read_message(incident_message(one, at(9)).body) for one in (odd, sane)]
+    envelopes[0] = replace(envelopes[0], data={**envelopes[0].data, "target_s": target_s})
+    told_of = {one.incident_id: Told().and_this(one) for one in envelopes}
+    recovered, refused = recover(told_of, {}, Known({}, {}), at(300))
+    assert [one.incident.id for one in recovered] == ["I-2"]
+    assert "target_s" in refused[odd.id]
+
+
 def test_what_it_is_short_of_survives_an_old_backup() -> None:
     far = situation(duties=(duty(metres=1000),))
     outcome = sent(far, when=at(1))

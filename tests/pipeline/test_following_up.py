@@ -20,10 +20,13 @@ from patrol.domain.incidents import ClockName, Disposition, EscalationStep, Inci
 from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.units import UnitState
+from patrol.domain.vocabulary import Place
+from patrol.domain.ways import Fallback, Start, TravelTable, WaySource
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.following_up import QUEUE_HAS_S, TOLD_A_TICK, FollowingUp
+from patrol.pipeline.wayfinding import Wayfinding
 from patrol.ports import Ledger
-from tests.builders import NOON, at, duty, incident, order, unit
+from tests.builders import NOON, at, duty, incident, north, order, unit
 from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted, fresh_metrics, told_by
 
@@ -349,6 +352,45 @@ def test_what_is_due_at_once_is_told_in_portions_the_most_urgent_first() -> None
         following_up._reader.ledger = Ledger((), (), ())  # type: ignore[attr-defined]
         await following_up.tick()
         assert {counted(metrics, "patrol_late", kind=kind.value) for kind in LatenessKind} == {0}
+
+    asyncio.run(check())
+
+
+class Streets:
+    """TravelTimes: every way takes so long. ``asked``: to where."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked: set[Place] = set()
+
+    async def table(self, starts: Sequence[Start], destinations: Sequence[Place]) -> TravelTable:
+        self.asked.update(destinations)
+        rows = tuple(tuple(self.seconds for _ in destinations) for _ in starts)
+        return TravelTable(WaySource.GRAPH, rows, tuple(Fallback.NO_WAY for _ in starts))
+
+
+@pytest.mark.parametrize(("way_s", "told"), [(20.0, []), (300.0, ["next_unit"])])
+def test_whether_a_crew_will_be_late_goes_by_the_streets_where_they_are_known(
+    tmp_path: Path, way_s: float, told: list[str]
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1", home=north(20)), unit("U-2", home=north(30)))) as room:
+            await room.deciding.assign(await room.alert())
+            (first,) = await room.orders()
+            streets = Streets(way_s)
+            finding = Wayfinding(room.store, streets)
+            room.following_up = FollowingUp(
+                room.store, room.deciding, RINGS, room.clock, room.metrics, wayfinding=finding
+            )
+            await ticks(room, 1)
+            assert streets.asked == set(), "nobody has accepted, and nobody waits"
+            on_the_way = room.receipt(first, ReceiptKind.EN_ROUTE, place=north(15))
+            await room.dispatching.handle(on_the_way)
+            await ticks(room, 1)
+            assert streets.asked == {first.destination}
+            assert await steps_told(room) == told
+            if told:
+                assert "is expected" in ((await room.incident()).escalation or pytest.fail("no escalation")).why_en
 
     asyncio.run(check())
 
