@@ -23,7 +23,11 @@ def shortfalls(weighing: Weighing, seating: Seating, now: datetime) -> Iterator[
         late = coming if coming is not None and coming.late_s is not None else None
         if missing := want.crews + len(lost) - len(got):
             reason, left = _why_missing(weighing, seating, number)
-            yield want.incident_id, shortfall(reason, missing, now, late or _first(weighing, number, left))
+            has_nobody = not got and weighing.crews(number) == len(lost)
+            would_be = (
+                _first(weighing, number, left) if has_nobody else None
+            )  # else how late the first is would be lost
+            yield want.incident_id, shortfall(reason, missing, now, late or would_be)
         elif late is not None:
             yield want.incident_id, shortfall(ShortfallReason.NOBODY_IN_TIME, 0, now, late)
 

@@ -272,6 +272,16 @@ def test_where_the_first_crew_is_late_and_the_second_is_missing_both_is_said() -
     assert words(found)[0][1] == "1 crew short: all who may go are busy; Joint 1 is soonest, in 8:25, 7:25 late"
 
 
+def test_who_is_kept_is_named_for_the_first_crew_alone_so_that_late_means_the_first() -> None:
+    yellow, keep_one = want(level=Level.YELLOW, crews=2), Policy(reserve={RingName.CORE: 1})
+    found = chosen([yellow], [duty("U-1", 10), duty("U-2", 5000)], policy=keep_one)
+    assert (who_goes(found), short(found)) == ({"I-1": ["U-1"]}, [("I-1", 1, "kept_for_red")])
+    assert found.shortfalls[IncidentId("I-1")].late_s is None
+    assert found.shortfalls[IncidentId("I-1")].unit_id is None
+    alone = chosen([yellow], [duty("U-2", 5000)], policy=keep_one)
+    assert alone.shortfalls[IncidentId("I-1")].late_s is not None
+
+
 def test_a_crew_on_its_way_that_will_be_late_is_said_with_what_is_missing() -> None:
     on_it = want(crews=1, crews_on_it=1, arrives_at={UnitId("U-1"): at(90)})
     found = chosen([on_it], [busy("U-1", 1000)], {UnitId("U-1"): on(1, Level.RED)})
