@@ -28,7 +28,7 @@ from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
-from patrol.app.options import Options, Role
+from patrol.app.options import SENDING_ROLES, Options, Role
 from patrol.config import Configuration
 from patrol.config.proposed import ProposalWriter
 from patrol.domain.assigning import load_solver
@@ -137,7 +137,7 @@ async def assembled(
         requests = RedisTourRequests(redis)
         if Role.DISPATCH in options.roles:
             await asyncio.to_thread(load_solver)
-        wayfinding = await open_wayfinding(stack, configuration.travel, store, clock)
+        wayfinding = await open_wayfinding(stack, configuration.travel, store, clock, options.roles)
         deciding = Deciding(
             store, clock, metrics, configuration.sending, wayfinding, second_person=configuration.second_person
         )
@@ -229,10 +229,11 @@ async def assembled(
 
 
 async def open_wayfinding(
-    stack: contextlib.AsyncExitStack, settings: TravelSettings, store: SqlStore, clock: Clock
+    stack: contextlib.AsyncExitStack, settings: TravelSettings, store: SqlStore, clock: Clock, roles: frozenset[Role]
 ) -> Wayfinding:
-    """Where streets are known to somebody, that is asked."""
-    if settings.service is None and settings.graph is None:
+    """Where streets are known to somebody, that is asked; by roles that send units. Others read no streets, and wait
+    for no service."""
+    if (settings.service is None and settings.graph is None) or not roles & SENDING_ROLES:
         return Wayfinding(store, detour=settings.detour)
     return Wayfinding(store, await open_travel_times(stack, settings, clock), settings.detour)
 

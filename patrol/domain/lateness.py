@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from patrol.domain.dispatch import DETOUR_FACTOR, Duty
 from patrol.domain.events import Level
-from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.incidents import UNREACHED, ClockName, Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.orders import PROGRESS, Order, OrderState
 from patrol.domain.units import UnitId, UnitKind
 from patrol.domain.vocabulary import Place, RingName
@@ -44,8 +44,6 @@ MISSES_BY_S = 2.0
 _URGENCY = {level: rank for rank, level in enumerate(Level)}
 _KINDS = {kind: rank for rank, kind in enumerate(LatenessKind)}
 _ON_THE_WAY = frozenset({OrderState.ACCEPTED, OrderState.EN_ROUTE})
-# Nobody is on scene yet.
-UNREACHED = frozenset({IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE})
 
 
 @dataclass(frozen=True, slots=True)

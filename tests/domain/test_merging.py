@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from patrol.domain import dispatch, feedback, merging
 from patrol.domain.alerts import History, accept
+from patrol.domain.board import Crews
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import Apart, IllegalTransition, NotTogether
@@ -337,3 +338,19 @@ def _check(room: Room) -> None:
         assert [sequence for sequence, _ in said] == list(range(1, len(said) + 1))
         states = [IncidentState(state) for _, state in said if state]
         assert all(old == new or new in TRANSITIONS[old] for old, new in pairwise(states))
+
+
+def test_who_goes_on_wants_as_many_crews_as_it_does_now_and_so_do_two_that_were_one() -> None:
+    crews = Crews({Level.RED: 3, Level.YELLOW: 1})
+    lesser, red = at_work(1, 0.0, ReceiptKind.ACCEPTED), Situation(opened(2, 5.0), (), ())
+    lesser = replace(lesser, incident=replace(lesser.incident, level=Level.YELLOW))
+    stays, goes = merging.merge(lesser, red, "li", at(20), crews)
+    assert stays.incident is not None
+    assert goes.incident is not None
+    assert (stays.incident.level, stays.incident.crews_missing) == (Level.RED, 2)
+    assert goes.incident.crews_missing == 0
+    merged = after(lesser, stays)
+    left, new = merging.split(merged, merged.incident.witnesses[-1].alert_ids[0], NEW_ID, "li", at(30), crews)
+    assert left.incident is not None
+    assert new.incident is not None
+    assert (left.incident.crews_missing, new.incident.crews_missing) == (2, 3)

@@ -555,6 +555,7 @@ class FakeRoom:
         candidates += [
             Candidate(UnitId("U-POST"), None, "unit_on_scene"),
             Candidate(UnitId("U-DRONE"), None, "other_ring"),
+            Candidate(UnitId("U-P4"), None, "lost_734"),
         ]
         self.orders[incident_id] = Order(
             id=OrderId(f"O-{incident_id}"),

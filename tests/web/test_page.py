@@ -26,6 +26,7 @@ from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, Inc
 from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
 from patrol.domain.room import CoverStatus, QueueStatus, WatchStatus
+from patrol.domain.shortfalls import ShortfallReason, Soonest, shortfall
 from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind
@@ -416,6 +417,7 @@ def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> No
     expect(panel.locator(".candidates tr").first).to_contain_text("chosen")
     expect(panel.locator(".candidates")).to_contain_text("on another scene")
     expect(panel.locator(".candidates")).to_contain_text("1 more are not for this ring")
+    expect(panel.locator(".candidates")).to_contain_text("no position for 734 s: nobody knows where it is")
     rows = panel.locator(".timeline tbody tr")
     expect(rows.first).to_contain_text("Began")
     expect(rows.first).to_contain_text("−12.0 s")
@@ -434,6 +436,20 @@ def test_an_arrival_by_position_says_when_the_button_was_pressed(served: ServedR
     expect(row.locator(".pressed")).to_have_count(0)
     served.do(lambda: served.room.press(incident, s_ago=10))
     expect(row.locator(".pressed")).to_have_text(re.compile(r"^button \d\d:\d\d:\d\d$"))
+
+
+def test_what_an_incident_does_not_get_is_said_with_the_reason_in_both_languages(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, accepted_s_ago=5)
+    soonest = Soonest("U-JP1", "联勤1组", "Joint 1", 250.0, 180.0)
+    found = shortfall(ShortfallReason.KEPT_FOR_RED, 1, served.room.now(), soonest)
+    served.room.incidents[incident] = replace(served.room.incidents[incident], shortfall=found)
+    said = open_page().locator("#incident .why .shortfall")
+    expect(said).to_have_text(re.compile("缺 1 组警力：余下警力为红色警情预留；最快 联勤1组 4:10 到，超时 1:10$"))
+    expect(open_page("?lang=en").locator("#incident .why .shortfall")).to_contain_text(
+        "1 crew short: those that are left are kept for red; Joint 1 is soonest, in 4:10, 1:10 late"
+    )
 
 
 def test_the_map_shows_every_camera_and_the_tour_moves(served: ServedRoom, open_page: Open) -> None:

@@ -509,15 +509,17 @@ function reasons(incident, orders, withdraw) {
   const because = pick(incident.level_why_zh, incident.level_why_en);
   const why = because ? t("why_level_because", { why: because, words: wordsOf(incident) }) : seenWords;
   const paragraphs = [el("p", {}, el("b", {}, level), why), ...earlierLives(incident)];
+  const short = incident.shortfall;
+  if (short) paragraphs.push(el("p", { class: "warning shortfall" }, mark("red", ""), pick(short.zh, short.en)));
   for (const order of orders) {
     const chosen = pick(order.why_zh, order.why_en);
     paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
-    if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
+    if (!order.target_feasible && !short) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
   }
   if (orders.length > 0) return paragraphs;
   if (isMaintenance(incident)) {
     paragraphs.push(el("p", {}, t("no_clock_means")));
-  } else if (isOpen(incident)) {
+  } else if (isOpen(incident) && !short) {
     paragraphs.push(el("p", {}, t("why_unit_none")));
   }
   return paragraphs;
@@ -550,9 +552,9 @@ function candidateTable(order, namesUnit, send) {
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
 }
 
-// Some reasons name what they are about: serves_I-1, lacks_armed.
+// Some reasons name what they are about: serves_I-1, lacks_armed, lost_734.
 function leftOut(reason) {
-  const [, of, what] = reason.match(/^(serves|lacks)_(.*)$/) ?? [];
+  const [, of, what] = reason.match(/^(serves|lacks|lost)_(.*)$/) ?? [];
   return of ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
