@@ -11,8 +11,8 @@ from enum import StrEnum
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.escalating import FollowUpPolicy, TimedStep
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import EscalationStep, Incident, IncidentId
-from patrol.domain.lateness import UNREACHED, LateAfter
+from patrol.domain.incidents import UNREACHED, EscalationStep, Incident, IncidentId
+from patrol.domain.lateness import LateAfter
 
 
 class Plot(StrEnum):

@@ -17,7 +17,7 @@ from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
 from patrol.domain.events import Level
 from patrol.domain.fixes import FixSettings, Freshness, Whereabouts, staleness
-from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.incidents import UNREACHED, ClockName, Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.looked import LookedAt, choices_of, streets_to, went_by
 from patrol.domain.messages import Message, order_message, recall_message
 from patrol.domain.orders import Order, OrderState

@@ -1462,3 +1462,12 @@ def test_what_is_handled_says_that_its_feedback_is_due_and_names_no_unit(served:
     served.room.incidents[incident] = replace(served.room.incidents[incident], state=IncidentState.HANDLED)
     page = open_page()
     expect(card(page, incident).locator(".chip")).to_have_text("已处置，待反馈")
+
+
+def test_a_map_too_small_to_show_anything_does_not_hang_the_page(served: ServedRoom, open_page: Open) -> None:
+    served.room.fill()
+    page = open_page()
+    page.evaluate("document.getElementById('map').style.cssText = 'flex: none; width: 40px; height: 40px'")
+    page.wait_for_timeout(500)
+    page.locator("#language").click()
+    expect(page.locator("#feed-title")).to_have_text("Alerts")

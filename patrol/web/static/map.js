@@ -120,7 +120,8 @@ export class RoomMap {
   get #pxPerMetre() {
     const { clientWidth, clientHeight } = this.node;
     const reach = Math.max(50, ...Object.values(this.#reach));
-    return ((Math.min(clientWidth, clientHeight) / 2 - MARGIN_PX) / reach) * this.#zoom;
+    // Never nothing or less, however small the map is: the grid would be drawn without an end.
+    return (Math.max(1, Math.min(clientWidth, clientHeight) / 2 - MARGIN_PX) / reach) * this.#zoom;
   }
 
   #pixels(place) {
