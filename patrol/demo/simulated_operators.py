@@ -24,7 +24,7 @@ from patrol.domain.incidents import (
     IncidentState,
 )
 from patrol.domain.orders import OrderState
-from patrol.domain.units import UnitKind, UnitState
+from patrol.domain.units import UnitKind
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, IncidentReader, Ledger, RoomDesk
 
@@ -190,4 +190,4 @@ def _asked(incident: Incident, plot: Plot) -> str | None:
 def _may_go(duty: Duty, incident: Incident) -> bool:
     unit = duty.unit
     is_alike = unit.simulated == incident.simulated and unit.kind is not UnitKind.DRONE_GROUP
-    return is_alike and duty.state is UnitState.AVAILABLE and incident.ring in unit.rings
+    return is_alike and duty.is_free and incident.ring in unit.rings

@@ -30,8 +30,9 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.messages import incident_message
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
+from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.units import UnitState
-from tests.builders import at, candidate, duty, incident, maintenance_incident, sent
+from tests.builders import at, candidate, duty, incident, maintenance_incident, ring, sent
 from tests.domain.test_closeness import first, second, seen_by
 
 NEW_ID = IncidentId("I-new")
@@ -177,6 +178,24 @@ def test_what_was_merged_by_mistake_comes_apart_again() -> None:
     assert incident_of(left).alert_ids == ("A-1",)
     assert incident_of(new).alert_ids == ("A-2",)
     assert incident_of(new).accepted_at == at(10)
+
+
+def test_whether_who_is_under_way_is_late_goes_by_the_target_as_it_is_after_a_merge_and_after_a_split() -> None:
+    slow = opened(1, ring=ring(response_target_s=300.0))
+    alone_on_duty = Situation(slow, (), (duty("U-1", 200.0),))
+    going = after(alone_on_duty, sent(alone_on_duty, "O-1", at(1)))
+    assert going.incident.shortfall is None
+    stays, _ = merging.merge(going, alone(opened(2)), "li", at(30))
+    merged = incident_of(stays)
+    assert merged.shortfall is not None
+    assert (merged.shortfall.reason, merged.shortfall.missing, merged.shortfall.unit_id) == (
+        ShortfallReason.NOBODY_IN_TIME,
+        0,
+        "U-1",
+    )
+    left, own = merging.split(after(going, stays), AlertId("A-2"), NEW_ID, "li", at(40))
+    assert incident_of(left).shortfall is None
+    assert incident_of(own).shortfall is None  # nobody has looked for somebody yet
 
 
 def test_what_cannot_be_split_says_why() -> None:

@@ -492,7 +492,7 @@ def test_whether_a_crew_will_be_late_goes_by_the_streets_where_they_are_known(
             )
             await ticks(room, 1)
             assert streets.asked == set(), "nobody has accepted, and nobody waits"
-            on_the_way = room.receipt(first, ReceiptKind.EN_ROUTE, place=north(15))
+            on_the_way = room.receipt(first, ReceiptKind.EN_ROUTE, place=north(45))
             await room.dispatching.handle(on_the_way)
             await ticks(room, 1)
             assert streets.asked == {first.destination}
