@@ -31,6 +31,7 @@ from patrol.config import Configuration
 from patrol.demo import simulated_operators, simulated_units
 from patrol.demo.plots import Plot, Plots
 from patrol.demo.simulated_operators import SimulatedOperators
+from patrol.demo.simulated_shift import SimulatedShift
 from patrol.demo.simulated_units import SimulatedUnits
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.confirmation import ConfirmPolicy
@@ -69,7 +70,8 @@ def people(parts: Parts, settings: Configuration) -> list[Callable[[asyncio.Even
     chance, plots = random.Random(1), Plots(ConfirmPolicy(), (Plot.USUAL,))
     subscription = RedisSubscription(parts.redis, simulated_units.GROUP, "units", ORDER_STREAMS)
     units = SimulatedUnits(settings.units, subscription, parts.publisher, parts.clock, chance, plots)
-    return [units.run, SimulatedOperators(parts.store, parts.desk, parts.clock, chance, plots).run]
+    shift = SimulatedShift(parts.units_desk, parts.clock)
+    return [units.run, SimulatedOperators(parts.store, parts.desk, shift, parts.clock, chance, plots).run]
 
 
 async def until(condition: Callable[[], object], within_s: float = 20.0) -> None:

@@ -145,6 +145,7 @@ def _simulations(parts: Parts, configuration: Configuration) -> list[Any]:
     from patrol.demo import simulated_units
     from patrol.demo.plots import Plots
     from patrol.demo.simulated_operators import SimulatedOperators
+    from patrol.demo.simulated_shift import SimulatedShift
     from patrol.domain.messages import ORDER_STREAMS
 
     chance, plots = random.Random(SEED), Plots(configuration.sending.confirm)
@@ -152,7 +153,8 @@ def _simulations(parts: Parts, configuration: Configuration) -> list[Any]:
     units = simulated_units.SimulatedUnits(
         configuration.units, subscription, parts.publisher, parts.clock, chance, plots
     )
-    return [units.run, SimulatedOperators(parts.store, parts.desk, parts.clock, chance, plots).run]
+    shift = SimulatedShift(parts.units_desk, parts.clock)
+    return [units.run, SimulatedOperators(parts.store, parts.desk, shift, parts.clock, chance, plots).run]
 
 
 async def _stop_after(clock: Clock, seconds: float, stopping: asyncio.Event) -> None:

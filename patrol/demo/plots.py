@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from patrol.domain.camera import RingName
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.escalating import FollowUpPolicy, TimedStep
 from patrol.domain.events import Kind, Level
@@ -27,6 +28,7 @@ class Plot(StrEnum):
     FALSE_ALARM = "false alarm"
     WITHDRAWN = "withdrawn"  # the second person does not agree to its closing at first
     OVERRIDDEN = "overridden"  # a dispatcher takes a unit back and sends another
+    SHORT_HANDED = "short-handed"  # it matters less than it seemed, and its ring's other crews are called in
     LEFT_TO_RULE = "left to the rule"  # nobody confirms it, and the rule sends somebody
 
 
@@ -36,6 +38,7 @@ PROGRAMME = (
     Plot.MERGED,
     Plot.FORGOTTEN,
     Plot.RAISED,
+    Plot.SHORT_HANDED,
     Plot.REOPENED,
     Plot.WITHDRAWN,
     Plot.OVERRIDDEN,
@@ -80,6 +83,8 @@ class Plots:
         match plot:
             case Plot.DRAGS_ON | Plot.FORGOTTEN | Plot.REOPENED | Plot.WITHDRAWN | Plot.OVERRIDDEN:
                 return incident.level is Level.RED  # units are there soon, and it takes two people
+            case Plot.SHORT_HANDED:
+                return incident.level is Level.RED and incident.ring is RingName.CORE
             case Plot.RAISED:
                 waits = self._confirm.of(incident.kind, incident.level) is not None
                 return incident.level is not Level.RED and not waits

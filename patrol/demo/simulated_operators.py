@@ -9,10 +9,12 @@ import random
 from collections.abc import Sequence
 
 from patrol.demo.plots import Plot, Plots, mate_of
+from patrol.demo.simulated_shift import SimulatedShift
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import IllegalTransition, StoreError
 from patrol.domain.events import Level
 from patrol.domain.incidents import (
+    UNREACHED,
     AlertId,
     ClockName,
     ClosingRequest,
@@ -38,6 +40,7 @@ TAKES_ON_S = (5.0, 15.0)
 SECOND_S = (2.0, 5.0)
 # What plots bring, and when.
 MERGES_S, SPLITS_S = (1.0, 3.0), (8.0, 12.0)
+LOWERS_S = (4.0, 6.0)
 RAISES_S, REOPENS_S, REFUSES_S, SENDS_S = (4.0, 8.0), (4.0, 8.0), (6.0, 12.0), (2.0, 4.0)
 REMINDERS_NEEDED = 2
 
@@ -46,10 +49,17 @@ class SimulatedOperators:
     """Works through the desk as a person would through the feed. Each step takes a person's time."""
 
     def __init__(
-        self, reader: IncidentReader, desk: RoomDesk, clock: Clock, chance: random.Random, plots: Plots
+        self,
+        reader: IncidentReader,
+        desk: RoomDesk,
+        shift: SimulatedShift,
+        clock: Clock,
+        chance: random.Random,
+        plots: Plots,
     ) -> None:
         self._reader = reader
         self._desk = desk
+        self._shift = shift
         self._clock = clock
         self._chance = chance
         self._plots = plots
@@ -66,6 +76,7 @@ class SimulatedOperators:
 
     async def look(self) -> None:
         """Look at everything once, and do what it is time for. Raises StoreError."""
+        await self._shift.look(SECOND)
         ledger = await self._reader.open_ledger()
         for incident in ledger.incidents:
             if incident.simulated:
@@ -126,6 +137,8 @@ class SimulatedOperators:
             await self._merge(incident, ledger.incidents)
         elif plot is Plot.RAISED and self._is_time(incident.id, "raise", RAISES_S) and self._is_first(incident, plot):
             await self._desk.change_level(incident.id, Level.RED, NAME, "人还在增加 more are coming")
+        elif plot is Plot.SHORT_HANDED and self._is_time(incident.id, "lower", LOWERS_S):
+            await self._lower(incident, ledger)
         elif plot is Plot.OVERRIDDEN and self._is_time(incident.id, "send", SENDS_S):
             await self._override(incident, ledger)
         if incident.id in self._merged and self._is_time(incident.id, "split", SPLITS_S):
@@ -148,6 +161,12 @@ class SimulatedOperators:
             return
         await self._desk.take_back(incident.id, waiting[-1].id, NAME)
         await self._desk.order_unit(incident.id, free[-1].unit.id, NAME)
+
+    async def _lower(self, incident: Incident, ledger: Ledger) -> None:
+        """It matters less than it seemed; while its crews go on, the others of its ring are called in."""
+        if incident.state in UNREACHED and self._is_first(incident, Plot.SHORT_HANDED):
+            await self._desk.change_level(incident.id, Level.YELLOW, NAME, "多数人已散去 most have left")
+            await self._shift.call_in(incident.ring, ledger.duties, SECOND)
 
     async def _refuse(self, incident: Incident) -> None:
         """Somebody looked at the picture, and it is nothing."""

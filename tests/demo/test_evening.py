@@ -20,6 +20,7 @@ from patrol.config import Configuration, load
 from patrol.demo import simulated_units
 from patrol.demo.plots import DEMO_CONFIRM, PROGRAMME, Plot, Plots, hurried
 from patrol.demo.simulated_operators import NAME, SECOND, SimulatedOperators
+from patrol.demo.simulated_shift import SimulatedShift
 from patrol.demo.simulated_units import SimulatedUnits
 from patrol.domain.camera import Camera, RingName
 from patrol.domain.events import Kind, Level
@@ -29,6 +30,7 @@ from patrol.domain.messages import ORDER_STREAMS, read_message, read_position
 from patrol.domain.orders import Order, OrderState
 from patrol.pipeline import locating
 from patrol.pipeline.locating import judged
+from patrol.pipeline.mustering import UnitsDesk
 from tests.builders import NOON, candidate, event
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
 from tests.pipeline.parts import turns
@@ -82,6 +84,7 @@ class Seen:
             "doubted": any(order.state is OrderState.DOUBTED for order in orders),
             "declined": any(order.state is OrderState.REJECTED for order in orders),
             "recalled": any(order.state is OrderState.RECALLED for order in orders),
+            "pre-empted": any(order.why_en.startswith("taken from ") for order in orders),
             "drone": any(order.is_drone for order in orders),
             "held": one.held_until is not None,
             "why red": one.level is Level.RED and bool(one.level_why_zh),
@@ -106,6 +109,7 @@ WANTED = {
     "doubted",
     "declined",
     "recalled",
+    "pre-empted",
     "drone",
     "held",
     "why red",
@@ -163,7 +167,8 @@ async def play(room: DispatchRoom, configuration: Configuration, programme: Sequ
     heard = MemorySubscription(room.queue, simulated_units.GROUP, "units", ORDER_STREAMS)
     told = MemorySubscription(room.queue, locating.GROUP, "positions", locating.STREAMS)
     units = [replace(one, simulated=True) for one in configuration.units]
-    people = SimulatedOperators(room.store, room.desk, room.clock, chance, plots)
+    shift = SimulatedShift(UnitsDesk(SqlDuties(room.store), room.queue, room.clock), room.clock)
+    people = SimulatedOperators(room.store, room.desk, shift, room.clock, chance, plots)
     crews = SimulatedUnits(units, heard, room.queue, room.clock, chance, plots)
     stopping, cameras = asyncio.Event(), evening(configuration)
     async with asyncio.TaskGroup() as tasks:

@@ -17,6 +17,7 @@ from patrol.demo.simulated_operators import (
     TAKES_ON_S,
     SimulatedOperators,
 )
+from patrol.demo.simulated_shift import SimulatedShift
 from patrol.domain import feedback
 from patrol.domain.dispatch import Situation
 from patrol.domain.errors import IllegalTransition, StoreError
@@ -101,7 +102,7 @@ class Feed:
 
 async def work(feed: Feed, seconds: float, *programme: Plot) -> SimulatedOperators:
     plots = Plots(DEMO_CONFIRM, programme or (Plot.USUAL,))
-    operators = SimulatedOperators(feed, feed, feed.clock, random.Random(3), plots)
+    operators = SimulatedOperators(feed, feed, SimulatedShift(feed, feed.clock), feed.clock, random.Random(3), plots)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(operators.run(stopping))
