@@ -135,7 +135,7 @@ async def assembled(
         publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
-        if Role.DISPATCH in options.roles:
+        if options.roles & {Role.DISPATCH, Role.RELAY}:  # who chooses, and who audits that
             await asyncio.to_thread(load_solver)
         wayfinding = await open_wayfinding(stack, configuration.travel, store, clock, options.roles)
         deciding = Deciding(
