@@ -201,8 +201,8 @@ def _may_be_late_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]:
             yield sent[order].at + SETS_OUT_WITHIN_S
             if _is_infeasible(sent[order], told):
                 yield sent[order].at
-    if told.state == "new" and not told.open_orders:
-        yield _unsent_since(told, sent)
+    if told.state == "new" and not told.open_orders:  # that nobody else could go may have been found as the last ended
+        yield max([told.began_at, *(sent[order].at for order in told.orders)])
     if told.state in UNREACHED and told.target_s is not None:
         yield told.began_at + told.target_s
     yield from _may_be_short_since(told, sent) if told.open_orders else ()
@@ -213,7 +213,8 @@ def _may_be_short_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]
     if told.state == "new" and not told.open_orders:
         yield told.began_at
     elif told.state in UNREACHED and all(_is_infeasible(sent[order], told) for order in told.open_orders):
-        yield min((sent[order].at for order in told.open_orders), default=told.began_at)
+        # Without a break, as a unit that is late may have been sent instead of another that would have been.
+        yield min((sent[order].at for order in told.orders if _is_infeasible(sent[order], told)), default=told.began_at)
 
 
 def _is_infeasible(order: Sent, told: Told) -> bool:

@@ -285,11 +285,16 @@ _STATE_OF: Mapping[OrderState, IncidentState] = {
 
 
 def in_state_of(incident: Incident, orders: Sequence[Order]) -> Incident:
-    """The incident is as far as the crew that is farthest. Raises IllegalTransition if it cannot be."""
+    """The incident is as far as the crew that is farthest. Raises IllegalTransition if it cannot be.
+
+    Where nobody is left what it was short of is over: it is short of its first crew from now on.
+    """
     crews = [order for order in orders if not order.is_drone and order.state in PROGRESS]
     farthest = max(crews, key=lambda order: PROGRESS[order.state], default=None)
     state = _STATE_OF[farthest.state] if farthest else IncidentState.NEW
-    return incident if state is incident.state else incident.to(state)
+    if state is incident.state:
+        return incident
+    return replace(incident.to(state), shortfall=None if state is IncidentState.NEW else incident.shortfall)
 
 
 def freed(situation: Situation, orders: Sequence[Order], now: datetime) -> tuple[Duty, ...]:
