@@ -576,6 +576,10 @@ class DispatchModel(Edge):
         default=Policy().drone_gain_s,
         description="a drone goes, too, where it is there so many seconds sooner than the first crew",
     )
+    answer_s: SecondsFromZero = Field(
+        default=Policy().answer_s,
+        description="how long a unit takes to accept an order, as a rule, seconds: it counts for who will be late",
+    )
     escalation: EscalationModel = Field(
         default=EscalationModel(), description="who is told, and when, while something is late: level: [steps]"
     )

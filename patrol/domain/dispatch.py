@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from patrol.domain.camera import Place
 from patrol.domain.errors import IllegalTransition
@@ -24,6 +25,9 @@ from patrol.domain.messages import Message, incident_message, recall_message
 from patrol.domain.orders import PROGRESS, Order, OrderState, Receipt, ReceiptKind, in_progress
 from patrol.domain.units import ASSIGNABLE, ON_AN_ORDER, UNIT_TRANSITIONS, Unit, UnitId, UnitState, is_on_shift
 from patrol.domain.ways import DETOUR_FACTOR as DETOUR_FACTOR
+
+if TYPE_CHECKING:  # a choice is made of duties, and is known here only as what is kept with an outcome
+    from patrol.domain.looked import LookedAt
 
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
@@ -147,13 +151,17 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a decision changes, all at once; only what differs is listed. ``reason``: why, for log and metric."""
+    """What a decision changes, all at once; only what differs is listed. ``reason``: why, for log and metric.
+
+    ``looked_at``: of a choice of units, all that it looked at, told with one of its outcomes.
+    """
 
     incident: Incident | None = None
     orders: tuple[Order, ...] = ()
     duties: tuple[Duty, ...] = ()
     messages: tuple[Message, ...] = ()
     reason: str = "nothing to do"
+    looked_at: LookedAt | None = None
 
 
 def travel_time_s(duty: Duty, destination: Place) -> float:
@@ -277,11 +285,16 @@ _STATE_OF: Mapping[OrderState, IncidentState] = {
 
 
 def in_state_of(incident: Incident, orders: Sequence[Order]) -> Incident:
-    """The incident is as far as the crew that is farthest. Raises IllegalTransition if it cannot be."""
+    """The incident is as far as the crew that is farthest. Raises IllegalTransition if it cannot be.
+
+    Where nobody is left what it was short of is over: it is short of its first crew from now on.
+    """
     crews = [order for order in orders if not order.is_drone and order.state in PROGRESS]
     farthest = max(crews, key=lambda order: PROGRESS[order.state], default=None)
     state = _STATE_OF[farthest.state] if farthest else IncidentState.NEW
-    return incident if state is incident.state else incident.to(state)
+    if state is incident.state:
+        return incident
+    return replace(incident.to(state), shortfall=None if state is IncidentState.NEW else incident.shortfall)
 
 
 def freed(situation: Situation, orders: Sequence[Order], now: datetime) -> tuple[Duty, ...]:
@@ -397,7 +410,7 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
 def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause: str | None = None) -> Outcome:
     """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation."""
     assert outcome.incident is not None
-    incident = outcome.incident.listing(
+    incident = outcome.incident.settled().listing(
         OrderLine(order.id, order.unit_id, order.state)
         for order in outcome.orders
         if order.life == outcome.incident.life

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from patrol.domain.incidents import IncidentId, OrderId
@@ -67,6 +67,11 @@ class Order:
     accepted_from: Place | None = None
     arrived_at: datetime | None = None
     pressed_at: datetime | None = None
+
+    @property
+    def expected_at(self) -> datetime:
+        """When its unit was to be on scene, by what was known as it was chosen."""
+        return self.sent_at + timedelta(seconds=self.eta_s)
 
     @property
     def is_open(self) -> bool:

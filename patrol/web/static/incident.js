@@ -15,6 +15,7 @@ import { keepOperator, operatorName } from "./operator.js";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging.js";
 import { MergeForm, mergeable } from "./merging.js";
 import { PinButton } from "./pins.js";
+import { PrecisionLine } from "./precision.js";
 import { acceptView, act, failureText } from "./stream.js";
 import { Witnesses } from "./witnesses.js";
 
@@ -38,6 +39,7 @@ export class IncidentPanel {
     this.about = el("p", { class: "about" });
     this.picture = el("figure");
     this.clip = new Clip();
+    this.precision = new PrecisionLine();
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
     this.escalation = new EscalationBox(() => this.#acknowledge());
@@ -50,7 +52,7 @@ export class IncidentPanel {
     this.actions = this.#makeActions();
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
     const told = [this.stages, this.why, this.cameras, this.timeline, this.candidates];
-    const parts = [this.picture, this.clip.node, this.witnesses.node, clocks, ...told];
+    const parts = [this.picture, this.clip.node, this.precision.node, this.witnesses.node, clocks, ...told];
     const head = el("header", {}, this.title, this.about);
     this.body = el("div", { class: "scroll" }, head, this.escalation.node, ...parts);
     node.append(this.nothing, this.body, this.actions);
@@ -89,6 +91,7 @@ export class IncidentPanel {
     const evidence = this.witnesses.evidenceOf(incident);
     rebuild(this.picture, [incident.id, evidence, whyGone(evidence), spoken], () => [picture(incident, evidence)]);
     this.clip.update(incident, serverNow());
+    this.precision.update(incident);
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
     const pressed = pressedOf(incident);
@@ -506,15 +509,17 @@ function reasons(incident, orders, withdraw) {
   const because = pick(incident.level_why_zh, incident.level_why_en);
   const why = because ? t("why_level_because", { why: because, words: wordsOf(incident) }) : seenWords;
   const paragraphs = [el("p", {}, el("b", {}, level), why), ...earlierLives(incident)];
+  const short = incident.shortfall;
+  if (short) paragraphs.push(el("p", { class: "warning shortfall" }, mark("red", ""), pick(short.zh, short.en)));
   for (const order of orders) {
     const chosen = pick(order.why_zh, order.why_en);
     paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
-    if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
+    if (!order.target_feasible && !short) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
   }
   if (orders.length > 0) return paragraphs;
   if (isMaintenance(incident)) {
     paragraphs.push(el("p", {}, t("no_clock_means")));
-  } else if (isOpen(incident)) {
+  } else if (isOpen(incident) && !short) {
     paragraphs.push(el("p", {}, t("why_unit_none")));
   }
   return paragraphs;
@@ -547,9 +552,9 @@ function candidateTable(order, namesUnit, send) {
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
 }
 
-// Some reasons name what they are about: serves_I-1, lacks_armed.
+// Some reasons name what they are about: serves_I-1, lacks_armed, lost_734.
 function leftOut(reason) {
-  const [, of, what] = reason.match(/^(serves|lacks)_(.*)$/) ?? [];
+  const [, of, what] = reason.match(/^(serves|lacks|lost)_(.*)$/) ?? [];
   return of ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
