@@ -11,6 +11,12 @@ UV_VERSION := 0.13.9
 UV = $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Where a torch wheel may lie besides the registry, e.g. a CPU-only build (docs/adr/002-installation.md).
 TORCH_LINKS ?= $(PIP_FIND_LINKS)
+# The page (docs/adr/023-the-page-is-built.md): built anew when a source is newer; its packages when their lock is.
+PAGE := patrol/web/static/index.html
+PAGE_PACKAGES := console/node_modules/.installed
+PAGE_SOURCES := $(shell find console -name node_modules -prune -o -type f -print)
+# Node builds it: the machine's own, or one from a wheel where there is none, or an older one.
+NODE_FITS := $(shell node console/node-fits.mjs 2>/dev/null && echo yes)
 # How many tests at once: one a processor, four at most. A file's tests stay together, as they share what they started.
 TEST_WORKERS ?= logical
 
@@ -38,12 +44,34 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.lock
 .PHONY: setup
 setup: $(VENV)/.run ## make the environment with the locked dependencies
 
+$(VENV)/.node: requirements/node.lock | $(BIN)/uv
+	@echo "Installing Node, which builds the page ..."
+	@$(UV) --no-deps --require-hashes -r requirements/node.lock
+	@touch $@
+
+$(PAGE) $(PAGE_PACKAGES) lint-page: export PATH := $(if $(NODE_FITS),,$(CURDIR)/$(BIN):)$(PATH)
+
+$(PAGE_PACKAGES): console/package.json console/package-lock.json $(if $(NODE_FITS),,$(VENV)/.node)
+	@echo "Installing the page's locked packages ..."
+	@cd console && npm ci --silent --ignore-scripts
+	@touch $@
+
+# Its packages are no prerequisite: where it is built already, as in a wheel, nobody needs them.
+$(PAGE): $(PAGE_SOURCES)
+	@$(MAKE) --no-print-directory $(PAGE_PACKAGES)
+	@echo "Building the page ..."
+	@cd console && npm run --silent build
+	@touch $@
+
+.PHONY: page
+page: $(PAGE) ## build the console's page
+
 .PHONY: demo
-demo: $(VENV)/.run ## watch Patrol work: 476 cameras, alerts, units, clocks (ARGS="--duration 90 --json" for a summary)
+demo: $(VENV)/.run $(PAGE) ## watch Patrol work: 476 cameras, alerts, units, clocks (ARGS="--duration 90 --json" for a summary)
 	@exec $(BIN)/patrol demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-profile=full tries properties as often as CI does)
+test: $(VENV)/.dev $(PAGE) ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-profile=full tries properties as often as CI does)
 	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
 	@$(BIN)/python -m pytest -m "not acceptance" --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
@@ -183,8 +211,12 @@ install-quantize: $(VENV)/.run requirements/quantize.lock ## add what `patrol mo
 lock: $(BIN)/uv ## write the lock files anew from pyproject.toml
 	@UV=$(CURDIR)/$(BIN)/uv scripts/lock.sh
 
+.PHONY: lint-page
+lint-page: $(PAGE_PACKAGES)
+	@cd console && npm run --silent check
+
 .PHONY: lint
-lint: $(VENV)/.dev ## format, style, types and layers
+lint: $(VENV)/.dev lint-page ## format, style, types and layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

@@ -16,3 +16,4 @@ compile --extra quantize --constraints requirements/run.lock --output-file requi
 # These alone, beside what is there already.
 lock --group bench-queue --constraints requirements/run.lock --output-file requirements/bench-queue.lock
 lock --group oldest-redis --constraints requirements/run.lock --output-file requirements/oldest-redis.lock
+lock --group node --output-file requirements/node.lock

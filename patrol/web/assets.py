@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
-MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+BUILT = files("patrol.web") / "static"
+PAGES = ("index.html",)
+BUILD_COMMAND = "make page"
 
-# Package data holds no pictures; the mark is small enough to stand here.
-ICON = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#151b21"/>'
-    b'<path d="M16 16 L27 9 A13 13 0 0 1 27 23 Z" fill="#6ee7d8"/>'
-    b'<circle cx="16" cy="16" r="12" fill="none" stroke="#6ee7d8" stroke-width="2.5"/></svg>'
+# Whatever a page refers to has its content's hash in its name (console/vite.config.ts).
+NAMED_BY_CONTENT = "public, max-age=31536000, immutable"
+
+NOT_BUILT = (
+    '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>巡 · Patrol</title>'
+    f"<p>页面还没有构建：请在代码目录执行 <code>{BUILD_COMMAND}</code>，然后重启。预警和派警照常运行。</p>"
+    f'<p lang="en">The page is not built: run <code>{BUILD_COMMAND}</code> in the checkout, then restart. '
+    "Alerts and dispatch go on as ever.</p></html>"
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,7 @@ class Asset:
 
     async def response(self, request: Request) -> Response:
         """The file, or 304 if the browser has this very content."""
-        headers = {"ETag": self.etag, "Cache-Control": "no-cache"}
+        headers = {"ETag": self.etag, "Cache-Control": NAMED_BY_CONTENT}
         # A proxy or our own compression may have weakened the tag; the content is the same.
         known = request.headers.get("if-none-match", "").removeprefix("W/")
         if known == self.etag:
@@ -43,12 +53,31 @@ class Asset:
         return Response(self.body, media_type=self.media_type, headers=headers)
 
 
-def load_assets() -> Mapping[str, Asset]:
-    """The page's files by name. Read when the app is made, before anything is served."""
-    folder = files("patrol.web") / "static"
-    found = {"icon.svg": Asset.of(ICON, "image/svg+xml")}
-    for file in folder.iterdir():
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """A page itself. Never kept: it names the files that fit this very server."""
+
+    body: bytes = field(repr=False)
+    status: int = 200
+
+    async def response(self, request: Request) -> Response:
+        """The page."""
+        return HTMLResponse(self.body, self.status, headers={"Cache-Control": "no-store"})
+
+
+def load_assets(folder: Traversable = BUILT) -> Mapping[str, Asset | WebPage]:
+    """The page's files by name. Read when the app is made, before anything is served.
+
+    What is not built is said in the log, and on the page in its place; nothing else waits for a page.
+    """
+    found: dict[str, Asset | WebPage] = {}
+    for file in folder.iterdir() if folder.is_dir() else ():
         suffix = f".{file.name.rpartition('.')[2]}"
-        if suffix in MEDIA_TYPES:
+        if file.name in PAGES:
+            found[file.name] = WebPage(file.read_bytes())
+        elif suffix in MEDIA_TYPES:
             found[file.name] = Asset.of(file.read_bytes(), MEDIA_TYPES[suffix])
+    for missing in [page for page in PAGES if page not in found]:
+        log.error("the page %s is not built: run `%s`, then start again", missing, BUILD_COMMAND)
+        found[missing] = WebPage(NOT_BUILT.encode(), 503)
     return found

@@ -17,6 +17,7 @@ from patrol.ports import HealthCheck
 from patrol.web.app import FeedLimits, make_web_app, serve
 
 from .fake_room import FakeRoom, SystemClock
+from .page_files import build_page
 
 HOST = "http://127.0.0.1:8476"
 
@@ -82,6 +83,12 @@ class Site:
                     yield await ready
             finally:
                 self.stopping.set()
+
+
+@pytest.fixture(scope="session")
+def built_page() -> None:
+    """The page as its sources are now."""
+    build_page()
 
 
 @pytest.fixture

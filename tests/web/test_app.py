@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from patrol.domain.camera import CameraId
 from patrol.domain.events import Kind, Level
@@ -22,6 +25,7 @@ from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
 from patrol.domain.zones import RuleId
 from patrol.web.app import MAX_BODY
+from patrol.web.assets import load_assets
 
 from .conftest import Check, Site
 from .fake_room import CANARY
@@ -50,6 +54,7 @@ def post(site: Site, path: str, body: object, **headers: str):
     return asyncio.run(ask())
 
 
+@pytest.mark.usefixtures("built_page")
 def test_the_page_comes_whole_with_a_policy_that_forbids_everything_foreign(site: Site) -> None:
     page = get(site, "/")
     assert page.status_code == 200
@@ -64,13 +69,29 @@ def test_the_page_comes_whole_with_a_policy_that_forbids_everything_foreign(site
     assert "https://" not in page.text
 
 
-@pytest.mark.parametrize("name", ["main.js", "room.css", "icon.svg"])
-def test_the_pages_own_files_come_from_the_package_and_are_not_sent_twice(site: Site, name: str) -> None:
-    first = get(site, f"/static/{name}")
-    assert first.status_code == 200
-    again = get(site, f"/static/{name}", headers={"If-None-Match": first.headers["etag"]})
-    assert again.status_code == 304
-    assert again.content == b""
+@pytest.mark.usefixtures("built_page")
+def test_the_page_names_files_of_this_build_which_are_kept_for_good_and_not_sent_twice(site: Site) -> None:
+    page = get(site, "/")
+    assert page.headers["cache-control"] == "no-store"
+    named = set(re.findall(r'"(/static/[^"]+)"', page.text))
+    assert {Path(name).suffix for name in named} == {".js", ".css", ".svg"}
+    for name in named:
+        first = get(site, name)
+        assert first.status_code == 200
+        assert first.headers["cache-control"] == "public, max-age=31536000, immutable"
+        again = get(site, name, headers={"If-None-Match": first.headers["etag"]})
+        assert again.status_code == 304
+        assert again.content == b""
+
+
+def test_a_page_that_is_not_built_is_said_at_the_start_and_in_its_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = load_assets(tmp_path)["index.html"]
+    answer = asyncio.run(page.response(Request({"type": "http", "headers": []})))
+    assert answer.status_code == 503
+    assert b"<code>make page</code>" in answer.body
+    assert "run `make page`" in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/app.py", "/static/"])

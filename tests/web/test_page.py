@@ -45,6 +45,7 @@ QUIET = (
     "--no-first-run",
 )
 pytestmark = [
+    pytest.mark.usefixtures("built_page"),
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM} (Debian's package chromium)"),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 
 import pytest
 
@@ -18,7 +17,8 @@ from patrol.domain.storage import DiskPlace
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import UnitState
 
-STATIC = files("patrol.web") / "static"
+from .page_files import CONSOLE, SOURCES
+
 CLOSED_SETS = {
     "kind": list(Kind),
     "level": list(Level),
@@ -44,13 +44,15 @@ CLOSED_SETS = {
 
 
 def dictionary(name: str) -> dict[str, str]:
-    source = (STATIC / "words.js").read_text(encoding="utf-8")
-    body = source.split(f"const {name} = {{")[1].split("\n};")[0]
-    return dict(re.findall(r'^  (\w+): "(.*)",$', body, re.MULTILINE))
+    source = (SOURCES / "words.js").read_text(encoding="utf-8")
+    body = re.search(rf"^const {name}\b[^=]*= {{\n(.*?)\n}}", source, re.DOTALL | re.MULTILINE)
+    assert body is not None
+    return dict(re.findall(r'^  (\w+): "(.*)",$', body[1], re.MULTILINE))
 
 
 def keys_in_use() -> set[str]:
-    sources = [file.read_text(encoding="utf-8") for file in STATIC.iterdir() if file.name.endswith((".js", ".html"))]
+    files = [*CONSOLE.glob("*.html"), *SOURCES.rglob("*.[jt]s"), *SOURCES.rglob("*.tsx")]
+    sources = [file.read_text(encoding="utf-8") for file in files]
     used: set[str] = set()
     for source in sources:
         used.update(re.findall(r'\bt\("(\w+)"', source))

@@ -1,8 +1,8 @@
 // Two incidents that are one thing: the form in which an operator says so.
 
-import { el, rebuild } from "./dom.js";
-import { t, word } from "./words.js";
-import { isMaintenance, isOpen, room, titleOf } from "./room.js";
+import { el, rebuild } from "./dom";
+import { t, word } from "./words";
+import { isMaintenance, isOpen, room, titleOf } from "./room";
 
 const EARTH_M = 6371008.8;
 const SHOWN = 30;

@@ -1,10 +1,10 @@
 // Who saw the selected incident: each camera's share with its picture, why it belongs here, and how it is split off.
 
-import { el, mark, rebuild } from "./dom.js";
-import { pick, t, word } from "./words.js";
-import { timeOfDay } from "./times.js";
-import { isOpen, whyGone } from "./room.js";
-import { pictureOf } from "./feed.js";
+import { el, mark, rebuild } from "./dom";
+import { pick, t, word } from "./words";
+import { timeOfDay } from "./times";
+import { isOpen, whyGone } from "./room";
+import { pictureOf } from "./feed";
 
 export class Witnesses {
   #shown = null; // the witness whose picture is large

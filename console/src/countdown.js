@@ -1,9 +1,9 @@
 // The countdown: what the ring shows at a given moment, and the ring that shows it.
 
-import { el, setAttribute, setText, svg } from "./dom.js";
-import { t } from "./words.js";
-import { minutes } from "./times.js";
-import { isMaintenance } from "./room.js";
+import { el, setAttribute, setText, svg } from "./dom";
+import { t } from "./words";
+import { minutes } from "./times";
+import { isMaintenance } from "./room";
 
 const AMBER_FROM = 0.5;
 const RED_FROM = 0.8;

@@ -1,6 +1,6 @@
 // The way to the server: the live stream with its reconnections, and an operator's actions.
 
-import { t } from "./words.js";
+import { t } from "./words";
 
 const QUIET_MS = 7000; // the server speaks at least every 5 s
 const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks

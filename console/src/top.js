@@ -1,13 +1,13 @@
 // The top bar: the loop, the rings' promises, health; and the banners under it.
 
-import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
-import { pick, t, word } from "./words.js";
-import { age, minutes, serverNow, timeOfDay } from "./times.js";
-import { targetText } from "./countdown.js";
-import { coverRow, showCover } from "./cover.js";
-import { asksTheRoom, escalationOf, whyEscalated } from "./escalation.js";
-import { openLetters } from "./letters.js";
-import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, titleOf, toneOfShare, wordsOf } from "./room.js";
+import { el, mark, rebuild, setAttribute, setText } from "./dom";
+import { pick, t, word } from "./words";
+import { age, minutes, serverNow, timeOfDay } from "./times";
+import { targetText } from "./countdown";
+import { coverRow, showCover } from "./cover";
+import { asksTheRoom, escalationOf, whyEscalated } from "./escalation";
+import { openLetters } from "./letters";
+import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, titleOf, toneOfShare, wordsOf } from "./room";
 
 const byId = (id) => document.getElementById(id);
 

@@ -1,8 +1,8 @@
 // What operators say of an incident beyond its end: how urgent it is, that it is not over; and the second of two people.
 
-import { el } from "./dom.js";
-import { t, word } from "./words.js";
-import { timeOfDay } from "./times.js";
+import { el } from "./dom";
+import { t, word } from "./words";
+import { timeOfDay } from "./times";
 
 export const LEVELS = ["red", "yellow", "blue", "green"];
 export const FALSE_REASONS = ["reflection", "shadow", "poster", "animal", "weather", "works", "ordinary", "picture"];

@@ -1,13 +1,13 @@
 // The map: cameras as wedges that show where they look, units, orders and incidents, drawn in metres.
 
-import { el, markPath, setAttribute, setText, svg } from "./dom.js";
-import { pick, t, word } from "./words.js";
-import { age, minutes, serverNow } from "./times.js";
-import { targetText } from "./countdown.js";
-import { placeLabels } from "./labels.js";
-import { boundOf, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, titleOf } from "./room.js";
-import { moveUp } from "./cover.js";
-import { pinOf } from "./pins.js";
+import { el, markPath, setAttribute, setText, svg } from "./dom";
+import { pick, t, word } from "./words";
+import { age, minutes, serverNow } from "./times";
+import { targetText } from "./countdown";
+import { placeLabels } from "./labels";
+import { boundOf, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, titleOf } from "./room";
+import { moveUp } from "./cover";
+import { pinOf } from "./pins";
 
 const METRES_PER_DEGREE = 111195;
 const MARGIN_PX = 26;

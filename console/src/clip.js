@@ -1,9 +1,9 @@
 // The clip that goes with an alert. It comes some seconds after the picture; until then its place says so.
 
-import { el, setAttribute, setText } from "./dom.js";
-import { t, word } from "./words.js";
-import { cameraName, isMaintenance, whyGone } from "./room.js";
-import { stampOf } from "./countdown.js";
+import { el, setAttribute, setText } from "./dom";
+import { t, word } from "./words";
+import { cameraName, isMaintenance, whyGone } from "./room";
+import { stampOf } from "./countdown";
 
 const COMES_AFTER_MS = 6000; // it goes on for 3 s after the alert, waits for the last frames, and has to be made
 const TRIES = 3;

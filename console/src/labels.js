@@ -1,7 +1,7 @@
 // Names on the map: none stands on another one, or outside the map, and on a mark only those of units that have something
 // to do, which come first. Where there is no room a unit says its name under the pointer.
 
-import { setAttribute } from "./dom.js";
+import { setAttribute } from "./dom";
 
 const PLACES = [
   { x: 0, y: 23, anchor: "middle" },

@@ -1,12 +1,12 @@
 // The strip of cameras just visited: where one sees the tour move. Pinned cameras keep their places at its head.
 
-import { el, setAttribute, setText } from "./dom.js";
-import { pick, t, word } from "./words.js";
-import { age } from "./times.js";
-import { peopleText, room, seen } from "./room.js";
-import { keepOperator, operatorName } from "./operator.js";
-import { pinnedCameras, SmallPinButton } from "./pins.js";
-import { failureText } from "./stream.js";
+import { el, setAttribute, setText } from "./dom";
+import { pick, t, word } from "./words";
+import { age } from "./times";
+import { peopleText, room, seen } from "./room";
+import { keepOperator, operatorName } from "./operator";
+import { pinnedCameras, SmallPinButton } from "./pins";
+import { failureText } from "./stream";
 
 const TILES = 8;
 const TOUCH_MS = 4000; // a finger counts as touching for that long

@@ -1,10 +1,10 @@
 // How often each rule was right on each camera, by people's feedback, and what might make it better. For people to read
 // and to decide: nothing here changes a rule.
 
-import { el, rebuild, setAttribute, setText, svg } from "./dom.js";
-import { language, pick, t } from "./words.js";
-import { room } from "./room.js";
-import { failureText, fetchPrecision } from "./stream.js";
+import { el, rebuild, setAttribute, setText, svg } from "./dom";
+import { language, pick, t } from "./words";
+import { room } from "./room";
+import { failureText, fetchPrecision } from "./stream";
 
 const EVERY_MS = 5 * 60 * 1000; // it moves with each closed incident, and by little
 const ROWS_SHOWN = 100;

@@ -1,10 +1,10 @@
 // Pins: cameras that operators hold in focus for a while, and the button that begins and ends it.
 
-import { el, setAttribute, setText } from "./dom.js";
-import { pick, t } from "./words.js";
-import { minutes, serverNow } from "./times.js";
-import { room, seen } from "./room.js";
-import { pinCamera } from "./stream.js";
+import { el, setAttribute, setText } from "./dom";
+import { pick, t } from "./words";
+import { minutes, serverNow } from "./times";
+import { room, seen } from "./room";
+import { pinCamera } from "./stream";
 
 const SECONDS = 60;
 const EVERY_S = 1;

@@ -1,23 +1,23 @@
 // The selected incident: its picture, its clock, its timeline, why this unit, and what an operator can do.
 
-import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
-import { language, pick, t, word } from "./words.js";
-import { minutes, serverNow, signed, timeOfDay } from "./times.js";
-import { Countdown, stampOf } from "./countdown.js";
+import { el, mark, rebuild, setAttribute, setText } from "./dom";
+import { language, pick, t, word } from "./words";
+import { minutes, serverNow, signed, timeOfDay } from "./times";
+import { Countdown, stampOf } from "./countdown";
 import {
   cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, titleOf,
   unitLine, unitName, whyGone, wordsOf,
-} from "./room.js";
-import { Clip } from "./clip.js";
-import { EscalationBox } from "./escalation.js";
-import { pictureOf } from "./feed.js";
-import { keepOperator, operatorName } from "./operator.js";
-import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging.js";
-import { MergeForm, mergeable } from "./merging.js";
-import { PinButton } from "./pins.js";
-import { PrecisionLine } from "./precision.js";
-import { acceptView, act, failureText } from "./stream.js";
-import { Witnesses } from "./witnesses.js";
+} from "./room";
+import { Clip } from "./clip";
+import { EscalationBox } from "./escalation";
+import { pictureOf } from "./feed";
+import { keepOperator, operatorName } from "./operator";
+import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging";
+import { MergeForm, mergeable } from "./merging";
+import { PinButton } from "./pins";
+import { PrecisionLine } from "./precision";
+import { acceptView, act, failureText } from "./stream";
+import { Witnesses } from "./witnesses";
 
 const CLOCKS = Array.from({ length: 13 }, (_, number) => `t${number}`);
 const UNIT_CLOCKS = ["t6", "t7", "t8", "t9"];

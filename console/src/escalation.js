@@ -1,9 +1,9 @@
 // What is late for too long: how far up it was told and why, and the button with which somebody takes it on.
 
-import { el, mark, rebuild, setAttribute } from "./dom.js";
-import { language, pick, t, word } from "./words.js";
-import { timeOfDay } from "./times.js";
-import { isOpen } from "./room.js";
+import { el, mark, rebuild, setAttribute } from "./dom";
+import { language, pick, t, word } from "./words";
+import { timeOfDay } from "./times";
+import { isOpen } from "./room";
 
 // The last step that was taken for an open incident; none of an earlier life of it.
 export function escalationOf(incident) {

@@ -1,9 +1,9 @@
 // The digest: incidents that came in a flood, counted in one line instead of a card each, until somebody asks for them.
 
-import { el, mark, rebuild, setAttribute } from "./dom.js";
-import { t, word } from "./words.js";
-import { timeOfDay } from "./times.js";
-import { room } from "./room.js";
+import { el, mark, rebuild, setAttribute } from "./dom";
+import { t, word } from "./words";
+import { timeOfDay } from "./times";
+import { room } from "./room";
 
 export class DigestLine {
   #open = false;

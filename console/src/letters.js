@@ -1,10 +1,10 @@
 // Dead letters: messages that could not be handled, why, and the button that puts one back.
 
-import { el, setAttribute, setText } from "./dom.js";
-import { t } from "./words.js";
-import { timeOfDay } from "./times.js";
-import { keepOperator, operatorName } from "./operator.js";
-import { deadLetters, failureText, replayLetter } from "./stream.js";
+import { el, setAttribute, setText } from "./dom";
+import { t } from "./words";
+import { timeOfDay } from "./times";
+import { keepOperator, operatorName } from "./operator";
+import { deadLetters, failureText, replayLetter } from "./stream";
 
 const byId = (id) => document.getElementById(id);
 const dialog = byId("letters");

@@ -1,12 +1,12 @@
 // The feed: cards that never jump. While somebody touches it, new ones wait behind a pill and the order stays.
 
-import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
-import { language, t, word } from "./words.js";
-import { serverNow } from "./times.js";
-import { Countdown } from "./countdown.js";
-import { DigestLine } from "./digest.js";
-import { EscalationLine } from "./escalation.js";
-import { cameraName, camerasThatSaw, isMaintenance, isOpen, room, titleOf, unitLine, whyGone, wordsOf } from "./room.js";
+import { el, mark, rebuild, setAttribute, setText } from "./dom";
+import { language, t, word } from "./words";
+import { serverNow } from "./times";
+import { Countdown } from "./countdown";
+import { DigestLine } from "./digest";
+import { EscalationLine } from "./escalation";
+import { cameraName, camerasThatSaw, isMaintenance, isOpen, room, titleOf, unitLine, whyGone, wordsOf } from "./room";
 
 const TOUCH_MS = 4000; // a finger or a key counts as touching for that long
 const isForUnits = (incident) => isOpen(incident) && !isMaintenance(incident);

@@ -1,10 +1,10 @@
 // Cover (覆盖): how much of each ring a free crew reaches in time; and the one proposal whom to move (补位).
 
-import { el, rebuild, setAttribute, setText } from "./dom.js";
-import { pick, t, word } from "./words.js";
-import { minutes } from "./times.js";
-import { targetText } from "./countdown.js";
-import { room } from "./room.js";
+import { el, rebuild, setAttribute, setText } from "./dom";
+import { pick, t, word } from "./words";
+import { minutes } from "./times";
+import { targetText } from "./countdown";
+import { room } from "./room";
 
 // Below nine in ten people look for a move-up, below half they call for units.
 const LOW = 0.9;

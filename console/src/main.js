@@ -1,18 +1,18 @@
 // The page: takes what the server sends, keeps the selection, and lets every part show it.
 
-import { setText } from "./dom.js";
-import { chooseLanguage, language, t, translate } from "./words.js";
-import { heardServerTime, serverNow } from "./times.js";
-import { isMaintenance, isOpen, incidentById, room, takeLayout, takeState } from "./room.js";
-import { Feed } from "./feed.js";
-import { IncidentPanel } from "./incident.js";
-import { RoomMap } from "./map.js";
-import { act, Stream } from "./stream.js";
-import { asksTheRoom } from "./escalation.js";
-import { showMoveUp } from "./cover.js";
-import { openPrecision, showPrecision, watchPrecision } from "./precision.js";
-import { showBanners, showClock, showTop } from "./top.js";
-import { showVisited, tickVisited } from "./visited.js";
+import { setText } from "./dom";
+import { chooseLanguage, language, t, translate } from "./words";
+import { heardServerTime, serverNow } from "./times";
+import { isMaintenance, isOpen, incidentById, room, takeLayout, takeState } from "./room";
+import { Feed } from "./feed";
+import { IncidentPanel } from "./incident";
+import { RoomMap } from "./map";
+import { act, Stream } from "./stream";
+import { asksTheRoom } from "./escalation";
+import { showMoveUp } from "./cover";
+import { openPrecision, showPrecision, watchPrecision } from "./precision";
+import { showBanners, showClock, showTop } from "./top";
+import { showVisited, tickVisited } from "./visited";
 
 const TICK_MS = 250;
 const RETRY_MS = 2000;

@@ -1,7 +1,7 @@
 // What is known of the room: the layout, fetched once, and the newest state; and words made from both.
 
-import { pick, t, word } from "./words.js";
-import { minutes, serverNow } from "./times.js";
+import { pick, t, word } from "./words";
+import { minutes, serverNow } from "./times";
 
 export const room = {
   layout: { cameras: [], rings: [], units: [] },
