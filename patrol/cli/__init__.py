@@ -24,6 +24,7 @@ COMMANDS = (
     "positions",
     "contract",
     "conformance",
+    "openapi",
 )
 
 

@@ -1,0 +1,109 @@
+"""The answers that are put together where they are given: in the shape that the API's document tells of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from patrol.domain.incidents import IncidentId
+from patrol.domain.units import UnitState
+from patrol.web.layout import RoomLayout
+from patrol.web.schemas import RoomState
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedLayout(RoomLayout):
+    """The room's fixed furniture. ``version``: what the room's state names as its ``layout``."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateMessage:
+    """The room, and when it was so."""
+
+    at: datetime
+    room: RoomState
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTrouble:
+    """Why nothing new can be told."""
+
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done, by this request or by the same one before."""
+
+    done: Literal[True]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingDone(Done):
+    """``closed``: whether the incident is; else a second person has to agree."""
+
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedTo(Done):
+    """``incident_id``: with which incident it goes on."""
+
+    incident_id: IncidentId
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStateDone(Done):
+    """``state``: what the unit does now."""
+
+    state: UnitState
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsTaken:
+    """How many were taken, and of which units nobody knows anything."""
+
+    accepted: int
+    unknown_units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The process answers."""
+
+    alive: Literal[True]
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A part that is not fit for work, and why."""
+
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether Patrol is fit for work."""
+
+    ready: bool
+    failing: tuple[Failing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong: ``code`` for programs, ``message`` in words."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The body of every answer that is none."""
+
+    error: Problem

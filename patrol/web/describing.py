@@ -1,0 +1,243 @@
+"""The OpenAPI document of what the console's server answers, made of the classes that encode and check it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from patrol.web.answers import (
+    Alive,
+    ClosingDone,
+    Done,
+    Failure,
+    FeedTrouble,
+    LedTo,
+    PositionsTaken,
+    Readiness,
+    StateMessage,
+    UnitStateDone,
+    VersionedLayout,
+)
+from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
+from patrol.web.schemas import (
+    AcceptViewBody,
+    AcknowledgeBody,
+    CloseBody,
+    ConfirmBody,
+    DisplayedBody,
+    LetterShown,
+    LevelBody,
+    MergeBody,
+    OrderBody,
+    PinBody,
+    PositionBody,
+    PositionsBody,
+    PrecisionShown,
+    ReopenBody,
+    ReplayBody,
+    SplitBody,
+    TakeBackBody,
+    UnitStateBody,
+    WithdrawBody,
+)
+
+VERSION = "1"
+REFERENCE = "#/components/schemas/{model}"
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one route does with one method.
+
+    ``takes``: the class that checks its body; ``gives``: the one whose JSON it answers, or else the media type.
+    ``refuses``: statuses of failures; ``away``: what 503 says.
+    """
+
+    method: str
+    path: str
+    summary: str
+    gives: Any
+    takes: Any = None
+    status: int = 200
+    refuses: tuple[int, ...] = ()
+    away: Any = Failure
+    names_operator: bool = False
+
+
+def _get(path: str, summary: str, gives: Any, *refuses: int) -> Operation:
+    return Operation("get", path, summary, gives, refuses=refuses)
+
+
+def _deed(path: str, summary: str, takes: Any, gives: Any = Done) -> Operation:
+    """An operator's action: it is done under a name, and doing it twice changes nothing more."""
+    refuses = (400, 403, 404, 409, 413, 415)
+    return Operation("post", path, summary, gives, takes, refuses=refuses, names_operator=True)
+
+
+def _report(path: str, summary: str, takes: Any) -> Operation:
+    return Operation("post", path, summary, PositionsTaken, takes, status=202, refuses=(400, 403, 404, 413, 415, 422))
+
+
+_INCIDENT = "/api/incidents/{incident_id}"
+
+OPERATIONS: tuple[Operation, ...] = (
+    _get("/api/layout", "Where cameras, rings and units' homes are", VersionedLayout),
+    _get("/api/state", "The room as it is", StateMessage),
+    _get(
+        "/events",
+        "The room whenever it changes: events state (StateMessage) and trouble (FeedTrouble)",
+        "text/event-stream",
+    ),
+    Operation(
+        "post",
+        f"{_INCIDENT}/displayed",
+        "A seat has shown it",
+        Done,
+        DisplayedBody,
+        refuses=(400, 403, 404, 409, 413, 415),
+    ),
+    _deed(f"{_INCIDENT}/confirm", "It is so", ConfirmBody),
+    _deed(f"{_INCIDENT}/acknowledge", "Somebody has taken on what is late", AcknowledgeBody),
+    _deed(f"{_INCIDENT}/close", "How it ended", CloseBody, ClosingDone),
+    _deed(f"{_INCIDENT}/withdraw-closing", "The first of two people takes the feedback back", WithdrawBody),
+    _deed(f"{_INCIDENT}/reopen", "It is not over", ReopenBody),
+    _deed(f"{_INCIDENT}/level", "How urgent it is", LevelBody),
+    _deed(f"{_INCIDENT}/merge", "It is the same thing as another", MergeBody, LedTo),
+    _deed(f"{_INCIDENT}/split", "A camera of it saw something else", SplitBody, LedTo),
+    _deed(f"{_INCIDENT}/orders", "Send a unit", OrderBody),
+    _deed(f"{_INCIDENT}/orders/{{order_id}}/take-back", "Take an order back", TakeBackBody),
+    _deed("/api/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
+    _deed("/api/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
+    _get("/api/v1/precision", "How often the rules were right", PrecisionShown),
+    _get("/api/dead-letters", "Messages that could not be handled, newest first", tuple[LetterShown, ...]),
+    _deed("/api/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),
+    _report("/api/v1/units/{unit_id}/position", "Where a unit is", PositionBody),
+    _report("/api/v1/positions", "Where many units are", PositionsBody),
+    _deed("/api/v1/units/{unit_id}/state", "What a unit does from now on", UnitStateBody, UnitStateDone),
+    _get("/evidence/{evidence_id}.jpg", "The picture of an alert", "image/jpeg", 404, 410),
+    _get("/evidence/{clip_id}.webm", "The clip of an alert; ranges may be asked for", "video/webm", 404, 410, 416),
+    _get("/healthz", "Whether the process answers", Alive),
+    Operation("get", "/readyz", "Whether Patrol is fit for work", Readiness, away=Readiness),
+    _get("/metrics", "Metrics for Prometheus", "text/plain"),
+)
+"""Everything but the page and its files. tests/web/test_describing.py holds it against the app's own routes."""
+
+
+def openapi() -> dict[str, Any]:
+    """The whole document, OpenAPI 3.1; the same for the same code."""
+    schemas = _Schemas.of(OPERATIONS)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Patrol's console",
+            "version": VERSION,
+            "license": {"name": "AGPL-3.0-only", "identifier": "AGPL-3.0-only"},
+            "description": (
+                "What the console's page uses, and terminals may. Times are ISO 8601 with their zone; whatever ends in"
+                " _s is in seconds. Every action may be sent again: the second time changes nothing."
+            ),
+        },
+        "paths": paths,
+        "components": {"schemas": schemas.named},
+    }
+
+
+def openapi_text() -> str:
+    """The document as it is kept in docs/."""
+    return json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n"
+
+
+class _AsItIsSent(GenerateJsonSchema):
+    """Without titles that say the name again; and what is sent is sent whole, defaults too."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        return self.mode == "serialization" or super().field_is_required(field, total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Schemas:
+    """``by_class``: the schema of each class that is answered or taken; ``named``: all that these refer to."""
+
+    by_class: Mapping[tuple[Any, JsonSchemaMode], dict[str, Any]]
+    named: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, operations: Iterable[Operation]) -> _Schemas:
+        answers = {each.gives for each in operations if not isinstance(each.gives, str)} | {
+            StateMessage,
+            FeedTrouble,
+            Failure,
+        }
+        bodies = {each.takes for each in operations if each.takes is not None}
+        modes: list[tuple[Any, JsonSchemaMode]] = [(each, "serialization") for each in answers]
+        modes += [(each, "validation") for each in bodies]
+        inputs = [(each, mode, TypeAdapter(each)) for each, mode in sorted(modes, key=str)]
+        made, definitions = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_AsItIsSent)
+        return cls(dict(made), dict(sorted(definitions["$defs"].items())))
+
+
+def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "operationId": _name(operation),
+        "parameters": _parameters(operation),
+        "responses": {
+            str(operation.status): {
+                "description": HTTPStatus(operation.status).phrase,
+                "content": _content(operation.gives, schemas),
+            },
+            **{str(status): _failure(status, Failure, schemas) for status in operation.refuses},
+            "503": _failure(503, operation.away, schemas),
+        },
+    }
+    if operation.takes is not None:
+        body = schemas.by_class[operation.takes, "validation"]
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
+    return described
+
+
+def _content(gives: Any, schemas: _Schemas) -> dict[str, Any]:
+    if isinstance(gives, str):
+        binary = gives.startswith(("image/", "video/"))
+        return {gives: {} if binary else {"schema": {"type": "string"}}}
+    return {JSON: {"schema": schemas.by_class[gives, "serialization"]}}
+
+
+def _failure(status: int, says: Any, schemas: _Schemas) -> dict[str, Any]:
+    return {"description": HTTPStatus(status).phrase, "content": _content(says, schemas)}
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    named = re.findall(r"{(\w+)}", operation.path)
+    found = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named]
+    if operation.names_operator:
+        found.append(
+            {
+                "name": OPERATOR_HEADER,
+                "in": "header",
+                "required": True,
+                "description": "Who acts: UTF-8, percent-encoded.",
+                "schema": {"type": "string", "maxLength": MAX_OPERATOR * 12},
+            }
+        )
+    return found
+
+
+def _name(operation: Operation) -> str:
+    words = re.findall(r"[a-zA-Z]+", re.sub(r"{(\w+?)(?:_id)?}", r"\1", operation.path.removeprefix("/api")))
+    kept = [word for word in words if word != "v"]
+    return "_".join([operation.method, *kept])
