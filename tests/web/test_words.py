@@ -44,7 +44,7 @@ CLOSED_SETS = {
 
 
 def dictionary(name: str) -> dict[str, str]:
-    source = (SOURCES / "words.js").read_text(encoding="utf-8")
+    source = (SOURCES / "words.ts").read_text(encoding="utf-8")
     body = re.search(rf"^const {name}\b[^=]*= {{\n(.*?)\n}}", source, re.DOTALL | re.MULTILINE)
     assert body is not None
     return dict(re.findall(r'^  (\w+): "(.*)",$', body[1], re.MULTILINE))

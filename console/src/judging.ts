@@ -1,16 +1,34 @@
 // What operators say of an incident beyond its end: how urgent it is, that it is not over; and the second of two people.
 
-import { el } from "./dom";
-import { t, word } from "./words";
+import { type Child, el } from "./dom";
+import { type Key, t, word } from "./words";
 import { timeOfDay } from "./times";
+import type { ClosingRequest, Disposition, FalseAlarmReason, Incident, Level } from "./api";
 
-export const LEVELS = ["red", "yellow", "blue", "green"];
-export const FALSE_REASONS = ["reflection", "shadow", "poster", "animal", "weather", "works", "ordinary", "picture"];
+export const LEVELS: Level[] = ["red", "yellow", "blue", "green"];
+export const FALSE_REASONS: FalseAlarmReason[] = ["reflection", "shadow", "poster", "animal", "weather", "works", "ordinary", "picture"];
 
-// A form that asks why, and for one of `choices` ([value, key of its words], ...) where there are any.
-// `onSend({ choice, reason })`; `onCancel()`.
+export interface Said {
+  choice: string | null;
+  reason: string;
+}
+
+// `choices`: the value and the key of its words, each.
+export interface Asking {
+  name: "level" | "reopen";
+  choices?: [value: string, key: Key][];
+  onSend: (said: Said) => void;
+  onCancel: () => void;
+}
+
+// A form that asks why, and for one of some choices where there are any.
 export class ReasonForm {
-  constructor({ name, choices = [], onSend, onCancel }) {
+  readonly reason: HTMLInputElement;
+  readonly send: HTMLButtonElement;
+  readonly choices: HTMLInputElement[];
+  readonly node: HTMLFormElement;
+
+  constructor({ name, choices = [], onSend, onCancel }: Asking) {
     this.reason = el("input", { type: "text", maxlength: 500, "data-t-hint": `${name}_hint` });
     this.send = el("button", { type: "submit", class: "main", "data-t": `${name}_send` });
     const cancel = el("button", { type: "button", "data-t": "close_cancel" });
@@ -24,15 +42,15 @@ export class ReasonForm {
       el("div", { class: "sends" }, this.send, cancel));
     this.node.addEventListener("submit", (event) => {
       event.preventDefault();
-      onSend({ choice: this.choices.find((one) => one.checked) ?? null, reason: this.reason.value.trim() });
+      onSend({ choice: this.choices.find((one) => one.checked)?.value ?? null, reason: this.reason.value.trim() });
     });
   }
 
-  get isOpen() {
+  get isOpen(): boolean {
     return !this.node.hidden;
   }
 
-  open(isOpen) {
+  open(isOpen: boolean): void {
     if (isOpen === this.isOpen) return;
     this.node.hidden = !isOpen;
     this.node.reset();
@@ -42,22 +60,30 @@ export class ReasonForm {
 
 // Why a false alarm was one: chosen, or written down.
 export class FalseReason {
+  readonly #choice: HTMLSelectElement;
+  readonly node: HTMLElement;
+
   constructor() {
     const options = FALSE_REASONS.map((reason) => el("option", { value: reason, "data-t": `false_reason_${reason}` }));
-    this.choice = el("select", { id: "false-reason" }, el("option", { value: "", "data-t": "false_reason_other" }), ...options);
-    this.node = el("label", { class: "reason", hidden: true }, el("span", { "data-t": "false_reason" }), this.choice);
+    this.#choice = el("select", { id: "false-reason" }, el("option", { value: "", "data-t": "false_reason_other" }), ...options);
+    this.node = el("label", { class: "reason", hidden: true }, el("span", { "data-t": "false_reason" }), this.#choice);
   }
 
-  show(isShown) {
+  // What was chosen; null: it is told in words.
+  get chosen(): FalseAlarmReason | null {
+    return FALSE_REASONS.find((reason) => reason === this.#choice.value) ?? null;
+  }
+
+  show(isShown: boolean): void {
     this.node.hidden = !isShown;
-    if (!isShown) this.choice.value = "";
+    if (!isShown) this.#choice.value = "";
   }
 }
 
 // The feedback of the first of two people, and what the second can do. `operator`: who sits here.
-export function secondPerson(incident, operator, { onAgree, onWithdraw }) {
-  const { closing } = incident;
-  if (!closing) return [];
+export function secondPerson(
+  closing: ClosingRequest, operator: string, { onAgree, onWithdraw }: { onAgree: () => void; onWithdraw: () => void },
+): Child[] {
   const said = [
     t("closing_asked_by", { who: closing.operator, time: timeOfDay(Date.parse(closing.at)) }),
     `${dispositionText(closing)}${closing.reason ? ` · ${closing.reason}` : ""}`,
@@ -72,13 +98,15 @@ export function secondPerson(incident, operator, { onAgree, onWithdraw }) {
 }
 
 // "False alarm (reflection)"
-export function dispositionText({ disposition, reason_code: code }) {
+export function dispositionText(
+  { disposition, reason_code: code }: { disposition: Disposition | null; reason_code: FalseAlarmReason | null },
+): string {
   const outcome = word("disposition", disposition);
   return code && code !== "other" ? t("disposition_why", { outcome, why: word("false_reason", code) }) : outcome;
 }
 
 // How each earlier life ended, and who opened the incident again, and why.
-export function earlierLives(incident) {
+export function earlierLives(incident: Incident): HTMLElement[] {
   return incident.history.map((life) =>
     el("p", { class: "earlier" }, t("reopened_by", {
       who: life.reopened_by,

@@ -1,8 +1,14 @@
 // The only door to the document: text goes in as text, never as markup.
 
+import type { Level } from "./api";
+
 const SVG = "http://www.w3.org/2000/svg";
 
-function fill(node, attributes, children) {
+type Attribute = string | number | boolean | null | undefined;
+export type Attributes = Record<string, Attribute>;
+export type Child = Node | string | null | undefined;
+
+function fill<E extends Element>(node: E, attributes: Attributes, children: Child[]): E {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     node.setAttribute(name, value === true ? "" : String(value));
@@ -12,24 +18,42 @@ function fill(node, attributes, children) {
 }
 
 // What is left out is not written: the document would say "null".
-function present(children) {
+function present(children: Child[]): (Node | string)[] {
   return children.filter((child) => child !== null && child !== undefined);
 }
 
-export function el(tag, attributes = {}, ...children) {
+export function el<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag, attributes: Attributes = {}, ...children: Child[]
+): HTMLElementTagNameMap[Tag] {
   return fill(document.createElement(tag), attributes, children);
 }
 
-export function svg(tag, attributes = {}, ...children) {
+export function svg<Tag extends keyof SVGElementTagNameMap>(
+  tag: Tag, attributes: Attributes = {}, ...children: Child[]
+): SVGElementTagNameMap[Tag] {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
+// What index.html holds under an id. That it is missing is a mistake of ours, not a state of the page.
+export function byId(id: string): HTMLElement;
+export function byId<Kind extends Element>(id: string, kind: new () => Kind): Kind;
+export function byId(id: string, kind: new () => Element = HTMLElement): Element {
+  const node = document.getElementById(id);
+  if (!(node instanceof kind)) throw new TypeError(`expected #${id} to be a ${kind.name}`);
+  return node;
+}
+
+// A node's child by its place, as it was made.
+export function part(node: Element, place: number): HTMLElement {
+  return node.children[place] as HTMLElement;
+}
+
 // Writing only what changed keeps selections, screen readers and the layout calm.
-export function setText(node, text) {
+export function setText(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }
 
-export function setAttribute(node, name, value) {
+export function setAttribute(node: Element, name: string, value: Attribute): void {
   if (value === null || value === undefined || value === false) {
     if (node.hasAttribute(name)) node.removeAttribute(name);
     return;
@@ -39,26 +63,26 @@ export function setAttribute(node, name, value) {
 }
 
 // Rebuilds a node's content only when what it is made from has changed.
-export function rebuild(node, from, make) {
+export function rebuild(node: HTMLElement, from: unknown, make: () => Child[]): void {
   const signature = JSON.stringify(from);
   if (node.dataset.signature === signature) return;
   node.dataset.signature = signature;
   node.replaceChildren(...present(make()));
 }
 
-const MARKS = {
+const MARKS: Record<Level, string> = {
   red: "M8 1.2 15.4 14.4H0.6Z",
   yellow: "M8 0.6 15.4 8 8 15.4 0.6 8Z",
   blue: "M8 1a7 7 0 1 1 0 14a7 7 0 1 1 0-14Z",
   green: "M1.8 1.8H14.2V14.2H1.8Z",
 };
 
-export function markPath(level) {
+export function markPath(level: Level): string {
   return MARKS[level] ?? MARKS.blue;
 }
 
 // A level as colour and shape; `label` is read aloud.
-export function mark(level, label) {
+export function mark(level: Level, label: string): SVGSVGElement {
   const attributes = { class: "mark", viewBox: "0 0 16 16", "data-level": level, role: "img", "aria-label": label };
   return svg("svg", attributes, svg("path", { d: markPath(level) }));
 }

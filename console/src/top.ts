@@ -1,18 +1,21 @@
 // The top bar: the loop, the rings' promises, health; and the banners under it.
 
-import { el, mark, rebuild, setAttribute, setText } from "./dom";
+import { byId, type Child, el, mark, part, rebuild, setAttribute, setText } from "./dom";
 import { pick, t, word } from "./words";
 import { age, minutes, serverNow, timeOfDay } from "./times";
 import { targetText } from "./countdown";
 import { coverRow, showCover } from "./cover";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation";
 import { openLetters } from "./letters";
-import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, titleOf, toneOfShare, wordsOf } from "./room";
+import {
+  boundOf, camerasOf, isMaintenance, isOpen, room, seen, stateNow, titleOf, type Tone, toneOfShare, wordsOf,
+} from "./room";
+import type {
+  CameraOnMap, Incident, Level, QueueStatus, RingOnMap, RingStatus, RoomState, StageStatus, StorageStatus, TourState, WatchStatus,
+} from "./api";
 
-const byId = (id) => document.getElementById(id);
-
-export function showTop() {
-  const { state } = room;
+export function showTop(): void {
+  const state = stateNow();
   setText(byId("station"), pick(state.station, state.station_en));
   byId("simulated").hidden = !state.simulated;
   showLoop(state.stages);
@@ -20,60 +23,60 @@ export function showTop() {
   showHealth(state);
 }
 
-export function showClock() {
+export function showClock(): void {
   setText(byId("clock"), timeOfDay(serverNow()));
 }
 
-function showLoop(stages) {
+function showLoop(stages: StageStatus[]): void {
   const busy = stages.filter((stage) => stage.count > 0);
-  const slowest = busy.reduce((worst, stage) => (worst && worst.oldest_s >= stage.oldest_s ? worst : stage), null);
+  const slowest = busy.reduce<StageStatus | null>((worst, stage) => (worst && worst.oldest_s >= stage.oldest_s ? worst : stage), null);
   const loop = byId("loop");
   if (loop.children.length !== stages.length) loop.replaceChildren(...stages.map(stageCell));
   stages.forEach((stage, place) => {
-    const [label, count, oldest] = loop.children[place].children;
+    const cell = part(loop, place);
+    const [label, count, oldest] = [part(cell, 0), part(cell, 1), part(cell, 2)];
     const isSlowest = stage === slowest;
     setText(label, word("stage", stage.stage));
     setText(count, String(stage.count));
     setText(oldest, stage.count > 0 ? minutes(stage.oldest_s) : "");
-    setAttribute(loop.children[place], "data-slowest", isSlowest);
-    setAttribute(loop.children[place], "data-busy", stage.count > 0);
+    setAttribute(cell, "data-slowest", isSlowest);
+    setAttribute(cell, "data-busy", stage.count > 0);
     const facts = [t(`stage_${stage.stage}_means`)];
     if (stage.count > 0) facts.push(t("oldest", { age: minutes(stage.oldest_s) }));
     if (isSlowest) facts.push(t("slowest"));
-    const title = facts.join(" · ");
-    setAttribute(loop.children[place], "title", title);
+    setAttribute(cell, "title", facts.join(" · "));
   });
 }
 
-function stageCell() {
+function stageCell(): HTMLElement {
   return el("li", {}, el("span"), el("b"), el("small"));
 }
 
-const RING_TONES = { ok: "green", soon: "amber", late: "red" };
+const RING_TONES: Partial<Record<Tone, string>> = { ok: "green", soon: "amber", late: "red" };
 const BOUND_AT = 0.75; // the bar reaches past its bound, so that a broken promise shows as one
 
-function showRings(tour) {
+function showRings(tour: TourState | null): void {
   const rings = byId("rings");
   const shown = room.layout.rings;
   if (rings.children.length !== shown.length) rings.replaceChildren(...shown.map(ringCell));
   shown.forEach((ring, place) => {
     const status = tour?.rings.find((one) => one.name === ring.name);
-    showRing(rings.children[place], ring, status, tour?.stretch ?? 1);
+    showRing(part(rings, place), ring, status, tour?.stretch ?? 1);
   });
 }
 
-function ringCell() {
+function ringCell(): HTMLElement {
   const bar = el("div", { class: "bar", role: "meter", "aria-valuemin": 0 }, el("i"), el("u"));
   return el("li", {}, el("span"), el("b"), bar, el("small"), coverRow());
 }
 
 // What most cameras of a ring are to be seen within at this hour.
-function boundOfRing(ring, status) {
+function boundOfRing(ring: RingOnMap, status: RingStatus | undefined): number {
   return status?.bound_in_force_s ?? ring.revisit_bound_s;
 }
 
-function showRing(cell, ring, status, stretch) {
-  const [label, value, bar, bound, cover] = cell.children;
+function showRing(cell: HTMLElement, ring: RingOnMap, status: RingStatus | undefined, stretch: number): void {
+  const [label, value, bar, bound, cover] = [part(cell, 0), part(cell, 1), part(cell, 2), part(cell, 3), part(cell, 4)];
   showCover(cover, ring);
   const bound_s = boundOfRing(ring, status);
   setText(label, word("ring", ring.name));
@@ -83,19 +86,19 @@ function showRing(cell, ring, status, stretch) {
   if (!status) {
     setAttribute(cell, "data-tone", "none");
     setAttribute(cell, "title", t("not_toured"));
-    bar.firstElementChild.style.width = "0";
+    part(bar, 0).style.width = "0";
     return;
   }
   const share = status.blind_age_max_s / bound_s;
   setAttribute(cell, "data-tone", status.past_bound > 0 ? "red" : RING_TONES[toneOfShare(share)]);
-  bar.firstElementChild.style.width = `${Math.min(1, share * BOUND_AT) * 100}%`;
+  part(bar, 0).style.width = `${Math.min(1, share * BOUND_AT) * 100}%`;
   setAttribute(bar, "aria-valuemax", bound_s);
   setAttribute(bar, "aria-valuenow", status.blind_age_max_s.toFixed(1));
   setAttribute(bar, "aria-label", ringTitle(ring, status));
   setAttribute(cell, "title", ringTitle(ring, status));
 }
 
-function ringTitle(ring, status) {
+function ringTitle(ring: RingOnMap, status: RingStatus): string {
   return t("ring_title", {
     ring: word("ring", ring.name),
     cameras: status.cameras,
@@ -108,12 +111,18 @@ function ringTitle(ring, status) {
   });
 }
 
-function showHealth(state) {
+interface Fact {
+  tone: string;
+  title: string;
+  detail: string;
+}
+
+function showHealth(state: RoomState): void {
   const { queue, tour, watch } = state;
   const isDegraded = queue.degraded !== null || watch.stalled_since !== null;
   const cameras = room.layout.cameras.length;
   const failing = tour ? Object.keys(tour.failing).length : 0;
-  const facts = [
+  const facts: Fact[] = [
     {
       tone: isDegraded ? "yellow" : "green",
       title: t(isDegraded ? "queue_degraded" : "queue_fine"),
@@ -122,70 +131,89 @@ function showHealth(state) {
     {
       tone: tour === null ? "yellow" : "green",
       title: tour ? t("online", { n: cameras - failing }) : t("not_toured"),
-      detail: t(failing > 0 ? "failing_some" : "online_of", { n: failing > 0 ? failing : cameras, all: cameras }),
+      detail: failing > 0 ? t("failing_some", { n: failing, all: cameras }) : t("online_of", { n: cameras }),
     },
   ];
   rebuild(byId("health"), facts, () => facts.map(healthCell));
 }
 
-function waitingText(queue) {
+function waitingText(queue: QueueStatus): string {
   return queue.waiting > 0 ? t("queue_waiting", { n: queue.waiting, age: age(queue.oldest_s) }) : t("queue_clear");
 }
 
-function healthCell(fact) {
+function healthCell(fact: Fact): HTMLElement {
   return el("li", { "data-tone": fact.tone }, el("span", {}, fact.title), el("small", {}, fact.detail));
 }
 
-// `link`: { lost, trouble }; `onShow(id)`: an incident is to be shown.
-export function showBanners(link, onShow) {
+// `lost`: nothing is heard of the server; `trouble`: what it says of itself.
+export interface Link {
+  lost: boolean;
+  trouble: string | null;
+}
+
+// `letters`: its button shows the dead letters; `shows`: an incident's id, which its button shows.
+export interface Banner {
+  level: Level;
+  title?: string;
+  text: string;
+  urgent?: boolean;
+  letters?: boolean;
+  shows?: string;
+}
+
+type Show = (id: string) => void;
+
+// `onShow(id)`: an incident is to be shown.
+export function showBanners(link: Link, onShow: Show): void {
   const banners = bannersOf(link);
   setAttribute(document.body, "data-stale", link.lost || link.trouble !== null);
   const box = byId("banners");
-  while (box.children.length > banners.length) box.lastElementChild.remove();
+  while (box.children.length > banners.length) box.lastElementChild?.remove();
   while (box.children.length < banners.length) box.append(el("p", { class: "banner" }));
   // Each by itself: a button must not be made anew under the pointer because another banner counts seconds.
   banners.forEach((banner, place) => {
-    setAttribute(box.children[place], "data-level", banner.level);
-    setAttribute(box.children[place], "data-urgent", banner.urgent === true);
-    setAttribute(box.children[place], "role", banner.urgent ? "alert" : null);
-    rebuild(box.children[place], banner, () => bannerParts(banner, onShow));
+    const line = part(box, place);
+    setAttribute(line, "data-level", banner.level);
+    setAttribute(line, "data-urgent", banner.urgent === true);
+    setAttribute(line, "role", banner.urgent ? "alert" : null);
+    rebuild(line, banner, () => bannerParts(banner, onShow));
   });
 }
 
-function bannerParts({ level, title, text, letters, shows }, onShow) {
+function bannerParts({ level, title, text, letters, shows }: Banner, onShow: Show): Child[] {
   const words = el("span", {}, title ? el("strong", {}, title, " ") : null, text);
   const button = letters ? lettersButton() : shows ? showButton(shows, onShow) : null;
-  return [mark(level, word("level", level)), words, ...(button ? [button] : [])];
+  return [mark(level, word("level", level)), words, button];
 }
 
-function showButton(id, onShow) {
+function showButton(id: string, onShow: Show): HTMLElement {
   const button = el("button", { type: "button" }, t("room_asked_show"));
   button.addEventListener("click", () => onShow(id));
   return button;
 }
 
-function lettersButton() {
+function lettersButton(): HTMLElement {
   const button = el("button", { type: "button", class: "quiet" }, t("letters_show"));
-  button.addEventListener("click", openLetters);
+  button.addEventListener("click", () => void openLetters());
   return button;
 }
 
 const MANY_CAMERAS = 20;
 
 // The largest of the open ones, in its own words.
-function worstMaintenance(state) {
+function worstMaintenance(state: RoomState): string {
   const open = state.incidents.filter((incident) => isOpen(incident) && isMaintenance(incident));
-  const worst = open.reduce((most, one) => (most && camerasOf(most).all >= camerasOf(one).all ? most : one), null);
+  const worst = open.reduce<Incident | null>((most, one) => (most && camerasOf(most).all >= camerasOf(one).all ? most : one), null);
   return worst === null ? "" : wordsOf(worst);
 }
 
-function silentTour(state) {
+function silentTour(state: RoomState): Banner {
   const last = state.tour_reported_at === null ? null : Date.parse(state.tour_reported_at);
   const since = last === null ? "" : t("no_tour_since", { time: timeOfDay(last), age: minutes((serverNow() - last) / 1000) });
   return { level: "red", title: t("no_tour"), text: since + t(state.queue.degraded === null ? "no_tour_do" : "no_tour_queue") };
 }
 
-function stretchedTour(tour) {
+function stretchedTour(tour: TourState): Banner | null {
   if (tour.stretch <= 1) return null;
   const bounds = room.layout.rings.map((ring) => {
     const bound = boundOfRing(ring, tour.rings.find((one) => one.name === ring.name));
@@ -196,23 +224,26 @@ function stretchedTour(tour) {
 }
 
 // Cameras past their bound, and those that fail: how many in each ring, and the one that has waited longest for its kind.
-function unseenCameras(tour) {
-  const byRing = (count) =>
+function unseenCameras(tour: TourState): Banner | null {
+  type Count = (ring: RingStatus) => number;
+  const byRing = (count: Count) =>
     tour.rings.filter((ring) => count(ring) > 0).map((ring) => `${word("ring", ring.name)} ${count(ring)}`).join(t("comma"));
-  const sum = (count) => tour.rings.reduce((all, ring) => all + count(ring), 0);
-  const [isPast, isFailing] = [(ring) => ring.past_bound, (ring) => ring.failing];
+  const sum = (count: Count) => tour.rings.reduce((all, ring) => all + count(ring), 0);
+  const isPast: Count = (ring) => ring.past_bound;
+  const isFailing: Count = (ring) => ring.failing;
   const [past, failing] = [sum(isPast), sum(isFailing)];
   if (past + failing === 0) return null;
-  const parts = [];
+  const parts: string[] = [];
   if (past > 0) parts.push(t("past_bound", { n: past, rings: byRing(isPast) }));
   if (failing > 0) parts.push(t("failing_now", { n: failing, rings: byRing(isFailing) }));
   const core = tour.rings.some((ring) => ring.name === "core" && ring.past_bound > 0);
   const level = core ? "red" : past > 0 ? "yellow" : "blue";
-  return { level, title: parts.shift(), text: parts.join("") + worstUnseen(tour) };
+  const [title, ...rest] = parts;
+  return { level, title, text: rest.join("") + worstUnseen(tour) };
 }
 
-function worstUnseen(tour) {
-  const worst = room.layout.cameras.reduce((most, camera, index) => {
+function worstUnseen(tour: TourState): string {
+  const worst = room.layout.cameras.reduce<{ camera: CameraOnMap; index: number; share: number } | null>((most, camera, index) => {
     const share = shareOfBound(tour, camera, index);
     return share > (most?.share ?? 0) ? { camera, index, share } : most;
   }, null);
@@ -228,7 +259,7 @@ function worstUnseen(tour) {
 }
 
 // How much of its bound a camera has been unseen for. One never seen counts once a visit has failed.
-function shareOfBound(tour, camera, index) {
+function shareOfBound(tour: TourState, camera: CameraOnMap, index: number): number {
   const blind = tour.blind_ages_s[index] ?? null;
   if (blind === null) return tour.failing[camera.id] ? Infinity : 0;
   const share = blind / (boundOf(camera) * tour.stretch);
@@ -236,37 +267,36 @@ function shareOfBound(tour, camera, index) {
 }
 
 // What the store did not take waits on the disk of the tour's machine.
-function storageBanners({ kept, short }) {
-  const gigabytes = (bytes) => (bytes / 1e9).toFixed(1);
-  const banners = short.map(({ place, free, size }) => {
+function storageBanners({ kept, short }: StorageStatus): Banner[] {
+  const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
+  const banners = short.map(({ place, free, size }): Banner => {
     const about = { place: word("place", place), free: gigabytes(free), size: gigabytes(size), percent: Math.floor((100 * free) / size) };
     return { level: free < size / 50 ? "red" : "yellow", title: t("disk_short", about), text: t("disk_short_text", about) };
   });
-  if (kept.waiting > 0) {
-    const since = Date.parse(kept.since);
-    const about = { n: kept.waiting, time: timeOfDay(since), age: minutes((serverNow() - since) / 1000) };
+  if (kept.waiting > 0 && kept.since !== null) {
+    const about = { n: kept.waiting, ...sinceOf(kept.since) };
     banners.push({ level: "red", title: t("refused"), text: t("refused_text", about) });
   }
   if (kept.aside > 0) banners.push({ level: "yellow", text: t("set_aside", { n: kept.aside }) });
   return banners;
 }
 
-function sinceOf(at) {
+function sinceOf(at: string): { time: string; age: string } {
   return { time: timeOfDay(Date.parse(at)), age: minutes((serverNow() - Date.parse(at)) / 1000) };
 }
 
 const FINDINGS_SHOWN = 5;
 // What the banners of the queue say already; while that is degraded, of all that waits for it.
-const SAID_OF_DEAD = ["dead_letters"];
-const SAID_OF_DEGRADED = ["dead_letters", "unpublished", "outbox_old"];
+const SAID_OF_DEAD: string[] = ["dead_letters"];
+const SAID_OF_DEGRADED: string[] = ["dead_letters", "unpublished", "outbox_old"];
 
-function auditBanners(watch, queue) {
+function auditBanners(watch: WatchStatus, queue: QueueStatus): Banner[] {
   if (watch.unaudited_since !== null) {
     return [{ level: "red", title: t("unaudited"), text: t("unaudited_text", sinceOf(watch.unaudited_since)) }];
   }
   const said = queue.degraded === null ? SAID_OF_DEAD : SAID_OF_DEGRADED;
   const findings = watch.findings.filter((finding) => !said.includes(finding.kind));
-  const banners = findings.slice(0, FINDINGS_SHOWN).map((finding) => ({
+  const banners = findings.slice(0, FINDINGS_SHOWN).map((finding): Banner => ({
     level: finding.level === "red" ? "red" : "yellow",
     title: word("finding", finding.kind),
     text: `${pick(finding.words_zh, finding.words_en)} ${t("finding_since", sinceOf(finding.since))}`,
@@ -279,28 +309,29 @@ function auditBanners(watch, queue) {
 const ASKED_SHOWN = 4;
 
 // Everybody is to look, and nobody has taken it on. Counts no seconds: its button stays as it is under the pointer.
-function askedOfTheRoom(incidents) {
+function askedOfTheRoom(incidents: Incident[]): Banner[] {
   const asked = incidents.filter(asksTheRoom);
-  const banners = asked.slice(0, ASKED_SHOWN).map((incident) => {
+  const banners = asked.slice(0, ASKED_SHOWN).flatMap((incident): Banner[] => {
     const escalation = escalationOf(incident);
+    if (escalation === null) return [];
     const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: whyEscalated(escalation) };
-    return { level: "red", urgent: true, title: t("room_asked"), text: t("room_asked_text", about), shows: incident.id };
+    return [{ level: "red", urgent: true, title: t("room_asked"), text: t("room_asked_text", about), shows: incident.id }];
   });
   const more = asked.length - banners.length;
-  if (more > 0) banners.push({ level: "red", urgent: true, text: t("room_asked_more", { n: more }), shows: asked[ASKED_SHOWN].id });
+  if (more > 0) banners.push({ level: "red", urgent: true, text: t("room_asked_more", { n: more }), shows: asked[ASKED_SHOWN]?.id });
   return banners;
 }
 
-function bannersOf(link) {
+function bannersOf(link: Link): Banner[] {
   const { state } = room;
-  const shown = room.at === null ? {} : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
+  const shown = room.at === null ? { time: "", age: "" } : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
   const banners = state === null ? [] : askedOfTheRoom(state.incidents);
-  if (link.lost) banners.push({ level: "red", text: t(state ? "lost" : "lost_first", shown) });
+  if (link.lost) banners.push({ level: "red", text: state ? t("lost", shown) : t("lost_first") });
   else if (link.trouble !== null) banners.push({ level: "red", text: t("trouble", { ...shown, why: link.trouble }) });
   if (state === null) return banners;
   const { queue, maintenance, tour, watch } = state;
   if (tour === null) banners.push(silentTour(state));
-  else banners.push(...[stretchedTour(tour), unseenCameras(tour)].filter(Boolean));
+  else banners.push(...[stretchedTour(tour), unseenCameras(tour)].filter((banner) => banner !== null));
   if (maintenance.cameras >= MANY_CAMERAS) {
     banners.push({ level: "yellow", text: t("cameras_down", { ...maintenance, worst: worstMaintenance(state) }) });
   }

@@ -1,25 +1,26 @@
 // Cover (覆盖): how much of each ring a free crew reaches in time; and the one proposal whom to move (补位).
 
-import { el, rebuild, setAttribute, setText } from "./dom";
+import { byId, el, part, rebuild, setAttribute, setText } from "./dom";
 import { pick, t, word } from "./words";
 import { minutes } from "./times";
 import { targetText } from "./countdown";
 import { room } from "./room";
+import type { MoveUp, RingOnMap } from "./api";
 
 // Below nine in ten people look for a move-up, below half they call for units.
 const LOW = 0.9;
 const BARE = 0.5;
 
-export function coverRow() {
+export function coverRow(): HTMLElement {
   const bar = el("div", { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100 }, el("i"));
   return el("div", { class: "cover" }, el("span"), bar, el("b"));
 }
 
-export function showCover(row, ring) {
-  const share = room.state.cover?.shares[ring.name];
+export function showCover(row: HTMLElement, ring: RingOnMap): void {
+  const share = room.state?.cover?.shares[ring.name];
   row.hidden = share === undefined;
   if (share === undefined) return;
-  const [label, bar, value] = row.children;
+  const [label, bar, value] = [part(row, 0), part(row, 1), part(row, 2)];
   const percent = Math.floor(share * 100 + 1e-6); // never 100 while somebody is not reached
   const means = share >= LOW ? "ok" : share >= BARE ? "low" : "bare";
   const cameras = room.layout.cameras.filter((camera) => camera.ring === ring.name).length;
@@ -36,16 +37,16 @@ export function showCover(row, ring) {
   setAttribute(row, "title", title);
   setAttribute(bar, "aria-label", title);
   setAttribute(bar, "aria-valuenow", percent);
-  bar.firstElementChild.style.width = `${percent}%`;
+  part(bar, 0).style.width = `${percent}%`;
 }
 
 // What is proposed now, or null.
-export function moveUp() {
-  return room.state.cover?.move_up ?? null;
+export function moveUp(): MoveUp | null {
+  return room.state?.cover?.move_up ?? null;
 }
 
-export function showMoveUp() {
-  const line = document.getElementById("move-up");
+export function showMoveUp(): void {
+  const line = byId("move-up");
   const proposal = moveUp();
   line.hidden = proposal === null;
   if (proposal === null) return;
@@ -55,7 +56,7 @@ export function showMoveUp() {
 }
 
 // The line stands under the banners, which lie over the map.
-const banners = document.getElementById("banners");
+const banners = byId("banners");
 new ResizeObserver(() => {
-  document.getElementById("place").style.setProperty("--banners", `${banners.getBoundingClientRect().height}px`);
+  byId("place").style.setProperty("--banners", `${banners.getBoundingClientRect().height}px`);
 }).observe(banners);

@@ -1,25 +1,26 @@
 // Dead letters: messages that could not be handled, why, and the button that puts one back.
 
-import { el, setAttribute, setText } from "./dom";
+import { byId, el, setAttribute, setText } from "./dom";
 import { t } from "./words";
 import { timeOfDay } from "./times";
 import { keepOperator, operatorName } from "./operator";
 import { deadLetters, failureText, replayLetter } from "./stream";
+import type { LetterShown } from "./api";
 
-const byId = (id) => document.getElementById(id);
-const dialog = byId("letters");
+const dialog = byId("letters", HTMLDialogElement);
+const operatorField = byId("letters-operator", HTMLInputElement);
 
-keepOperator(byId("letters-operator"));
+keepOperator(operatorField);
 byId("letters-close").addEventListener("click", () => dialog.close());
 
-export async function openLetters() {
+export async function openLetters(): Promise<void> {
   say("");
   byId("letters-list").replaceChildren();
   if (!dialog.open) dialog.showModal();
   await look();
 }
 
-async function look() {
+async function look(): Promise<void> {
   try {
     const letters = await deadLetters();
     byId("letters-list").replaceChildren(...letters.map(item));
@@ -29,7 +30,7 @@ async function look() {
   }
 }
 
-function item(letter) {
+function item(letter: LetterShown): HTMLElement {
   const button = el("button", { type: "button" }, t("letters_replay"));
   button.addEventListener("click", () => putBack(letter, button));
   const facts = [
@@ -49,11 +50,11 @@ function item(letter) {
   );
 }
 
-async function putBack(letter, button) {
+async function putBack(letter: LetterShown, button: HTMLButtonElement): Promise<void> {
   const operator = operatorName();
   if (!operator) {
     say(t("letters_who"), "yellow");
-    byId("letters-operator").focus();
+    operatorField.focus();
     return;
   }
   setAttribute(button, "disabled", true);
@@ -67,7 +68,7 @@ async function putBack(letter, button) {
   }
 }
 
-function say(text, tone = null) {
+function say(text: string, tone: string | null = null): void {
   setText(byId("letters-message"), text);
   setAttribute(byId("letters-message"), "data-tone", tone);
 }

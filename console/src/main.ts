@@ -1,33 +1,35 @@
 // The page: takes what the server sends, keeps the selection, and lets every part show it.
 
-import { setText } from "./dom";
+import { byId, setText } from "./dom";
 import { chooseLanguage, language, t, translate } from "./words";
 import { heardServerTime, serverNow } from "./times";
-import { isMaintenance, isOpen, incidentById, room, takeLayout, takeState } from "./room";
+import { isMaintenance, isOpen, incidentById, room, stateNow, takeLayout, takeState } from "./room";
 import { Feed } from "./feed";
 import { IncidentPanel } from "./incident";
 import { RoomMap } from "./map";
-import { act, Stream } from "./stream";
+import { ActionFailed } from "./sending";
+import { act, fetchLayout, Stream } from "./stream";
 import { asksTheRoom } from "./escalation";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import { showBanners, showClock, showTop } from "./top";
 import { showVisited, tickVisited } from "./visited";
+import type { StateMessage } from "./api";
 
 const TICK_MS = 250;
 const RETRY_MS = 2000;
 const MAX_REMEMBERED = 500;
 
-let selected = null;
-let trouble = null;
-let layoutVersion = null;
+let selected: string | null = null;
+let trouble: string | null = null;
+let layoutVersion: string | null = null;
 let fetchingLayout = false;
 
-const panel = new IncidentPanel(document.getElementById("incident"), (id) => choose(id));
-const map = new RoomMap(document.getElementById("map"), choose);
+const panel = new IncidentPanel(byId("incident"), choose);
+const map = new RoomMap(byId("map"), choose);
 const feed = new Feed({ onSelect: choose, onOpen: openIncident, onShown: tellDisplayed });
 
-function choose(id) {
+function choose(id: string | null): void {
   selected = id;
   feed.select(id);
   panel.select(id);
@@ -35,19 +37,19 @@ function choose(id) {
 }
 
 // On a narrow screen the incident stands below the feed.
-function openIncident(withFocus) {
-  const node = document.getElementById("incident");
+function openIncident(withFocus: boolean): void {
+  const node = byId("incident");
   if (matchMedia("(max-width: 900px)").matches) node.scrollIntoView({ block: "start" });
   if (withFocus) node.focus({ preventScroll: true });
 }
 
-function showIncident(id) {
+function showIncident(id: string): void {
   choose(id);
   openIncident(true);
 }
 
 // Which seat this is, for the receipts; a name of the tab, not of a person.
-function seat() {
+function seat(): string {
   let name = sessionStorage.getItem("patrol.seat");
   if (name === null) {
     const random = crypto.getRandomValues(new Uint8Array(6));
@@ -57,9 +59,9 @@ function seat() {
   return name;
 }
 
-const told = new Set(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]"));
+const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]") as string[]);
 
-async function tellDisplayed(id) {
+async function tellDisplayed(id: string): Promise<void> {
   const incident = incidentById(id);
   if (incident === null || !isOpen(incident) || told.has(id)) return;
   told.add(id);
@@ -67,42 +69,42 @@ async function tellDisplayed(id) {
     await act(id, "displayed", { seat: seat() });
     sessionStorage.setItem("patrol.displayed", JSON.stringify([...told].slice(-MAX_REMEMBERED)));
   } catch (error) {
+    if (!(error instanceof ActionFailed)) throw error;
     if (["network", "store_away", "too_slow"].includes(error.code)) setTimeout(() => tellAgain(id), RETRY_MS);
   }
 }
 
-function tellAgain(id) {
+function tellAgain(id: string): void {
   told.delete(id);
-  tellDisplayed(id);
+  void tellDisplayed(id);
 }
 
-async function fetchLayout() {
+async function furnish(): Promise<void> {
   if (fetchingLayout) return;
   fetchingLayout = true;
   try {
-    const response = await fetch("/api/layout", { signal: AbortSignal.timeout(10000) });
-    if (!response.ok) return;
-    const layout = await response.json();
+    const layout = await fetchLayout();
     takeLayout(layout);
     layoutVersion = layout.version;
     map.furnish();
     if (room.state) showAll();
-  } catch {
+  } catch (error) {
     // The next state asks again; the banner already says that the server is away.
+    if (!(error instanceof ActionFailed)) throw error;
   } finally {
     fetchingLayout = false;
   }
 }
 
-function takeMessage(message) {
+function takeMessage(message: StateMessage): void {
   trouble = null;
   heardServerTime(Date.parse(message.at));
   takeState(message);
-  if (message.room.layout !== layoutVersion) fetchLayout();
+  if (message.room.layout !== layoutVersion) void furnish();
   else showAll();
 }
 
-function showAll() {
+function showAll(): void {
   if (layoutVersion === null) return;
   document.body.dataset.ready = "true";
   showTop();
@@ -112,14 +114,15 @@ function showAll() {
   showVisited();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
-  const asked = room.state.incidents.filter(asksTheRoom).length;
+  const { incidents } = stateNow();
+  const asked = incidents.filter(asksTheRoom).length;
   document.title = t(asked > 0 ? "page_title_asked" : "page_title", {
-    n: asked || room.state.incidents.filter((incident) => isOpen(incident) && !isMaintenance(incident)).length,
+    n: asked || incidents.filter((incident) => isOpen(incident) && !isMaintenance(incident)).length,
   });
   tick();
 }
 
-function tick() {
+function tick(): void {
   showBanners({ lost: stream.lost, trouble }, showIncident);
   if (room.state === null || layoutVersion === null) return;
   const now = serverNow();
@@ -130,34 +133,34 @@ function tick() {
   tickVisited();
 }
 
-function speak() {
+function speak(): void {
   translate(document);
-  setText(document.getElementById("keys"), t("keys"));
+  setText(byId("keys"), t("keys"));
   showPrecision();
   if (layoutVersion === null) return;
   map.furnish();
   if (room.state) showAll();
 }
 
-document.getElementById("language").addEventListener("click", () => {
+byId("language").addEventListener("click", () => {
   chooseLanguage(language() === "en" ? "zh" : "en");
   speak();
 });
 
-const KEYS = {
+const KEYS: Record<string, () => void> = {
   j: () => feed.step(1),
   ArrowDown: () => feed.step(1),
   k: () => feed.step(-1),
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
-  c: () => panel.confirm(),
+  c: () => void panel.confirm(),
   p: () => panel.pin(),
-  r: openPrecision,
+  r: () => void openPrecision(),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") panel.escape();
-  const writing = event.target.closest?.("input, textarea, button, a, select, video");
+  const writing = event.target instanceof Element && event.target.closest("input, textarea, button, a, select, video");
   if (writing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
   const action = KEYS[event.key];
   if (action === undefined) return;

@@ -10,33 +10,39 @@ const SECONDS = 60;
 const EVERY_S = 1;
 const TOLD_AFTER_MS = 3500; // by then the tour has heard of a wish, and said so; until then the wish is what is shown
 
-const asked = new Map(); // camera id -> { at, until, by }, by the server's clock
+// By the server's clock, milliseconds. `by`: who pinned it.
+interface Pin {
+  until: number;
+  by: string;
+}
 
-// { left, by } with the seconds that are left, or null. `by`: who pinned it.
-export function pinOf(cameraId) {
+const asked = new Map<string, Pin & { at: number }>(); // by camera
+
+// `left`: seconds; null while nobody pins it.
+export function pinOf(cameraId: string): { left: number; by: string } | null {
   const now = serverNow();
   const pin = newestWord(cameraId);
   return pin && pin.until > now ? { left: (pin.until - now) / 1000, by: pin.by } : null;
 }
 
-function newestWord(cameraId) {
-  const own = asked.get(cameraId);
+function newestWord(cameraId: string): Pin | null {
+  const own = asked.get(cameraId) ?? null;
   const tour = room.state?.tour;
   if (!tour) return null; // nobody holds anything
   // A tour of an older version does not say what is pinned.
   if (tour.pinned === null || (own && Date.parse(tour.at) < own.at + TOLD_AFTER_MS)) return own;
   const told = tour.pinned.find((pin) => pin.id === cameraId);
-  return told && { until: Date.parse(told.until), by: told.operator };
+  return told ? { until: Date.parse(told.until), by: told.operator } : null;
 }
 
 // The ids of all that are pinned, in the layout's order.
-export function pinnedCameras() {
+export function pinnedCameras(): string[] {
   const ids = new Set([...asked.keys(), ...(room.state?.tour?.pinned ?? []).map((pin) => pin.id)]);
-  const known = [...ids].filter((id) => room.cameras.has(id) && pinOf(id) !== null);
-  return known.sort((one, other) => room.cameras.get(one).index - room.cameras.get(other).index);
+  const known = [...ids].flatMap((id) => room.cameras.get(id) ?? []).filter(({ camera }) => pinOf(camera.id) !== null);
+  return known.sort((one, other) => one.index - other.index).map(({ camera }) => camera.id);
 }
 
-async function toggle(cameraId, operator) {
+async function toggle(cameraId: string, operator: string): Promise<void> {
   const seconds = pinOf(cameraId) === null ? SECONDS : 0;
   await pinCamera(cameraId, { seconds, every_s: EVERY_S }, operator);
   const now = serverNow();
@@ -45,28 +51,38 @@ async function toggle(cameraId, operator) {
 }
 
 // A pin is a wish for spare capacity: there is none while the tour is stretched, and for a camera that does not answer.
-function isWaiting(cameraId) {
-  return room.state.tour.stretch > 1.0 || seen(room.cameras.get(cameraId).index).failing !== null;
+function isWaiting(cameraId: string): boolean {
+  const index = room.cameras.get(cameraId)?.index;
+  return (room.state?.tour?.stretch ?? 1) > 1 || (index !== undefined && seen(index).failing !== null);
 }
 
 // `operator()`: who presses, or "" after having asked for it. `onFailure(error)`: told when it did not work.
+export interface Pinning {
+  key?: string;
+  operator: () => string;
+  onFailure: (error: unknown) => void;
+}
+
 export class PinButton {
+  readonly node: HTMLButtonElement;
+  protected readonly text = el("span");
+  readonly #operator: () => string;
+  readonly #onFailure: (error: unknown) => void;
+  #cameraId: string | null = null;
   #sending = false;
 
-  constructor({ key = null, operator, onFailure }) {
-    this.operator = operator;
-    this.onFailure = onFailure;
-    this.cameraId = null;
-    this.text = el("span");
+  constructor({ key, operator, onFailure }: Pinning) {
+    this.#operator = operator;
+    this.#onFailure = onFailure;
     this.node = el("button", { type: "button", class: "pin", "aria-pressed": "false" }, this.text);
-    if (key !== null) this.node.append(el("kbd", {}, key));
+    if (key !== undefined) this.node.append(el("kbd", {}, key));
     this.node.addEventListener("click", () => this.press());
   }
 
-  show(cameraId) {
-    this.cameraId = cameraId;
+  show(cameraId: string | null): void {
+    this.#cameraId = cameraId;
     const pin = cameraId === null ? null : pinOf(cameraId);
-    const waiting = pin !== null && isWaiting(cameraId);
+    const waiting = pin !== null && cameraId !== null && isWaiting(cameraId);
     setAttribute(this.node, "aria-pressed", String(pin !== null));
     setAttribute(this.node, "data-waiting", waiting);
     setAttribute(this.node, "aria-disabled", room.state?.tour ? null : "true");
@@ -74,44 +90,45 @@ export class PinButton {
     setAttribute(this.node, "title", this.#title(pin, waiting));
   }
 
-  words(left, waiting) {
+  protected words(left: string, waiting: boolean): string {
     return t(waiting ? "pin_waits" : "pinned", { left });
   }
 
-  #title(pin, waiting) {
+  #title(pin: { by: string } | null, waiting: boolean): string {
     if (!room.state?.tour) return t("pin_no_tour");
     if (pin === null) return t("pin_means", { seconds: SECONDS });
-    return t(waiting ? "pin_waits_means" : "pinned_means", { who: pin.by });
+    return waiting ? t("pin_waits_means", { who: pin.by }) : t("pinned_means", { who: pin.by });
   }
 
-  async press() {
-    const { cameraId } = this;
+  async press(): Promise<void> {
+    const cameraId = this.#cameraId;
     if (this.#sending || cameraId === null || !room.state?.tour) return;
-    const operator = this.operator(cameraId);
+    const operator = this.#operator();
     if (!operator) return;
     this.#sending = true;
     setAttribute(this.node, "aria-busy", "true");
     try {
       await toggle(cameraId, operator);
     } catch (error) {
-      this.onFailure(error);
+      this.#onFailure(error);
     } finally {
       this.#sending = false;
       setAttribute(this.node, "aria-busy", null);
-      this.show(this.cameraId);
+      this.show(this.#cameraId);
     }
   }
 }
 
 // On a tile there is room for the seconds only.
 export class SmallPinButton extends PinButton {
-  words(left) {
+  protected override words(left: string): string {
     return left;
   }
 
-  show(cameraId) {
+  override show(cameraId: string): void {
     super.show(cameraId);
-    const { camera } = room.cameras.get(cameraId);
+    const camera = room.cameras.get(cameraId)?.camera;
+    if (camera === undefined) return;
     const name = t("pin_camera", { camera: pick(camera.name, camera.name_en) });
     setAttribute(this.node, "aria-label", pinOf(cameraId) === null ? name : `${name} ${this.text.textContent}`);
   }

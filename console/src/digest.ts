@@ -1,40 +1,42 @@
 // The digest: incidents that came in a flood, counted in one line instead of a card each, until somebody asks for them.
 
-import { el, mark, rebuild, setAttribute } from "./dom";
+import { byId, el, mark, rebuild, setAttribute } from "./dom";
 import { t, word } from "./words";
 import { timeOfDay } from "./times";
-import { room } from "./room";
+import { stateNow } from "./room";
+import type { Digest } from "./api";
 
 export class DigestLine {
+  readonly node = byId("digest");
+  readonly #onChange: () => void;
   #open = false;
 
-  constructor(onChange) {
-    this.node = document.getElementById("digest");
-    this.onChange = onChange;
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
   }
 
   // Whether an incident is in the digest, and not to be shown by itself.
-  folds(id) {
-    return !this.#open && (room.state.digest?.folded.includes(id) ?? false);
+  folds(id: string): boolean {
+    return !this.#open && (stateNow().digest?.folded.includes(id) ?? false);
   }
 
-  update(spoken) {
-    const { digest } = room.state;
+  update(spoken: string): void {
+    const { digest } = stateNow();
     this.node.hidden = digest === null;
     if (digest === null) {
       this.#open = false;
       return;
     }
-    setAttribute(this.node, "data-level", digest.lines[0].level);
+    setAttribute(this.node, "data-level", digest.lines[0]?.level);
     rebuild(this.node, [digest, this.#open, spoken], () => this.#content(digest));
   }
 
-  #content(digest) {
+  #content(digest: Digest): Node[] {
     const button = el("button", { type: "button", "aria-expanded": String(this.#open), "aria-controls": "cards" },
       t(this.#open ? "digest_hide" : "digest_show"));
     button.addEventListener("click", () => {
       this.#open = !this.#open;
-      this.onChange();
+      this.#onChange();
     });
     const lines = digest.lines.map((line) =>
       el("li", {}, mark(line.level, word("level", line.level)),
@@ -44,7 +46,7 @@ export class DigestLine {
       el("p", {}, el("b", {}, t("digest", { n: digest.incidents })),
         t("digest_since", { time: timeOfDay(Date.parse(digest.since)), alerts: digest.alerts }), button),
       el("ul", {}, ...lines, digest.others > 0 ? el("li", {}, t("digest_others", { n: digest.others })) : null),
-      this.#open && told < digest.incidents ? el("p", { class: "means" }, t("digest_more", { n: digest.incidents - told })) : "",
-    ];
+      this.#open && told < digest.incidents ? el("p", { class: "means" }, t("digest_more", { n: digest.incidents - told })) : null,
+    ].filter((node) => node !== null);
   }
 }

@@ -4,28 +4,34 @@ import { el, mark, rebuild } from "./dom";
 import { pick, t, word } from "./words";
 import { timeOfDay } from "./times";
 import { isOpen, whyGone } from "./room";
-import { pictureOf } from "./feed";
+import { thumbnail } from "./evidence";
+import type { Incident, Witness } from "./api";
+
+export interface WitnessActions {
+  onSplit: (witness: Witness, camera: string, button: HTMLButtonElement) => void;
+  onShow: () => void;
+}
 
 export class Witnesses {
-  #shown = null; // the witness whose picture is large
+  readonly node = el("div", { class: "witnesses" });
+  readonly #does: WitnessActions;
+  #shown: string | null = null; // the witness whose picture is large
 
-  constructor({ onSplit, onShow }) {
-    this.node = el("div", { class: "witnesses" });
-    this.onSplit = onSplit;
-    this.onShow = onShow;
+  constructor(does: WitnessActions) {
+    this.#does = does;
   }
 
   // The evidence id of the picture to be shown large.
-  evidenceOf(incident) {
+  evidenceOf(incident: Incident): string | null {
     const shown = incident.witnesses.find((witness) => keyOf(witness) === this.#shown);
     return (shown ?? incident).evidence_id;
   }
 
-  forget() {
+  forget(): void {
     this.#shown = null;
   }
 
-  update(incident, spoken) {
+  update(incident: Incident, spoken: string): void {
     const { witnesses } = incident;
     const pictures = witnesses.map((witness) => whyGone(witness.evidence_id));
     const about = [incident.id, witnesses, pictures, isOpen(incident), this.#shown, spoken];
@@ -35,13 +41,13 @@ export class Witnesses {
     ]));
   }
 
-  #item(incident, witness, place) {
+  #item(incident: Incident, witness: Witness, place: number): HTMLElement {
     const camera = pick(witness.camera_name, witness.camera_name_en);
     const shown = keyOf(witness) === this.#shown || (this.#shown === null && place === 0);
     const look = el("button", { type: "button", class: "look", "aria-pressed": String(shown), "aria-label": t("witness_look", { camera }) }, thumbnail(witness));
     look.addEventListener("click", () => {
       this.#shown = keyOf(witness);
-      this.onShow();
+      this.#does.onShow();
     });
     const facts = [
       witness.camera_id,
@@ -56,21 +62,14 @@ export class Witnesses {
     return el("li", {}, look, text, place > 0 && isOpen(incident) ? this.#splitButton(witness, camera) : null);
   }
 
-  #splitButton(witness, camera) {
+  #splitButton(witness: Witness, camera: string): HTMLButtonElement {
     const label = t("split_of", { camera });
     const button = el("button", { type: "button", class: "split", title: t("split_means"), "aria-label": label }, t("split"));
-    button.addEventListener("click", () => this.onSplit(witness, camera, button));
+    button.addEventListener("click", () => this.#does.onSplit(witness, camera, button));
     return button;
   }
 }
 
-function keyOf(witness) {
-  return witness.alert_ids[0];
-}
-
-function thumbnail(witness) {
-  if (witness.evidence_id === null || whyGone(witness.evidence_id) !== null) return mark(witness.level, "");
-  const image = el("img", { src: pictureOf(witness), alt: "", decoding: "async", loading: "lazy" });
-  image.addEventListener("error", () => image.replaceWith(mark(witness.level, "")), { once: true });
-  return image;
+function keyOf(witness: Witness): string {
+  return witness.alert_ids[0] ?? "";
 }

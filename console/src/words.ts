@@ -1,4 +1,5 @@
-// Every text of the page, in both languages, under one key. tests/web compares the two sets of keys.
+// Every text of the page, in both languages, under one key. A key that one of them lacks does not build; tests/web compares
+// what is to be filled in, and looks for the members of the server's closed sets.
 
 const zh = {
   skip_to_feed: "跳到预警",
@@ -456,9 +457,11 @@ const zh = {
   keys: "J / K 上下 · Enter 打开 · C 确认 · P 盯控 · R 属实率",
   page_title: "{n} 起处置中 · 巡 Patrol",
   page_title_asked: "⚠ {n} 起全室盯办 · 巡 Patrol",
-};
+} as const;
 
-const en = {
+export type Key = keyof typeof zh;
+
+const en: Record<Key, string> = {
   skip_to_feed: "Skip to alerts",
   simulated: "Simulated",
   drill: "Drill",
@@ -916,46 +919,79 @@ const en = {
   page_title_asked: "⚠ {n} for the whole room · Patrol",
 };
 
-export const dictionaries = { zh, en };
+const dictionaries: Record<Language, Record<string, string>> = { zh, en };
+
+export type Language = "zh" | "en";
+export type Filling = string | number | null | undefined;
+
+// The names in braces in a text: what is to be filled in.
+type NamesIn<Text> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never;
+type NamesOf<K extends Key> = NamesIn<(typeof zh)[K]>;
+type Values<K extends Key> = [NamesOf<K>] extends [never] ? [] : [values: Record<NamesOf<K>, Filling>];
+// A key whose text stands by itself.
+export type PlainKey = { [K in Key]: NamesOf<K> extends never ? K : never }[Key];
 
 const KEPT = "patrol.language";
 
-function firstLanguage() {
+function firstLanguage(): Language {
   const asked = new URLSearchParams(location.search).get("lang") ?? localStorage.getItem(KEPT);
   return asked === "en" ? "en" : "zh";
 }
 
 let current = firstLanguage();
 
-export function language() {
+export function language(): Language {
   return current;
 }
 
-export function chooseLanguage(chosen) {
+export function chooseLanguage(chosen: Language): void {
   current = chosen;
   localStorage.setItem(KEPT, chosen);
 }
 
-// The text of a key, with {names} filled in. An unknown key shows itself, so that it is noticed.
-export function t(key, values = {}) {
-  const text = dictionaries[current][key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+// The text of a key, with {names} filled in.
+export function t<K extends Key>(key: K, ...values: Values<K>): string {
+  return filled(dictionaries[current][key] ?? key, values[0] ?? {});
+}
+
+function filled(text: string, values: Record<string, Filling>): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+// The text of a key that comes from elsewhere, if there is one.
+export function lookUp(key: string): string | undefined {
+  return dictionaries[current][key];
 }
 
 // A word of a closed set; a member that the page does not know yet is shown as it is.
-export function word(set, member) {
+export function word(set: WordSet, member: string | null): string {
   return dictionaries[current][`${set}_${member}`] ?? String(member);
 }
 
+type WordSet =
+  | "cause" | "clock" | "disposition" | "failing" | "false_reason" | "finding" | "gone" | "kind" | "left" | "level"
+  | "order" | "place" | "ring" | "stage" | "step" | "trouble" | "unit";
+
 // The one of two texts from the server that fits the language.
-export function pick(chinese, english) {
+export function pick(chinese: string, english: string): string;
+export function pick(chinese: string | null, english: string | null): string | null;
+export function pick(chinese: string | null, english: string | null): string | null {
   return current === "en" ? english || chinese : chinese || english;
 }
 
-export function translate(root) {
+export function translate(root: ParentNode): void {
   document.documentElement.lang = current === "en" ? "en" : "zh-CN";
-  for (const node of root.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
-  for (const node of root.querySelectorAll("[data-t-title]")) node.title = t(node.dataset.tTitle);
-  for (const node of root.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
-  for (const node of root.querySelectorAll("[data-t-hint]")) node.placeholder = t(node.dataset.tHint);
+  for (const node of marked(root, "t")) node.textContent = written(node.dataset.t);
+  for (const node of marked(root, "t-title")) node.title = written(node.dataset.tTitle);
+  for (const node of marked(root, "t-label")) node.setAttribute("aria-label", written(node.dataset.tLabel));
+  for (const node of marked(root, "t-hint")) node.setAttribute("placeholder", written(node.dataset.tHint));
+}
+
+function marked(root: ParentNode, name: string): Iterable<HTMLElement> {
+  return root.querySelectorAll<HTMLElement>(`[data-${name}]`);
+}
+
+// An unknown key shows itself, so that it is noticed.
+function written(key = ""): string {
+  return lookUp(key) ?? key;
 }

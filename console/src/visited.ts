@@ -1,83 +1,92 @@
 // The strip of cameras just visited: where one sees the tour move. Pinned cameras keep their places at its head.
 
-import { el, setAttribute, setText } from "./dom";
+import { byId, el, part, setAttribute, setText } from "./dom";
 import { pick, t, word } from "./words";
 import { age } from "./times";
-import { peopleText, room, seen } from "./room";
+import { type KnownCamera, peopleText, room, seen, stateNow } from "./room";
 import { keepOperator, operatorName } from "./operator";
 import { pinnedCameras, SmallPinButton } from "./pins";
 import { failureText } from "./stream";
+import type { TourState } from "./api";
 
 const TILES = 8;
 const TOUCH_MS = 4000; // a finger counts as touching for that long
 const MESSAGE_MS = 8000;
 const RESERVED = 1 / 6; // see admission: what is above 5/6 of the capacity is not sure to be kept
 
-const strip = document.getElementById("tiles");
-const pace = document.getElementById("pace");
-const capacity = document.getElementById("capacity");
-const asking = document.getElementById("ask-operator");
-const field = asking.querySelector("input");
-const message = document.getElementById("visited-message");
-const tiles = []; // { node, button, id }
+interface Tile {
+  node: HTMLElement;
+  button: SmallPinButton;
+  id: string | null;
+}
+
+const strip = byId("tiles");
+const pace = byId("pace");
+const capacity = byId("capacity");
+const asking = byId("ask-operator");
+const field = byId("visited-operator", HTMLInputElement);
+const message = byId("visited-message");
+const tiles: Tile[] = [];
 
 let hovering = false;
 let touchedAt = -Infinity;
-let waiting = null; // the button that was pressed by nobody
+let waiting: SmallPinButton | null = null; // the button that was pressed by nobody
 let saidAt = -Infinity;
 
-export function showVisited() {
-  const { tour } = room.state;
-  const shown = isTouched() ? tiles.map((tile) => tile.id) : wanted(tour);
+export function showVisited(): void {
+  const { tour } = stateNow();
+  const shown = (isTouched() ? tiles.map((tile) => tile.id ?? "") : wanted(tour)).flatMap((id) => room.cameras.get(id) ?? []);
   while (tiles.length < shown.length) tiles.push(makeTile());
-  while (tiles.length > shown.length) tiles.pop().node.remove();
-  shown.forEach((id, place) => showTile(tiles[place], room.cameras.get(id), place));
+  while (tiles.length > shown.length) tiles.pop()?.node.remove();
+  tiles.forEach((tile, place) => showTile(tile, shown[place] as KnownCamera, place));
   setText(pace, tour ? paceText(tour) : t("not_toured"));
   showCapacity(tour);
 }
 
-export function tickVisited() {
+export function tickVisited(): void {
   for (const tile of tiles) {
+    if (tile.id === null) continue;
     showAge(tile);
     tile.button.show(tile.id);
   }
   if (performance.now() - saidAt > MESSAGE_MS) say("");
 }
 
-function wanted(tour) {
+function wanted(tour: TourState | null): string[] {
   const pinned = pinnedCameras();
   const recent = (tour?.recent ?? []).filter((id) => room.cameras.has(id) && !pinned.includes(id));
   return [...pinned, ...recent].slice(0, Math.min(TILES, columns()));
 }
 
 // Only what can be seen may be reached by the Tab key.
-function columns() {
+function columns(): number {
   return getComputedStyle(strip).gridTemplateColumns.split(" ").length;
 }
 
 // Nothing moves away under a pointer, a finger or the keyboard.
-function isTouched() {
-  const reached = strip.contains(document.activeElement) && document.activeElement.matches(":focus-visible");
-  const known = tiles.length > 0 && tiles.every((tile) => room.cameras.has(tile.id));
+function isTouched(): boolean {
+  const focused = document.activeElement;
+  const reached = focused !== null && strip.contains(focused) && focused.matches(":focus-visible");
+  const known = tiles.length > 0 && tiles.every((tile) => tile.id !== null && room.cameras.has(tile.id));
   return known && (hovering || reached || waiting !== null || performance.now() - touchedAt < TOUCH_MS);
 }
 
-function makeTile() {
-  const button = new SmallPinButton({ operator: () => operatorOrAsk(button), onFailure: sayFailure });
+function makeTile(): Tile {
+  const button: SmallPinButton = new SmallPinButton({ operator: () => operatorOrAsk(button), onFailure: sayFailure });
   const node = el("li", {}, el("b"), el("small"), button.node, el("span"), el("small", { class: "where" }));
   strip.append(node);
   return { node, button, id: null };
 }
 
-function showTile(tile, { camera, index }, place) {
+function showTile(tile: Tile, { camera, index }: KnownCamera, place: number): void {
   const isNew = tile.id !== camera.id;
   tile.id = camera.id;
   const { node } = tile;
   const { people } = seen(index);
   const name = pick(camera.name, camera.name_en);
-  setText(node.children[0], people === null ? "—" : String(people));
-  setText(node.children[1], people === null ? "" : t("people"));
-  setText(node.children[3], name);
+  setText(part(node, 0), people === null ? "—" : String(people));
+  setText(part(node, 1), people === null ? "" : t("people"));
+  setText(part(node, 3), name);
   setAttribute(node, "title", `${name} · ${word("ring", camera.ring)} · ${peopleText(people)}`);
   setAttribute(node, "data-people", people !== null && people > 0);
   showAge(tile);
@@ -86,12 +95,14 @@ function showTile(tile, { camera, index }, place) {
   if (isNew && place === 0) node.animate([{ opacity: 0.6 }, { opacity: 1 }], { duration: 400 });
 }
 
-function showAge({ node, id }) {
-  const { age: blind } = seen(room.cameras.get(id).index);
-  setText(node.children[4], `${id} · ${blind === null ? "—" : age(blind)}`);
+function showAge({ node, id }: Tile): void {
+  const index = id === null ? undefined : room.cameras.get(id)?.index;
+  if (index === undefined) return;
+  const { age: blind } = seen(index);
+  setText(part(node, 4), `${id} · ${blind === null ? "—" : age(blind)}`);
 }
 
-function paceText(tour) {
+function paceText(tour: TourState): string {
   return t("pace", {
     visits: tour.visits_per_s.toFixed(1),
     captured: tour.frames_captured.toLocaleString("en"),
@@ -100,17 +111,17 @@ function paceText(tour) {
   });
 }
 
-function showCapacity(tour) {
-  const { capacity_per_s: can, needed_per_s: needed } = tour ?? {};
-  capacity.hidden = !can || needed === null || !asking.hidden; // the question needs the place
-  if (capacity.hidden) return;
+function showCapacity(tour: TourState | null): void {
+  const [can, needed] = [tour?.capacity_per_s ?? 0, tour?.needed_per_s ?? null];
+  capacity.hidden = can === 0 || needed === null || !asking.hidden; // the question needs the place
+  if (needed === null || capacity.hidden) return;
   const scarce = needed > can * (1 - RESERVED);
   setAttribute(capacity, "data-tone", scarce ? "amber" : "plain");
   setText(capacity, t(scarce ? "capacity_scarce" : "capacity", { can: can.toFixed(0), needed: needed.toFixed(0) }));
   setAttribute(capacity, "title", t("capacity_means"));
 }
 
-function operatorOrAsk(button) {
+function operatorOrAsk(button: SmallPinButton): string {
   const name = operatorName();
   if (name) return name;
   waiting = button;
@@ -121,29 +132,32 @@ function operatorOrAsk(button) {
   return "";
 }
 
-function stopAsking() {
+function stopAsking(): SmallPinButton | null {
   const pressed = waiting;
   waiting = null;
   asking.hidden = true;
   return pressed;
 }
 
-function say(text) {
+function say(text: string): void {
   setText(message, text);
   if (text) saidAt = performance.now();
 }
 
-function sayFailure(error) {
+function sayFailure(error: unknown): void {
   say(t("failed", { why: failureText(error, "error_no_camera") }));
 }
 
 keepOperator(field);
 asking.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!operatorName()) return field.focus();
+  if (!operatorName()) {
+    field.focus();
+    return;
+  }
   const pressed = stopAsking();
-  pressed.node.focus();
-  pressed.press();
+  pressed?.node.focus();
+  void pressed?.press();
 });
 asking.addEventListener("keydown", (event) => {
   if (event.key === "Escape") stopAsking()?.node.focus();

@@ -1,39 +1,40 @@
 // Times: the server's clock, learnt from its messages, and how seconds are written.
 
 const HEARD = 10;
-const offsets = [];
+const offsets: number[] = [];
 
 // The message that travelled quickest shows the largest offset, and is the closest to the truth.
-export function heardServerTime(at) {
+export function heardServerTime(at: number): void {
   offsets.push(at - Date.now());
   if (offsets.length > HEARD) offsets.shift();
 }
 
-export function serverNow() {
+// Milliseconds since 1970, as `Date.now()`.
+export function serverNow(): number {
   return Date.now() + (offsets.length > 0 ? Math.max(...offsets) : 0);
 }
 
-const two = (number) => String(number).padStart(2, "0");
+const two = (number: number) => String(number).padStart(2, "0");
 
-export function timeOfDay(at) {
+export function timeOfDay(at: number): string {
   const time = new Date(at);
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 }
 
 // 31 -> "0:31", 3723 -> "1:02:03"
-export function minutes(seconds) {
+export function minutes(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
 // Ages: one decimal while it matters.
-export function age(seconds) {
+export function age(seconds: number): string {
   if (seconds < 60) return `${Math.max(0, seconds).toFixed(1)} s`;
   return minutes(seconds);
 }
 
-export function signed(seconds) {
+export function signed(seconds: number): string {
   const size = Math.abs(seconds);
   const text = size < 60 ? `${size.toFixed(1)} s` : minutes(size);
   return `${seconds < 0 ? "−" : "+"}${text}`;

@@ -1,13 +1,13 @@
 // Who sits here: typed once, kept by the browser, the same wherever it can be typed.
 
 const KEPT = "patrol.operator";
-const fields = [];
+const fields: HTMLInputElement[] = [];
 
-export function operatorName() {
+export function operatorName(): string {
   return (localStorage.getItem(KEPT) ?? "").trim();
 }
 
-export function keepOperator(field) {
+export function keepOperator(field: HTMLInputElement): void {
   field.value = operatorName();
   fields.push(field);
   field.addEventListener("input", () => {

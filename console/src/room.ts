@@ -2,87 +2,119 @@
 
 import { pick, t, word } from "./words";
 import { minutes, serverNow } from "./times";
+import type {
+  CameraOnMap, Incident, Order, OrderState, RingOnMap, RoomState, StateMessage, TroubledCamera, UnitHome, UnitOnMap, VersionedLayout,
+} from "./api";
+
+export interface KnownCamera {
+  camera: CameraOnMap;
+  index: number;
+}
+
+interface Furniture {
+  cameras: CameraOnMap[];
+  rings: RingOnMap[];
+  units: UnitHome[];
+}
+
+const NOTHING: Furniture = { cameras: [], rings: [], units: [] };
 
 export const room = {
-  layout: { cameras: [], rings: [], units: [] },
-  cameras: new Map(), // id -> { camera, index }
-  state: null,
-  at: null,
+  layout: NOTHING,
+  cameras: new Map<string, KnownCamera>(), // by id
+  state: null as RoomState | null,
+  at: null as number | null,
 };
 
-export function takeLayout(layout) {
+// The state, where it is known that there is one: parts that show it are called only then.
+export function stateNow(): RoomState {
+  if (room.state === null) throw new Error("nothing is known of the room yet");
+  return room.state;
+}
+
+export function takeLayout(layout: VersionedLayout): void {
   room.layout = layout;
   room.cameras = new Map(layout.cameras.map((camera, index) => [camera.id, { camera, index }]));
 }
 
-export function takeState(message) {
+export function takeState(message: StateMessage): void {
   room.state = message.room;
   room.at = Date.parse(message.at);
 }
 
-export function incidentById(id) {
+export function incidentById(id: string | null): Incident | null {
   return room.state?.incidents.find((incident) => incident.id === id) ?? null;
 }
 
-export function isOpen(incident) {
+export function isOpen(incident: Incident): boolean {
   return incident.state !== "closed";
 }
 
 // Technicians are told; no unit is sent and no clock runs.
-export function isMaintenance(incident) {
+export function isMaintenance(incident: Incident): boolean {
   return incident.kind === "camera_health";
 }
 
 // How many cameras saw an incident, as far as the page is told.
-export function camerasThatSaw(incident) {
+export function camerasThatSaw(incident: Incident): number {
   return new Set(incident.witnesses.map((witness) => witness.camera_id)).size || 1;
 }
 
 // How many cameras a maintenance incident has, and how many of them are back.
-export function camerasOf(incident) {
-  const { troubled, returned } = room.state.camera_counts[incident.id] ?? { troubled: 1, returned: 0 };
+export function camerasOf(incident: Incident): { all: number; returned: number } {
+  const { troubled, returned } = stateNow().camera_counts[incident.id] ?? { troubled: 1, returned: 0 };
   return { all: troubled + returned, returned };
 }
 
 // Whether a camera of an open incident shows a view that is not known to be its own: a person can accept it.
-export function showsStrangeView(camera) {
+export function showsStrangeView(camera: TroubledCamera): boolean {
   if (camera.returned_at !== null) return false;
   // What was wrong first is what is told; what the tour says of it now may be this.
-  return ["wrong_picture", "moved"].includes(camera.trouble) || room.state.tour?.failing[camera.id] === "wrong_picture";
+  return ["wrong_picture", "moved"].includes(camera.trouble) || stateNow().tour?.failing[camera.id] === "wrong_picture";
 }
 
 // Why a picture or a clip is not there any more; null while it is.
-export function whyGone(evidenceId) {
-  return room.state?.gone?.[evidenceId] ?? null;
+export function whyGone(evidenceId: string | null): string | null {
+  return (evidenceId !== null && room.state?.gone[evidenceId]) || null;
 }
 
-export function unitName(id) {
+export function unitName(id: string): string {
   const unit = room.state?.units.find((one) => one.id === id) ?? room.layout.units.find((one) => one.id === id);
   return unit ? pick(unit.name, unit.name_en) : id;
 }
 
-export function cameraName(incident) {
+export function cameraName(incident: Incident): string {
   const { maintenance } = incident;
   if (!maintenance || maintenance.cause === "camera") return pick(incident.camera_name, incident.camera_name_en);
   const where = maintenance.where || word("cause", maintenance.cause);
   return t("cameras_at", { where, n: camerasOf(incident).all });
 }
 
-export function wordsOf(incident) {
+export function wordsOf(incident: Incident): string {
   return pick(incident.words_zh, incident.words_en);
 }
 
-export function titleOf(incident) {
+export function titleOf(incident: Incident): string {
   return `${word("kind", incident.kind)} · ${cameraName(incident)}`;
 }
 
 // The bound of a camera at this hour.
-export function boundOf(camera) {
+export function boundOf(camera: CameraOnMap): number {
   return room.state?.tour?.bounds_s[camera.id] ?? camera.revisit_bound_s;
 }
 
+export type Tone = "ok" | "soon" | "late" | "failing" | "never";
+
+// `age`: how long a camera is unseen, seconds; null where nobody knows.
+export interface Seen {
+  age: number | null;
+  tone: Tone;
+  people: number | null;
+  failing: string | null;
+}
+
 // How a camera stands now: its blind age grows between two messages too.
-export function seen(index) {
+export function seen(index: number): Seen {
   const tour = room.state?.tour;
   const camera = room.layout.cameras[index];
   if (!tour || !camera) return { age: null, tone: "never", people: null, failing: null };
@@ -95,33 +127,39 @@ export function seen(index) {
 const SOON = 0.97; // a camera is visited just before its bound, so close to it is where it should be
 
 // Judged by the age the server measured, not by one that grew while the connection was away.
-export function toneOfShare(share) {
+export function toneOfShare(share: number): Tone {
   if (share > 1) return "late";
   return share > SOON ? "soon" : "ok";
 }
 
-function toneOf(age, bound, failing) {
+function toneOf(age: number | null, bound: number, failing: string | null): Tone {
   if (age !== null && age > bound) return "late";
   if (failing !== null) return "failing";
   return age === null ? "never" : toneOfShare(age / bound);
 }
 
-export function peopleText(people) {
+export function peopleText(people: number | null): string {
   return people === null ? t("people_unknown") : t("people_count", { n: people });
 }
 
 // The orders of an incident: the farthest crew's first.
-export function ordersOf(incidentId) {
-  return room.state.orders[incidentId] ?? [];
+export function ordersOf(incidentId: string): Order[] {
+  return stateNow().orders[incidentId] ?? [];
 }
 
 // What a unit on the map is ordered to do, or null.
-export function orderOfUnit(unit) {
+export function orderOfUnit(unit: UnitOnMap): Order | null {
   return unit.incident_id ? (ordersOf(unit.incident_id).find((order) => order.unit_id === unit.id) ?? null) : null;
 }
 
-// Where the unit of an incident is, in a few words: { tone, unit, text }.
-export function unitLine(incident, now) {
+export interface UnitLine {
+  tone: "done" | "plain" | "none" | OrderState;
+  unit: string;
+  text: string;
+}
+
+// Where the unit of an incident is, in a few words.
+export function unitLine(incident: Incident, now: number): UnitLine {
   const [order, ...more] = ordersOf(incident.id);
   if (!isOpen(incident)) {
     return { tone: "done", unit: "", text: t("closed_as", { disposition: word("disposition", incident.disposition) }) };
@@ -136,19 +174,19 @@ export function unitLine(incident, now) {
 }
 
 // For how many seconds more it waits for a person to confirm it, before a unit may be sent; null: it does not.
-export function heldFor(incident, now) {
+export function heldFor(incident: Incident, now: number): number | null {
   if (!incident.held_until || incident.state !== "new" || incident.clocks.t5) return null;
   const left = (Date.parse(incident.held_until) - now) / 1000;
   return left > 0 ? left : null;
 }
 
-function maintenanceText(incident) {
+function maintenanceText(incident: Incident): string {
   const { all, returned } = camerasOf(incident);
   const told = t(incident.clocks.t5 ? "taken_on" : "technicians_told");
   return returned > 0 ? `${told} · ${t("cameras_back", { n: returned, all })}` : told;
 }
 
-function orderText(order, now) {
+function orderText(order: Order, now: number): string {
   const elapsed = (now - Date.parse(order.sent_at)) / 1000;
   const left = order.eta_s - elapsed;
   if (order.state === "sent") return t("order_sent", { time: minutes(elapsed) });

@@ -1,0 +1,636 @@
+// The selected incident: its picture, its clock, its timeline, why this unit, and what an operator can do.
+
+import { type Child, el, mark, rebuild, setAttribute, setText } from "./dom";
+import { type Key, language, pick, type PlainKey, t, word } from "./words";
+import { minutes, serverNow, signed, timeOfDay } from "./times";
+import { Countdown, stampOf } from "./countdown";
+import {
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, stateNow,
+  titleOf, unitLine, unitName, whyGone, wordsOf,
+} from "./room";
+import { Clip } from "./clip";
+import { EscalationBox } from "./escalation";
+import { pictureOf } from "./evidence";
+import { keepOperator, operatorName } from "./operator";
+import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, type Said, secondPerson } from "./judging";
+import { MergeForm, mergeable } from "./merging";
+import { PinButton } from "./pins";
+import { PrecisionLine } from "./precision";
+import { acceptView, act, type Action, type ActionAnswer, type ActionBody, failureText, takeBack } from "./stream";
+import { Witnesses } from "./witnesses";
+import type { ClockName, ClosingRequest, Disposition, Incident, LoopStage, Order, TroubledCamera, Witness } from "./api";
+
+const CLOCKS: ClockName[] = ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9", "t10", "t11", "t12"];
+const UNIT_CLOCKS: ClockName[] = ["t6", "t7", "t8", "t9"];
+const STAGES: LoopStage[] = ["collect", "route", "order", "follow_up", "feed_back"];
+const DISPOSITIONS: Disposition[] = ["handled", "false_alarm", "unfounded", "duplicate", "referred", "drill"];
+
+export class IncidentPanel {
+  readonly #node: HTMLElement;
+  readonly #onLed: (id: string) => void;
+  readonly #nothing = el("div", { class: "teach" }, el("h3", { "data-t": "nothing_title" }), el("p", { "data-t": "nothing_text" }));
+  readonly #title = el("h2");
+  readonly #about = el("p", { class: "about" });
+  readonly #picture = el("figure");
+  readonly #clip = new Clip();
+  readonly #precision = new PrecisionLine();
+  readonly #countdown = new Countdown("large");
+  readonly #unitName = el("b");
+  readonly #unitDoing = el("span");
+  readonly #unit = el("p", { class: "unit-now" }, this.#unitName, this.#unitDoing);
+  readonly #escalation = new EscalationBox(() => void this.#acknowledge());
+  readonly #stages = el("ol", { class: "stages" });
+  readonly #why = el("div", { class: "why" });
+  readonly #candidates = el("div", { class: "candidates" });
+  readonly #cameras = el("div", { class: "cameras" });
+  readonly #witnesses = new Witnesses({ onSplit: (...of) => void this.#split(...of), onShow: () => this.update() });
+  readonly #timeline = el("div", { class: "timeline" });
+  readonly #body: HTMLElement;
+
+  readonly #outcome = el("p", { class: "outcome", hidden: true });
+  readonly #second = el("div", { class: "second", role: "status", hidden: true });
+  readonly #operator = el("input", { id: "operator", type: "text", maxlength: 64, autocomplete: "name", "data-t-hint": "operator_hint" });
+  readonly #message = el("p", { class: "message", role: "alert" });
+  readonly #confirmWords = el("span");
+  readonly #confirmButton = el("button", { type: "button", class: "main" }, this.#confirmWords, el("kbd", {}, "C"));
+  readonly #closeButton = el("button", { type: "button", "aria-expanded": "false", "data-t": "close" });
+  readonly #mergeButton = el("button", { type: "button", class: "merge", "aria-expanded": "false", "data-t": "merge" });
+  readonly #sendButton = el("button", { type: "submit", form: "closing", class: "main", hidden: true, "data-t": "close_send" });
+  readonly #pinButton = new PinButton({
+    key: "P",
+    operator: () => this.#operatorOrAsk(),
+    onFailure: (error) => this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red"),
+  });
+  readonly #reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, "data-t-hint": "reason_hint" });
+  readonly #dispositions = DISPOSITIONS.map((value) => el("input", { type: "radio", name: "disposition", value }));
+  readonly #falseReason = new FalseReason();
+  readonly #form = this.#makeForm();
+  readonly #mergeForm = new MergeForm((other) => void this.#merge(other));
+  readonly #levelForm: ReasonForm;
+  readonly #reopenForm: ReasonForm;
+  readonly #actions: HTMLElement;
+
+  #id: string | null = null;
+  #closing = false;
+  #merging = false;
+  #sending = false;
+
+  // `onLed(id)`: an action led to another incident, which is to be shown.
+  constructor(node: HTMLElement, onLed: (id: string) => void) {
+    this.#node = node;
+    this.#onLed = onLed;
+    const onCancel = () => this.#openJudging(null);
+    const levels = LEVELS.map((level): [string, Key] => [level, `level_${level}`]);
+    this.#levelForm = new ReasonForm({ name: "level", choices: levels, onSend: (said) => void this.#changeLevel(said), onCancel });
+    this.#reopenForm = new ReasonForm({ name: "reopen", onSend: (said) => void this.#reopen(said), onCancel });
+    this.#actions = this.#makeActions();
+    const clocks = el("div", { class: "clocks" }, this.#countdown.node, this.#unit);
+    const told = [this.#stages, this.#why, this.#cameras, this.#timeline, this.#candidates];
+    const parts = [this.#picture, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
+    const head = el("header", {}, this.#title, this.#about);
+    this.#body = el("div", { class: "scroll" }, head, this.#escalation.node, ...parts);
+    node.append(this.#nothing, this.#body, this.#actions);
+  }
+
+  select(id: string | null): void {
+    if (id !== this.#id) {
+      this.#openClosing(false);
+      this.#openMerging(false);
+      this.#openJudging(null);
+      this.#witnesses.forget();
+      this.#say("", "plain");
+    }
+    this.#id = id;
+    if (room.state) this.update();
+    this.#body.scrollTop = 0;
+  }
+
+  update(): void {
+    const incident = incidentById(this.#id);
+    this.#nothing.hidden = incident !== null;
+    this.#body.hidden = incident === null;
+    this.#actions.hidden = incident === null;
+    if (incident === null) return;
+    const spoken = language();
+    setAttribute(this.#node, "data-level", incident.level);
+    rebuild(this.#title, [incident.level, titleOf(incident), spoken], () => [
+      mark(incident.level, word("level", incident.level)),
+      el("span", {}, titleOf(incident)),
+    ]);
+    setText(this.#about, aboutText(incident));
+    this.#escalation.update(incident, this.#sending);
+    this.#picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
+    this.#showCameras(incident);
+    this.#witnesses.update(incident, spoken);
+    const evidence = this.#witnesses.evidenceOf(incident);
+    rebuild(this.#picture, [incident.id, evidence, whyGone(evidence), spoken], () => [picture(incident, evidence)]);
+    this.#clip.update(incident, serverNow());
+    this.#precision.update(incident);
+    rebuild(this.#stages, [incident.id, stateNow().incident_stages[incident.id], spoken], () => stageBar(incident));
+    this.#showReasons(incident);
+    const pressed = pressedOf(incident);
+    rebuild(this.#timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
+    this.#showActions(incident);
+  }
+
+  tick(now: number): void {
+    const incident = incidentById(this.#id);
+    if (incident === null) return;
+    this.#countdown.show(incident, now);
+    this.#clip.tick(now);
+    const line = unitLine(incident, now);
+    setAttribute(this.#unit, "data-tone", line.tone);
+    setText(this.#unitName, line.unit);
+    setText(this.#unitDoing, line.text);
+    this.#pinButton.show(incident.camera_id);
+  }
+
+  pin(): void {
+    if (!this.#pinButton.node.hidden && incidentById(this.#id) !== null) void this.#pinButton.press();
+  }
+
+  async confirm(): Promise<void> {
+    const incident = incidentById(this.#id);
+    if (incident === null || !this.#canConfirm(incident)) return;
+    await this.#sendHere("confirm", {});
+  }
+
+  async #acknowledge(): Promise<void> {
+    await this.#sendHere("acknowledge", {});
+  }
+
+  escape(): void {
+    this.#openClosing(false);
+    this.#openMerging(false);
+    this.#openJudging(null);
+  }
+
+  async #merge(other: string): Promise<void> {
+    const answer = await this.#sendHere("merge", { with: other });
+    if (answer === null) return;
+    this.#openMerging(false);
+    if (answer.incident_id !== this.#id) this.#onLed(answer.incident_id);
+    this.#say(t("merge_done", { id: answer.incident_id }), "green");
+  }
+
+  async #split(witness: Witness, camera: string, button: HTMLButtonElement): Promise<void> {
+    button.disabled = true;
+    const answer = await this.#sendHere("split", { alert_id: witness.alert_ids[0] ?? "" });
+    button.disabled = false;
+    if (answer !== null) this.#say(t("split_done", { camera, id: answer.incident_id }), "green");
+  }
+
+  #showReasons(incident: Incident): void {
+    const orders = ordersOf(incident.id);
+    const judged = [incident.level, incident.level_why_en, incident.level_by, incident.history.length, isOpen(incident)];
+    const about = [incident.id, ...judged, orders.map((order) => order.id), language()];
+    const doing = orders.map((order) => order.state);
+    const withdraw = (order: Order) => this.#takeBackButton(order);
+    const level = () => (isOpen(incident) ? this.#levelButton() : null);
+    rebuild(this.#why, [about, doing], () => [...reasons(incident, orders, withdraw), level()]);
+    const units = isOpen(incident) && orders.length === 0 ? stateNow().units.map((unit) => [unit.id, unit.state]) : null;
+    const send = (unitId: string) => this.#orderButton(incident, unitId);
+    rebuild(this.#candidates, [about, doing, units], () =>
+      orders.length > 0 ? orders.flatMap((order) => candidateTable(order, orders.length > 1, send)) : unitTable(incident, send));
+  }
+
+  // A dispatcher's own choice: it wins over the one that was made.
+  #orderButton(incident: Incident, unitId: string): Child {
+    if (!wantsUnits(incident) || ordersOf(incident.id).some((order) => order.unit_id === unitId)) return null;
+    return this.#quietButton("send_unit", unitId, (operator) => act(incident.id, "orders", { unit_id: unitId }, operator));
+  }
+
+  #takeBackButton(order: Order): Child {
+    if (!["sent", "doubted", "accepted", "en_route"].includes(order.state)) return null;
+    return this.#quietButton("take_back", order.unit_id, (operator) => takeBack(order.incident_id, order.id, operator));
+  }
+
+  #quietButton(key: "send_unit" | "take_back", unitId: string, action: (operator: string) => Promise<unknown>): HTMLButtonElement {
+    const spoken = t(`${key}_spoken`, { unit: unitName(unitId) });
+    const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
+    button.addEventListener("click", async () => {
+      const operator = this.#operatorOrAsk();
+      if (!operator) return;
+      button.disabled = true;
+      await this.#sent(action(operator));
+      button.disabled = false;
+    });
+    return button;
+  }
+
+  #showCameras(incident: Incident): void {
+    const shown = isOpen(incident) ? (incident.maintenance?.cameras ?? []) : [];
+    const strange = new Set(shown.filter(showsStrangeView).map((camera) => camera.id));
+    const about = [incident.id, incident.maintenance, [...strange], language()];
+    const accepting = (camera: TroubledCamera) => (strange.has(camera.id) ? this.#acceptButton(camera.id) : null);
+    rebuild(this.#cameras, about, () => cameraTable(incident, accepting));
+  }
+
+  #acceptButton(cameraId: string): HTMLButtonElement {
+    const label = t("accept_view_of", { camera: nameOf(cameraId) });
+    const button = el("button", { type: "button", class: "accept", title: t("accept_view_means"), "aria-label": label }, t("accept_view"));
+    button.addEventListener("click", () => void this.#acceptView(cameraId, button));
+    return button;
+  }
+
+  async #acceptView(cameraId: string, button: HTMLButtonElement): Promise<void> {
+    if (!stateNow().tour) return this.#say(t("accept_view_no_tour"), "amber");
+    const operator = this.#operatorOrAsk();
+    if (!operator) return;
+    button.disabled = true;
+    this.#say(t("sending"), "plain");
+    try {
+      await acceptView(cameraId, operator);
+      this.#say(t("view_accepted", { camera: nameOf(cameraId) }), "green");
+    } catch (error) {
+      this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red");
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  #canConfirm(incident: Incident): boolean {
+    return isOpen(incident) && !incident.clocks.t5 && !this.#sending;
+  }
+
+  #showActions(incident: Incident): void {
+    const open = isOpen(incident);
+    const confirmation = incident.clocks.t5;
+    setAttribute(this.#actions, "data-open", open);
+    this.#confirmButton.disabled = !this.#canConfirm(incident);
+    const [ask, done] = isMaintenance(incident) ? [t("take_on"), t("taken_on")] : [t("confirm"), t("confirmed")];
+    setText(this.#confirmWords, confirmation ? done : ask);
+    setAttribute(this.#confirmButton, "data-done", Boolean(confirmation));
+    this.#showPin(incident);
+    this.#closeButton.disabled = !open || this.#sending;
+    this.#sendButton.disabled = !open || this.#sending;
+    const others = mergeable(incident).length > 0;
+    this.#mergeButton.hidden = this.#closing || (!others && !this.#merging);
+    this.#mergeButton.disabled = this.#sending;
+    this.#mergeForm.update(incident, language());
+    if (!open) this.#openClosing(false);
+    if (!open) this.#openMerging(false);
+    if (open ? this.#reopenForm.isOpen : this.#levelForm.isOpen) this.#openJudging(null);
+    for (const form of [this.#levelForm, this.#reopenForm]) form.send.disabled = this.#sending;
+    this.#showSecond(incident);
+    const result = open ? null : closingText(incident);
+    const goesOn = incidentById(incident.merged_into)?.id ?? null;
+    const mayReopen = !open && !isMaintenance(incident) && incident.merged_into === null;
+    rebuild(this.#outcome, [result, goesOn, mayReopen, language()], () => [
+      result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null,
+    ]);
+    this.#outcome.hidden = result === null;
+  }
+
+  #levelButton(): HTMLButtonElement {
+    const button = el("button", { type: "button", class: "level-change" }, t("level_change"));
+    button.addEventListener("click", () => this.#openJudging(this.#levelForm));
+    return button;
+  }
+
+  async #changeLevel({ choice, reason }: Said): Promise<void> {
+    const level = LEVELS.find((one) => one === choice);
+    if (level === undefined) return this.#ask("level_missing", this.#levelForm.choices[0]);
+    if (!reason) return this.#ask("reason_missing", this.#levelForm.reason);
+    if ((await this.#sendHere("level", { level, reason })) !== null) this.#openJudging(null);
+  }
+
+  async #reopen({ reason }: Said): Promise<void> {
+    if (!reason) return this.#ask("reason_missing", this.#reopenForm.reason);
+    if ((await this.#sendHere("reopen", { reason })) !== null) this.#openJudging(null);
+  }
+
+  async #agree({ disposition, reason, reason_code }: ClosingRequest): Promise<void> {
+    await this.#sendHere("close", { disposition, reason, reason_code: reason_code === "other" ? null : reason_code });
+  }
+
+  async #withdraw(): Promise<void> {
+    await this.#sendHere("withdraw-closing", {});
+  }
+
+  #showSecond(incident: Incident): void {
+    const waits = isOpen(incident) && incident.closing ? incident.closing : null;
+    this.#second.hidden = waits === null;
+    rebuild(this.#second, [incident.id, waits, operatorName(), this.#sending, language()], () =>
+      waits === null ? [] : secondPerson(waits, operatorName(), {
+        onAgree: () => void this.#agree(waits),
+        onWithdraw: () => void this.#withdraw(),
+      }));
+  }
+
+  #reopenButton(): HTMLButtonElement {
+    const button = el("button", { type: "button", class: "lead" }, t("reopen"));
+    button.addEventListener("click", () => this.#openJudging(this.#reopenForm));
+    return button;
+  }
+
+  // One of the two forms, or none.
+  #openJudging(form: ReasonForm | null): void {
+    if (form !== null) {
+      this.#openClosing(false);
+      this.#openMerging(false);
+    }
+    for (const one of [this.#levelForm, this.#reopenForm]) one.open(one === form);
+    setAttribute(this.#actions, "data-asking", this.#reopenForm.isOpen);
+  }
+
+  #leadButton(id: string): HTMLButtonElement {
+    const button = el("button", { type: "button", class: "lead" }, t("merged_show", { id }));
+    button.addEventListener("click", () => this.#onLed(id));
+    return button;
+  }
+
+  #showPin(incident: Incident | null): void {
+    // Where many cameras are in trouble, none of them stands for all.
+    const one = incident !== null && (!isMaintenance(incident) || camerasOf(incident).all === 1);
+    this.#pinButton.node.hidden = !one || this.#closing || this.#merging;
+    this.#pinButton.show(incident !== null && one ? incident.camera_id : null);
+  }
+
+  #makeActions(): HTMLElement {
+    keepOperator(this.#operator);
+    this.#confirmButton.addEventListener("click", () => void this.confirm());
+    this.#closeButton.addEventListener("click", () => this.#openClosing(!this.#closing));
+    this.#mergeButton.addEventListener("click", () => this.#openMerging(!this.#merging));
+    const who = el("label", { class: "who" }, el("span", { "data-t": "operator" }), this.#operator);
+    const sending = [this.#confirmButton, this.#sendButton, this.#mergeForm.send];
+    const row = el("div", { class: "row" }, ...sending, this.#pinButton.node, this.#mergeButton, this.#closeButton);
+    const forms = [this.#levelForm.node, this.#reopenForm.node, this.#form, this.#mergeForm.node];
+    return el("div", { class: "actions" }, this.#outcome, this.#second, who, ...forms, this.#message, row);
+  }
+
+  #makeForm(): HTMLFormElement {
+    const choices = this.#dispositions.map((input) => el("label", {}, input, el("span", { "data-t": `disposition_${input.value}` })));
+    const form = el("form", { id: "closing", hidden: true },
+      el("fieldset", {}, el("legend", { "data-t": "disposition" }), ...choices),
+      this.#falseReason.node,
+      el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.#reason));
+    form.addEventListener("change", () => this.#falseReason.show(this.#disposition() === "false_alarm"));
+    form.addEventListener("reset", () => this.#falseReason.show(false));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#close();
+    });
+    return form;
+  }
+
+  #disposition(): Disposition | null {
+    return DISPOSITIONS[this.#dispositions.findIndex((one) => one.checked)] ?? null;
+  }
+
+  async #close(): Promise<void> {
+    const disposition = this.#disposition();
+    const reason = this.#reason.value.trim();
+    if (disposition === null) return this.#ask("disposition_missing", this.#dispositions[0]);
+    const code = this.#falseReason.chosen;
+    if (!reason && code === null) return this.#ask("reason_missing", this.#reason);
+    const answer = await this.#sendHere("close", { disposition, reason, reason_code: code });
+    if (answer === null) return;
+    this.#openClosing(false);
+    if (!answer.closed) this.#say(t("closing_asked"), "amber");
+  }
+
+  #operatorOrAsk(): string {
+    const operator = operatorName();
+    if (!operator) this.#ask("operator_missing", this.#operator);
+    return operator;
+  }
+
+  #ask(key: PlainKey, field: HTMLElement | undefined): void {
+    this.#say(t(key), "amber");
+    field?.focus();
+  }
+
+  #say(text: string, tone: string): void {
+    setAttribute(this.#message, "data-tone", tone);
+    setText(this.#message, text);
+  }
+
+  // Null where it was not done; why not is said then.
+  async #sendHere<A extends Action>(action: A, body: ActionBody<A>): Promise<ActionAnswer<A> | null> {
+    const operator = this.#operatorOrAsk();
+    return operator && this.#id !== null ? this.#sent(act(this.#id, action, body, operator)) : null;
+  }
+
+  async #sent<Answer>(asked: Promise<Answer>): Promise<Answer | null> {
+    this.#sending = true;
+    this.#say(t("sending"), "plain");
+    this.update();
+    try {
+      const answer = await asked;
+      this.#say(t("sent"), "green");
+      return answer;
+    } catch (error) {
+      this.#say(t("failed", { why: failureText(error) }), "red");
+      return null;
+    } finally {
+      this.#sending = false;
+      this.update();
+    }
+  }
+
+  #openMerging(open: boolean): void {
+    if (open) this.#openJudging(null);
+    this.#merging = open;
+    this.#mergeForm.open(open);
+    this.#confirmButton.hidden = open || this.#closing;
+    this.#closeButton.hidden = open;
+    setAttribute(this.#mergeButton, "aria-expanded", String(open));
+    setAttribute(this.#mergeButton, "data-t", open ? "close_cancel" : "merge");
+    setText(this.#mergeButton, t(open ? "close_cancel" : "merge"));
+    if (room.state === null) return;
+    const incident = incidentById(this.#id);
+    this.#showPin(incident);
+    if (!open || incident === null) return;
+    this.#mergeForm.update(incident, language());
+    this.#mergeForm.choice.focus();
+  }
+
+  #openClosing(open: boolean): void {
+    if (open) this.#openJudging(null);
+    this.#closing = open;
+    this.#form.hidden = !open;
+    this.#sendButton.hidden = !open;
+    this.#confirmButton.hidden = open || this.#merging;
+    this.#mergeButton.hidden = open || this.#mergeButton.hidden;
+    this.#showPin(incidentById(this.#id));
+    setAttribute(this.#closeButton, "aria-expanded", String(open));
+    setAttribute(this.#closeButton, "data-t", open ? "close_cancel" : "close");
+    setText(this.#closeButton, t(open ? "close_cancel" : "close"));
+    if (open) {
+      this.#dispositions[0]?.focus();
+      return;
+    }
+    this.#form.reset();
+  }
+}
+
+function aboutText(incident: Incident): string {
+  const alerts = incident.alert_ids.length;
+  const accepted = stampOf(incident, "t3");
+  const what = alerts > 1 ? t("merged", { n: alerts }) : t("single");
+  return [
+    incident.id,
+    word("ring", incident.ring),
+    incident.camera_id,
+    isMaintenance(incident) ? t("cameras_count", { n: camerasOf(incident).all }) : what,
+    ...(camerasThatSaw(incident) > 1 ? [t("cameras_count", { n: camerasThatSaw(incident) })] : []),
+    ...(incident.split_from ? [t("split_from", { who: incident.split_by ?? "—", id: incident.split_from })] : []),
+    ...(accepted === null ? [] : [t("accepted_at", { time: timeOfDay(accepted) })]),
+    ...(incident.drill ? [t("drill")] : incident.simulated ? [t("simulated")] : []),
+  ].join(" · ");
+}
+
+function picture(incident: Incident, evidence: string | null): HTMLElement {
+  if (evidence === null) return el("p", { class: "no-picture" }, t("picture_none"));
+  const gone = whyGone(evidence);
+  if (gone !== null) return el("p", { class: "no-picture" }, t("picture_gone", { why: word("gone", gone) }));
+  const witness = incident.witnesses.find((one) => one.evidence_id === evidence);
+  const camera = witness ? pick(witness.camera_name, witness.camera_name_en) : cameraName(incident);
+  const image = el("img", { src: pictureOf(evidence), alt: t("picture_alt", { camera }) });
+  const lost = () => image.replaceWith(el("p", { class: "no-picture" }, t("picture_lost")));
+  image.addEventListener("error", lost, { once: true });
+  return image;
+}
+
+function stageBar(incident: Incident): HTMLElement[] {
+  const stage = stateNow().incident_stages[incident.id];
+  const at = stage === undefined ? -1 : STAGES.indexOf(stage);
+  return STAGES.map((stage, place) => {
+    const progress = at < 0 || place < at ? "done" : place === at ? "now" : "ahead";
+    const current = progress === "now" ? "step" : null;
+    return el("li", { "data-progress": progress, "aria-current": current, title: t(`stage_${stage}_means`) }, word("stage", stage));
+  });
+}
+
+function wantsUnits(incident: Incident): boolean {
+  return isOpen(incident) && !isMaintenance(incident) && incident.state !== "handled";
+}
+
+function reasons(incident: Incident, orders: Order[], withdraw: (order: Order) => Child): HTMLElement[] {
+  const level = t("why_level", { level: word("level", incident.level) });
+  const seenWords = t("why_level_text", {
+    ring: word("ring", incident.ring),
+    kind: word("kind", incident.kind),
+    words: wordsOf(incident),
+  });
+  const because = pick(incident.level_why_zh, incident.level_why_en);
+  const why = because ? t("why_level_because", { why: because, words: wordsOf(incident) }) : seenWords;
+  const paragraphs = [el("p", {}, el("b", {}, level), why), ...earlierLives(incident)];
+  const short = incident.shortfall;
+  if (short) paragraphs.push(el("p", { class: "warning shortfall" }, mark("red", ""), pick(short.zh, short.en)));
+  for (const order of orders) {
+    const chosen = pick(order.why_zh, order.why_en);
+    paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
+    if (!order.target_feasible && !short) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
+  }
+  if (orders.length > 0) return paragraphs;
+  if (isMaintenance(incident)) {
+    paragraphs.push(el("p", {}, t("no_clock_means")));
+  } else if (isOpen(incident) && !short) {
+    paragraphs.push(el("p", {}, t("why_unit_none")));
+  }
+  return paragraphs;
+}
+
+// Where nobody was sent, anybody of the same sort can be.
+type MakeButton = (unitId: string) => Child;
+
+function unitTable(incident: Incident, send: MakeButton): HTMLElement[] {
+  if (!wantsUnits(incident)) return [];
+  const units = stateNow().units.filter((unit) => unit.simulated === incident.simulated);
+  const rows = units.map((unit) =>
+    el("tr", { "data-left-out": unit.state !== "available" },
+      el("th", { scope: "row" }, pick(unit.name, unit.name_en)), el("td", {}, word("unit", unit.state)), el("td", {}, send(unit.id))));
+  return rows.length === 0 ? [] : [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows))];
+}
+
+function candidateTable(order: Order, namesUnit: boolean, send: MakeButton): Child[] {
+  if (order.candidates.length === 0) return [];
+  // Units of other rings are many and never a choice: one line says how many.
+  const counted = order.candidates.filter((one) => one.unit_id === order.unit_id || one.left_out !== "other_ring");
+  const others = order.candidates.length - counted.length;
+  const rows = counted.map((candidate) => {
+    const chosen = candidate.unit_id === order.unit_id;
+    const eta = candidate.eta_s === null ? "—" : t("candidate_eta", { time: minutes(candidate.eta_s) });
+    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : leftOut(candidate.left_out);
+    return el("tr", { "data-chosen": chosen, "data-left-out": candidate.left_out !== null },
+      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note), el("td", {}, send(candidate.unit_id)));
+  });
+  const title = namesUnit ? `${t("candidates")} · ${unitName(order.unit_id)}` : t("candidates");
+  return [el("h3", {}, title), el("table", {}, el("tbody", {}, ...rows)),
+    others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : null];
+}
+
+// Some reasons name what they are about: serves_I-1, lacks_armed, lost_734.
+function leftOut(reason: string): string {
+  const [, of, what = ""] = reason.match(/^(serves|lacks|lost)_(.*)$/) ?? [];
+  return of === "serves" || of === "lacks" || of === "lost" ? t(`left_${of}`, { what }) : word("left", reason);
+}
+
+function nameOf(cameraId: string): string {
+  const known = room.cameras.get(cameraId)?.camera;
+  return known ? pick(known.name, known.name_en) : cameraId;
+}
+
+// `accepting(camera)`: the button with which its view is accepted, or null.
+function cameraTable(incident: Incident, accepting: (camera: TroubledCamera) => Child): Child[] {
+  const { maintenance } = incident;
+  if (!maintenance || maintenance.cameras.length === 0) return [];
+  const rows = maintenance.cameras.map((camera) => {
+    const why = camera.detail ? `${word("trouble", camera.trouble)} · ${word("failing", camera.detail)}` : word("trouble", camera.trouble);
+    const back = camera.returned_at === null ? t("camera_since", { time: timeOfDay(Date.parse(camera.since)) })
+      : t("camera_back", { time: timeOfDay(Date.parse(camera.returned_at)) });
+    return el("tr", { "data-left-out": camera.returned_at !== null },
+      el("th", { scope: "row" }, nameOf(camera.id), " ", el("small", {}, camera.id)),
+      el("td", {}, why, " ", accepting(camera)), el("td", {}, camera.unsteady ? t("camera_unsteady") : back));
+  });
+  const others = camerasOf(incident).all - maintenance.cameras.length;
+  return [el("h3", {}, t("cameras")), el("table", {}, el("tbody", {}, ...rows)),
+    others > 0 ? el("p", { class: "others" }, t("cameras_others", { n: others })) : null];
+}
+
+// When a crew pressed "on scene" that its position puts on scene at another time (t9); else null.
+function pressedOf(incident: Incident): number | null {
+  const pressed = ordersOf(incident.id).flatMap((order) => (order.arrived_at !== null && order.pressed_at) || []);
+  const times = pressed.map((at) => Date.parse(at));
+  return times.length > 0 ? Math.min(...times) : null;
+}
+
+function timeline(incident: Incident, pressed: number | null): HTMLElement[] {
+  const accepted = stampOf(incident, "t3");
+  const rows = CLOCKS.flatMap((name) => {
+    const [stamp, at] = [incident.clocks[name], stampOf(incident, name)];
+    if (stamp === undefined || at === null) return [];
+    const delta = name === "t3" ? "0" : accepted === null ? "—" : signed((at - accepted) / 1000);
+    return el("tr", {}, el("th", { scope: "row" }, el("i", {}, name), t(`clock_${name}`)), el("td", {}, timeOfDay(at)),
+      el("td", {}, delta), el("td", { class: "from" }, stamp.source, name === "t9" ? buttonNote(pressed) : null));
+  });
+  const next = isOpen(incident) ? nextClock(incident) : null;
+  if (next) {
+    rows.push(el("tr", { class: "next" }, el("th", { scope: "row" }, el("i", {}, next), t(`clock_${next}`)),
+      el("td", { colspan: 3 }, t("next_step"))));
+  }
+  const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
+    el("th", { scope: "col" }, t("source")));
+  return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
+}
+
+function buttonNote(pressed: number | null): Child {
+  if (pressed === null) return null;
+  return el("small", { class: "pressed", title: t("by_button_means") }, t("by_button", { time: timeOfDay(pressed) }));
+}
+
+// The first step not taken after the last one that was.
+function nextClock(incident: Incident): ClockName | null {
+  const last = CLOCKS.findLastIndex((name) => incident.clocks[name]);
+  const ahead = CLOCKS.slice(last + 1).filter((name) => !isMaintenance(incident) || !UNIT_CLOCKS.includes(name));
+  return ahead.find((name) => name !== "t5") ?? null;
+}
+
+function closingText(incident: Incident): string {
+  const end = stampOf(incident, "t12");
+  const by = t("closed_by", { who: incident.closed_by ?? "—", time: end === null ? "—" : timeOfDay(end) });
+  const first = incident.closing ? t("closing_first", { who: incident.closing.operator }) : "";
+  return [dispositionText(incident), by, first, incident.reason].filter(Boolean).join(" · ");
+}

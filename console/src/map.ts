@@ -1,0 +1,504 @@
+// The map: cameras as wedges that show where they look, units, orders and incidents, drawn in metres.
+
+import { el, markPath, setAttribute, setText, svg } from "./dom";
+import { pick, t, word } from "./words";
+import { age, minutes, serverNow } from "./times";
+import { targetText } from "./countdown";
+import { placeLabels, type UnitLabel } from "./labels";
+import { boundOf, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone } from "./room";
+import { moveUp } from "./cover";
+import { pinOf } from "./pins";
+import type { CameraOnMap, Incident, Order, Place, RingName, UnitOnMap } from "./api";
+
+const METRES_PER_DEGREE = 111195;
+const MARGIN_PX = 26;
+const MAX_ZOOM = 12;
+const TONES: Tone[] = ["ok", "soon", "late", "failing", "never"];
+const RINGS: RingName[] = ["far", "periphery", "core"];
+
+// Metres east and south of the origin, or pixels right and down.
+interface Point {
+  x: number;
+  y: number;
+}
+
+// `shrink`: how much shorter a degree of longitude is than one of latitude.
+interface Origin extends Place {
+  shrink: number;
+}
+
+export class RoomMap {
+  readonly #node: HTMLElement;
+  readonly #onSelect: (id: string) => void;
+  // In the order in which they are drawn.
+  readonly #layers = {
+    grid: svg("g", { class: "grid" }),
+    rings: svg("g", { class: "rings" }),
+    cameras: svg("g", { class: "cameras" }),
+    ringNames: svg("g", { class: "ring-names" }),
+    orders: svg("g", { class: "orders" }),
+    moveUp: svg("g", { class: "move-up" }),
+    incidents: svg("g", { class: "incidents" }),
+    units: svg("g", { class: "units" }),
+  };
+  readonly #move = {
+    way: svg("path", { class: "way" }),
+    head: svg("path", { class: "head" }),
+    post: svg("circle", { class: "post", r: 8 }),
+    mover: svg("circle", { class: "mover", r: 14 }),
+  };
+  readonly #picture = svg("svg", { role: "img" }, ...Object.values(this.#layers));
+  readonly #tip = el("p", { class: "tip", hidden: true });
+  readonly #legend = el("ul", { class: "legend" });
+  readonly #scaleBar = el("i");
+  readonly #scaleText = el("span");
+  readonly #buttons = el("div", { class: "map-buttons" });
+  readonly #units = new Map<string, UnitNode>();
+  readonly #incidents = new Map<string, IncidentNode>();
+  readonly #orders = new Map<string, SVGLineElement>();
+  #zoom = 1;
+  #pan: Point = { x: 0, y: 0 };
+  #origin: Origin = { latitude: 0, longitude: 0, shrink: 1 };
+  #reach: Partial<Record<RingName, number>> = {}; // each ring's radius in metres
+  #rings: { name: RingName; circle: SVGCircleElement; label: SVGTextElement }[] = [];
+  #wedges: SVGPathElement[] = [];
+  #selected: string | null = null;
+
+  constructor(node: HTMLElement, onSelect: (id: string) => void) {
+    this.#node = node;
+    this.#onSelect = onSelect;
+    this.#layers.moveUp.append(...Object.values(this.#move));
+    const scale = el("p", { class: "scale" }, this.#scaleBar, this.#scaleText);
+    node.append(this.#picture, this.#buttons, this.#legend, scale, this.#tip);
+    this.#watchPointer();
+    new ResizeObserver(() => this.#draw()).observe(node);
+  }
+
+  // The furniture: called when the layout came or changed, and when the language changed.
+  furnish(): void {
+    const { cameras } = room.layout;
+    this.#origin = originOf(cameras);
+    const { rings } = room.layout;
+    this.#reach = Object.fromEntries(rings.map((ring) => [ring.name, this.#reachOf(ring.name)]));
+    this.#wedges = cameras.map((camera, index) => this.#wedge(camera, index));
+    this.#layers.cameras.replaceChildren(...this.#wedges);
+    this.#rings = RINGS.flatMap((name) => {
+      const target = rings.find((ring) => ring.name === name)?.response_target_s;
+      if (target === undefined || !this.#reach[name]) return [];
+      const label = svg("text", { "data-ring": name }, `${word("ring", name)} · ${targetText(target)}`);
+      return [{ name, circle: svg("circle"), label }];
+    });
+    this.#layers.rings.replaceChildren(...this.#rings.map(({ name, circle }) => svg("g", { "data-ring": name }, circle)));
+    this.#layers.ringNames.replaceChildren(...this.#rings.map(({ label }) => label));
+    this.#furnishButtons();
+    this.#furnishLegend();
+    this.#draw();
+  }
+
+  update(): void {
+    const state = stateNow();
+    this.#wedges.forEach((wedge, index) => this.#showWedge(wedge, index));
+    const open = state.incidents.filter(isOpen);
+    const units = this.#units.size;
+    sync(this.#units, this.#layers.units, state.units, () => new UnitNode(), (shown, unit) => this.#showUnit(shown, unit));
+    sync(this.#incidents, this.#layers.incidents, open, (one) => this.#incidentNode(one), (shown, one) => shown.show(one));
+    const orders = open.flatMap((one) => ordersOf(one.id)).filter(isUnderWay);
+    sync(this.#orders, this.#layers.orders, orders, () => svg("line"), (node, order) => {
+      setAttribute(node, "data-state", order.state);
+    });
+    const counts = { cameras: room.layout.cameras.length, units: state.units.length, incidents: open.length };
+    setAttribute(this.#picture, "aria-label", t("map_label", counts));
+    if (this.#units.size > units) this.#still(); // who is new stands there at once, and does not glide in from the corner
+    else this.#place();
+  }
+
+  select(id: string | null): void {
+    this.#selected = id;
+    for (const [incident, { node }] of this.#incidents) setAttribute(node, "data-selected", incident === id);
+  }
+
+  tick(now: number): void {
+    for (const unit of stateNow().units) {
+      const shown = this.#units.get(unit.id);
+      if (shown) setText(shown.label, unitLabel(unit, now));
+    }
+  }
+
+  #reachOf(ring: RingName): number {
+    const inside = room.layout.cameras.filter((camera) => camera.ring === ring);
+    return inside.reduce((most, { place }) => {
+      const { x, y } = this.#metres(place);
+      return Math.max(most, Math.hypot(x, y));
+    }, 0);
+  }
+
+  #metres({ latitude, longitude }: Place): Point {
+    const origin = this.#origin;
+    return {
+      x: (longitude - origin.longitude) * METRES_PER_DEGREE * origin.shrink,
+      y: (origin.latitude - latitude) * METRES_PER_DEGREE,
+    };
+  }
+
+  get #pxPerMetre(): number {
+    const { clientWidth, clientHeight } = this.#node;
+    const reach = Math.max(50, ...Object.values(this.#reach));
+    // Never nothing or less, however small the map is: the grid would be drawn without an end.
+    return (Math.max(1, Math.min(clientWidth, clientHeight) / 2 - MARGIN_PX) / reach) * this.#zoom;
+  }
+
+  #pixels(place: Place): Point {
+    const { x, y } = this.#metres(place);
+    const scale = this.#pxPerMetre;
+    return {
+      x: this.#node.clientWidth / 2 + (x - this.#pan.x) * scale,
+      y: this.#node.clientHeight / 2 + (y - this.#pan.y) * scale,
+    };
+  }
+
+  #wedge(camera: CameraOnMap, index: number): SVGPathElement {
+    const half = (Math.min(110, Math.max(36, camera.view_deg)) / 2) * (Math.PI / 180);
+    const [x, y] = [Math.sin(half) * 10, -Math.cos(half) * 10];
+    // The tip is the camera; it opens to where it looks. Pulled back a little, so that it sits on its place.
+    const path = `M0 4L${x.toFixed(2)} ${(y + 4).toFixed(2)}A10 10 0 0 0 ${(-x).toFixed(2)} ${(y + 4).toFixed(2)}Z`;
+    return svg("path", { d: path, "data-index": index });
+  }
+
+  #showWedge(wedge: SVGPathElement, index: number): void {
+    const { age: blind, tone } = seen(index);
+    const camera = room.layout.cameras[index];
+    if (camera === undefined) return;
+    const bound = boundOf(camera);
+    setAttribute(wedge, "data-tone", tone);
+    setAttribute(wedge, "data-pinned", pinOf(camera.id) !== null);
+    // Just seen is bright and fades until it is seen again: the tour is visible as a slow glimmer.
+    const faded = blind === null ? 1 : Math.min(1, blind / bound);
+    wedge.style.setProperty("--fresh", tone === "ok" ? (1 - 0.62 * faded).toFixed(2) : "1");
+  }
+
+  #showUnit({ node, circle, arrow }: UnitNode, unit: UnitOnMap): void {
+    setAttribute(node, "data-state", unit.state);
+    const order = orderOfUnit(unit);
+    const heading = order && isUnderWay(order) ? bearing(this.#metres(unit), this.#metres(order.destination)) : null;
+    setAttribute(arrow, "transform", heading === null ? null : `rotate(${heading.toFixed(0)})`);
+    setAttribute(arrow, "d", heading === null ? "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0-3 0Z" : "M0-5.5L4 4.5L0 2L-4 4.5Z");
+    setAttribute(node, "data-simulated", unit.simulated);
+    setAttribute(circle, "data-unit", unit.id);
+    this.#raise(node, hasToDo(unit));
+  }
+
+  // Who has something to do is drawn over the others, or their marks would stand on its name.
+  #raise(node: SVGElement, matters: boolean): void {
+    const before = "matters" in node.dataset;
+    setAttribute(node, "data-matters", matters);
+    if (matters && !before) this.#layers.units.append(node);
+  }
+
+  #incidentNode(incident: Incident): IncidentNode {
+    const shown = new IncidentNode(incident.id === this.#selected);
+    shown.node.addEventListener("click", () => this.#onSelect(incident.id));
+    return shown;
+  }
+
+  #draw(): void {
+    if (this.#node.clientWidth === 0) return;
+    setAttribute(this.#picture, "viewBox", `0 0 ${this.#node.clientWidth} ${this.#node.clientHeight}`);
+    this.#drawRings();
+    this.#drawGrid();
+    const size = Math.min(1.5, Math.max(0.62, 0.72 * Math.sqrt(this.#zoom)));
+    room.layout.cameras.forEach((camera, index) => {
+      const { x, y } = this.#pixels(camera.place);
+      const placed = `translate(${x.toFixed(1)} ${y.toFixed(1)}) rotate(${camera.heading_deg}) scale(${size.toFixed(2)})`;
+      const wedge = this.#wedges[index];
+      if (wedge) setAttribute(wedge, "transform", placed);
+    });
+    this.#place();
+  }
+
+  #drawRings(): void {
+    const centre = this.#pixels(this.#origin);
+    for (const { name: ring, circle, label } of this.#rings) {
+      const radius = ((this.#reach[ring] ?? 0) + 12) * this.#pxPerMetre;
+      for (const [name, value] of Object.entries({ cx: centre.x, cy: centre.y, r: radius })) {
+        setAttribute(circle, name, value.toFixed(1));
+      }
+      setAttribute(label, "x", centre.x.toFixed(1));
+      setAttribute(label, "y", (centre.y - radius + 14).toFixed(1));
+    }
+  }
+
+  // A faint grid with its scale written beside it: without roads it is what gives a sense of distance.
+  #drawGrid(): void {
+    const step = [25, 50, 100, 200, 500, 1000, 2000, 5000].find((one) => one * this.#pxPerMetre >= 52) ?? 10000;
+    const { clientWidth: width, clientHeight: height } = this.#node;
+    const pitch = step * this.#pxPerMetre;
+    const zero = this.#pixels(this.#origin);
+    const lines: string[] = [];
+    for (let x = zero.x % pitch; x < width; x += pitch) lines.push(`M${x.toFixed(1)} 0V${height}`);
+    for (let y = zero.y % pitch; y < height; y += pitch) lines.push(`M0 ${y.toFixed(1)}H${width}`);
+    this.#layers.grid.replaceChildren(svg("path", { d: lines.join("") }));
+    this.#scaleBar.style.width = `${pitch.toFixed(0)}px`;
+    setText(this.#scaleText, step >= 1000 ? `${step / 1000} km` : `${step} m`);
+  }
+
+  #place(): void {
+    if (room.state === null || this.#node.clientWidth === 0) return;
+    this.#placeUnits();
+    for (const incident of room.state.incidents) {
+      const shown = this.#incidents.get(incident.id);
+      const { x, y } = this.#pixels(incident.place);
+      if (shown) setAttribute(shown.node, "transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+    }
+    for (const [id, node] of this.#orders) this.#placeOrder(id, node);
+    this.#placeMoveUp();
+  }
+
+  // From the unit that may be moved, around which is a circle, to the edge of the one around the post.
+  #placeMoveUp(): void {
+    const proposal = moveUp();
+    const unit = proposal && stateNow().units.find((one) => one.id === proposal.unit_id);
+    setAttribute(this.#layers.moveUp, "visibility", unit ? null : "hidden");
+    if (!proposal || !unit) return;
+    const [from, to] = [this.#pixels(unit), this.#pixels(proposal.post.place)];
+    const { way, head, post, mover } = this.#move;
+    const drawn = arrow(from, to);
+    setAttribute(way, "d", drawn.way);
+    setAttribute(head, "d", drawn.head);
+    for (const [circle, at] of [[post, to], [mover, from]] as const) {
+      setAttribute(circle, "cx", at.x.toFixed(1));
+      setAttribute(circle, "cy", at.y.toFixed(1));
+    }
+  }
+
+  #placeUnits(): void {
+    const placed: UnitLabel[] = [];
+    const { units, incidents } = stateNow();
+    for (const unit of units) {
+      const shown = this.#units.get(unit.id);
+      if (!shown) continue;
+      const { x, y } = this.#pixels(unit);
+      // On scene a unit stands beside the mark it came for, not on it.
+      const at = { x: unit.state === "on_scene" ? x + 20 : x, y };
+      shown.node.style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px)`;
+      placed.push({ label: shown.label, at, matters: hasToDo(unit) });
+    }
+    const marks = incidents.filter(isOpen).map((incident) => this.#pixels(incident.place));
+    placeLabels(placed, marks, this.#rings.map(({ label }) => label), this.#node.clientWidth);
+  }
+
+  #placeOrder(id: string, node: SVGLineElement): void {
+    const { orders, units } = stateNow();
+    const order = Object.values(orders).flat().find((one) => one.id === id);
+    const unit = order && units.find((one) => one.id === order.unit_id);
+    setAttribute(node, "visibility", unit ? null : "hidden");
+    if (!order || !unit) return;
+    const [from, to] = [this.#pixels(unit), this.#pixels(order.destination)];
+    for (const [name, value] of Object.entries({ x1: from.x, y1: from.y, x2: to.x, y2: to.y })) {
+      setAttribute(node, name, value.toFixed(1));
+    }
+  }
+
+  #furnishButtons(): void {
+    const views = [...RINGS].reverse().filter((name) => this.#reach[name]);
+    const buttons = views.map((name) => {
+      const label = name === views.at(-1) ? t("whole_area") : word("ring", name);
+      return mapButton(label, () => this.#look(name));
+    });
+    const closer = mapButton("+", () => this.#zoomBy(1.5), t("zoom_in"));
+    const wider = mapButton("−", () => this.#zoomBy(1 / 1.5), t("zoom_out"));
+    this.#buttons.replaceChildren(...buttons, closer, wider);
+  }
+
+  #furnishLegend(): void {
+    const tones = TONES.map((tone) =>
+      el("li", { "data-tone": tone }, svg("svg", { viewBox: "-8 -8 16 16" }, svg("path", { d: "M0 6L6-4A11 11 0 0 0-6-4Z" })), t(`seen_${tone}`)),
+    );
+    const unit = el("li", { class: "unit-key" }, el("i"), t("units"));
+    this.#legend.replaceChildren(el("li", { class: "what" }, t("blind_age")), ...tones, unit);
+  }
+
+  #look(ring: RingName): void {
+    const widest = Math.max(...Object.values(this.#reach));
+    this.#zoom = Math.min(MAX_ZOOM, widest / (this.#reach[ring] ?? widest));
+    this.#pan = { x: 0, y: 0 };
+    this.#still();
+  }
+
+  #zoomBy(factor: number, at: Point | null = null): void {
+    const before = this.#pxPerMetre;
+    this.#zoom = Math.min(MAX_ZOOM, Math.max(0.7, this.#zoom * factor));
+    if (at !== null) {
+      const share = 1 / before - 1 / this.#pxPerMetre;
+      this.#pan.x += (at.x - this.#node.clientWidth / 2) * share;
+      this.#pan.y += (at.y - this.#node.clientHeight / 2) * share;
+    }
+    this.#still();
+  }
+
+  // Units glide between two messages, but must not when it is the map that moves.
+  #still(): void {
+    this.#picture.classList.add("still");
+    this.#draw();
+    requestAnimationFrame(() => requestAnimationFrame(() => this.#picture.classList.remove("still")));
+  }
+
+  #watchPointer(): void {
+    let from: Point | null = null;
+    const at = (event: MouseEvent): Point => {
+      const box = this.#node.getBoundingClientRect();
+      return { x: event.clientX - box.left, y: event.clientY - box.top };
+    };
+    this.#picture.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.#zoomBy(event.deltaY < 0 ? 1.15 : 1 / 1.15, at(event));
+    }, { passive: false });
+    this.#picture.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "touch" && event.button === 0) from = at(event);
+    });
+    this.#picture.addEventListener("pointermove", (event) => {
+      this.#showTip(event.target, at(event));
+      if (from === null) return;
+      const to = at(event);
+      this.#pan.x -= (to.x - from.x) / this.#pxPerMetre;
+      this.#pan.y -= (to.y - from.y) / this.#pxPerMetre;
+      from = to;
+      this.#still();
+    });
+    for (const kind of ["pointerup", "pointerleave", "pointercancel"]) {
+      this.#picture.addEventListener(kind, () => (from = null));
+    }
+    this.#picture.addEventListener("pointerleave", () => (this.#tip.hidden = true));
+  }
+
+  #showTip(target: EventTarget | null, at: Point): void {
+    const { index, unit } = target instanceof SVGElement ? target.dataset : {};
+    const text = index !== undefined ? cameraText(Number(index)) : unit !== undefined ? unitText(unit) : null;
+    this.#tip.hidden = text === null;
+    if (text === null) return;
+    setText(this.#tip, text);
+    const left = Math.min(at.x + 12, this.#node.clientWidth - this.#tip.offsetWidth - 8);
+    this.#tip.style.transform = `translate(${Math.max(8, left).toFixed(0)}px, ${(at.y + 14).toFixed(0)}px)`;
+  }
+}
+
+function cameraText(index: number): string | null {
+  const camera = room.layout.cameras[index];
+  if (camera === undefined) return null;
+  const { age: blind, people, failing } = seen(index);
+  const text = t("camera_title", {
+    name: pick(camera.name, camera.name_en),
+    id: camera.id,
+    ring: word("ring", camera.ring),
+    age: blind === null ? t("seen_never") : t("unseen_for", { age: age(blind) }),
+    people: peopleText(people),
+  });
+  return failing === null ? text : `${text} · ${t("seen_failing")}: ${word("failing", failing)}`;
+}
+
+function unitText(id: string): string {
+  const unit = stateNow().units.find((one) => one.id === id);
+  return unit === undefined ? id : `${unitLabel(unit, serverNow())} · ${word("unit", unit.state)}`;
+}
+
+// The middle of the core (or of everything): the rings are drawn around it, each out to its farthest camera.
+function originOf(cameras: CameraOnMap[]): Origin {
+  const core = cameras.filter((camera) => camera.ring === "core");
+  const among = core.length > 0 ? core : cameras;
+  if (among.length === 0) return { latitude: 0, longitude: 0, shrink: 1 };
+  const mean = (of: "latitude" | "longitude") => among.reduce((sum, { place }) => sum + place[of], 0) / among.length;
+  const latitude = mean("latitude");
+  return { latitude, longitude: mean("longitude"), shrink: Math.cos((latitude * Math.PI) / 180) };
+}
+
+function isUnderWay(order: Order): boolean {
+  return ["sent", "doubted", "accepted", "en_route"].includes(order.state);
+}
+
+function hasToDo(unit: UnitOnMap): boolean {
+  const order = orderOfUnit(unit);
+  return unit.state === "on_scene" || (order !== null && isUnderWay(order));
+}
+
+function bearing(from: Point, to: Point): number {
+  return (Math.atan2(to.x - from.x, from.y - to.y) * 180) / Math.PI;
+}
+
+const HEAD_PX = 9;
+const POST_PX = 11; // so far from the middle of a post an arrow to it ends
+const MOVER_PX = 15;
+
+// A line with a head, from beside one place to beside another.
+function arrow(from: Point, to: Point): { way: string; head: string } {
+  const far = Math.hypot(to.x - from.x, to.y - from.y);
+  if (far < MOVER_PX + POST_PX + HEAD_PX) return { way: "", head: "" };
+  const [x, y] = [(to.x - from.x) / far, (to.y - from.y) / far];
+  const at = (along: number, aside: number) => `${(from.x + x * along - y * aside).toFixed(1)} ${(from.y + y * along + x * aside).toFixed(1)}`;
+  const tip = far - POST_PX;
+  return {
+    way: `M${at(MOVER_PX, 0)}L${at(tip, 0)}`,
+    head: `M${at(tip - HEAD_PX, HEAD_PX / 2)}L${at(tip, 0)}L${at(tip - HEAD_PX, -HEAD_PX / 2)}`,
+  };
+}
+
+class UnitNode {
+  readonly circle = svg("circle", { r: 9 });
+  readonly arrow = svg("path");
+  readonly label = svg("text");
+  readonly node = svg("g", {}, this.circle, this.arrow, this.label);
+}
+
+class IncidentNode {
+  readonly #shape = svg("path", { class: "shape", transform: "translate(-9 -9) scale(1.125)" });
+  readonly #title = svg("title");
+  readonly node = svg("g", {}, svg("circle", { class: "halo", r: 22 }), this.#shape, this.#title);
+
+  constructor(isSelected: boolean) {
+    setAttribute(this.node, "data-selected", isSelected);
+  }
+
+  show(incident: Incident): void {
+    setAttribute(this.node, "data-level", incident.level);
+    setAttribute(this.#shape, "d", markPath(incident.level));
+    setText(this.#title, titleOf(incident));
+  }
+}
+
+function unitLabel(unit: UnitOnMap, now: number): string {
+  const name = pick(unit.name, unit.name_en);
+  const order = orderOfUnit(unit);
+  if (!order || !isUnderWay(order)) return name;
+  const left = order.eta_s - (now - Date.parse(order.sent_at)) / 1000;
+  return `${name} · ${left < 0 ? "+" : ""}${minutes(Math.abs(left))}`;
+}
+
+function mapButton(label: string, onClick: () => void, spoken = label): HTMLButtonElement {
+  const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, label);
+  button.addEventListener("click", onClick);
+  return button;
+}
+
+type Shown = SVGElement | { node: SVGElement };
+
+// Keeps what shows each thing, by its id.
+function sync<Thing extends { id: string }, Kind extends Shown>(
+  shown: Map<string, Kind>, layer: SVGElement, things: Thing[], make: (thing: Thing) => Kind, show: (shown: Kind, thing: Thing) => void,
+): void {
+  const ids = new Set(things.map((thing) => thing.id));
+  for (const [id, one] of shown) {
+    if (ids.has(id)) continue;
+    nodeOf(one).remove();
+    shown.delete(id);
+  }
+  for (const thing of things) {
+    const one = shown.get(thing.id) ?? make(thing);
+    if (!shown.has(thing.id)) {
+      shown.set(thing.id, one);
+      layer.append(nodeOf(one));
+    }
+    show(one, thing);
+  }
+}
+
+function nodeOf(shown: Shown): SVGElement {
+  return shown instanceof SVGElement ? shown : shown.node;
+}

@@ -1,0 +1,116 @@
+// The way to the server: the live stream with its reconnections, and an operator's actions.
+
+import { lookUp, type PlainKey, t } from "./words";
+import { ActionFailed, type BodyOf, get, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
+import type { FeedTrouble, LetterShown, PinBody, PrecisionShown, StateMessage, VersionedLayout } from "./api";
+
+const QUIET_MS = 7000; // the server speaks at least every 5 s
+const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks
+const UNOPENED_MS = 2500;
+const REOPEN_MS = 3000;
+
+export class Stream {
+  #source: EventSource | null = null;
+  #heard: number | null = null;
+  #opening = performance.now();
+  #reopening: number | null = null;
+  readonly #onState: (message: StateMessage) => void;
+  readonly #onTrouble: (message: FeedTrouble) => void;
+
+  constructor(onState: (message: StateMessage) => void, onTrouble: (message: FeedTrouble) => void) {
+    this.#onState = onState;
+    this.#onTrouble = onTrouble;
+    this.#open();
+    setInterval(() => this.#watch(), 1000);
+  }
+
+  // Whether what is shown can no longer be taken for now.
+  get lost(): boolean {
+    const silent = performance.now() - (this.#heard ?? this.#opening);
+    const open = this.#source !== null && this.#source.readyState === EventSource.OPEN;
+    return silent > (open ? QUIET_MS : UNOPENED_MS);
+  }
+
+  #open(): void {
+    this.#reopening = null;
+    const source = new EventSource("/events");
+    source.addEventListener("state", (event) => this.#take(event, this.#onState));
+    source.addEventListener("trouble", (event) => this.#take(event, this.#onTrouble));
+    // The browser reconnects by itself after a broken connection, but gives up after an answer such as 503.
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) this.#reopen();
+    });
+    this.#source = source;
+  }
+
+  #take<Message>(event: MessageEvent<string>, handle: (message: Message) => void): void {
+    this.#heard = performance.now();
+    handle(JSON.parse(event.data) as Message);
+  }
+
+  #reopen(): void {
+    if (this.#reopening !== null) return;
+    this.#source?.close();
+    // Spread, so that all seats do not come back in the same moment.
+    this.#reopening = setTimeout(() => this.#open(), REOPEN_MS * (0.5 + Math.random()));
+  }
+
+  #watch(): void {
+    const since = this.#heard ?? this.#opening;
+    if (performance.now() - since < DEAD_MS || this.#reopening !== null) return;
+    this.#heard = null;
+    this.#opening = performance.now() - UNOPENED_MS;
+    this.#reopen();
+  }
+}
+
+type Incidents = "/api/incidents/{incident_id}/";
+// What an operator can do with an incident: the last part of the address.
+export type Action = PostPath extends infer P ? (P extends `${Incidents}${infer Name}` ? (Name extends `${string}/${string}` ? never : Name) : never) : never;
+export type ActionBody<A extends Action> = BodyOf<`${Incidents}${A}`>;
+export type ActionAnswer<A extends Action> = PostAnswer<`${Incidents}${A}`>;
+
+// All raise ActionFailed with the server's own code, or "network"; they return what the server answered.
+export function act<A extends Action>(incident_id: string, action: A, body: ActionBody<A>, operator?: string): Promise<ActionAnswer<A>> {
+  const path: `${Incidents}${A}` = `/api/incidents/{incident_id}/${action}`;
+  return post(path, { incident_id } as unknown as IdsOf<`${Incidents}${A}`>, body, operator);
+}
+
+export function takeBack(incident_id: string, order_id: string, operator: string): Promise<unknown> {
+  return post("/api/incidents/{incident_id}/orders/{order_id}/take-back", { incident_id, order_id }, {}, operator);
+}
+
+export function pinCamera(camera_id: string, body: PinBody, operator: string): Promise<unknown> {
+  return post("/api/cameras/{camera_id}/pin", { camera_id }, body, operator);
+}
+
+// The strange view that a camera shows is its own.
+export function acceptView(camera_id: string, operator: string): Promise<unknown> {
+  return post("/api/cameras/{camera_id}/accept-view", { camera_id }, {}, operator);
+}
+
+export function fetchLayout(): Promise<VersionedLayout> {
+  return get("/api/layout");
+}
+
+// Messages that could not be handled, newest first.
+export function deadLetters(): Promise<LetterShown[]> {
+  return get("/api/dead-letters");
+}
+
+// How often the rules were right, the worst first, and what is proposed.
+export function fetchPrecision(): Promise<PrecisionShown> {
+  return get("/api/v1/precision");
+}
+
+export function replayLetter(letter_id: string, operator: string): Promise<unknown> {
+  return post("/api/dead-letters/{letter_id}/replay", { letter_id }, {}, operator);
+}
+
+// An action's failure in words; `missing`: the words for what is not there. Anything else is a mistake of ours.
+export function failureText(error: unknown, missing: PlainKey = "error_not_found"): string {
+  if (!(error instanceof ActionFailed)) throw error;
+  if (error.code === "network") return t("failed_network");
+  if (error.code === "not_found") return t(missing);
+  return lookUp(`error_${error.code}`) ?? error.message;
+}
