@@ -105,12 +105,7 @@ def order_of(envelope: Envelope, incident: Incident) -> Order:
     )
 
 
-def incident_as_told(
-    incident_id: IncidentId,
-    envelope: Envelope,
-    base: Incident | None,
-    known: Known,
-) -> Incident:
+def incident_as_told(incident_id: IncidentId, envelope: Envelope, base: Incident | None, known: Known) -> Incident:
     """The incident as its message tells it; what is not told is as in ``base``, which is what was known of it."""
     data = envelope.data
     camera_id, kind = CameraId(data["camera_id"]), Kind(data["kind"])
