@@ -6,7 +6,19 @@ One schema, in files beside each other: what is written elsewhere only has its t
 from __future__ import annotations
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, ColumnClause, Float, Index, Integer, LargeBinary, String, Table, Text, literal_column, text
+from sqlalchemy import (
+    Column,
+    ColumnClause,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    literal_column,
+    text,
+)
 
 from patrol.adapters.sql_outbox import METADATA
 from patrol.domain.alerts import Alert
