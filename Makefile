@@ -76,7 +76,7 @@ test: $(VENV)/.dev $(PAGE) ## run the tests (ARGS="tests/domain -x"; ARGS=--hypo
 	@$(BIN)/python -m pytest -m "not acceptance" --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(VENV)/.dev ## the page at 1440 and 390 px, in both languages and themes, into var/screenshots (3 minutes; ARGS=--readme; needs Chromium)
+screenshots: $(VENV)/.dev $(PAGE) ## the page at 1440 and 390 px, in both languages and themes, into var/screenshots (3 minutes; ARGS=--readme; needs Chromium)
 	@$(BIN)/patrol model get
 	@$(BIN)/python -m tests.web.screenshots $(ARGS)
 

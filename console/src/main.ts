@@ -10,6 +10,7 @@ import { RoomMap } from "./map";
 import { ActionFailed } from "./sending";
 import { act, fetchLayout, Stream } from "./stream";
 import { asksTheRoom } from "./escalation";
+import { openHelp, placeHelp } from "./help";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import { showBanners, showClock, showTop } from "./top";
@@ -135,7 +136,7 @@ function tick(): void {
 
 function speak(): void {
   translate(document);
-  setText(byId("keys"), t("keys"));
+  setText(byId("keys-text"), t("keys"));
   showPrecision();
   if (layoutVersion === null) return;
   map.furnish();
@@ -156,6 +157,7 @@ const KEYS: Record<string, () => void> = {
   c: () => void panel.confirm(),
   p: () => panel.pin(),
   r: () => void openPrecision(),
+  "?": openHelp,
 };
 
 document.addEventListener("keydown", (event) => {
@@ -168,6 +170,8 @@ document.addEventListener("keydown", (event) => {
   action();
 });
 
+placeHelp(byId("help-place"));
+byId("help-open").addEventListener("click", openHelp);
 speak();
 watchPrecision();
 const stream = new Stream(takeMessage, (message) => (trouble = message.message));

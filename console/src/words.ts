@@ -1,6 +1,8 @@
 // Every text of the page, in both languages, under one key. A key that one of them lacks does not build; tests/web compares
 // what is to be filled in, and looks for the members of the server's closed sets.
 
+import { signal } from "@preact/signals";
+
 const zh = {
   skip_to_feed: "跳到预警",
   simulated: "模拟",
@@ -455,6 +457,14 @@ const zh = {
   nothing_text: "点一条预警，或按 J / K 上下选择，这里会显示画面、时间线和选警理由。",
   no_units: "没有警力上报。预警照常受理；派警要等有警力登记后才开始。",
   keys: "J / K 上下 · Enter 打开 · C 确认 · P 盯控 · R 属实率",
+  help: "帮助",
+  key_next: "下一条预警",
+  key_previous: "上一条预警",
+  key_open: "打开选中的警情",
+  key_confirm: "确认选中的警情属实",
+  key_pin: "盯控它的点位；再按一次结束",
+  key_rules: "规则属实率",
+  key_escape: "关闭打开的窗口或表单",
   page_title: "{n} 起处置中 · 巡 Patrol",
   page_title_asked: "⚠ {n} 起全室盯办 · 巡 Patrol",
 } as const;
@@ -915,6 +925,14 @@ const en: Record<Key, string> = {
   nothing_text: "Choose an alert, or press J / K: its picture, timeline and the choice of unit show here.",
   no_units: "No unit reports. Alerts are taken as ever; sending starts once units are known.",
   keys: "J / K select · Enter open · C confirm · P pin · R rules",
+  help: "Help",
+  key_next: "the next alert",
+  key_previous: "the previous alert",
+  key_open: "open the selected incident",
+  key_confirm: "confirm the selected incident",
+  key_pin: "pin its camera; again to end it",
+  key_rules: "how often rules are right",
+  key_escape: "close what is open: a sheet or a form",
   page_title: "{n} open · Patrol",
   page_title_asked: "⚠ {n} for the whole room · Patrol",
 };
@@ -938,20 +956,21 @@ function firstLanguage(): Language {
   return asked === "en" ? "en" : "zh";
 }
 
-let current = firstLanguage();
+// A component that speaks is drawn anew when this changes.
+const current = signal(firstLanguage());
 
 export function language(): Language {
-  return current;
+  return current.value;
 }
 
 export function chooseLanguage(chosen: Language): void {
-  current = chosen;
+  current.value = chosen;
   localStorage.setItem(KEPT, chosen);
 }
 
 // The text of a key, with {names} filled in.
 export function t<K extends Key>(key: K, ...values: Values<K>): string {
-  return filled(dictionaries[current][key] ?? key, values[0] ?? {});
+  return filled(dictionaries[current.value][key] ?? key, values[0] ?? {});
 }
 
 function filled(text: string, values: Record<string, Filling>): string {
@@ -960,12 +979,12 @@ function filled(text: string, values: Record<string, Filling>): string {
 
 // The text of a key that comes from elsewhere, if there is one.
 export function lookUp(key: string): string | undefined {
-  return dictionaries[current][key];
+  return dictionaries[current.value][key];
 }
 
 // A word of a closed set; a member that the page does not know yet is shown as it is.
 export function word(set: WordSet, member: string | null): string {
-  return dictionaries[current][`${set}_${member}`] ?? String(member);
+  return dictionaries[current.value][`${set}_${member}`] ?? String(member);
 }
 
 type WordSet =
@@ -976,11 +995,11 @@ type WordSet =
 export function pick(chinese: string, english: string): string;
 export function pick(chinese: string | null, english: string | null): string | null;
 export function pick(chinese: string | null, english: string | null): string | null {
-  return current === "en" ? english || chinese : chinese || english;
+  return language() === "en" ? english || chinese : chinese || english;
 }
 
 export function translate(root: ParentNode): void {
-  document.documentElement.lang = current === "en" ? "en" : "zh-CN";
+  document.documentElement.lang = language() === "en" ? "en" : "zh-CN";
   for (const node of marked(root, "t")) node.textContent = written(node.dataset.t);
   for (const node of marked(root, "t-title")) node.title = written(node.dataset.tTitle);
   for (const node of marked(root, "t-label")) node.setAttribute("aria-label", written(node.dataset.tLabel));

@@ -390,6 +390,25 @@ def test_a_card_below_the_fold_is_not_told_as_shown_until_it_is(served: ServedRo
     wait_for(lambda: ("displayed", last) in [call[:2] for call in served.room.calls])
 
 
+def test_the_help_sheet_tells_every_key_and_changes_its_language_with_the_page(open_page: Open) -> None:
+    page = open_page()
+    sheet = page.locator("#help")
+    expect(sheet).to_be_hidden()
+    page.keyboard.press("?")
+    expect(sheet).to_be_visible()
+    expect(sheet.get_by_role("heading")).to_have_text("帮助")
+    assert sheet.locator("kbd").all_inner_texts() == ["J", "K", "Enter", "C", "P", "R", "Esc", "?"]
+    expect(sheet.locator(".levels li")).to_have_text(["红色", "黄色", "蓝色", "绿色"])
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    page.locator("#language").click()
+    page.get_by_role("button", name="Help").click()
+    expect(sheet.get_by_role("heading")).to_have_text("Help")
+    expect(sheet).to_contain_text("the next alert")
+    sheet.get_by_role("button", name="Close").click()
+    expect(sheet).to_be_hidden()
+
+
 def test_keys_move_the_selection_and_open_it(served: ServedRoom, open_page: Open) -> None:
     served.room.fill()
     page = open_page()

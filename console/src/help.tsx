@@ -1,0 +1,57 @@
+// The help sheet: what an operator does, what the marks mean, and every key. It also shows how new parts of the page are
+// made: a component that speaks through the catalogue, which redraws it when the language changes.
+
+import { createRef, render } from "preact";
+import { markPath } from "./dom";
+import { LEVELS } from "./judging";
+import { type PlainKey, t, word } from "./words";
+import type { Level } from "./api";
+
+const KEYS: [key: string, does: PlainKey][] = [
+  ["J", "key_next"],
+  ["K", "key_previous"],
+  ["Enter", "key_open"],
+  ["C", "key_confirm"],
+  ["P", "key_pin"],
+  ["R", "key_rules"],
+  ["Esc", "key_escape"],
+  ["?", "help"],
+];
+
+const sheet = createRef<HTMLDialogElement>();
+
+export function placeHelp(node: Element): void {
+  render(<HelpSheet />, node);
+}
+
+export function openHelp(): void {
+  if (sheet.current?.open === false) sheet.current.showModal();
+}
+
+function HelpSheet() {
+  return (
+    <dialog ref={sheet} id="help" aria-labelledby="help-title">
+      <div class="panel-head">
+        <h2 id="help-title">{t("help")}</h2>
+        <button type="button" class="quiet" onClick={() => sheet.current?.close()}>{t("letters_close")}</button>
+      </div>
+      <p>{t("empty_steps")}</p>
+      <ul class="levels">
+        {LEVELS.map((level) => <li key={level}><Mark level={level} /> {word("level", level)}</li>)}
+      </ul>
+      <dl>
+        {KEYS.map(([key, does]) => (
+          <div key={key}>
+            <dt><kbd>{key}</kbd></dt>
+            <dd>{t(does)}</dd>
+          </div>
+        ))}
+      </dl>
+    </dialog>
+  );
+}
+
+// A level's shape beside its word.
+function Mark({ level }: { level: Level }) {
+  return <svg class="mark" viewBox="0 0 16 16" data-level={level} aria-hidden="true"><path d={markPath(level)} /></svg>;
+}
