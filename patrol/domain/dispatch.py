@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from patrol.domain.camera import Place
+from patrol.domain.deeds import Deed
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import (
     ClockName,
@@ -145,13 +146,21 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a decision changes, all at once; only what differs is listed. ``reason``: why, for log and metric."""
+    """What a decision changes, all at once; only what differs is listed. ``reason``: why, for log and metric.
+
+    ``deed``: what a person did, where one decided.
+    """
 
     incident: Incident | None = None
     orders: tuple[Order, ...] = ()
     duties: tuple[Duty, ...] = ()
     messages: tuple[Message, ...] = ()
     reason: str = "nothing to do"
+    deed: Deed | None = None
+
+    def done_by(self, deed: Deed) -> Outcome:
+        """With whose deed it is; what changes nothing is nobody's."""
+        return replace(self, deed=deed) if self.incident is not None or self.orders else self
 
 
 def travel_time_s(duty: Duty, destination: Place) -> float:
