@@ -21,6 +21,7 @@ COMMANDS = (
     "tail",
     "dead",
     "positions",
+    "accounts",
     "contract",
     "conformance",
 )

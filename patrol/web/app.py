@@ -11,17 +11,15 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from patrol.domain.accounts import Permission
 from patrol.domain.camera import CameraId
 from patrol.domain.errors import (
     IllegalTransition,
@@ -41,6 +39,7 @@ from patrol.domain.requests import ViewAcceptance
 from patrol.domain.units import UnitId
 from patrol.ports import (
     Clock,
+    DeedLog,
     EvidenceFates,
     EvidenceStore,
     HealthCheck,
@@ -50,10 +49,12 @@ from patrol.ports import (
     UnitDesk,
 )
 from patrol.web.assets import load_assets
+from patrol.web.entering import OPEN, REFUSALS, DeclaredRoute, Gate, declared, is_local, operator_of
 from patrol.web.feeding import FeedFull, FeedLimits, RoomFeed
-from patrol.web.guarding import OwnHostOnly, SecurityHeaders, check_same_origin, error_response, operator_of
+from patrol.web.guarding import OwnHostOnly, SecurityHeaders, error_response
 from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.ranging import response_of
+from patrol.web.reading import ANSWER_WITHIN_S, in_time, read
 from patrol.web.schemas import (
     AcceptViewBody,
     AcknowledgeBody,
@@ -78,17 +79,15 @@ from patrol.web.schemas import (
     with_time,
 )
 from patrol.web.serving import serve
+from patrol.web.signing_in import SIGN_IN_PAGE, deed_routes, sign_in_routes
 
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
 
-MAX_BODY = 16 * 1024
 MAX_POSITIONS_BODY = 256 * 1024  # a thousand positions, as a message says them
-ANSWER_WITHIN_S = 5.0
 CHECK_WITHIN_S = 1.0
 LETTERS_SHOWN = 50
 ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}")
 
-Body = TypeVar("Body", bound=BaseModel)
 Answer = TypeVar("Answer")
 
 
@@ -107,14 +106,18 @@ def make_web_app(
     fates: EvidenceFates | None = None,
     precision: PrecisionView | None = None,
     units: UnitDesk | None = None,
+    gate: Gate | None = None,
+    deeds: DeedLog | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
     ``hosts``: dotted names under which people open the page, besides addresses and dotless names.
     ``stopping``: once set, streams end and ``/readyz`` says so. ``fates``: why pictures that were there are not.
     ``precision``: how often the rules were right.
-    ``units``: where positions and states of units go; without it nobody can send any.
+    ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
+    it, whoever is at this machine. ``deeds``: what people did.
     """
+    gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
     encode = partial(encode_room, layout=layout, layout_version=encoded.version)
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
@@ -123,32 +126,43 @@ def make_web_app(
     requests = _Requests(desk, layout)
     letters = _Letters(desk)
     kept = _Evidence(evidence, fates)
-    appraisal = [Route("/api/v1/precision", _Appraisal(precision).precision)] if precision is not None else []
+    appraisal = (
+        [declared("/api/v1/precision", _Appraisal(precision).precision, Permission.SEE)]
+        if precision is not None
+        else []
+    )
     app = Starlette(
         routes=[
             *_asset_routes(),
-            Route("/api/layout", room.layout),
-            Route("/api/state", room.state),
-            Route("/events", _Events(feed), methods=["GET"]),
-            Route("/api/incidents/{incident_id}/displayed", actions.displayed, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/confirm", actions.confirm, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/acknowledge", actions.acknowledge, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/close", actions.close, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/withdraw-closing", actions.withdraw_closing, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/reopen", actions.reopen, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/level", actions.change_level, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/merge", actions.merge, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/split", actions.split, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/orders", actions.order_unit, methods=["POST"]),
-            Route("/api/incidents/{incident_id}/orders/{order_id}/take-back", actions.take_back, methods=["POST"]),
-            Route("/api/cameras/{camera_id}/pin", requests.pin, methods=["POST"]),
-            Route("/api/cameras/{camera_id}/accept-view", requests.accept_view, methods=["POST"]),
+            declared("/api/layout", room.layout, Permission.SEE),
+            declared("/api/state", room.state, Permission.SEE),
+            declared("/events", _Events(feed, gate), Permission.SEE),
+            declared("/api/incidents/{incident_id}/displayed", actions.displayed, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/confirm", actions.confirm, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/acknowledge", actions.acknowledge, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/close", actions.close, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/withdraw-closing", actions.withdraw_closing, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/reopen", actions.reopen, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/level", actions.change_level, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/merge", actions.merge, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/split", actions.split, Permission.ACT, "POST"),
+            declared("/api/incidents/{incident_id}/orders", actions.order_unit, Permission.DISPATCH, "POST"),
+            declared(
+                "/api/incidents/{incident_id}/orders/{order_id}/take-back",
+                actions.take_back,
+                Permission.DISPATCH,
+                "POST",
+            ),
+            declared("/api/cameras/{camera_id}/pin", requests.pin, Permission.LOOK, "POST"),
+            declared("/api/cameras/{camera_id}/accept-view", requests.accept_view, Permission.LOOK, "POST"),
             *appraisal,
-            Route("/api/dead-letters", letters.latest),
-            Route("/api/dead-letters/{letter_id}/replay", letters.replay, methods=["POST"]),
+            declared("/api/dead-letters", letters.latest, Permission.SEE_LETTERS),
+            declared("/api/dead-letters/{letter_id}/replay", letters.replay, Permission.REPLAY, "POST"),
             *(_unit_routes(_Units(units, layout)) if units is not None else ()),
-            Route("/evidence/{evidence_id}.jpg", kept.picture),
-            Route("/evidence/{clip_id}.webm", kept.clip),
+            declared("/evidence/{evidence_id}.jpg", kept.picture, Permission.SEE),
+            declared("/evidence/{clip_id}.webm", kept.clip, Permission.SEE),
+            *sign_in_routes(gate),
+            *(deed_routes(deeds) if deeds is not None else ()),
             *_status_routes(checks, registry, stopping),
         ],
         middleware=[
@@ -158,6 +172,7 @@ def make_web_app(
         ],
         exception_handlers={
             HTTPException: _http_error,
+            **REFUSALS,
             StoreError: _store_away,
             QueueError: _queue_away,
             TimeoutError: _too_slow,
@@ -169,21 +184,30 @@ def make_web_app(
         },
     )
     app.state.feed = feed
+    app.state.gate = gate
     return app
 
 
 def make_status_app(
-    checks: Sequence[HealthCheck], registry: CollectorRegistry, *, stopping: asyncio.Event
+    checks: Sequence[HealthCheck], registry: CollectorRegistry, *, stopping: asyncio.Event, gate: Gate | None = None
 ) -> Starlette:
     """Health and metrics alone, for the roles that show people nothing; for ``serve``."""
-    return Starlette(routes=_status_routes(checks, registry, stopping), middleware=[Middleware(SecurityHeaders)])
+    app = Starlette(
+        routes=_status_routes(checks, registry, stopping),
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={HTTPException: _http_error, **REFUSALS, StoreError: _store_away, TimeoutError: _too_slow},
+    )
+    app.state.gate = gate or Gate()
+    return app
 
 
-def _status_routes(checks: Sequence[HealthCheck], registry: CollectorRegistry, stopping: asyncio.Event) -> list[Route]:
+def _status_routes(
+    checks: Sequence[HealthCheck], registry: CollectorRegistry, stopping: asyncio.Event
+) -> list[DeclaredRoute]:
     return [
-        Route("/healthz", _healthz),
-        Route("/readyz", _Readiness(checks, stopping).readyz),
-        Route("/metrics", partial(_metrics, registry)),
+        declared("/healthz", _healthz, OPEN),
+        declared("/readyz", _Readiness(checks, stopping).readyz, OPEN),
+        declared("/metrics", partial(_metrics, registry), Permission.READ_METRICS),
     ]
 
 
@@ -199,7 +223,7 @@ class _Room:
         return Response(self._layout.json, media_type="application/json")
 
     async def state(self, request: Request) -> Response:
-        snapshot = await _in_time(self._view.snapshot())
+        snapshot = await in_time(self._view.snapshot())
         room = encode_room(snapshot, self._layout.layout, self._layout.version)
         return Response(with_time(snapshot.at, room), media_type="application/json")
 
@@ -207,8 +231,9 @@ class _Room:
 class _Events:
     """The live feed, as an ASGI app: a viewer's place is given back however its stream ends."""
 
-    def __init__(self, feed: RoomFeed) -> None:
+    def __init__(self, feed: RoomFeed, gate: Gate) -> None:
         self._feed = feed
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -217,7 +242,7 @@ class _Events:
             return
         try:
             with self._feed.viewer():
-                async with aclosing(self._feed.messages()) as messages:
+                async with aclosing(self._gate.while_let_in(scope, self._feed.messages())) as messages:
                     stream = StreamingResponse(messages, headers=headers, media_type="text/event-stream")
                     await stream(scope, receive, send)
         except FeedFull:
@@ -233,59 +258,59 @@ class _Actions:
         self._desk = desk
 
     async def displayed(self, request: Request) -> Response:
-        body = await _read(request, DisplayedBody)
+        body = await read(request, DisplayedBody)
         return await _done(self._desk.displayed(_incident_id(request), body.seat))
 
     async def confirm(self, request: Request) -> Response:
-        await _read(request, ConfirmBody)
-        operator = operator_of(request.headers)
+        await read(request, ConfirmBody)
+        operator = operator_of(request)
         return await _done(self._desk.confirm(_incident_id(request), operator))
 
     async def acknowledge(self, request: Request) -> Response:
-        await _read(request, AcknowledgeBody)
-        operator = operator_of(request.headers)
+        await read(request, AcknowledgeBody)
+        operator = operator_of(request)
         return await _done(self._desk.acknowledge(_incident_id(request), operator))
 
     async def close(self, request: Request) -> Response:
-        body = await _read(request, CloseBody)
-        operator = operator_of(request.headers)
+        body = await read(request, CloseBody)
+        operator = operator_of(request)
         incident_id = _incident_id(request)
         closing = self._desk.close(incident_id, body.disposition, operator, body.reason, body.reason_code)
         return JSONResponse({"done": True, "closed": await _of_an_incident(closing)})
 
     async def withdraw_closing(self, request: Request) -> Response:
-        await _read(request, WithdrawBody)
-        operator = operator_of(request.headers)
+        await read(request, WithdrawBody)
+        operator = operator_of(request)
         return await _done(self._desk.withdraw_closing(_incident_id(request), operator))
 
     async def reopen(self, request: Request) -> Response:
-        body = await _read(request, ReopenBody)
-        operator = operator_of(request.headers)
+        body = await read(request, ReopenBody)
+        operator = operator_of(request)
         return await _done(self._desk.reopen(_incident_id(request), operator, body.reason))
 
     async def change_level(self, request: Request) -> Response:
-        body = await _read(request, LevelBody)
-        operator = operator_of(request.headers)
+        body = await read(request, LevelBody)
+        operator = operator_of(request)
         return await _done(self._desk.change_level(_incident_id(request), body.level, operator, body.reason))
 
     async def merge(self, request: Request) -> Response:
-        body = await _read(request, MergeBody)
-        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        body = await read(request, MergeBody)
+        operator, incident_id = operator_of(request), _incident_id(request)
         return await _led_to(self._desk.merge(incident_id, IncidentId(body.other), operator))
 
     async def split(self, request: Request) -> Response:
-        body = await _read(request, SplitBody)
-        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        body = await read(request, SplitBody)
+        operator, incident_id = operator_of(request), _incident_id(request)
         return await _led_to(self._desk.split(incident_id, AlertId(body.alert_id), operator))
 
     async def order_unit(self, request: Request) -> Response:
-        body = await _read(request, OrderBody)
-        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        body = await read(request, OrderBody)
+        operator, incident_id = operator_of(request), _incident_id(request)
         return await _done(self._desk.order_unit(incident_id, UnitId(body.unit_id), operator))
 
     async def take_back(self, request: Request) -> Response:
-        await _read(request, TakeBackBody)
-        operator, incident_id = operator_of(request.headers), _incident_id(request)
+        await read(request, TakeBackBody)
+        operator, incident_id = operator_of(request), _incident_id(request)
         return await _done(self._desk.take_back(incident_id, OrderId(request.path_params["order_id"]), operator))
 
 
@@ -297,8 +322,8 @@ class _Requests:
         self._cameras = frozenset(camera.id for camera in layout.cameras)
 
     async def pin(self, request: Request) -> Response:
-        body = await _read(request, PinBody)
-        operator, camera_id = operator_of(request.headers), self._camera_id(request)
+        body = await read(request, PinBody)
+        operator, camera_id = operator_of(request), self._camera_id(request)
         try:
             pin = Pin(camera_id, body.seconds, body.every_s, operator)
         except ValueError as error:
@@ -306,8 +331,8 @@ class _Requests:
         return await _done(self._desk.pin(pin))
 
     async def accept_view(self, request: Request) -> Response:
-        await _read(request, AcceptViewBody)
-        operator, camera_id = operator_of(request.headers), self._camera_id(request)
+        await read(request, AcceptViewBody)
+        operator, camera_id = operator_of(request), self._camera_id(request)
         return await _done(self._desk.accept_view(ViewAcceptance(camera_id, operator)))
 
     def _camera_id(self, request: Request) -> CameraId:
@@ -325,28 +350,28 @@ class _Units:
         self._units = frozenset(unit.id for unit in layout.units)
 
     async def position(self, request: Request) -> Response:
-        body = await _read(request, PositionBody)
+        body = await read(request, PositionBody)
         return await self._report([body.of(self._unit_id(request))], ())
 
     async def positions(self, request: Request) -> Response:
         """Those of unknown units are named in the answer, and hold up no other."""
-        body = await _read(request, PositionsBody, MAX_POSITIONS_BODY)
+        body = await read(request, PositionsBody, MAX_POSITIONS_BODY)
         known = [each for each in body.positions if each.unit_id in self._units]
         unknown = [each.unit_id for each in body.positions if each.unit_id not in self._units]
         return await self._report([each.of(UnitId(each.unit_id)) for each in known], unknown)
 
     async def _report(self, positions: Sequence[PositionData], unknown: Collection[str]) -> Response:
         try:
-            await _in_time(self._desk.report(positions))
+            await in_time(self._desk.report(positions))
         except MessageError as error:
             raise HTTPException(422, str(error)) from None
         return JSONResponse({"accepted": len(positions), "unknown_units": sorted(set(unknown))}, 202)
 
     async def state(self, request: Request) -> Response:
-        body = await _read(request, UnitStateBody)
-        operator, unit_id = operator_of(request.headers), self._unit_id(request)
+        body = await read(request, UnitStateBody)
+        operator, unit_id = operator_of(request), self._unit_id(request)
         try:
-            state = await _in_time(self._desk.set_state(unit_id, body.state, operator, body.reason))
+            state = await in_time(self._desk.set_state(unit_id, body.state, operator, body.reason))
         except KeyError:  # of another configuration than the one that dispatches
             raise HTTPException(404, "there is no such unit") from None
         return JSONResponse({"done": True, "state": state.value})
@@ -358,11 +383,11 @@ class _Units:
         return unit_id
 
 
-def _unit_routes(units: _Units) -> list[Route]:
+def _unit_routes(units: _Units) -> list[DeclaredRoute]:
     return [
-        Route("/api/v1/units/{unit_id}/position", units.position, methods=["POST"]),
-        Route("/api/v1/units/{unit_id}/state", units.state, methods=["POST"]),
-        Route("/api/v1/positions", units.positions, methods=["POST"]),
+        declared("/api/v1/units/{unit_id}/position", units.position, Permission.REPORT_POSITIONS, "POST"),
+        declared("/api/v1/units/{unit_id}/state", units.state, Permission.DISPATCH, "POST"),
+        declared("/api/v1/positions", units.positions, Permission.REPORT_POSITIONS, "POST"),
     ]
 
 
@@ -373,12 +398,12 @@ class _Letters:
         self._desk = desk
 
     async def latest(self, request: Request) -> Response:
-        found = await _in_time(self._desk.dead_letters(LETTERS_SHOWN))
+        found = await in_time(self._desk.dead_letters(LETTERS_SHOWN))
         return Response(encode_letters(found), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     async def replay(self, request: Request) -> Response:
-        await _read(request, ReplayBody)
-        operator, letter_id = operator_of(request.headers), _id(request, "letter_id")
+        await read(request, ReplayBody)
+        operator, letter_id = operator_of(request), _id(request, "letter_id")
         try:
             return await _done(self._desk.replay(letter_id, operator))
         except MessageError as error:
@@ -392,7 +417,7 @@ class _Appraisal:
         self._view = view
 
     async def precision(self, request: Request) -> Response:
-        report = await _in_time(self._view.precision())
+        report = await in_time(self._view.precision())
         headers = {"Cache-Control": "no-store"}
         return Response(encode_precision(report), media_type="application/json", headers=headers)
 
@@ -410,20 +435,20 @@ class _Evidence:
 
     async def picture(self, request: Request) -> Response:
         evidence_id = EvidenceId(_id(request, "evidence_id"))
-        jpeg = await _in_time(self._store.get(evidence_id))
+        jpeg = await in_time(self._store.get(evidence_id))
         if jpeg is None:
             return await self._missing(evidence_id, "there is no such picture")
         return Response(jpeg, media_type="image/jpeg", headers=KEPT_HEADERS)
 
     async def clip(self, request: Request) -> Response:
         clip_id = EvidenceId(_id(request, "clip_id"))
-        webm = await _in_time(self._store.get_clip(clip_id))
+        webm = await in_time(self._store.get_clip(clip_id))
         if webm is None:
             return await self._missing(clip_id, "there is no such clip, or not yet")
         return response_of(webm, "video/webm", KEPT_HEADERS, request.headers)
 
     async def _missing(self, evidence_id: EvidenceId, unknown: str) -> Response:
-        gone = await _in_time(self._fates.why_gone(evidence_id)) if self._fates is not None else None
+        gone = await in_time(self._fates.why_gone(evidence_id)) if self._fates is not None else None
         if gone is None:
             raise HTTPException(404, unknown)
         return error_response(410, f"gone_{gone.value}", "this was kept once, and is not there any more")
@@ -440,6 +465,8 @@ class _Readiness:
         async with asyncio.TaskGroup() as tasks:
             answers = [(check.name, tasks.create_task(_problem_of(check))) for check in self._checks]
         failing = [{"name": name, "problem": task.result()} for name, task in answers if task.result() is not None]
+        if not is_local(request.scope):  # what is wrong with it is nobody's business who only asks whether
+            failing = [{"name": problem["name"]} for problem in failing]
         if self._stopping.is_set():
             failing.append({"name": "patrol", "problem": "stopping"})
         return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
@@ -464,21 +491,20 @@ async def _metrics(registry: CollectorRegistry, request: Request) -> Response:
     return Response(encode(registry), headers={"Content-Type": content_type})
 
 
-def _asset_routes() -> list[Route]:
+# The program itself is no secret; what it shows is.
+def _asset_routes() -> list[DeclaredRoute]:
+    assets = dict(load_assets())
+    page, sign_in = assets.pop("index.html"), assets.pop("sign-in.html")
     return [
-        Route("/" if name == "index.html" else f"/static/{name}", asset.response, name=name)
-        for name, asset in load_assets().items()
+        declared("/", page.response, Permission.SEE, otherwise=SIGN_IN_PAGE),
+        declared(SIGN_IN_PAGE, sign_in.response, OPEN),
+        *(declared(f"/static/{name}", asset.response, OPEN) for name, asset in assets.items()),
     ]
-
-
-async def _in_time(answer: Awaitable[Answer]) -> Answer:
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        return await answer
 
 
 async def _of_an_incident(action: Awaitable[Answer]) -> Answer:
     try:
-        return await _in_time(action)
+        return await in_time(action)
     except KeyError:
         raise HTTPException(404, "there is no such incident") from None
 
@@ -501,34 +527,6 @@ def _id(request: Request, name: str) -> str:
     if not ID.fullmatch(value):
         raise HTTPException(404, "there is nothing by this id")
     return value
-
-
-async def _read(request: Request, model: type[Body], most: int = MAX_BODY) -> Body:
-    check_same_origin(request.headers)
-    _check_json(request.headers)
-    try:
-        return model.model_validate_json(await _limited_body(request, most))
-    except ValidationError as error:
-        raise HTTPException(400, _in_words(error)) from None
-
-
-def _check_json(headers: Headers) -> None:
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, "expected Content-Type: application/json")
-
-
-async def _limited_body(request: Request, most: int) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > most:
-            raise HTTPException(413, f"expected at most {most} bytes")
-    return bytes(body)
-
-
-def _in_words(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems)
 
 
 CODES = {

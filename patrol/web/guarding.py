@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from patrol.domain.signing_in import is_loopback
+
 OPERATOR_HEADER = "X-Patrol-Operator"
 MAX_OPERATOR = 64
 
@@ -42,6 +44,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+STRICT_TRANSPORT = "max-age=31536000"
+
 # Probes and Prometheus come by whatever name their network gives us; there is nothing in these for a page.
 OPEN_TO_ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -59,6 +63,8 @@ class SecurityHeaders:
                 for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
+                if is_https(scope):
+                    headers["Strict-Transport-Security"] = STRICT_TRANSPORT
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -100,8 +106,15 @@ def check_same_origin(headers: Headers) -> None:
         raise HTTPException(403, "only Patrol's own page may do this")
 
 
-def operator_of(headers: Headers) -> str:
-    """Who acts: the percent-encoded UTF-8 header. Raises HTTPException 400 if it is missing or not a name."""
+def check_own_page(headers: Headers) -> None:
+    """Raises HTTPException 403 unless a browser says that it comes from our own page: for what acts by a cookie."""
+    if "origin" not in headers and "sec-fetch-site" not in headers:
+        raise HTTPException(403, "expected Origin or Sec-Fetch-Site, as every browser sends them")
+    check_same_origin(headers)
+
+
+def typed_operator(headers: Headers) -> str:
+    """Who somebody says to be: the percent-encoded UTF-8 header. Raises HTTPException 400 if it is no name."""
     try:
         operator = unquote(headers.get(OPERATOR_HEADER, ""), errors="strict").strip()
     except UnicodeDecodeError:
@@ -111,6 +124,15 @@ def operator_of(headers: Headers) -> str:
     if len(operator) > MAX_OPERATOR or any(unicodedata.category(letter).startswith("C") for letter in operator):
         raise HTTPException(400, f"{OPERATOR_HEADER}: expected at most {MAX_OPERATOR} printable characters")
     return operator
+
+
+def is_https(scope: Scope) -> bool:
+    """Whether the browser speaks HTTPS: with us, or with a proxy on this machine that says so."""
+    if scope["scheme"] == "https":
+        return True
+    client = scope.get("client")
+    told = Headers(scope=scope).get("x-forwarded-proto", "")
+    return client is not None and is_loopback(client[0]) and told.strip().lower() == "https"
 
 
 def error_response(status: int, code: str, message: str, **more: object) -> JSONResponse:

@@ -21,7 +21,7 @@ from patrol.domain.incidents import (
 from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
 from patrol.domain.zones import RuleId
-from patrol.web.app import MAX_BODY
+from patrol.web.reading import MAX_BODY
 
 from .conftest import Check, Site
 from .fake_room import CANARY

@@ -10,7 +10,8 @@ import pytest
 
 from patrol.domain.message_data import PlaceData
 from patrol.domain.units import UnitId, UnitState
-from patrol.web.app import MAX_BODY, MAX_POSITIONS_BODY
+from patrol.web.app import MAX_POSITIONS_BODY
+from patrol.web.reading import MAX_BODY
 from patrol.web.schemas import MOST_POSITIONS
 
 from .conftest import Site
