@@ -51,7 +51,7 @@ def add(name: Name, role: OfRole, password_file: PasswordFile = None, var: Var =
     """Make an account. From the first one on, nobody gets to the console without signing in."""
     with errors_told():
         password = _password(password_file)
-        made = _enrolling(var, lambda enrolling: enrolling.add(name, role, password))
+        made = _enrolling(var, lambda enrolling: enrolling.add(name, role, password), begins=True)
     print(f"{made.name}: {made.role.value}")
 
 
@@ -134,13 +134,20 @@ def _password(file: Path | None) -> str:
     return line.rstrip("\r\n")
 
 
-def _enrolling(var: Path, work: Callable[[Enrolling], Awaitable[_Result]]) -> _Result:
+def _enrolling(var: Path, work: Callable[[Enrolling], Awaitable[_Result]], *, begins: bool = False) -> _Result:
+    """``begins``: where there is no database yet, make one."""
     from patrol.adapters.argon2_passwords import Argon2Passwords
     from patrol.adapters.clock import SystemClock
     from patrol.adapters.sql import SqlStore
     from patrol.adapters.sql_accounts import SqlAccounts
 
-    address = os.environ.get("DATABASE_URL") or f"sqlite:///{var / 'patrol.db'}"
+    file = var / "patrol.db"
+    address = os.environ.get("DATABASE_URL")
+    if not address:
+        if not begins and not file.exists():
+            raise InputError(f"{file}: there is no database; say where it is with --var or DATABASE_URL")
+        var.mkdir(parents=True, exist_ok=True)
+        address = f"sqlite:///{file}"
 
     async def run() -> _Result:
         clock = SystemClock()
@@ -152,6 +159,4 @@ def _enrolling(var: Path, work: Callable[[Enrolling], Awaitable[_Result]]) -> _R
         finally:
             await store.aclose()
 
-    if "DATABASE_URL" not in os.environ:
-        var.mkdir(parents=True, exist_ok=True)
     return asyncio.run(run())

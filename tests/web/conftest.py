@@ -13,8 +13,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
-from patrol.ports import HealthCheck
+from patrol.ports import DeedLog, HealthCheck
 from patrol.web.app import FeedLimits, make_web_app, serve
+from patrol.web.entering import Gate
 
 from .fake_room import FakeRoom, SystemClock
 
@@ -45,6 +46,8 @@ class Site:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     limits: FeedLimits = field(default_factory=FeedLimits)
     hosts: tuple[str, ...] = ()
+    gate: Gate | None = None
+    deeds: DeedLog | None = None
 
     def app(self) -> Starlette:
         room = self.room
@@ -62,6 +65,8 @@ class Site:
             fates=room,
             precision=room,
             units=room,
+            gate=self.gate,
+            deeds=self.deeds,
         )
 
     @asynccontextmanager

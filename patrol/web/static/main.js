@@ -9,6 +9,7 @@ import { IncidentPanel } from "./incident.js";
 import { RoomMap } from "./map.js";
 import { act, Stream } from "./stream.js";
 import { asksTheRoom } from "./escalation.js";
+import { askWhoIsHere, may, showWhoIsHere } from "./signed.js";
 import { showBanners, showClock, showTop } from "./top.js";
 import { showVisited, tickVisited } from "./visited.js";
 
@@ -59,7 +60,7 @@ const told = new Set(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[
 
 async function tellDisplayed(id) {
   const incident = incidentById(id);
-  if (incident === null || !isOpen(incident) || told.has(id)) return;
+  if (incident === null || !isOpen(incident) || told.has(id) || !may("act")) return;
   told.add(id);
   try {
     await act(id, "displayed", { seat: seat() });
@@ -130,6 +131,7 @@ function tick() {
 function speak() {
   translate(document);
   setText(document.getElementById("keys"), t("keys"));
+  showWhoIsHere();
   if (layoutVersion === null) return;
   map.furnish();
   if (room.state) showAll();
@@ -161,5 +163,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 speak();
+askWhoIsHere();
 const stream = new Stream(takeMessage, (message) => (trouble = message.message));
 setInterval(tick, TICK_MS);

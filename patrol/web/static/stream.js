@@ -1,6 +1,8 @@
 // The way to the server: the live stream with its reconnections, and an operator's actions.
 
 import { t } from "./words.js";
+import { ActionFailed, post } from "./sending.js";
+import { askWhoIsHere } from "./signed.js";
 
 const QUIET_MS = 7000; // the server speaks at least every 5 s
 const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks
@@ -34,8 +36,11 @@ export class Stream {
     source.addEventListener("trouble", (event) => this.#take(event, this.onTrouble));
     // The browser reconnects by itself after a broken connection, but gives up after an answer such as 503.
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) this.#reopen();
+      if (source.readyState !== EventSource.CLOSED) return;
+      askWhoIsHere(); // perhaps nobody is signed in any more
+      this.#reopen();
     });
+    source.addEventListener("signed_out", () => location.replace("/sign-in"));
     this.#source = source;
   }
 
@@ -60,13 +65,6 @@ export class Stream {
   }
 }
 
-export class ActionFailed extends Error {
-  constructor(code, message) {
-    super(message);
-    this.code = code;
-  }
-}
-
 // All raise ActionFailed with the server's own code, or "network"; they return what the server answered.
 export function act(incidentId, action, body, operator) {
   return post(`/api/incidents/${encodeURIComponent(incidentId)}/${action}`, body, operator);
@@ -79,6 +77,11 @@ export function pinCamera(cameraId, body, operator) {
 // The strange view that a camera shows is its own.
 export function acceptView(cameraId, operator) {
   return post(`/api/cameras/${encodeURIComponent(cameraId)}/accept-view`, {}, operator);
+}
+
+// Raises ActionFailed; its `answer.retry_after_s` says when trying again may be of use.
+export function signIn(name, password) {
+  return post("/api/v1/sign-in", { name, password });
 }
 
 // Messages that could not be handled, newest first.
@@ -104,20 +107,4 @@ export function failureText(error, missing = "error_not_found") {
   if (error.code === "not_found") return t(missing);
   const known = t(`error_${error.code}`);
   return known === `error_${error.code}` ? error.message : known;
-}
-
-async function post(address, body, operator) {
-  const headers = { "Content-Type": "application/json" };
-  // A header takes no Chinese as it is.
-  if (operator) headers["X-Patrol-Operator"] = encodeURIComponent(operator);
-  let response;
-  try {
-    const request = { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(10000) };
-    response = await fetch(address, request);
-  } catch {
-    throw new ActionFailed("network", "");
-  }
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  throw new ActionFailed(answer.error?.code ?? "error", answer.error?.message ?? String(response.status));
 }

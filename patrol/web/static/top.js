@@ -6,6 +6,7 @@ import { age, minutes, serverNow, timeOfDay } from "./times.js";
 import { targetText } from "./countdown.js";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation.js";
 import { openLetters } from "./letters.js";
+import { endBanners } from "./signed.js";
 import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, titleOf, toneOfShare, wordsOf } from "./room.js";
 
 const byId = (id) => document.getElementById(id);
@@ -315,6 +316,7 @@ function bannersOf(link) {
     const about = { age: minutes(Math.abs(watch.clock_off_s)) };
     banners.push({ level: "yellow", title: t("clock_jumped"), text: t(watch.clock_off_s > 0 ? "clock_ahead" : "clock_behind", about) });
   }
+  banners.push(...endBanners());
   if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }), letters: true });
   return banners;
 }
