@@ -44,19 +44,19 @@ async def run_until_asked(
     options: Options, web: WebSettings, ask: Callable[[str], object] | None, *, account: bool
 ) -> list[str]:
     """Start, ask, stop; the addresses it was up at."""
-    settings, up, stopping = replace(configuration(), web=web), [], asyncio.Event()
+    settings, up, is_up, stopping = replace(configuration(), web=web), [], asyncio.Event(), asyncio.Event()
     async with assembled(settings, options) as parts:
         if account:
             await enrolling(parts).add("li", AccountRole.ADMINISTRATOR, PASSWORD)
 
         def ready(address: str) -> None:
             up.append(address)
+            is_up.set()
             if ask is None:
                 stopping.set()
 
         async def asking(_drained: asyncio.Event) -> None:
-            while not up:
-                await asyncio.sleep(0.01)
+            await is_up.wait()
             if ask is not None:
                 await asyncio.to_thread(ask, up[0])
                 stopping.set()
