@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -16,7 +16,9 @@ from patrol.cli.failing import errors_told
 from patrol.cli.queueing import DEFAULT_VAR
 from patrol.domain.accounts import LONGEST_PASSWORD, AccountRole, TokenUse
 from patrol.domain.errors import InputError
-from patrol.pipeline.enrolling import Enrolling
+
+if TYPE_CHECKING:
+    from patrol.pipeline.enrolling import Enrolling
 
 _Result = TypeVar("_Result")
 
@@ -58,7 +60,7 @@ def add(name: Name, role: OfRole, password_file: PasswordFile = None, var: Var =
 def list_accounts(var: Var = DEFAULT_VAR) -> None:
     """Every account with its role."""
     with errors_told():
-        for account in _enrolling(var, Enrolling.everybody):
+        for account in _enrolling(var, lambda enrolling: enrolling.everybody()):
             disabled = "  disabled" if account.is_disabled else ""
             print(f"{account.name:24} {account.role.value:14} since {account.made_at:%Y-%m-%d}{disabled}")
 
@@ -103,7 +105,7 @@ def token(
 def tokens(var: Var = DEFAULT_VAR) -> None:
     """Every token: the beginning of its id, whose it is and what for; not the token itself, which nobody has."""
     with errors_told():
-        for each in _enrolling(var, Enrolling.tokens):
+        for each in _enrolling(var, lambda enrolling: enrolling.tokens()):
             uses = ",".join(sorted(each.uses))
             print(f"{each.id[:ID_SHOWN]}  {each.account:24} {uses:24} since {each.made_at:%Y-%m-%d}  {each.label}")
 
@@ -140,6 +142,7 @@ def _enrolling(var: Path, work: Callable[[Enrolling], Awaitable[_Result]], *, be
     from patrol.adapters.clock import SystemClock
     from patrol.adapters.sql import SqlStore
     from patrol.adapters.sql_accounts import SqlAccounts
+    from patrol.pipeline.enrolling import Enrolling
 
     file = var / "patrol.db"
     address = os.environ.get("DATABASE_URL")

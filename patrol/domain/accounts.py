@@ -14,7 +14,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from patrol.domain.errors import InputError
-from patrol.domain.feedback import RULE
 
 
 class AccountRole(StrEnum):
@@ -120,7 +119,7 @@ def account_key(name: str) -> str:
 
 
 _NAME = re.compile(r"[^\W_][\w.\-·]{1,31}")
-RESERVED_NAMES = frozenset({RULE, "patrol"})  # who did something, where no person did
+RESERVED_NAMES = frozenset({"rule", "patrol"})  # who did something, where no person did: feedback.py, mustering.py
 
 
 def checked_name(name: str) -> str:

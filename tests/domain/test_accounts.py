@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patrol.domain import feedback
 from patrol.domain.accounts import (
     LEAST_ROLE,
     LONGEST_PASSWORD,
     PERMISSION_FOR_USE,
+    RESERVED_NAMES,
     SHORTEST_PASSWORD,
     AccountRole,
     Permission,
@@ -22,6 +24,7 @@ from patrol.domain.accounts import (
     permissions_of,
 )
 from patrol.domain.errors import InputError
+from patrol.pipeline import mustering
 
 GOOD = "correct horse battery staple"
 
@@ -69,6 +72,10 @@ def test_names_that_are_taken(name: str) -> None:
 def test_names_that_are_not(name: str) -> None:
     with pytest.raises(InputError, match="name:"):
         checked_name(name)
+
+
+def test_no_account_is_called_as_patrol_calls_itself() -> None:
+    assert {feedback.RULE, mustering.PATROL} == RESERVED_NAMES
 
 
 def test_spellings_of_one_name_are_one_account() -> None:
