@@ -96,8 +96,11 @@ class SigningIn:
         buckets = buckets_of(name, source)
         await self._check_patience(buckets)
         account = await self._store.account(name)
+        if self._nobodys_password is None:
+            self._nobodys_password = await asyncio.to_thread(self._hasher.hash, secrets.token_urlsafe())
         if account is None or account.is_disabled:
-            await self._look_at_nobodys(password)
+            # As long as with an account: nobody shall find out by the time it takes which names there are.
+            await asyncio.to_thread(self._hasher.is_right, self._nobodys_password, prepared_password(password))
             await self._refuse(account, buckets, source)
         if not await self._is_right(account, password):
             await self._refuse(account, buckets, source)
@@ -121,12 +124,6 @@ class SigningIn:
 
     async def _is_right(self, account: Account, password: str) -> bool:
         return await asyncio.to_thread(self._hasher.is_right, account.password, prepared_password(password))
-
-    async def _look_at_nobodys(self, password: str) -> None:
-        """As long as with an account: nobody shall find out by the time it takes which names there are."""
-        if self._nobodys_password is None:
-            self._nobodys_password = await asyncio.to_thread(self._hasher.hash, secrets.token_urlsafe())
-        await asyncio.to_thread(self._hasher.is_right, self._nobodys_password, prepared_password(password))
 
     async def _refuse(self, account: Account | None, buckets: Mapping[Bucket, str], source: str) -> NoReturn:
         # A name that nobody has is not kept: it may be a password in the wrong field.

@@ -142,6 +142,29 @@ def test_a_viewer_is_offered_nothing_to_do_and_shows_nobody_anything(
     context.close()
 
 
+def test_people_change_their_own_password(browser: Browser, address: str) -> None:
+    new = "another horse battery staple"
+    context, page = opened(browser, address)
+    sign_in(page, "operator")
+    page.locator("#me").click()
+    for old, once, again, says in (
+        (PASSWORD, new, new + "x", "两遍新密码不一样"),
+        (PASSWORD, "short", "short", "新密码不够好"),
+        ("not that one at all", new, new, "账号或密码不对"),
+        (PASSWORD, new, new, "密码已修改"),
+    ):
+        for name, typed in (("old", old), ("new", once), ("again", again)):
+            page.locator(f"#password-{name}").fill(typed)
+        page.locator("#password-form button").click()
+        expect(page.locator("#password-message")).to_contain_text(says)
+    expect(page.locator("#password-old")).to_have_value("")
+    page.locator("#password-close").click()
+    page.locator("#sign-out").click()
+    sign_in(page, "operator", new)
+    expect(page.locator("#me")).to_be_visible()
+    context.close()
+
+
 def test_a_page_whose_sign_in_ends_goes_to_the_door(browser: Browser, address: str) -> None:
     context, page = opened(browser, address)
     sign_in(page, "operator")

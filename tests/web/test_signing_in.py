@@ -195,6 +195,9 @@ def test_over_https_the_cookie_goes_nowhere_else(site: Site, tmp_path: Path) -> 
             secret = client.cookies["__Host-patrol"]
             client.cookies.clear()
             assert (await client.get("/api/state", headers={"Cookie": f"patrol={secret}"})).status_code == 401
+            answer = await client.post("/api/v1/sign-out", json={}, headers={"Cookie": f"__Host-patrol={secret}"})
+            assert answer.headers["clear-site-data"] == '"cache"'
+            assert (await there.deeds())[0].action is Action.SIGN_OUT
 
     with_site(tmp_path, site, story)
 

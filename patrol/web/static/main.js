@@ -9,6 +9,7 @@ import { IncidentPanel } from "./incident.js";
 import { RoomMap } from "./map.js";
 import { act, Stream } from "./stream.js";
 import { asksTheRoom } from "./escalation.js";
+import "./password.js";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed.js";
 import { showBanners, showClock, showTop } from "./top.js";
 import { showVisited, tickVisited } from "./visited.js";
