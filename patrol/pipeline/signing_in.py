@@ -107,9 +107,9 @@ class SigningIn:
         account = await self._brought_up_to_date(account, password)
         now, secret = self._clock.now(), secrets.token_urlsafe(SECRET_BYTES)
         sign_in = begun(secret, account, now)
-        forgiven = [buckets[Bucket.PAIR], buckets[Bucket.ACCOUNT]]
         deed = Deed(now, account.name, Action.SIGN_IN, account.name, source=source)
-        if not await self._store.sign_in(sign_in, account, forgiven, deed):
+        # All are forgiven, also the address's: a whole room may have one.
+        if not await self._store.sign_in(sign_in, account, tuple(buckets.values()), deed):
             await self._refuse(account, buckets, source)  # its password was changed just now
         visitor = person(account, sign_in, now)
         assert visitor is not None
