@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -16,7 +18,6 @@ from patrol.adapters.sql_accounts import SqlAccounts
 from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.domain.accounts import AccountRole
 from patrol.domain.deeds import Deed
-from patrol.domain.signing_in import Visitor
 from patrol.pipeline.enrolling import Enrolling
 from patrol.pipeline.signing_in import SigningIn
 from patrol.ports import Clock
@@ -89,6 +90,13 @@ async def guarded(
         await store.aclose()
 
 
-def name_of(visitor: Visitor | None) -> str | None:
-    """Who that is."""
-    return None if visitor is None else visitor.name
+def with_site(
+    folder: Path, site: Site, story: Callable[[Guarded], Awaitable[None]], clock: FakeClock | None = None, **more: Any
+) -> None:
+    """Play a story on a site with accounts."""
+
+    async def play() -> None:
+        async with guarded(folder, site, clock, **more) as there:
+            await story(there)
+
+    asyncio.run(play())
