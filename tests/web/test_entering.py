@@ -22,7 +22,6 @@ from .conftest import HOST, Site
 from .signed_in import PASSWORD, Guarded, sign_in, with_site
 
 INCIDENT = IncidentId("I-20261123-000147")
-CLOSE = {"disposition": "handled", "reason": "处置完毕"}
 # All that is open before anybody has signed in, beside the page's own files.
 OPEN = {"/sign-in", "/api/v1/sign-in", "/api/v1/sign-out", "/healthz", "/readyz"}
 
