@@ -73,6 +73,7 @@ def opened(browser: Browser, address: str, width: int = 1440, height: int = 900)
 
 
 def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    expect(page.locator("#sign-in button")).not_to_be_empty()  # the page speaks, so that it listens, too
     page.locator("#name").fill(name)
     page.locator("#password").fill(password)
     page.locator("#password").press("Enter")
