@@ -151,7 +151,7 @@ composites: $(VENV)/.run ## recordings of events put together from real pictures
 	  --html var/composites/evaluation.html --markdown var/composites/evaluation.md
 
 .PHONY: faults
-faults: $(VENV)/.run ## kill, cut, empty and fill everything at random for four minutes: what was lost or done twice? (ARGS="--seed 7")
+faults: $(VENV)/.run ## kill, cut, empty and fill everything at random for some minutes: what was lost or done twice? (ARGS="--seed 7")
 	@$(BIN)/python -m faults $(ARGS)
 
 .PHONY: faults-long

@@ -8,27 +8,27 @@ The seed gives the same faults in the same order again.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
 import sqlite3
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from faults import generator, journal
-from faults.checking import BACKUP, Findings, Window, check
-from faults.injecting import Fault, all_faults, only, script
-from faults.world import PATROLS, UP_WITHIN_S, World
+from faults.checking import Window, check
+from faults.fault import Fault
+from faults.figures import STOP
+from faults.injecting import all_faults, only, script
+from faults.telling import Result
+from faults.world import UP_WITHIN_S, World
 
 ROOT = Path(__file__).parents[1]
 WARM_UP_S = 5.0
 SETTLE_S = 120.0
-PROCESS_RECOVERY_S, QUEUE_RECOVERY_S = 10.0, 30.0
 
 
 def main() -> int:
@@ -62,6 +62,7 @@ def main() -> int:
         start = Window("everything starts", started_at, time.monotonic(), of_queue=False)
         windows = [start, *_inject(world, faults, random.Random(options.seed), 60 * options.minutes, options.between)]
         settled = _settle(world)
+        ended_at = time.monotonic()
     finally:
         world.end()
     found = check(
@@ -72,11 +73,14 @@ def main() -> int:
         windows,
         world.killed_on_the_way,
         lambda number: _has_picture(world, number),
+        dispatch_kills=world.died["dispatch"],
+        ended_at=ended_at,
     )
-    code = _tell(found, windows, world, options, settled)
-    if code == 0 and not options.keep:
+    result = Result(found, tuple(windows), world, options, SETTLE_S if not settled else None)
+    result.tell()
+    if result.kept and not options.keep:
         shutil.rmtree(folder)
-    return code
+    return 0 if result.kept else 1
 
 
 def _flows(folder: Path) -> bool:
@@ -113,7 +117,7 @@ def _inject(
 
 def _settle(world: World) -> bool:
     """No more alerts, no more faults: wait until every incident is closed, or for too long."""
-    (world.folder / generator.STOP).touch()
+    (world.folder / STOP).touch()
     print("  no more faults: waiting until every incident is closed", flush=True)
 
     def is_done() -> bool:
@@ -130,87 +134,6 @@ def _settle(world: World) -> bool:
     done = world.let_pass(SETTLE_S, is_done)
     world.let_pass(3.0)  # the last messages reach the readers
     return done
-
-
-def _tell(found: Findings, windows: list[Window], world: World, options: argparse.Namespace, settled: bool) -> int:
-    seed = options.seed
-    counts = Counter(window.name for window in windows)
-    print(f"\n{'fault':44} {'times':>5} {'worst recovery, s':>18}")
-    for name, count in sorted(counts.items()):
-        print(f"{name:44} {count:5} {found.recovery_s.get(name, 0.0):18.1f}")
-    kills = {name: world.kills[name] for name in sorted(world.kills)}
-    print(f"\nkilled: {', '.join(f'{name} {count}' for name, count in kills.items())}")
-    print(f"ended by themselves: {', '.join(f'{what} {n}' for what, n in sorted(world.ended.items())) or 'none'}")
-    print(f"seen: {', '.join(f'{what} {count}' for what, count in sorted(world.counted.items())) or 'nothing'}")
-    bound = 3 / found.accepted if found.accepted else 1.0
-    print(f"alerts submitted {found.submitted}, accepted {found.accepted}; orders as the units saw them {found.orders}")
-    print(f"delivered again: {found.duplicate_deliveries} alerts, {found.orders_repeated} orders")
-    if counts[BACKUP]:
-        gone = len(found.gone_with_database)
-        print(f"accepted, told to nobody, and gone with the database that a backup took the place of: {gone}")
-    wrong = {
-        "lost": found.lost,
-        "duplicate orders": found.duplicate_orders,
-        "illegal transitions": found.illegal_transitions,
-        "untimely recalls": found.untimely_recalls,
-        "no picture": found.no_picture,
-        "not as it should be": (*world.wrong, *_nothing_tried(found, world, counts)),
-    }
-    for what, items in wrong.items():
-        print(f"{what}: {len(items)}" + (f", such as {'; '.join(items[:5])}" if items else ""))
-    in_time = found.recovery_of_processes_s <= PROCESS_RECOVERY_S and found.recovery_of_queue_s <= QUEUE_RECOVERY_S
-    print(f"worst recovery from the first of several kills in a row: {found.recovery_of_kills_in_a_row_s:.1f} s")
-    if not settled:
-        print(f"after {SETTLE_S:g} s incidents were still open, or messages waited")
-    kept = settled and in_time and found.accepted > 0 and not any(wrong.values())
-    told = {
-        "seed": seed,
-        "accepted": found.accepted,
-        "submitted": found.submitted,
-        "gone_with_database": list(found.gone_with_database),
-        "orders": found.orders,
-        "orders_repeated": found.orders_repeated,
-        "rate": options.rate,
-        "minutes": options.minutes,
-        "fsync": options.fsync,
-        "faults": dict(counts),
-        "kills": kills,
-        "ended_by_themselves": dict(world.ended),
-        "seen": dict(world.counted),
-        "worst_recovery_s": found.recovery_s,
-        "settled": settled,
-        "wrong": {what: list(items) for what, items in wrong.items()},
-        "recovery_s": {
-            "processes": found.recovery_of_processes_s,
-            "kills in a row": found.recovery_of_kills_in_a_row_s,
-            "queue": found.recovery_of_queue_s,
-        },
-        "delivered_again": found.duplicate_deliveries,
-        "bound_at_95": bound,
-        "kept": kept,
-    }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-    print(
-        f"faults: seed {seed}, {len(windows)} faults, {found.accepted} alerts, lost {len(found.lost)}"
-        f" (below {bound:.2%} at 95%), duplicate orders {len(found.duplicate_orders)},"
-        f" illegal transitions {len(found.illegal_transitions)}, recovery {found.recovery_of_processes_s:.1f} s"
-        f" (processes, at most {PROCESS_RECOVERY_S:g}), {found.recovery_of_queue_s:.1f} s (queue, at most"
-        f" {QUEUE_RECOVERY_S:g}): {'all kept' if kept else 'MISSED'}"
-    )
-    return 0 if kept else 1
-
-
-def _nothing_tried(found: Findings, world: World, counts: Counter[str]) -> list[str]:
-    """Faults that did nothing, and so say nothing."""
-    wrong = []
-    if counts["queue failed over, replica's link cut"] and not world.counted["entries that only the dead master had"]:
-        wrong.append("no fail-over lost anything")
-    if counts["a newer minor version beside this one"] and not found.newer:
-        wrong.append("no message of a newer version was seen")
-    if missing := [name for name in PATROLS if not world.kills[name]]:
-        wrong.append(f"never killed: {', '.join(missing)}")
-    return wrong
 
 
 if __name__ == "__main__":

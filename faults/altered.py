@@ -1,4 +1,4 @@
-"""A part of Patrol as it is not: as a newer version would be, or with an auditor that stands still.
+"""A part of Patrol as it is not: as a newer version would be, or with an auditor or a follow-up that stands still.
 
     python -m faults.altered newer patrol run --role dispatch ...
 
@@ -21,7 +21,7 @@ from patrol.adapters.sql_tables import ALERTS, INCIDENTS, ORDERS
 from patrol.domain import messages
 from patrol.domain.messages import Message
 
-NEWER, UNAUDITED = "newer", "unaudited"
+NEWER, UNAUDITED, UNFOLLOWED = "newer", "unaudited", "unfollowed"
 FIELD = "ofanewerversion"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -66,8 +66,18 @@ def unaudited() -> None:
     Auditing.run = run  # type: ignore[method-assign]
 
 
+def unfollowed() -> None:
+    """Dispatch lives, sends, and takes receipts; nobody doubts, escalates or reminds."""
+    from patrol.pipeline.following_up import FollowingUp
+
+    async def run(self: FollowingUp, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+
+    FollowingUp.run = run  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
-    {NEWER: newer, UNAUDITED: unaudited}[sys.argv[1]]()
+    {NEWER: newer, UNAUDITED: unaudited, UNFOLLOWED: unfollowed}[sys.argv[1]]()
     module = sys.argv[2]
     sys.argv = sys.argv[2:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from faults import journal
+from faults.figures import STOP
 from patrol import config as configuring
 from patrol.adapters.clock import SteadyClock
 from patrol.adapters.disk_evidence import DiskEvidence
@@ -37,9 +38,9 @@ from patrol.metrics import Metrics
 from patrol.pipeline.recovering import Recovering
 
 FILE = "submitted.jsonl"
-STOP = "generator.stop"
 RETRY_S = 0.2
 LEVELS = tuple(Level)
+OF_ONE_LEVEL = 8  # alerts after each other: what joins is as urgent, so that lesser incidents stay lesser ones
 FIRST_DAY, PICTURES_A_DAY = date(2026, 1, 1), 2000
 
 
@@ -65,7 +66,7 @@ def candidate(number: int, configuration: Configuration, now: datetime) -> Candi
         event=Event(camera.id, Kind.CROWD, RuleId("crowd"), ZoneId("all"), now, now, 0.9, words),
         camera=camera,
         ring=configuration.rings[camera.ring],
-        level=LEVELS[number % len(LEVELS)],
+        level=LEVELS[number // OF_ONE_LEVEL % len(LEVELS)],
         cool_down_s=0.0,
         detected_at=now,
     )

@@ -8,66 +8,27 @@ import random
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from faults import journal
-from faults.altered import NEWER, UNAUDITED
+from faults.altered import NEWER, UNAUDITED, UNFOLLOWED
 from faults.checking import BACKUP
+from faults.dying import STEPS_OF, killed_at
+from faults.fault import SEEN_WITHIN_S, Begin, Fault
 from faults.proxy import Link
 from faults.world import KILLED, PATROLS, ROLES, World
-from patrol.pipeline.steps import Step
 
 LINK_S, STOPPED_S, FULL_S, UNREAD_S = 3.0, 4.0, 3.0, 2.0
-CLOCK_S, MIXED_S, SECOND_S, UNAUDITED_S, BACKUP_S = 5.0, 8.0, 6.0, 16.0, 12.0
-SEEN_WITHIN_S = 30.0  # what a fault must be seen by; a role may just have been killed
+CLOCK_S, MIXED_S, SECOND_S, UNAUDITED_S, UNFOLLOWED_S, BACKUP_S = 5.0, 8.0, 6.0, 16.0, 12.0, 12.0
+# An incident must first be late; then the auditor gives the follow-up its time, more of it while there are faults.
+NOT_ESCALATED_SEEN_WITHIN_S = 90.0
 HOUR_S = 3600
 FULL_BYTES = 4096
 POISON = ('{"specversion":"1.0"}', "not JSON", "", '{"specversion":"1.0","id":"x","source":"/x","type":"cn.x.v9"}')
 STREAMS = ("patrol:alert:red", "patrol:alert:blue", "patrol:order:core", "patrol:incident", "patrol:receipt")
 DEAD = "patrol:dead"
-
-STEPS_OF = {
-    "relay": (
-        Step.STORE_HELD,
-        Step.RELAY_READ,
-        Step.RELAY_PUBLISHED,
-        Step.RELAY_MARKED,
-        Step.RECONCILE_COMPARED,
-        Step.RECONCILE_NOTED,
-    ),
-    "dispatch": (
-        Step.STORE_HELD,
-        Step.DISPATCH_CHOSEN,
-        Step.DISPATCH_TAKEN_AWAY,
-        Step.DISPATCH_ORDERED,
-        Step.DISPATCH_RECEIVED,
-        Step.DISPATCH_DOUBTED,
-        Step.CONSUME_TAKEN,
-        Step.CONSUME_STORED,
-        Step.CONSUME_ACKNOWLEDGED,
-    ),
-    "console": (Step.STORE_HELD,),
-    "generator": (Step.FILE_WRITTEN, Step.STORE_HELD, Step.ACCEPT_STORED),
-}
-# The first transactions of a process open the database; a later one does the work.
-PASSED = {Step.STORE_HELD: (2, 30), Step.DISPATCH_TAKEN_AWAY: (1, 1), Step.DISPATCH_DOUBTED: (1, 1)}
-
-
-Begin = Callable[[World, random.Random], None]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """``seconds``: how long it lasts before it is undone. ``of_queue``: whether the queue itself went away."""
-
-    name: str
-    begin: Begin
-    end: Callable[[World], None] = lambda world: None
-    seconds: float = 0.0
-    of_queue: bool = False
 
 
 def _linked(link: Link) -> Begin:
@@ -265,13 +226,23 @@ def _unaudited_seen(world: World) -> None:
     world.alter("relay", None)
 
 
+def _unfollowed_seen(world: World) -> None:
+    """Another role, the auditor, must find that what is late is told to nobody, while dispatch lives and sends."""
+
+    def is_found() -> bool:
+        told = world.ask_console("/api/state")
+        findings = json.loads(told)["room"]["watch"]["findings"] if told is not None else ()
+        return any(finding["kind"] == "not_escalated" for finding in findings)
+
+    if world.let_pass(NOT_ESCALATED_SEEN_WITHIN_S, is_found):
+        world.counted["escalator's silences that the auditor found"] += 1
+    else:
+        world.wrong.append("the escalator stood still, and the auditor did not find that nothing was told farther up")
+    world.alter("dispatch", None)
+
+
 def _kill(name: str) -> Begin:
     return lambda world, _: world.kill(name)
-
-
-def _die_at(name: str, step: Step) -> Begin:
-    first, last = PASSED.get(step, (2, 2))
-    return lambda world, chance: world.die_at(name, step, chance.randint(first, last))
 
 
 def _stopped(name: str) -> Fault:
@@ -297,11 +268,7 @@ def all_faults(kills: int = 1, *, with_clock: bool = True) -> list[Fault]:
     """One of each; a kill at every step among them, and so many plain ones of each process."""
     return [
         *(Fault(f"kill -9 {name}", _kill(name)) for name in KILLED * kills),
-        *(
-            Fault(f"kill -9 {name} at {step}", _die_at(name, step))
-            for name, steps in STEPS_OF.items()
-            for step in steps
-        ),
+        *(killed_at(name, step) for name, steps in STEPS_OF.items() for step in steps),
         *(_stopped(name) for name in (*ROLES, "vendor", "terminals")),
         *(_second(role) for role in ("relay", "dispatch")),
         *_faults_of_the_queue(),
@@ -316,6 +283,12 @@ def all_faults(kills: int = 1, *, with_clock: bool = True) -> list[Fault]:
         Fault("unknown major version", _next_major, _is_dead_letter),
         Fault("a newer minor version beside this one", _mixed, _unmixed, MIXED_S),
         Fault("auditor stands still", lambda world, _: world.alter("relay", UNAUDITED), _unaudited_seen, UNAUDITED_S),
+        Fault(
+            "escalator stands still",
+            lambda world, _: world.alter("dispatch", UNFOLLOWED),
+            _unfollowed_seen,
+            UNFOLLOWED_S,
+        ),
         *(_faults_of_the_clock() if with_clock else ()),
     ]
 

@@ -2,7 +2,6 @@
 
 python -m faults.reader FOLDER console      a vendor's console: writes down every message of alerts and incidents
 python -m faults.reader FOLDER terminals    all units: write down every order, accept it, go, and be done
-python -m faults.reader FOLDER operators    close what is handled, merge and split at random, over the console's HTTP
 """
 
 from __future__ import annotations
@@ -10,11 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +21,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from faults import journal
+from faults.chances import DEAF, DEAF_FOR_S, DECLINED, UNHEARD, UNHEARD_FOR_S, luck
+from faults.told import line_of
 
 LEVELS, RINGS = ("red", "yellow", "blue", "green"), ("core", "periphery", "far")
 RECEIPTS = "patrol:receipt"
@@ -34,10 +32,6 @@ STEP_AFTER_S = 0.3
 NEWER = "ofanewerversion"  # an attribute that this version does not know
 AGAIN_AFTER_S = 5.0  # a terminal keeps its last receipt until it sees what came of it (docs/queue.md)
 RETRY_S = 0.3
-LOOK_S = 1.0  # of the operators, at all that is in the room
-MERGED_SHARE = 0.2  # of the looks at the room
-DECLINED, UNHEARD = 0.03, 0.03  # of the orders
-FIRST, SECOND = "drill", "second-drill"  # operators
 
 
 @dataclass(frozen=True)
@@ -120,29 +114,32 @@ def console(folder: Path) -> None:
         if entry is None:
             continue
         message = entry.message
-        data = _data_of(message)
         if message.get("type") == "cn.patrol.alert.v1":
             log.write(alert=message["id"], **({"newer": True} if NEWER in message else {}))
         elif message.get("type") == "cn.patrol.incident.v1":
-            log.write(incident=data["incident_id"], sequence=int(message["sequence"]), state=data["state"])
+            log.write(**line_of(message))
         group.acknowledge(entry)
 
 
 @dataclass
 class Job:
-    """What a unit is doing: an order, and how far it is. ``next_at``: when its next step is due, wall time."""
+    """What a unit is doing: an order, and how far it is. ``next_at``: when its next step is due, wall time.
+
+    ``sequence``: of the order's message: what was told of its incident before says nothing of this order.
+    """
 
     order_id: str
     incident_id: str
     unit_id: str
     recorded_at: str
+    sequence: int
     step: int = 0
     next_at: float = 0.0
 
     @property
     def declines(self) -> bool:
         """Whether its unit says no."""
-        return _luck(self.order_id) < UNHEARD + DECLINED
+        return UNHEARD <= luck(self.order_id) < UNHEARD + DECLINED
 
 
 class Terminals:
@@ -152,6 +149,7 @@ class Terminals:
         file = folder / "orders.jsonl"
         self._jobs: dict[str, Job] = {}
         self._known: set[str] = set()
+        self._first_sent_at: dict[str, str] = {}  # by incident
         for line in journal.read(file):
             self._recall_line(line)
         self._log = journal.Journal(file)
@@ -162,6 +160,7 @@ class Terminals:
     def _recall_line(self, line: dict[str, Any]) -> None:
         if "order" in line:
             self._known.add(line["order"])
+            self._first_sent_at.setdefault(line["incident"], line["sent_at"])
             self._jobs.setdefault(line["order"], _job_of(line))
         elif "step" in line and (job := self._jobs.get(line["of"])):
             job.step = STEPS.index(line["step"]) + 1
@@ -170,7 +169,9 @@ class Terminals:
             self._known.add(line["recall"])
         elif "through" in line:
             self._jobs.pop(line["through"], None)
-        elif ended := line.get("over") or line.get("declined") or line.get("unheard"):
+        elif "heard" in line and (job := self._jobs.get(line["heard"])):
+            job.next_at = line["heard_at"]
+        elif ended := line.get("over") or line.get("declined"):
             self._jobs.pop(ended, None)
 
     def run(self) -> None:
@@ -193,21 +194,29 @@ class Terminals:
                 return
             line = {"order": order_id, "incident": data["incident_id"], "unit": data["unit_id"]}
             line |= {"sent_at": message["time"], "recorded_at": message["recordedtime"], "level": data.get("level", "")}
+            line |= {"eta_s": data.get("eta_s"), "sequence": int(message["sequence"])}
             self._log.write(**line)
             self._known.add(order_id)
-            if _luck(order_id) < UNHEARD:
-                self._log.write(unheard=order_id)
-                return
-            self._jobs[order_id] = _job_of(line, time.time() + STEP_AFTER_S)
+            heard_at = time.time() + self._unheard_s(order_id, data["incident_id"], message["time"])
+            self._log.write(heard=order_id, heard_at=heard_at)
+            self._jobs[order_id] = _job_of(line, heard_at + STEP_AFTER_S)
             self._keep_the_later(data["unit_id"])
         elif message.get("type") == "cn.patrol.order.recall.v1":
             self._log.write(recall=data["order_id"], reason=data["reason"], sent_at=message["time"])
             self._jobs.pop(data["order_id"], None)
             self._known.add(data["order_id"])
         elif message.get("type") == "cn.patrol.incident.v1" and data.get("state") in ("handled", "closed"):
-            for job in [job for job in self._jobs.values() if job.incident_id == data["incident_id"]]:
+            told_of = [job for job in self._jobs.values() if job.incident_id == data["incident_id"]]
+            for job in [job for job in told_of if job.sequence < int(message["sequence"])]:
                 self._log.write(through=job.order_id)  # its last receipt was taken
                 del self._jobs[job.order_id]
+
+    def _unheard_s(self, order_id: str, incident_id: str, sent_at: str) -> float:
+        """How long its unit does not hear an order. Of few incidents none is heard for a while, in their first life."""
+        first = self._first_sent_at.setdefault(incident_id, sent_at)
+        since_s = (datetime.fromisoformat(sent_at) - datetime.fromisoformat(first)).total_seconds()
+        deaf_s = max(0.0, DEAF_FOR_S - since_s) if luck(incident_id) < DEAF else 0.0
+        return max(deaf_s, UNHEARD_FOR_S if luck(order_id) < UNHEARD else 0.0)
 
     def _keep_the_later(self, unit_id: str) -> None:
         """A unit has one order at a time: what the later one takes the place of is over, its recall may still come."""
@@ -243,12 +252,9 @@ class Terminals:
 
 
 def _job_of(line: dict[str, Any], next_at: float = 0.0) -> Job:
-    return Job(line["order"], line["incident"], line["unit"], line["recorded_at"], next_at=next_at)
-
-
-def _luck(order_id: str) -> float:
-    """The same for an order, however often it comes and whoever asks."""
-    return random.Random(order_id).random()
+    return Job(
+        line["order"], line["incident"], line["unit"], line["recorded_at"], int(line["sequence"]), next_at=next_at
+    )
 
 
 def _recorded_at(job: Job) -> datetime:
@@ -279,40 +285,10 @@ def _receipt(job: Job, kind: str) -> dict[str, Any]:
     }
 
 
-def operators(_folder: Path) -> None:
-    """Look at the room, close what is handled, and now and then merge two and split one; what fails comes again."""
-    address = os.environ["PATROL_CONSOLE"]
-    chance = random.Random(1)
-    while True:
-        time.sleep(LOOK_S)
-        with contextlib.suppress(OSError, ValueError, urllib.error.URLError):
-            with urllib.request.urlopen(f"{address}/api/state", timeout=5) as answer:
-                room = json.load(answer)["room"]
-            for incident in room["incidents"]:
-                if incident["state"] == "handled":
-                    # Red ones take two people.
-                    who = SECOND if incident.get("closing") else FIRST
-                    _act(address, incident["id"], "close", {"disposition": "drill", "reason": "演练 drill"}, who)
-            waiting = [one for one in room["incidents"] if one["state"] in ("new", "ordered", "accepted")]
-            if len(waiting) > 1 and chance.random() < MERGED_SHARE:
-                one, other = chance.sample(waiting, 2)
-                _act(address, one["id"], "merge", {"with": other["id"]})
-            several = [one for one in waiting if len(one["witnesses"]) > 1]
-            if several and chance.random() < MERGED_SHARE:
-                one = chance.choice(several)
-                alert_id = chance.choice(one["witnesses"][1:])["alert_ids"][0]
-                _act(address, one["id"], "split", {"alert_id": alert_id})
-
-
-def _act(address: str, incident_id: str, action: str, what: dict[str, str], operator: str = FIRST) -> None:
-    body = json.dumps(what).encode()
-    headers = {"Content-Type": "application/json", "X-Patrol-Operator": operator, "Origin": address}
-    request = urllib.request.Request(f"{address}/api/incidents/{incident_id}/{action}", body, headers, method="POST")
-    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=5):
-        pass
+def terminals(folder: Path) -> None:
+    """All units."""
+    Terminals(folder).run()
 
 
 if __name__ == "__main__":
-    {"console": console, "terminals": lambda folder: Terminals(folder).run(), "operators": operators}[sys.argv[2]](
-        Path(sys.argv[1])
-    )
+    {"console": console, "terminals": terminals}[sys.argv[2]](Path(sys.argv[1]))

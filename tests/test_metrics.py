@@ -103,6 +103,7 @@ def test_every_label_set_is_there_and_zero_from_the_start() -> None:
         ("patrol_late", {"kind": {kind.value for kind in LatenessKind}}),
         ("patrol_escalations", {"level": LEVELS, "step": {step.value for step in EscalationStep}}),
         ("patrol_reminders", {"level": LEVELS}),
+        ("patrol_dispatch_cover_share", {"ring": RINGS}),
         ("patrol_frames_dropped", {"reason": set(DetectMetrics.DROPS)}),
         ("patrol_positions", {"verdict": {*(verdict.value for verdict in FixVerdict), UNREADABLE}}),
         ("patrol_units", {"state": {state.value for state in UnitState}}),
@@ -183,6 +184,14 @@ def test_what_is_late_no_more_is_shown_as_none() -> None:
     for count in (3, 0):
         metrics.dispatch.show_late({LatenessKind.NOBODY_SENT: count} if count else {})
         assert metrics.registry.get_sample_value("patrol_late", {"kind": "nobody_sent"}) == count
+
+
+def test_the_cover_of_each_ring_is_shown_as_it_is_now() -> None:
+    metrics = Metrics(CollectorRegistry())
+    for shares in ({RingName.CORE: 1.0, RingName.FAR: 0.75}, {RingName.CORE: 0.5, RingName.FAR: 0.75}):
+        metrics.dispatch.show_cover(shares)
+    seen = [metrics.registry.get_sample_value("patrol_dispatch_cover_share", {"ring": ring}) for ring in RingName]
+    assert seen == [0.5, 0.0, 0.75]
 
 
 def test_counters_can_be_summed_over_all_their_labels() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.clock import SteadyClock
-from patrol.app.assembling import open_travel_times
+from patrol.adapters.sql import SqlStore
+from patrol.app.assembling import open_travel_times, open_wayfinding
+from patrol.app.options import ALL_ROLES, Role
 from patrol.domain.camera import StreamAddress
 from patrol.domain.errors import InputError
 from patrol.domain.travel_settings import ServiceKind, ServiceSettings, TravelSettings
@@ -50,3 +52,22 @@ def test_a_service_is_asked(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_told_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.graphml: cannot be read"):
         asked(TravelSettings(graph=tmp_path / "none.graphml"), tmp_path)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_streets_are_read_by_whoever_sends_units_and_by_nobody_else(tmp_path: Path, role: Role) -> None:
+    async def opened(roles: frozenset[Role]) -> None:
+        clock = SteadyClock(tmp_path / "clock.json")
+        store = SqlStore(f"sqlite:///{tmp_path / 'patrol.db'}", (), clock)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(store.aclose)
+            settings = TravelSettings(graph=tmp_path / "none.graphml")  # whoever reads it is told
+            await open_wayfinding(stack, settings, store, clock, roles)
+
+    if role in (Role.DISPATCH, Role.CONSOLE):
+        with pytest.raises(InputError):
+            asyncio.run(opened(frozenset({role})))
+        with pytest.raises(InputError):
+            asyncio.run(opened(ALL_ROLES))
+    else:
+        asyncio.run(opened(frozenset({role})))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
-from patrol.adapters import sql_outbox
+from patrol.adapters import sql_choices, sql_outbox
 from patrol.adapters.sql_bodies import body_of, incident_in
 from patrol.adapters.sql_history import whereabouts
 from patrol.adapters.sql_prepared import Prepared, put
@@ -67,6 +67,8 @@ def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> No
     for duty in outcome.duties:
         put(connection, DUTIES, unit_id=duty.unit.id, body=DUTY_JSON.dump_json(duty).decode())
     sql_outbox.add(connection, outcome.messages, now)
+    if outcome.looked_at is not None:
+        sql_choices.keep(connection, outcome.looked_at)
     if outcome.deed is not None:
         store_deed(connection, outcome.deed)
 

@@ -6,7 +6,7 @@ One schema, in files beside each other: what is written elsewhere only has its t
 from __future__ import annotations
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table, Text
 
 from patrol.adapters.sql_outbox import METADATA
 from patrol.domain.alerts import Alert
@@ -67,6 +67,16 @@ DUTIES = Table(
     METADATA,
     Column("unit_id", String, primary_key=True),
     Column("body", Text, nullable=False),
+)
+# What choices of units looked at, to do them again; the newest ones only, see sql_choices.
+CHOICES = Table(
+    "choices",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("at", String, nullable=False, index=True),
+    # The ids of all incidents that it was about, between blanks.
+    Column("about", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
 EFFECTS = Table(
     "effects",

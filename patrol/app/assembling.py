@@ -31,8 +31,9 @@ from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
-from patrol.app.options import Options, Role
+from patrol.app.options import SENDING_ROLES, Options, Role
 from patrol.config import Configuration
+from patrol.config.proposed import ProposalWriter
 from patrol.domain.assigning import load_solver
 from patrol.domain.errors import InputError
 from patrol.domain.recovering import Known
@@ -43,6 +44,7 @@ from patrol.pipeline.appraising import Appraising
 from patrol.pipeline.auditing import Auditing
 from patrol.pipeline.beating import Beating
 from patrol.pipeline.closing import Desk
+from patrol.pipeline.covering import Covering
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.following_up import FollowingUp
@@ -140,9 +142,9 @@ async def assembled(
         publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
-        if Role.DISPATCH in options.roles:
+        if options.roles & {Role.DISPATCH, Role.RELAY}:  # who chooses, and who audits that
             await asyncio.to_thread(load_solver)
-        wayfinding = await open_wayfinding(stack, configuration.travel, store, clock)
+        wayfinding = await open_wayfinding(stack, configuration.travel, store, clock, options.roles)
         deciding = Deciding(
             store, clock, metrics, configuration.sending, wayfinding, second_person=configuration.second_person
         )
@@ -213,8 +215,21 @@ async def assembled(
                 simulated=options.simulated,
                 keeper=clock,
                 storage=LocalStorage(options.spool, disks, configuration.free_floor),
+                covering=Covering(
+                    configuration.cameras,
+                    configuration.rings,
+                    clock,
+                    simulated=options.simulated,
+                    sending=configuration.sending,
+                    detour=configuration.travel.detour,
+                ),
             ),
-            appraising=Appraising(SqlJudgements(store), configuration.rules, clock),
+            appraising=Appraising(
+                SqlJudgements(store),
+                configuration.rules,
+                clock,
+                ProposalWriter(configuration.written_rules, configuration.cameras),
+            ),
             keeping=Keeping(
                 store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
             ),
@@ -223,10 +238,11 @@ async def assembled(
 
 
 async def open_wayfinding(
-    stack: contextlib.AsyncExitStack, settings: TravelSettings, store: SqlStore, clock: Clock
+    stack: contextlib.AsyncExitStack, settings: TravelSettings, store: SqlStore, clock: Clock, roles: frozenset[Role]
 ) -> Wayfinding:
-    """Where streets are known to somebody, that is asked."""
-    if settings.service is None and settings.graph is None:
+    """Where streets are known to somebody, that is asked; by roles that send units. Others read no streets, and wait
+    for no service."""
+    if (settings.service is None and settings.graph is None) or not roles & SENDING_ROLES:
         return Wayfinding(store, detour=settings.detour)
     return Wayfinding(store, await open_travel_times(stack, settings, clock), settings.detour)
 

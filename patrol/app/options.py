@@ -20,6 +20,8 @@ class Role(StrEnum):
 
 
 ALL_ROLES = frozenset(Role)
+# Who decides which unit goes where: dispatch, and who acts for people.
+SENDING_ROLES = frozenset({Role.DISPATCH, Role.CONSOLE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ COMMANDS = (
     "drill",
     "tail",
     "dead",
+    "choices",
     "positions",
     "accounts",
     "contract",

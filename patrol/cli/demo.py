@@ -86,6 +86,7 @@ def _simulated(configuration: Configuration, var: Path) -> Configuration:
     from patrol.adapters.detectors import chosen_device
     from patrol.adapters.devices import Device
     from patrol.adapters.model_store import ensure_model
+    from patrol.demo.plots import DEMO_CONFIRM, hurried
     from patrol.demo.scenes import demo_cameras, render_scenes
 
     scenes = render_scenes(var.parent / "scenes", lambda done, of: tell(f"  scene {done} of {of} is rendered (once)"))
@@ -97,6 +98,8 @@ def _simulated(configuration: Configuration, var: Path) -> Configuration:
         units=tuple(replace(unit, simulated=True) for unit in configuration.units),
         detector=replace(configuration.detector, input_px=DEMO_INPUT_PX),
         tour=replace(configuration.tour, workers=DEMO_WORKERS),
+        sending=replace(configuration.sending, confirm=DEMO_CONFIRM),
+        follow_up=hurried(configuration.follow_up),
     )
 
 
@@ -143,13 +146,18 @@ async def _run(
 def _simulations(parts: Parts, configuration: Configuration) -> list[Any]:
     from patrol.adapters.redis_streams import RedisSubscription
     from patrol.demo import simulated_units
+    from patrol.demo.plots import Plots
     from patrol.demo.simulated_operators import SimulatedOperators
+    from patrol.demo.simulated_shift import SimulatedShift
     from patrol.domain.messages import ORDER_STREAMS
 
-    chance = random.Random(SEED)
+    chance, plots = random.Random(SEED), Plots(configuration.sending.confirm)
     subscription = RedisSubscription(parts.redis, simulated_units.GROUP, "simulated-units", ORDER_STREAMS)
-    units = simulated_units.SimulatedUnits(configuration.units, subscription, parts.publisher, parts.clock, chance)
-    return [units.run, SimulatedOperators(parts.store, parts.desk, parts.clock, chance).run]
+    units = simulated_units.SimulatedUnits(
+        configuration.units, subscription, parts.publisher, parts.clock, chance, plots
+    )
+    shift = SimulatedShift(parts.units_desk, parts.clock)
+    return [units.run, SimulatedOperators(parts.store, parts.desk, shift, parts.clock, chance, plots).run]
 
 
 async def _stop_after(clock: Clock, seconds: float, stopping: asyncio.Event) -> None:

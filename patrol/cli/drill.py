@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from patrol.cli.failing import errors_told
-from patrol.cli.queueing import DEFAULT_VAR, RedisUrl, Var, redis_address
+from patrol.cli.queueing import DEFAULT_VAR, RedisUrl, Var, database_address, redis_address
 from patrol.domain.errors import InputError, PatrolError
 from patrol.domain.events import Kind, Level
 
@@ -154,13 +154,7 @@ async def _store(configuration: Configuration, var: Path) -> AsyncIterator[SqlSt
     from patrol.adapters.clock import SystemClock
     from patrol.adapters.sql import SqlStore
 
-    address = os.environ.get("DATABASE_URL")
-    if not address:
-        file = var / "patrol.db"
-        if not file.exists():
-            raise InputError(f"{file}: there is no store; say --var of the Patrol that runs, or set DATABASE_URL")
-        address = f"sqlite:///{file}"
-    store = SqlStore(address, configuration.units, SystemClock())
+    store = SqlStore(database_address(var), configuration.units, SystemClock())
     try:
         await store.open()
         yield store

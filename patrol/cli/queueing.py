@@ -43,3 +43,14 @@ def with_redis(address: str, work: Callable[[Redis], Awaitable[_Result]]) -> _Re
             return await work(redis)
 
     return asyncio.run(run())
+
+
+def database_address(var: Path) -> str:
+    """The address of the store that this Patrol uses. Raises InputError where there is none."""
+    address = os.environ.get("DATABASE_URL")
+    if address:
+        return address
+    file = var / "patrol.db"
+    if not file.exists():
+        raise InputError(f"{file}: there is no store; say --var of the Patrol that runs, or set DATABASE_URL")
+    return f"sqlite:///{file}"

@@ -284,7 +284,7 @@ def _sending(file: FileModel) -> Sending:
     preempts = {level: frozenset(levels) for level, levels in dispatch.preempts.items()}
     return Sending(
         crews=Crews(dispatch.crews),
-        policy=Policy(preempts, dispatch.reserve, dispatch.drone_gain_s),
+        policy=Policy(preempts, dispatch.reserve, dispatch.drone_gain_s, dispatch.answer_s),
         confirm=_confirm(dispatch),
         positions=_positions(file),
     )

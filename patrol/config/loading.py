@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -39,9 +40,10 @@ def load(
     missing = [document.problem(*finding) for finding in crosschecks.missing_variables(parts, environ)]
     if variables_required:
         problems += missing
-    if problems or file is None:
+    if problems or file is None or not isinstance(document.data, dict):
         raise ConfigError(str(path), _in_order(problems))
-    return building.build(file, parts, environ, _in_order([*missing, *_warnings(document, parts)]), path.parent)
+    warnings = _in_order([*missing, *_warnings(document, parts)])
+    return replace(building.build(file, parts, environ, warnings, path.parent), written_rules=document.data["rules"])
 
 
 def _validated(document: Document) -> tuple[FileModel | None, list[ConfigProblem]]:

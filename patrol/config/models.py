@@ -576,6 +576,10 @@ class DispatchModel(Edge):
         default=Policy().drone_gain_s,
         description="a drone goes, too, where it is there so many seconds sooner than the first crew",
     )
+    answer_s: SecondsFromZero = Field(
+        default=Policy().answer_s,
+        description="how long a unit takes to accept an order, as a rule, seconds: it counts for who will be late",
+    )
     escalation: EscalationModel = Field(
         default=EscalationModel(), description="who is told, and when, while something is late: level: [steps]"
     )
@@ -666,7 +670,7 @@ class TravelModel(Edge):
 
 
 class PositionsModel(Edge):
-    """How old a unit's position may be."""
+    """How old a unit's position may be, and when it says that the unit is on scene."""
 
     stale_after_s: Seconds = Field(
         default=POSITIONS.stale_after_s,
@@ -675,6 +679,12 @@ class PositionsModel(Edge):
     missing_after_s: Seconds = Field(
         default=POSITIONS.missing_after_s,
         description="from then on a unit that had sent positions is not sent, unless it was at its home; seconds",
+    )
+    arrived_m: Annotated[Number, Field(ge=5, le=500)] = Field(
+        default=POSITIONS.arrived_m, description="so near the place it was sent to, and a unit is on scene, metres"
+    )
+    moved_m: Annotated[Number, Field(ge=5, le=500)] = Field(
+        default=POSITIONS.moved_m, description="so far from where it accepted, and a unit is on its way, metres"
     )
 
     @model_validator(mode="after")
@@ -740,7 +750,9 @@ class FileModel(Edge):
         default=DispatchModel(), description="who is sent, what waits for people's word, what is late, who is told"
     )
     travel: TravelModel = Field(default=TravelModel(), description="how long units take from place to place")
-    positions: PositionsModel = Field(default=PositionsModel(), description="how old units' positions may be")
+    positions: PositionsModel = Field(
+        default=PositionsModel(), description="how old units' positions may be, and how near is on scene"
+    )
     web: WebModel = Field(default=WebModel(), description="where the console listens")
 
 

@@ -110,7 +110,8 @@ class Configuration:
     ``merging``: when what several cameras see is one incident; ``sending``: who is sent, and what waits for people's
     word; ``second_person``: which levels it takes two people to close; ``follow_up``: when what is late, and who is
     told; ``travel``: what says how long ways take; ``positions``: which positions of units are believed, and for how
-    long; ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
+    long; ``written_rules``: the rules as the file writes them; ``warnings``: what is allowed and still looks like a
+    mistake; they carry no secrets.
     """
 
     station: str
@@ -137,4 +138,5 @@ class Configuration:
     template_of: Mapping[CameraId, str] = field(default_factory=dict)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo(USUAL_TIMEZONE))
     sessions_of_host: Mapping[str, int] = field(default_factory=dict)
+    written_rules: Mapping[RuleId, Mapping[str, object]] = field(default_factory=dict)
     warnings: tuple[ConfigProblem, ...] = ()

@@ -1,7 +1,9 @@
 """Simulated units: they hear orders on the queue as any vendor's terminal would, and answer with receipts.
 
-Time is not sped up: they mobilise and drive as long as their unit says. Now and then one declines, stays silent, or
-tells no position for a while on its way. Whose order is over goes home, and tells its position meanwhile.
+Time is not sped up: they mobilise and drive as long as their unit says. Of a dozen orders one is declined, to one
+nobody answers, and with one the unit tells no position for a while on its way; which, is drawn. Whose order is over
+goes home; where it is it tells on its way and while it stands there, as terminals do: of one that is silent dispatch
+would think that it has gone somewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
+from patrol.demo.plots import Plot, Plots
 from patrol.domain.camera import Place
 from patrol.domain.dispatch import DETOUR_FACTOR
 from patrol.domain.errors import MessageError, QueueError
@@ -31,10 +35,23 @@ GROUP = "units"
 ACCEPT_S = (1.0, 4.0)
 ON_SCENE_S = (6.0, 15.0)
 REPORT_EVERY_S = 1.0
-DECLINES = 0.04
-STAYS_SILENT = 0.04
-LOSES_POSITION, LOST_S = 0.05, 40.0
+STANDING_EVERY_S = 15.0
+LONG_ON_SCENE_S = (75.0, 90.0)  # where the incident drags on
+LOST_S = 40.0
 ORDERS_REMEMBERED = 10_000
+
+
+class Temper(StrEnum):
+    """How a unit takes an order."""
+
+    OBEYS = "obeys"
+    DECLINES = "declines"
+    STAYS_SILENT = "stays silent"
+    LOSES_POSITION = "loses its position"
+
+
+# Drawn one after the other, and then anew: so each of them comes, and none by far too often.
+TEMPERS = (Temper.DECLINES, Temper.STAYS_SILENT, Temper.LOSES_POSITION, *[Temper.OBEYS] * 9)
 
 
 @dataclass(slots=True)
@@ -46,6 +63,7 @@ class _Drive:
     incident_id: IncidentId
     unit: Unit
     destination: Place
+    temper: Temper
     ended: asyncio.Event = field(default_factory=asyncio.Event)  # called back, another came, or the demo stops
     over: asyncio.Event = field(default_factory=asyncio.Event)  # another came, or the demo stops
     sequence: int = 0
@@ -65,6 +83,7 @@ class SimulatedUnits:
         publisher: Publisher,
         clock: Clock,
         chance: random.Random,
+        plots: Plots,
     ) -> None:
         self._units: Mapping[UnitId, Unit] = {unit.id: unit for unit in units}
         self._places: dict[UnitId, Place] = {unit.id: unit.home for unit in units}
@@ -72,6 +91,8 @@ class SimulatedUnits:
         self._publisher = publisher
         self._clock = clock
         self._chance = chance
+        self._plots = plots
+        self._tempers: list[Temper] = []
         self._drives: dict[str, _Drive] = {}  # also those that have ended: an order may come again
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -106,7 +127,8 @@ class SimulatedUnits:
         if unit is None or order_id in self._drives:
             return
         destination = Place(data["destination"]["latitude"], data["destination"]["longitude"])
-        drive = _Drive(order_id, datetime.fromisoformat(envelope.recordedtime), envelope.incident_id, unit, destination)
+        sent_at = datetime.fromisoformat(envelope.recordedtime)
+        drive = _Drive(order_id, sent_at, envelope.incident_id, unit, destination, self._temper())
         self._drives[order_id] = drive
         # One at a time: its recall from another ring's stream may still be on the way.
         *earlier, _ = sorted((one for one in self._drives.values() if one.unit is unit), key=_recorded_at)
@@ -114,30 +136,33 @@ class SimulatedUnits:
             one.ended.set()
             one.over.set()
         if len(self._drives) > ORDERS_REMEMBERED:
-            del self._drives[next(iter(self._drives))]
+            self._drives.pop(next(iter(self._drives))).over.set()
         drives.create_task(self._carry_out(drive))
+
+    def _temper(self) -> Temper:
+        if not self._tempers:
+            self._tempers = self._chance.sample(TEMPERS, len(TEMPERS))
+        return self._tempers.pop()
 
     async def _carry_out(self, drive: _Drive) -> None:
         await self._drive(drive)
         await self._go_home(drive)
 
     async def _go_home(self, drive: _Drive) -> None:
-        while self._place(drive).distance_m(drive.unit.home) > 1.0:
-            if await pause(self._clock, drive.over, REPORT_EVERY_S):
+        """And stand there until another order comes."""
+        while True:
+            is_there = self._place(drive).distance_m(drive.unit.home) <= 1.0
+            if await pause(self._clock, drive.over, STANDING_EVERY_S if is_there else REPORT_EVERY_S):
                 return
             self._step(drive, drive.unit.home)
-            place, now = self._place(drive), self._clock.now()
-            position = PositionData(drive.unit.id, PlaceData(place.latitude, place.longitude), now)
-            with contextlib.suppress(QueueError):  # the next one is as good
-                await self._publisher.publish([position_message(position, now)])
+            await self._tell_position(drive)
 
     async def _drive(self, drive: _Drive) -> None:
         if await self._waits_or_ends(drive, self._chance.uniform(*ACCEPT_S)):
             return
-        luck = self._chance.random()
-        if luck < STAYS_SILENT:
+        if drive.temper is Temper.STAYS_SILENT:
             return
-        if luck < STAYS_SILENT + DECLINES:
+        if drive.temper is Temper.DECLINES:
             await self._answer(drive, ReceiptKind.REJECTED, reason_code="busy")
             return
         await self._answer(drive, ReceiptKind.ACCEPTED)
@@ -145,12 +170,14 @@ class SimulatedUnits:
             return
         if await self._moves_there(drive):
             await self._answer(drive, ReceiptKind.ON_SCENE)
-            if not await self._waits_or_ends(drive, self._chance.uniform(*ON_SCENE_S)):
+            drags_on = self._plots.of(drive.incident_id) is Plot.DRAGS_ON
+            on_scene_s = self._chance.uniform(*(LONG_ON_SCENE_S if drags_on else ON_SCENE_S))
+            if not await self._waits_or_ends(drive, on_scene_s):
                 await self._answer(drive, ReceiptKind.DONE)
 
     async def _moves_there(self, drive: _Drive) -> bool:
         """Move, telling its position every second, unless that is lost. Returns whether it arrived."""
-        silent_s = LOST_S if self._chance.random() < LOSES_POSITION else 0.0
+        silent_s = LOST_S if drive.temper is Temper.LOSES_POSITION else 0.0
         await self._answer(drive, ReceiptKind.EN_ROUTE)
         while self._place(drive).distance_m(drive.destination) > 1.0:
             if await self._waits_or_ends(drive, REPORT_EVERY_S):
@@ -158,8 +185,14 @@ class SimulatedUnits:
             self._step(drive, drive.destination)
             silent_s -= REPORT_EVERY_S
             if silent_s < 0:
-                await self._answer(drive, ReceiptKind.EN_ROUTE)
+                await self._tell_position(drive)
         return True
+
+    async def _tell_position(self, drive: _Drive) -> None:
+        place, now = self._place(drive), self._clock.now()
+        position = PositionData(drive.unit.id, PlaceData(place.latitude, place.longitude), now)
+        with contextlib.suppress(QueueError):  # the next one is as good
+            await self._publisher.publish([position_message(position, now)])
 
     def _step(self, drive: _Drive, destination: Place) -> None:
         """As far as a unit gets until it tells its position again; a drone flies straight."""

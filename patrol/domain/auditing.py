@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,6 @@ from patrol.domain.incidents import EscalationStep, Incident, IncidentId, Incide
 from patrol.domain.lateness import Lateness, LatenessKind, Watch, has_no_clock, overdue
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.recovering import SHOWN_FOR, Restoration
-from patrol.domain.units import UnitState
 
 # The auditor looks every two seconds; when it has not for so long, nobody watches.
 SILENT_AFTER_S = 15.0
@@ -187,17 +186,10 @@ def _unpublished(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
 def _not_sent(
     view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, sending: Sending
 ) -> Iterator[Finding]:
-    anyone_at_all = any(
-        duty.state is UnitState.AVAILABLE for waiting in view.waiting[:1] for duty in waiting.situation.duties
-    )
-    for waiting in view.waiting if anyone_at_all else ():
+    late = [waiting for waiting in view.waiting if _is_unsent_for_too_long(waiting, view, rings, bounds)]
+    for waiting in _those_who_could_have_somebody(late, view, sending):
         incident = waiting.situation.incident
         since = _unsent_since(waiting.situation, rings[incident.ring])
-        bound_s = bounds.sent_s[incident.level] + (bounds.sent_more_after_fault_s if view.disturbed else 0.0)
-        if incident.state is not IncidentState.NEW or _age_s(view, since) <= bound_s:
-            continue
-        if not anyone_free(waiting.situation, sending, view.at):
-            continue  # it waits for a reason that is stated: the shortfall is counted, and people see it
         yield _about(
             FindingKind.UNDISPATCHED if waiting.taken else FindingKind.UNHANDLED,
             incident,
@@ -205,6 +197,35 @@ def _not_sent(
             "没有派警，而有空闲警力" + ("" if waiting.taken else "；派警还没有收到它的预警"),
             "nobody was sent, and a unit is free" + ("" if waiting.taken else "; dispatch has not taken its alert"),
         )
+
+
+def _is_unsent_for_too_long(
+    waiting: Waiting, view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds
+) -> bool:
+    incident = waiting.situation.incident
+    since = _unsent_since(waiting.situation, rings[incident.ring])
+    bound_s = bounds.sent_s[incident.level] + (bounds.sent_more_after_fault_s if view.disturbed else 0.0)
+    return incident.state is IncidentState.NEW and _age_s(view, since) > bound_s
+
+
+def _those_who_could_have_somebody(late: Sequence[Waiting], view: AuditView, sending: Sending) -> Iterator[Waiting]:
+    """The others wait for a reason that is stated: the shortfall is counted, and people see it.
+
+    Of those that are alike in all but their place one is asked for all: a straight line leads everywhere.
+    """
+    known: dict[Hashable, bool] = {}
+    for waiting in late:
+        kind = _kind_of(waiting.situation)
+        if kind not in known:
+            known[kind] = anyone_free(waiting.situation, sending, view.at)
+        if known[kind]:
+            yield waiting
+
+
+def _kind_of(situation: Situation) -> Hashable:
+    incident = situation.incident
+    asked = frozenset((order.unit_id, order.state) for order in situation.of_this_life)
+    return incident.kind, incident.level, incident.ring, incident.simulated, incident.held_until, asked
 
 
 def _unsent_since(situation: Situation, ring: Ring) -> datetime:

@@ -6,26 +6,27 @@ in choosing.py; here choices become orders, and what they take from other incide
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
-from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want, choose
+from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want
 from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
 from patrol.domain.events import Level
-from patrol.domain.fixes import FixSettings, staleness
-from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.fixes import FixSettings, Freshness, Whereabouts, staleness
+from patrol.domain.incidents import UNREACHED, ClockName, Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.looked import LookedAt, choices_of, streets_to, went_by
 from patrol.domain.messages import Message, order_message, recall_message
 from patrol.domain.orders import Order, OrderState
+from patrol.domain.shortfalls import Shortfall, ShortfallReason, Soonest, carried_on, is_news, shortfall
 from patrol.domain.units import UnitId, UnitState
-from patrol.domain.vocabulary import Place
 from patrol.domain.ways import Way, Ways
 
 PRE_EMPTED = "pre_empted"
+SHORT = "short"
 # In a storm hundreds wait, and there are only so many units: the most urgent, the oldest first, are looked at.
 MOST_WAITING = 20
 
@@ -92,6 +93,35 @@ def missing(situation: Situation, crews: Crews) -> int:
     return max(0, crews.of(situation.incident) - situation.crews)
 
 
+def wanting(situation: Situation, incident: Incident, crews: Crews) -> Incident:
+    """What has become of a situation's incident, with how many crews it wants beside those that are on it."""
+    return replace(incident, crews_missing=missing(replace(situation, incident=incident), crews))
+
+
+def first_if_late(situation: Situation, incident: Incident, now: datetime) -> Soonest | None:
+    """The crew under way that is to be there first, where it is to be late; by the incident's target as it is now."""
+    going = [order for order in situation.open_orders if not order.is_drone]
+    first = min(going, key=lambda order: order.expected_at, default=None)
+    duty = situation.duty_of(first.unit_id) if first is not None else None
+    if first is None or duty is None or incident.due_at is None or first.expected_at <= incident.due_at:
+        return None
+    eta_s, left_s = ((at - now).total_seconds() for at in (first.expected_at, incident.due_at))
+    return Soonest(duty.unit.id, duty.unit.name, duty.unit.name_en, eta_s, left_s)
+
+
+def short_by_target(situation: Situation, incident: Incident, now: datetime) -> Incident:
+    """An incident whose target may have changed, as by a merge or a split: whether who is under way is late by that."""
+    known, late = incident.shortfall, first_if_late(situation, incident, now)
+    is_known = known is not None and known.late_s is not None
+    if not situation.crews or incident.state not in UNREACHED or is_known is (late is not None):
+        return incident
+    if known is not None and known.missing:
+        found: Shortfall | None = shortfall(known.reason, known.missing, now, late)
+    else:
+        found = None if late is None else shortfall(ShortfallReason.NOBODY_IN_TIME, 0, now, late)
+    return replace(incident, shortfall=carried_on(found, known))
+
+
 def want_of(situation: Situation, crews: Crews) -> Want:
     """What an incident wants, as choosing sees it; also one that wants nothing, but may lose what it has.
 
@@ -115,7 +145,19 @@ def want_of(situation: Situation, crews: Crews) -> Want:
         tried={order.unit_id: order.state for order in orders},
         opened_at=incident.accepted_at,
         crews_on_it=situation.crews,
+        arrives_at=_arrivals(situation),
     )
+
+
+def _arrivals(situation: Situation) -> Mapping[UnitId, datetime]:
+    """When each crew on it is to be there, by its order; nothing once one is."""
+    if any(order.state is OrderState.ON_SCENE for order in situation.open_orders if not order.is_drone):
+        return {}
+    return {
+        order.unit_id: order.sent_at + timedelta(seconds=order.eta_s)
+        for order in situation.open_orders
+        if not order.is_drone and order.state is not OrderState.DOUBTED
+    }
 
 
 def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
@@ -135,17 +177,41 @@ def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
 
 
 def choices_for(board: Board, ways: Ways, sending: Sending, now: datetime) -> Choices:
-    """Who would be sent where now, to the most urgent of all that wait."""
+    """Who would be sent where now, to the most urgent of all that wait, and what each does not get."""
+    return _chosen(board, ways, sending, now)[1]
+
+
+def _chosen(board: Board, ways: Ways, sending: Sending, now: datetime) -> tuple[LookedAt, Choices]:
     waiting = sorted((each for each in board.situations if waits(each, sending, now)), key=_urgency)
     served = [each for each in board.situations if each.open_orders and each not in waiting]
-    wants = [want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served)]
+    wants = tuple(want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served))
+    looked = LookedAt(
+        at=now,
+        wants=wants,
+        duties=board.duties,
+        commitments=commitments(board.situations),
+        source=ways.source,
+        streets=streets_to(wants, ways),
+        detour=ways.detour,
+        positions=sending.positions,
+        policy=sending.policy,
+        crews=sending.crews.by_level,
+    )
+    found = choices_of(looked)
+    behind = _behind(waiting, found, sending.crews, now)
+    return replace(looked, went=went_by(found)), replace(found, shortfalls={**found.shortfalls, **behind})
 
-    def travel_s(duty: Duty, destination: Place) -> float:
-        """By where it may have moved since, too; never, where nobody knows."""
-        whereabouts = staleness(duty, now, sending.positions)
-        return ways.travel_s(duty, destination) + whereabouts.extra_s if whereabouts.is_known else math.inf
 
-    return choose(wants, board.duties, commitments(board.situations), travel_s, sending.policy, now)
+def _behind(
+    waiting: Sequence[Situation], found: Choices, crews: Crews, now: datetime
+) -> Mapping[IncidentId, Shortfall]:
+    """Those that nobody has looked at, as more urgent ones wait; none where these get all that they want."""
+    if not any(each.incident.id in found.shortfalls for each in waiting[:MOST_WAITING]):
+        return {}
+    return {
+        each.incident.id: shortfall(ShortfallReason.BEHIND_OTHERS, missing(each, crews), now)
+        for each in waiting[MOST_WAITING:]
+    }
 
 
 def _urgency(situation: Situation) -> tuple[int, datetime, IncidentId]:
@@ -163,30 +229,47 @@ def send(
 ) -> tuple[Outcome, ...]:
     """Send whom the assignment finds to all that wants units; one outcome for each incident that changes.
 
-    ``cause``: the id of the message that asks for it, see Situation.
+    ``cause``: the id of the message that asks for it, see Situation. The first outcome has what was looked at.
     """
     taken: defaultdict[IncidentId, list[UnitId]] = defaultdict(list)
     new: defaultdict[IncidentId, list[Order]] = defaultdict(list)
-    for choice in choices_for(board, ways, sending, now).chosen:
+    looked, choices = _chosen(board, ways, sending, now)
+    for choice in choices.chosen:
         incident = board.of(choice.incident_id).incident
+        duty = board.duty_of(choice.unit_id)
         new[incident.id].append(
-            _order(order_id_for(incident, choice.unit_id), incident, choice, board.duty_of(choice.unit_id), ways, now)
+            _order(order_id_for(incident, choice.unit_id), incident, choice, duty, ways, sending.positions, now)
         )
         if choice.takes_from is not None:
             taken[choice.takes_from].append(choice.unit_id)
-    touched = [each for each in board.situations if each.incident.id in new or each.incident.id in taken]
+    short, changing = choices.shortfalls, new.keys() | taken.keys()
+    touched = [replace(each, cause=cause) for each in board.situations if each.incident.id in changing]
     # A unit is told that its order is over before it is told of the next.
     touched.sort(key=lambda each: each.incident.id not in taken)
-    return tuple(
+    outcomes = [
         changed(
-            replace(each, cause=cause),
+            each,
             lost_by(each, taken[each.incident.id]),
             new[each.incident.id],
             sending.crews,
             now,
+            found=short.get(each.incident.id),
         )
         for each in touched
-    )
+    ]
+    others = [each for each in board.situations if each.incident.id in short.keys() - changing]
+    noted = [note_short(replace(each, cause=cause), short[each.incident.id], now) for each in others]
+    all_told = [*outcomes, *(outcome for outcome in noted if outcome.incident is not None)]
+    return (*(replace(outcome, looked_at=looked) for outcome in all_told[:1]), *all_told[1:])
+
+
+def note_short(situation: Situation, found: Shortfall, now: datetime) -> Outcome:
+    """Tell what an incident to which nobody is sent does not get, where that was not told yet."""
+    known = situation.incident.shortfall
+    if not is_news(found, known):
+        return Outcome(reason="told already")
+    short = replace(situation.incident, crews_missing=found.missing, shortfall=carried_on(found, known))
+    return told(Outcome(incident=short, reason=SHORT), now, cause=situation.cause)
 
 
 def anyone_free(situation: Situation, sending: Sending, now: datetime) -> bool:
@@ -213,14 +296,15 @@ def changed(
     crews: Crews,
     now: datetime,
     why_lost: str = PRE_EMPTED,
+    found: Shortfall | None = None,
 ) -> Outcome:
-    """What becomes of an incident that loses orders and gets new ones.
+    """What becomes of an incident that loses orders and gets new ones. ``found``: what it still does not get.
 
     What the units that it loses do from now on is told by the incident that gets them.
     """
     after = with_orders(situation, (*lost, *new))
     incident = in_state_of(situation.incident, after.of_this_life)
-    incident = replace(incident, crews_missing=missing(replace(after, incident=incident), crews))
+    incident = replace(wanting(after, incident, crews), shortfall=carried_on(found, incident.shortfall))
     if any(not order.is_drone for order in new):
         incident = incident.stamped(ClockName.ORDER_SENT, now, new[0].ordered_by or "dispatch")
     messages: list[MessageFor] = [partial(_recall, order, why_lost, now) for order in lost]
@@ -250,12 +334,28 @@ def guessed(way: Way) -> tuple[str, str]:
     return ("", "") if way.fallback is None else ("（直线估算）", " (by the straight line)")
 
 
+def widened(whereabouts: Whereabouts) -> tuple[str, str]:
+    """What is said, after that, of a unit that may have moved away since it last told where it is."""
+    if whereabouts.freshness is not Freshness.STALE:
+        return "", ""
+    return f"；{whereabouts.words_zh}", f"; {whereabouts.words_en}"
+
+
 def _tell(order: Order, now: datetime, cause: str | None, incident: Incident) -> Message:
     return order_message(order, incident, now, cause)
 
 
-def _order(order_id: OrderId, incident: Incident, choice: Choice, duty: Duty, ways: Ways, now: datetime) -> Order:
+def _order(
+    order_id: OrderId,
+    incident: Incident,
+    choice: Choice,
+    duty: Duty,
+    ways: Ways,
+    positions: FixSettings,
+    now: datetime,
+) -> Order:
     guessed_zh, guessed_en = guessed(ways.way(duty, incident.place))
+    widened_zh, widened_en = widened(staleness(duty, now, positions))
     return Order(
         id=order_id,
         incident_id=incident.id,
@@ -266,8 +366,8 @@ def _order(order_id: OrderId, incident: Incident, choice: Choice, duty: Duty, wa
         sent_at=now,
         eta_s=choice.eta_s,
         target_feasible=choice.target_feasible,
-        why_zh=choice.why_zh + guessed_zh,
-        why_en=choice.why_en + guessed_en,
+        why_zh=choice.why_zh + guessed_zh + widened_zh,
+        why_en=choice.why_en + guessed_en + widened_en,
         candidates=choice.candidates,
         is_drone=choice.is_drone,
         life=incident.life,

@@ -40,15 +40,15 @@ import numpy as np
 from patrol.domain.dispatch import Duty
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
+from patrol.domain.lacking import shortfalls
 from patrol.domain.orders import Candidate
-from patrol.domain.seating import RANK, first_crew_in_s, seat
+from patrol.domain.seating import RANK, Seating, first_crew_in_s, seat
+from patrol.domain.shortfalls import Shortfall
 from patrol.domain.units import UnitId
 from patrol.domain.wants import Choice as Choice
 from patrol.domain.wants import Choices as Choices
 from patrol.domain.wants import Commitment as Commitment
 from patrol.domain.wants import Policy as Policy
-from patrol.domain.wants import Shortfall as Shortfall
-from patrol.domain.wants import ShortfallReason as ShortfallReason
 from patrol.domain.wants import TravelTime as TravelTime
 from patrol.domain.wants import Want as Want
 from patrol.domain.wants import is_crew as is_crew
@@ -63,27 +63,28 @@ def choose(
     travel_s: TravelTime,
     policy: Policy,
     now: datetime,
+    lost_s: Mapping[UnitId, float] | None = None,
 ) -> Choices:
     """Who goes where now: a pure function of what it is given, in whatever order that comes.
 
     ``travel_s``: seconds from being ordered to being there, mobilisation included; infinite where there is no way.
+    ``lost_s``: of units of which nobody knows where they are, how old their last position is, seconds.
     """
     ordered = sorted(wants, key=_urgency)
     everybody = sorted(duties, key=_unit_id)
     chosen: list[Choice] = []
-    short: list[Shortfall] = []
+    short: dict[IncidentId, Shortfall] = {}
     for simulated in (False, True):
         ours = [want for want in ordered if want.simulated is simulated]
         if any(want.crews or want.wants_drone for want in ours):
-            telling = _Telling(
-                Weighing(ours, everybody, commitments, travel_s, now, policy.answer_s), policy, simulated
-            )
-            chosen += telling.choices()
-            short += telling.shortfalls()
+            weighing = Weighing(ours, everybody, commitments, travel_s, now, policy.answer_s, lost_s)
+            seating = seat(weighing, policy, simulated)
+            chosen += _Telling(weighing, seating).choices()
+            short |= shortfalls(weighing, seating, now)
     place = {want.incident_id: position for position, want in enumerate(ordered)}
     return Choices(
         tuple(sorted(chosen, key=lambda choice: place[choice.incident_id])),
-        tuple(sorted(short, key=lambda one: place[one.incident_id])),
+        {incident_id: short[incident_id] for incident_id in place if incident_id in short},
     )
 
 
@@ -98,9 +99,9 @@ def _unit_id(duty: Duty) -> UnitId:
 class _Telling:
     """What came of one assignment, in words. Wants and units are told by their index."""
 
-    def __init__(self, weighing: Weighing, policy: Policy, simulated: bool) -> None:
+    def __init__(self, weighing: Weighing, seating: Seating) -> None:
         self._weighing = weighing
-        self._seating = seat(weighing, policy, simulated)
+        self._seating = seating
         self._reasons = self._elsewhere()
         # Who cannot go is told alike to all. Thousands of objects a decision are what the collector stops for.
         self._left_out: list[dict[str, Candidate]] = [{} for _ in weighing.duties]
@@ -197,10 +198,14 @@ class _Telling:
         return (
             *(Candidate(duties[unit].unit.id, seconds[unit], elsewhere[unit]) for unit in able.tolist()),
             *(
-                self._cannot(unit, unfit[unit] or elsewhere[unit] or "no_way")
+                self._cannot(unit, unfit[unit] or elsewhere[unit] or self._why_no_way(unit))
                 for unit in np.flatnonzero(~could).tolist()
             ),
         )
+
+    def _why_no_way(self, unit: int) -> str:
+        lost_s = self._weighing.lost_s[unit]
+        return "no_way" if lost_s is None else f"lost_{lost_s:.0f}"
 
     def _cannot(self, unit: int, reason: str) -> Candidate:
         known = self._left_out[unit]
@@ -231,50 +236,8 @@ class _Telling:
             reasons[drone] = None
         return reasons
 
-    def shortfalls(self) -> Iterator[Shortfall]:
-        """What was wanted, or taken away, and is not there; and whose first crew will be late."""
-        for number, want in enumerate(self._weighing.wants):
-            got, lost = self._seating.crews.get(number, []), self._seating.lost.get(number, [])
-            if missing := want.crews + len(lost) - len(got):
-                yield self._missing(number, missing)
-            if got and self._weighing.crews(number) == len(lost) and self._weighing.is_late(number, got[0]):
-                late_s = self._weighing.eta_s[number][got[0]] - self._weighing.left_s[number]
-                yield Shortfall(
-                    want.incident_id,
-                    0,
-                    ShortfallReason.NOBODY_IN_TIME,
-                    f"无人能按时到场，最快仍超时 {late_s:.0f} 秒",
-                    f"nobody is there in time, the first {late_s:.0f} s late",
-                )
-
-    def _missing(self, number: int, missing: int) -> Shortfall:
-        reason = self._why_missing(number)
-        zh, en = _WORDS[reason]
-        return Shortfall(
-            self._weighing.wants[number].incident_id,
-            missing,
-            reason,
-            f"缺 {missing} 组警力：{zh}",
-            f"{missing} crew{'s' * (missing > 1)} short: {en}",
-        )
-
-    def _why_missing(self, number: int) -> ShortfallReason:
-        has = set(self._weighing.crews_on[number]).difference(self._seating.lost.get(number, ()))
-        suitable = [unit for unit in self._weighing.suitable(number) if unit not in has]
-        if any(unit in self._seating.kept for unit in suitable):
-            return ShortfallReason.KEPT_FOR_RED
-        return ShortfallReason.ALL_BUSY if suitable else ShortfallReason.NONE_SUITABLE
-
 
 _LEVEL_ZH: Mapping[Level, str] = {Level.RED: "红", Level.YELLOW: "黄", Level.BLUE: "蓝", Level.GREEN: "绿"}
-_WORDS: Mapping[ShortfallReason, tuple[str, str]] = {
-    ShortfallReason.NONE_SUITABLE: (
-        "在岗警力中没有可派的（圈层、能力不符，或已拒绝）",
-        "nobody on duty may go (ring, capability, or they have refused)",
-    ),
-    ShortfallReason.ALL_BUSY: ("可派的警力均在执行任务", "all who may go are busy"),
-    ShortfallReason.KEPT_FOR_RED: ("余下警力为红色警情预留", "those that are left are kept for red"),
-}
 
 
 def _why_not_the_soonest(eta_s: float, sooner: Candidate) -> tuple[str, str]:

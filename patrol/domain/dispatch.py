@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from patrol.domain.camera import Place
 from patrol.domain.deeds import Deed
@@ -26,8 +27,13 @@ from patrol.domain.orders import PROGRESS, Order, OrderState, Receipt, ReceiptKi
 from patrol.domain.units import ASSIGNABLE, ON_AN_ORDER, UNIT_TRANSITIONS, Unit, UnitId, UnitState, is_on_shift
 from patrol.domain.ways import DETOUR_FACTOR as DETOUR_FACTOR
 
+if TYPE_CHECKING:  # a choice is made of duties, and is known here only as what is kept with an outcome
+    from patrol.domain.looked import LookedAt
+
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
+
+POSITION_IS_NEW = timedelta(seconds=30)
 
 AT_HOME_M = 50.0  # as near as a terminal in a street with high houses can tell
 
@@ -148,6 +154,7 @@ class Situation:
 class Outcome:
     """What a decision changes, all at once; only what differs is listed. ``reason``: why, for log and metric.
 
+    ``looked_at``: of a choice of units, all that it looked at, told with one of its outcomes.
     ``deed``: what a person did, where one decided.
     """
 
@@ -156,6 +163,7 @@ class Outcome:
     duties: tuple[Duty, ...] = ()
     messages: tuple[Message, ...] = ()
     reason: str = "nothing to do"
+    looked_at: LookedAt | None = None
     deed: Deed | None = None
 
     def done_by(self, deed: Deed) -> Outcome:
@@ -206,21 +214,41 @@ def receive(situation: Situation, receipt: Receipt, crews_wanted: int, now: date
 
 def _go_on(situation: Situation, order: Order, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:
     order_state, clock = _NEXT_STATE[receipt.kind]
-    moved = with_orders(situation, (replace(order, state=order_state, doubted_at=None),))
+    at, source = _when(receipt, order, now)
+    duty = situation.duty_of(order.unit_id)
+    duty = None if duty is None else _placed_by(duty, receipt)
+    further = replace(order, state=order_state, doubted_at=None)
+    if receipt.kind is ReceiptKind.ACCEPTED:
+        further = replace(further, accepted_from=None if duty is None else _known_place(duty, at))
+    if receipt.kind is ReceiptKind.ON_SCENE:
+        further = replace(further, pressed_at=at)
+    duty = None if duty is None else in_order_state(duty, order_state, now)
+    return advance(situation, further, duty, (clock, at, source), crews_wanted, now)
+
+
+def advance(
+    situation: Situation,
+    order: Order,
+    duty: Duty | None,
+    stamp: tuple[ClockName, datetime, str],
+    crews_wanted: int,
+    now: datetime,
+) -> Outcome:
+    """An order goes on, and its unit with it; both as they are then. See ``receive``."""
+    moved = with_orders(situation, (order,))
     over = _no_longer_needed(moved, crews_wanted)
     after = with_orders(moved, over)
     incident = situation.incident
     if not order.is_drone:  # it sees, it handles nothing
-        incident = incident.stamped(clock, *_when(receipt, order, now))
+        incident = incident.stamped(*stamp)
     incident = replace(in_state_of(incident, after.of_this_life), crews_missing=max(0, crews_wanted - after.crews))
     incident = replace(incident, overdue=is_overdue(incident, now))
-    duty = situation.duty_of(order.unit_id)
     return told(
         Outcome(
             incident=incident,
-            orders=(replace(order, state=order_state, doubted_at=None), *over),
-            duties=(*((_moved(duty, order_state, receipt, now),) if duty else ()), *freed(situation, over, now)),
-            reason=receipt.kind.value,
+            orders=(order, *over),
+            duties=(*((duty,) if duty else ()), *freed(situation, over, now)),
+            reason=order.state.value,
         ),
         now,
         tuple(partial(_recall, ended, _WHY_OVER[ended.state], now) for ended in over),
@@ -264,11 +292,16 @@ _STATE_OF: Mapping[OrderState, IncidentState] = {
 
 
 def in_state_of(incident: Incident, orders: Sequence[Order]) -> Incident:
-    """The incident is as far as the crew that is farthest. Raises IllegalTransition if it cannot be."""
+    """The incident is as far as the crew that is farthest. Raises IllegalTransition if it cannot be.
+
+    Where nobody is left what it was short of is over: it is short of its first crew from now on.
+    """
     crews = [order for order in orders if not order.is_drone and order.state in PROGRESS]
     farthest = max(crews, key=lambda order: PROGRESS[order.state], default=None)
     state = _STATE_OF[farthest.state] if farthest else IncidentState.NEW
-    return incident if state is incident.state else incident.to(state)
+    if state is incident.state:
+        return incident
+    return replace(incident.to(state), shortfall=None if state is IncidentState.NEW else incident.shortfall)
 
 
 def freed(situation: Situation, orders: Sequence[Order], now: datetime) -> tuple[Duty, ...]:
@@ -287,6 +320,8 @@ def _late(situation: Situation, order: Order, receipt: Receipt, now: datetime) -
     clock = _NEXT_STATE[receipt.kind][1]
     incident = situation.incident
     moved = _position_only(situation, order, receipt)
+    if receipt.kind is ReceiptKind.ON_SCENE and order.pressed_at is None:  # its position was sooner
+        moved = replace(moved, orders=(replace(order, pressed_at=_when(receipt, order, now)[0]),), reason="pressed")
     if clock in incident.clocks or not incident.is_open or order.is_drone:
         return moved
     stamped = incident.stamped(clock, *_when(receipt, order, now))
@@ -301,13 +336,18 @@ def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]
     return now, f"unit {order.unit_id}, on arrival of its receipt (its clock is off)"
 
 
-def _moved(duty: Duty, state: OrderState, receipt: Receipt, now: datetime) -> Duty:
-    moved = replace(
-        duty,
-        place=receipt.place or duty.place,
-        fix_at=receipt.at if receipt.place else duty.fix_at,
-    )
-    return moved.released(now) if state is OrderState.DONE else replace(moved, state=_DUTY_STATE[state])
+def _known_place(duty: Duty, at: datetime) -> Place | None:
+    """Where it was then, if a position says so that was new."""
+    return duty.place if duty.fix_at is not None and duty.fix_at >= at - POSITION_IS_NEW else None
+
+
+def _placed_by(duty: Duty, receipt: Receipt) -> Duty:
+    return duty if receipt.place is None else replace(duty, place=receipt.place, fix_at=receipt.at)
+
+
+def in_order_state(duty: Duty, state: OrderState, now: datetime) -> Duty:
+    """A unit whose order has gone on to this state."""
+    return duty.released(now) if state is OrderState.DONE else replace(duty, state=_DUTY_STATE[state])
 
 
 def _position_only(situation: Situation, order: Order, receipt: Receipt) -> Outcome:
@@ -377,7 +417,7 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
 def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause: str | None = None) -> Outcome:
     """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation."""
     assert outcome.incident is not None
-    incident = outcome.incident.listing(
+    incident = outcome.incident.settled().listing(
         OrderLine(order.id, order.unit_id, order.state)
         for order in outcome.orders
         if order.life == outcome.incident.life

@@ -6,27 +6,16 @@ what an operator has acknowledged stays with that operator until something else 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.dispatch import Outcome, Situation, told
 from patrol.domain.events import Level
-from patrol.domain.incidents import ClockName, Escalation, EscalationStep, Incident, IncidentState
-from patrol.domain.lateness import (
-    UNREACHED,
-    LateAfter,
-    Lateness,
-    LatenessKind,
-    Watch,
-    Way,
-    overdue,
-    straight_way_s,
-    unsent_since,
-    watch_of,
-)
+from patrol.domain.incidents import UNREACHED, ClockName, Escalation, EscalationStep, Incident, IncidentState
+from patrol.domain.lateness import LateAfter, Lateness, LatenessKind, Way, overdue, straight_way_s, watch_of
+from patrol.domain.shortfalls import Shortfall
 
 # What is asked for again and again (feedback), or holds up nobody outside (a second person), is told no farther up.
 COUNTS = frozenset(LatenessKind) - {LatenessKind.NO_FEEDBACK, LatenessKind.CLOSING_WAITS_FOR_SECOND_PERSON}
@@ -36,33 +25,7 @@ CAUSES_KEPT = 32
 _RANK = {step: rank for rank, step in enumerate(EscalationStep)}
 
 
-class ShortfallReason(StrEnum):
-    """Why no unit can be there in time."""
-
-    NOBODY_FREE = "nobody_free"
-    NOBODY_IN_TIME = "nobody_in_time"
-    KEPT_FOR_RED = "kept_for_red"  # who is free is kept for something more urgent
-
-
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    """No unit can be there in time (警力不足), known since then. Told farther up at once: waiting mends nothing."""
-
-    reason: ShortfallReason
-    zh: str
-    en: str
-    since: datetime
-
-    @property
-    def key(self) -> str:
-        """As of a lateness."""
-        return f"shortfall/{self.reason.value}"
-
-
 Cause = Lateness | Shortfall
-
-IsAnyoneFree = Callable[[Situation], bool]
-"""Whether there is a unit that could go to an incident now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +90,15 @@ def due_steps(
     latenesses: Iterable[Lateness],
     policy: FollowUpPolicy,
     now: datetime,
-    shortfall: Shortfall | None = None,
 ) -> tuple[DueStep, ...]:
     """The steps that are due and not taken, from below. ``latenesses``: what is late, of this incident or of all.
+
+    That nobody can be there in time is known at once, as it is kept with the incident: waiting mends nothing.
 
     While nobody has acknowledged the last step, only higher ones are. Once somebody has, what was known then is that
     person's, and only something else that gets late counts: from that on, the last step is due again, then higher ones.
     """
-    last = incident.standing_escalation
+    last, shortfall = incident.standing_escalation, _nobody_in_time(incident)
     causes: list[Cause] = [*_counting(incident, latenesses)]
     if shortfall is not None:
         causes.append(shortfall)
@@ -157,6 +121,14 @@ def _counting(incident: Incident, latenesses: Iterable[Lateness]) -> list[Latene
     return [late for late in latenesses if late.incident_id == incident.id and late.kind in COUNTS]
 
 
+def _nobody_in_time(incident: Incident) -> Shortfall | None:
+    """What it does not get, where that is its first crew. That a further one is missing is told no farther up."""
+    found = incident.shortfall
+    if found is None or incident.state is IncidentState.NEW:
+        return found
+    return found if found.late_s is not None and incident.state in UNREACHED else None
+
+
 def _is_acknowledged(cause: Cause, last: Escalation | None) -> bool:
     if last is None or last.taken_on_at is None:
         return False
@@ -176,15 +148,13 @@ def escalate(
     policy: FollowUpPolicy,
     now: datetime,
     way_s: Way = straight_way_s,
-    *,
-    is_anyone_free: IsAnyoneFree,
 ) -> Outcome:
     """Take the highest step that is due, and tell it with the incident. What is late is looked at anew: whoever asks
     may have looked at an earlier life of it."""
     incident = situation.incident
     watch = watch_of(incident, situation.orders)
     late = overdue((watch,), situation.duties, policy.late_after, now, way_s)
-    due = due_steps(incident, late, policy, now, shortfall_of(situation, policy, now, is_anyone_free))
+    due = due_steps(incident, late, policy, now)
     if not due:
         return Outcome(reason="nothing to escalate")
     taken, last = due[-1], incident.standing_escalation
@@ -221,34 +191,6 @@ def acknowledge(situation: Situation, operator: str, now: datetime) -> Outcome:
         taken_on_at=now,
     )
     return told(Outcome(incident=replace(incident, escalation=acknowledged), reason="acknowledged"), now)
-
-
-def shortfall_of(
-    situation: Situation, policy: FollowUpPolicy, now: datetime, is_anyone_free: IsAnyoneFree
-) -> Shortfall | None:
-    """Whether no unit can be on scene in time, as far as is stored."""
-    incident = situation.incident
-    if incident.due_at is None or incident.state not in UNREACHED or incident.stamp_in_life(ClockName.ON_SCENE):
-        return None
-    watch = watch_of(incident, situation.orders)
-    if watch.open_orders:
-        return _nobody_in_time(watch)
-    if incident.state is not IncidentState.NEW or _is_held(watch, now) or is_anyone_free(situation):
-        return None
-    since = min(now, unsent_since(watch, policy.late_after))
-    return Shortfall(ShortfallReason.NOBODY_FREE, "没有空闲警力", "no unit is free", since)
-
-
-def _nobody_in_time(watch: Watch) -> Shortfall | None:
-    if any(order.target_feasible for order in watch.open_orders):
-        return None
-    since = min(order.sent_at for order in watch.open_orders)
-    words = "没有警力能按时到场", "no unit can be on scene in time"
-    return Shortfall(ShortfallReason.NOBODY_IN_TIME, *words, since)
-
-
-def _is_held(watch: Watch, now: datetime) -> bool:
-    return watch.held_until is not None and now < watch.held_until
 
 
 def is_reminder_due(incident: Incident, policy: FollowUpPolicy, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from patrol.domain.board import Crews, wanting
 from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Outcome, Situation, called_back, told
 from patrol.domain.errors import NotAsAsked, Objection
@@ -61,8 +62,13 @@ def hold(situation: Situation, policy: ConfirmPolicy, now: datetime) -> Outcome 
     return told(Outcome(incident=replace(incident, held_until=until), reason=HELD), now, cause=situation.cause)
 
 
-def change_level(situation: Situation, level: Level, operator: str, reason: str, now: datetime) -> Outcome:
-    """An operator says how urgent it is. From then on no alert that joins changes that. Raises NotAsAsked if closed."""
+def change_level(
+    situation: Situation, level: Level, operator: str, reason: str, now: datetime, crews: Crews | None = None
+) -> Outcome:
+    """An operator says how urgent it is. From then on no alert that joins changes that. Raises NotAsAsked if closed.
+
+    ``crews``: how many each level wants.
+    """
     incident = situation.incident
     if not incident.is_open:
         raise NotAsAsked(Objection.CLOSED, f"incident {incident.id} is closed; its level stays {incident.level}")
@@ -81,7 +87,7 @@ def change_level(situation: Situation, level: Level, operator: str, reason: str,
         held_until=None,  # of another level it waits for another time, or not at all
         urged_at=now if urged else incident.urged_at,
     )
-    return told(Outcome(incident=changed, reason="level changed"), now)
+    return told(Outcome(incident=wanting(situation, changed, crews or Crews()), reason="level changed"), now)
 
 
 def close(
@@ -195,10 +201,11 @@ def withdraw(situation: Situation, operator: str, now: datetime) -> Outcome:
     return told(Outcome(incident=incident.not_closing(), reason="closing withdrawn"), now)
 
 
-def reopen(situation: Situation, operator: str, reason: str, now: datetime) -> Outcome:
+def reopen(situation: Situation, operator: str, reason: str, now: datetime, crews: Crews | None = None) -> Outcome:
     """Open what was closed again: a new life, in which nothing that was sent before counts.
 
-    The ring's clock goes on from t3 as if it had never been closed. Raises NotAsAsked.
+    The ring's clock goes on from t3 as if it had never been closed. ``crews``: how many each level wants. Raises
+    NotAsAsked.
     """
     incident = situation.incident
     if incident.merged_into is not None:
@@ -211,4 +218,5 @@ def reopen(situation: Situation, operator: str, reason: str, now: datetime) -> O
         )
     if incident.is_open:
         raise NotAsAsked(Objection.OPEN, f"incident {incident.id} is open")
-    return told(Outcome(incident=incident.reopened(operator, reason, now), reason="reopened"), now)
+    reopened = wanting(situation, incident.reopened(operator, reason, now), crews or Crews())
+    return told(Outcome(incident=reopened, reason="reopened"), now)

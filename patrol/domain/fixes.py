@@ -36,6 +36,10 @@ class FixSettings:
 
     ``radius_cap_m``: what an old position is widened to at most: twice the radius of the inner rings, in which
     everywhere is as likely.
+
+    ``arrived_m``: so near, and a unit is on scene; farther by what its position may be off, and twice that at most.
+    Dispatch systems draw 100 m and more around a scene; of the core ring's 112 m that would be nearly all. ``moved_m``:
+    so far from where it accepted, and a unit moves.
     """
 
     stale_after_s: float = 30.0
@@ -45,6 +49,8 @@ class FixSettings:
     noise_m: float = 50.0
     most_noise_m: float = 200.0
     radius_cap_m: float = 1000.0
+    arrived_m: float = 30.0
+    moved_m: float = 30.0
 
 
 USUAL = FixSettings()

@@ -13,6 +13,7 @@ from typing import NewType
 
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.events import IncidentClass, Kind, Level, class_of
+from patrol.domain.shortfalls import Shortfall
 from patrol.domain.troubles import Trouble
 from patrol.domain.vocabulary import CameraId, OrderState, Place, RingName
 
@@ -72,6 +73,12 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
     IncidentState.HANDLED: frozenset({IncidentState.CLOSED}),
     IncidentState.CLOSED: frozenset(),  # and NEW, by a person who reopens it: see Incident.reopened
 }
+
+
+# Nobody is on scene yet.
+UNREACHED = frozenset({IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE})
+
+_NOBODY_WANTED = frozenset({IncidentState.HANDLED, IncidentState.CLOSED})
 
 
 class LoopStage(StrEnum):
@@ -335,7 +342,8 @@ class Incident:
     ``witnesses``: who saw it, the first one first. ``urged_at``: when a red alert of another camera joined it while no
     unit was sent, or a person made it red or opened it again: who had refused before is asked again. ``merged_into``:
     of a closed one that another goes on with. ``split_from``: the incident it was a part of, ``split_by`` an operator.
-    ``crews_missing``: how many crews are wanted beside those on it. ``escalation``: the last step that was taken as
+    ``crews_missing``: how many crews are wanted beside those on it. ``shortfall``: what of that nobody can give it, or
+    that nobody is there in time. ``escalation``: the last step that was taken as
     something was late. ``reminders``: how often feedback was asked for, last at ``reminded_at``. ``life``: 1, and one
     more each time a person opens it again; ``reopened_at``: when last; ``history``: earlier lives. ``level_why_zh``,
     ``level_why_en``: why it has its level; ``level_by``: the operator who said so, if one did: no alert changes it
@@ -389,6 +397,7 @@ class Incident:
     held_until: datetime | None = None
     reason_code: FalseAlarmReason | None = None
     closing: ClosingRequest | None = None
+    shortfall: Shortfall | None = None
 
     @property
     def incident_class(self) -> IncidentClass:
@@ -459,7 +468,6 @@ class Incident:
             self,
             state=IncidentState.NEW,
             life=self.life + 1,
-            crews_missing=1,  # at least; how many it is worked out once somebody is sent
             orders=(),
             reopened_at=at,
             history=(*self.history, before),
@@ -471,6 +479,7 @@ class Incident:
             closing=None,
             held_until=None,
             urged_at=at,
+            shortfall=None,
         )
 
     def not_closing(self) -> Incident:
@@ -480,6 +489,15 @@ class Incident:
         clocks: dict[ClockName, Stamp] = dict(self.clocks)
         clocks.pop(ClockName.FEEDBACK, None)
         return replace(self, closing=None, clocks=clocks)
+
+    def settled(self) -> Incident:
+        """This incident as it wants no more than it does: nobody once it is handled, and no shortfall that is over."""
+        incident = replace(self, crews_missing=0) if self.crews_missing and self.state in _NOBODY_WANTED else self
+        if incident.shortfall is None:
+            return incident
+        is_missing = incident.crews_missing > 0
+        holds = is_missing if incident.shortfall.missing else not is_missing and incident.state in UNREACHED
+        return incident if holds and incident.state not in _NOBODY_WANTED else replace(incident, shortfall=None)
 
     def is_of_this_life(self, at: datetime) -> bool:
         """Whether what was sent, or began, then has to do with it as it is now."""
@@ -494,6 +512,10 @@ class Incident:
         """This incident with one more timestamp; the first one of a name stays."""
         if name in self.clocks:
             return self
+        return replace(self, clocks={**self.clocks, name: Stamp(at, source)})
+
+    def restamped(self, name: ClockName, at: datetime, source: str) -> Incident:
+        """This incident with a timestamp that is known better now."""
         return replace(self, clocks={**self.clocks, name: Stamp(at, source)})
 
     def seconds(self, start: ClockName, end: ClockName) -> float | None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from patrol.domain.dispatch import DETOUR_FACTOR, Duty
 from patrol.domain.events import Level
-from patrol.domain.incidents import ClockName, Incident, IncidentId, IncidentState, OrderId
+from patrol.domain.incidents import UNREACHED, ClockName, Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.orders import PROGRESS, Order, OrderState
 from patrol.domain.units import UnitId, UnitKind
 from patrol.domain.vocabulary import Place, RingName
@@ -44,8 +44,6 @@ MISSES_BY_S = 2.0
 _URGENCY = {level: rank for rank, level in enumerate(Level)}
 _KINDS = {kind: rank for rank, kind in enumerate(LatenessKind)}
 _ON_THE_WAY = frozenset({OrderState.ACCEPTED, OrderState.EN_ROUTE})
-# Nobody is on scene yet.
-UNREACHED = frozenset({IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +205,14 @@ def _people(watch: Watch, late_after: LateAfter) -> Iterator[Lateness]:
     if incident.state is IncidentState.ON_SCENE:
         handled_s = late_after.handled_s[incident.level]
         since = _stamped(incident, ClockName.ON_SCENE) + timedelta(seconds=handled_s)
-        minutes = _minutes(handled_s)
-        words = f"到场 {minutes} 分钟还没有处置完", f"on scene for {minutes} min, and not handled"
+        zh, en = _limit(handled_s)
+        words = f"到场 {zh}还没有处置完", f"on scene for {en}, and not handled"
         yield _about(LatenessKind.NOT_HANDLED, incident, since, *words)
     if incident.state is IncidentState.HANDLED:
         feedback_s = late_after.feedback_s[incident.level]
         since = _stamped(incident, ClockName.HANDLED) + timedelta(seconds=feedback_s)
-        minutes = _minutes(feedback_s)
-        words = f"处置完 {minutes} 分钟没有反馈", f"handled for {minutes} min, and no feedback"
+        zh, en = _limit(feedback_s)
+        words = f"处置完 {zh}没有反馈", f"handled for {en}, and no feedback"
         yield _about(LatenessKind.NO_FEEDBACK, incident, since, *words)
     undecided = incident.state is IncidentState.NEW and incident.stamp_in_life(ClockName.CONFIRMED) is None
     if watch.held_until is not None and undecided and not watch.open_orders:
@@ -290,7 +288,7 @@ def _forecast(watch: Watch, duties: Mapping[UnitId, Duty], late_after: LateAfter
 
 def _arrival(order: Order, incident: Incident, duty: Duty, late_after: LateAfter, way_s: Way) -> _Arrival | None:
     if duty.order_id != order.id or duty.fix_at is None or duty.fix_at < order.sent_at:  # all that is known is the plan
-        return _Arrival(order, order.sent_at, order.sent_at + timedelta(seconds=order.eta_s))
+        return _Arrival(order, order.sent_at, order.expected_at)
     way = way_s(duty, order.destination)
     if way is None:
         return None
@@ -319,8 +317,11 @@ def _stamped(incident: Incident, name: ClockName) -> datetime:
     return incident.life_began_at if stamp is None else stamp.at
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:g}"
+def _limit(seconds: float) -> tuple[str, str]:
+    """As people say it: in minutes, where it is half ones or whole ones, else in seconds."""
+    if seconds < 60 or seconds % 30:
+        return f"{seconds:g} 秒", f"{seconds:g} s"
+    return f"{seconds / 60:g} 分钟", f"{seconds / 60:g} min"
 
 
 def _about(

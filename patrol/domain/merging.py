@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from patrol.domain.board import Crews, short_by_target, wanting
 from patrol.domain.dispatch import Outcome, Situation, called_back, told
 from patrol.domain.errors import Apart, NotTogether
 from patrol.domain.events import IncidentClass, Level
@@ -40,11 +41,13 @@ _EARLIEST = (
 MERGED = "merged"
 
 
-def merge(one: Situation, other: Situation, operator: str, now: datetime) -> tuple[Outcome, Outcome]:
+def merge(
+    one: Situation, other: Situation, operator: str, now: datetime, crews: Crews | None = None
+) -> tuple[Outcome, Outcome]:
     """Make one incident of two: first what becomes of the one that goes on, then of the one that ends.
 
     The one whose unit is farther on its way goes on, else the earlier one. The order of the other is withdrawn, unless
-    its unit has set out. Raises NotTogether.
+    its unit has set out. ``crews``: how many each level wants. Raises NotTogether.
     """
     _check_alike(one.incident, other.incident)
     stays, goes = sorted((one, other), key=_how_settled)
@@ -54,7 +57,9 @@ def merge(one: Situation, other: Situation, operator: str, now: datetime) -> tup
             f"incidents {one.incident.id} and {other.incident.id} both have a unit on its way or on scene; close the"
             " one that needs none",
         )
-    return _taking(stays.incident, goes.incident, operator, now), _ending(goes, stays.incident.id, operator, now)
+    merged = wanting(stays, _taking(stays.incident, goes.incident, operator, now), crews or Crews())
+    merged = short_by_target(stays, merged, now)
+    return told(Outcome(incident=merged, reason=MERGED), now), _ending(goes, stays.incident.id, operator, now)
 
 
 def _how_settled(situation: Situation) -> tuple[int, datetime, IncidentId]:
@@ -78,7 +83,7 @@ def _check_alike(one: Incident, other: Incident) -> None:
         raise NotTogether(Apart.NOT_ALIKE, f"{both} cannot be merged: real, simulated and drill never mix")
 
 
-def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -> Outcome:
+def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -> Incident:
     incident = incident.not_closing()  # whoever gave that feedback did not know of this
     brought = tuple(
         replace(
@@ -108,8 +113,7 @@ def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -
     if taken.level is Level.RED and incident.state is IncidentState.NEW:
         merged = replace(merged, urged_at=now)
     # Counted already, where it was; where only now it is, the follow-up marks it.
-    merged = replace(merged, overdue=incident.overdue or (taken.overdue and is_overdue(merged, now)))
-    return told(Outcome(incident=merged, reason=MERGED), now)
+    return replace(merged, overdue=incident.overdue or (taken.overdue and is_overdue(merged, now)))
 
 
 def _as_rated(taken: Incident) -> tuple[Witness, ...]:
@@ -144,11 +148,17 @@ def _recall(order: Order, now: datetime, incident: Incident) -> Message:
 
 
 def split(
-    situation: Situation, alert_id: AlertId, new_id: IncidentId, operator: str, now: datetime
+    situation: Situation,
+    alert_id: AlertId,
+    new_id: IncidentId,
+    operator: str,
+    now: datetime,
+    crews: Crews | None = None,
 ) -> tuple[Outcome, Outcome]:
     """Take what the witness with this alert saw out into an incident of its own: first what is left, then the new one.
 
-    The new one has its witness's clocks: what it is about began when it began. Raises NotTogether.
+    The new one has its witness's clocks: what it is about began when it began. ``crews``: how many each level wants.
+    Raises NotTogether.
     """
     incident = situation.incident
     if incident.incident_class is IncidentClass.MAINTENANCE:
@@ -169,4 +179,7 @@ def split(
         split_from=incident.id,
         split_by=operator,
     )
+    crews = crews or Crews()
+    left, new = wanting(situation, left, crews), wanting(replace(situation, orders=()), new, crews)
+    left = short_by_target(situation, left, now)
     return told(Outcome(incident=left, reason="split"), now), told(Outcome(incident=new, reason="split off"), now)

@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState
 from patrol.domain.orders import ReceiptKind
+from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.troubles import Trouble
 from patrol.domain.vocabulary import CoordinateSystem, OrderState, RingName
 
@@ -174,6 +175,25 @@ class EscalationData(Data):
 
 
 @dataclass(frozen=True, slots=True)
+class ShortfallData(Data):
+    """What an incident wants and nobody can give it, or nobody in time."""
+
+    reason: ShortfallReason | str
+    missing: Annotated[int, Ge(0)]
+    """How many crews it does not get; 0 where it gets all, and nobody in time."""
+    words: WordsData
+    """All of it, for people."""
+    since: datetime
+    """It is short without a break since then."""
+    unit_id: str | None = None
+    """Who is there first of those that go, or would be of those that are kept for red."""
+    eta_s: Annotated[float, Ge(0)] | None = None
+    """In so many seconds, when that was found."""
+    late_s: Annotated[float, Ge(0)] | None = None
+    """So many seconds after the response target; null where it is not late."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClosingData(Data):
     """The feedback of the first of two people: of an open incident, the second is awaited."""
 
@@ -250,6 +270,8 @@ class IncidentData(Data):
     """1, and one more each time a person opened it again: closed is not always the end."""
     reopened_at: datetime | None = None
     """When that was last; what was sent before has nothing to do with it any more."""
+    shortfall: ShortfallData | None = None
+    """What it does not get; null where it gets what it wants."""
 
 
 @dataclass(frozen=True, slots=True)

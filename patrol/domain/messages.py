@@ -40,6 +40,7 @@ from patrol.domain.message_data import (
     PositionData,
     RecallData,
     ReceiptData,
+    ShortfallData,
     StampData,
     TroubledCameraData,
     WitnessData,
@@ -48,6 +49,7 @@ from patrol.domain.message_data import (
     time_text,
 )
 from patrol.domain.orders import Order, Receipt, ReceiptKind
+from patrol.domain.shortfalls import Shortfall
 from patrol.domain.tracing import TraceId, read_traceparent, trace_id, traceparent
 from patrol.domain.vocabulary import CoordinateSystem, Place, RingName
 
@@ -206,6 +208,7 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         closing=_closing(incident.closing) if incident.closing else None,
         life=incident.life,
         reopened_at=incident.reopened_at,
+        shortfall=_shortfall(incident.shortfall) if incident.shortfall else None,
     )
     return _message(
         INCIDENT_STREAM,
@@ -258,6 +261,11 @@ def _escalation(escalation: Escalation) -> EscalationData:
         acknowledged_by=escalation.acknowledged_by,
         acknowledged_at=escalation.acknowledged_at,
     )
+
+
+def _shortfall(found: Shortfall) -> ShortfallData:
+    words = WordsData(found.zh, found.en)
+    return ShortfallData(found.reason, found.missing, words, found.since, found.unit_id, found.eta_s, found.late_s)
 
 
 def _maintenance(maintenance: Maintenance) -> MaintenanceData:

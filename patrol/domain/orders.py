@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from patrol.domain.incidents import IncidentId, OrderId
@@ -42,7 +42,9 @@ class Order:
 
     ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``doubted_at``: when it
     had not been accepted in time. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one.
-    ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back.
+    ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_from``: where
+    its unit was when it accepted. ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its
+    crew did (arriving.py).
     """
 
     id: OrderId
@@ -62,6 +64,14 @@ class Order:
     life: int = 1
     ordered_by: str | None = None
     recalled_by: str | None = None
+    accepted_from: Place | None = None
+    arrived_at: datetime | None = None
+    pressed_at: datetime | None = None
+
+    @property
+    def expected_at(self) -> datetime:
+        """When its unit was to be on scene, by what was known as it was chosen."""
+        return self.sent_at + timedelta(seconds=self.eta_s)
 
     @property
     def is_open(self) -> bool:

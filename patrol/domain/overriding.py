@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from patrol.domain.board import Board, Crews, changed, guessed, lost_by
+from patrol.domain.board import Board, Crews, changed, first_if_late, guessed, lost_by, missing, wanting
 from patrol.domain.dispatch import Duty, Outcome, Situation, freed, in_state_of, told, with_orders
 from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.messages import Message, recall_message
 from patrol.domain.orders import Candidate, Order, OrderState
+from patrol.domain.shortfalls import Shortfall, ShortfallReason, shortfall
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.domain.ways import Ways
 
@@ -42,7 +43,8 @@ def send_unit(
         raise NotToBeSent(Unsendable.ON_SCENE, f"unit {unit_id} is on scene of incident {losing[0].incident.id}")
     order = _order(order_id, situation.incident, duty, operator, ways, now)
     outcomes = [changed(each, lost_by(each, [unit_id]), [], crews, now, OVERRIDDEN) for each in losing]
-    return (*outcomes, changed(situation, [], [order], crews, now, OVERRIDDEN))
+    found = _what_is_short(situation, order, crews, now)
+    return (*outcomes, changed(situation, [], [order], crews, now, OVERRIDDEN, found))
 
 
 def take_back(situation: Situation, order_id: OrderId, operator: str, crews: Crews, now: datetime) -> Outcome:
@@ -54,8 +56,7 @@ def take_back(situation: Situation, order_id: OrderId, operator: str, crews: Cre
         raise NotToBeSent(Unsendable.ON_SCENE, f"unit {order.unit_id} is on scene of incident {situation.incident.id}")
     ended = replace(order, state=OrderState.RECALLED, recalled_by=operator)
     after = with_orders(situation, (ended,))
-    incident = in_state_of(situation.incident, after.of_this_life)
-    incident = replace(incident, crews_missing=max(0, crews.of(incident) - after.crews))
+    incident = wanting(after, in_state_of(situation.incident, after.of_this_life), crews)
     return told(
         Outcome(incident=incident, orders=(ended,), duties=freed(situation, (ended,), now), reason="taken back"),
         now,
@@ -105,6 +106,15 @@ def _order(order_id: OrderId, incident: Incident, duty: Duty, operator: str, way
         life=incident.life,
         ordered_by=operator,
     )
+
+
+def _what_is_short(situation: Situation, order: Order, crews: Crews, now: datetime) -> Shortfall | None:
+    """What was told, while more are missing than the dispatcher sends; else whether all that go are late."""
+    incident = situation.incident
+    if order.is_drone or missing(situation, crews) > 1 or incident.due_at is None:
+        return incident.shortfall
+    soonest = first_if_late(with_orders(situation, (order,)), incident, now)
+    return None if soonest is None else shortfall(ShortfallReason.NOBODY_IN_TIME, 0, now, soonest)
 
 
 def _recall(order: Order, now: datetime, incident: Incident) -> Message:

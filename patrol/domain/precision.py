@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from patrol.domain.events import Kind
@@ -51,8 +51,21 @@ class Precision:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenChange:
+    """How a change stands in the configuration's file, YAML.
+
+    ``rule``: one for the camera alone. ``zones``: the camera's, with that rule in the old one's place, instead of those
+    that it or its template has.
+    """
+
+    rule_id: RuleId
+    rule: str
+    zones: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change of one parameter of a rule, for one camera: from ``now`` to ``proposed``, and why."""
+    """A change of one parameter of a rule, for one camera: from ``now`` to ``proposed``, why, and how it is written."""
 
     camera_id: CameraId
     rule_id: RuleId
@@ -61,16 +74,19 @@ class Proposal:
     proposed: float
     words_zh: str
     words_en: str
+    written: WrittenChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PrecisionReport:
-    """All of it, the worst first. ``since``: of incidents closed from then on."""
+    """All of it, the worst first. ``since``: of incidents closed from then on. ``names``: of the rules that are
+    configured, in Chinese and in English."""
 
     at: datetime
     since: datetime
     rules: tuple[Precision, ...]
     proposals: tuple[Proposal, ...]
+    names: Mapping[RuleId, tuple[str, str]] = field(default_factory=dict)
 
 
 def together(parts: Iterable[Precision]) -> tuple[Precision, ...]:

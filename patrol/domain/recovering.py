@@ -40,6 +40,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.messages import ALERT, INCIDENT, ORDER, RECALL, Envelope, Message
 from patrol.domain.orders import Order, OrderState
+from patrol.domain.shortfalls import Shortfall, ShortfallReason
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import UnitId, UnitState
 from patrol.domain.witnesses import opened, together, with_witnesses, witnesses_of
@@ -47,6 +48,8 @@ from patrol.domain.zones import RuleId, ZoneId
 
 SHOWN_FOR = timedelta(hours=24)
 """For so long people are told that a backup was put back."""
+
+LONGEST_TARGET_S = 86_400.0  # a day, as in the configuration
 
 TOLD_BY_STREAM = (ALERT, INCIDENT, ORDER, RECALL)
 WHY_ZH, WHY_EN = "由队列中的消息恢复", "made again from its message in the queue"
@@ -372,7 +375,7 @@ def _as_told(
         camera_name=base.camera_name if base else camera.name if camera else camera_id,
         camera_name_en=base.camera_name_en if base else camera.name_en if camera else camera_id,
         place=_place(data["place"]),
-        target_s=data["target_s"],
+        target_s=_target_s(data["target_s"]),
         fingerprint=base.fingerprint if base else f"{'maintenance' if data.get('maintenance') else kind}/{incident_id}",
         words_zh=data["words"]["zh"],
         words_en=data["words"]["en"],
@@ -412,6 +415,27 @@ def _as_told(
         held_until=_at(data["held_until"]) if data.get("held_until") else None,
         reason_code=FalseAlarmReason(data["reason_code"]) if data.get("reason_code") else None,
         closing=_closing(data["closing"]) if data.get("closing") else None,
+        shortfall=_shortfall(data["shortfall"]) if data.get("shortfall") else None,
+    )
+
+
+def _target_s(told: float | None) -> float | None:
+    """A response target as it was told. Raises ValueError for one that no configuration has."""
+    if told is not None and not 0 < told <= LONGEST_TARGET_S:
+        raise ValueError(f"target_s: expected more than 0 and at most {LONGEST_TARGET_S:g}, got {told:g}")
+    return told
+
+
+def _shortfall(data: Mapping[str, Any]) -> Shortfall:
+    return Shortfall(
+        ShortfallReason(data["reason"]),
+        int(data["missing"]),
+        str(data["words"]["zh"]),
+        str(data["words"]["en"]),
+        _at(data["since"]),
+        data["unit_id"],
+        data["eta_s"],
+        data["late_s"],
     )
 
 

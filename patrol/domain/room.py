@@ -11,6 +11,7 @@ from datetime import datetime
 
 from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
+from patrol.domain.covering import MoveUp
 from patrol.domain.digest import Digest
 from patrol.domain.incidents import EvidenceId, Incident, LoopStage
 from patrol.domain.orders import Order
@@ -143,6 +144,17 @@ class UnitStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CoverStatus:
+    """Cover (覆盖): of each ring that has cameras, the share of them that a free crew reaches within the target, 0..1.
+
+    ``move_up``: whom people may want to move where (补位), or nobody. Ways are straight lines, see ADR 021.
+    """
+
+    shares: Mapping[RingName, float]
+    move_up: MoveUp | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RoomSnapshot:
     """All of it. ``incidents``: open ones, most urgent first, then the latest closed ones (at most 100 in all).
 
@@ -151,6 +163,7 @@ class RoomSnapshot:
     ``tour`` is None while no tour reports; ``tour_reported_at``: when one last did, if that is known.
     ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
     ``digest``: what came in a flood, of all that is open; None where nothing did.
+    ``cover``: None where nobody works it out.
     """
 
     at: datetime
@@ -169,3 +182,4 @@ class RoomSnapshot:
     storage: StorageStatus = field(default_factory=StorageStatus)
     watch: WatchStatus = WatchStatus()
     digest: Digest | None = None
+    cover: CoverStatus | None = None

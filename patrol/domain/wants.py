@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from patrol.domain.dispatch import Duty
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.orders import Candidate, OrderState
+from patrol.domain.shortfalls import Shortfall
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import Place, RingName
 
@@ -26,9 +26,10 @@ class Want:
     from them, as nobody would know what to give them instead.
 
     ``due_at``: when its first crew must be there; None: no target. ``crews``: how many it wants now, beside
-    ``crews_on_it``: those that are on it already, doubted ones left out. ``capabilities``: what each crew must have
-    (drones need none). ``tried``: units that had an order for it: whose was rejected is not asked again, whose expired
-    only after all others; other states say nothing. ``opened_at``: when it was accepted.
+    ``crews_on_it``: those that are on it already, doubted ones left out; ``arrives_at``: when each of these is to be
+    there, by its order, empty once one is. ``capabilities``: what each crew must have (drones need none). ``tried``:
+    units that had an order for it: whose was rejected is not asked again, whose expired only after all others; other
+    states say nothing. ``opened_at``: when it was accepted.
     """
 
     incident_id: IncidentId
@@ -43,6 +44,7 @@ class Want:
     tried: Mapping[UnitId, OrderState]
     opened_at: datetime
     crews_on_it: int = 0
+    arrives_at: Mapping[UnitId, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,32 +101,12 @@ class Choice:
     why_en: str
 
 
-class ShortfallReason(StrEnum):
-    """Why an incident does not get what it wants."""
-
-    NONE_SUITABLE = "none_suitable"  # nobody on duty serves its ring, has what it takes, and has not refused
-    ALL_BUSY = "all_busy"
-    KEPT_FOR_RED = "kept_for_red"
-    NOBODY_IN_TIME = "nobody_in_time"  # somebody is sent, and will be late
-
-
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    """What an incident does not get. ``missing``: so many crews; 0 where it gets them, but nobody in time."""
-
-    incident_id: IncidentId
-    missing: int
-    reason: ShortfallReason
-    words_zh: str
-    words_en: str
-
-
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Who goes where, and who does not get what it wants; the most urgent incident first, then the oldest."""
+    """Who goes where, and what each does not get of what it wants; the most urgent incident first, then the oldest."""
 
     chosen: tuple[Choice, ...] = ()
-    shortfalls: tuple[Shortfall, ...] = ()
+    shortfalls: Mapping[IncidentId, Shortfall] = field(default_factory=dict)
 
 
 def is_crew(unit: Unit) -> bool:

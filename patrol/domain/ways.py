@@ -119,6 +119,10 @@ class Ways:
             return Way(straight_s(start, destination, self.detour), WaySource.STRAIGHT_LINE)
         return Way(straight_s(start, destination, self.detour), WaySource.STRAIGHT_LINE, found)
 
+    def way_s(self, duty: Duty, destination: Place) -> float:
+        """Seconds of the way alone."""
+        return self.way(duty, destination).seconds
+
     def travel_s(self, duty: Duty, destination: Place) -> float:
         """Seconds from being ordered to being there: mobilisation, then the way."""
-        return duty.unit.mobilise_s + self.way(duty, destination).seconds
+        return duty.unit.mobilise_s + self.way_s(duty, destination)

@@ -24,7 +24,8 @@ class Weighing:
     ``eta_s``: seconds, by want and unit; nan where nobody asked, infinite where there is no way. ``again``: the unit
     had an order for it that expired. ``left_s``: for getting there before
     the want is due, infinite for no target. ``on``: what each unit
-    is on; ``busy``: why it is not free; ``crews_on``: by want, the crews that are on it.
+    is on; ``busy``: why it is not free; ``lost_s``: how old its last position is, where nobody knows where it is;
+    ``crews_on``: by want, the crews that are on it.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Weighing:
         travel_s: TravelTime,
         now: datetime,
         answer_s: float = 0.0,
+        lost_s: Mapping[UnitId, float] | None = None,
     ) -> None:
         self.wants = wants
         self.duties = duties
@@ -49,6 +51,7 @@ class Weighing:
                 self.again[number] = [want.tried.get(duty.unit.id) is OrderState.EXPIRED for duty in duties]
         self.on = [commitments.get(duty.unit.id) for duty in duties]
         self.busy = [_busy(duty, on) for duty, on in zip(duties, self.on, strict=True)]
+        self.lost_s = [(lost_s or {}).get(duty.unit.id) for duty in duties]
         self.is_crew = [is_crew(duty.unit) for duty in duties]
         self.crews_on: list[list[int]] = [[] for _ in wants]
         for unit, on in enumerate(self.on):
@@ -74,7 +77,8 @@ class Weighing:
         """Whether the unit could get there at all."""
         eta_s = self.eta_s[number][unit]
         if eta_s != eta_s:  # nan: nobody has asked yet
-            eta_s = self._travel_s(self.duties[unit], self.wants[number].place)
+            is_lost = self.lost_s[unit] is not None
+            eta_s = math.inf if is_lost else self._travel_s(self.duties[unit], self.wants[number].place)
             self.eta_s[number][unit] = eta_s = float(eta_s) if eta_s >= 0 else math.inf
         return eta_s < math.inf
 
@@ -94,9 +98,10 @@ class Weighing:
         )
 
     def can_be_kept(self, unit: int, ring: RingName, simulated: bool) -> bool:
-        """Whether it is a free crew that may serve the ring."""
+        """Whether it is a free crew that may serve the ring, and not one of which nobody knows where it is."""
         its = self.duties[unit].unit
-        return self.busy[unit] is None and self.is_crew[unit] and ring in its.rings and its.simulated is simulated
+        is_there = self.busy[unit] is None and self.lost_s[unit] is None
+        return is_there and self.is_crew[unit] and ring in its.rings and its.simulated is simulated
 
     def unfit(self, number: int, crews: bool) -> Sequence[str | None]:
         """By unit: why it may never go there, whatever it does now; None for who may."""

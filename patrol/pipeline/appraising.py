@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from patrol.domain.precision import LOOKED_BACK, Precision, PrecisionReport, proposals, together
+from patrol.domain.precision import (
+    LOOKED_BACK,
+    Precision,
+    PrecisionReport,
+    Proposal,
+    WrittenChange,
+    proposals,
+    together,
+)
 from patrol.domain.rules import Rule
 from patrol.domain.vocabulary import RuleId
 from patrol.ports import Clock, Judgements
@@ -15,14 +24,23 @@ from patrol.ports import Clock, Judgements
 AT_ONCE = timedelta(days=7)
 STAYS_TRUE_S = 60.0
 
+Write = Callable[[Proposal], WrittenChange | None]
+"""How a proposal stands in the configuration's file; None where nothing is left to change."""
+
 
 class Appraising:
-    """PrecisionView over the store. Worked out no oftener than once a minute, however many people look."""
+    """PrecisionView over the store. Worked out no oftener than once a minute, however many people look.
 
-    def __init__(self, judgements: Judgements, rules: Mapping[RuleId, Rule], clock: Clock) -> None:
+    What ``write`` cannot write any more has been done, or its camera is gone: it is not proposed.
+    """
+
+    def __init__(
+        self, judgements: Judgements, rules: Mapping[RuleId, Rule], clock: Clock, write: Write | None = None
+    ) -> None:
         self._judgements = judgements
         self._rules = rules
         self._clock = clock
+        self._write = write
         self._one_at_a_time = asyncio.Lock()
         self._last: tuple[float, PrecisionReport] | None = None
 
@@ -45,4 +63,11 @@ class Appraising:
             found += await self._judgements.judged(begins, ends)
             begins = ends
         rules = together(found)
-        return PrecisionReport(now, since, rules, proposals(rules, self._rules))
+        names = {rule.id: (rule.name, rule.name_en) for rule in self._rules.values()}
+        return PrecisionReport(now, since, rules, self._written(proposals(rules, self._rules)), names)
+
+    def _written(self, proposed: Sequence[Proposal]) -> tuple[Proposal, ...]:
+        if self._write is None:
+            return tuple(proposed)
+        changes = ((proposal, self._write(proposal)) for proposal in proposed)
+        return tuple(replace(proposal, written=change) for proposal, change in changes if change is not None)

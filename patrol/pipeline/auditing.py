@@ -7,7 +7,16 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from patrol.domain.auditing import SEEN_TWICE, SILENT_AFTER_S, Audit, AuditBounds, Finding, FindingKind, audit
+from patrol.domain.auditing import (
+    SEEN_TWICE,
+    SILENT_AFTER_S,
+    Audit,
+    AuditBounds,
+    AuditView,
+    Finding,
+    FindingKind,
+    audit,
+)
 from patrol.domain.board import Sending
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.errors import QueueError, StoreError
@@ -90,11 +99,15 @@ class Auditing:
         view = await self._source.look(
             now, self._bounds.published_s, disturbed=disturbed, dead_letters=await self._dead_letters()
         )
-        before = (*self._before, *self._suspected)
-        found = self._sure(audit(view, self._rings, self._bounds, before, policy=self._policy, sending=self._sending))
+        # Of hundreds that are open it takes some 10 ms, for which the relay would stand still.
+        found = self._sure(await asyncio.to_thread(self._audited, view))
         await self._audits.keep_audit(Audit(now, found[:FINDINGS_KEPT], len(found)))
         self._tell(found)
         self._looked_at = self._clock.monotonic()
+
+    def _audited(self, view: AuditView) -> tuple[Finding, ...]:
+        before = (*self._before, *self._suspected)
+        return audit(view, self._rings, self._bounds, before, policy=self._policy, sending=self._sending)
 
     def _sure(self, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
         suspected = {(one.kind, one.subject) for one in self._suspected}

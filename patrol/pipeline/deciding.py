@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import dispatch, escalating, feedback, merging, overriding
-from patrol.domain.board import Board, Sending, anyone_free, send, waits
+from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding
+from patrol.domain.board import Board, Sending, missing, send, waits
 from patrol.domain.deeds import Action, Deed
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
@@ -19,6 +19,7 @@ from patrol.domain.ids import make_id
 from patrol.domain.incidents import AlertId, ClockName, Disposition, FalseAlarmReason, Incident, IncidentId, OrderId
 from patrol.domain.levels import is_more_urgent
 from patrol.domain.orders import OrderState, Receipt
+from patrol.domain.shortfalls import Shortfall
 from patrol.domain.tracing import trace_id
 from patrol.domain.units import UnitId
 from patrol.domain.ways import Ways
@@ -29,6 +30,7 @@ from patrol.ports import Clock, Effect, IncidentStore
 
 _log = logging.getLogger(__name__)
 
+NOBODY_FREE = "no unit free"
 _STAGE_ENDS = {
     "ordered": ("order", ClockName.ACCEPTED, ClockName.ORDER_SENT),
     "accepted": ("unit_accept", ClockName.ORDER_SENT, ClockName.UNIT_ACCEPTED),
@@ -62,17 +64,17 @@ class Deciding:
         ways = await self._ways(incident_id)
         now = self._clock.now()
         overdue_before: set[IncidentId] = set()
-        nothing = Outcome(reason="no unit free")
+        nothing = Outcome(reason=NOBODY_FREE)
 
-        def decision(board: Board) -> Sequence[Outcome]:
+        def decision(there: Board) -> Sequence[Outcome]:
             nonlocal nothing
-            overdue_before.update(each.incident.id for each in board.situations if each.incident.overdue)
+            overdue_before.update(each.incident.id for each in there.situations if each.incident.overdue)
             cause = once.cause if once else None
-            asking = replace(board.of(incident_id), cause=cause)
+            asking = replace(there.of(incident_id), cause=cause)
             held = feedback.hold(asking, self._sending.confirm, now)
             if held is not None or not waits(asking, self._sending, now):
                 nothing = held or Outcome(reason=_why_nobody(asking.incident))
-            outcomes = send(board, lambda *_: _order_id(now), ways, self._sending, now, cause)
+            outcomes = send(there, lambda *_: _order_id(now), ways, self._sending, now, cause)
             if held is not None and held.incident is not None:
                 outcomes = (held, *outcomes)
             passing(Step.DISPATCH_CHOSEN)
@@ -92,15 +94,26 @@ class Deciding:
     async def _ways(self, incident_id: IncidentId) -> Ways:
         return Ways() if self._wayfinding is None else await self._wayfinding.ways(incident_id)
 
+    async def note_short(self, incident_id: IncidentId, found: Shortfall) -> Outcome | None:
+        """Tell what it does not get, unless it has got it since that was found."""
+        now = self._clock.now()
+
+        def decision(situation: Situation) -> Outcome:
+            if missing(situation, self._sending.crews) != found.missing:
+                return Outcome(reason="no longer so")
+            return board.note_short(situation, found, now)
+
+        return await self._decide(incident_id, decision)
+
     async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
         """A dispatcher sends this unit. Raises NotToBeSent."""
         ways = await self._ways(incident_id)
         now, crews = self._clock.now(), self._sending.crews
 
-        def decision(board: Board) -> Sequence[Outcome]:
+        def decision(there: Board) -> Sequence[Outcome]:
             of_order = incident_id, unit_id, _order_id(now), operator
-            first, *others = overriding.send_unit(board, *of_order, ways, crews, now)
-            return first.done_by(Deed(now, operator, Action.ORDER_UNIT, incident_id, unit_id)), *others
+            *losing, sent = overriding.send_unit(there, *of_order, ways, crews, now)
+            return *losing, sent.done_by(Deed(now, operator, Action.ORDER_UNIT, incident_id, unit_id))
 
         for outcome in await self._store.decide_board(incident_id, decision, unit_id=unit_id) or ():
             self._count(outcome, was_overdue=True)
@@ -122,6 +135,13 @@ class Deciding:
         passing(Step.DISPATCH_RECEIVED)
         return decided
 
+    async def follow_positions(self, incident_id: IncidentId) -> Outcome | None:
+        """Take what a unit's positions say of its order."""
+        now, sending = self._clock.now(), self._sending
+        return await self._decide(
+            incident_id, lambda s: arriving.follow(s, sending.crews.of(s.incident), now, sending.positions)
+        )
+
     async def doubt(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
         """Doubt what was not accepted in time."""
         now = self._clock.now()
@@ -134,16 +154,22 @@ class Deciding:
         now = self._clock.now()
         return await self._decide(incident_id, lambda s: dispatch.mark_overdue(s, now))
 
-    async def escalate(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
-        """Tell what is late for too long farther up."""
-        now = self._clock.now()
+    async def escalate(
+        self, incident_id: IncidentId, policy: FollowUpPolicy, ways: Ways | None = None
+    ) -> Outcome | None:
+        """Tell what is late for too long farther up. ``ways``: as whoever found it late knows them."""
+        now, way_s = self._clock.now(), (ways or Ways()).way_s
 
-        def is_anyone_free(situation: Situation) -> bool:
-            return anyone_free(situation, self._sending, now)
+        def decision(situation: Situation) -> Outcome:
+            outcome = escalating.escalate(situation, policy, now, way_s)
+            if outcome.incident is not None:
+                passing(Step.DISPATCH_ESCALATING)
+            return outcome
 
-        return await self._decide(
-            incident_id, lambda s: escalating.escalate(s, policy, now, is_anyone_free=is_anyone_free)
-        )
+        decided = await self._decide(incident_id, decision)
+        if decided is not None and decided.incident is not None:
+            passing(Step.DISPATCH_ESCALATED)
+        return decided
 
     async def acknowledge(self, incident_id: IncidentId, operator: str) -> Outcome | None:
         """An operator has taken on what is late."""
@@ -154,7 +180,10 @@ class Deciding:
     async def remind(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
         """Ask for feedback once more."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: escalating.remind(s, policy, now))
+        decided = await self._decide(incident_id, lambda s: escalating.remind(s, policy, now))
+        if decided is not None and decided.incident is not None:
+            passing(Step.DISPATCH_REMINDED)
+        return decided
 
     async def display(
         self, incident_id: IncidentId, seat: str, at: datetime | None = None, once: Effect | None = None
@@ -213,13 +242,13 @@ class Deciding:
 
     async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
         """An operator says how urgent it is; more urgent, and a unit is sent. Raises NotAsAsked."""
-        now = self._clock.now()
+        now, crews = self._clock.now(), self._sending.crews
         before = level
 
         def decision(situation: Situation) -> Outcome:
             nonlocal before
             before = situation.incident.level
-            return feedback.change_level(situation, level, operator, reason, now)
+            return feedback.change_level(situation, level, operator, reason, now, crews)
 
         deed = Deed(now, operator, Action.CHANGE_LEVEL, incident_id, f"{level}: {reason}")
         outcome = _decided(await self._decide(incident_id, decision, deed=deed))
@@ -230,9 +259,9 @@ class Deciding:
 
     async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> Outcome:
         """Open it again, and see to it that a unit is sent. Raises NotAsAsked."""
-        now = self._clock.now()
+        now, crews = self._clock.now(), self._sending.crews
         deed = Deed(now, operator, Action.REOPEN, incident_id, reason)
-        decided = await self._decide(incident_id, lambda s: feedback.reopen(s, operator, reason, now), deed=deed)
+        decided = await self._decide(incident_id, lambda s: feedback.reopen(s, operator, reason, now, crews), deed=deed)
         outcome = _decided(decided)
         _log.info("%s opened incident %s again", operator, incident_id)
         await self._send_somebody(incident_id)
@@ -243,11 +272,11 @@ class Deciding:
 
         Raises NotTogether.
         """
-        now = self._clock.now()
+        now, crews = self._clock.now(), self._sending.crews
         ids = (incident_id,) if incident_id == other_id else (incident_id, other_id)
         deed = Deed(now, operator, Action.MERGE, incident_id, other_id)
         stays, goes = await self._decide_together(
-            ids, lambda both: merging.merge(both[0], both[-1], operator, now), deed
+            ids, lambda both: merging.merge(both[0], both[-1], operator, now, crews), deed
         )
         _log.info("%s merged incident %s into %s", operator, goes.id, stays.id)
         await self._send_somebody(stays.id)
@@ -258,11 +287,11 @@ class Deciding:
 
         Raises NotTogether.
         """
-        now = self._clock.now()
+        now, crews = self._clock.now(), self._sending.crews
         new_id = IncidentId(make_id("I", now, secrets.randbits(48)))
         deed = Deed(now, operator, Action.SPLIT, incident_id, f"{alert_id} -> {new_id}")
         await self._decide_together(
-            (incident_id,), lambda one: merging.split(one[0], alert_id, new_id, operator, now), deed
+            (incident_id,), lambda one: merging.split(one[0], alert_id, new_id, operator, now, crews), deed
         )
         _log.info("%s split alert %s out of incident %s into %s", operator, alert_id, incident_id, new_id)
         await self._send_somebody(new_id)

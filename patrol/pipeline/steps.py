@@ -29,6 +29,9 @@ class Step(StrEnum):
     DISPATCH_ORDERED = "dispatch-ordered"  # committed, and nobody was told
     DISPATCH_RECEIVED = "dispatch-received"  # a unit's receipt is committed
     DISPATCH_DOUBTED = "dispatch-doubted"  # committed, and nobody else was sent
+    DISPATCH_ESCALATING = "dispatch-escalating"  # which step is to be taken, and nothing of it is stored
+    DISPATCH_ESCALATED = "dispatch-escalated"  # committed, nobody was told, and the next unit was not sent
+    DISPATCH_REMINDED = "dispatch-reminded"  # committed, and nobody was told
     CONSUME_TAKEN = "consume-taken"
     CONSUME_STORED = "consume-stored"  # the effect is stored, and not acknowledged
     CONSUME_ACKNOWLEDGED = "consume-acknowledged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ from patrol.domain.heartbeats import Arrival, stalled_since, through_since
 from patrol.domain.incidents import EscalationStep, EvidenceId, Incident, LoopStage, most_urgent_first, stage_of
 from patrol.domain.orders import Order, in_progress
 from patrol.domain.room import (
+    CoverStatus,
     MaintenanceStatus,
     QueueStatus,
     RoomSnapshot,
@@ -28,8 +30,11 @@ from patrol.domain.room import (
 from patrol.domain.storage import StorageStatus
 from patrol.metrics import Metrics
 from patrol.pipeline import dispatching
+from patrol.pipeline.covering import Covering
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, IncidentReader, Outbox, StorageWatch, TimeKeeper, TourReports
+
+_log = logging.getLogger(__name__)
 
 INCIDENTS_SHOWN = 100
 MAINTENANCE_SHOWN = 30
@@ -75,6 +80,7 @@ class Room:
         simulated: bool,
         storage: StorageWatch | None = None,
         keeper: TimeKeeper | None = None,
+        covering: Covering | None = None,
     ) -> None:
         self._station = station
         self._station_en = station_en
@@ -89,6 +95,8 @@ class Room:
         self._metrics = metrics
         self._simulated = simulated
         self._storage = storage
+        self._covering = covering
+        self._cover_told: CoverStatus | None = None
         self._tour_reported_at: datetime | None = None
 
     async def snapshot(self) -> RoomSnapshot:
@@ -120,6 +128,7 @@ class Room:
             gone=await self._reader.gone_evidence(evidence_of(shown)),
             watch=await self._watch(now),
             digest=digest(security),
+            cover=self._covering.look(open_ledger.duties) if self._covering is not None else None,
         )
 
     async def _watch(self, now: datetime) -> WatchStatus:
@@ -147,7 +156,7 @@ class Room:
             return None, QueueStatus(str(error), count, oldest_s, 0)
 
     async def run_gauges(self, stopping: asyncio.Event) -> None:
-        """Keep the gauges of the loop's stages up to date."""
+        """Keep the gauges of the loop's stages and of the cover up to date, and tell the cover in the log."""
         while not await pause(self._clock, stopping, GAUGES_EVERY_S):
             try:
                 ledger = await self._reader.open_ledger()
@@ -156,6 +165,18 @@ class Room:
                 continue
             security = of_class(ledger.incidents, IncidentClass.SECURITY)
             self._metrics.dispatch.show(stages(security, self._clock.now()))
+            if self._covering is not None:
+                self._tell_cover(self._covering.look(ledger.duties))
+
+    def _tell_cover(self, cover: CoverStatus) -> None:
+        if cover == self._cover_told:
+            return
+        self._cover_told = cover
+        self._metrics.dispatch.show_cover(cover.shares)
+        left = ", ".join(f"{ring} {share:.1%}" for ring, share in cover.shares.items())
+        _log.info(
+            "cover left by the straight line: %s; %s", left, cover.move_up.words_en if cover.move_up else "no move"
+        )
 
 
 def _late(count: int, oldest_s: float) -> str | None:

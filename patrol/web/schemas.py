@@ -39,6 +39,7 @@ from patrol.domain.precision import Precision, PrecisionReport, Proposal
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
+    CoverStatus,
     MaintenanceStatus,
     PinnedCamera,
     QueueStatus,
@@ -51,7 +52,7 @@ from patrol.domain.room import (
 )
 from patrol.domain.storage import StorageStatus
 from patrol.domain.units import UnitId, UnitKind, UnitState
-from patrol.domain.vocabulary import CoordinateSystem
+from patrol.domain.vocabulary import CoordinateSystem, RuleId
 from patrol.web.layout import RoomLayout
 
 # A page cannot show more of one incident, and gets them all once a second.
@@ -116,7 +117,8 @@ class RoomState:
 
     ``camera_counts``: of each maintenance incident, whose own list of cameras is cut. ``tour_reported_at``: when the
     tour last did, where ``tour`` is None. ``gone``: pictures and clips that are not there any more, and why.
-    ``digest`` folds only incidents that are told here; its counts are of all.
+    ``digest`` folds only incidents that are told here; its counts are of all. ``cover``: of each ring, and at most one
+    proposal whom to move; None where nobody works it out.
     """
 
     layout: str
@@ -137,6 +139,7 @@ class RoomState:
     storage: StorageStatus
     watch: WatchStatus
     digest: Digest | None
+    cover: CoverStatus | None
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
@@ -177,6 +180,7 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
         storage=snapshot.storage,
         watch=snapshot.watch,
         digest=_told(snapshot.digest, snapshot.incidents),
+        cover=snapshot.cover,
     )
 
 
@@ -292,10 +296,15 @@ def encode_letters(letters: Sequence[DeadLetter]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RuleShown:
-    """One rule on one camera: how often people found it right, and where that share lies at 95% (Wilson)."""
+    """One rule on one camera: how often people found it right, and where that share lies at 95% (Wilson).
+
+    ``name``, ``name_en``: None where the rule is not configured any more.
+    """
 
     camera_id: str
     rule_id: str
+    name: str | None
+    name_en: str | None
     kind: str
     right: int
     wrong: int
@@ -319,13 +328,14 @@ _PRECISION = TypeAdapter(PrecisionShown)
 
 def encode_precision(report: PrecisionReport) -> bytes:
     """How often the rules were right, as JSON."""
-    shown = tuple(_rule_shown(one) for one in report.rules)
+    shown = tuple(_rule_shown(one, report.names) for one in report.rules)
     return _PRECISION.dump_json(PrecisionShown(report.at, report.since, shown, report.proposals))
 
 
-def _rule_shown(one: Precision) -> RuleShown:
+def _rule_shown(one: Precision, names: Mapping[RuleId, tuple[str, str]]) -> RuleShown:
     low, high = one.within or (None, None)
-    return RuleShown(one.camera_id, one.rule_id, one.kind, one.right, one.wrong, one.share, low, high)
+    name, name_en = names.get(one.rule_id, (None, None))
+    return RuleShown(one.camera_id, one.rule_id, name, name_en, one.kind, one.right, one.wrong, one.share, low, high)
 
 
 class Body(BaseModel):

@@ -63,6 +63,18 @@ def test_times_and_the_step_on_a_shortfall_are_set_by_level(tmp_path: Path) -> N
     assert loaded(tmp_path, dispatch(on_shortfall={})).follow_up.on_shortfall == {}
 
 
+def test_how_long_a_unit_takes_to_answer_is_set_and_is_nothing_where_left_out(tmp_path: Path) -> None:
+    assert loaded(tmp_path, sound()).sending.policy.answer_s == 0.0
+    assert loaded(tmp_path, dispatch(answer_s=5)).sending.policy.answer_s == 5.0
+
+
+def test_a_target_of_more_than_a_day_is_refused(tmp_path: Path) -> None:
+    content = sound()
+    content["rings"]["far"]["response_target_s"] = 1e12
+    problem = problems_of(tmp_path, content)["rings.far.response_target_s"]
+    assert "86400 or less" in problem.message
+
+
 UP = {"after_s": 10, "step": "supervisor"}
 
 
@@ -96,6 +108,7 @@ UP = {"after_s": 10, "step": "supervisor"}
         ({"on_shortfall": {"red": "everybody"}}, "dispatch.on_shortfall.red", "supervisor"),
         ({"feedback_within_s": {"red": 0}}, "dispatch.feedback_within_s.red", "more than 0"),
         ({"remind_every_s": {"orange": 5}}, "dispatch.remind_every_s.orange", "yellow"),
+        ({"answer_s": -1}, "dispatch.answer_s", "0 or more"),
         ({"reminders": -1}, "dispatch.reminders", "0 or more"),
         ({"second_person_within_s": "soon"}, "dispatch.second_person_within_s", "a number"),
         ({"escalate": {}}, "dispatch.escalate", "did you mean `escalation`?"),

@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 
 from patrol.adapters.memory import FakeClock
+from patrol.demo.plots import DEMO_CONFIRM, Plot, Plots
 from patrol.demo.simulated_operators import (
     CONFIRM_S,
     FEEDBACK_S,
@@ -16,6 +17,7 @@ from patrol.demo.simulated_operators import (
     TAKES_ON_S,
     SimulatedOperators,
 )
+from patrol.demo.simulated_shift import SimulatedShift
 from patrol.domain import feedback
 from patrol.domain.dispatch import Situation
 from patrol.domain.errors import IllegalTransition, StoreError
@@ -98,8 +100,9 @@ class Feed:
         return [seconds for name, _, seconds in self.done if name == what]
 
 
-async def work(feed: Feed, seconds: float) -> SimulatedOperators:
-    operators = SimulatedOperators(feed, feed, feed.clock, random.Random(3))
+async def work(feed: Feed, seconds: float, *programme: Plot) -> SimulatedOperators:
+    plots = Plots(DEMO_CONFIRM, programme or (Plot.USUAL,))
+    operators = SimulatedOperators(feed, feed, SimulatedShift(feed, feed.clock), feed.clock, random.Random(3), plots)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(operators.run(stopping))

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryQueue, MemorySubscription
 from patrol.demo import simulated_units as module
-from patrol.demo.simulated_units import GROUP, SimulatedUnits
+from patrol.demo.plots import Plot, Plots
+from patrol.demo.simulated_units import GROUP, LONG_ON_SCENE_S, SimulatedUnits, Temper
 from patrol.domain.camera import Place, RingName
+from patrol.domain.confirmation import ConfirmPolicy
 from patrol.domain.dispatch import Duty, travel_time_s
+from patrol.domain.events import Level
+from patrol.domain.fixes import USUAL
 from patrol.domain.incidents import Incident
 from patrol.domain.messages import (
     ORDER_STREAMS,
@@ -29,14 +35,14 @@ from patrol.domain.orders import Order, Receipt, ReceiptKind
 from patrol.domain.units import Unit
 from tests.builders import NOON, SQUARE, at, incident, order, unit
 
+WHILE_THERE = (ReceiptKind.ON_SCENE, ReceiptKind.DONE)
+TEMPERS = module.TEMPERS
 UNIT = unit("U-1")  # 100 m away, 2.6 m/s, 5 s to get going
 
 
 @pytest.fixture(autouse=True)
 def _all_obey(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DECLINES", 0.0)
-    monkeypatch.setattr(module, "STAYS_SILENT", 0.0)
-    monkeypatch.setattr(module, "LOSES_POSITION", 0.0)
+    monkeypatch.setattr(module, "TEMPERS", (Temper.OBEYS,))
 
 
 class Field:
@@ -46,7 +52,10 @@ class Field:
         self.clock = FakeClock(NOON)
         self.queue = MemoryQueue(self.clock)
         subscription = MemorySubscription(self.queue, GROUP, "simulated-units", ORDER_STREAMS)
-        self.units = SimulatedUnits(units or (UNIT,), subscription, self.queue, self.clock, random.Random(1))
+        self.plots = Plots(ConfirmPolicy(), [Plot.DRAGS_ON])
+        self.units = SimulatedUnits(
+            units or (UNIT,), subscription, self.queue, self.clock, random.Random(1), self.plots
+        )
         self.stopping = asyncio.Event()
 
     async def order(self, sent: Order | None = None, to: Incident | None = None) -> None:
@@ -213,18 +222,31 @@ def test_receipts_wait_for_the_queue_and_none_is_lost() -> None:
     asyncio.run(check())
 
 
-def test_some_decline_and_some_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DECLINES", 0.5)
-    monkeypatch.setattr(module, "STAYS_SILENT", 0.5)
+def test_of_a_dozen_orders_one_is_declined_and_one_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TEMPERS", TEMPERS)
+    dozens = 3
 
     async def check() -> None:
-        field = Field(*(unit(f"U-{number}") for number in range(40)))
-        for number in range(40):
+        field = Field(*(unit(f"U-{number}") for number in range(12 * dozens)))
+        for number in range(12 * dozens):
             await field.order(order(f"U-{number}", number=number))
         await field.run_for(30)
-        found = field.receipts()
-        assert {(receipt.kind, receipt.reason_code) for receipt in found} == {(ReceiptKind.REJECTED, "busy")}
-        assert 10 <= len(found) <= 30
+        answers = Counter(receipt.kind for receipt in field.receipts() if receipt.sequence == 1)
+        assert answers == {ReceiptKind.REJECTED: dozens, ReceiptKind.ACCEPTED: 10 * dozens}
+        assert {receipt.reason_code for receipt in field.receipts()} == {"busy", None}
+
+    asyncio.run(check())
+
+
+def test_where_an_incident_drags_on_its_units_stay_long() -> None:
+    async def check() -> None:
+        field = Field()
+        field.plots.deal(replace(incident(), level=Level.RED), ())
+        await field.order()
+        await field.run_for(300)
+        there, done = (next(r.at for r in field.receipts() if r.kind is kind) for kind in WHILE_THERE)
+        least, most = LONG_ON_SCENE_S
+        assert least <= (done - there).total_seconds() <= most + 1
 
     asyncio.run(check())
 
@@ -268,16 +290,31 @@ def test_orders_of_every_ring_are_heard() -> None:
     asyncio.run(check())
 
 
-def test_whose_order_is_over_goes_home_and_tells_where_it_is() -> None:
+def test_it_tells_where_it_is_all_the_way_there_and_home_again() -> None:
     async def check() -> None:
         field = Field()
         await field.order()
         await field.run_for(300)
         told = [read_position(read_message(body)) for body in field.queue.streams[POSITION_STREAM]]
         ways = [Place(one.place.latitude, one.place.longitude).distance_m(UNIT.home) for one in told]
-        assert len(ways) > 20
-        assert ways == sorted(ways, reverse=True)
+        there = ways.index(max(ways))
+        assert ways[: there + 1] == sorted(ways[: there + 1])
+        assert ways[there:] == sorted(ways[there:], reverse=True)
+        assert there > 20
+        assert ways[there] > 99
         assert ways[-1] < 1.0
+
+    asyncio.run(check())
+
+
+def test_at_home_it_tells_where_it_is_often_enough_to_be_known_there() -> None:
+    async def check() -> None:
+        field = Field()
+        await field.order()
+        await field.run_for(300)
+        told = [read_position(read_message(body)).at for body in field.queue.streams[POSITION_STREAM]]
+        assert told[-1] > at(300 - USUAL.stale_after_s)
+        assert max((later - earlier).total_seconds() for earlier, later in pairwise(told)) < USUAL.stale_after_s
 
     asyncio.run(check())
 
@@ -307,7 +344,7 @@ def test_one_that_is_called_back_goes_home_too_and_a_new_order_turns_it_round() 
 def test_one_that_loses_its_position_says_nothing_for_a_while_and_arrives_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "LOSES_POSITION", 1.0)
+    monkeypatch.setattr(module, "TEMPERS", (Temper.LOSES_POSITION,))
 
     async def check() -> None:
         field = Field()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from patrol.domain.board import Board, Crews, Sending, anyone_free, send
-from patrol.domain.dispatch import Duty, Outcome, Situation
+from patrol.domain.board import MOST_WAITING, SHORT, Board, Crews, Sending, anyone_free, send
+from patrol.domain.dispatch import Duty, Outcome, Situation, receive
 from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
-from patrol.domain.orders import OrderState
+from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.overriding import send_unit, take_back
 from patrol.domain.units import UnitId, UnitState
 from patrol.domain.ways import Ways
@@ -85,13 +86,112 @@ def test_who_loses_its_unit_gets_what_is_best_for_it_in_the_same_transaction() -
     [(Level.RED, OrderState.EN_ROUTE), (Level.BLUE, OrderState.ON_SCENE)],
 )
 def test_nothing_is_taken_from_red_nor_from_a_scene(level: Level, state: OrderState) -> None:
-    assert outcomes_of(board_of(under_way(level, state), situation(incident=incident(2)))) == {}
+    outcomes = outcomes_of(board_of(under_way(level, state), situation(incident=incident(2))))
+    assert {one: outcome.reason for one, outcome in outcomes.items()} == {"I-2": SHORT}
+
+
+def told(outcome: Outcome) -> dict[str, Any] | None:
+    """What the incident's message says that it does not get."""
+    return json.loads(outcome.messages[0].body)["data"]["shortfall"]
+
+
+def after(before: Situation, outcome: Outcome) -> Situation:
+    assert outcome.incident is not None
+    orders = {one.id: one for one in (*before.orders, *outcome.orders)}
+    return replace(before, incident=outcome.incident, orders=tuple(orders.values()))
+
+
+def says(now: Situation, kind: ReceiptKind) -> Receipt:
+    return Receipt(now.orders[0].id, 1, "terminals", now.orders[0].unit_id, kind, at(15))
+
+
+def test_to_whom_nobody_is_sent_is_told_why_at_once_and_once() -> None:
+    alone = situation(duties=(busy(),))
+    outcome = sent(alone, when=at(10))
+    assert told(outcome) == {
+        "reason": "all_busy",
+        "missing": 1,
+        "words": {"zh": "缺 1 组警力：可派的警力均在执行任务", "en": "1 crew short: all who may go are busy"},
+        "since": "2026-01-01T12:00:10.000+00:00",
+        "unit_id": None,
+        "eta_s": None,
+        "late_s": None,
+    }
+    assert sent(after(alone, outcome), when=at(11)) == Outcome()
+    more = sent(after(alone, outcome), when=at(11), crews=2)
+    assert (told(more) or {})["missing"] == 2
+    assert (told(more) or {})["since"].startswith("2026-01-01T12:00:10")
+
+
+def test_with_its_order_it_is_told_that_the_soonest_is_late_until_somebody_is_there() -> None:
+    far = situation(duties=(duty("U-1", 900),))
+    outcome = sent(far, when=at(10))
+    shortfall = told(outcome) or {}
+    assert (shortfall["reason"], shortfall["missing"], shortfall["unit_id"]) == ("nobody_in_time", 0, "U-1")
+    assert shortfall["late_s"] == pytest.approx(405, abs=1)
+    sent_out = after(far, outcome)
+    accepted = after(sent_out, receive(sent_out, says(sent_out, ReceiptKind.ACCEPTED), 1, at(15)))
+    assert accepted.incident.shortfall is not None
+    there = receive(accepted, says(sent_out, ReceiptKind.ON_SCENE), 1, at(500))
+    assert told(there) is None
+    assert told(receive(sent_out, says(sent_out, ReceiptKind.REJECTED), 1, at(15))) is None  # nobody is on the way
+
+
+def test_whoever_comes_at_last_ends_the_shortfall() -> None:
+    short = after(situation(duties=(busy(),)), sent(situation(duties=(busy(),)), when=at(1)))
+    outcome = sent(replace(short, duties=(duty(metres=50),)), when=at(5))
+    assert told(outcome) is None
+    assert outcome.incident is not None
+    assert outcome.incident.shortfall is None
+
+
+def test_who_loses_its_unit_and_gets_nobody_is_told_so_with_the_recall() -> None:
+    lesser, red = under_way(Level.BLUE), situation(incident=incident(2), duties=(busy(),))
+    lost = outcomes_of(board_of(lesser, red))[IncidentId("I-1")]
+    assert (told(lost) or {})["reason"] == "all_busy"
+
+
+def test_behind_more_that_wait_than_are_looked_at_one_is_told_so_but_nobody_is_while_all_get_theirs() -> None:
+    numbers = range(1, MOST_WAITING + 2)
+    waiting = [situation(incident=incident(number), duties=(busy(),)) for number in numbers]
+    outcomes = outcomes_of(board_of(*waiting))
+    reasons = [(told(outcomes[IncidentId(f"I-{number}")]) or {})["reason"] for number in numbers]
+    last = max(numbers, key=lambda number: f"I-{number}")  # equal otherwise, they come by their ids
+    assert [reason == "behind_others" for reason in reasons] == [number == last for number in numbers]
+    plenty = tuple(duty(f"U-{number}", number) for number in numbers)
+    served = outcomes_of(board_of(*(replace(each, duties=plenty) for each in waiting)))
+    assert len(served) == MOST_WAITING
+    assert all(told(outcome) is None for outcome in served.values())
+
+
+def test_what_it_was_short_of_stands_while_more_urgent_ones_are_looked_at() -> None:
+    blue = situation(incident=incident(99, level=Level.BLUE), duties=(busy(),))
+    short = after(blue, sent(blue, when=at(5)))
+    reds = [situation(incident=incident(number), duties=(busy(),)) for number in range(MOST_WAITING)]
+    assert IncidentId("I-99") not in outcomes_of(board_of(short, *reds))
+
+
+def test_a_position_that_is_old_widens_the_time_and_is_said() -> None:
+    place = north(100)
+    stale = duty("U-1", 400, place=place, fix_at=at(-30), had_fix=True)
+    (order_sent,) = sent(situation(duties=(stale,)), when=at(10)).orders
+    extra_s = 40.0
+    assert order_sent.eta_s == pytest.approx(5 + 50 + extra_s, abs=1)
+    assert "its position is 40 s old" in order_sent.why_en
+    assert "定位是 40 秒前的" in order_sent.why_zh
+
+
+def test_of_whom_nobody_knows_where_it_is_is_told_with_how_long() -> None:
+    lost = duty("U-1", 400, place=north(10), fix_at=at(-700), had_fix=True)
+    (order_sent,) = sent(situation(duties=(lost, duty("U-2", 90))), when=at(10)).orders
+    assert {one.unit_id: one.left_out for one in order_sent.candidates} == {"U-2": None, "U-1": "lost_710"}
 
 
 def test_what_a_dispatcher_ordered_is_not_taken_away() -> None:
     lesser = under_way(Level.GREEN)
     by_hand = replace(lesser, orders=(order(state=OrderState.EN_ROUTE, ordered_by="li"),))
-    assert outcomes_of(board_of(by_hand, situation(incident=incident(2)))) == {}
+    outcomes = outcomes_of(board_of(by_hand, situation(incident=incident(2))))
+    assert {one: outcome.reason for one, outcome in outcomes.items()} == {"I-2": SHORT}
 
 
 def test_a_unit_that_could_be_taken_counts_as_nobody_free_for_the_auditor() -> None:
@@ -107,6 +207,22 @@ def test_a_dispatcher_sends_whom_he_wants_also_from_elsewhere_and_it_is_recorded
     assert [one.state for one in lost.orders] == [OrderState.RECALLED]
     assert (won.orders[0].unit_id, won.orders[0].ordered_by) == ("U-1", "li")
     assert "li" in won.orders[0].why_en
+
+
+def test_whom_a_dispatcher_sends_ends_the_shortfall_or_is_late_too_and_that_is_told() -> None:
+    both = (busy(), duty("U-2", 40, state=UnitState.OFF_DUTY), duty("U-3", 900, state=UnitState.OFF_DUTY))
+    alone = situation(duties=both)
+    short = after(alone, sent(alone, when=at(1)))
+
+    def by_hand(unit_id: str, crews: int = 1) -> dict[str, Any] | None:
+        board, wanted = board_of(short), Crews(dict.fromkeys(Level, crews))
+        (won,) = send_unit(board, IncidentId("I-1"), UnitId(unit_id), OrderId("O-9"), "li", Ways(), wanted, at(20))
+        return told(won)
+
+    assert by_hand("U-2") is None
+    late = by_hand("U-3") or {}
+    assert (late["reason"], late["missing"], late["unit_id"]) == ("nobody_in_time", 0, "U-3")
+    assert (by_hand("U-2", crews=2) or {})["reason"] == "all_busy"
 
 
 def test_a_dispatcher_takes_a_unit_back_and_the_incident_wants_another() -> None:

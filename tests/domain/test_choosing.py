@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain.choosing import Choice, Choices, Commitment, Policy, ShortfallReason, TravelTime, Want, choose
+from patrol.domain.choosing import Choice, Choices, Commitment, Policy, TravelTime, Want, choose
 from patrol.domain.dispatch import Duty, travel_time_s
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.orders import OrderState
+from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import Place, RingName
 from tests.builders import at, duty, north, unit
@@ -24,6 +25,7 @@ from tests.examples import examples
 
 NOW = at(0)
 TAKE_NOBODY = Policy(preempts={})
+KEEP_ONE = Policy(reserve={RingName.CORE: 1})
 LEVELS = list(Level)
 
 
@@ -75,7 +77,11 @@ def left_out(choice: Choice) -> dict[str, str | None]:
 
 
 def short(choices: Choices) -> list[tuple[str, int, str]]:
-    return [(one.incident_id, one.missing, one.reason.value) for one in choices.shortfalls]
+    return [(incident_id, one.missing, one.reason.value) for incident_id, one in choices.shortfalls.items()]
+
+
+def words(choices: Choices) -> list[tuple[str, str]]:
+    return [(one.zh, one.en) for one in choices.shortfalls.values()]
 
 
 def on(number: int, level: Level = Level.YELLOW, state: OrderState = OrderState.EN_ROUTE, **changes: Any) -> Commitment:
@@ -116,13 +122,21 @@ def test_an_order_that_cannot_be_in_time_says_so_and_is_told_as_a_shortfall() ->
     assert found.chosen[0].why_en == "soonest of 1 free units: 505 s; expected 445 s late"
     assert "预计超时 445 秒" in found.chosen[0].why_zh
     assert short(found) == [("I-1", 0, "nobody_in_time")]
-    assert found.shortfalls[0].words_en == "nobody is there in time, the first 445 s late"
+    assert words(found) == [
+        (
+            "无人能按时到场；最快 联勤1组 8:25 到，超时 7:25",
+            "nobody is there in time; Joint 1 is soonest, in 8:25, 7:25 late",
+        )
+    ]
+    shortfall = found.shortfalls[IncidentId("I-1")]
+    assert (shortfall.unit_id, shortfall.eta_s, shortfall.late_s) == ("U-1", 505.0, 445.0)
+    assert shortfall.since == NOW
 
 
 def test_without_a_target_nothing_is_late() -> None:
     found = chosen([want(due_s=None)], [duty(metres=9000)])
     assert found.chosen[0].target_feasible
-    assert found.shortfalls == ()
+    assert found.shortfalls == {}
 
 
 def test_who_wants_nobody_gets_nobody() -> None:
@@ -194,7 +208,7 @@ def test_a_simulated_incident_never_moves_a_real_unit_nor_a_real_one_a_simulated
     assert who_goes(chosen([want()], [real, made_up])) == {"I-1": ["U-1"]}
     assert who_goes(chosen([want(1), want(2, simulated=True)], [real, made_up])) == {"I-1": ["U-1"], "I-2": ["U-2"]}
     nobody = chosen([want(simulated=True)], [real])
-    assert short(nobody) == [("I-1", 1, "none_suitable")]
+    assert short(nobody) == [("I-1", 1, "no_crews")]
 
 
 def test_what_is_needed_must_be_there() -> None:
@@ -203,12 +217,13 @@ def test_what_is_needed_must_be_there() -> None:
     found = chosen([needs], [duty("U-1", 10), medic])
     assert who_goes(found) == {"I-1": ["U-2"]}
     assert left_out(found.chosen[0])["U-1"] == "lacks_first_aid"
-    assert short(chosen([needs], [duty("U-1", 10)])) == [("I-1", 1, "none_suitable")]
+    assert short(chosen([needs], [duty("U-1", 10)])) == [("I-1", 1, "none_able")]
 
 
 def test_who_refused_is_not_asked_again_who_was_silent_only_last() -> None:
     refused = want(tried={UnitId("U-1"): OrderState.REJECTED})
-    assert who_goes(chosen([refused], [duty("U-1", 10)])) == {}
+    nobody = chosen([refused], [duty("U-1", 10)])
+    assert (who_goes(nobody), short(nobody)) == ({}, [("I-1", 1, "all_refused")])
     silent = want(tried={UnitId("U-1"): OrderState.EXPIRED})
     assert who_goes(chosen([silent], [duty("U-1", 10), duty("U-2", 900)])) == {"I-1": ["U-2"]}
     (again,) = chosen([silent], [duty("U-1", 10)]).chosen
@@ -221,13 +236,69 @@ def test_who_was_called_back_for_something_else_is_asked_as_anybody() -> None:
     assert who_goes(chosen([recalled], [duty("U-1", 10), duty("U-2", 900)])) == {"I-1": ["U-1"]}
 
 
-def test_nobody_at_all_is_told_from_all_busy() -> None:
-    assert short(chosen([want()], [])) == [("I-1", 1, "none_suitable")]
-    assert short(chosen([want()], [duty(state=UnitState.OUT_OF_SERVICE)])) == [("I-1", 1, "none_suitable")]
+FAR_ONLY = by_unit("U-2", rings=frozenset({RingName.FAR}))
+SIMULATED = by_unit("U-3", simulated=True)
+
+
+@pytest.mark.parametrize(
+    ("duties", "reason"),
+    [
+        ([], "no_crews"),
+        ([SIMULATED, drone()], "no_crews"),
+        ([SIMULATED, FAR_ONLY], "none_of_ring"),
+        ([FAR_ONLY, duty(state=UnitState.OUT_OF_SERVICE)], "none_on_duty"),
+        ([duty(state=UnitState.OFF_DUTY)], "none_on_duty"),
+        ([duty(state=UnitState.OFF_DUTY), busy("U-2")], "all_busy"),
+        ([duty("U-9", 9000), busy("U-2")], "none_located"),
+        ([duty("U-8", 8000), duty("U-9", 9000)], "no_way"),
+    ],
+)
+def test_the_reason_is_what_leaves_nobody(duties: list[Duty], reason: str) -> None:
+    def cut_off(one: Duty, place: Place) -> float:
+        return math.inf if one.unit.id == "U-8" else travel_time_s(one, place)
+
+    found = choose([want()], duties, {}, cut_off, Policy(), NOW, {UnitId("U-9"): 734.4})
+    assert (who_goes(found), short(found)) == ({}, [("I-1", 1, reason)])
+
+
+def test_how_many_are_missing_is_said() -> None:
     found = chosen([want(crews=2)], [duty(state=UnitState.ON_SCENE)])
-    assert short(found) == [("I-1", 2, "all_busy")]
-    assert found.shortfalls[0].words_en == "2 crews short: all who may go are busy"
-    assert found.shortfalls[0].words_zh == "缺 2 组警力：可派的警力均在执行任务"
+    assert words(found) == [("缺 2 组警力：可派的警力均在执行任务", "2 crews short: all who may go are busy")]
+
+
+def test_where_the_first_crew_is_late_and_the_second_is_missing_both_is_said() -> None:
+    found = chosen([want(crews=2)], [duty(metres=1000)])
+    assert short(found) == [("I-1", 1, "all_busy")]
+    assert words(found)[0][1] == "1 crew short: all who may go are busy; Joint 1 is soonest, in 8:25, 7:25 late"
+
+
+def test_who_is_kept_is_named_for_the_first_crew_alone_so_that_late_means_the_first() -> None:
+    yellow, keep_one = want(level=Level.YELLOW, crews=2), Policy(reserve={RingName.CORE: 1})
+    found = chosen([yellow], [duty("U-1", 10), duty("U-2", 5000)], policy=keep_one)
+    assert (who_goes(found), short(found)) == ({"I-1": ["U-1"]}, [("I-1", 1, "kept_for_red")])
+    assert found.shortfalls[IncidentId("I-1")].late_s is None
+    assert found.shortfalls[IncidentId("I-1")].unit_id is None
+    alone = chosen([yellow], [duty("U-2", 5000)], policy=keep_one)
+    assert alone.shortfalls[IncidentId("I-1")].late_s is not None
+
+
+def test_a_crew_on_its_way_that_will_be_late_is_said_with_what_is_missing() -> None:
+    on_it = want(crews=1, crews_on_it=1, arrives_at={UnitId("U-1"): at(90)})
+    found = chosen([on_it], [busy("U-1", 1000)], {UnitId("U-1"): on(1, Level.RED)})
+    assert words(found)[0][1] == "1 crew short: there is no crew to send; Joint 1 is soonest, in 1:30, 0:30 late"
+    in_time = replace(on_it, arrives_at={UnitId("U-1"): at(59)})
+    assert words(chosen([in_time], [busy("U-1")], {UnitId("U-1"): on(1, Level.RED)}))[0][1].endswith("crew to send")
+
+
+def test_of_whom_nobody_knows_where_it_is_is_not_sent_nor_kept_and_how_old_its_position_is_is_told() -> None:
+    lost_s = {UnitId("U-1"): 734.4}
+    found = choose(
+        [want(level=Level.YELLOW)], [duty("U-1", 5), duty("U-2", 9)], {}, travel_time_s, KEEP_ONE, NOW, lost_s
+    )
+    assert short(found) == [("I-1", 1, "kept_for_red")]
+    assert found.shortfalls[IncidentId("I-1")].unit_id == "U-2"
+    (choice,) = choose([want()], [duty("U-1", 5), duty("U-2", 9)], {}, travel_time_s, Policy(), NOW, lost_s).chosen
+    assert (choice.unit_id, left_out(choice)) == ("U-2", {"U-2": None, "U-1": "lost_734"})
 
 
 # -- several at once --------------------------------------------------------------------------------------------------
@@ -299,19 +370,22 @@ def test_second_crews_come_before_third_ones_and_of_red_before_yellow() -> None:
 def test_a_further_crew_is_never_late() -> None:
     found = chosen([want(crews=1, crews_on_it=1)], [duty(metres=1000)])
     assert found.chosen[0].why_en == "crew 2: 505 s"
-    assert found.shortfalls == ()
+    assert found.shortfalls == {}
 
 
 # -- kept for red -----------------------------------------------------------------------------------------------------
-
-KEEP_ONE = Policy(reserve={RingName.CORE: 1})
 
 
 def test_the_last_crew_is_kept_for_red_and_said_so() -> None:
     found = chosen([want(level=Level.YELLOW)], [duty()], policy=KEEP_ONE)
     assert found.chosen == ()
     assert short(found) == [("I-1", 1, "kept_for_red")]
-    assert found.shortfalls[0].words_en == "1 crew short: those that are left are kept for red"
+    assert words(found) == [
+        (
+            "缺 1 组警力：余下警力为红色警情预留；最快 联勤1组 0:55 到",
+            "1 crew short: those that are left are kept for red; Joint 1 is soonest, in 0:55",
+        )
+    ]
     assert who_goes(chosen([want()], [duty()], policy=KEEP_ONE)) == {"I-1": ["U-1"]}
 
 
@@ -357,7 +431,7 @@ def test_a_red_takes_a_unit_where_else_it_had_nobody_and_the_other_gets_what_is_
     assert instead.why_en == "U-1 goes to I-1; instead: soonest of 1 free units: 15 s"
     assert instead.why_zh.startswith("U-1 被抽调至 I-1，改派：")
     assert left_out(instead)["U-1"] == "serves_I-1"
-    assert found.shortfalls == ()
+    assert found.shortfalls == {}
 
 
 def test_who_loses_a_unit_and_gets_none_is_told_short() -> None:
@@ -455,7 +529,7 @@ def test_a_drone_is_no_crew() -> None:
     found = chosen([want(wants_drone=True)], [drone()])
     assert [choice.is_drone for choice in found.chosen] == [True]
     assert found.chosen[0].why_en.endswith("no crew can go")
-    assert short(found) == [("I-1", 1, "none_suitable")]
+    assert short(found) == [("I-1", 1, "no_crews")]
 
 
 def test_a_drone_is_not_sent_where_a_crew_is_or_is_about_to_be() -> None:
@@ -583,9 +657,10 @@ def test_what_is_not_sent_is_told_short(instance: Instance, reserve: int) -> Non
     for each in instance.wants:
         crews = [choice for choice in found.chosen if choice.incident_id == each.incident_id and not choice.is_drone]
         lost = sum(choice.takes_from == each.incident_id for choice in found.chosen)
-        missing = sum(one.missing for one in found.shortfalls if one.incident_id == each.incident_id)
+        short_of = found.shortfalls.get(each.incident_id)
+        missing = short_of.missing if short_of is not None else 0
         assert len(crews) + missing == each.crews + lost
-    late = {one.incident_id for one in found.shortfalls if one.reason is ShortfallReason.NOBODY_IN_TIME}
+    late = {one for one, short in found.shortfalls.items() if short.reason is ShortfallReason.NOBODY_IN_TIME}
     assert all(
         not choice.target_feasible for choice in found.chosen if choice.incident_id in late and not choice.is_drone
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain.covering import Cover, Point, Post, cover, move_up, one_by_one, straight_line, vacant_posts
+from patrol.domain.covering import Cover, MoveUp, Point, Post, cover, move_up, one_by_one, straight_line, vacant_posts
 from patrol.domain.dispatch import Duty, travel_time_s
 from patrol.domain.units import UnitKind, UnitState
 from patrol.domain.vocabulary import RingName
@@ -116,6 +116,39 @@ def test_for_less_than_five_points_nobody_moves() -> None:
         points = [*[core(0)] * others, far_off]
         found = move_up(points, [duty("U-1", 0), duty("U-2", 0)], [post(5000)], straight_line, TARGETS)
         assert (found is not None) is moves
+
+
+def test_who_is_off_duty_leaves_no_post() -> None:
+    away = [duty(state=UnitState.OFF_DUTY), duty("U-2", 300, state=UnitState.OUT_OF_SERVICE)]
+    assert [found.place for found in vacant_posts(away)] == [north(300)]
+
+
+def test_who_is_told_to_move_is_not_told_otherwise_while_it_is_worth_it() -> None:
+    points = [core(0), core(1000), core(1050), core(2000), core(2100)]
+    spare = [duty("U-1", 0), duty("U-2", 10)]
+    told = move_up(points, spare, [post(2050)], straight_line, TARGETS)
+    assert told is not None
+    assert told.gain == pytest.approx(0.4)
+
+    def next_told(*posts: Post, standing: MoveUp | None = told) -> str | None:
+        found = move_up(points, spare, posts, straight_line, TARGETS, standing=standing)
+        return found and found.post.name_en
+
+    both = post(1030), post(2050)  # equally good
+    assert (next_told(*both, standing=None), next_told(*both)) == ("1030 m", "2050 m")
+    assert next_told(post(1030)) == "1030 m"
+    points.append(core(1020))
+    assert next_told(*both) == "1030 m", "better by a sixth"
+    points[3:5] = []
+    assert next_told(post(2050)) is None, "not worth it any more"
+
+
+def test_what_is_nearly_covered_is_not_told_as_covered() -> None:
+    points = [*[core(0)] * 199, core(5000)]
+    found = move_up(points, [duty("U-1", 700)], [post(0)], straight_line, TARGETS)
+    assert found is not None
+    assert found.words_en.endswith("core covered 0% → 99%")
+    assert found.eta_s == pytest.approx(5 + 700 * 1.3 / 2.6, rel=1e-3)
 
 
 def test_who_holds_a_post_stays_there() -> None:

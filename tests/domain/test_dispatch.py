@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain import dispatch, feedback
+from patrol.domain.board import SHORT
 from patrol.domain.camera import RingName
 from patrol.domain.dispatch import DETOUR_FACTOR, Outcome, Situation, travel_time_s
 from patrol.domain.errors import IllegalTransition
@@ -96,10 +97,19 @@ def test_an_incident_gets_one_order_however_often_it_is_asked() -> None:
     assert again == Outcome()
 
 
-def test_no_unit_free_changes_nothing() -> None:
+def test_with_no_unit_free_nothing_moves_and_that_is_told() -> None:
     outcome = sent(situation(duties=(duty(state=UnitState.ON_SCENE),)), NEXT, at(1))
-    assert outcome == Outcome()
-    assert sent(situation(duties=()), NEXT, at(1)) == Outcome()
+    assert (outcome.orders, outcome.duties, outcome.reason) == ((), (), SHORT)
+    assert outcome.incident is not None
+    assert (outcome.incident.state, outcome.incident.shortfall is not None) == (IncidentState.NEW, True)
+    assert sent(situation(duties=()), NEXT, at(1)).reason == SHORT
+
+
+def test_what_is_handled_waits_for_nobody() -> None:
+    now = ordered()
+    for kind in (ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE):
+        now = after(now, receive(now, receipt(kind), at(9)))
+    assert (now.incident.state, now.incident.crews_missing) == (IncidentState.HANDLED, 0)
 
 
 def test_receipts_walk_the_incident_to_handled_and_free_the_unit() -> None:
@@ -160,7 +170,7 @@ def test_a_refusal_frees_the_unit_and_the_next_best_goes() -> None:
 
 def test_who_refused_is_not_asked_again_who_was_silent_only_last() -> None:
     refused = situation(orders=(order(state=OrderState.REJECTED),))
-    assert sent(refused, NEXT, at(20)) == Outcome()
+    assert sent(refused, NEXT, at(20)).reason == SHORT
     silent = situation(orders=(order(state=OrderState.EXPIRED),), duties=(duty("U-1", 10), duty("U-2", 500)))
     assert sent(silent, NEXT, at(20)).orders[0].unit_id == "U-2"
     only_silent = situation(orders=(order(state=OrderState.EXPIRED),))
@@ -345,4 +355,4 @@ def test_a_simulated_incident_never_moves_a_real_unit_nor_a_real_one_a_simulated
     real, simulated = duty("U-1", 10), replace(duty("U-2"), unit=unit("U-2", home=north(900), simulated=True))
     assert sent(situation(incident=made_up, duties=(real, simulated)), NEXT).orders[0].unit_id == "U-2"
     assert sent(situation(duties=(real, simulated)), NEXT).orders[0].unit_id == "U-1"
-    assert sent(situation(incident=made_up, duties=(real,)), NEXT, at(1)) == Outcome()
+    assert sent(situation(incident=made_up, duties=(real,)), NEXT, at(1)).orders == ()

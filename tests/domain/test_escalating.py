@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -13,18 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import escalating
-from patrol.domain.board import Sending, anyone_free
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.escalating import (
     CAUSES_KEPT,
     COUNTS,
     FollowUpPolicy,
-    Shortfall,
-    ShortfallReason,
     TimedStep,
     acknowledge,
     due_steps,
+    escalate,
     is_reminder_due,
     remind,
 )
@@ -34,17 +31,9 @@ from patrol.domain.lateness import Lateness, LatenessKind, overdue, watch_of
 from patrol.domain.messages import incident_message, read_message
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.recovering import Known, Stored, Told, recover
+from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.units import UnitState
-from tests.builders import at, duty, incident, maintenance_incident, order, ring, situation, unit
-
-
-def escalate(now: Situation, policy: FollowUpPolicy, then: datetime) -> Outcome:
-    return escalating.escalate(now, policy, then, is_anyone_free=lambda each: anyone_free(each, Sending(), then))
-
-
-def shortfall_of(now: Situation, policy: FollowUpPolicy, then: datetime) -> Shortfall | None:
-    return escalating.shortfall_of(now, policy, then, lambda each: anyone_free(each, Sending(), then))
-
+from tests.builders import at, duty, incident, maintenance_incident, order, ring, sent, situation, unit
 
 USUAL = FollowUpPolicy()
 NEXT, SUPERVISOR, ROOM = EscalationStep
@@ -64,8 +53,9 @@ def after(before: Situation, outcome: Outcome) -> Situation:
 
 
 def waiting(**changes: Any) -> Situation:
-    """A red incident that nobody is free for: late from the beginning."""
-    return situation(duties=(BUSY,), **changes)
+    """A red incident that nobody is free for, and that says so from the beginning."""
+    alone = situation(duties=(BUSY,), **changes)
+    return after(alone, sent(alone, when=at(0)))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +186,7 @@ def test_where_there_is_nothing_to_acknowledge_nothing_is_changed() -> None:
 
 def test_a_reopened_incident_begins_at_the_first_step_and_has_nothing_acknowledged() -> None:
     now = after(waiting(), escalate(waiting(), USUAL, at(100)))
-    again = replace(now.incident, life=2, reopened_at=at(5000))
+    again = replace(now.incident, life=2, reopened_at=at(5000), shortfall=None)
     assert again.standing_escalation is None
     reopened = replace(now, incident=again, duties=(duty(),))
     assert acknowledge(reopened, "Li", at(5001)).incident is None
@@ -212,43 +202,48 @@ def test_with_nobody_free_a_red_one_is_at_the_supervisors_at_once_and_a_blue_one
     assert outcome.incident is not None
     last = outcome.incident.escalation
     assert last is not None
-    assert (last.step, last.why_zh, last.why_en) == (SUPERVISOR, "没有空闲警力", "no unit is free")
+    words = "缺 1 组警力：可派的警力均在执行任务", "1 crew short: all who may go are busy"
+    assert (last.step, last.why_zh, last.why_en) == (SUPERVISOR, *words)
+    assert last.causes == ("shortfall/all_busy",)
     blue = waiting(incident=incident(level=Level.BLUE))
     assert escalate(blue, USUAL, at(59)).incident is None
     assert escalate(blue, USUAL, at(60)).incident is not None
 
 
 def test_with_nobody_in_time_a_red_one_is_at_the_supervisors_when_its_unit_is_sent() -> None:
-    sent = incident(state=IncidentState.ORDERED)
-    hopeless = situation(incident=sent, orders=(order(target_feasible=False),))
-    found = shortfall_of(hopeless, USUAL, at(2))
+    far = situation(duties=(duty(metres=1000),))
+    hopeless = after(far, sent(far))
+    found = hopeless.incident.shortfall
     assert found is not None
     assert (found.reason, found.since) == (ShortfallReason.NOBODY_IN_TIME, at(1))
-    assert escalate(hopeless, USUAL, at(1.1)).incident is not None
-    with_another = replace(hopeless, orders=(*hopeless.orders, order("U-2", 2)))
-    assert shortfall_of(with_another, USUAL, at(2)) is None
-    there = replace(hopeless, incident=incident(state=IncidentState.ON_SCENE))
-    assert shortfall_of(there, USUAL, at(2)) is None
+    told = escalate(hopeless, USUAL, at(1.1)).incident
+    assert told is not None
+    assert told.escalation is not None
+    assert (told.escalation.step, told.escalation.why_en) == (SUPERVISOR, found.en)
+    assert "Joint 1 is soonest, in 8:25, 7:26 late" in found.en
 
 
-@pytest.mark.parametrize(
-    "plenty",
-    [
-        situation(),
-        situation(duties=(BUSY,), incident=maintenance_incident()),
-        situation(duties=(BUSY,), incident=incident(state=IncidentState.HANDLED)),
-        situation(duties=(BUSY,), incident=incident(state=IncidentState.ORDERED)),
-    ],
-    ids=["somebody is free", "maintenance", "handled", "ordered, and nobody known of"],
-)
-def test_there_is_no_shortfall_where_somebody_is_free_or_nobody_is_wanted(plenty: Situation) -> None:
-    assert shortfall_of(plenty, USUAL, at(100)) is None
+def test_that_only_a_second_crew_is_missing_is_told_no_farther_up_but_that_the_first_is_late_is() -> None:
+    for metres, steps in ((10, []), (900, [NEXT, SUPERVISOR])):
+        alone = situation(duties=(duty(metres=metres),))
+        one_of_two = after(alone, sent(alone, when=at(1), crews=2))
+        assert one_of_two.incident.shortfall is not None
+        assert one_of_two.incident.shortfall.missing == 1
+        assert [one.step for one in due_steps(one_of_two.incident, (), USUAL, at(2))] == steps
 
 
-def test_a_shortfall_is_never_of_the_future_though_an_order_that_ended_may_have_had_more_time() -> None:
-    refused = waiting(orders=(order(sent_at=at(5), state=OrderState.REJECTED),))
-    found = [shortfall_of(refused, USUAL, at(seconds)) for seconds in (8, 30)]
-    assert [one.since for one in found if one is not None] == [at(8), at(15)]
+def test_a_shortfall_that_somebody_has_taken_on_is_told_no_farther_up_though_its_reason_changes() -> None:
+    now = waiting()
+    now = after(now, escalate(now, USUAL, at(1)))
+    now = after(now, acknowledge(now, "Li", at(2)))
+    off = (duty(state=UnitState.OFF_DUTY),)
+    changed = after(now, sent(replace(now, duties=off), when=at(5)))
+    assert changed.incident.shortfall is not None
+    assert (changed.incident.shortfall.reason, changed.incident.shortfall.since) == (
+        ShortfallReason.NONE_ON_DUTY,
+        at(0),
+    )
+    assert due_steps(changed.incident, (), USUAL, at(10**5)) == ()
 
 
 def test_steps_follow_the_policy() -> None:
@@ -275,6 +270,27 @@ def test_what_was_told_farther_up_and_taken_on_survives_an_old_backup() -> None:
     assert again.escalation == last
     assert (again.reminders, again.reminded_at) == (2, at(200))
     assert told_and_recovered(incident(sequence=7)).escalation is None
+
+
+@pytest.mark.parametrize("target_s", [1e300, -5.0, float("nan")])
+def test_a_target_that_nobody_configured_is_refused_and_stops_nothing_else(target_s: float) -> None:
+    odd, sane = incident(1), incident(2)
+    envelopes = [read_message(incident_message(one, at(9)).body) for one in (odd, sane)]
+    envelopes[0] = replace(envelopes[0], data={**envelopes[0].data, "target_s": target_s})
+    told_of = {one.incident_id: Told().and_this(one) for one in envelopes}
+    recovered, refused = recover(told_of, {}, Known({}, {}), at(300))
+    assert [one.incident.id for one in recovered] == ["I-2"]
+    assert "target_s" in refused[odd.id]
+
+
+def test_what_it_is_short_of_survives_an_old_backup() -> None:
+    far = situation(duties=(duty(metres=1000),))
+    outcome = sent(far, when=at(1))
+    assert outcome.incident is not None
+    assert outcome.incident.shortfall is not None
+    envelope = read_message(outcome.messages[0].body)
+    recovered, _ = recover({outcome.incident.id: Told().and_this(envelope)}, {}, Known({}, {}), at(300))
+    assert [one.incident.shortfall for one in recovered] == [outcome.incident.shortfall]
 
 
 def test_of_an_earlier_life_nothing_is_told() -> None:
@@ -404,7 +420,7 @@ def test_escalating_asks_the_same_clocks_as_whoever_looks(
     now = situation(orders=tuple(orders), duties=duties if is_free else duties[1:])
     then = at(0) + timedelta(seconds=seconds)
     found = overdue([watch_of(now.incident, now.orders)], now.duties, USUAL.late_after, then)
-    expected = due_steps(now.incident, found, USUAL, then, shortfall_of(now, USUAL, then))
+    expected = due_steps(now.incident, found, USUAL, then)
     outcome = escalate(now, USUAL, then)
     assert (outcome.incident is None) is (expected == ())
     if outcome.incident is not None and outcome.incident.escalation is not None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain import dispatch, feedback
+from patrol.domain.board import Crews
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
@@ -148,6 +149,14 @@ class TestLevels:
         assert (joined.level, joined.level_why_en) == (Level.RED, "crowd of 90")
         later = together((first,), (replace(first, level=Level.RED, level_why_en="crowd of 60"),))
         assert (later[0].level, later[0].level_why_en) == (Level.RED, "crowd of 60"), "of the same camera"
+
+    @pytest.mark.parametrize(("level", "missing"), [(Level.RED, 2), (Level.BLUE, 0)])
+    def test_how_many_crews_are_missing_is_told_with_the_level(self, level: Level, missing: int) -> None:
+        yellow = situation(incident=incident(level=Level.YELLOW, target_s=60.0))
+        one_of_two = after(yellow, sent(yellow, crews=1))
+        crews = Crews({Level.RED: 3, Level.YELLOW: 2})
+        outcome = feedback.change_level(one_of_two, level, "li", "a knife", at(20), crews)
+        assert told(outcome)["crews_missing"] == missing
 
     def test_the_same_level_again_is_a_word_the_first_time_only(self) -> None:
         kept = feedback.change_level(situation(), Level.RED, "li", "yes", at(5))
@@ -414,6 +423,11 @@ class TestReopening:
         assert caught.value.why is why
         if why is Objection.MERGED:
             assert "I-7" in str(caught.value)
+
+    def test_it_wants_all_its_crews_anew_and_had_wanted_none_while_it_was_closed(self) -> None:
+        assert closed().incident.crews_missing == 0
+        outcome = feedback.reopen(closed(), "wang", "not over", at(600), Crews({Level.RED: 2}))
+        assert told(outcome)["crews_missing"] == 2
 
 
 ACTIONS = ("assign", "receive", "close", "withdraw", "reopen", "level", "confirm", "hold", "doubt", "overdue")

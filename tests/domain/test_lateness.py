@@ -258,6 +258,17 @@ def test_the_most_urgent_comes_first_then_what_is_late_the_longest_the_same_in_a
     assert overdue([red, yellow], (), USUAL, at(100)) == found
 
 
+@pytest.mark.parametrize(
+    ("handled_s", "zh", "en"),
+    [(1200, "20 分钟", "20 min"), (90, "1.5 分钟", "1.5 min"), (20, "20 秒", "20 s"), (100, "100 秒", "100 s")],
+)
+def test_a_limit_is_said_in_minutes_where_it_is_some_and_else_in_seconds(handled_s: float, zh: str, en: str) -> None:
+    there = stamped(IncidentState.ON_SCENE, t9=(40, "unit U-1"))
+    limits = replace(USUAL, handled_s=dict.fromkeys(Level, float(handled_s)))
+    (found,) = overdue([watch_of(there, ())], (), limits, at(10_000))
+    assert (found.zh, found.en) == (f"到场 {zh}还没有处置完", f"on scene for {en}, and not handled")
+
+
 def test_what_is_late_is_said_in_both_languages_and_names_the_unit() -> None:
     (found,) = overdue([watch_of(incident(state=IncidentState.ORDERED), (order(),))], (duty(),), USUAL, at(12))
     assert (found.zh, found.en) == ("联勤1组 10 秒内没有签收", "Joint 1 has not accepted within 10 s")

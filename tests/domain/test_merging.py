@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from patrol.domain import dispatch, feedback, merging
 from patrol.domain.alerts import History, accept
+from patrol.domain.board import Crews
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import Apart, IllegalTransition, NotTogether
@@ -29,8 +30,9 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.messages import incident_message
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
+from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.units import UnitState
-from tests.builders import at, candidate, duty, incident, maintenance_incident, sent
+from tests.builders import at, candidate, duty, incident, maintenance_incident, ring, sent
 from tests.domain.test_closeness import first, second, seen_by
 
 NEW_ID = IncidentId("I-new")
@@ -176,6 +178,24 @@ def test_what_was_merged_by_mistake_comes_apart_again() -> None:
     assert incident_of(left).alert_ids == ("A-1",)
     assert incident_of(new).alert_ids == ("A-2",)
     assert incident_of(new).accepted_at == at(10)
+
+
+def test_whether_who_is_under_way_is_late_goes_by_the_target_as_it_is_after_a_merge_and_after_a_split() -> None:
+    slow = opened(1, ring=ring(response_target_s=300.0))
+    alone_on_duty = Situation(slow, (), (duty("U-1", 200.0),))
+    going = after(alone_on_duty, sent(alone_on_duty, "O-1", at(1)))
+    assert going.incident.shortfall is None
+    stays, _ = merging.merge(going, alone(opened(2)), "li", at(30))
+    merged = incident_of(stays)
+    assert merged.shortfall is not None
+    assert (merged.shortfall.reason, merged.shortfall.missing, merged.shortfall.unit_id) == (
+        ShortfallReason.NOBODY_IN_TIME,
+        0,
+        "U-1",
+    )
+    left, own = merging.split(after(going, stays), AlertId("A-2"), NEW_ID, "li", at(40))
+    assert incident_of(left).shortfall is None
+    assert incident_of(own).shortfall is None  # nobody has looked for somebody yet
 
 
 def test_what_cannot_be_split_says_why() -> None:
@@ -337,3 +357,19 @@ def _check(room: Room) -> None:
         assert [sequence for sequence, _ in said] == list(range(1, len(said) + 1))
         states = [IncidentState(state) for _, state in said if state]
         assert all(old == new or new in TRANSITIONS[old] for old, new in pairwise(states))
+
+
+def test_who_goes_on_wants_as_many_crews_as_it_does_now_and_so_do_two_that_were_one() -> None:
+    crews = Crews({Level.RED: 3, Level.YELLOW: 1})
+    lesser, red = at_work(1, 0.0, ReceiptKind.ACCEPTED), Situation(opened(2, 5.0), (), ())
+    lesser = replace(lesser, incident=replace(lesser.incident, level=Level.YELLOW))
+    stays, goes = merging.merge(lesser, red, "li", at(20), crews)
+    assert stays.incident is not None
+    assert goes.incident is not None
+    assert (stays.incident.level, stays.incident.crews_missing) == (Level.RED, 2)
+    assert goes.incident.crews_missing == 0
+    merged = after(lesser, stays)
+    left, new = merging.split(merged, merged.incident.witnesses[-1].alert_ids[0], NEW_ID, "li", at(30), crews)
+    assert left.incident is not None
+    assert new.incident is not None
+    assert (left.incident.crews_missing, new.incident.crews_missing) == (2, 3)

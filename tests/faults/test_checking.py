@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from faults.checking import BACKUP, Findings, Window, check, duplicate_orders, illegal_transitions, untimely_recalls
+from faults.checking import (
+    BACKUP,
+    Findings,
+    Stored,
+    Window,
+    check,
+    duplicate_orders,
+    illegal_transitions,
+    untimely_recalls,
+)
 
 SUBMITTED = ({"before": 1, "at": 1.0}, {"after": 1, "at": 1.1}, {"before": 2, "at": 2.0}, {"after": 2, "at": 2.1})
 CONSOLE = ({"alert": "A-00000001", "at": 1.2}, {"alert": "A-00000002", "at": 2.2})
@@ -77,30 +86,42 @@ def step(number: int, name: str = "done") -> dict[str, Any]:
     return {"of": f"O-{number}", "step": name, "at": 10.0 + number}
 
 
+def doubled(lines: Sequence[dict[str, Any]], *, lives: Mapping[str, int] | None = None, **stored: Any) -> list[str]:
+    return duplicate_orders(lines, Stored(**stored), lives or {})
+
+
 def test_two_orders_for_a_busy_unit_and_two_units_for_an_incident_are_told() -> None:
     both = [order(1, "I-1", "U-1"), order(2, "I-2", "U-1"), step(1), step(2)]
-    assert duplicate_orders(both, {"O-1": "done", "O-2": "done"}) == ["U-1: O-2 while busy with O-1"]
-    twice = [order(1, "I-1", "U-1"), step(1), order(2, "I-1", "U-2"), step(2)]
     done = {"O-1": "done", "O-2": "done"}
-    assert duplicate_orders(twice, done) == ["I-1: done by O-1, O-2"]
-    assert duplicate_orders(twice, done, {"I-1"}) == []  # one more was asked for
-    assert duplicate_orders([line | {"level": "red"} if "order" in line else line for line in twice], done) == []
+    assert doubled(both, orders=done) == ["U-1: O-2 while busy with O-1"]
+    twice = [order(1, "I-1", "U-1"), step(1), order(2, "I-1", "U-2"), step(2)]
+    assert doubled(twice, orders=done) == ["I-1: done by O-1, O-2"]
+    assert doubled(twice, orders=done, escalated={"I-1"}) == []  # one more was asked for
+    assert doubled(twice, orders=done, by_hand={"O-2"}) == []  # a dispatcher sent one more
+    assert doubled([line | {"level": "red"} if "order" in line else line for line in twice], orders=done) == []
+
+
+def test_an_incident_that_was_opened_again_gets_its_crews_once_more_and_no_more() -> None:
+    lines = [line for number in (1, 2, 3) for line in (order(number, "I-1", f"U-{number}"), step(number))]
+    done = {"O-1": "done", "O-2": "done", "O-3": "done"}
+    assert doubled(lines[:4], orders=done, lives={"O-1": 1, "O-2": 2}) == []
+    assert doubled(lines, orders=done, lives={"O-1": 1, "O-2": 2, "O-3": 2}) == ["I-1: done by O-2, O-3, in life 2"]
 
 
 def test_of_two_orders_that_come_in_the_wrong_order_the_one_laid_down_doubles_nothing_if_it_was_over() -> None:
     laid_down, recalled = {"over": "O-1", "at": 2.0}, {"recall": "O-1", "at": 3.0}
     late = [order(2, "I-2", "U-1"), order(1, "I-1", "U-1"), laid_down, recalled, step(2)]
-    assert duplicate_orders(late, {"O-1": "recalled", "O-2": "done"}) == []
-    assert duplicate_orders(late, {"O-1": "sent", "O-2": "done"}) == ["O-1 was laid down, and stands"]
+    assert doubled(late, orders={"O-1": "recalled", "O-2": "done"}) == []
+    assert doubled(late, orders={"O-1": "sent", "O-2": "done"}) == ["O-1 was laid down, and stands"]
     again = [*late[:3], order(3, "I-3", "U-1"), step(2)]
-    assert duplicate_orders(again, {"O-1": "recalled", "O-2": "done"}) == ["U-1: O-3 while busy with O-2"]
+    assert doubled(again, orders={"O-1": "recalled", "O-2": "done"}) == ["U-1: O-3 while busy with O-2"]
 
 
 def test_what_was_taken_back_or_came_again_doubles_nothing() -> None:
     expired = [order(1, "I-1", "U-1"), order(2, "I-1", "U-2"), {"recall": "O-1", "at": 3.0}, step(2)]
-    assert duplicate_orders(expired, {"O-1": "expired", "O-2": "done"}) == []
+    assert doubled(expired, orders={"O-1": "expired", "O-2": "done"}) == []
     again = [order(1, "I-1", "U-1"), {"again": "O-1", "at": 2.0}, step(1), order(2, "I-2", "U-1"), step(2)]
-    assert duplicate_orders(again, {"O-1": "done", "O-2": "done"}) == []
+    assert doubled(again, orders={"O-1": "done", "O-2": "done"}) == []
 
 
 def test_what_was_told_to_nobody_before_a_backup_was_put_back_is_told_apart_and_all_else_is_lost(
@@ -147,8 +168,8 @@ def test_an_accepted_alert_without_its_picture_is_told_and_alerts_of_a_newer_ver
     assert half.newer == 1
 
 
-def state(sequence: int, name: str) -> dict[str, Any]:
-    return {"incident": "I-1", "sequence": sequence, "state": name, "at": 0.0}
+def state(sequence: int, name: str, life: int = 1) -> dict[str, Any]:
+    return {"incident": "I-1", "sequence": sequence, "state": name, "life": life, "at": 0.0}
 
 
 def test_a_path_is_read_by_its_sequence_and_a_step_back_is_told() -> None:
@@ -156,6 +177,16 @@ def test_a_path_is_read_by_its_sequence_and_a_step_back_is_told() -> None:
     assert illegal_transitions(late) == []
     assert illegal_transitions([*late, state(12, "ordered")]) == ["I-1: closed -> ordered"]
     assert illegal_transitions([state(2, "new"), state(2, "ordered")]) == ["I-1: 2 is new and ordered"]
+
+
+def test_what_is_closed_is_new_again_in_its_next_life_and_in_no_other_way() -> None:
+    closed = [state(1, "new"), state(2, "closed")]
+    assert illegal_transitions([*closed, state(3, "new", 2), state(4, "ordered", 2), state(5, "closed", 2)]) == []
+    assert illegal_transitions([*closed, state(3, "new")]) == ["I-1: closed -> new"]
+    assert illegal_transitions([*closed, state(3, "ordered", 2)]) == ["I-1: closed -> ordered in lives 1, 2"]
+    assert illegal_transitions([*closed, state(3, "new", 3)]) == ["I-1: closed -> new in lives 1, 3"]
+    assert illegal_transitions([state(1, "new"), state(2, "new", 2)]) == ["I-1: new -> new in lives 1, 2"]
+    assert illegal_transitions([state(1, "new", 2), state(2, "ordered", 1)]) == ["I-1: new -> ordered in lives 2, 1"]
 
 
 def test_recovery_counts_from_the_end_of_what_lasted_and_a_kill_begins_nothing_anew(database: Path) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import Any, cast
 
 import pytest
 
-from faults.injecting import STEPS_OF, all_faults, only, script
+from faults.dying import STEPS_OF
+from faults.injecting import all_faults, only, script
 from faults.proxy import Link, Proxy
 from faults.world import PATROLS
 from patrol.pipeline.steps import Step
@@ -49,6 +53,53 @@ def test_some_faults_can_be_asked_for_by_a_part_of_their_names() -> None:
 def test_a_process_is_killed_at_every_named_step() -> None:
     assert {step for steps in STEPS_OF.values() for step in steps} == set(Step)
     assert {name for name, steps in STEPS_OF.items() if Step.STORE_HELD in steps} == set(PATROLS)
+
+
+class Room:
+    """A world of which only what it is asked for is there: what the console answers, and whether a process has died."""
+
+    def __init__(self, findings: Sequence[str] = (), *, dies: bool = True) -> None:
+        self.findings, self.dies = findings, dies
+        self.counted: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.altered: list[tuple[str, str | None]] = []
+
+    def ask_console(self, path: str) -> str:
+        return json.dumps({"room": {"watch": {"findings": [{"kind": kind} for kind in self.findings]}}})
+
+    def let_pass(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
+        return until()
+
+    def alter(self, name: str, how: str | None) -> None:
+        self.altered.append((name, how))
+
+    def die_at(self, name: str, step: str, time_passed: int) -> None:
+        assert time_passed > 0
+
+    def is_to_die(self, name: str) -> bool:
+        return not self.dies
+
+
+def done(name: str, room: Any) -> Room:
+    (fault,) = only(all_faults(), (name,))
+    fault.begin(room, random.Random(1))
+    fault.end(room)
+    return cast(Room, room)
+
+
+def test_an_escalator_that_stands_still_must_be_found_by_the_auditor() -> None:
+    found = done("escalator stands still", Room(["unpublished", "not_escalated"]))
+    assert (found.wrong, sum(found.counted.values())) == ([], 1)
+    assert found.altered == [("dispatch", "unfollowed"), ("dispatch", None)]
+    missed = done("escalator stands still", Room(["unpublished", "not_followed_up"]))
+    assert (len(missed.wrong), sum(missed.counted.values()), missed.altered[-1]) == (1, 0, ("dispatch", None))
+
+
+def test_a_process_that_does_not_come_to_its_step_is_told() -> None:
+    assert done("dispatch-escalated", Room()).wrong == []
+    assert done("dispatch-escalated", Room(dies=False)).wrong == [
+        "dispatch did not come to dispatch-escalated within 60 s"
+    ]
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from faults.clocks import MovedClock, compiler
 from faults.proxy import Link
 from faults.queues import Standby, free_port, queue_command
 from faults.reader import NEWER
+from faults.world import World
+from patrol.pipeline.steps import Step
 
 WITHIN_S = 20.0
 HOUR_S = 3600
@@ -91,6 +93,49 @@ def test_the_clock_moves_while_a_process_runs_and_the_time_that_is_kept_does_not
         process.kill()
         process.communicate()
         moved.close()
+
+
+DIES = """
+import time
+from patrol.pipeline.steps import Step, passing
+while True:
+    passing(Step.DISPATCH_ESCALATED)
+    time.sleep(0.1)
+"""
+
+
+def test_who_dies_at_a_step_is_told_from_who_is_killed_otherwise(tmp_path: Path) -> None:
+    world = World(tmp_path, 1.0, "always")
+    (tmp_path / "dies.py").write_text(DIES)
+    world._commands["dispatch"] = ["dies"]
+    try:
+        world._start("dispatch")
+        world.die_at("dispatch", Step.DISPATCH_ESCALATED, 3)
+        assert world.is_to_die("dispatch")
+        assert world.let_pass(WITHIN_S, lambda: not world.is_to_die("dispatch"))
+        assert world.died_at == {Step.DISPATCH_ESCALATED: 1}
+        assert world.kills["dispatch"] == len(world.died["dispatch"]) == 2
+        dead = world._processes["dispatch"]
+        assert world.let_pass(WITHIN_S, lambda: world._processes["dispatch"] is not dead)
+        world.kill("dispatch")
+        assert world.let_pass(WITHIN_S, lambda: world.kills["dispatch"] == 3)
+        assert world.died_at == {Step.DISPATCH_ESCALATED: 1}
+        assert world.killed_on_the_way == []
+    finally:
+        world.end()
+
+
+def test_a_follow_up_that_stands_still_does_nothing_until_the_end(tmp_path: Path) -> None:
+    (tmp_path / "stands.py").write_text(
+        "import asyncio\nfrom patrol.pipeline.following_up import FollowingUp\nstopping = asyncio.Event()\n"
+        "stopping.set()\nasyncio.run(FollowingUp.run(None, stopping))\nprint('ended')\n"
+    )
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
+    for command, ends in ((["faults.altered", "unfollowed", "stands"], True), (["stands"], False)):
+        command = [sys.executable, "-m", *command]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert ("ended" in done.stdout) is ends
 
 
 def test_a_replica_whose_link_is_cut_takes_over_without_what_its_master_took_meanwhile(tmp_path: Path) -> None:

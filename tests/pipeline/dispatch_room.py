@@ -15,6 +15,7 @@ from patrol.adapters.sql_signs import SqlSigns
 from patrol.domain.board import Sending
 from patrol.domain.camera import CameraId, Place, Ring, RingName
 from patrol.domain.closeness import NEVER, MergePolicy
+from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.messages import Envelope, read_message, receipt_message
@@ -101,6 +102,7 @@ async def dispatch_room(
     policy: MergePolicy = NEVER,
     sending: Sending | None = None,
     second_person: Collection[Level] = (),
+    follow_up: FollowUpPolicy | None = None,
 ) -> AsyncIterator[DispatchRoom]:
     clock, metrics, reports = clock or FakeClock(NOON), fresh_metrics(), MemoryTourReports()
     queue = MemoryQueue(clock)
@@ -116,7 +118,9 @@ async def dispatch_room(
             reports=reports,
             deciding=deciding,
             dispatching=Dispatching(deciding, store, signs, clock),
-            following_up=FollowingUp(store, deciding, rings or RINGS, clock, metrics, sending=sending),
+            following_up=FollowingUp(
+                store, deciding, rings or RINGS, clock, metrics, sending=sending, policy=follow_up
+            ),
             desk=Desk(deciding),
             room=Room(
                 "站", "Station", store, store, reports, queue, signs, clock, metrics, simulated=True, keeper=keeper

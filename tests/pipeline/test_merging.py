@@ -281,6 +281,6 @@ def test_every_incidents_sequence_grows_by_one_and_the_auditor_has_nothing_to_sa
             room.clock.advance(12)
             view = await SqlAudits(room.store).look(room.clock.now(), 1.0, disturbed=False, dead_letters=0)
             kinds = {finding.kind.value for finding in audit(view, RINGS, AuditBounds())}
-            assert kinds <= {"not_followed_up"}, "nobody ticks here, so silent orders are not taken back"
+            assert kinds <= {"not_followed_up", "not_escalated"}, "nobody ticks here"
 
     asyncio.run(check())

@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.sql import SqlStore
+from patrol.domain.camera import RingName
 from patrol.domain.errors import StoreError
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentState, LoopStage, Stamp
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.units import UnitState
+from patrol.pipeline.covering import EVERY_S, Covering
 from patrol.pipeline.viewing import INCIDENTS_SHOWN, TOUR_SILENT_AFTER_S, Room, most_urgent_first, stages
 from patrol.ports import Ledger, Totals
-from tests.builders import NOON, SQUARE, at, incident, unit
-from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
-from tests.pipeline.parts import counted
+from tests.builders import NOON, SQUARE, at, camera, incident, north, unit
+from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
+from tests.pipeline.parts import counted, told_by
 
 
 def tour_status(seen_at: datetime = NOON) -> TourStatus:
@@ -288,6 +290,77 @@ def test_while_the_store_refuses_the_gauges_stand_still_the_dispatch_role_counts
 def test_the_age_of_a_stage_is_that_of_its_oldest_incident(seconds: int) -> None:
     found = {each.stage: each for each in stages([incident(1), incident(2)], at(seconds))}
     assert (found[LoopStage.COLLECT].count, found[LoopStage.COLLECT].oldest_s) == (2, seconds)
+
+
+# One at the square, two a kilometre from it, each with a camera beside it.
+COVERING = (unit("U-1", home=SQUARE), unit("U-2", name_en="Joint 2", home=north(1000)), unit("U-3", home=north(1010)))
+
+
+def with_cover(room: DispatchRoom) -> Room:
+    cameras = (camera("C-1", place=SQUARE), camera("C-2", place=north(1000)))
+    covering = Covering(cameras, RINGS, room.clock, simulated=False)
+    outside = (room.store, room.store, room.reports, room.queue, room.signs)
+    return Room("站", "S", *outside, room.clock, room.metrics, simulated=False, covering=covering)
+
+
+def test_an_assignment_takes_from_the_cover_and_somebody_is_proposed_to_move_until_the_unit_is_back(
+    tmp_path: Path,
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, COVERING) as room:
+            viewed = with_cover(room)
+
+            async def seen() -> tuple[float, str | None]:
+                room.clock.advance(EVERY_S)
+                cover = (await viewed.snapshot()).cover
+                assert cover is not None
+                return cover.shares[RingName.CORE], cover.move_up and cover.move_up.unit_id
+
+            assert await seen() == (1.0, None)
+            await room.alert()
+            assert await seen() == (1.0, None)
+            await order_sent(room)
+            (order,) = await room.orders()
+            assert order.unit_id == "U-1"
+            assert await seen() == (0.5, "U-2")
+            for number, kind in enumerate((ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE)):
+                await room.dispatching.handle(room.receipt(order, kind, number, SQUARE))
+            assert await seen() == (1.0, None)
+            assert (await room.room.snapshot()).cover is None, "nobody works it out there"
+
+    asyncio.run(check())
+
+
+def test_the_dispatch_role_shows_the_cover_as_a_gauge_and_tells_each_change_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "patrol.pipeline.viewing")
+
+    async def check() -> None:
+        async with dispatch_room(tmp_path, COVERING) as room:
+            stopping, share = asyncio.Event(), {"name": "patrol_dispatch_cover_share", "ring": "core"}
+
+            async def until(expected: float) -> None:
+                for _ in range(100):
+                    await room.clock.sleep(1)
+                    if counted(room.metrics, **share) == expected:
+                        return
+                pytest.fail(f"the cover of the core never was {expected}")
+
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(with_cover(room).run_gauges(stopping))
+                await until(1.0)
+                await room.alert()
+                await order_sent(room)
+                await until(0.5)
+                await room.clock.sleep(10)
+                stopping.set()
+
+    asyncio.run(check())
+    assert [line for line in told_by(caplog) if line.startswith("cover left")] == [
+        "cover left by the straight line: core 100.0%; no move",
+        "cover left by the straight line: core 50.0%; move Joint 2 to the post of Joint 1: core covered 50% → 100%",
+    ]
 
 
 def test_a_report_that_redis_should_have_forgotten_is_none(tmp_path: Path) -> None:

@@ -18,10 +18,12 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from patrol.domain import escalating, feedback, merging
+from patrol.domain.alerts import fingerprint_of
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
+from patrol.domain.covering import Point, cover, move_up, straight_line, vacant_posts
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
-from patrol.domain.dispatch import Outcome, Situation
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import Apart, IllegalTransition, MessageError, NotTogether, QueueError, StoreError, UnitBusy
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
@@ -45,11 +47,20 @@ from patrol.domain.incidents import (
 from patrol.domain.message_data import PositionData
 from patrol.domain.orders import Candidate, Order, OrderState
 from patrol.domain.pins import Pin
-from patrol.domain.precision import LOOKED_BACK, Precision, PrecisionReport, proposals, together
+from patrol.domain.precision import (
+    LOOKED_BACK,
+    Precision,
+    PrecisionReport,
+    Proposal,
+    WrittenChange,
+    proposals,
+    together,
+)
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
+    CoverStatus,
     MaintenanceStatus,
     PinnedCamera,
     QueueStatus,
@@ -64,7 +75,7 @@ from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import CoordinateSystem
-from patrol.domain.zones import RuleId
+from patrol.domain.zones import RuleId, ZoneId
 from patrol.web.app import RoomLayout, make_web_app, serve
 from tests.builders import rule
 
@@ -101,6 +112,14 @@ UNITS = (
     ("U-DRONE", "无人机组", "Drones", UnitKind.DRONE_GROUP, frozenset({RingName.FAR}), (-700.0, 420.0)),
     ("U-SQ2", "社区2", "Community 2", UnitKind.COMMUNITY_OFFICER, ALL_RINGS, (560.0, -140.0)),
 )
+
+
+def written(proposal: Proposal) -> WrittenChange:
+    """As the configuration's writer does it, in short."""
+    own_id = RuleId(f"{proposal.rule_id}-{proposal.camera_id}")
+    rule = f"rules:\n  {own_id}: {{kind: crowd, name: 人群聚集, {proposal.parameter}: {proposal.proposed:g}}}\n"
+    zones = f"zones:\n  - {{id: square, name: 广场, rules: [{own_id}], polygon: [[0, 0], [1, 0], [1, 1]]}}\n"
+    return WrittenChange(own_id, rule, zones)
 
 
 def at_metres(east: float, north: float) -> Place:
@@ -190,9 +209,9 @@ class FakeRoom:
     """RoomView, RoomDesk, UnitDesk and EvidenceStore in memory.
 
     ``away``, ``queue_away``: what the store and the queue say instead of answering; ``takes_s``: how long a snapshot
-    takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more. ``wrong``:
-    cameras whose last picture was another's. ``pins``: what the tour was asked for; it says so unless ``tells_pins``
-    is false, as a tour of an older version would not.
+    takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more; ``never``: not seen yet.
+    ``wrong``: cameras whose last picture was another's. ``pins``: what the tour was asked for; it says so unless
+    ``tells_pins`` is false, as a tour of an older version would not.
     """
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -217,6 +236,7 @@ class FakeRoom:
     takes_s: float = 0.0
     apart: Apart | None = None
     dead: frozenset[CameraId] = frozenset()
+    never: frozenset[CameraId] = frozenset()
     wrong: frozenset[CameraId] = frozenset()
     pins: dict[CameraId, PinnedCamera] = field(default_factory=dict)
     tells_pins: bool = True
@@ -225,6 +245,7 @@ class FakeRoom:
     tour_reported_at: datetime | None = None
     second_person: frozenset[Level] = frozenset()
     told: list[Precision] = field(default_factory=list)
+    cover: CoverStatus | None = None
     snapshots: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -266,6 +287,7 @@ class FakeRoom:
             storage=self.storage,
             watch=self.watch,
             digest=digest(ordered),
+            cover=self.cover,
         )
 
     # UnitDesk
@@ -332,7 +354,10 @@ class FakeRoom:
 
     async def precision(self) -> PrecisionReport:
         self._answer()
-        return PrecisionReport(self.now(), self.now() - LOOKED_BACK, together(self.told), proposals(self.told, RULES))
+        rules = together(self.told)
+        proposed = tuple(replace(one, written=written(one)) for one in proposals(rules, RULES))
+        names = {rule.id: (rule.name, rule.name_en) for rule in RULES.values()}
+        return PrecisionReport(self.now(), self.now() - LOOKED_BACK, rules, proposed, names)
 
     async def merge(self, incident_id: IncidentId, other_id: IncidentId, operator: str) -> IncidentId:
         self._answer()
@@ -467,7 +492,7 @@ class FakeRoom:
             camera_name_en=camera.name_en,
             place=camera.place,
             target_s=target_s or targets[camera.ring],
-            fingerprint=f"{camera.id}/{kind}",
+            fingerprint=fingerprint_of(camera.id, kind, RuleId("crowd"), ZoneId("square")),
             words_zh=words[0],
             words_en=words[1],
             evidence_id=evidence_id,
@@ -538,6 +563,7 @@ class FakeRoom:
         candidates += [
             Candidate(UnitId("U-POST"), None, "unit_on_scene"),
             Candidate(UnitId("U-DRONE"), None, "other_ring"),
+            Candidate(UnitId("U-P4"), None, "lost_734"),
         ]
         self.orders[incident_id] = Order(
             id=OrderId(f"O-{incident_id}"),
@@ -564,10 +590,16 @@ class FakeRoom:
         self._move(incident_id, IncidentState.EN_ROUTE, ClockName.MOVING, at, "unit", UnitState.EN_ROUTE)
 
     def arrive(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
-        """The unit is on scene."""
+        """The unit is on scene, by its position."""
         at = self.now() - timedelta(seconds=s_ago)
         self._order(incident_id, OrderState.ON_SCENE)
+        self.orders[incident_id] = replace(self.orders[incident_id], arrived_at=at)
         self._move(incident_id, IncidentState.ON_SCENE, ClockName.ON_SCENE, at, "geofence", UnitState.ON_SCENE)
+
+    def press(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
+        """The unit's crew has pressed the button, too."""
+        pressed_at = self.now() - timedelta(seconds=s_ago)
+        self.orders[incident_id] = replace(self.orders[incident_id], pressed_at=pressed_at)
 
     def fill(self) -> None:
         """An evening with something in every stage, and six cameras that cannot be seen."""
@@ -597,6 +629,16 @@ class FakeRoom:
             closed_by="李明",
             reason="散场人流，无异常",
         )
+        self.cover = self.cover_now()
+
+    def cover_now(self) -> CoverStatus:
+        """What the free crews cover from where they are."""
+        points = [Point(camera.place, camera.ring) for camera in self.cameras]
+        statuses = [self._unit(unit, self.now()) for unit in self.units]
+        duties = [Duty(one.unit, one.state, Place(one.latitude, one.longitude)) for one in statuses]
+        about, targets = (points, duties), {ring.name: ring.response_target_s for ring in RINGS}
+        shares = {ring: found.share for ring, found in cover(*about, straight_line, targets).items()}
+        return CoverStatus(shares, move_up(*about, vacant_posts(duties), straight_line, targets))
 
     def _answer(self) -> None:
         if self.away is not None:
@@ -648,7 +690,8 @@ class FakeRoom:
             age = (running + index * 0.618 * period) % period + (camera.revisit_bound_s * 1.4 if failing else 0.0)
             ages[camera.id] = age
             people, bound_s = (index * 7) % 5 * (index % 3), self.bounds_of_the_hour.get(camera.id)
-            statuses.append(CameraStatus(camera.id, age, failing, people, bound_s))
+            seen_s = None if camera.id in self.never else age
+            statuses.append(CameraStatus(camera.id, seen_s, failing, people, bound_s))
         recent = sorted(ages, key=lambda camera_id: ages[camera_id])[:24]
         seen = int(running * 43)
         rings = tuple(self._ring(ring, ages) for ring in RINGS)

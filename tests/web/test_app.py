@@ -103,6 +103,18 @@ def test_the_state_tells_the_room_with_its_per_camera_numbers_in_the_layouts_ord
     assert next(unit for unit in room["units"] if unit["id"] == "U-JP1")["incident_id"] == INCIDENT
 
 
+def test_the_state_tells_the_cover_of_each_ring_and_whom_to_move(site: Site) -> None:
+    cover = get(site, "/api/state").json()["room"]["cover"]
+    assert list(cover["shares"]) == ["core", "periphery", "far"]
+    assert cover["shares"]["periphery"] == 0.745
+    move_up = cover["move_up"]
+    assert (move_up["unit_id"], move_up["post"]["name"]) == ("U-P3", "联勤1组驻点")
+    assert move_up["post"]["place"].keys() == {"latitude", "longitude"}
+    assert move_up["after"]["periphery"] == 1.0
+    site.room.cover = None
+    assert get(site, "/api/state").json()["room"]["cover"] is None
+
+
 def test_the_per_camera_part_stays_small_enough_for_once_a_second(site: Site) -> None:
     tour = get(site, "/api/state").json()["room"]["tour"]
     assert len(json.dumps([tour["blind_ages_s"], tour["people"], tour["failing"]])) < 8_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -15,19 +16,23 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from patrol.adapters.clip_video import as_webm, compressed
 from patrol.domain.auditing import Finding, FindingKind
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import CameraId, RingName
 from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
-from patrol.domain.events import Level
+from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
+from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
-from patrol.domain.room import QueueStatus, WatchStatus
+from patrol.domain.room import CoverStatus, QueueStatus, WatchStatus
+from patrol.domain.shortfalls import ShortfallReason, Soonest, shortfall
 from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatus
 from patrol.domain.troubles import Trouble
+from patrol.domain.units import Unit, UnitId, UnitKind
+from patrol.domain.zones import RuleId
 
 from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
-from .fake_room import FakeRoom
+from .fake_room import FakeRoom, at_metres
 
 pytestmark = IN_A_BROWSER
 Open = Callable[..., Page]
@@ -391,12 +396,39 @@ def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> No
     expect(panel.locator(".candidates tr").first).to_contain_text("chosen")
     expect(panel.locator(".candidates")).to_contain_text("on another scene")
     expect(panel.locator(".candidates")).to_contain_text("1 more are not for this ring")
+    expect(panel.locator(".candidates")).to_contain_text("no position for 734 s: nobody knows where it is")
     rows = panel.locator(".timeline tbody tr")
     expect(rows.first).to_contain_text("Began")
     expect(rows.first).to_contain_text("−12.0 s")
     expect(rows.first).to_contain_text("rule")
     expect(rows.last).to_contain_text("Unit accepted")
     expect(rows.last).to_contain_text("waiting")
+
+
+def test_an_arrival_by_position_says_when_the_button_was_pressed(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1, accepted_s_ago=60)
+    served.room.send(incident, "U-JP1", eta_s=40, sent_s_ago=55)
+    served.room.accept(incident, 50)
+    served.room.arrive(incident, 20)
+    row = open_page("?lang=en").locator(".timeline tr", has_text="On scene")
+    expect(row).to_contain_text("geofence")
+    expect(row.locator(".pressed")).to_have_count(0)
+    served.do(lambda: served.room.press(incident, s_ago=10))
+    expect(row.locator(".pressed")).to_have_text(re.compile(r"^button \d\d:\d\d:\d\d$"))
+
+
+def test_what_an_incident_does_not_get_is_said_with_the_reason_in_both_languages(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, accepted_s_ago=5)
+    soonest = Soonest("U-JP1", "联勤1组", "Joint 1", 250.0, 180.0)
+    found = shortfall(ShortfallReason.KEPT_FOR_RED, 1, served.room.now(), soonest)
+    served.room.incidents[incident] = replace(served.room.incidents[incident], shortfall=found)
+    said = open_page().locator("#incident .why .shortfall")
+    expect(said).to_have_text(re.compile("缺 1 组警力：余下警力为红色警情预留；最快 联勤1组 4:10 到，超时 1:10$"))
+    expect(open_page("?lang=en").locator("#incident .why .shortfall")).to_contain_text(
+        "1 crew short: those that are left are kept for red; Joint 1 is soonest, in 4:10, 1:10 late"
+    )
 
 
 def test_the_map_shows_every_camera_and_the_tour_moves(served: ServedRoom, open_page: Open) -> None:
@@ -415,6 +447,75 @@ def test_the_map_shows_every_camera_and_the_tour_moves(served: ServedRoom, open_
     wait_for(lambda: unit.get_attribute("style") != where)
     page.get_by_role("button", name="周边").click()
     assert page.locator("#map .cameras path").first.get_attribute("transform")
+
+
+def test_the_cover_of_each_ring_stands_with_it_and_says_when_it_is_low(served: ServedRoom, open_page: Open) -> None:
+    core, periphery, far = RingName
+    served.room.cover = CoverStatus({core: 0.999, periphery: 0.89, far: 0.4})
+    page = open_page()
+    rows = page.locator("#rings .cover")
+    assert rows.evaluate_all(
+        "rows => rows.map(row => [row.dataset.tone, row.innerText.replace(/\\s+/g, ' ').trim()])"
+    ) == [
+        ["plain", "覆盖 99%"],
+        ["yellow", "覆盖 89%"],
+        ["red", "覆盖 40%"],
+    ]
+    expect(rows.nth(1)).to_have_attribute(
+        "title", re.compile("^周边覆盖率 89%：200 路点位中.*3 分钟内.*直线距离.*不足九成")
+    )
+    expect(rows.nth(2).locator(".bar")).to_have_attribute("aria-valuenow", "40")
+    served.do(lambda: setattr(served.room, "cover", CoverStatus({core: 1.0, far: 0.9})))
+    expect(rows.first).to_have_text("覆盖100%")
+    expect(rows.nth(1)).to_be_hidden()
+    expect(rows.nth(2)).to_have_attribute("data-tone", "plain")
+    page.locator("#language").click()
+    expect(rows.first).to_have_text("cover100%")
+    expect(rows.first).to_have_attribute("title", re.compile("^Core, cover 100%: the share of its 64 cameras"))
+    served.do(lambda: setattr(served.room, "cover", None))
+    expect(rows.first).to_be_hidden()
+
+
+def test_the_unit_to_be_moved_and_its_post_are_named_and_drawn_until_it_is_not_worth_it(
+    served: ServedRoom, open_page: Open
+) -> None:
+    served.room.fill()
+    served.room.dead = frozenset()
+    page = open_page()
+    line, drawn = page.locator("#move-up"), page.locator("#map .move-up")
+    expect(line).to_contain_text("建议 巡3车 移至联勤1组驻点：核心圈覆盖 0% → 43%，周边圈覆盖 74% → 100%")
+    expect(line).to_contain_text("约 2:17 到位")
+    expect(line).to_have_attribute("title", re.compile("不会自动调动"))
+
+    def centre(of: str) -> list[float]:
+        return list(drawn.locator(of).evaluate("one => [one.cx.baseVal.value, one.cy.baseVal.value]"))
+
+    places = dict(zip([unit.id for unit in served.room.units], page.locator("#map .units > g").all(), strict=True))
+    x, y = centre(".mover")
+    assert places["U-P3"].get_attribute("style") == f"transform: translate({x:.1f}px, {y:.1f}px);"
+    assert math.dist(centre(".post"), (x, y)) > 50
+    for part, drawn_as in (("way", "^M.+L"), ("head", "^M.+L.+L")):
+        expect(drawn.locator(f".{part}")).to_have_attribute("d", re.compile(drawn_as))
+    map_at = page.locator("#map").bounding_box()
+    served.do(lambda: setattr(served.room, "stretch", 1.3))  # a banner comes: the line goes under it
+    expect(page.locator("#banners .banner")).to_have_count(1)
+    wait_for(lambda: abs(top_of(page, "#move-up") - bottom_of(page, "#banners")) < 1)
+    page.locator("#language").click()
+    expect(line).to_contain_text("move Car 3 to the post of Joint 1: core covered 0% → 43%")
+    assert served.room.cover is not None
+    nobody = replace(served.room.cover, move_up=None)
+    served.do(lambda: setattr(served.room, "cover", nobody))
+    expect(line).to_be_hidden()
+    expect(drawn).to_have_attribute("visibility", "hidden")
+    assert page.locator("#map").bounding_box() == map_at
+
+
+def top_of(page: Page, what: str) -> float:
+    return float(page.locator(what).evaluate("node => node.getBoundingClientRect().top"))
+
+
+def bottom_of(page: Page, what: str) -> float:
+    return float(page.locator(what).evaluate("node => node.getBoundingClientRect().bottom"))
 
 
 def test_what_is_wrong_is_said_in_banners(served: ServedRoom, open_page: Open) -> None:
@@ -763,12 +864,15 @@ def test_no_width_scrolls_sideways(served: ServedRoom, open_page: Open, query: s
     served.room.fill()
     served.room.stretch = 1.2
     page = open_page(query, width=390, height=844)
-    page.get_by_role("button", name=re.compile("结案…|Close…")).click()
-    for width in (390, 768, 1024, 1280, 1440):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_timeout(100)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate("document.body.scrollWidth") <= width
+    expect(page.locator("#move-up")).to_be_visible()
+    for asking in (False, True):
+        if asking:
+            page.get_by_role("button", name=re.compile("结案…|Close…")).click()
+        for width in (390, 768, 1024, 1150, 1280, 1440):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.wait_for_timeout(100)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate("document.body.scrollWidth") <= width
 
 
 def test_on_a_phone_an_alert_opens_below_the_feed(served: ServedRoom, open_page: Open) -> None:
@@ -1167,3 +1271,182 @@ def test_what_stands_in_the_feed_does_not_jump_into_the_digest(served: ServedRoo
     expect(page.locator("#digest")).to_contain_text("短时间内 13 起")
     expect(card(page, early[0])).to_have_count(1)
     expect(card(page, late)).to_have_count(0)
+
+
+def told_of(camera: str, right: int, wrong: int, rule_id: str = "crowd") -> Precision:
+    return Precision(CameraId(camera), RuleId(rule_id), Kind.CROWD, right, wrong)
+
+
+def test_before_anybody_has_judged_the_panel_teaches_where_its_figures_will_come_from(open_page: Open) -> None:
+    page = open_page()
+    opens = page.locator("#precision-open")
+    expect(opens).to_have_accessible_name("规则属实率")
+    expect(opens.locator("b")).to_have_text("")
+    opens.click()
+    expect(page.locator("#precision .teach")).to_contain_text("还没有反馈")
+    expect(page.locator("#precision-means")).to_contain_text("规则不会自动改变")
+    expect(page.locator("#precision table")).to_have_count(0)
+
+
+def test_a_rule_that_keeps_being_wrong_is_counted_on_the_button_and_shown_with_the_change_to_make(
+    served: ServedRoom, open_page: Open
+) -> None:
+    served.room.told = [told_of("C-018", 19, 1), told_of("C-017", 1, 11), told_of("P-001", 2, 1, "old")]
+    page = open_page()
+    opens = page.locator("#precision-open")
+    expect(opens.locator("b")).to_have_text("1")
+    expect(opens).to_have_accessible_name("规则属实率：1 项修改建议")
+    page.keyboard.press("r")
+    panel = page.get_by_role("dialog", name="规则属实率")
+    rows = panel.locator("tbody tr")
+    assert [text.split(" ·")[0] for text in rows.locator("th small").all_inner_texts()] == ["C-017", "P-001", "C-018"]
+    expect(rows.nth(0)).to_contain_text("12 起中 1 起")
+    expect(rows.nth(0)).to_have_attribute("data-tone", "red")
+    expect(rows.nth(1)).to_contain_text("old，已不在配置里")
+    expect(rows.nth(1)).to_have_attribute("data-tone", "plain")
+    expect(rows.nth(2).get_by_role("img", name="属实率 95%，95% 区间 76% 到 99%")).to_be_visible()
+    proposal = panel.locator(".proposals li")
+    expect(proposal).to_contain_text("由 3 改为 4")
+    expect(proposal.locator("pre").first).to_be_hidden()
+    proposal.locator("summary").click()
+    expect(proposal.locator("pre").first).to_contain_text("crowd-C-017: {kind: crowd")
+    expect(proposal.locator("pre").last).to_contain_text("rules: [crowd-C-017]")
+    page.keyboard.press("j")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    assert not [call for call in served.room.calls if call[0] != "displayed"], "it only proposes"
+
+
+def test_the_change_is_copied_as_it_is_to_be_written(served: ServedRoom, open_page: Open) -> None:
+    served.room.told = [told_of("C-017", 1, 11)]
+    page = open_page("?lang=en")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#precision-open").click()
+    page.locator("#precision summary").click()
+    page.get_by_role("button", name="Copy: Add under rules in the configuration").click()
+    expect(page.get_by_role("button", name="Copy: Add under rules in the configuration")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator("#precision pre").first.inner_text()
+    assert copied.startswith("rules:\n  crowd-C-017: {")
+
+
+def test_beside_an_incidents_evidence_stands_how_often_its_rule_was_right_on_its_camera(
+    served: ServedRoom, open_page: Open
+) -> None:
+    known, unknown = served.room.alert(1, "C-017"), served.room.alert(2, "C-018")
+    served.room.told = [told_of("C-017", 9, 3), told_of("C-017", 0, 8, "other")]
+    page = open_page()
+    card(page, known).click()
+    line = page.locator("#incident .precision-line")
+    expect(line).to_contain_text("在本点位：90 天 12 起中 9 起属实（75%）")
+    expect(line.get_by_role("img", name="属实率 75%，95% 区间 47% 到 91%")).to_be_visible()
+    card(page, unknown).click()
+    expect(line).to_be_hidden()
+    card(page, known).click()
+    line.click()
+    expect(page.locator("#precision")).to_be_visible()
+
+
+@pytest.mark.parametrize("query", ["", "?lang=en"])
+def test_on_a_phone_the_panel_fits_and_nothing_stands_outside_it(
+    served: ServedRoom, open_page: Open, query: str
+) -> None:
+    served.room.told = [told_of("C-018", 19, 1), told_of("C-017", 1, 11)]
+    page = open_page(query, width=390, height=844)
+    page.locator("#precision-open").click()
+    page.locator("#precision summary").click()
+    box = page.locator("#precision").evaluate("node => [node.scrollWidth, node.clientWidth]")
+    assert box[0] <= box[1]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.locator("#precision .yaml button").last).to_be_visible()
+    brand = page.locator(".brand h1").bounding_box()
+    badge = page.locator("#simulated").bounding_box()
+    assert brand is not None
+    assert badge is not None
+    assert brand["x"] + page.locator(".brand h1").evaluate("node => node.scrollWidth") <= badge["x"] + 1
+
+
+def test_when_no_answer_comes_the_panel_says_so_and_keeps_what_it_knew(served: ServedRoom, open_page: Open) -> None:
+    served.room.told = [told_of("C-017", 1, 11)]
+    page = open_page()
+    expect(page.locator("#precision-open b")).to_have_text("1")
+    page.route("**/api/v1/precision", lambda route: route.fulfill(body=""))  # cut off; the browser says nothing
+    page.locator("#precision-open").click()
+    expect(page.locator("#precision-message")).to_contain_text("连不上服务器")
+    expect(page.locator("#precision tbody tr")).to_have_count(1)
+
+
+def crew(number: int, east: float, north: float) -> Unit:
+    home = at_metres(east, north)
+    names = f"最小作战单元第{number}组", f"Combat unit {number}"
+    rings, kind = frozenset(RingName), UnitKind.COMBAT_UNIT
+    return Unit(UnitId(f"U-{number:02d}"), *names, kind, rings, home, 3.0, 8.0, simulated=True)
+
+
+def test_in_a_crowd_of_units_no_name_stands_on_another_and_who_is_under_way_keeps_its_name(
+    served: ServedRoom, open_page: Open
+) -> None:
+    served.room.units = tuple(crew(n, 30.0 * (n % 6) - 75, 30.0 * (n // 6) - 60) for n in range(30))
+    incident = served.room.alert(1)
+    served.room.send(incident, "U-14", eta_s=40)
+    page = open_page()
+    expect(page.locator("#map .units > g")).to_have_count(30)
+    page.wait_for_timeout(1500)
+    names = page.locator("#map .units text").evaluate_all(
+        "nodes => nodes.filter(node => node.getAttribute('visibility') !== 'hidden')"
+        ".map(node => [node.textContent, ...Object.values(node.getBoundingClientRect().toJSON()).slice(0, 4)])"
+    )
+    assert any("第14组 ·" in name for name, *_ in names)
+    assert 3 < len(names) < 30
+    for place, (name, x, y, width, height) in enumerate(names):
+        for other, left, top, wide, high in names[place + 1 :]:
+            apart = x + width <= left + 2 or left + wide <= x + 2 or y + height <= top + 2 or top + high <= y + 2
+            assert apart, f"{name} stands on {other}"
+
+
+def test_a_unit_whose_name_has_no_room_says_it_under_the_pointer(served: ServedRoom, open_page: Open) -> None:
+    served.room.units = tuple(crew(n, 0.5 * n, 0.0) for n in range(12))
+    page = open_page()
+    expect(page.locator("#map .units > g")).to_have_count(12)
+    page.locator('#map [data-unit="U-11"]').hover()
+    expect(page.locator("#map .tip")).to_have_text("最小作战单元第11组 · 待命")
+
+
+def test_units_stand_where_they_are_from_the_first_moment(served: ServedRoom, open_page: Open) -> None:
+    served.room.units = (crew(1, 0.0, 0.0),)
+    page = open_page()
+    mark = page.locator('#map [data-unit="U-01"]')
+    first = mark.bounding_box()
+    page.wait_for_timeout(1200)
+    assert first == mark.bounding_box(), "it glided in"
+
+
+def test_a_camera_that_was_not_looked_at_yet_is_not_drawn_as_one_that_failed(
+    served: ServedRoom, open_page: Open
+) -> None:
+    waiting, failed = CameraId("C-001"), CameraId("C-002")
+    served.room.never, served.room.dead = frozenset({waiting, failed}), frozenset({failed})
+    page = open_page()
+    wedges = page.locator("#map .cameras path")
+    expect(wedges.nth(0)).to_have_attribute("data-tone", "never")
+    drawn = [wedges.nth(n).evaluate("node => getComputedStyle(node).fill") for n in (0, 1)]
+    assert "none" not in drawn[0]
+    assert drawn[1] == "none"
+    expect(page.locator("#map .legend [data-tone=never]")).to_have_text("尚未看到")
+
+
+def test_what_is_handled_says_that_its_feedback_is_due_and_names_no_unit(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    served.room.send(incident, "U-JP1", eta_s=20)
+    served.room.incidents[incident] = replace(served.room.incidents[incident], state=IncidentState.HANDLED)
+    page = open_page()
+    expect(card(page, incident).locator(".chip")).to_have_text("已处置，待反馈")
+
+
+def test_a_map_too_small_to_show_anything_does_not_hang_the_page(served: ServedRoom, open_page: Open) -> None:
+    served.room.fill()
+    page = open_page()
+    page.evaluate("document.getElementById('map').style.cssText = 'flex: none; width: 40px; height: 40px'")
+    page.wait_for_timeout(500)
+    page.locator("#language").click()
+    expect(page.locator("#feed-title")).to_have_text("Alerts")

@@ -15,6 +15,7 @@ import { keepOperator, operatorName } from "./operator.js";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging.js";
 import { MergeForm, mergeable } from "./merging.js";
 import { PinButton } from "./pins.js";
+import { PrecisionLine } from "./precision.js";
 import { acceptView, act, failureText } from "./stream.js";
 import { Witnesses } from "./witnesses.js";
 
@@ -38,6 +39,7 @@ export class IncidentPanel {
     this.about = el("p", { class: "about" });
     this.picture = el("figure");
     this.clip = new Clip();
+    this.precision = new PrecisionLine();
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
     this.escalation = new EscalationBox(() => this.#acknowledge());
@@ -50,7 +52,7 @@ export class IncidentPanel {
     this.actions = this.#makeActions();
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
     const told = [this.stages, this.why, this.cameras, this.timeline, this.candidates];
-    const parts = [this.picture, this.clip.node, this.witnesses.node, clocks, ...told];
+    const parts = [this.picture, this.clip.node, this.precision.node, this.witnesses.node, clocks, ...told];
     const head = el("header", {}, this.title, this.about);
     this.body = el("div", { class: "scroll" }, head, this.escalation.node, ...parts);
     node.append(this.nothing, this.body, this.actions);
@@ -89,9 +91,11 @@ export class IncidentPanel {
     const evidence = this.witnesses.evidenceOf(incident);
     rebuild(this.picture, [incident.id, evidence, whyGone(evidence), spoken], () => [picture(incident, evidence)]);
     this.clip.update(incident, serverNow());
+    this.precision.update(incident);
     rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
     this.#showReasons(incident);
-    rebuild(this.timeline, [incident.id, incident.clocks, spoken], () => timeline(incident));
+    const pressed = pressedOf(incident);
+    rebuild(this.timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
     this.#showActions(incident);
   }
 
@@ -505,15 +509,17 @@ function reasons(incident, orders, withdraw) {
   const because = pick(incident.level_why_zh, incident.level_why_en);
   const why = because ? t("why_level_because", { why: because, words: wordsOf(incident) }) : seenWords;
   const paragraphs = [el("p", {}, el("b", {}, level), why), ...earlierLives(incident)];
+  const short = incident.shortfall;
+  if (short) paragraphs.push(el("p", { class: "warning shortfall" }, mark("red", ""), pick(short.zh, short.en)));
   for (const order of orders) {
     const chosen = pick(order.why_zh, order.why_en);
     paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
-    if (!order.target_feasible) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
+    if (!order.target_feasible && !short) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
   }
   if (orders.length > 0) return paragraphs;
   if (isMaintenance(incident)) {
     paragraphs.push(el("p", {}, t("no_clock_means")));
-  } else if (isOpen(incident)) {
+  } else if (isOpen(incident) && !short) {
     paragraphs.push(el("p", {}, t("why_unit_none")));
   }
   return paragraphs;
@@ -546,9 +552,9 @@ function candidateTable(order, namesUnit, send) {
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
 }
 
-// Some reasons name what they are about: serves_I-1, lacks_armed.
+// Some reasons name what they are about: serves_I-1, lacks_armed, lost_734.
 function leftOut(reason) {
-  const [, of, what] = reason.match(/^(serves|lacks)_(.*)$/) ?? [];
+  const [, of, what] = reason.match(/^(serves|lacks|lost)_(.*)$/) ?? [];
   return of ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
@@ -574,14 +580,20 @@ function cameraTable(incident, accepting) {
     others > 0 ? el("p", { class: "others" }, t("cameras_others", { n: others })) : ""];
 }
 
-function timeline(incident) {
+// When a crew pressed "on scene" that its position puts on scene at another time (t9); else null.
+function pressedOf(incident) {
+  const times = ordersOf(incident.id).filter((order) => order.arrived_at && order.pressed_at).map((order) => Date.parse(order.pressed_at));
+  return times.length > 0 ? Math.min(...times) : null;
+}
+
+function timeline(incident, pressed) {
   const accepted = stampOf(incident, "t3");
   const stamped = CLOCKS.filter((name) => incident.clocks[name]);
   const rows = stamped.map((name) => {
     const at = stampOf(incident, name);
     const delta = name === "t3" ? "0" : signed((at - accepted) / 1000);
     return el("tr", {}, el("th", { scope: "row" }, el("i", {}, name), t(`clock_${name}`)), el("td", {}, timeOfDay(at)),
-      el("td", {}, delta), el("td", { class: "from" }, incident.clocks[name].source));
+      el("td", {}, delta), el("td", { class: "from" }, incident.clocks[name].source, name === "t9" ? buttonNote(pressed) : null));
   });
   const next = isOpen(incident) ? nextClock(incident) : null;
   if (next) {
@@ -591,6 +603,11 @@ function timeline(incident) {
   const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
     el("th", { scope: "col" }, t("source")));
   return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
+}
+
+function buttonNote(pressed) {
+  if (pressed === null) return null;
+  return el("small", { class: "pressed", title: t("by_button_means") }, t("by_button", { time: timeOfDay(pressed) }));
 }
 
 // The first step not taken after the last one that was.

@@ -9,6 +9,8 @@ import { IncidentPanel } from "./incident.js";
 import { RoomMap } from "./map.js";
 import { act, Stream } from "./stream.js";
 import { asksTheRoom } from "./escalation.js";
+import { showMoveUp } from "./cover.js";
+import { openPrecision, showPrecision, watchPrecision } from "./precision.js";
 import "./password.js";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed.js";
 import { showBanners, showClock, showTop } from "./top.js";
@@ -106,6 +108,7 @@ function showAll() {
   if (layoutVersion === null) return;
   document.body.dataset.ready = "true";
   showTop();
+  showMoveUp();
   feed.update();
   map.update();
   showVisited();
@@ -133,6 +136,7 @@ function speak() {
   translate(document);
   setText(document.getElementById("keys"), t("keys"));
   showWhoIsHere();
+  showPrecision();
   if (layoutVersion === null) return;
   map.furnish();
   if (room.state) showAll();
@@ -151,12 +155,13 @@ const KEYS = {
   Enter: () => openIncident(true),
   c: () => panel.confirm(),
   p: () => panel.pin(),
+  r: openPrecision,
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") panel.escape();
   const writing = event.target.closest?.("input, textarea, button, a, select, video");
-  if (writing || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
+  if (writing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
   const action = KEYS[event.key];
   if (action === undefined) return;
   event.preventDefault();
@@ -165,5 +170,6 @@ document.addEventListener("keydown", (event) => {
 
 speak();
 askWhoIsHere();
+watchPrecision();
 const stream = new Stream(takeMessage, (message) => (trouble = message.message));
 setInterval(tick, TICK_MS);

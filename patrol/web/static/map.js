@@ -2,9 +2,11 @@
 
 import { el, markPath, setAttribute, setText, svg } from "./dom.js";
 import { pick, t, word } from "./words.js";
-import { age, minutes } from "./times.js";
+import { age, minutes, serverNow } from "./times.js";
 import { targetText } from "./countdown.js";
+import { placeLabels } from "./labels.js";
 import { boundOf, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, titleOf } from "./room.js";
+import { moveUp } from "./cover.js";
 import { pinOf } from "./pins.js";
 
 const METRES_PER_DEGREE = 111195;
@@ -27,8 +29,15 @@ export class RoomMap {
     this.node = node;
     this.onSelect = onSelect;
     this.layers = Object.fromEntries(
-      ["grid", "rings", "cameras", "ring-names", "orders", "incidents", "units"].map((name) => [name, svg("g", { class: name })]),
+      ["grid", "rings", "cameras", "ring-names", "orders", "move-up", "incidents", "units"].map((name) => [name, svg("g", { class: name })]),
     );
+    this.move = {
+      way: svg("path", { class: "way" }),
+      head: svg("path", { class: "head" }),
+      post: svg("circle", { class: "post", r: 8 }),
+      mover: svg("circle", { class: "mover", r: 14 }),
+    };
+    this.layers["move-up"].append(...Object.values(this.move));
     this.picture = svg("svg", { role: "img" }, ...Object.values(this.layers));
     this.tip = el("p", { class: "tip", hidden: true });
     this.legend = el("ul", { class: "legend" });
@@ -63,6 +72,7 @@ export class RoomMap {
     const { state } = room;
     this.#wedges.forEach((wedge, index) => this.#showWedge(wedge, index));
     const open = state.incidents.filter(isOpen);
+    const units = this.#units.size;
     sync(this.#units, this.layers.units, state.units, () => unitNode(), (node, unit) => this.#showUnit(node, unit));
     sync(this.#incidents, this.layers.incidents, open, (one) => this.#incidentNode(one), (node, one) => {
       setAttribute(node, "data-level", one.level);
@@ -75,7 +85,8 @@ export class RoomMap {
     });
     const counts = { cameras: room.layout.cameras.length, units: state.units.length, incidents: open.length };
     setAttribute(this.picture, "aria-label", t("map_label", counts));
-    this.#place();
+    if (this.#units.size > units) this.#still(); // who is new stands there at once, and does not glide in from the corner
+    else this.#place();
   }
 
   select(id) {
@@ -109,7 +120,8 @@ export class RoomMap {
   get #pxPerMetre() {
     const { clientWidth, clientHeight } = this.node;
     const reach = Math.max(50, ...Object.values(this.#reach));
-    return ((Math.min(clientWidth, clientHeight) / 2 - MARGIN_PX) / reach) * this.#zoom;
+    // Never nothing or less, however small the map is: the grid would be drawn without an end.
+    return (Math.max(1, Math.min(clientWidth, clientHeight) / 2 - MARGIN_PX) / reach) * this.#zoom;
   }
 
   #pixels(place) {
@@ -147,6 +159,15 @@ export class RoomMap {
     setAttribute(node.children[1], "transform", heading === null ? null : `rotate(${heading.toFixed(0)})`);
     setAttribute(node.children[1], "d", heading === null ? "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0-3 0Z" : "M0-5.5L4 4.5L0 2L-4 4.5Z");
     setAttribute(node, "data-simulated", unit.simulated);
+    setAttribute(node.firstElementChild, "data-unit", unit.id);
+    this.#raise(node, hasToDo(unit));
+  }
+
+  // Who has something to do is drawn over the others, or their marks would stand on its name.
+  #raise(node, matters) {
+    const before = "matters" in node.dataset;
+    setAttribute(node, "data-matters", matters);
+    if (matters && !before) this.layers.units.append(node);
   }
 
   #incidentNode(incident) {
@@ -208,10 +229,28 @@ export class RoomMap {
       if (node) setAttribute(node, "transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
     }
     for (const [id, node] of this.#orders) this.#placeOrder(id, node);
+    this.#placeMoveUp();
+  }
+
+  // From the unit that may be moved, around which is a circle, to the edge of the one around the post.
+  #placeMoveUp() {
+    const proposal = moveUp();
+    const unit = proposal && room.state.units.find((one) => one.id === proposal.unit_id);
+    setAttribute(this.layers["move-up"], "visibility", unit ? null : "hidden");
+    if (!unit) return;
+    const [from, to] = [this.#pixels(unit), this.#pixels(proposal.post.place)];
+    const { way, head, post, mover } = this.move;
+    const drawn = arrow(from, to);
+    setAttribute(way, "d", drawn.way);
+    setAttribute(head, "d", drawn.head);
+    for (const [circle, at] of [[post, to], [mover, from]]) {
+      setAttribute(circle, "cx", at.x.toFixed(1));
+      setAttribute(circle, "cy", at.y.toFixed(1));
+    }
   }
 
   #placeUnits() {
-    const taken = [];
+    const placed = [];
     for (const unit of room.state.units) {
       const node = this.#units.get(unit.id);
       if (!node) continue;
@@ -219,8 +258,10 @@ export class RoomMap {
       // On scene a unit stands beside the mark it came for, not on it.
       const at = { x: unit.state === "on_scene" ? x + 20 : x, y };
       node.style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px)`;
-      placeLabel(node.children[2], at, taken);
+      placed.push({ label: node.children[2], at, matters: hasToDo(unit) });
     }
+    const marks = room.state.incidents.filter(isOpen).map((incident) => this.#pixels(incident.place));
+    placeLabels(placed, marks, [...this.layers["ring-names"].children], this.node.clientWidth);
   }
 
   #placeOrder(id, node) {
@@ -246,7 +287,7 @@ export class RoomMap {
   }
 
   #furnishLegend() {
-    const tones = ["ok", "soon", "late", "failing"].map((tone) =>
+    const tones = ["ok", "soon", "late", "failing", "never"].map((tone) =>
       el("li", { "data-tone": tone }, svg("svg", { viewBox: "-8 -8 16 16" }, svg("path", { d: "M0 6L6-4A11 11 0 0 0-6-4Z" })), t(`seen_${tone}`)),
     );
     const unit = el("li", { class: "unit-key" }, el("i"), t("units"));
@@ -306,10 +347,10 @@ export class RoomMap {
   }
 
   #showTip(target, at) {
-    const index = target.dataset?.index;
-    this.tip.hidden = index === undefined;
-    if (index === undefined) return;
-    setText(this.tip, cameraText(Number(index)));
+    const { index, unit } = target.dataset ?? {};
+    this.tip.hidden = index === undefined && unit === undefined;
+    if (this.tip.hidden) return;
+    setText(this.tip, index === undefined ? unitText(unit) : cameraText(Number(index)));
     const left = Math.min(at.x + 12, this.node.clientWidth - this.tip.offsetWidth - 8);
     this.tip.style.transform = `translate(${Math.max(8, left).toFixed(0)}px, ${(at.y + 14).toFixed(0)}px)`;
   }
@@ -328,6 +369,11 @@ function cameraText(index) {
   return failing === null ? text : `${text} · ${t("seen_failing")}: ${word("failing", failing)}`;
 }
 
+function unitText(id) {
+  const unit = room.state.units.find((one) => one.id === id);
+  return unit === undefined ? id : `${unitLabel(unit, serverNow())} · ${word("unit", unit.state)}`;
+}
+
 // The middle of the core (or of everything): the rings are drawn around it, each out to its farthest camera.
 function originOf(cameras) {
   const core = cameras.filter((camera) => camera.ring === "core");
@@ -342,38 +388,34 @@ function isUnderWay(order) {
   return ["sent", "doubted", "accepted", "en_route"].includes(order.state);
 }
 
+function hasToDo(unit) {
+  const order = orderOfUnit(unit);
+  return unit.state === "on_scene" || (order !== null && isUnderWay(order));
+}
+
 function bearing(from, to) {
   return (Math.atan2(to.x - from.x, from.y - to.y) * 180) / Math.PI;
 }
 
+const HEAD_PX = 9;
+const POST_PX = 11; // so far from the middle of a post an arrow to it ends
+const MOVER_PX = 15;
+
+// A line with a head, from beside one place to beside another.
+function arrow(from, to) {
+  const far = Math.hypot(to.x - from.x, to.y - from.y);
+  if (far < MOVER_PX + POST_PX + HEAD_PX) return { way: "", head: "" };
+  const [x, y] = [(to.x - from.x) / far, (to.y - from.y) / far];
+  const at = (along, aside) => `${(from.x + x * along - y * aside).toFixed(1)} ${(from.y + y * along + x * aside).toFixed(1)}`;
+  const tip = far - POST_PX;
+  return {
+    way: `M${at(MOVER_PX, 0)}L${at(tip, 0)}`,
+    head: `M${at(tip - HEAD_PX, HEAD_PX / 2)}L${at(tip, 0)}L${at(tip - HEAD_PX, -HEAD_PX / 2)}`,
+  };
+}
+
 function unitNode() {
   return svg("g", {}, svg("circle", { r: 9 }), svg("path"), svg("text"));
-}
-
-const LABEL_PLACES = [
-  { x: 0, y: 23, anchor: "middle" },
-  { x: 0, y: -14, anchor: "middle" },
-  { x: 14, y: 4, anchor: "start" },
-  { x: -14, y: 4, anchor: "end" },
-];
-
-// The first place around a unit where its name covers no other name; below it if there is none.
-function placeLabel(label, at, taken) {
-  const width = label.textContent.length * 8.5 + 6;
-  const boxes = LABEL_PLACES.map(({ x, y, anchor }) => {
-    const left = at.x + x - { start: 0, middle: width / 2, end: width }[anchor];
-    return { left, right: left + width, top: at.y + y - 11, bottom: at.y + y + 4 };
-  });
-  const free = boxes.findIndex((box) => !taken.some((other) => overlap(box, other)));
-  const place = LABEL_PLACES[Math.max(0, free)];
-  taken.push(boxes[Math.max(0, free)], { left: at.x - 10, right: at.x + 10, top: at.y - 10, bottom: at.y + 10 });
-  setAttribute(label, "x", place.x);
-  setAttribute(label, "y", place.y);
-  setAttribute(label, "text-anchor", place.anchor);
-}
-
-function overlap(one, other) {
-  return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
 }
 
 function unitLabel(unit, now) {

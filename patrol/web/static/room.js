@@ -127,6 +127,7 @@ export function unitLine(incident, now) {
     return { tone: "done", unit: "", text: t("closed_as", { disposition: word("disposition", incident.disposition) }) };
   }
   if (isMaintenance(incident)) return { tone: "plain", unit: "", text: maintenanceText(incident) };
+  if (incident.state === "handled") return { tone: "done", unit: "", text: t(incident.closing ? "closing_waits" : "feedback_waits") };
   const held = heldFor(incident, now);
   if (held !== null) return { tone: "none", unit: "", text: t("held", { time: minutes(Math.ceil(held)) }) };
   if (!order) return { tone: "none", unit: "", text: t("order_none") };

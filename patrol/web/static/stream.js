@@ -85,9 +85,18 @@ export function signIn(name, password) {
 }
 
 // Messages that could not be handled, newest first.
-export async function deadLetters() {
+export function deadLetters() {
+  return get("/api/dead-letters");
+}
+
+// How often the rules were right, the worst first, and what is proposed.
+export function fetchPrecision() {
+  return get("/api/v1/precision");
+}
+
+async function get(address) {
   try {
-    const response = await fetch("/api/dead-letters", { signal: AbortSignal.timeout(10000) });
+    const response = await fetch(address, { signal: AbortSignal.timeout(10000) });
     if (response.ok) return await response.json();
     const answer = await response.json().catch(() => ({}));
     throw new ActionFailed(answer.error?.code ?? "error", answer.error?.message ?? String(response.status));

@@ -4,6 +4,7 @@ import { el, mark, rebuild, setAttribute, setText } from "./dom.js";
 import { pick, t, word } from "./words.js";
 import { age, minutes, serverNow, timeOfDay } from "./times.js";
 import { targetText } from "./countdown.js";
+import { coverRow, showCover } from "./cover.js";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation.js";
 import { openLetters } from "./letters.js";
 import { endBanners } from "./signed.js";
@@ -64,7 +65,7 @@ function showRings(tour) {
 
 function ringCell() {
   const bar = el("div", { class: "bar", role: "meter", "aria-valuemin": 0 }, el("i"), el("u"));
-  return el("li", {}, el("span"), el("b"), bar, el("small"));
+  return el("li", {}, el("span"), el("b"), bar, el("small"), coverRow());
 }
 
 // What most cameras of a ring are to be seen within at this hour.
@@ -73,7 +74,8 @@ function boundOfRing(ring, status) {
 }
 
 function showRing(cell, ring, status, stretch) {
-  const [label, value, bar, bound] = cell.children;
+  const [label, value, bar, bound, cover] = cell.children;
+  showCover(cover, ring);
   const bound_s = boundOfRing(ring, status);
   setText(label, word("ring", ring.name));
   setText(bound, stretch > 1 ? `≤${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);

@@ -1,0 +1,83 @@
+"""Arriving (到场判定): what a unit's positions say of its order, beside what its crew says with a button.
+
+Where positions are known, they tell when a unit is on scene (t9): crews forget the button, or press it on the way. What
+the button said stays with the order. Positions are looked at once a second, and stored once a second: t9 is the time of
+the first one that was seen within the radius, which may be up to 2 s after the first one that was sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from patrol.domain.dispatch import UNIT_CLOCK_AHEAD, Duty, Outcome, Situation, advance, in_order_state, told
+from patrol.domain.fixes import FixSettings
+from patrol.domain.incidents import ClockName, is_overdue
+from patrol.domain.orders import Order, OrderState
+
+_GOING = frozenset({OrderState.ACCEPTED, OrderState.EN_ROUTE})
+
+
+def seen(order: Order, duty: Duty | None, now: datetime, settings: FixSettings) -> ClockName | None:
+    """What this unit's last position says that is not known of its order yet: it moves, it is on scene, or nothing.
+
+    An order that was not accepted is moved by no position: nobody has said yes to it.
+    """
+    if duty is None or duty.place is None or not _is_of_order(order, duty, now):
+        return None
+    distance_m = duty.place.distance_m(order.destination)
+    if distance_m <= settings.arrived_m + min(duty.accuracy_m or 0.0, settings.arrived_m):
+        return (
+            ClockName.ON_SCENE if order.arrived_at is None and order.state in (*_GOING, OrderState.ON_SCENE) else None
+        )
+    if order.state is OrderState.ACCEPTED and order.accepted_from is not None:
+        way_m = duty.place.distance_m(order.accepted_from)
+        return ClockName.MOVING if way_m > settings.moved_m + (duty.accuracy_m or 0.0) else None
+    return None
+
+
+def _is_of_order(order: Order, duty: Duty, now: datetime) -> bool:
+    """Whether the position was sent on this order's way, and not with the button itself."""
+    if duty.order_id != order.id or duty.fix_at is None or duty.fix_at == order.pressed_at:
+        return False
+    return order.sent_at < duty.fix_at <= now + UNIT_CLOCK_AHEAD
+
+
+def anything_seen(situation: Situation, now: datetime, settings: FixSettings) -> bool:
+    """Whether positions say of any of its orders what is not known yet."""
+    return _first_seen(situation, now, settings) is not None
+
+
+def follow(situation: Situation, crews_wanted: int, now: datetime, settings: FixSettings) -> Outcome:
+    """Take what positions say of one order of an incident. What they say of another is taken at the next look."""
+    found = _first_seen(situation, now, settings)
+    if found is None:
+        return Outcome(reason="nothing seen")
+    order, duty, clock = found
+    assert duty.fix_at is not None
+    stamp = duty.fix_at, f"unit {order.unit_id}, by its position"
+    if clock is ClockName.MOVING:
+        moved = replace(order, state=OrderState.EN_ROUTE)
+        return advance(situation, moved, in_order_state(duty, moved.state, now), (clock, *stamp), crews_wanted, now)
+    arrived = replace(order, state=OrderState.ON_SCENE, arrived_at=duty.fix_at)
+    if order.state is OrderState.ON_SCENE:
+        return _corrected(situation, arrived, stamp, now)
+    return advance(situation, arrived, in_order_state(duty, arrived.state, now), (clock, *stamp), crews_wanted, now)
+
+
+def _first_seen(situation: Situation, now: datetime, settings: FixSettings) -> tuple[Order, Duty, ClockName] | None:
+    for order in situation.open_orders:
+        duty = situation.duty_of(order.unit_id)
+        clock = seen(order, duty, now, settings)
+        if duty is not None and clock is not None:
+            return order, duty, clock
+    return None
+
+
+def _corrected(situation: Situation, arrived: Order, stamp: tuple[datetime, str], now: datetime) -> Outcome:
+    """The button was pressed before the unit was there: its position's time is t9, if the button's was."""
+    incident, by_button = situation.incident, situation.incident.clocks.get(ClockName.ON_SCENE)
+    if by_button is not None and by_button.at == arrived.pressed_at and not arrived.is_drone:
+        incident = incident.restamped(ClockName.ON_SCENE, *stamp)
+    incident = replace(incident, overdue=is_overdue(incident, now))
+    return told(Outcome(incident=incident, orders=(arrived,), reason="seen on scene"), now)
