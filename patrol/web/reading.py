@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from patrol.web.guarding import check_same_origin
 
 MAX_BODY = 16 * 1024
 ANSWER_WITHIN_S = 5.0
+ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}")
 
 Body = TypeVar("Body", bound=BaseModel)
 Answer = TypeVar("Answer")
@@ -34,6 +36,14 @@ async def read(request: Request, model: type[Body], most: int = MAX_BODY) -> Bod
         return model.model_validate_json(await _limited_body(request, most))
     except ValidationError as error:
         raise HTTPException(400, _in_words(error)) from None
+
+
+def id_in(request: Request, name: str) -> str:
+    """An id in the address. Raises HTTPException 404 for what can be none."""
+    value = str(request.path_params[name])
+    if not ID.fullmatch(value):
+        raise HTTPException(404, "there is nothing by this id")
+    return value
 
 
 def _check_json(headers: Headers) -> None:
