@@ -136,6 +136,13 @@ def _password(file: Path | None) -> str:
     return line.rstrip("\r\n")
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container a number is enough
+        return f"uid {os.getuid()}"
+
+
 def _enrolling(var: Path, work: Callable[[Enrolling], Awaitable[_Result]], *, begins: bool = False) -> _Result:
     """``begins``: where there is no database yet, make one."""
     from patrol.adapters.argon2_passwords import Argon2Passwords
@@ -157,7 +164,7 @@ def _enrolling(var: Path, work: Callable[[Enrolling], Awaitable[_Result]], *, be
         store = SqlStore(address, (), clock)
         try:
             await store.open()
-            who = f"{getpass.getuser()} (terminal)"
+            who = f"{_user()} (terminal)"
             return await work(Enrolling(SqlAccounts(store), Argon2Passwords(), clock, who))
         finally:
             await store.aclose()

@@ -40,21 +40,20 @@ class Permission(StrEnum):
     ACT = "act"  # say something of an incident: shown, confirmed, how urgent, merged, closed, open again
     LOOK = "look"  # ask the tour for more: pin a camera, accept a view
     DISPATCH = "dispatch"  # send units and take them back, say what they do
-    REPORT_POSITIONS = "report_positions"
+    REPORT_POSITIONS = "report_positions"  # of units, as their terminals do: nobody's deed, so no person's to do
     SEE_LETTERS = "see_letters"  # messages that could not be handled
     REPLAY = "replay"
     SEE_DEEDS = "see_deeds"  # what everybody did
     READ_METRICS = "read_metrics"
 
 
-# The table: the least role that may it.
+# The table: the least role that may it. What is not in it is for machines alone.
 LEAST_ROLE: Mapping[Permission, AccountRole] = {
     Permission.SEE: AccountRole.VIEWER,
     Permission.ACT: AccountRole.OPERATOR,
     Permission.LOOK: AccountRole.OPERATOR,
     Permission.SEE_LETTERS: AccountRole.OPERATOR,
     Permission.DISPATCH: AccountRole.DISPATCHER,
-    Permission.REPORT_POSITIONS: AccountRole.DISPATCHER,
     Permission.REPLAY: AccountRole.SUPERVISOR,
     Permission.SEE_DEEDS: AccountRole.SUPERVISOR,
     Permission.READ_METRICS: AccountRole.ADMINISTRATOR,
@@ -135,7 +134,21 @@ def checked_name(name: str) -> str:
 # NIST SP 800-63B-4, 3.1.1.2: of a password that is the only factor.
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 15, 256
 FEWEST_CHARACTERS = 5
-LONGEST_REPEATED = 6
+# What everybody tries first, beside the account's own name: it makes no password longer.
+OBVIOUS = (
+    "patrol",
+    "password",
+    "passwort",
+    "admin",
+    "police",
+    "jingcha",
+    "mima",
+    "welcome",
+    "letmein",
+    "密码",
+    "警察",
+    "巡",
+)
 LONGEST_RUN = 8  # of neighbours in the alphabet, among the digits or on a keyboard
 _RUNS = ("abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm")
 
@@ -155,9 +168,13 @@ def checked_password(password: str, account_name: str) -> str:
         )
     if any(unicodedata.category(letter) == "Cc" for letter in prepared):
         raise InputError("password: expected no control characters")
-    plain = prepared.casefold().replace(account_key(account_name), "")
+    plain = prepared.casefold()
+    for word in (account_key(account_name), *OBVIOUS):
+        plain = plain.replace(word, "")
     if len(set(plain)) < FEWEST_CHARACTERS or len(plain) < SHORTEST_PASSWORD // 2:
-        raise InputError("password: too easy to guess: the account's name, or a few characters again and again")
+        raise InputError(
+            "password: too easy to guess: the account's name, what everybody tries first, or a few characters again"
+        )
     if _is_repeated(plain):
         raise InputError("password: too easy to guess: the same thing again and again")
     if _longest_run(plain) > min(LONGEST_RUN, len(plain) // 2):
@@ -166,8 +183,9 @@ def checked_password(password: str, account_name: str) -> str:
 
 
 def _is_repeated(text: str) -> bool:
-    """Whether it is a short piece again and again, the last time perhaps cut."""
-    return any(text == (text[:size] * (len(text) // size + 1))[: len(text)] for size in range(1, LONGEST_REPEATED + 1))
+    """Whether it is one piece again and again, twice or more, the last time perhaps cut."""
+    sizes = range(1, (len(text) + 1) // 2 + 1)
+    return any(text == (text[:size] * (len(text) // size + 1))[: len(text)] for size in sizes)
 
 
 def _longest_run(text: str) -> int:

@@ -29,8 +29,9 @@ from patrol.pipeline import mustering
 GOOD = "correct horse battery staple"
 
 
-def test_the_table_names_every_permission_and_every_use_once() -> None:
-    assert set(LEAST_ROLE) == set(Permission)
+def test_the_tables_name_every_permission_and_every_use() -> None:
+    assert set(Permission) - set(LEAST_ROLE) == {Permission.REPORT_POSITIONS}, "for machines alone"
+    assert set(PERMISSION_FOR_USE.values()) >= set(Permission) - set(LEAST_ROLE)
     assert set(PERMISSION_FOR_USE) == set(TokenUse)
 
 
@@ -41,7 +42,7 @@ def test_the_table_names_every_permission_and_every_use_once() -> None:
         (AccountRole.OPERATOR, {Permission.ACT, Permission.LOOK}, {Permission.DISPATCH, Permission.REPLAY}),
         (AccountRole.DISPATCHER, {Permission.ACT, Permission.DISPATCH}, {Permission.REPLAY, Permission.SEE_DEEDS}),
         (AccountRole.SUPERVISOR, {Permission.REPLAY, Permission.SEE_DEEDS}, {Permission.READ_METRICS}),
-        (AccountRole.ADMINISTRATOR, set(Permission), set()),
+        (AccountRole.ADMINISTRATOR, set(LEAST_ROLE), {Permission.REPORT_POSITIONS}),
     ],
 )
 def test_what_a_role_may(role: AccountRole, may: set[Permission], may_not: set[Permission]) -> None:
@@ -98,10 +99,15 @@ def test_good_passwords(password: str) -> None:
         ("abababababababababab", "too easy"),
         ("wang12wang12wang12wa", "again and again"),
         ("abcdefghijklmnopqrst", "neighbours"),
-        ("123456789012345678901", "neighbours"),
+        ("123456789012345678901", "again and again"),
+        ("1234567890-qwertyuiop", "neighbours"),
         ("qwertyuiopasdfghjkl", "neighbours"),
         ("poiuytrewq and more", "neighbours"),
+        ("correct horse correct horse", "again and again"),
         ("liming-liming-liming", "the account's name"),
+        ("patrol-password-123", "what everybody tries"),
+        ("Password12345678", "neighbours"),
+        ("巡密码警察Police-Patrol", "what everybody tries"),
         ("correct horse\x00 battery", "control"),
     ],
 )
