@@ -43,7 +43,7 @@ from patrol.domain.retention import (
     Usage,
 )
 from patrol.domain.room import RoomSnapshot, TourStatus
-from patrol.domain.signing_in import Failures, SignIn, Visitor
+from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
 from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
 from patrol.domain.units import UnitId, UnitState
@@ -371,8 +371,16 @@ class AccountStore(Protocol):
     async def note_failures(self, keys: Collection[str], deed: Deed) -> None:
         """One more, at the time of the deed. Those of long ago are forgotten."""
 
-    async def sign_in(self, sign_in: SignIn, account: Account, forgiven: Collection[str], deed: Deed) -> bool:
-        """Keep it, and forget these wrong passwords. False, and nothing is kept, if the account is another by now."""
+    async def knows_browser(self, key: str, since: datetime) -> bool:
+        """Whether somebody was signed in there since then. ``key``: see ``browser_key``."""
+
+    async def sign_in(
+        self, sign_in: SignIn, account: Account, browser: str, forgiven: Collection[str], deed: Deed
+    ) -> bool:
+        """Keep it, and the browser's key, and forget these wrong passwords.
+
+        False, and nothing is kept, if the account is another by now.
+        """
 
     async def signed_in(self, sign_in_id: str) -> tuple[SignIn, Account] | None:
         """One that has not been ended, and whose it is."""
@@ -402,8 +410,8 @@ class SignInDesk(Protocol):
     async def has_accounts(self) -> bool:
         """Whether anybody could sign in; else the room is open, or shut."""
 
-    async def sign_in(self, name: str, password: str, source: str) -> tuple[str, Visitor]:
-        """What goes into the cookie, and who it is. ``source``: the address. Raises SignInRefused."""
+    async def sign_in(self, name: str, password: str, source: str, browser: str | None = None) -> SignedIn:
+        """``source``: the address. ``browser``: its secret, where it has one. Raises SignInRefused."""
 
     async def visitor(self, secret: str) -> Visitor | None:
         """Who has this cookie; None where that is over. To ask is to be there."""

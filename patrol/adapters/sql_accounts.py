@@ -19,7 +19,7 @@ from patrol.adapters.sql_times import text_of, time_of
 from patrol.domain.accounts import Account, AccountRole, ApiToken, TokenUse, account_key
 from patrol.domain.deeds import Deed
 from patrol.domain.errors import InputError
-from patrol.domain.signing_in import FORGOTTEN_AFTER, Failures, SignIn
+from patrol.domain.signing_in import FORGOTTEN_AFTER, KNOWN_FOR, Failures, SignIn
 
 _ACCOUNTS = Table(
     "accounts",
@@ -56,7 +56,14 @@ _FAILURES = Table(
     Column("count", Integer, nullable=False),
     Column("last_at", String, nullable=False, index=True),
 )
+_BROWSERS = Table(
+    "known_browsers",
+    METADATA,
+    Column("key", String, primary_key=True),
+    Column("signed_in_at", String, nullable=False, index=True),
+)
 MOST_FAILURES_KEPT = 10_000
+MOST_BROWSERS_KEPT = 10_000
 MOST_SIGN_INS = 20  # of one account; the oldest go
 
 
@@ -125,12 +132,20 @@ class SqlAccounts:
             for key in keys:
                 more = there[key].and_one_more(deed.at) if key in there else Failures(1, deed.at)
                 put(connection, _FAILURES, key=key, count=more.count, last_at=text_of(more.last_at))
-            _forget_failures(connection, deed.at)
+            # The oldest, too, where somebody tries very many names.
+            _forget(connection, _FAILURES.c.last_at, deed.at - FORGOTTEN_AFTER, MOST_FAILURES_KEPT)
             store_deed(connection, deed)
 
         await self._store.within(work)
 
-    async def sign_in(self, sign_in: SignIn, account: Account, forgiven: Collection[str], deed: Deed) -> bool:
+    async def knows_browser(self, key: str, since: datetime) -> bool:
+        """See AccountStore."""
+        query = select(_BROWSERS.c.key).where(_BROWSERS.c.key == key, _BROWSERS.c.signed_in_at >= text_of(since))
+        return await self._store.read(lambda connection: connection.execute(query).first() is not None)
+
+    async def sign_in(
+        self, sign_in: SignIn, account: Account, browser: str, forgiven: Collection[str], deed: Deed
+    ) -> bool:
         """See AccountStore."""
 
         def work(connection: Connection) -> bool:
@@ -146,6 +161,8 @@ class SqlAccounts:
                 "ends_at": text_of(sign_in.ends_at),
             }
             connection.execute(insert(_SIGN_INS), [row])
+            put(connection, _BROWSERS, key=browser, signed_in_at=text_of(deed.at))
+            _forget(connection, _BROWSERS.c.signed_in_at, deed.at - KNOWN_FOR, MOST_BROWSERS_KEPT)
             connection.execute(delete(_FAILURES).where(_FAILURES.c.key.in_(forgiven)))
             store_deed(connection, deed)
             return True
@@ -258,13 +275,14 @@ def _failures(connection: Connection, keys: Collection[str]) -> dict[str, Failur
     return {key: Failures(number, time_of(last_at)) for key, number, last_at in rows}
 
 
-def _forget_failures(connection: Connection, now: datetime) -> None:
-    """Those of yesterday; and the oldest, where somebody tries very many names."""
-    connection.execute(delete(_FAILURES).where(_FAILURES.c.last_at < text_of(now - FORGOTTEN_AFTER)))
-    number = connection.execute(select(func.count()).select_from(_FAILURES)).scalar_one()
-    if number > MOST_FAILURES_KEPT:
-        oldest = select(_FAILURES.c.key).order_by(_FAILURES.c.last_at).limit(number - MOST_FAILURES_KEPT)
-        connection.execute(delete(_FAILURES).where(_FAILURES.c.key.in_(oldest)))
+def _forget(connection: Connection, at: Column[str], before: datetime, most: int) -> None:
+    """What is from before then, and the oldest of more than so many. ``at``: the column that says when."""
+    table = at.table
+    connection.execute(delete(table).where(at < text_of(before)))
+    number = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    if number > most:
+        oldest = select(table.c.key).order_by(at).limit(number - most)
+        connection.execute(delete(table).where(table.c.key.in_(oldest)))
 
 
 def _make_room(connection: Connection, key: str) -> None:

@@ -89,6 +89,7 @@ class Bucket(StrEnum):
     PAIR = "pair"  # of one address, at one account
     ADDRESS = "address"
     ACCOUNT = "account"
+    BROWSER = "browser"  # one in which the account was signed in before, at that account
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +101,16 @@ class Patience:
     longest_s: float = 900.0
 
 
-# One address shuts nobody else out of an account before 50 have gone wrong there; NIST allows 100.
+# What strangers do at an account shuts out strangers alone: whoever comes with a browser in which it was signed in
+# before counts by that browser, and by nothing else. NIST allows 100 in a row at an account.
 PATIENCE: Mapping[Bucket, Patience] = {
     Bucket.PAIR: Patience(free=4, first_s=2.0),
     Bucket.ADDRESS: Patience(free=19, first_s=2.0),
     Bucket.ACCOUNT: Patience(free=49, first_s=30.0),
+    Bucket.BROWSER: Patience(free=4, first_s=2.0),
 }
 FORGOTTEN_AFTER = timedelta(hours=24)
+KNOWN_FOR = timedelta(days=90)  # a browser, since the account was last signed in there
 _MOST_DOUBLINGS = 32
 
 
@@ -134,8 +138,13 @@ def wait_s(bucket: Bucket, failures: Failures, now: datetime) -> float:
     return max(0.0, waits_s - max(0.0, elapsed_s))
 
 
+def browser_key(name: str, browser: str) -> str:
+    """What is kept of a browser in which an account was signed in. ``browser``: the random secret that it keeps."""
+    return fingerprint_of(f"{Bucket.BROWSER}\n{account_key(name)}\n{browser}")
+
+
 def buckets_of(name: str, address: str) -> Mapping[Bucket, str]:
-    """Where a try counts, by what is kept of it: what somebody typed as a name may be a password.
+    """Where a stranger's try counts, by what is kept of it: what somebody typed as a name may be a password.
 
     This machine's own address stands for everybody behind its proxy: one of them shuts out no other.
     """
@@ -148,6 +157,37 @@ def buckets_of(name: str, address: str) -> Mapping[Bucket, str]:
     if is_loopback(address):
         del told[Bucket.ADDRESS]
     return {bucket: fingerprint_of(text) for bucket, text in told.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A try to sign in. ``browser``: see ``browser_key``; ``is_known``: the account was signed in there lately."""
+
+    name: str
+    source: str
+    browser: str = field(repr=False)
+    is_known: bool = False
+
+    @property
+    def buckets(self) -> Mapping[Bucket, str]:
+        """Where it counts, if the password is wrong, and what makes it wait."""
+        if self.is_known:
+            return {Bucket.BROWSER: browser_key(self.name, self.browser)}
+        return buckets_of(self.name, self.source)
+
+    @property
+    def line(self) -> str:
+        """With which others it waits for its turn, so that none of them keeps all places for himself."""
+        return browser_key(self.name, self.browser) if self.is_known else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody was let in just now: what goes into the two cookies, and who it is."""
+
+    secret: str = field(repr=False)
+    browser: str = field(repr=False)
+    visitor: Visitor
 
 
 def is_loopback(address: str) -> bool:

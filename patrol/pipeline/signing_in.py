@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NoReturn
@@ -15,10 +15,12 @@ from patrol.domain.accounts import Account, checked_password, prepared_password
 from patrol.domain.deeds import Action, Deed
 from patrol.domain.errors import Refusal, SignInRefused, StoreError
 from patrol.domain.signing_in import (
-    Bucket,
+    KNOWN_FOR,
+    Attempt,
+    SignedIn,
     Visitor,
     begun,
-    buckets_of,
+    browser_key,
     fingerprint_of,
     machine,
     person,
@@ -32,7 +34,8 @@ _log = logging.getLogger(__name__)
 FRESH_S = 5.0  # so long what the store said of somebody is believed: a page asks several times a second
 AWAY_S = 600.0  # and so long while the store is away
 MOST_REMEMBERED = 1024
-MOST_WAITING = 16  # for their password to be looked at
+MOST_WAITING = 16  # for their password to be looked at; a known browser waits however many strangers do
+MOST_WAITING_OF_ONE = 4  # address, or known browser
 SECRET_BYTES = 32
 TOKEN_PREFIX = "patrol_"  # by which people and programs know one where it should not be
 
@@ -52,7 +55,7 @@ class SigningIn:
         self._clock = clock
         self._metrics = metrics
         self._one_at_a_time = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._nobodys_password: str | None = None
         self._has_accounts = False
@@ -72,51 +75,64 @@ class SigningIn:
             self._looked_at = now
         return self._has_accounts
 
-    async def sign_in(self, name: str, password: str, source: str) -> tuple[str, Visitor]:
+    async def sign_in(self, name: str, password: str, source: str, browser: str | None = None) -> SignedIn:
         """See SignInDesk."""
         try:
-            signed_in = await self._in_turn(lambda: self._sign_in(name, password, source))
+            attempt = await self._attempt(name, source, browser)
+            await self._check_patience(attempt)  # who has to wait anyway waits in nobody's way
+            signed_in = await self._in_turn(attempt, lambda: self._sign_in(attempt, password))
         except SignInRefused as refused:
             self._metrics.sign_ins.outcomes.labels(refused.why.value).inc()
             raise
         self._metrics.sign_ins.outcomes.labels(SIGNED_IN).inc()
         return signed_in
 
-    async def _in_turn(self, work: Callable[[], Awaitable[tuple[str, Visitor]]]) -> tuple[str, Visitor]:
-        if self._waiting >= MOST_WAITING:
+    async def _attempt(self, name: str, source: str, browser: str | None) -> Attempt:
+        if browser is None:
+            return Attempt(name, source, secrets.token_urlsafe(SECRET_BYTES))
+        since = self._clock.now() - KNOWN_FOR
+        return Attempt(name, source, browser, await self._store.knows_browser(browser_key(name, browser), since))
+
+    async def _in_turn(self, attempt: Attempt, work: Callable[[], Awaitable[SignedIn]]) -> SignedIn:
+        is_full = self._waiting.total() >= MOST_WAITING and not attempt.is_known
+        if is_full or self._waiting[attempt.line] >= MOST_WAITING_OF_ONE:
             raise SignInRefused(Refusal.BUSY, 1.0)
-        self._waiting += 1
+        self._waiting[attempt.line] += 1
         try:
             async with self._one_at_a_time:
                 return await work()
         finally:
-            self._waiting -= 1
+            self._waiting -= Counter({attempt.line: 1})  # this drops those of whom none waits
 
-    async def _sign_in(self, name: str, password: str, source: str) -> tuple[str, Visitor]:
-        buckets = buckets_of(name, source)
-        await self._check_patience(buckets)
-        account = await self._store.account(name)
+    async def _sign_in(self, attempt: Attempt, password: str) -> SignedIn:
+        await self._check_patience(attempt)
+        account = await self._store.account(attempt.name)
         if self._nobodys_password is None:
             self._nobodys_password = await asyncio.to_thread(self._hasher.hash, secrets.token_urlsafe())
         if account is None or account.is_disabled:
             # As long as with an account: nobody shall find out by the time it takes which names there are.
             await asyncio.to_thread(self._hasher.is_right, self._nobodys_password, prepared_password(password))
-            await self._refuse(account, buckets, source)
+            await self._refuse(account, attempt)
         if not await self._is_right(account, password):
-            await self._refuse(account, buckets, source)
+            await self._refuse(account, attempt)
+        return await self._let_in(attempt, account, password)
+
+    async def _let_in(self, attempt: Attempt, account: Account, password: str) -> SignedIn:
         account = await self._brought_up_to_date(account, password)
         now, secret = self._clock.now(), secrets.token_urlsafe(SECRET_BYTES)
         sign_in = begun(secret, account, now)
-        deed = Deed(now, account.name, Action.SIGN_IN, account.name, source=source)
+        deed = Deed(now, account.name, Action.SIGN_IN, account.name, source=attempt.source)
+        browser = browser_key(account.name, attempt.browser)
         # All are forgiven, also the address's: a whole room may have one.
-        if not await self._store.sign_in(sign_in, account, tuple(buckets.values()), deed):
-            await self._refuse(account, buckets, source)  # its password was changed just now
+        if not await self._store.sign_in(sign_in, account, browser, tuple(attempt.buckets.values()), deed):
+            await self._refuse(account, attempt)  # its password was changed just now
         visitor = person(account, sign_in, now)
         assert visitor is not None
-        _log.info("%s signed in from %s", account.name, source)
-        return secret, visitor
+        _log.info("%s signed in from %s", account.name, attempt.source)
+        return SignedIn(secret, attempt.browser, visitor)
 
-    async def _check_patience(self, buckets: Mapping[Bucket, str]) -> None:
+    async def _check_patience(self, attempt: Attempt) -> None:
+        buckets = attempt.buckets
         there, now = await self._store.failures(tuple(buckets.values())), self._clock.now()
         waits = (wait_s(bucket, there[key], now) for bucket, key in buckets.items() if key in there)
         if (longest_s := max(waits, default=0.0)) > 0.0:
@@ -125,12 +141,12 @@ class SigningIn:
     async def _is_right(self, account: Account, password: str) -> bool:
         return await asyncio.to_thread(self._hasher.is_right, account.password, prepared_password(password))
 
-    async def _refuse(self, account: Account | None, buckets: Mapping[Bucket, str], source: str) -> NoReturn:
+    async def _refuse(self, account: Account | None, attempt: Attempt) -> NoReturn:
         # A name that nobody has is not kept: it may be a password in the wrong field.
         named = account.name if account is not None else ""
-        deed = Deed(self._clock.now(), "", Action.SIGN_IN_REFUSED, named, source=source)
-        await self._store.note_failures(tuple(buckets.values()), deed)
-        _log.warning("a sign-in as %s from %s was refused", named or "nobody who is known", source)
+        deed = Deed(self._clock.now(), "", Action.SIGN_IN_REFUSED, named, source=attempt.source)
+        await self._store.note_failures(tuple(attempt.buckets.values()), deed)
+        _log.warning("a sign-in as %s from %s was refused", named or "nobody who is known", attempt.source)
         raise SignInRefused(Refusal.WRONG)
 
     async def _brought_up_to_date(self, account: Account, password: str) -> Account:
@@ -201,15 +217,15 @@ class SigningIn:
         self._remembered.pop(visitor.sign_in.id, None)
 
     async def change_password(self, visitor: Visitor, old: str, new: str, source: str) -> None:
-        """See SignInDesk. A wrong old one counts as a wrong sign-in does."""
+        """See SignInDesk. A wrong old one makes wait as a wrong sign-in does, by nothing but this sign-in."""
         assert visitor.sign_in is not None
         prepared = checked_password(new, visitor.name)
-        buckets = buckets_of(visitor.name, source)
+        attempt = Attempt(visitor.name, source, visitor.sign_in.id, is_known=True)
         async with self._one_at_a_time:
-            await self._check_patience(buckets)
+            await self._check_patience(attempt)
             account = await self._store.account(visitor.name)
             if account is None or account.is_disabled or not await self._is_right(account, old):
-                await self._refuse(account, buckets, source)
+                await self._refuse(account, attempt)
             kept = await asyncio.to_thread(self._hasher.hash, prepared)
             deed = Deed(self._clock.now(), account.name, Action.CHANGE_PASSWORD, account.name, source=source)
             await self._store.change(replace(account, password=kept), deed, keeping=visitor.sign_in.id)

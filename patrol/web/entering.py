@@ -17,13 +17,23 @@ from patrol.domain.accounts import LEAST_ROLE, Permission
 from patrol.domain.errors import StoreError
 from patrol.domain.signing_in import ANYBODY, Visitor, is_loopback
 from patrol.ports import SignInDesk
-from patrol.web.guarding import check_own_page, check_same_origin, error_response, is_https, typed_operator
+from patrol.web.guarding import (
+    check_own_page,
+    check_same_origin,
+    error_response,
+    is_https,
+    is_own_host,
+    typed_operator,
+)
 
 OPEN = None
 """What a route needs that anybody may have, before any sign-in."""
 
 SAFE = frozenset({"GET", "HEAD"})
-COOKIE, SECURE_COOKIE = "patrol", "__Host-patrol"
+SECURE_PREFIX = "__Host-"
+SIGN_IN_COOKIE = "patrol"
+BROWSER_COOKIE = "patrol-browser"
+"""By which a browser is known again in which somebody was signed in before. It lets nobody in."""
 FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via")
 
 
@@ -62,23 +72,22 @@ class Gate:
 
     async def admit(self, scope: Scope, needs: Permission) -> Visitor:
         """Who asks. Raises NotLetIn, HTTPException for another site's request, StoreError."""
-        headers, visitor = Headers(scope=scope), await self.visitor(scope)
+        visitor = await self.visitor(scope)
         if not visitor.may(needs):
-            raise NotLetIn(
-                403, "not_allowed", f"{needs.value}: the role {LEAST_ROLE[needs].value} may, or one above it"
-            )
+            raise NotLetIn(403, "not_allowed", f"{needs.value}: {_who_may(needs)}")
         if scope["method"] in SAFE:
             return visitor
         if visitor.sign_in is not None:
-            check_own_page(headers)
+            check_own_page(scope)
         else:
-            check_same_origin(headers)
+            check_same_origin(scope)
         return visitor
 
     async def visitor(self, scope: Scope) -> Visitor:
         """Whoever asks, whatever for. Raises NotLetIn, StoreError."""
         if self.desk is None or not await self.desk.has_accounts():
-            if self._is_open_here and is_local(scope):
+            # Not by any name, whatever the path: a page elsewhere may point its own at us.
+            if self._is_open_here and is_local(scope) and is_own_host(Headers(scope=scope).get("host", ""), ()):
                 return ANYBODY
             raise NotLetIn(403, "no_accounts", "there are no accounts yet: whoever runs Patrol makes the first one")
         self.check_private(scope)
@@ -150,6 +159,11 @@ def declared(
     return DeclaredRoute(path, endpoint, needs, method, otherwise)
 
 
+def _who_may(needs: Permission) -> str:
+    least = LEAST_ROLE.get(needs)
+    return "a machine's token may" if least is None else f"the role {least.value} may, or one above it"
+
+
 def visitor_of(request: Request) -> Visitor:
     """Who was let in."""
     visitor: Visitor = request.scope["visitor"]
@@ -185,14 +199,14 @@ def _comes_from_loopback(scope: Scope) -> bool:
     return client is not None and is_loopback(client[0])
 
 
-def cookie_name(scope: Scope) -> str:
+def cookie_name(scope: Scope, plain: str) -> str:
     """Over HTTPS browsers see to it that nobody else on the host, nor a part of it, sets one of that name."""
-    return SECURE_COOKIE if is_https(scope) else COOKIE
+    return SECURE_PREFIX + plain if is_https(scope) else plain
 
 
-def secret_of(scope: Scope) -> str | None:
+def secret_of(scope: Scope, cookie: str = SIGN_IN_COOKIE) -> str | None:
     """What is in the cookie."""
-    return HTTPConnection(scope).cookies.get(cookie_name(scope))
+    return HTTPConnection(scope).cookies.get(cookie_name(scope, cookie))
 
 
 def _bearer(scope: Scope) -> str | None:

@@ -97,20 +97,32 @@ def is_own_host(host: str, names: Collection[str]) -> bool:
     return name in names or "." not in name.rstrip(".") or _is_address(name)
 
 
-def check_same_origin(headers: Headers) -> None:
+def check_same_origin(scope: Scope) -> None:
     """Raises HTTPException 403 unless the request can only come from our own page (or from no browser at all)."""
-    origin = headers.get("origin")
+    headers = Headers(scope=scope)
     fetch_site = headers.get("sec-fetch-site", "same-origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
-    if foreign or fetch_site not in {"same-origin", "none"}:
+    if _is_foreign(headers.get("origin"), scope) or fetch_site not in {"same-origin", "none"}:
         raise HTTPException(403, "only Patrol's own page may do this")
 
 
-def check_own_page(headers: Headers) -> None:
+def _is_foreign(origin: str | None, scope: Scope) -> bool:
+    if origin is None:
+        return False
+    try:
+        told = urlsplit(origin)
+    except ValueError:  # "http://[" and the like
+        return True
+    if is_https(scope) and told.scheme != "https":  # a page that anybody on the way could have written
+        return True
+    return told.netloc.lower() != Headers(scope=scope).get("host", "").lower()
+
+
+def check_own_page(scope: Scope) -> None:
     """Raises HTTPException 403 unless a browser says that it comes from our own page: for what acts by a cookie."""
+    headers = Headers(scope=scope)
     if "origin" not in headers and "sec-fetch-site" not in headers:
         raise HTTPException(403, "expected Origin or Sec-Fetch-Site, as every browser sends them")
-    check_same_origin(headers)
+    check_same_origin(scope)
 
 
 def typed_operator(headers: Headers) -> str:

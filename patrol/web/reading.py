@@ -30,7 +30,7 @@ async def in_time(answer: Awaitable[Answer]) -> Answer:
 
 async def read(request: Request, model: type[Body], most: int = MAX_BODY) -> Body:
     """The body of a request from our own page, or from no browser. Raises HTTPException for any other."""
-    check_same_origin(request.headers)
+    check_same_origin(request.scope)
     _check_json(request.headers)
     try:
         return model.model_validate_json(await _limited_body(request, most))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field, SecretStr, TypeAdapter
@@ -16,10 +17,12 @@ from starlette.responses import JSONResponse, Response
 from patrol.domain.accounts import LONGEST_PASSWORD, Permission
 from patrol.domain.deeds import Action, Deed
 from patrol.domain.errors import InputError, Refusal, SignInRefused
-from patrol.domain.signing_in import Visitor
+from patrol.domain.signing_in import KNOWN_FOR, Visitor
 from patrol.ports import DeedLog, SignInDesk
 from patrol.web.entering import (
+    BROWSER_COOKIE,
     OPEN,
+    SIGN_IN_COOKIE,
     DeclaredRoute,
     Gate,
     NotLetIn,
@@ -35,6 +38,7 @@ from patrol.web.schemas import Body
 
 SIGN_IN_PAGE = "/sign-in"
 DEEDS_SHOWN = 200
+BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 random bits
 STATUS_OF_REFUSAL = {Refusal.WRONG: 401, Refusal.TOO_OFTEN: 429, Refusal.BUSY: 503}
 
 
@@ -79,29 +83,30 @@ class _FrontDoor:
         self._gate = gate
 
     async def sign_in(self, request: Request) -> Response:
-        check_own_page(request.headers)
+        check_own_page(request.scope)
         desk = await self._desk()
         self._gate.check_private(request.scope)
         body = await read(request, SignInBody)
+        password, source = body.password.get_secret_value(), source_of(request.scope)
         try:
-            signed_in = desk.sign_in(body.name, body.password.get_secret_value(), source_of(request.scope))
-            secret, visitor = await in_time(signed_in)
+            signed_in = await in_time(desk.sign_in(body.name, password, source, _browser_of(request)))
         except SignInRefused as refused:
             return _refusal(refused)
-        response = JSONResponse(_described(visitor))
-        assert visitor.sign_in is not None
-        lasts = visitor.sign_in.ends_at - visitor.sign_in.began_at
-        _set_cookie(request, response, secret, int(lasts.total_seconds()))
+        response = JSONResponse(_described(signed_in.visitor))
+        assert signed_in.visitor.sign_in is not None
+        lasts = signed_in.visitor.sign_in.ends_at - signed_in.visitor.sign_in.began_at
+        _set_cookie(request, response, SIGN_IN_COOKIE, signed_in.secret, lasts)
+        _set_cookie(request, response, BROWSER_COOKIE, signed_in.browser, KNOWN_FOR)
         return response
 
     async def sign_out(self, request: Request) -> Response:
-        check_own_page(request.headers)
+        check_own_page(request.scope)
         await read(request, SignOutBody)
         secret = secret_of(request.scope)
         if secret is not None and self._gate.desk is not None:
             await in_time(self._gate.desk.sign_out(secret, source_of(request.scope)))
         response = JSONResponse({"done": True})
-        _set_cookie(request, response, "", 0)
+        _set_cookie(request, response, SIGN_IN_COOKIE, "", timedelta(0))
         if is_https(request.scope):  # elsewhere browsers do not listen
             response.headers["Clear-Site-Data"] = '"cache"'  # the pictures that were looked at
         return response
@@ -126,10 +131,21 @@ class _FrontDoor:
         return desk
 
 
-def _set_cookie(request: Request, response: Response, secret: str, lasts_s: int) -> None:
-    is_secure = is_https(request.scope)
-    name = cookie_name(request.scope)
-    response.set_cookie(name, secret, max_age=lasts_s, path="/", secure=is_secure, httponly=True, samesite="strict")
+def _browser_of(request: Request) -> str | None:
+    kept = secret_of(request.scope, BROWSER_COOKIE)
+    return kept if kept is not None and BROWSER.fullmatch(kept) else None
+
+
+def _set_cookie(request: Request, response: Response, cookie: str, secret: str, lasts: timedelta) -> None:
+    response.set_cookie(
+        cookie_name(request.scope, cookie),
+        secret,
+        max_age=int(lasts.total_seconds()),
+        path="/",
+        secure=is_https(request.scope),
+        httponly=True,
+        samesite="strict",
+    )
 
 
 def _refusal(refused: SignInRefused) -> Response:

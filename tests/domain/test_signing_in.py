@@ -17,9 +17,11 @@ from patrol.domain.signing_in import (
     PATIENCE,
     UNSEEN_FOR,
     VIEWER_LASTS,
+    Attempt,
     Bucket,
     Failures,
     begun,
+    browser_key,
     buckets_of,
     fingerprint_of,
     machine,
@@ -99,9 +101,22 @@ def test_those_of_yesterday_are_forgotten() -> None:
 
 def test_what_is_kept_of_a_try_says_nothing_of_what_was_typed() -> None:
     buckets = buckets_of("My Secret Password", "10.0.0.9")
-    assert set(buckets) == set(Bucket)
-    assert not any("secret" in key.lower() or "10.0.0.9" in key for key in buckets.values())
+    keys = [*buckets.values(), browser_key("My Secret Password", "kept-by-it")]
+    assert set(buckets) == set(Bucket) - {Bucket.BROWSER}
+    assert not any(said in key.lower() for key in keys for said in ("secret", "10.0.0.9", "kept"))
     assert buckets == buckets_of(" my secret password", "10.0.0.9")
+
+
+def test_where_somebody_was_signed_in_before_no_stranger_makes_anybody_wait() -> None:
+    stranger = Attempt("li", "10.0.0.9", "browser")
+    known = Attempt("Li ", "10.0.0.9", "browser", is_known=True)
+    assert stranger.buckets == buckets_of("li", "10.0.0.9")
+    assert set(known.buckets) == {Bucket.BROWSER}
+    assert not set(known.buckets.values()) & set(stranger.buckets.values())
+    assert known.line != stranger.line
+    others = [Attempt("wang", "10.0.0.9", "browser", is_known=True), Attempt("li", "", "another", is_known=True)]
+    assert not [other for other in others if other.buckets == known.buckets or other.line == known.line]
+    assert "browser" not in repr(known)
 
 
 def test_one_behind_a_proxy_of_this_machine_shuts_out_no_other() -> None:

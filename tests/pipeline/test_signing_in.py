@@ -19,6 +19,7 @@ from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.domain.accounts import AccountRole
 from patrol.domain.deeds import Action
 from patrol.domain.errors import Refusal, SignInRefused
+from patrol.domain.signing_in import KNOWN_FOR, SignedIn, browser_key, buckets_of
 from patrol.metrics import Metrics
 from patrol.pipeline import signing_in
 from patrol.pipeline.enrolling import Enrolling
@@ -102,6 +103,83 @@ def test_of_many_who_try_at_once_the_last_are_told_to_come_again(
     play(tmp_path, story)
 
 
+def test_one_who_tries_again_and_again_keeps_no_place_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_in, "MOST_WAITING_OF_ONE", 2)
+
+    async def story(there: Door) -> None:
+        sources = ["10.0.0.66"] * 6 + ["10.0.0.9"]
+        tries = [there.desk.sign_in("li", PASSWORD, source) for source in sources]
+        *ones, other = await asyncio.gather(*tries, return_exceptions=True)
+        assert [each.why for each in ones if isinstance(each, SignInRefused)] == [Refusal.BUSY] * 4
+        assert isinstance(other, SignedIn)
+        assert isinstance(await there.desk.sign_in("li", PASSWORD, "10.0.0.66"), SignedIn), "all places are free again"
+
+    play(tmp_path, story)
+
+
+async def locked_by_strangers(there: Door, name: str = "li") -> None:
+    """So many wrong ones from everywhere that nobody who is not known may try there."""
+    for number in range(50):
+        await refusal_of(there.desk.sign_in(name, "wrong", f"10.0.1.{number}"))
+    assert await refusal_of(there.desk.sign_in(name, PASSWORD, "10.0.0.9")) is Refusal.TOO_OFTEN
+
+
+def test_strangers_lock_nobody_out_of_where_he_was_signed_in_before(tmp_path: Path) -> None:
+    async def story(there: Door) -> None:
+        browser = (await there.desk.sign_in("li", PASSWORD, "10.0.0.9")).browser
+        await locked_by_strangers(there)
+        again = await there.desk.sign_in("li", PASSWORD, "10.0.0.9", browser)
+        assert (again.browser, again.visitor.name) == (browser, "li")
+        assert await refusal_of(there.desk.sign_in("li", PASSWORD, "10.0.0.9", "made-up")) is Refusal.TOO_OFTEN
+        there.clock.advance(KNOWN_FOR.total_seconds() + 1)
+        await locked_by_strangers(there)
+        assert await refusal_of(there.desk.sign_in("li", PASSWORD, "10.0.0.9", browser)) is Refusal.TOO_OFTEN
+
+    play(tmp_path, story)
+
+
+def test_a_known_browser_guesses_no_more_than_others(tmp_path: Path) -> None:
+    async def story(there: Door) -> None:
+        await there.enrolling.add("wang", AccountRole.OPERATOR, PASSWORD)
+        browser = (await there.desk.sign_in("li", PASSWORD, "")).browser
+        for _ in range(5):
+            assert await refusal_of(there.desk.sign_in("li", "wrong", "", browser)) is Refusal.WRONG
+        assert await refusal_of(there.desk.sign_in("li", PASSWORD, "", browser)) is Refusal.TOO_OFTEN
+        await locked_by_strangers(there, "wang")
+        assert await refusal_of(there.desk.sign_in("wang", PASSWORD, "", browser)) is Refusal.TOO_OFTEN, "known to li"
+
+    play(tmp_path, story)
+
+
+def test_what_is_wrong_while_somebody_changes_a_password_counts_for_that_sign_in_alone(tmp_path: Path) -> None:
+    async def story(there: Door) -> None:
+        visitor = (await there.desk.sign_in("li", PASSWORD, "10.0.0.9")).visitor
+        await locked_by_strangers(there)
+        for _ in range(5):
+            assert await refusal_of(there.desk.change_password(visitor, "wrong", OTHER, "")) is Refusal.WRONG
+        assert await refusal_of(there.desk.change_password(visitor, PASSWORD, OTHER, "")) is Refusal.TOO_OFTEN
+        there.clock.advance(2.0)
+        await there.desk.change_password(visitor, PASSWORD, OTHER, "")
+
+    play(tmp_path, story)
+
+
+def test_so_many_browsers_are_known_and_the_oldest_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_accounts, "MOST_BROWSERS_KEPT", 3)
+
+    async def story(there: Door) -> None:
+        browsers = []
+        for _ in range(4):
+            there.clock.advance(1.0)
+            browsers.append((await there.desk.sign_in("li", PASSWORD, "")).browser)
+        known = [await there.accounts.knows_browser(browser_key("li", browser), NOON) for browser in browsers]
+        assert known == [False, True, True, True]
+
+    play(tmp_path, story)
+
+
 def test_a_hash_of_weaker_parameters_is_made_anew_when_its_password_is_shown(tmp_path: Path) -> None:
     class Stronger(Argon2Passwords):
         def __init__(self) -> None:
@@ -109,7 +187,7 @@ def test_a_hash_of_weaker_parameters_is_made_anew_when_its_password_is_shown(tmp
 
     async def story(there: Door) -> None:
         before = await there.accounts.account("li")
-        secret, _ = await there.desk.sign_in("li", PASSWORD, "")
+        secret = (await there.desk.sign_in("li", PASSWORD, "")).secret
         after = await there.accounts.account("li")
         assert before is not None
         assert after is not None
@@ -152,9 +230,7 @@ def test_whoever_tries_very_many_names_fills_no_table(tmp_path: Path, monkeypatc
         for number in range(12):
             there.clock.advance(1.0)
             await refusal_of(there.desk.sign_in(f"name-{number}", "wrong", f"10.0.0.{number}"))
-        keys = [
-            key for number in range(12) for key in signing_in.buckets_of(f"name-{number}", f"10.0.0.{number}").values()
-        ]
+        keys = [key for number in range(12) for key in buckets_of(f"name-{number}", f"10.0.0.{number}").values()]
         assert len(await there.accounts.failures(keys)) == 10
 
     play(tmp_path, story)
@@ -169,7 +245,7 @@ def test_an_account_is_signed_in_at_so_many_places_and_the_oldest_goes(
         secrets = []
         for _ in range(4):
             there.clock.advance(1.0)
-            secrets.append((await there.desk.sign_in("li", PASSWORD, ""))[0])
+            secrets.append((await there.desk.sign_in("li", PASSWORD, "")).secret)
         assert [await there.desk.visitor(secret) is not None for secret in secrets] == [False, True, True, True]
 
     play(tmp_path, story)
@@ -177,7 +253,7 @@ def test_an_account_is_signed_in_at_so_many_places_and_the_oldest_goes(
 
 def test_signing_out_twice_is_one_deed(tmp_path: Path) -> None:
     async def story(there: Door) -> None:
-        secret, _ = await there.desk.sign_in("li", PASSWORD, "")
+        secret = (await there.desk.sign_in("li", PASSWORD, "")).secret
         await there.desk.sign_out(secret, "")
         await there.desk.sign_out(secret, "")
         actions = [deed.action for _, deed in await there.deeds.latest(10)]
@@ -188,7 +264,7 @@ def test_signing_out_twice_is_one_deed(tmp_path: Path) -> None:
 
 def test_somebody_who_is_there_is_noted_once_a_minute_and_so_stays_over_a_restart(tmp_path: Path) -> None:
     async def story(there: Door) -> None:
-        secret, _ = await there.desk.sign_in("li", PASSWORD, "")
+        secret = (await there.desk.sign_in("li", PASSWORD, "")).secret
         for _ in range(50):
             there.clock.advance(60.0)
             assert await there.desk.visitor(secret) is not None

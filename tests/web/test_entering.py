@@ -14,6 +14,7 @@ from patrol.adapters.memory import FakeClock
 from patrol.domain.accounts import AccountRole, Permission, TokenUse, permissions_of
 from patrol.domain.errors import StoreError
 from patrol.domain.incidents import IncidentId
+from patrol.web import app
 from patrol.web.app import FeedLimits, make_status_app
 from patrol.web.entering import DeclaredRoute
 from tests.builders import NOON
@@ -65,10 +66,19 @@ def test_every_route_says_what_it_needs_and_what_is_open_is_named_here(site: Sit
 
 
 def test_what_the_roles_that_show_nothing_have_is_declared_too(site: Site) -> None:
-    app = make_status_app((), site.registry, stopping=site.stopping)
-    needs = {route.path: route.needs for route in app.routes if isinstance(route, DeclaredRoute)}
+    routes = make_status_app((), site.registry, stopping=site.stopping).routes
+    needs = {route.path: route.needs for route in routes if isinstance(route, DeclaredRoute)}
     assert needs == {"/healthz": None, "/readyz": None, "/metrics": Permission.READ_METRICS}
-    assert len(app.routes) == len(needs)
+    assert len(routes) == len(needs)
+
+
+def test_with_a_route_that_says_nothing_no_app_is_made(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(request: object) -> None: ...
+
+    monkeypatch.setattr(app, "status_routes", lambda *_: [Route("/silent", silent)])
+    for make in (site.app, lambda: make_status_app((), site.registry, stopping=site.stopping)):
+        with pytest.raises(TypeError, match="/silent: expected what it needs"):
+            make()
 
 
 def test_without_a_sign_in_nothing_but_the_door_is_there(site: Site, tmp_path: Path) -> None:
@@ -143,6 +153,7 @@ def test_a_token_is_good_for_its_use_and_for_nothing_else(site: Site, tmp_path: 
         ({}, 403),
         ({"Origin": "http://elsewhere.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Origin": "http://127.0.0.1:9999"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-site"}, 403),
@@ -184,6 +195,9 @@ def test_without_accounts_the_room_is_open_to_this_machine_alone(site: Site, tmp
             answer = await client.get("/api/state", headers={"X-Forwarded-For": "10.0.0.9"})
             assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no_accounts")
             assert (await sign_in(client, "operator")).status_code == 409
+            for path in ("/metrics", "/api/state"):  # a name that another site has pointed here
+                answer = await client.get(path, headers={"Host": "elsewhere.example"})
+                assert answer.status_code in {403, 421}, path
         for peer in ("10.0.0.9", "fe80::1", ""):
             async with there.browser(peer) as client:
                 assert (await client.get("/api/state")).status_code == 403

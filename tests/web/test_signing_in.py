@@ -33,9 +33,11 @@ def test_somebody_signs_in_acts_by_name_and_signs_out(site: Site, tmp_path: Path
         async with there.browser() as client:
             answer = await sign_in(client, " Operator ")
             assert answer.json()["name"] == "operator"
-            cookie = answer.headers["set-cookie"]
-            assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
-            assert "Secure" not in cookie
+            cookies = answer.headers.get_list("set-cookie")
+            assert [cookie.partition("=")[0] for cookie in cookies] == ["patrol", "patrol-browser"]
+            for cookie in cookies:
+                assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
+                assert "Secure" not in cookie
             me = (await client.get("/api/v1/me")).json()
             assert (me["name"], me["role"], "act" in me["may"], "dispatch" in me["may"]) == (
                 "operator", "operator", True, False,
@@ -45,8 +47,10 @@ def test_somebody_signs_in_acts_by_name_and_signs_out(site: Site, tmp_path: Path
             answer = await client.post(f"/api/incidents/{INCIDENT}/confirm", json={}, headers=said)
             assert answer.status_code == 200
             assert there.site.room.calls == [("confirm", INCIDENT, "operator")]
-            secret = client.cookies["patrol"]
+            secret, browser = client.cookies["patrol"], client.cookies["patrol-browser"]
             assert (await client.post("/api/v1/sign-out", json={})).status_code == 200
+            assert client.cookies["patrol-browser"] == browser
+            assert (await client.get("/api/state", headers={"Cookie": f"patrol={browser}"})).status_code == 401
             assert "patrol" not in client.cookies
             assert (await client.get("/api/state", headers={"Cookie": f"patrol={secret}"})).status_code == 401
         newest = [(deed.action, deed.who, deed.source) for deed in await there.deeds()][:2]
@@ -60,11 +64,14 @@ def test_over_https_the_cookie_goes_nowhere_else(site: Site, tmp_path: Path) -> 
         https = HOST.replace("http:", "https:")
         async with there.browser("10.0.0.9", https) as client:
             answer = await sign_in(client, "operator")
-            cookie = answer.headers["set-cookie"]
-            assert cookie.startswith("__Host-patrol=")
-            assert "Secure" in cookie.split("; ")
+            cookies = answer.headers.get_list("set-cookie")
+            assert [cookie.partition("=")[0] for cookie in cookies] == ["__Host-patrol", "__Host-patrol-browser"]
+            assert all("Secure" in cookie.split("; ") for cookie in cookies)
             assert "max-age" in answer.headers["strict-transport-security"]
             assert (await client.get("/api/state")).status_code == 200
+            confirm = f"/api/incidents/{INCIDENT}/confirm"
+            plain = await client.post(confirm, json={}, headers={"Origin": HOST})
+            assert (plain.status_code, there.site.room.calls) == (403, []), "a page that came over plain HTTP"
             secret = client.cookies["__Host-patrol"]
             client.cookies.clear()
             assert (await client.get("/api/state", headers={"Cookie": f"patrol={secret}"})).status_code == 401
@@ -91,7 +98,8 @@ def test_over_plain_http_from_elsewhere_nobody_is_let_in_whatever_they_have(site
         async with there.browser() as client:
             told = {"X-Forwarded-For": "1.2.3.4, 10.0.0.9", "X-Forwarded-Proto": "http"}
             assert (await sign_in(client, "operator", headers=told)).status_code == 403
-            answer = await sign_in(client, "operator", headers={**told, "X-Forwarded-Proto": "https"})
+            https = {"X-Forwarded-Proto": "https", "Origin": HOST.replace("http:", "https:")}
+            answer = await sign_in(client, "operator", headers={**told, **https})
             assert answer.headers["set-cookie"].startswith("__Host-patrol=")
         assert (await there.deeds())[0].source == "10.0.0.9"
 
@@ -189,6 +197,20 @@ def test_guessing_takes_ever_longer_and_shuts_out_nobody_else(site: Site, tmp_pa
     with_site(tmp_path, site, story, clock)
 
 
+def test_who_was_signed_in_before_is_shut_out_by_nobody_at_the_same_address(site: Site, tmp_path: Path) -> None:
+    async def story(there: Guarded) -> None:
+        async with there.signed_in("operator") as client, there.browser() as guessing:
+            await client.post("/api/v1/sign-out", json={})
+            for _ in range(5):
+                assert (await sign_in(guessing, "operator", "guess, guess, guess")).status_code == 401
+            assert (await sign_in(guessing, "operator")).status_code == 429
+            guessing.cookies.set("patrol-browser", "x" * 43)
+            assert (await sign_in(guessing, "operator")).status_code == 429
+            assert (await sign_in(client, "operator")).status_code == 200
+
+    with_site(tmp_path, site, story)
+
+
 def test_many_names_from_one_address_are_guessing_too_also_after_a_restart(site: Site, tmp_path: Path) -> None:
     async def story(there: Guarded) -> None:
         there.site.gate = Gate(there.signing_in, plain_http=True)
@@ -265,7 +287,7 @@ def test_no_secret_is_seen_anywhere(site: Site, tmp_path: Path, caplog: pytest.L
             said.append((await sign_in(client, CANARY, "x")).text)  # typed in the wrong field
             said.append((await sign_in(client, "operator", CANARY)).text)
             said.append((await sign_in(client, "li", CANARY)).text)
-            secret = client.cookies["patrol"]
+            secret, browser = client.cookies["patrol"], client.cookies["patrol-browser"]
             for path in ("/api/state", "/api/layout", "/api/v1/me", "/api/v1/deeds", "/metrics", "/", "/healthz"):
                 said.append((await client.get(path)).text)
             change = {"old": CANARY, "new": CANARY[:8]}
@@ -276,7 +298,7 @@ def test_no_secret_is_seen_anywhere(site: Site, tmp_path: Path, caplog: pytest.L
         said += [repr(await there.enrolling.everybody()), repr(await there.enrolling.tokens()), caplog.text]
         said += [repr(await there.signing_in.visitor(secret)), repr(await there.deeds())]
         stored = await asyncio.to_thread(lambda: b"".join(file.read_bytes() for file in tmp_path.iterdir()))
-        for canary in (CANARY, CANARY[:8], token, secret):
+        for canary in (CANARY, CANARY[:8], token, secret, browser):
             assert not [text for text in said if canary in text]
             assert canary.encode() not in stored
         assert not any("$argon2" in text for text in said)
