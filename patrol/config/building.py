@@ -287,6 +287,7 @@ def _sending(file: FileModel) -> Sending:
         policy=Policy(preempts, dispatch.reserve, dispatch.drone_gain_s, dispatch.answer_s),
         confirm=_confirm(dispatch),
         positions=_positions(file),
+        unanswered_after_s=dispatch.unanswered_after_s,
     )
 
 

@@ -35,6 +35,7 @@ from patrol.config.values import (
     WholeNumber,
     WindowModel,
 )
+from patrol.domain.board import Sending
 from patrol.domain.calibrating import PickedPoint, from_points
 from patrol.domain.camera import RingName, Strategy
 from patrol.domain.closeness import USUAL as CLOSE
@@ -579,6 +580,10 @@ class DispatchModel(Edge):
     answer_s: SecondsFromZero = Field(
         default=Policy().answer_s,
         description="how long a unit takes to accept an order, as a rule, seconds: it counts for who will be late",
+    )
+    unanswered_after_s: Seconds = Field(
+        default=Sending().unanswered_after_s,
+        description="how long an order that was not accepted in time stays a back-up, seconds; then its unit is free",
     )
     escalation: EscalationModel = Field(
         default=EscalationModel(), description="who is told, and when, while something is late: level: [steps]"

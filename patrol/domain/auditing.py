@@ -186,10 +186,10 @@ def _unpublished(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
 def _not_sent(
     view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, sending: Sending
 ) -> Iterator[Finding]:
-    late = [waiting for waiting in view.waiting if _is_unsent_for_too_long(waiting, view, rings, bounds)]
+    late = [waiting for waiting in view.waiting if _is_unsent_for_too_long(waiting, view, rings, bounds, sending)]
     for waiting in _those_who_could_have_somebody(late, view, sending):
         incident = waiting.situation.incident
-        since = _unsent_since(waiting.situation, rings[incident.ring])
+        since = _unsent_since(waiting.situation, rings[incident.ring], sending, view.at)
         yield _about(
             FindingKind.UNDISPATCHED if waiting.taken else FindingKind.UNHANDLED,
             incident,
@@ -200,10 +200,10 @@ def _not_sent(
 
 
 def _is_unsent_for_too_long(
-    waiting: Waiting, view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds
+    waiting: Waiting, view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, sending: Sending
 ) -> bool:
     incident = waiting.situation.incident
-    since = _unsent_since(waiting.situation, rings[incident.ring])
+    since = _unsent_since(waiting.situation, rings[incident.ring], sending, view.at)
     bound_s = bounds.sent_s[incident.level] + (bounds.sent_more_after_fault_s if view.disturbed else 0.0)
     return incident.state is IncidentState.NEW and _age_s(view, since) > bound_s
 
@@ -228,12 +228,17 @@ def _kind_of(situation: Situation) -> Hashable:
     return incident.kind, incident.level, incident.ring, incident.simulated, incident.held_until, asked
 
 
-def _unsent_since(situation: Situation, ring: Ring) -> datetime:
+def _unsent_since(situation: Situation, ring: Ring, sending: Sending, now: datetime) -> datetime:
     """Since when nobody is on the way, and somebody may be, at the latest: an order that ended has had its time."""
     incident = situation.incident
     ended = [order.sent_at + timedelta(seconds=ring.accept_within_s) for order in situation.orders]
+    given_up = [
+        order.doubted_at + timedelta(seconds=sending.unanswered_after_s)
+        for order in situation.orders
+        if order.state is OrderState.EXPIRED and order.doubted_at is not None
+    ]
     not_before = [at for at in (incident.held_until, incident.reopened_at) if at is not None]
-    return max([incident.accepted_at, *not_before, *ended])
+    return max([incident.accepted_at, *not_before, *ended, *(at for at in given_up if at <= now)])
 
 
 def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds) -> Iterator[Finding]:

@@ -79,13 +79,14 @@ class Board:
 class Sending:
     """What sending goes by. ``confirm``: what waits for a person's word before a unit is sent.
 
-    ``positions``: how old where a unit is may be.
+    ``positions``: how old where a unit is may be. ``unanswered_after_s``: how long a doubted order may tie its unit.
     """
 
     crews: Crews = field(default_factory=Crews)
     policy: Policy = field(default_factory=Policy)
     confirm: ConfirmPolicy = field(default_factory=ConfirmPolicy)
     positions: FixSettings = field(default_factory=FixSettings)
+    unanswered_after_s: float = 120.0
 
 
 def missing(situation: Situation, crews: Crews) -> int:

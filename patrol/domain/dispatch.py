@@ -376,6 +376,38 @@ def is_silent(order: Order, accept_within_s: float, now: datetime) -> bool:
     return order.state is OrderState.SENT and now >= order.sent_at + timedelta(seconds=accept_within_s)
 
 
+def give_up(situation: Situation, unanswered_after_s: float, now: datetime) -> Outcome:
+    """Take doubted orders back that were never answered: nobody else came, and their units are free again.
+
+    Until then each was the only hope of its incident; from then on its unit is asked as any other, here or elsewhere.
+    """
+    ended = tuple(
+        replace(order, state=OrderState.EXPIRED)
+        for order in situation.open_orders
+        if is_unanswered(order, unanswered_after_s, now)
+    )
+    if not ended:
+        return Outcome(reason="nothing waits")
+    after = with_orders(situation, ended)
+    return told(
+        Outcome(
+            incident=in_state_of(situation.incident, after.of_this_life),
+            orders=ended,
+            duties=freed(situation, ended, now),
+            reason="unanswered",
+        ),
+        now,
+        tuple(partial(_recall, order, _WHY_OVER[order.state], now) for order in ended),
+    )
+
+
+def is_unanswered(order: Order, unanswered_after_s: float, now: datetime) -> bool:
+    """Whether its unit has been doubted for so long that it is not to be tied to the order any longer."""
+    if order.state is not OrderState.DOUBTED or order.doubted_at is None:
+        return False
+    return now >= order.doubted_at + timedelta(seconds=unanswered_after_s)
+
+
 def _reject(situation: Situation, order: Order, place: Place | None, now: datetime) -> Outcome:
     ended = replace(order, state=OrderState.REJECTED)
     after = with_orders(situation, (ended,))

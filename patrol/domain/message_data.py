@@ -315,9 +315,10 @@ class RecallData(Data):
     incident_id: Text
     unit_id: Text
     reason: Text
-    """``expired``: not accepted in time, and another unit has; ``not_needed``: others have accepted, or handled it;
-    ``pre_empted``: the unit is wanted elsewhere; ``overridden``: a dispatcher took it back; ``merged``: another unit
-    goes, as the incident became part of another. Else the disposition with which the incident was closed."""
+    """``expired``: not accepted in time, and another unit has, or it never was; ``not_needed``: others have accepted,
+    or handled it; ``pre_empted``: the unit is wanted elsewhere; ``overridden``: a dispatcher took it back;
+    ``merged``: another unit goes, as the incident became part of another. Else the disposition with which the
+    incident was closed."""
 
 
 @dataclass(frozen=True, slots=True)

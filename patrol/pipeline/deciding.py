@@ -149,6 +149,11 @@ class Deciding:
         passing(Step.DISPATCH_DOUBTED)
         return decided
 
+    async def give_up(self, incident_id: IncidentId) -> Outcome | None:
+        """Take back what was doubted for too long."""
+        now, after_s = self._clock.now(), self._sending.unanswered_after_s
+        return await self._decide(incident_id, lambda s: dispatch.give_up(s, after_s, now))
+
     async def mark_overdue(self, incident_id: IncidentId) -> Outcome | None:
         """Flag a missed response target."""
         now = self._clock.now()

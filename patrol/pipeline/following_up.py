@@ -13,7 +13,7 @@ from patrol.domain.arriving import anything_seen
 from patrol.domain.board import SHORT, Board, Sending, choices_for, waits, wants_one_more
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.confirmation import is_held
-from patrol.domain.dispatch import Situation, is_silent
+from patrol.domain.dispatch import Situation, is_silent, is_unanswered
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy, due_steps, is_reminder_due
 from patrol.domain.events import IncidentClass
@@ -148,6 +148,10 @@ class FollowingUp:
         accept_within_s = self._rings[incident.ring].accept_within_s
         if any(is_silent(order, accept_within_s, look.now) for order in situation.open_orders):
             await self._deciding.doubt(incident.id, accept_within_s)
+            await self._assign(incident)
+            return True
+        if any(is_unanswered(one, self._sending.unanswered_after_s, look.now) for one in situation.open_orders):
+            await self._deciding.give_up(incident.id)
             await self._assign(incident)
             return True
         if (until := is_held(incident, self._sending.confirm, look.now)) is not None:

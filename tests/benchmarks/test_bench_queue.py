@@ -119,9 +119,9 @@ def test_a_load_has_its_warm_up_besides() -> None:
 def test_a_few_alerts_pass_through_all_of_patrol(tmp_path: Path, at_once: int) -> None:
     passed = pass_through(Load(40.0, 60, 20, at_once=at_once, ahead=at_once), tmp_path / "run")
     assert (passed.stored, passed.receipts, passed.pending) == (60, 60, 0)
-    assert all(
-        due < accepted < shown for due, accepted, shown in zip(passed.due, passed.accepted, passed.shown, strict=True)
-    )
+    # Whoever accepts learns of it in a process of its own, at times later than the console is shown it.
+    assert all(due < accepted for due, accepted in zip(passed.due, passed.accepted, strict=True))
+    assert all(due < shown for due, shown in zip(passed.due, passed.shown, strict=True))
     assert judged(passed).lost == 0
     assert set(passed.cpu_s) == {"service", "tour", "console", "queue"}
 

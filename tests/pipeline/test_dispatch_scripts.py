@@ -90,6 +90,35 @@ def test_silence_doubts_the_first_and_whoever_accepts_first_goes(opened: Open) -
     asyncio.run(script())
 
 
+def test_a_unit_that_never_answers_is_not_tied_to_its_order_for_ever(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)], sending=Sending(unanswered_after_s=60)) as on:
+            first = await on.alert(1, level=Level.YELLOW)
+            await on.seconds(69)
+            assert [order.state for order in await on.orders(first)] == [OrderState.DOUBTED]
+            second = await on.alert(2, level=Level.RED)
+            await on.seconds(2)
+            assert await on.orders(second) != []  # what is more urgent has it as soon as it is free
+            assert [order.state for order in await on.orders(first)] == [OrderState.EXPIRED]
+            await on.say("U-1", ACCEPTED)
+            assert (await on.incident(second)).state is IncidentState.ACCEPTED
+
+    asyncio.run(script())
+
+
+def test_and_is_asked_again_where_nothing_else_wants_it(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)], sending=Sending(unanswered_after_s=60)) as on:
+            only = await on.alert()
+            await on.seconds(71)
+            assert [order.state for order in await on.orders(only)] == [OrderState.EXPIRED, OrderState.SENT]
+            assert on.ordered() == {"U-1"}
+            await on.say("U-1", ACCEPTED)
+            assert (await on.incident(only)).state is IncidentState.ACCEPTED
+
+    asyncio.run(script())
+
+
 def test_a_back_up_that_answers_late_goes_and_the_other_is_called_back(opened: Open) -> None:
     async def script() -> None:
         async with opened([crew(1, 10), crew(2, 50)]) as on:

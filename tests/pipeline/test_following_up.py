@@ -237,9 +237,10 @@ def test_a_store_that_is_away_is_told_once_and_survived(caplog: pytest.LogCaptur
 
 
 async def steps_told(room: DispatchRoom, incident_id: str = "I-1") -> list[str]:
-    """Each step as it was told first, in order."""
+    """Each step that was taken, in order."""
     told = [one.data for one in await room.told("patrol:incident") if one.data["incident_id"] == incident_id]
-    return list(dict.fromkeys(one["escalation"]["step"] for one in told if one["escalation"] is not None))
+    taken = [one["escalation"] for one in told if one["escalation"] is not None]
+    return [step for step, _ in dict.fromkeys((one["step"], one["at"]) for one in taken)]
 
 
 def test_what_stays_late_is_told_farther_up_step_by_step_and_each_step_once(tmp_path: Path) -> None:
@@ -257,8 +258,10 @@ def test_what_stays_late_is_told_farther_up_step_by_step_and_each_step_once(tmp_
             await ticks(room, 25)
             assert await steps_told(room) == ["next_unit", "supervisor", "room"]
             count = len(await room.told("patrol:incident"))
-            await ticks(room, 100)
+            await ticks(room, 80)
             assert len(await room.told("patrol:incident")) == count
+            await ticks(room, 60)  # the second unit, which never answers, is asked again
+            assert await steps_told(room) == ["next_unit", "supervisor", "room"]
             for step in EscalationStep:
                 assert counted(room.metrics, "patrol_escalations_total", level="red", step=step.value) == 1
 
@@ -283,7 +286,7 @@ def test_who_has_taken_it_on_is_left_alone_until_something_else_gets_late(tmp_pa
             assert escalation is not None
             assert (escalation.step, escalation.acknowledged_by) == (EscalationStep.NEXT_UNIT, None)
             await ticks(room, 20)
-            assert await steps_told(room) == ["next_unit", "supervisor"]
+            assert await steps_told(room) == ["next_unit", "next_unit", "supervisor"]
 
     asyncio.run(check())
 
