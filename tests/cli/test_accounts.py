@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +54,26 @@ def test_whoever_does_it_is_on_record_and_no_password_is(tmp_path: Path) -> None
     ]  # fmt: skip
     assert all(deed[0].endswith(" (terminal)") for deed in deeds)
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
+def test_a_new_database_is_its_users_alone_and_an_old_one_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "patrol.db"
+    add(tmp_path, "li")
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o640)
+    add(tmp_path, "wang")
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_user_without_a_name_is_on_record_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    assert add(tmp_path, "li").exit_code == 0
+    with closing(sqlite3.connect(tmp_path / "patrol.db")) as database:
+        assert database.execute("SELECT who FROM deeds").fetchall() == [("uid 4711 (terminal)",)]
 
 
 def test_a_password_comes_from_a_file_too_and_never_from_the_command_line(tmp_path: Path) -> None:
