@@ -15,7 +15,7 @@ from patrol.domain.alerts import Verdict
 from patrol.domain.camera import RingName
 from patrol.domain.change import ChangeVerdict
 from patrol.domain.closer import Look
-from patrol.domain.errors import CaptureFailure
+from patrol.domain.errors import CaptureFailure, Refusal
 from patrol.domain.events import Kind, Level
 from patrol.domain.fixes import FixVerdict, Freshness
 from patrol.domain.incidents import Cause, Disposition, EscalationStep, LoopStage
@@ -34,6 +34,7 @@ KINDS = tuple(kind.value for kind in Kind)
 IDLE_VERDICTS = tuple(verdict.value for verdict in ChangeVerdict)
 LOOKS = tuple(look.value for look in Look)
 CLOSER_VERDICTS = ("made", "no_room")
+SIGNED_IN = "signed_in"
 NO_LEVEL = "none"  # before a level is decided
 
 STAGES_BEFORE_LEVEL = ("visit", "inspect", "detect", "rules")
@@ -445,6 +446,16 @@ class MaintenanceMetrics:
             self.cameras.labels(trouble.value).set(troubles.get(trouble, 0))
 
 
+class SignInMetrics:
+    """People who sign in, and others."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.outcomes = Counter(
+            "patrol_sign_ins_total", "Sign-ins, and why others were refused.", ("outcome",), registry=registry
+        )
+        start_at_zero(self.outcomes, (SIGNED_IN, *Refusal))
+
+
 class Metrics:
     """All stages' metrics on one registry."""
 
@@ -464,6 +475,7 @@ class Metrics:
         self.spool = SpoolMetrics(registry)
         self.store = StoreMetrics(registry)
         self.disks = DiskMetrics(registry)
+        self.sign_ins = SignInMetrics(registry)
 
     def counts(self) -> Callable[[str], int]:
         """A look at the counters as they are now: the sum over all labels of one of them, by its name."""

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from patrol.domain.accounts import Account, ApiToken
 from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.auditing import Audit, AuditView
 from patrol.domain.board import Board
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
+from patrol.domain.deeds import Action, Deed
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
@@ -42,6 +44,7 @@ from patrol.domain.retention import (
     Usage,
 )
 from patrol.domain.room import RoomSnapshot, TourStatus
+from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
 from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
 from patrol.domain.units import UnitId, UnitState
@@ -301,12 +304,127 @@ class DutyStore(Protocol):
         """
 
     async def change(
-        self, decision: Callable[[Sequence[Duty]], Sequence[Duty]], who: str, why: str, at: datetime
+        self,
+        decision: Callable[[Sequence[Duty]], Sequence[Duty]],
+        who: str,
+        why: str,
+        at: datetime,
+        deed: Deed | None = None,
     ) -> Sequence[Duty]:
         """Store what units do, where no order is concerned, and who changed it and why, in one durable transaction.
 
+        ``deed``: a person's, if it is one's.
+
         Returns those that were stored. Raises what ``decision`` raises; then nothing is.
         """
+
+
+class DeedLog(Protocol):
+    """What people did. Each raises StoreError."""
+
+    async def note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
+        """Keep one that goes with no decision, durably, as of now."""
+
+    async def latest(self, limit: int, before: int | None = None) -> Sequence[tuple[int, Deed]]:
+        """The newest ones, newest first, with their numbers; ``before``: only those with lower numbers."""
+
+
+class PasswordHasher(Protocol):
+    """Makes of a password what may be kept of it. Takes a processor for some 100 ms."""
+
+    def hash(self, password: str) -> str:
+        """What is kept: with its own salt, and how it was made."""
+
+    def is_right(self, kept: str, password: str) -> bool:
+        """Whether this was made of that password. What cannot be read was not."""
+
+    def is_outdated(self, kept: str) -> bool:
+        """Whether it would be made otherwise today."""
+
+
+class AccountStore(Protocol):
+    """Accounts, their tokens, and who is signed in. Each raises StoreError; what changes something notes its deed."""
+
+    async def any_account(self) -> bool:
+        """Whether there is one, disabled or not."""
+
+    async def account(self, name: str) -> Account | None:
+        """By any spelling of its name."""
+
+    async def accounts(self) -> Sequence[Account]:
+        """All, by name."""
+
+    async def add(self, account: Account, deed: Deed) -> None:
+        """Raises InputError if that name is taken."""
+
+    async def change(self, account: Account, deed: Deed, *, keeping: str | None = None) -> None:
+        """Another role or password, or disabled: whoever is signed in by it is not any more, but for one sign-in.
+
+        Raises InputError if there is none of that name.
+        """
+
+    async def rehash(self, account: Account, password: str) -> None:
+        """The same password, kept in another way; nothing where it was changed meanwhile."""
+
+    async def failures(self, keys: Collection[str]) -> Mapping[str, Failures]:
+        """Wrong passwords in a row, where there are some."""
+
+    async def note_failures(self, keys: Collection[str], deed: Deed) -> None:
+        """One more, at the time of the deed. Those of long ago are forgotten."""
+
+    async def knows_browser(self, key: str, since: datetime) -> bool:
+        """Whether somebody was signed in there since then. ``key``: see ``browser_key``."""
+
+    async def sign_in(
+        self, sign_in: SignIn, account: Account, browser: str, forgiven: Collection[str], deed: Deed
+    ) -> bool:
+        """Keep it, and the browser's key, and forget these wrong passwords.
+
+        False, and nothing is kept, if the account is another by now.
+        """
+
+    async def signed_in(self, sign_in_id: str) -> tuple[SignIn, Account] | None:
+        """One that has not been ended, and whose it is."""
+
+    async def note_seen(self, sign_in_id: str, at: datetime) -> None:
+        """Somebody was there. A power cut may undo it."""
+
+    async def sign_out(self, sign_in_id: str, deed: Deed) -> None:
+        """End it; one that is over is fine."""
+
+    async def add_token(self, token: ApiToken, deed: Deed) -> None:
+        """Raises InputError if its account is none."""
+
+    async def token(self, token_id: str) -> tuple[ApiToken, Account] | None:
+        """One that has not been revoked, and whose it is."""
+
+    async def tokens(self) -> Sequence[ApiToken]:
+        """All, the oldest first."""
+
+    async def revoke_token(self, token_id: str, deed: Deed) -> None:
+        """Raises InputError if there is none."""
+
+
+class SignInDesk(Protocol):
+    """Where people sign in and out. Each raises StoreError."""
+
+    async def has_accounts(self) -> bool:
+        """Whether anybody could sign in; else the room is open, or shut."""
+
+    async def sign_in(self, name: str, password: str, source: str, browser: str | None = None) -> SignedIn:
+        """``source``: the address. ``browser``: its secret, where it has one. Raises SignInRefused."""
+
+    async def visitor(self, secret: str) -> Visitor | None:
+        """Who has this cookie; None where that is over. To ask is to be there."""
+
+    async def machine(self, token: str) -> Visitor | None:
+        """What has this token."""
+
+    async def sign_out(self, secret: str, source: str) -> None:
+        """End it; one that is over is fine."""
+
+    async def change_password(self, visitor: Visitor, old: str, new: str, source: str) -> None:
+        """All other sign-ins of theirs end. Raises SignInRefused, InputError for a new one that is not good enough."""
 
 
 class MaintenanceStore(Protocol):

@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The room whenever it changes: events state (StateMessage) and trouble (FeedTrouble) */
+        /** The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out */
         get: operations["get_events"];
         put?: never;
         post?: never;
@@ -412,6 +412,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who, and the password; sets the cookie */
+        post: operations["post_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** No longer */
+        post: operations["post_sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and what they may */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change one's own password */
+        post: operations["post_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What everybody did, newest first (before=NUMBER: those before it) */
+        get: operations["get_deeds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -473,10 +558,22 @@ export interface components {
          */
         AcceptViewBody: Record<string, never>;
         /**
+         * AccountRole
+         * @description What somebody is in the room, the least first.
+         * @enum {string}
+         */
+        AccountRole: "viewer" | "operator" | "dispatcher" | "supervisor" | "administrator";
+        /**
          * AcknowledgeBody
          * @description Nothing to say but the fact.
          */
         AcknowledgeBody: Record<string, never>;
+        /**
+         * Action
+         * @description What somebody did. Closed set.
+         * @enum {string}
+         */
+        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "accept_view" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
         /**
          * Alive
          * @description The process answers.
@@ -587,6 +684,20 @@ export interface components {
             };
             /** @default null */
             move_up: components["schemas"]["MoveUp"] | null;
+        };
+        /**
+         * DeedShown
+         * @description What somebody did. ``number``: its place, for those before it.
+         */
+        DeedShown: {
+            number: number;
+            /** Format: date-time */
+            at: string;
+            who: string;
+            action: components["schemas"]["Action"];
+            subject: string;
+            detail: string;
+            source: string;
         };
         /**
          * Digest
@@ -971,6 +1082,16 @@ export interface components {
             cameras: number;
         };
         /**
+         * Me
+         * @description Who asks, and what they may. ``name`` is empty and ``role`` None where there are no accounts.
+         */
+        Me: {
+            name: string;
+            role: components["schemas"]["AccountRole"] | null;
+            may: components["schemas"]["Permission"][];
+            ends_at: string | null;
+        };
+        /**
          * MergeBody
          * @description Which incident it is the same thing as.
          */
@@ -1060,6 +1181,22 @@ export interface components {
          * @enum {string}
          */
         OrderState: "sent" | "doubted" | "accepted" | "en_route" | "on_scene" | "done" | "rejected" | "expired" | "recalled";
+        /**
+         * PasswordBody
+         * @description The password as it is, and as it shall be.
+         */
+        PasswordBody: {
+            /** Format: password */
+            old: string;
+            /** Format: password */
+            new: string;
+        };
+        /**
+         * Permission
+         * @description What a route needs.
+         * @enum {string}
+         */
+        Permission: "see" | "act" | "look" | "dispatch" | "report_positions" | "see_letters" | "replay" | "see_deeds" | "read_metrics";
         /**
          * PinBody
          * @description How long a camera is to be held in focus, and how often it is to be looked at; see Pin for the limits.
@@ -1323,6 +1460,36 @@ export interface components {
          * @enum {string}
          */
         ShortfallReason: "no_crews" | "none_of_ring" | "none_able" | "all_refused" | "none_on_duty" | "all_busy" | "none_located" | "no_way" | "kept_for_red" | "behind_others" | "nobody_in_time";
+        /**
+         * SignInBody
+         * @description Who, and the password.
+         */
+        SignInBody: {
+            name: string;
+            /** Format: password */
+            password: string;
+        };
+        /**
+         * SignInFailure
+         * @description Why nobody was let in, or a password was not changed.
+         */
+        SignInFailure: {
+            error: components["schemas"]["SignInProblem"] | components["schemas"]["Problem"];
+        };
+        /**
+         * SignInProblem
+         * @description ``retry_after_s``: when trying again may be of use, seconds; 0: at once.
+         */
+        SignInProblem: {
+            code: string;
+            message: string;
+            retry_after_s: number;
+        };
+        /**
+         * SignOutBody
+         * @description Nothing to say but the fact.
+         */
+        SignOutBody: Record<string, never>;
         /**
          * SplitBody
          * @description An alert of the camera that saw something else.
@@ -1610,7 +1777,9 @@ export interface components {
     pathItems: never;
 }
 export type AcceptViewBody = components['schemas']['AcceptViewBody'];
+export type AccountRole = components['schemas']['AccountRole'];
 export type AcknowledgeBody = components['schemas']['AcknowledgeBody'];
+export type Action = components['schemas']['Action'];
 export type Alive = components['schemas']['Alive'];
 export type CameraCounts = components['schemas']['CameraCounts'];
 export type CameraOnMap = components['schemas']['CameraOnMap'];
@@ -1623,6 +1792,7 @@ export type ClosingRequest = components['schemas']['ClosingRequest'];
 export type ConfirmBody = components['schemas']['ConfirmBody'];
 export type CoordinateSystem = components['schemas']['CoordinateSystem'];
 export type CoverStatus = components['schemas']['CoverStatus'];
+export type DeedShown = components['schemas']['DeedShown'];
 export type Digest = components['schemas']['Digest'];
 export type DigestLine = components['schemas']['DigestLine'];
 export type DiskPlace = components['schemas']['DiskPlace'];
@@ -1652,12 +1822,15 @@ export type LevelChange = components['schemas']['LevelChange'];
 export type LoopStage = components['schemas']['LoopStage'];
 export type Maintenance = components['schemas']['Maintenance'];
 export type MaintenanceStatus = components['schemas']['MaintenanceStatus'];
+export type Me = components['schemas']['Me'];
 export type MergeBody = components['schemas']['MergeBody'];
 export type MoveUp = components['schemas']['MoveUp'];
 export type Order = components['schemas']['Order'];
 export type OrderBody = components['schemas']['OrderBody'];
 export type OrderLine = components['schemas']['OrderLine'];
 export type OrderState = components['schemas']['OrderState'];
+export type PasswordBody = components['schemas']['PasswordBody'];
+export type Permission = components['schemas']['Permission'];
 export type PinBody = components['schemas']['PinBody'];
 export type PinnedCamera = components['schemas']['PinnedCamera'];
 export type Place = components['schemas']['Place'];
@@ -1680,6 +1853,10 @@ export type RoomState = components['schemas']['RoomState'];
 export type RuleShown = components['schemas']['RuleShown'];
 export type Shortfall = components['schemas']['Shortfall'];
 export type ShortfallReason = components['schemas']['ShortfallReason'];
+export type SignInBody = components['schemas']['SignInBody'];
+export type SignInFailure = components['schemas']['SignInFailure'];
+export type SignInProblem = components['schemas']['SignInProblem'];
+export type SignOutBody = components['schemas']['SignOutBody'];
 export type SplitBody = components['schemas']['SplitBody'];
 export type StageStatus = components['schemas']['StageStatus'];
 export type Stamp = components['schemas']['Stamp'];
@@ -1721,6 +1898,24 @@ export interface operations {
                     "application/json": components["schemas"]["VersionedLayout"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Service Unavailable */
             503: {
                 headers: {
@@ -1750,6 +1945,24 @@ export interface operations {
                     "application/json": components["schemas"]["StateMessage"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Service Unavailable */
             503: {
                 headers: {
@@ -1777,6 +1990,24 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
             /** @description Service Unavailable */
@@ -1816,6 +2047,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1882,9 +2122,9 @@ export interface operations {
     post_incidents_incident_confirm: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -1908,6 +2148,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1974,9 +2223,9 @@ export interface operations {
     post_incidents_incident_acknowledge: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2000,6 +2249,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2066,9 +2324,9 @@ export interface operations {
     post_incidents_incident_close: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2092,6 +2350,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2158,9 +2425,9 @@ export interface operations {
     post_incidents_incident_withdraw_closing: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2184,6 +2451,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2250,9 +2526,9 @@ export interface operations {
     post_incidents_incident_reopen: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2276,6 +2552,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2342,9 +2627,9 @@ export interface operations {
     post_incidents_incident_level: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2368,6 +2653,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2434,9 +2728,9 @@ export interface operations {
     post_incidents_incident_merge: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2460,6 +2754,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2526,9 +2829,9 @@ export interface operations {
     post_incidents_incident_split: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2552,6 +2855,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2618,9 +2930,9 @@ export interface operations {
     post_incidents_incident_orders: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2644,6 +2956,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2710,9 +3031,9 @@ export interface operations {
     post_incidents_incident_orders_order_take_back: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 incident_id: string;
@@ -2737,6 +3058,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2803,9 +3133,9 @@ export interface operations {
     post_cameras_camera_pin: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 camera_id: string;
@@ -2829,6 +3159,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2895,9 +3234,9 @@ export interface operations {
     post_cameras_camera_accept_view: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 camera_id: string;
@@ -2921,6 +3260,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3002,6 +3350,24 @@ export interface operations {
                     "application/json": components["schemas"]["PrecisionShown"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Service Unavailable */
             503: {
                 headers: {
@@ -3031,6 +3397,24 @@ export interface operations {
                     "application/json": components["schemas"]["LetterShown"][];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Service Unavailable */
             503: {
                 headers: {
@@ -3045,9 +3429,9 @@ export interface operations {
     post_dead_letters_letter_replay: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 letter_id: string;
@@ -3071,6 +3455,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3167,6 +3560,15 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -3254,6 +3656,15 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -3313,9 +3724,9 @@ export interface operations {
     post_units_unit_state: {
         parameters: {
             query?: never;
-            header: {
-                /** @description Who acts: UTF-8, percent-encoded. */
-                "X-Patrol-Operator": string;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
             };
             path: {
                 unit_id: string;
@@ -3339,6 +3750,15 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3422,6 +3842,24 @@ export interface operations {
                     "image/jpeg": unknown;
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -3471,6 +3909,24 @@ export interface operations {
                     "video/webm": unknown;
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description Not Found */
             404: {
                 headers: {
@@ -3491,6 +3947,379 @@ export interface operations {
             };
             /** @description Requested Range Not Satisfiable */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    post_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+        };
+    };
+    post_sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignOutBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    post_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInFailure"];
+                };
+            };
+        };
+    };
+    get_deeds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeedShown"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3583,6 +4412,24 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
             /** @description Service Unavailable */

@@ -13,6 +13,8 @@ import { asksTheRoom } from "./escalation";
 import { openHelp, placeHelp } from "./help";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
+import "./password";
+import { askWhoIsHere, may, showWhoIsHere } from "./signed";
 import { showBanners, showClock, showTop } from "./top";
 import { showVisited, tickVisited } from "./visited";
 import type { StateMessage } from "./api";
@@ -64,7 +66,7 @@ const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed
 
 async function tellDisplayed(id: string): Promise<void> {
   const incident = incidentById(id);
-  if (incident === null || !isOpen(incident) || told.has(id)) return;
+  if (incident === null || !isOpen(incident) || told.has(id) || !may("act")) return;
   told.add(id);
   try {
     await act(id, "displayed", { seat: seat() });
@@ -137,6 +139,7 @@ function tick(): void {
 function speak(): void {
   translate(document);
   setText(byId("keys-text"), t("keys"));
+  showWhoIsHere();
   showPrecision();
   if (layoutVersion === null) return;
   map.furnish();
@@ -173,6 +176,7 @@ document.addEventListener("keydown", (event) => {
 placeHelp(byId("help-place"));
 byId("help-open").addEventListener("click", openHelp);
 speak();
+void askWhoIsHere();
 watchPrecision();
 const stream = new Stream(takeMessage, (message) => (trouble = message.message));
 setInterval(tick, TICK_MS);

@@ -1,14 +1,20 @@
-// Who sits here: typed once, kept by the browser, the same wherever it can be typed.
+// Who sits here: whoever is signed in; else typed once, kept by the browser, the same wherever it can be typed.
+
+import { signedInName } from "./signed";
 
 const KEPT = "patrol.operator";
 const fields: HTMLInputElement[] = [];
 
-export function operatorName(): string {
+function typedName(): string {
   return (localStorage.getItem(KEPT) ?? "").trim();
 }
 
+export function operatorName(): string {
+  return signedInName() || typedName();
+}
+
 export function keepOperator(field: HTMLInputElement): void {
-  field.value = operatorName();
+  field.value = typedName();
   fields.push(field);
   field.addEventListener("input", () => {
     localStorage.setItem(KEPT, field.value.trim());

@@ -15,13 +15,15 @@ export type GetAnswer<P extends GetPath> = paths[P] extends { get: infer Operati
 export type PostAnswer<P extends PostPath> = paths[P] extends { post: infer Operation } ? Answer<Operation> : never;
 export type IdsOf<P extends PostPath> = paths[P] extends { post: infer Operation } ? Ids<Operation> : never;
 
-// `code`: the server's own, or "network".
+// `code`: the server's own, or "network"; `retryAfter_s`: when trying again may be of use, 0 where nobody says.
 export class ActionFailed extends Error {
   readonly code: string;
+  readonly retryAfter_s: number;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, retryAfter_s = 0) {
     super(message);
     this.code = code;
+    this.retryAfter_s = retryAfter_s;
   }
 }
 
@@ -50,5 +52,6 @@ async function answered(address: string, request: RequestInit): Promise<unknown>
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
   if (response.ok) throw new ActionFailed("network", "");
-  throw new ActionFailed(answer?.error?.code ?? "error", answer?.error?.message ?? String(response.status));
+  const { code = "error", message = String(response.status), retry_after_s } = answer?.error ?? {};
+  throw new ActionFailed(code, message, retry_after_s);
 }

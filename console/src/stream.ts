@@ -2,6 +2,7 @@
 
 import { lookUp, type PlainKey, t } from "./words";
 import { ActionFailed, type BodyOf, get, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
+import { askWhoIsHere } from "./signed";
 import type { FeedTrouble, LetterShown, PinBody, PrecisionShown, StateMessage, VersionedLayout } from "./api";
 
 const QUIET_MS = 7000; // the server speaks at least every 5 s
@@ -38,8 +39,11 @@ export class Stream {
     source.addEventListener("trouble", (event) => this.#take(event, this.#onTrouble));
     // The browser reconnects by itself after a broken connection, but gives up after an answer such as 503.
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) this.#reopen();
+      if (source.readyState !== EventSource.CLOSED) return;
+      void askWhoIsHere(); // perhaps nobody is signed in any more
+      this.#reopen();
     });
+    source.addEventListener("signed_out", () => location.replace("/sign-in"));
     this.#source = source;
   }
 
@@ -87,6 +91,11 @@ export function pinCamera(camera_id: string, body: PinBody, operator: string): P
 // The strange view that a camera shows is its own.
 export function acceptView(camera_id: string, operator: string): Promise<unknown> {
   return post("/api/cameras/{camera_id}/accept-view", { camera_id }, {}, operator);
+}
+
+// Raises ActionFailed; its `retryAfter_s` says when trying again may be of use.
+export function signIn(name: string, password: string): Promise<unknown> {
+  return post("/api/v1/sign-in", {}, { name, password });
 }
 
 export function fetchLayout(): Promise<VersionedLayout> {

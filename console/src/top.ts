@@ -7,6 +7,7 @@ import { targetText } from "./countdown";
 import { coverRow, showCover } from "./cover";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation";
 import { openLetters } from "./letters";
+import { endBanners } from "./signed";
 import {
   boundOf, camerasOf, isMaintenance, isOpen, room, seen, stateNow, titleOf, type Tone, toneOfShare, wordsOf,
 } from "./room";
@@ -348,6 +349,7 @@ function bannersOf(link: Link): Banner[] {
     const about = { age: minutes(Math.abs(watch.clock_off_s)) };
     banners.push({ level: "yellow", title: t("clock_jumped"), text: t(watch.clock_off_s > 0 ? "clock_ahead" : "clock_behind", about) });
   }
+  banners.push(...endBanners());
   if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }), letters: true });
   return banners;
 }

@@ -4,6 +4,37 @@
 import { signal } from "@preact/signals";
 
 const zh = {
+  account: "账号",
+  password: "密码",
+  password_change: "修改密码",
+  password_means: "至少 15 个字符，种类不限；几个互不相干的词语就好记。修改后，你在其他地方的登录都会退出。",
+  password_old: "现在的密码",
+  password_new: "新密码",
+  password_again: "再输一遍新密码",
+  password_differs: "两遍新密码不一样",
+  password_changed: "密码已修改",
+  error_weak_password: "新密码不够好：至少 15 个字符，不要重复、连续的字符，也不要用账号名",
+  sign_in: "登录",
+  sign_in_title: "登录 · 巡",
+  sign_in_means: "没有账号，或忘了密码？请找管理员；Patrol 没有默认密码。",
+  sign_in_wait: " {n} 秒后再试。",
+  sign_in_ends: "登录将于 {time} 到期",
+  sign_in_ends_do: "到期后本页停止刷新：请在交接时退出，由接班人登录。",
+  sign_out: "退出",
+  open_room: "未设账号 · 仅限本机",
+  open_room_means: "没有登录：坐在这台机器前的任何人都能操作，其他机器打不开。建立第一个账号后必须登录",
+  role_viewer: "观看",
+  role_operator: "值班员",
+  role_dispatcher: "调度员",
+  role_supervisor: "值班长",
+  role_administrator: "管理员",
+  error_sign_in_wrong: "账号或密码不对。",
+  error_sign_in_too_often: "错误次数太多。",
+  error_sign_in_busy: "同时登录的人太多。",
+  error_not_signed_in: "登录已到期，请重新登录",
+  error_not_allowed: "你的角色不能这样做",
+  error_no_accounts: "还没有账号：请由管理员在服务器上建立第一个",
+  error_not_private: "连接未加密，不能登录：请用 https 打开",
   skip_to_feed: "跳到预警",
   simulated: "模拟",
   drill: "演练",
@@ -472,6 +503,37 @@ const zh = {
 export type Key = keyof typeof zh;
 
 const en: Record<Key, string> = {
+  account: "Account",
+  password: "Password",
+  password_change: "Change password",
+  password_means: "15 characters or more, of any kind; a few words that have nothing to do with each other are easy to remember. Your sign-ins elsewhere end.",
+  password_old: "Password now",
+  password_new: "New password",
+  password_again: "New password once more",
+  password_differs: "The new passwords differ",
+  password_changed: "Password changed",
+  error_weak_password: "the new password is not good enough: 15 characters or more, no repetitions or runs, and not the account's name",
+  sign_in: "Sign in",
+  sign_in_title: "Sign in · Patrol",
+  sign_in_means: "No account, or the password forgotten? Ask the administrator; Patrol has no default password.",
+  sign_in_wait: " Try again in {n} s.",
+  sign_in_ends: "This sign-in ends at {time}",
+  sign_in_ends_do: "The page stops then: sign out at the hand-over, and let whoever takes over sign in.",
+  sign_out: "Sign out",
+  open_room: "no accounts · this machine only",
+  open_room_means: "No sign-in: whoever sits at this machine can do everything, and no other machine can open it. From the first account on people sign in",
+  role_viewer: "viewer",
+  role_operator: "operator",
+  role_dispatcher: "dispatcher",
+  role_supervisor: "supervisor",
+  role_administrator: "administrator",
+  error_sign_in_wrong: "Wrong account or password.",
+  error_sign_in_too_often: "Wrong too often.",
+  error_sign_in_busy: "Too many people sign in at once.",
+  error_not_signed_in: "the sign-in has ended; sign in again",
+  error_not_allowed: "your role may not do this",
+  error_no_accounts: "there are no accounts yet: the administrator makes the first one on the server",
+  error_not_private: "the connection is not encrypted: open it by https to sign in",
   skip_to_feed: "Skip to alerts",
   simulated: "Simulated",
   drill: "Drill",
@@ -989,7 +1051,7 @@ export function word(set: WordSet, member: string | null): string {
 
 type WordSet =
   | "cause" | "clock" | "disposition" | "failing" | "false_reason" | "finding" | "gone" | "kind" | "left" | "level"
-  | "order" | "place" | "ring" | "stage" | "step" | "trouble" | "unit";
+  | "order" | "place" | "ring" | "role" | "stage" | "step" | "trouble" | "unit";
 
 // The one of two texts from the server that fits the language.
 export function pick(chinese: string, english: string): string;

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from patrol.domain.alerts import Candidate
+from patrol.domain.deeds import Deed
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import QueueError, StoreError, StoreFailure
 from patrol.domain.events import IncidentClass
@@ -167,12 +168,14 @@ class MemorySpool:
 class MemoryIncidents:
     """IncidentStore and MaintenanceStore in a dictionary, for incidents that no unit is sent to.
 
-    ``messages``: all that were told, oldest first. ``broken``: every call fails as without a database.
+    ``messages``: all that were told, oldest first. ``deeds``: what people did. ``broken``: every call fails as
+    without a database.
     """
 
     def __init__(self) -> None:
         self.incidents: dict[IncidentId, Incident] = {}
         self.messages: list[Message] = []
+        self.deeds: list[Deed] = []
         self.broken = False
         self._effects: set[Effect] = set()
 
@@ -228,6 +231,8 @@ class MemoryIncidents:
         if outcome.incident is not None:
             self.incidents[outcome.incident.id] = outcome.incident
         self.messages += outcome.messages
+        if outcome.deed is not None:
+            self.deeds.append(outcome.deed)
 
     def _check(self) -> None:
         if self.broken:

@@ -11,8 +11,10 @@ from patrol.adapters import sql_restoring
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_outbox import METADATA
 from patrol.adapters.sql_prepared import put
+from patrol.adapters.sql_rows import store_deed
 from patrol.adapters.sql_tables import DUTIES, DUTY_JSON
 from patrol.adapters.sql_times import text_of
+from patrol.domain.deeds import Deed
 from patrol.domain.dispatch import Duty
 from patrol.domain.units import UnitId
 
@@ -50,7 +52,12 @@ class SqlDuties:
         await self._store.fleeting(work)
 
     async def change(
-        self, decision: Callable[[Sequence[Duty]], Sequence[Duty]], who: str, why: str, at: datetime
+        self,
+        decision: Callable[[Sequence[Duty]], Sequence[Duty]],
+        who: str,
+        why: str,
+        at: datetime,
+        deed: Deed | None = None,
     ) -> Sequence[Duty]:
         """See DutyStore."""
 
@@ -71,6 +78,8 @@ class SqlDuties:
                         "why": why,
                     }
                     connection.execute(insert(UNIT_CHANGES), [row])
+            if deed is not None:
+                store_deed(connection, deed)
             return changed
 
         return await self._store.within(work)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Index, Table, create_engine, event, inspect, text
@@ -40,6 +43,10 @@ def engine_of(address: str) -> Engine:
         raise ConfigError("DATABASE_URL", (ConfigProblem("DATABASE_URL", problem),))
     engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
 
+    @event.listens_for(engine, "do_connect")
+    def own(*_: Any) -> None:
+        _make_for_nobody_else(Path(str(url.database)))
+
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         # The driver would begin transactions late and on its own; we begin them ourselves, below.
@@ -60,6 +67,15 @@ def engine_of(address: str) -> Engine:
         _in_turn(cursor, "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _make_for_nobody_else(file: Path) -> None:
+    """Who may sign in, and what everybody did, is for Patrol's own user; SQLite gives its other files the same mode.
+
+    A file that is there keeps the mode that somebody gave it. Where none can be made, SQLite says why.
+    """
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _in_turn(connection: Any, statement: str) -> None:

@@ -14,6 +14,7 @@ from patrol.adapters.sql_prepared import Prepared, put
 from patrol.adapters.sql_tables import (
     ALERT_JSON,
     ALERTS,
+    DEEDS,
     DUTIES,
     DUTY_JSON,
     INCIDENTS,
@@ -22,6 +23,7 @@ from patrol.adapters.sql_tables import (
 )
 from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert, Verdict
+from patrol.domain.deeds import Deed
 from patrol.domain.dispatch import Outcome
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Incident, IncidentId
@@ -31,6 +33,7 @@ INCIDENT_BY_ID = Prepared(select(INCIDENTS.c.body).where(INCIDENTS.c.id == bindp
 _REWRITE_INCIDENT = Prepared(
     update(INCIDENTS).where(INCIDENTS.c.id == bindparam("of")).values(seen_at=bindparam("seen"), body=bindparam("text"))
 )
+_ADD_DEED = Prepared(insert(DEEDS), "at", "who", "action", "subject", "detail", "source")
 _ADD_ALERT = Prepared(insert(ALERTS), "id", "incident_id", "fingerprint", "accepted_at", "verdict", "body")
 
 
@@ -57,7 +60,7 @@ def store_outcomes(connection: Connection, outcomes: Sequence[Outcome], now: dat
 
 
 def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> None:
-    """All of a decision: its incident, orders and duties, and its messages into the outbox."""
+    """All of a decision: its incident, orders and duties, its messages into the outbox, and whose deed it is."""
     if outcome.incident is not None:
         store_incident(connection, outcome.incident)
     _store_orders(connection, outcome.orders)
@@ -66,6 +69,21 @@ def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> No
     sql_outbox.add(connection, outcome.messages, now)
     if outcome.looked_at is not None:
         sql_choices.keep(connection, outcome.looked_at)
+    if outcome.deed is not None:
+        store_deed(connection, outcome.deed)
+
+
+def store_deed(connection: Connection, deed: Deed) -> None:
+    """What somebody did, in the transaction of what it changes."""
+    row = {
+        "at": text_of(deed.at),
+        "who": deed.who,
+        "action": deed.action.value,
+        "subject": deed.subject,
+        "detail": deed.detail,
+        "source": deed.source,
+    }
+    _ADD_DEED.run(connection, [row])
 
 
 def _store_orders(connection: Connection, orders: Sequence[Order]) -> None:

@@ -103,6 +103,18 @@ EFFECTS = Table(
     Column("key", String, primary_key=True),
     Column("at", String, nullable=False),
 )
+# What people did, see domain/deeds.py; only ever added to.
+DEEDS = Table(
+    "deeds",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("source", String, nullable=False),
+)
 
 ORDER_JSON = TypeAdapter(Order)
 DUTY_JSON = TypeAdapter(Duty)

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from patrol.domain.errors import StoreError, StoreFailure
 
-# 2: units return and go off duty, orders are doubted, of which programs before know nothing.
+# 2: units return and go off duty, orders are doubted; there are accounts: programs before know nothing of these, and
+# would let anybody in.
 LAYOUT = 2
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from redis.asyncio import Redis
 
+from patrol.adapters.argon2_passwords import Argon2Passwords
 from patrol.adapters.clock import SteadyClock
 from patrol.adapters.dead_letters import RedisDeadLetters
 from patrol.adapters.disk_evidence import DiskEvidence
@@ -22,7 +23,9 @@ from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
 from patrol.adapters.redis_told import RedisToldMessages
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_accounts import SqlAccounts
 from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.adapters.sql_duties import SqlDuties
 from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
@@ -51,6 +54,7 @@ from patrol.pipeline.opening import Opening
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.recovering import Recovering
 from patrol.pipeline.relaying import Relaying
+from patrol.pipeline.signing_in import SigningIn
 from patrol.pipeline.timekeeping import Timekeeping
 from patrol.pipeline.touring import OnGap, nobody
 from patrol.pipeline.viewing import Room
@@ -84,6 +88,8 @@ class Parts:
     duties: SqlDuties
     mustering: Mustering
     desk: Desk
+    deeds: SqlDeeds
+    signing_in: SigningIn
     units_desk: UnitsDesk
     room: Room
     appraising: Appraising
@@ -129,6 +135,7 @@ async def assembled(
         await recovering.look()
         signs = SqlSigns(store)
         duties = SqlDuties(store)
+        deeds = SqlDeeds(store, clock)
         evidence = DiskEvidence(options.var / "evidence")
         folders = {DiskPlace.DATABASE: store.folder, DiskPlace.EVIDENCE: evidence.folder, DiskPlace.VAR: options.var}
         disks = LocalDisks(folders)
@@ -191,8 +198,10 @@ async def assembled(
             ),
             duties=duties,
             mustering=Mustering(duties, configuration.positions, clock, metrics),
+            deeds=deeds,
+            signing_in=SigningIn(SqlAccounts(store), Argon2Passwords(), clock, metrics),
             units_desk=UnitsDesk(duties, publisher, clock),
-            desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc)),
+            desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc), deeds),
             room=Room(
                 configuration.station,
                 configuration.station_en,

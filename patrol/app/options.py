@@ -28,7 +28,7 @@ SENDING_ROLES = frozenset({Role.DISPATCH, Role.CONSOLE})
 class Options:
     """How to run. ``var``: the folder of everything Patrol writes. No ``redis_url``: an embedded Valkey in it.
 
-    No ``database_url``: SQLite in it. ``port`` 0 takes any free one.
+    No ``database_url``: SQLite in it. ``port`` 0 takes any free one. ``plain_http``: see WebSettings.
     """
 
     var: Path
@@ -40,6 +40,7 @@ class Options:
     port: int = 8476
     device: Device = Device.AUTO
     simulated: bool = False
+    plain_http: bool = False
 
     @property
     def spool(self) -> Path:

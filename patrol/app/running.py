@@ -14,8 +14,9 @@ from patrol.adapters.sql import SqlStore
 from patrol.app.assembling import Parts
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
-from patrol.domain.errors import PatrolError, StoreError
+from patrol.domain.errors import InputError, PatrolError, StoreError
 from patrol.domain.messages import RED_STREAM
+from patrol.domain.signing_in import is_loopback
 from patrol.pipeline import dispatching, locating
 from patrol.pipeline.consuming import Consuming
 from patrol.pipeline.keeping import EvidenceDesk
@@ -23,8 +24,9 @@ from patrol.pipeline.locating import Locating
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, HealthCheck
 from patrol.web.app import make_status_app, make_web_app
+from patrol.web.entering import Gate
 from patrol.web.layout import RoomLayout
-from patrol.web.serving import serve
+from patrol.web.serving import Tls, serve
 
 if TYPE_CHECKING:
     from patrol.app.touring import TourParts
@@ -48,7 +50,11 @@ async def run_parts(
     on_ready: Callable[[str], None],
     companions: Sequence[Companion] = (),
 ) -> None:
-    """Run the roles until ``stopping``. The end travels downstream: first the tour, last the relay and the console."""
+    """Run the roles until ``stopping``. The end travels downstream: first the tour, last the relay and the console.
+
+    Raises InputError where the console would be open to others.
+    """
+    await _check_who_may_enter(parts, configuration, options)
     drained = asyncio.Event()
     # What there is by now stays until the end; to look through it for garbage stops all visits for 0.1 s each time.
     gc.collect()
@@ -148,6 +154,26 @@ def _locating(parts: Parts, configuration: Configuration) -> Locating:
     return Locating(subscription, parts.duties, units, configuration.positions, parts.clock, parts.metrics)
 
 
+def _is_open_here(configuration: Configuration, options: Options) -> bool:
+    """Whether only this machine can ask at all, so that a room without accounts may be open."""
+    return is_loopback(options.host) and not configuration.web.hosts
+
+
+async def _check_who_may_enter(parts: Parts, configuration: Configuration, options: Options) -> None:
+    if Role.CONSOLE not in options.roles or _is_open_here(configuration, options):
+        return
+    try:
+        has_accounts = await parts.signing_in.has_accounts()
+    except StoreError:  # nobody gets in before that is known
+        return
+    if not has_accounts:
+        named = f" as {', '.join(configuration.web.hosts)}" if configuration.web.hosts else ""
+        raise InputError(
+            f"the console would listen on {options.host}{named}, where others can reach it, and there is no account"
+            " yet: make one with `patrol accounts add NAME --role administrator`, or let it listen on 127.0.0.1 only"
+        )
+
+
 async def _serve(
     parts: Parts,
     configuration: Configuration,
@@ -159,6 +185,11 @@ async def _serve(
     if Role.RELAY in options.roles:
         checks.append(parts.auditing)
     registry = parts.metrics.registry
+    gate = Gate(
+        parts.signing_in,
+        is_open_here=_is_open_here(configuration, options),
+        plain_http=options.plain_http or configuration.web.plain_http,
+    )
     if Role.CONSOLE in options.roles:
         layout = _layout(configuration)
         app = make_web_app(
@@ -174,10 +205,14 @@ async def _serve(
             fates=EvidenceDesk(parts.store.evidence, parts.clock, parts.metrics),
             precision=parts.appraising,
             units=parts.units_desk,
+            gate=gate,
+            deeds=parts.deeds,
         )
     else:
-        app = make_status_app(checks, registry, stopping=stopping)
-    await serve(app, options.host, options.port, stopping, on_ready)
+        app = make_status_app(checks, registry, stopping=stopping, gate=gate)
+    web = configuration.web
+    tls = Tls(web.certificate, web.key) if web.certificate is not None and web.key is not None else None
+    await serve(app, options.host, options.port, stopping, on_ready, tls)
 
 
 def _layout(configuration: Configuration) -> RoomLayout:

@@ -22,6 +22,7 @@ COMMANDS = (
     "dead",
     "choices",
     "positions",
+    "accounts",
     "contract",
     "conformance",
     "openapi",

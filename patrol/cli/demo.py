@@ -62,13 +62,16 @@ def demo(
     with errors_told():
         tell("Reading the configuration ...")
         written = configuring.load(config, os.environ, variables_required=False, known_models=known_classes())
-        configuration = _simulated(written, var)
+        # On loopback and under no name, whatever the file says: it has no accounts.
+        configuration = replace(
+            _simulated(written, var), web=replace(written.web, hosts=(), certificate=None, key=None)
+        )
         _empty(var)
         options = Options(
             var=var,
             # Its store is its own: what it makes up must never stand among real incidents.
             redis_url=os.environ.get("REDIS_URL") or None,
-            host=configuration.web.host,
+            host="127.0.0.1",
             port=configuration.web.port if port is None else port,
             simulated=True,
         )

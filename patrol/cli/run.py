@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from patrol.cli.failing import errors_told
-from patrol.domain.errors import PatrolError
+from patrol.domain.errors import PatrolError, StoreError
 
 if TYPE_CHECKING:
-    from patrol.app import Options
+    from patrol.app import Options, Parts
     from patrol.config import Configuration
 
 _log = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ def run(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="port to listen on; 0 takes a free one")] = None,
     var: Annotated[Path, typer.Option("--var", help="folder for database, queue and evidence")] = Path("var"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="people sign in over plain HTTP from elsewhere: on a private way only")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log each accepted alert and decision")] = False,
 ) -> None:
     """Tour the configured cameras, raise alerts, dispatch, and serve the feed.
@@ -84,6 +87,7 @@ def run(
             host=host or configuration.web.host,
             port=configuration.web.port if port is None else port,
             device=Device(device),
+            plain_http=plain_http,
         )
         code = run_until_stopped(lambda stopping: _serve(configuration, options, stopping))
     leave(code)
@@ -107,12 +111,20 @@ async def _serve(configuration: Configuration, options: Options, stopping: async
 
     async with AsyncExitStack() as stack:
         parts = await enter_unless_stopped(stack, assembled(configuration, options, progress=tell), stopping)
+        await _tell_who_may_enter(parts)
         await run_parts(parts, configuration, options, stopping, lambda address: tell(f"Patrol is up: {address}"))
         if parts.tour is not None:
             frames = parts.tour.detecting.counts
             tell(f"frames: {frames.captured} captured = {frames.processed} processed + {frames.dropped} dropped")
     tell("stopped")
     return 0
+
+
+async def _tell_who_may_enter(parts: Parts) -> None:
+    with suppress(StoreError):
+        if not await parts.signing_in.has_accounts():
+            tell("no accounts: the console is open to whoever is at this machine, and to nobody else")
+            tell("  `patrol accounts add NAME --role administrator` makes the first one; from then on people sign in")
 
 
 async def enter_unless_stopped(

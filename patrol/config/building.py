@@ -23,6 +23,7 @@ from patrol.config.models import (
     TimedStepModel,
     TravelModel,
     UnitModel,
+    WebModel,
     ZoneModel,
 )
 from patrol.config.parts import CameraPart, Parts
@@ -74,7 +75,7 @@ def build(
         units=tuple(_unit(unit, timezone) for unit in file.units),
         tour=TourSettings(**file.tour.model_dump(exclude={"hosts"})),
         detector=_detector(file.detector),
-        web=WebSettings(host=file.web.host, port=file.web.port, hosts=tuple(name.lower() for name in file.web.hosts)),
+        web=_web(file.web, folder),
         retention=_retention(file.storage),
         spool_bytes=round(file.storage.spool_gb * GB),
         free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
@@ -315,6 +316,17 @@ def _steps(level: Level, dispatch: DispatchModel, usual: FollowUpPolicy) -> tupl
     if asked is None:
         return usual.steps[level]
     return tuple(TimedStep(timed.after_s, timed.step) for timed in asked)
+
+
+def _web(web: WebModel, folder: Path) -> WebSettings:
+    return WebSettings(
+        host=web.host,
+        port=web.port,
+        hosts=tuple(name.lower() for name in web.hosts),
+        certificate=folder / web.certificate if web.certificate is not None else None,
+        key=folder / web.key if web.key is not None else None,
+        plain_http=web.plain_http,
+    )
 
 
 def _travel(travel: TravelModel, environ: Mapping[str, str], folder: Path) -> TravelSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from patrol.domain.errors import InputError
 ASSUMED_COST_MS = 36.0  # docs/benchmarks.md, "Demo": all stages in one process, on two virtual cores without a GPU
 ASSUMED_VISIT_S = 2.0  # a cold visit waits for the next key frame, and cameras send one every two seconds or so
 MEASURE_S = 10.0
+TOKEN_VARIABLE = "PATROL_TOKEN"
 ANSWER_WITHIN_S = 5.0
 MOST_BYTES = 8 * 2**20
 
@@ -104,8 +106,12 @@ def _sample_at(url: str) -> Sample:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     address = url if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/metrics"
+    token = os.environ.get(TOKEN_VARIABLE)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with httpx.stream("GET", address, timeout=ANSWER_WITHIN_S, trust_env=False) as answer:
+        with httpx.stream("GET", address, headers=headers, timeout=ANSWER_WITHIN_S, trust_env=False) as answer:
+            if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+                raise InputError(f"--measured: {host} wants a token for metrics: set {TOKEN_VARIABLE}")
             if answer.status_code != httpx.codes.OK:
                 raise InputError(f"--measured: {host} answers {answer.status_code}; expected Patrol's /metrics")
             return sample_of(_text_of(answer, host))

@@ -700,6 +700,9 @@ class PositionsModel(Edge):
         return self
 
 
+WebFile = Annotated[str, Field(min_length=1, max_length=4_096)]
+
+
 class WebModel(Edge):
     """Where the console listens."""
 
@@ -708,6 +711,18 @@ class WebModel(Edge):
     hosts: Annotated[list[Host], Field(max_length=64)] = Field(
         default=[], description="names with a dot under which the console may be opened; addresses always may"
     )
+    certificate: WebFile | None = Field(default=None, description="for HTTPS: a PEM file with the certificate's chain")
+    key: WebFile | None = Field(default=None, description="for HTTPS: a PEM file with the certificate's key")
+    plain_http: bool = Field(
+        default=WEB.plain_http,
+        description="true: people sign in over plain HTTP from elsewhere, too; only where nobody else is on the way",
+    )
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> WebModel:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("has one of certificate and key; expected both or none")
+        return self
 
 
 class FileModel(Edge):

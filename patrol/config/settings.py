@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from patrol.domain.board import Sending
@@ -77,12 +78,16 @@ class DetectorSettings:
 class WebSettings:
     """Where the console listens.
 
-    ``hosts``: names with a dot under which it may be opened, besides addresses and names without one.
+    ``hosts``: names with a dot under which it may be opened, besides addresses and names without one. ``certificate``,
+    ``key``: files for HTTPS, both or none. ``plain_http``: people sign in over plain HTTP from elsewhere, too.
     """
 
     host: str = "127.0.0.1"
     port: int = 8476
     hosts: tuple[str, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
+    plain_http: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from patrol.domain.camera import Place
+from patrol.domain.deeds import Deed
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import (
     ClockName,
@@ -154,6 +155,7 @@ class Outcome:
     """What a decision changes, all at once; only what differs is listed. ``reason``: why, for log and metric.
 
     ``looked_at``: of a choice of units, all that it looked at, told with one of its outcomes.
+    ``deed``: what a person did, where one decided.
     """
 
     incident: Incident | None = None
@@ -162,6 +164,11 @@ class Outcome:
     messages: tuple[Message, ...] = ()
     reason: str = "nothing to do"
     looked_at: LookedAt | None = None
+    deed: Deed | None = None
+
+    def done_by(self, deed: Deed) -> Outcome:
+        """With whose deed it is; what changes nothing is nobody's."""
+        return replace(self, deed=deed) if self.incident is not None or self.orders else self
 
 
 def travel_time_s(duty: Duty, destination: Place) -> float:

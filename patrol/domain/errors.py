@@ -7,6 +7,7 @@ PatrolError
 ├── CaptureError         one visit of one camera failed; the tour backs off and comes again
 ├── StoreError           the database did not take it; try again, and say so
 ├── QueueError           Redis did not answer; try again, and say so
+├── SignInRefused        nobody was signed in: wrong, too often, or too many at once; says why in one word
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
 └── IllegalTransition    a state machine was asked for a step its table does not hold
     ├── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
@@ -107,6 +108,23 @@ class StoreError(PatrolError):
 
 class QueueError(PatrolError):
     """Redis refused or did not answer; what was sent may or may not have arrived."""
+
+
+class Refusal(StrEnum):
+    """Why nobody was signed in. Closed set: also the metric's label and the code of the answer."""
+
+    WRONG = "wrong"  # name or password; which of them is nobody's business
+    TOO_OFTEN = "too_often"
+    BUSY = "busy"  # too many try at once
+
+
+class SignInRefused(PatrolError):  # noqa: N818  (it names what happened)
+    """Nobody was signed in. ``retry_after_s``: trying again before that is of no use."""
+
+    def __init__(self, why: Refusal, retry_after_s: float = 0.0) -> None:
+        self.why = why
+        self.retry_after_s = retry_after_s
+        super().__init__(f"sign-in refused: {why.value}")
 
 
 class MessageError(PatrolError):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from patrol.domain.dead_letters import DeadLetter
+from patrol.domain.deeds import Action
 from patrol.domain.errors import QueueError
 from patrol.domain.events import Level
 from patrol.domain.incidents import AlertId, Disposition, FalseAlarmReason, IncidentId, OrderId
@@ -13,18 +14,26 @@ from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.units import UnitId
 from patrol.pipeline.deciding import Deciding
-from patrol.ports import DeadLetters, TourRequests
+from patrol.ports import DeadLetters, DeedLog, TourRequests
 
 
 class Desk:
-    """RoomDesk over the store, the way to the tour and the dead letters. What it is not given, it says it has not."""
+    """RoomDesk over the store, the way to the tour and the dead letters. What it is not given, it says it has not.
+
+    ``deeds``: where it is noted who asked for what does not go through the store; before it is asked.
+    """
 
     def __init__(
-        self, deciding: Deciding, requests: TourRequests | None = None, letters: DeadLetters | None = None
+        self,
+        deciding: Deciding,
+        requests: TourRequests | None = None,
+        letters: DeadLetters | None = None,
+        deeds: DeedLog | None = None,
     ) -> None:
         self._deciding = deciding
         self._requests = requests
         self._letters = letters
+        self._deeds = deeds
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         """See RoomDesk."""
@@ -80,10 +89,12 @@ class Desk:
 
     async def pin(self, pin: Pin) -> None:
         """See RoomDesk."""
+        await self._note(pin.operator, Action.PIN, pin.camera_id, f"{pin.seconds:g} s")
         await self._ask(pin)
 
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         """See RoomDesk."""
+        await self._note(acceptance.operator, Action.ACCEPT_VIEW, acceptance.camera_id)
         await self._ask(acceptance)
 
     async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
@@ -92,7 +103,13 @@ class Desk:
 
     async def replay(self, letter_id: str, operator: str) -> None:
         """See RoomDesk."""
-        await self._of_the_queue().replay(letter_id, operator)
+        letters = self._of_the_queue()
+        await self._note(operator, Action.REPLAY, letter_id)
+        await letters.replay(letter_id, operator)
+
+    async def _note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
+        if self._deeds is not None:
+            await self._deeds.note(who, action, subject, detail)
 
     def _of_the_queue(self) -> DeadLetters:
         if self._letters is None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding
 from patrol.domain.board import Board, Sending, missing, send, waits
+from patrol.domain.deeds import Action, Deed
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy
@@ -111,7 +112,8 @@ class Deciding:
 
         def decision(there: Board) -> Sequence[Outcome]:
             of_order = incident_id, unit_id, _order_id(now), operator
-            return overriding.send_unit(there, *of_order, ways, crews, now)
+            *losing, sent = overriding.send_unit(there, *of_order, ways, crews, now)
+            return *losing, sent.done_by(Deed(now, operator, Action.ORDER_UNIT, incident_id, unit_id))
 
         for outcome in await self._store.decide_board(incident_id, decision, unit_id=unit_id) or ():
             self._count(outcome, was_overdue=True)
@@ -120,7 +122,8 @@ class Deciding:
     async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
         """A dispatcher takes an order back, and another unit is sent. Raises NotToBeSent."""
         now, crews = self._clock.now(), self._sending.crews
-        await self._decide(incident_id, lambda s: overriding.take_back(s, order_id, operator, crews, now))
+        deed = Deed(now, operator, Action.TAKE_BACK, incident_id, order_id)
+        await self._decide(incident_id, lambda s: overriding.take_back(s, order_id, operator, crews, now), deed=deed)
         _log.info("%s took order %s of incident %s back", operator, order_id, incident_id)
 
     async def receive(self, incident_id: IncidentId, receipt: Receipt, once: Effect) -> Outcome | None:
@@ -176,7 +179,8 @@ class Deciding:
     async def acknowledge(self, incident_id: IncidentId, operator: str) -> Outcome | None:
         """An operator has taken on what is late."""
         now = self._clock.now()
-        return await self._decide(incident_id, lambda s: escalating.acknowledge(s, operator, now))
+        deed = Deed(now, operator, Action.ACKNOWLEDGE, incident_id)
+        return await self._decide(incident_id, lambda s: escalating.acknowledge(s, operator, now), deed=deed)
 
     async def remind(self, incident_id: IncidentId, policy: FollowUpPolicy) -> Outcome | None:
         """Ask for feedback once more."""
@@ -203,7 +207,7 @@ class Deciding:
             was_held = situation.incident.held_until is not None
             return feedback.confirm(situation, operator, now)
 
-        outcome = await self._decide(incident_id, decision)
+        outcome = await self._decide(incident_id, decision, deed=Deed(now, operator, Action.CONFIRM, incident_id))
         if was_held:
             await self._send_somebody(incident_id)
         return outcome
@@ -225,15 +229,19 @@ class Deciding:
     ) -> Outcome:
         """Feedback, which may wait for a second person. Raises IllegalTransition if it is closed, NotAsAsked."""
         now, two = self._clock.now(), self._second_person
+        said = " ".join((disposition, *([f"({reason_code})"] if reason_code else ()), reason)).strip()
         outcome = await self._decide(
-            incident_id, lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two)
+            incident_id,
+            lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two),
+            deed=Deed(now, operator, Action.CLOSE, incident_id, said),
         )
         return _decided(outcome)
 
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> Outcome:
         """The feedback that waits for a second person does not count. Raises NotAsAsked."""
         now = self._clock.now()
-        outcome = await self._decide(incident_id, lambda s: feedback.withdraw(s, operator, now))
+        deed = Deed(now, operator, Action.WITHDRAW_CLOSING, incident_id)
+        outcome = await self._decide(incident_id, lambda s: feedback.withdraw(s, operator, now), deed=deed)
         _log.info("%s withdrew the closing of incident %s", operator, incident_id)
         return _decided(outcome)
 
@@ -247,7 +255,8 @@ class Deciding:
             before = situation.incident.level
             return feedback.change_level(situation, level, operator, reason, now, crews)
 
-        outcome = _decided(await self._decide(incident_id, decision))
+        deed = Deed(now, operator, Action.CHANGE_LEVEL, incident_id, f"{level}: {reason}")
+        outcome = _decided(await self._decide(incident_id, decision, deed=deed))
         _log.info("%s changed the level of incident %s from %s to %s", operator, incident_id, before, level)
         if is_more_urgent(level, before):
             await self._send_somebody(incident_id)
@@ -256,7 +265,9 @@ class Deciding:
     async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> Outcome:
         """Open it again, and see to it that a unit is sent. Raises NotAsAsked."""
         now, crews = self._clock.now(), self._sending.crews
-        outcome = _decided(await self._decide(incident_id, lambda s: feedback.reopen(s, operator, reason, now, crews)))
+        deed = Deed(now, operator, Action.REOPEN, incident_id, reason)
+        decided = await self._decide(incident_id, lambda s: feedback.reopen(s, operator, reason, now, crews), deed=deed)
+        outcome = _decided(decided)
         _log.info("%s opened incident %s again", operator, incident_id)
         await self._send_somebody(incident_id)
         return outcome
@@ -268,8 +279,9 @@ class Deciding:
         """
         now, crews = self._clock.now(), self._sending.crews
         ids = (incident_id,) if incident_id == other_id else (incident_id, other_id)
+        deed = Deed(now, operator, Action.MERGE, incident_id, other_id)
         stays, goes = await self._decide_together(
-            ids, lambda both: merging.merge(both[0], both[-1], operator, now, crews)
+            ids, lambda both: merging.merge(both[0], both[-1], operator, now, crews), deed
         )
         _log.info("%s merged incident %s into %s", operator, goes.id, stays.id)
         await self._send_somebody(stays.id)
@@ -282,8 +294,9 @@ class Deciding:
         """
         now, crews = self._clock.now(), self._sending.crews
         new_id = IncidentId(make_id("I", now, secrets.randbits(48)))
+        deed = Deed(now, operator, Action.SPLIT, incident_id, f"{alert_id} -> {new_id}")
         await self._decide_together(
-            (incident_id,), lambda one: merging.split(one[0], alert_id, new_id, operator, now, crews)
+            (incident_id,), lambda one: merging.split(one[0], alert_id, new_id, operator, now, crews), deed
         )
         _log.info("%s split alert %s out of incident %s into %s", operator, alert_id, incident_id, new_id)
         await self._send_somebody(new_id)
@@ -301,13 +314,17 @@ class Deciding:
         return _decided(await self._decide(incident_id, decision))
 
     async def _decide_together(
-        self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
+        self,
+        incident_ids: Sequence[IncidentId],
+        decision: Callable[[Sequence[Situation]], Sequence[Outcome]],
+        deed: Deed,
     ) -> Sequence[Incident]:
         overdue_before: set[IncidentId] = set()
 
         def remembering(situations: Sequence[Situation]) -> Sequence[Outcome]:
             overdue_before.update(each.incident.id for each in situations if each.incident.overdue)
-            return decision(situations)
+            first, *others = decision(situations)
+            return first.done_by(deed), *others
 
         outcomes = await self._store.decide_together(incident_ids, remembering)
         incidents = [outcome.incident for outcome in outcomes if outcome.incident is not None]
@@ -316,14 +333,19 @@ class Deciding:
         return incidents
 
     async def _decide(
-        self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
+        self,
+        incident_id: IncidentId,
+        decision: Callable[[Situation], Outcome],
+        once: Effect | None = None,
+        deed: Deed | None = None,
     ) -> Outcome | None:
         was_overdue = False
 
         def remembering(situation: Situation) -> Outcome:
             nonlocal was_overdue
             was_overdue = situation.incident.overdue
-            return decision(replace(situation, cause=once.cause if once else None))
+            decided = decision(replace(situation, cause=once.cause if once else None))
+            return decided if deed is None else decided.done_by(deed)
 
         outcome = await self._store.decide(incident_id, remembering, once)
         if outcome is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from patrol.domain.deeds import Action, Deed
 from patrol.domain.dispatch import Duty
 from patrol.domain.duties import homecomings, set_by_operator, shift_changes
 from patrol.domain.errors import StoreError
@@ -98,7 +99,8 @@ class UnitsDesk:
                 raise KeyError(unit_id)
             return (set_by_operator(found, state, now),)
 
-        (changed,) = await self._duties.change(decide, operator, reason, now)
+        deed = Deed(now, operator, Action.SET_UNIT, unit_id, f"{state.value}: {reason}")
+        (changed,) = await self._duties.change(decide, operator, reason, now, deed)
         _log.info("%s set unit %s to %s: %s", operator, unit_id, changed.state, reason)
         return changed.state
 

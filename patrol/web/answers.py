@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from patrol.domain.accounts import AccountRole, Permission
 from patrol.domain.incidents import IncidentId
 from patrol.domain.units import UnitState
 from patrol.web.layout import RoomLayout
@@ -72,6 +73,16 @@ class PositionsTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class Me:
+    """Who asks, and what they may. ``name`` is empty and ``role`` None where there are no accounts."""
+
+    name: str
+    role: AccountRole | None
+    may: tuple[Permission, ...]
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Alive:
     """The process answers."""
 
@@ -100,6 +111,20 @@ class Problem:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInProblem(Problem):
+    """``retry_after_s``: when trying again may be of use, seconds; 0: at once."""
+
+    retry_after_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFailure:
+    """Why nobody was let in, or a password was not changed."""
+
+    error: SignInProblem | Problem
 
 
 @dataclass(frozen=True, slots=True)

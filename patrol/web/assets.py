@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 BUILT = files("patrol.web") / "static"
-PAGES = ("index.html",)
+PAGES = ("index.html", "sign-in.html")
 BUILD_COMMAND = "make page"
 
 # Whatever a page refers to has its content's hash in its name (console/vite.config.ts).

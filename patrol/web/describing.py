@@ -19,8 +19,10 @@ from patrol.web.answers import (
     Failure,
     FeedTrouble,
     LedTo,
+    Me,
     PositionsTaken,
     Readiness,
+    SignInFailure,
     StateMessage,
     UnitStateDone,
     VersionedLayout,
@@ -47,6 +49,7 @@ from patrol.web.schemas import (
     UnitStateBody,
     WithdrawBody,
 )
+from patrol.web.sign_in_routes import DeedShown, PasswordBody, SignInBody, SignOutBody
 
 VERSION = "1"
 REFERENCE = "#/components/schemas/{model}"
@@ -58,7 +61,8 @@ class Operation:
     """What one route does with one method.
 
     ``takes``: the class that checks its body; ``gives``: the one whose JSON it answers, or else the media type.
-    ``refuses``: statuses of failures; ``away``: what 503 says.
+    ``refuses``: statuses of failures; ``away``: what 503 says; ``failure``: what the others say. ``is_open``: nobody
+    has to be signed in.
     """
 
     method: str
@@ -68,8 +72,10 @@ class Operation:
     takes: Any = None
     status: int = 200
     refuses: tuple[int, ...] = ()
+    failure: Any = Failure
     away: Any = Failure
     names_operator: bool = False
+    is_open: bool = False
 
 
 def _get(path: str, summary: str, gives: Any, *refuses: int) -> Operation:
@@ -78,12 +84,12 @@ def _get(path: str, summary: str, gives: Any, *refuses: int) -> Operation:
 
 def _deed(path: str, summary: str, takes: Any, gives: Any = Done) -> Operation:
     """An operator's action: it is done under a name, and doing it twice changes nothing more."""
-    refuses = (400, 403, 404, 409, 413, 415)
+    refuses = (400, 404, 409, 413, 415)
     return Operation("post", path, summary, gives, takes, refuses=refuses, names_operator=True)
 
 
 def _report(path: str, summary: str, takes: Any) -> Operation:
-    return Operation("post", path, summary, PositionsTaken, takes, status=202, refuses=(400, 403, 404, 413, 415, 422))
+    return Operation("post", path, summary, PositionsTaken, takes, status=202, refuses=(400, 404, 413, 415, 422))
 
 
 _INCIDENT = "/api/incidents/{incident_id}"
@@ -93,7 +99,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _get("/api/state", "The room as it is", StateMessage),
     _get(
         "/events",
-        "The room whenever it changes: events state (StateMessage) and trouble (FeedTrouble)",
+        "The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out",
         "text/event-stream",
     ),
     Operation(
@@ -102,7 +108,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "A seat has shown it",
         Done,
         DisplayedBody,
-        refuses=(400, 403, 404, 409, 413, 415),
+        refuses=(400, 404, 409, 413, 415),
     ),
     _deed(f"{_INCIDENT}/confirm", "It is so", ConfirmBody),
     _deed(f"{_INCIDENT}/acknowledge", "Somebody has taken on what is late", AcknowledgeBody),
@@ -124,8 +130,34 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed("/api/v1/units/{unit_id}/state", "What a unit does from now on", UnitStateBody, UnitStateDone),
     _get("/evidence/{evidence_id}.jpg", "The picture of an alert", "image/jpeg", 404, 410),
     _get("/evidence/{clip_id}.webm", "The clip of an alert; ranges may be asked for", "video/webm", 404, 410, 416),
-    _get("/healthz", "Whether the process answers", Alive),
-    Operation("get", "/readyz", "Whether Patrol is fit for work", Readiness, away=Readiness),
+    Operation(
+        "post",
+        "/api/v1/sign-in",
+        "Who, and the password; sets the cookie",
+        Me,
+        SignInBody,
+        refuses=(400, 401, 403, 409, 413, 415, 429),
+        failure=SignInFailure,
+        away=SignInFailure,
+        is_open=True,
+    ),
+    Operation("post", "/api/v1/sign-out", "No longer", Done, SignOutBody, refuses=(400, 403, 413, 415), is_open=True),
+    _get("/api/v1/me", "Who asks, and what they may", Me),
+    Operation(
+        "post",
+        "/api/v1/password",
+        "Change one's own password",
+        Done,
+        PasswordBody,
+        refuses=(400, 409, 413, 415, 422, 429),
+        failure=SignInFailure,
+        away=SignInFailure,
+    ),
+    _get(
+        "/api/v1/deeds", "What everybody did, newest first (before=NUMBER: those before it)", tuple[DeedShown, ...], 400
+    ),
+    Operation("get", "/healthz", "Whether the process answers", Alive, is_open=True),
+    Operation("get", "/readyz", "Whether Patrol is fit for work", Readiness, away=Readiness, is_open=True),
     _get("/metrics", "Metrics for Prometheus", "text/plain"),
 )
 """Everything but the page and its files. tests/web/test_describing.py holds it against the app's own routes."""
@@ -177,7 +209,8 @@ class _Schemas:
 
     @classmethod
     def of(cls, operations: Iterable[Operation]) -> _Schemas:
-        answers = {each.gives for each in operations if not isinstance(each.gives, str)} | {
+        says = {what for each in operations for what in (each.gives, each.failure, each.away)}
+        answers = {each for each in says if not isinstance(each, str)} | {
             StateMessage,
             FeedTrouble,
             Failure,
@@ -200,7 +233,7 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
                 "description": HTTPStatus(operation.status).phrase,
                 "content": _content(operation.gives, schemas),
             },
-            **{str(status): _failure(status, Failure, schemas) for status in operation.refuses},
+            **{str(status): _failure(status, operation.failure, schemas) for status in _refuses(operation)},
             "503": _failure(503, operation.away, schemas),
         },
     }
@@ -208,6 +241,11 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         body = schemas.by_class[operation.takes, "validation"]
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
     return described
+
+
+def _refuses(operation: Operation) -> list[int]:
+    """Where somebody has to be signed in, nobody may be, or somebody who may not."""
+    return sorted({*operation.refuses} if operation.is_open else {*operation.refuses, 401, 403})
 
 
 def _content(gives: Any, schemas: _Schemas) -> dict[str, Any]:
@@ -229,8 +267,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             {
                 "name": OPERATOR_HEADER,
                 "in": "header",
-                "required": True,
-                "description": "Who acts: UTF-8, percent-encoded.",
+                "required": False,
+                "description": "Who acts, where there are no accounts: UTF-8, percent-encoded.",
                 "schema": {"type": "string", "maxLength": MAX_OPERATOR * 12},
             }
         )

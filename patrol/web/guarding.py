@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from patrol.domain.signing_in import is_loopback
+
 OPERATOR_HEADER = "X-Patrol-Operator"
 MAX_OPERATOR = 64
 
@@ -42,6 +44,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+STRICT_TRANSPORT = "max-age=31536000"
+
 # Probes and Prometheus come by whatever name their network gives us; there is nothing in these for a page.
 OPEN_TO_ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -59,6 +63,8 @@ class SecurityHeaders:
                 for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
+                if is_https(scope):
+                    headers["Strict-Transport-Security"] = STRICT_TRANSPORT
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -91,17 +97,36 @@ def is_own_host(host: str, names: Collection[str]) -> bool:
     return name in names or "." not in name.rstrip(".") or _is_address(name)
 
 
-def check_same_origin(headers: Headers) -> None:
+def check_same_origin(scope: Scope) -> None:
     """Raises HTTPException 403 unless the request can only come from our own page (or from no browser at all)."""
-    origin = headers.get("origin")
+    headers = Headers(scope=scope)
     fetch_site = headers.get("sec-fetch-site", "same-origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
-    if foreign or fetch_site not in {"same-origin", "none"}:
+    if _is_foreign(headers.get("origin"), scope) or fetch_site not in {"same-origin", "none"}:
         raise HTTPException(403, "only Patrol's own page may do this")
 
 
-def operator_of(headers: Headers) -> str:
-    """Who acts: the percent-encoded UTF-8 header. Raises HTTPException 400 if it is missing or not a name."""
+def _is_foreign(origin: str | None, scope: Scope) -> bool:
+    if origin is None:
+        return False
+    try:
+        told = urlsplit(origin)
+    except ValueError:  # "http://[" and the like
+        return True
+    if is_https(scope) and told.scheme != "https":  # a page that anybody on the way could have written
+        return True
+    return told.netloc.lower() != Headers(scope=scope).get("host", "").lower()
+
+
+def check_own_page(scope: Scope) -> None:
+    """Raises HTTPException 403 unless a browser says that it comes from our own page: for what acts by a cookie."""
+    headers = Headers(scope=scope)
+    if "origin" not in headers and "sec-fetch-site" not in headers:
+        raise HTTPException(403, "expected Origin or Sec-Fetch-Site, as every browser sends them")
+    check_same_origin(scope)
+
+
+def typed_operator(headers: Headers) -> str:
+    """Who somebody says to be: the percent-encoded UTF-8 header. Raises HTTPException 400 if it is no name."""
     try:
         operator = unquote(headers.get(OPERATOR_HEADER, ""), errors="strict").strip()
     except UnicodeDecodeError:
@@ -111,6 +136,15 @@ def operator_of(headers: Headers) -> str:
     if len(operator) > MAX_OPERATOR or any(unicodedata.category(letter).startswith("C") for letter in operator):
         raise HTTPException(400, f"{OPERATOR_HEADER}: expected at most {MAX_OPERATOR} printable characters")
     return operator
+
+
+def is_https(scope: Scope) -> bool:
+    """Whether the browser speaks HTTPS: with us, or with a proxy on this machine that says so."""
+    if scope["scheme"] == "https":
+        return True
+    client = scope.get("client")
+    told = Headers(scope=scope).get("x-forwarded-proto", "")
+    return client is not None and is_loopback(client[0]) and told.strip().lower() == "https"
 
 
 def error_response(status: int, code: str, message: str, **more: object) -> JSONResponse:

@@ -338,28 +338,30 @@ def _rule_shown(one: Precision, names: Mapping[RuleId, tuple[str, str]]) -> Rule
     return RuleShown(one.camera_id, one.rule_id, name, name_en, one.kind, one.right, one.wrong, one.share, low, high)
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What a request carries: that, and nothing else."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DisplayedBody(_Body):
+class DisplayedBody(Body):
     """A seat has shown an incident. ``seat``: any name that tells one browser tab from another."""
 
     seat: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
-class ConfirmBody(_Body):
+class ConfirmBody(Body):
     """Nothing to say but the fact."""
 
 
-class AcknowledgeBody(_Body):
+class AcknowledgeBody(Body):
     """Nothing to say but the fact."""
 
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
-class CloseBody(_Body):
+class CloseBody(Body):
     """How an incident ended, and why, in words; of a false alarm a code may say it, too, and then words need not."""
 
     disposition: Disposition
@@ -375,55 +377,55 @@ class CloseBody(_Body):
         return self
 
 
-class WithdrawBody(_Body):
+class WithdrawBody(Body):
     """Nothing to say but the fact."""
 
 
-class LevelBody(_Body):
+class LevelBody(Body):
     """How urgent an incident is, and why, in words."""
 
     level: Level
     reason: Reason
 
 
-class ReopenBody(_Body):
+class ReopenBody(Body):
     """Why it is not over."""
 
     reason: Reason
 
 
-class MergeBody(_Body):
+class MergeBody(Body):
     """Which incident it is the same thing as."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     other: Annotated[str, Field(alias="with"), StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
-class OrderBody(_Body):
+class OrderBody(Body):
     """Which unit to send."""
 
     unit_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
-class TakeBackBody(_Body):
+class TakeBackBody(Body):
     """Nothing more than that."""
 
 
-class SplitBody(_Body):
+class SplitBody(Body):
     """An alert of the camera that saw something else."""
 
     alert_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 
 
-class AcceptViewBody(_Body):
+class AcceptViewBody(Body):
     """Nothing to say but the fact."""
 
 
-class ReplayBody(_Body):
+class ReplayBody(Body):
     """Nothing to say but the fact."""
 
 
-class PinBody(_Body):
+class PinBody(Body):
     """How long a camera is to be held in focus, and how often it is to be looked at; see Pin for the limits."""
 
     seconds: Annotated[float, Field(strict=True)] = USUAL_S
@@ -436,7 +438,7 @@ def _set_by_operators(state: UnitState) -> UnitState:
     return state
 
 
-class UnitStateBody(_Body):
+class UnitStateBody(Body):
     """What a unit does from now on, and why, in words. What it does on an order is told by its receipts."""
 
     state: Annotated[UnitState, AfterValidator(_set_by_operators)]
@@ -447,14 +449,14 @@ Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 MOST_POSITIONS = 1000
 
 
-class PlaceBody(_Body):
+class PlaceBody(Body):
     """Degrees, in the coordinates that the position names."""
 
     latitude: Annotated[Finite, Field(ge=-90, le=90)]
     longitude: Annotated[Finite, Field(ge=-180, le=180)]
 
 
-class PositionBody(_Body):
+class PositionBody(Body):
     """Where a unit is; the words are those of the message, see PositionData."""
 
     place: PlaceBody
@@ -483,7 +485,7 @@ class UnitPositionBody(PositionBody):
     unit_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
-class PositionsBody(_Body):
+class PositionsBody(Body):
     """Positions of many units at once."""
 
     positions: Annotated[list[UnitPositionBody], Field(min_length=1, max_length=MOST_POSITIONS)]

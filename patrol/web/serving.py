@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -49,15 +52,30 @@ class _Server(uvicorn.Server):
             await asyncio.wait(answering, timeout=DROP_WITHIN_S)
 
 
-async def serve(app: Starlette, host: str, port: int, stopping: asyncio.Event, on_ready: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The files for HTTPS: the certificate with its chain, and its key."""
+
+    certificate: Path
+    key: Path
+
+
+async def serve(
+    app: Starlette,
+    host: str,
+    port: int,
+    stopping: asyncio.Event,
+    on_ready: Callable[[str], None],
+    tls: Tls | None = None,
+) -> None:
     """Serve an app of ``patrol.web.app`` until ``stopping`` is set, and be gone within 2 s of that.
 
     ``port`` 0 takes any free one. ``on_ready`` gets the address to open, once connections are taken.
-    Raises PatrolError if the port cannot be had.
+    Raises PatrolError if the port cannot be had, or the certificate or its key cannot be read.
     """
     feed: RoomFeed | None = getattr(app.state, "feed", None)
     with await _listen(host, port) as listener:
-        address = _address_of(listener)
+        address = _address_of(listener, "http" if tls is None else "https")
         config = uvicorn.Config(
             app,
             http="h11",
@@ -70,7 +88,10 @@ async def serve(app: Starlette, host: str, port: int, stopping: asyncio.Event, o
             backlog=BACKLOG,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=GRACE_S,
+            ssl_certfile=tls.certificate if tls is not None else None,
+            ssl_keyfile=tls.key if tls is not None else None,
         )
+        _load(config)
         server = _Server(config, lambda: on_ready(address))
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(_end(server, stopping), name="web-end")]
@@ -82,6 +103,14 @@ async def serve(app: Starlette, host: str, port: int, stopping: asyncio.Event, o
                 for task in beside:
                     task.cancel()
                 await server.drop_the_rest()
+
+
+def _load(config: uvicorn.Config) -> None:
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        files = f"{config.ssl_certfile}, {config.ssl_keyfile}"
+        raise PatrolError(f"{files}: expected a certificate and its key: {error}") from None
 
 
 async def _end(server: uvicorn.Server, stopping: asyncio.Event) -> None:
@@ -111,8 +140,8 @@ async def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address_of(listener: socket.socket) -> str:
+def _address_of(listener: socket.socket, scheme: str) -> str:
     host, port = listener.getsockname()[:2]
     if host in WILDCARDS:
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"

@@ -102,7 +102,8 @@ def test_what_is_given_is_taken(tmp_path: Path) -> None:
                  "warm_sessions": 0},
         "detector": {"model": "yolov8s", "input_px": [512, 288], "precision": "int8", "batch": 2, "close_after_s": 0,
                      "look_every": 5},
-        "web": {"host": "0.0.0.0", "port": 80, "hosts": ["room.example"]},
+        "web": {"host": "0.0.0.0", "port": 80, "hosts": ["room.example"], "certificate": "chain.pem",
+                "key": "/etc/key.pem", "plain_http": True},
         "storage": {"evidence_quota_gb": 0.5, "keep_days": {"red": 1000, "simulated": 0.5}, "spool_gb": 2,
                     "free_floor_percent": 5, "free_floor_gb": 10},
     }  # fmt: skip
@@ -121,7 +122,8 @@ def test_what_is_given_is_taken(tmp_path: Path) -> None:
         backoff_cap_s=20.0,
     )
     assert configuration.detector == DetectorSettings("yolov8s", (512, 288), 0.35, Precision.INT8, 2, 0.0, 5)
-    assert configuration.web == WebSettings("0.0.0.0", 80, ("room.example",))
+    files = tmp_path / "chain.pem", Path("/etc/key.pem")
+    assert configuration.web == WebSettings("0.0.0.0", 80, ("room.example",), *files, plain_http=True)
     assert configuration.retention.quota_bytes == 500_000_000
     assert configuration.retention.keep == {
         **Retention().keep,

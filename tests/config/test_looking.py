@@ -128,6 +128,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (sound() | {"tour": {"sessions_per_host": 1.5}}, "tour.sessions_per_host", "expected a whole number, got 1.5"),
     (sound() | {"tour": {"retries_per_s": 0}}, "tour.retries_per_s", "expected more than 0, got 0"),
     (sound() | {"web": {"hosts": ["http://room.example"]}}, "web.hosts[0]", "expected a host name or IPv4 address"),
+    (sound() | {"web": {"key": "key.pem"}}, "web", "has one of certificate and key; expected both or none"),
 ]  # fmt: skip
 
 

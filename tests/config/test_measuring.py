@@ -34,12 +34,15 @@ def exposed(cpu_s: float, visits: int, each_s: float = 0.5) -> str:
 
 
 @contextmanager
-def served(*answers: str, status: int = 200) -> Iterator[str]:
-    """The address of a server that gives these answers to /metrics, one after the other."""
+def served(*answers: str, status: int = 200, token: str | None = None) -> Iterator[str]:
+    """The address of a server that gives these answers to /metrics, one after the other; ``token``: to who has it."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if token is not None and self.headers["Authorization"] != f"Bearer {token}":
+                self.send_error(401)
+                return
             body = left.pop(0).encode() if self.path == "/metrics" else b""
             self.send_response(status if self.path == "/metrics" else 404)
             self.end_headers()
@@ -70,6 +73,18 @@ def test_a_running_patrol_is_looked_at_twice_and_the_difference_counts() -> None
 
     assert cost == VisitCost(pytest.approx(32.0), pytest.approx(0.5), Origin.MEASURED)
     assert slept == [measuring.MEASURE_S]
+
+
+def test_where_there_are_accounts_it_takes_a_token_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(exposed(1.0, 0), exposed(2.0, 20), token="patrol_canary") as address:
+        with pytest.raises(InputError, match="set PATROL_TOKEN"):
+            measured(address, sleep=no_sleep)
+        monkeypatch.setenv("PATROL_TOKEN", "patrol_wrong")
+        with pytest.raises(InputError) as refused:
+            measured(address, sleep=no_sleep)
+        assert "patrol_wrong" not in str(refused.value)
+        monkeypatch.setenv("PATROL_TOKEN", "patrol_canary")
+        assert measured(address, sleep=no_sleep).cost_ms == pytest.approx(50.0)
 
 
 def test_the_address_of_the_console_is_enough() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryQueue, MemorySubscription
 from patrol.adapters.sql_duties import SqlDuties
+from patrol.domain.deeds import Deed
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import StoreError
 from patrol.domain.fixes import FixSettings
@@ -63,7 +64,12 @@ class MemoryDuties:
         self.there |= {each.unit.id: self.there[each.unit.id].placed_as(each) for each in changed}
 
     async def change(
-        self, decision: Callable[[Sequence[Duty]], Sequence[Duty]], who: str, why: str, at: datetime
+        self,
+        decision: Callable[[Sequence[Duty]], Sequence[Duty]],
+        who: str,
+        why: str,
+        at: datetime,
+        deed: Deed | None = None,
     ) -> Sequence[Duty]:
         changed = decision(tuple(self.there.values()))
         self.there |= {each.unit.id: each for each in changed}

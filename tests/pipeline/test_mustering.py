@@ -16,7 +16,9 @@ import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryQueue
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.adapters.sql_duties import SqlDuties
+from patrol.domain.deeds import Action
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import MessageError, UnitBusy
 from patrol.domain.fixes import FixSettings
@@ -162,6 +164,9 @@ def test_an_operator_takes_a_unit_out_of_service_by_name_and_reason_and_a_shift_
             said = await room.desk.set_state(UnitId("U-3"), UnitState.OUT_OF_SERVICE, "李明", "车辆故障")
             assert said is UnitState.OUT_OF_SERVICE
             assert on_record(tmp_path)[-1] == ("U-3", "available", "out_of_service", "李明", "车辆故障")
+            ((_, deed),) = await SqlDeeds(room.store, room.clock).latest(9)
+            assert (deed.who, deed.action, deed.subject) == ("李明", Action.SET_UNIT, "U-3")
+            assert deed.detail == "out_of_service: 车辆故障"
             await room.tick(9999)
             assert (await room.states())["U-3"] == "out_of_service"
 

@@ -7,19 +7,44 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
-from patrol.ports import HealthCheck
+from patrol.ports import DeedLog, HealthCheck
 from patrol.web.app import FeedLimits, make_web_app, serve
+from patrol.web.entering import Gate
 
 from .fake_room import FakeRoom, SystemClock
 from .page_files import build_page
 
 HOST = "http://127.0.0.1:8476"
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+IN_A_BROWSER = [
+    pytest.mark.usefixtures("built_page"),
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM} (Debian's package chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        yield browser
+        browser.close()
 
 
 @dataclass(slots=True)
@@ -46,6 +71,8 @@ class Site:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     limits: FeedLimits = field(default_factory=FeedLimits)
     hosts: tuple[str, ...] = ()
+    gate: Gate | None = None
+    deeds: DeedLog | None = None
 
     def app(self) -> Starlette:
         room = self.room
@@ -63,6 +90,8 @@ class Site:
             fates=room,
             precision=room,
             units=room,
+            gate=self.gate,
+            deeds=self.deeds,
         )
 
     @asynccontextmanager

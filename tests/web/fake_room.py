@@ -387,6 +387,14 @@ class FakeRoom:
         self.orders.update({order.incident_id: order for outcome in outcomes for order in outcome.orders})
         return taken[0].id if taken else None
 
+    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+        self._answer()
+        self.calls.append(("order-unit", self.incidents[incident_id].id, unit_id, operator))
+
+    async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
+        self._answer()
+        self.calls.append(("take-back", self.incidents[incident_id].id, order_id, operator))
+
     async def pin(self, pin: Pin) -> None:
         if self.queue_away is not None:
             raise QueueError(self.queue_away)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from .test_page import CHROMIUM, QUIET
+from .conftest import CHROMIUM, QUIET
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = {1440: 900, 390: 844}

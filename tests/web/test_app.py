@@ -24,8 +24,8 @@ from patrol.domain.incidents import (
 from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
 from patrol.domain.zones import RuleId
-from patrol.web.app import MAX_BODY
 from patrol.web.assets import load_assets
+from patrol.web.reading import MAX_BODY
 
 from .conftest import Check, Site
 from .fake_room import CANARY
@@ -507,13 +507,16 @@ def test_a_name_that_is_not_ours_gets_nothing_but_the_probes(site: Site) -> None
     foreign = {"Host": "rebound.example"}
     for path in ("/", "/api/state", "/api/layout", "/events", "/evidence/E-000147.jpg"):
         assert get(site, path, headers=foreign).status_code == 421
-    for path in ("/healthz", "/readyz", "/metrics"):
+    for path in ("/healthz", "/readyz"):
         assert get(site, path, headers=foreign).status_code == 200
+    assert get(site, "/metrics", headers=foreign).status_code == 403  # without accounts; else a token opens it
 
 
 def test_a_name_we_were_given_is_ours(site: Site) -> None:
+    named = {"Host": "patrol.example:8476"}
+    assert get(site, "/sign-in", headers=named).status_code == 421
     site.hosts = ("Patrol.Example",)
-    assert get(site, "/api/state", headers={"Host": "patrol.example:8476"}).status_code == 200
+    assert get(site, "/sign-in", headers=named).status_code == 200
 
 
 def test_a_body_without_end_is_cut_off(site: Site) -> None:

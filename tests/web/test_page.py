@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from patrol.adapters.clip_video import as_webm, compressed
 from patrol.domain.auditing import Finding, FindingKind
@@ -32,32 +31,11 @@ from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind
 from patrol.domain.zones import RuleId
 
-from .conftest import ServedRoom, served_in_thread
+from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
 from .fake_room import FakeRoom, at_metres
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-pytestmark = [
-    pytest.mark.usefixtures("built_page"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM} (Debian's package chromium)"),
-]
+pytestmark = IN_A_BROWSER
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from patrol.domain.message_data import PlaceData
 from patrol.domain.units import UnitId, UnitState
-from patrol.web.app import MAX_BODY, MAX_POSITIONS_BODY
+from patrol.web.reading import MAX_BODY
 from patrol.web.schemas import MOST_POSITIONS
+from patrol.web.unit_routes import MAX_POSITIONS_BODY
 
 from .conftest import Site
 from .test_app import OPERATOR, get, post

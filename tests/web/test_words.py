@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from patrol.domain.accounts import AccountRole
 from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
-from patrol.domain.errors import Apart, CaptureFailure, Objection, Unsendable
+from patrol.domain.errors import Apart, CaptureFailure, Objection, Refusal, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
 from patrol.domain.orders import OrderState
@@ -39,6 +40,8 @@ CLOSED_SETS = {
     "error_not_to_be_sent": list(Unsendable),
     "error_not_as_asked": list(Objection),
     "false_reason": list(FalseAlarmReason),
+    "role": list(AccountRole),
+    "error_sign_in": list(Refusal),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
 

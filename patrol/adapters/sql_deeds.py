@@ -1,0 +1,38 @@
+"""What people did, in the same database: what is not noted with a decision, and what can be read of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_rows import store_deed
+from patrol.adapters.sql_tables import DEEDS
+from patrol.adapters.sql_times import time_of
+from patrol.domain.deeds import Action, Deed
+from patrol.ports import Clock
+
+
+class SqlDeeds:
+    """DeedLog in the database of a SqlStore."""
+
+    def __init__(self, store: SqlStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
+        """See DeedLog."""
+        deed = Deed(self._clock.now(), who, action, subject, detail)
+        await self._store.within(lambda connection: store_deed(connection, deed))
+
+    async def latest(self, limit: int, before: int | None = None) -> Sequence[tuple[int, Deed]]:
+        """See DeedLog."""
+        query = select(DEEDS).order_by(DEEDS.c.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(DEEDS.c.number < before)
+        rows = await self._store.read(lambda connection: connection.execute(query).all())
+        return [
+            (row.number, Deed(time_of(row.at), row.who, Action(row.action), row.subject, row.detail, row.source))
+            for row in rows
+        ]

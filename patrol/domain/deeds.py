@@ -1,0 +1,53 @@
+"""Deeds (操作记录): what people did, as it is kept with what it changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What somebody did. Closed set."""
+
+    CONFIRM = "confirm"
+    ACKNOWLEDGE = "acknowledge"
+    CLOSE = "close"
+    WITHDRAW_CLOSING = "withdraw_closing"
+    REOPEN = "reopen"
+    CHANGE_LEVEL = "change_level"
+    MERGE = "merge"
+    SPLIT = "split"
+    ORDER_UNIT = "order_unit"
+    TAKE_BACK = "take_back"
+    SET_UNIT = "set_unit"
+    PIN = "pin"
+    ACCEPT_VIEW = "accept_view"
+    REPLAY = "replay"
+    SIGN_IN = "sign_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    SIGN_OUT = "sign_out"
+    ADD_ACCOUNT = "add_account"
+    CHANGE_ROLE = "change_role"
+    CHANGE_PASSWORD = "change_password"
+    DISABLE_ACCOUNT = "disable_account"
+    ENABLE_ACCOUNT = "enable_account"
+    ADD_TOKEN = "add_token"
+    REVOKE_TOKEN = "revoke_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Who did what with what, and when. Never holds a password, a token, or what somebody typed in their place.
+
+    ``who``: the account's name, or what a person in a room without accounts calls himself; empty where nobody knows.
+    ``subject``: the id of the incident, unit, camera, letter or account. ``detail``: the reason, and what else counts,
+    for people. ``source``: the address it came from, where that is known.
+    """
+
+    at: datetime
+    who: str
+    action: Action
+    subject: str
+    detail: str = ""
+    source: str = ""

@@ -1,0 +1,113 @@
+"""What an operator's action is answered with, and how it is said that something failed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from patrol.domain.errors import (
+    IllegalTransition,
+    NotAsAsked,
+    NotToBeSent,
+    NotTogether,
+    QueueError,
+    StoreError,
+    UnitBusy,
+)
+from patrol.domain.incidents import IncidentId
+from patrol.web.entering import REFUSALS
+from patrol.web.guarding import error_response
+from patrol.web.reading import ANSWER_WITHIN_S, in_time
+
+Answer = TypeVar("Answer")
+
+
+async def of_an_incident(action: Awaitable[Answer]) -> Answer:
+    """What an action on an incident gives. Raises HTTPException 404 where there is none, TimeoutError."""
+    try:
+        return await in_time(action)
+    except KeyError:
+        raise HTTPException(404, "there is no such incident") from None
+
+
+async def done(action: Awaitable[None]) -> Response:
+    """That it was done."""
+    await of_an_incident(action)
+    return JSONResponse({"done": True})
+
+
+async def led_to(action: Awaitable[IncidentId]) -> Response:
+    """That it was done, and with which incident it goes on."""
+    return JSONResponse({"done": True, "incident_id": await of_an_incident(action)})
+
+
+CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "not_json",
+    422: "out_of_range",
+}
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    response = error_response(error.status_code, CODES.get(error.status_code, "error"), error.detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _store_away(request: Request, error: Exception) -> Response:
+    return error_response(503, "store_away", f"nothing was changed: {error}")
+
+
+async def _queue_away(request: Request, error: Exception) -> Response:
+    return error_response(503, "queue_away", f"the queue was not reached: {error}")
+
+
+async def _too_slow(request: Request, error: Exception) -> Response:
+    return error_response(503, "too_slow", f"no answer within {ANSWER_WITHIN_S:g} s; look before you try again")
+
+
+async def _closed_already(request: Request, error: Exception) -> Response:
+    return error_response(409, "closed_already", str(error))
+
+
+async def _unit_busy(request: Request, error: Exception) -> Response:
+    return error_response(409, "unit_on_order", str(error))
+
+
+async def _not_to_be_sent(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotToBeSent)
+    return error_response(409, f"not_to_be_sent_{error.why.value}", str(error))
+
+
+async def _not_together(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotTogether)
+    return error_response(409, f"not_together_{error.why.value}", str(error))
+
+
+async def _not_as_asked(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAsAsked)
+    return error_response(409, f"not_as_asked_{error.why.value}", str(error))
+
+
+FAILURES: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    HTTPException: _http_error,
+    **REFUSALS,
+    StoreError: _store_away,
+    QueueError: _queue_away,
+    TimeoutError: _too_slow,
+    IllegalTransition: _closed_already,
+    UnitBusy: _unit_busy,
+    NotToBeSent: _not_to_be_sent,
+    NotTogether: _not_together,
+    NotAsAsked: _not_as_asked,
+}
+"""How each error is answered, of whatever route."""

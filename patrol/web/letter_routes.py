@@ -1,0 +1,45 @@
+"""Messages that could not be handled."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from patrol.domain.accounts import Permission
+from patrol.domain.errors import MessageError
+from patrol.ports import RoomDesk
+from patrol.web.answering import done
+from patrol.web.entering import DeclaredRoute, declared, operator_of
+from patrol.web.guarding import error_response
+from patrol.web.reading import id_in, in_time, read
+from patrol.web.schemas import ReplayBody, encode_letters
+
+LETTERS_SHOWN = 50
+
+
+def letter_routes(desk: RoomDesk) -> list[DeclaredRoute]:
+    """To look at them, and to put them back."""
+    letters = _Letters(desk)
+    return [
+        declared("/api/dead-letters", letters.latest, Permission.SEE_LETTERS),
+        declared("/api/dead-letters/{letter_id}/replay", letters.replay, Permission.REPLAY, "POST"),
+    ]
+
+
+class _Letters:
+    """Messages that could not be handled: looked at, and put back by somebody with a name."""
+
+    def __init__(self, desk: RoomDesk) -> None:
+        self._desk = desk
+
+    async def latest(self, request: Request) -> Response:
+        found = await in_time(self._desk.dead_letters(LETTERS_SHOWN))
+        return Response(encode_letters(found), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    async def replay(self, request: Request) -> Response:
+        await read(request, ReplayBody)
+        operator, letter_id = operator_of(request), id_in(request, "letter_id")
+        try:
+            return await done(self._desk.replay(letter_id, operator))
+        except MessageError as error:
+            return error_response(409, "not_replayable", str(error))

@@ -1,0 +1,98 @@
+"""What the page is made of and shows: its files, the room, the live feed, how often rules were right."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from patrol.domain.accounts import Permission
+from patrol.ports import PrecisionView, RoomView
+from patrol.web.assets import load_assets
+from patrol.web.entering import OPEN, DeclaredRoute, Gate, declared
+from patrol.web.feeding import FeedFull, RoomFeed
+from patrol.web.guarding import error_response
+from patrol.web.layout import EncodedLayout
+from patrol.web.reading import in_time
+from patrol.web.schemas import encode_precision, encode_room, with_time
+from patrol.web.sign_in_routes import SIGN_IN_PAGE
+
+
+# The program itself is no secret; what it shows is.
+def asset_routes() -> list[DeclaredRoute]:
+    """The page's own files."""
+    assets = dict(load_assets())
+    page, sign_in = assets.pop("index.html"), assets.pop("sign-in.html")
+    return [
+        declared("/", page.response, Permission.SEE, otherwise=SIGN_IN_PAGE),
+        declared(SIGN_IN_PAGE, sign_in.response, OPEN),
+        *(declared(f"/static/{name}", asset.response, OPEN) for name, asset in assets.items()),
+    ]
+
+
+def room_routes(view: RoomView, layout: EncodedLayout, feed: RoomFeed, gate: Gate) -> list[DeclaredRoute]:
+    """The room, once and live."""
+    room = _Room(view, layout)
+    return [
+        declared("/api/layout", room.layout, Permission.SEE),
+        declared("/api/state", room.state, Permission.SEE),
+        declared("/events", _Events(feed, gate), Permission.SEE),
+    ]
+
+
+def precision_routes(view: PrecisionView) -> list[DeclaredRoute]:
+    """How often the rules were right."""
+    return [declared("/api/v1/precision", _Appraisal(view).precision, Permission.SEE)]
+
+
+class _Room:
+    """The room as JSON."""
+
+    def __init__(self, view: RoomView, layout: EncodedLayout) -> None:
+        self._view = view
+        self._layout = layout
+
+    async def layout(self, request: Request) -> Response:
+        return Response(self._layout.json, media_type="application/json")
+
+    async def state(self, request: Request) -> Response:
+        snapshot = await in_time(self._view.snapshot())
+        room = encode_room(snapshot, self._layout.layout, self._layout.version)
+        return Response(with_time(snapshot.at, room), media_type="application/json")
+
+
+class _Events:
+    """The live feed, as an ASGI app: a viewer's place is given back however its stream ends."""
+
+    def __init__(self, feed: RoomFeed, gate: Gate) -> None:
+        self._feed = feed
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if scope["method"] == "HEAD":
+            await Response(headers=headers, media_type="text/event-stream")(scope, receive, send)
+            return
+        try:
+            with self._feed.viewer():
+                async with aclosing(self._gate.while_let_in(scope, self._feed.messages())) as messages:
+                    stream = StreamingResponse(messages, headers=headers, media_type="text/event-stream")
+                    await stream(scope, receive, send)
+        except FeedFull:
+            full = error_response(503, "feed_full", "as many viewers watch as the feed takes; close one or try again")
+            full.headers["Retry-After"] = "10"
+            await full(scope, receive, send)
+
+
+class _Appraisal:
+    """How often the rules were right."""
+
+    def __init__(self, view: PrecisionView) -> None:
+        self._view = view
+
+    async def precision(self, request: Request) -> Response:
+        report = await in_time(self._view.precision())
+        headers = {"Cache-Control": "no-store"}
+        return Response(encode_precision(report), media_type="application/json", headers=headers)

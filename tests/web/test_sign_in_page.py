@@ -1,0 +1,188 @@
+"""Signing in and out in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from patrol.domain.events import Level
+from patrol.domain.incidents import IncidentId
+from patrol.web.app import serve
+
+from .conftest import IN_A_BROWSER, Site
+from .fake_room import FakeRoom, SystemClock
+from .signed_in import PASSWORD, guarded
+
+pytestmark = IN_A_BROWSER
+RED = IncidentId("I-20261123-000001")
+
+
+@contextmanager
+def served_with_accounts(folder: Path, room: FakeRoom, *, accounts: bool = True) -> Iterator[str]:
+    """The real server with accounts, in a thread of its own; gives its address."""
+    ready, parts = threading.Event(), []
+
+    async def run() -> None:
+        site, loop = Site(room=room), asyncio.get_running_loop()
+        async with guarded(folder, site, SystemClock(), accounts=accounts):
+
+            def on_ready(address: str) -> None:
+                parts.append((address, loop, site.stopping))
+                ready.set()
+
+            await serve(site.app(), "127.0.0.1", 0, site.stopping, on_ready)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), name="guarded-room")
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield parts[0][0]
+    finally:
+        if parts:
+            parts[0][1].call_soon_threadsafe(parts[0][2].set)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def room() -> FakeRoom:
+    room = FakeRoom(second_person=frozenset({Level.RED}))
+    room.alert(1)
+    return room
+
+
+@pytest.fixture
+def address(tmp_path: Path, room: FakeRoom) -> Iterator[str]:
+    with served_with_accounts(tmp_path, room) as address:
+        yield address
+
+
+def opened(browser: Browser, address: str, width: int = 1440, height: int = 900) -> tuple[BrowserContext, Page]:
+    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+    page = context.new_page()
+    page.set_default_timeout(8000)
+    page.goto(address)
+    return context, page
+
+
+def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    expect(page.locator("#sign-in button")).not_to_be_empty()  # the page speaks, so that it listens, too
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(password)
+    page.locator("#password").press("Enter")
+
+
+def close_red(page: Page) -> None:
+    page.get_by_role("button", name="结案…").click()
+    page.locator("#closing").get_by_text("已处置").click()
+    page.locator("#reason").fill("已疏散")
+    page.get_by_role("button", name="结案", exact=True).click()
+
+
+def test_somebody_signs_in_is_shown_by_name_and_signs_out(browser: Browser, address: str) -> None:
+    context, page = opened(browser, address)
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    expect(page.locator("button[type=submit]")).to_have_text("登录")
+    page.locator("#language").click()
+    expect(page.locator("button[type=submit]")).to_have_text("Sign in")
+    sign_in(page, "operator", "not that one at all")
+    expect(page.locator("#message")).to_have_text("Wrong account or password.")
+    expect(page.locator("#password")).to_have_value("")
+    sign_in(page, "operator")
+    expect(page.locator("body")).to_have_attribute("data-ready", "true")
+    expect(page.locator("#me")).to_have_text("operator · operator")
+    expect(page.locator("#open-room")).to_be_hidden()
+    expect(page.locator("#operator")).to_be_hidden()
+    page.locator("#sign-out").click()
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    page.goto(address)
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    context.close()
+
+
+def test_what_is_done_is_done_by_whoever_is_signed_in_and_red_takes_two(
+    browser: Browser,
+    address: str,
+    room: FakeRoom,
+) -> None:
+    (one, first), (other, second) = opened(browser, address), opened(browser, address)
+    sign_in(first, "operator")
+    sign_in(second, "supervisor")
+    first.get_by_role("button", name="确认属实").click()
+    expect(first.locator(".timeline")).to_contain_text("人工确认")
+    close_red(first)
+    expect(first.locator(".second")).to_contain_text("operator")
+    expect(first.get_by_role("button", name="同意结案")).to_be_disabled()
+    second.get_by_role("button", name="同意结案").click()
+    expect(second.locator("#filters [data-filter=closed] b")).to_have_text("1")
+    assert ("confirm", RED, "operator") in room.calls
+    assert room.incidents[RED].closed_by == "supervisor"
+    one.close()
+    other.close()
+
+
+def test_a_viewer_is_offered_nothing_to_do_and_shows_nobody_anything(
+    browser: Browser,
+    address: str,
+    room: FakeRoom,
+) -> None:
+    context, page = opened(browser, address)
+    sign_in(page, "viewer")
+    expect(page.locator("#me")).to_have_text("viewer · 观看")
+    expect(page.locator("#incident h2")).to_contain_text("人员聚集")
+    expect(page.locator("#incident .actions")).to_be_hidden()
+    page.wait_for_timeout(1500)
+    assert room.calls == []  # a screen on the wall is no receipt that a person has seen it
+    context.close()
+
+
+def test_people_change_their_own_password(browser: Browser, address: str) -> None:
+    new = "another horse battery staple"
+    context, page = opened(browser, address)
+    sign_in(page, "operator")
+    page.locator("#me").click()
+    for old, once, again, says in (
+        (PASSWORD, new, new + "x", "两遍新密码不一样"),
+        (PASSWORD, "short", "short", "新密码不够好"),
+        ("not that one at all", new, new, "账号或密码不对"),
+        (PASSWORD, new, new, "密码已修改"),
+    ):
+        for name, typed in (("old", old), ("new", once), ("again", again)):
+            page.locator(f"#password-{name}").fill(typed)
+        page.locator("#password-form button").click()
+        expect(page.locator("#password-message")).to_contain_text(says)
+    expect(page.locator("#password-old")).to_have_value("")
+    page.locator("#password-close").click()
+    page.locator("#sign-out").click()
+    sign_in(page, "operator", new)
+    expect(page.locator("#me")).to_be_visible()
+    context.close()
+
+
+def test_a_page_whose_sign_in_ends_goes_to_the_door(browser: Browser, address: str) -> None:
+    context, page = opened(browser, address)
+    sign_in(page, "operator")
+    expect(page.locator("body")).to_have_attribute("data-ready", "true")
+    other = context.new_page()
+    other.goto(address)
+    other.locator("#sign-out").click()
+    expect(page).to_have_url(re.compile("/sign-in$"), timeout=20_000)
+    context.close()
+
+
+def test_a_room_without_accounts_says_so(browser: Browser, tmp_path: Path, room: FakeRoom) -> None:
+    with served_with_accounts(tmp_path, room, accounts=False) as address:
+        context, page = opened(browser, address)
+        expect(page.locator("#open-room")).to_have_text("未设账号 · 仅限本机")
+        expect(page.locator("#me")).to_be_hidden()
+        expect(page.locator("#operator")).to_be_visible()
+        page.goto(f"{address}sign-in")
+        expect(page.locator("#open-room")).to_be_visible()  # there is nobody to sign in as
+        context.close()
