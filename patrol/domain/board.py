@@ -22,7 +22,7 @@ from patrol.domain.looked import LookedAt, choices_of, streets_to, went_by
 from patrol.domain.messages import Message, order_message, recall_message
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.shortfalls import Shortfall, ShortfallReason, Soonest, carried_on, is_news, shortfall
-from patrol.domain.units import UnitId, UnitState
+from patrol.domain.units import UnitId
 from patrol.domain.ways import Way, Ways
 
 PRE_EMPTED = "pre_empted"
@@ -315,9 +315,7 @@ def changed(
         Outcome(
             incident=incident,
             orders=(*lost, *new),
-            duties=tuple(
-                replace(duty, state=UnitState.ASSIGNED, order_id=order.id) for duty, order in duties if duty is not None
-            ),
+            duties=tuple(duty.ordered(order.id) for duty, order in duties if duty is not None),
             reason="ordered" if new else why_lost,
         ),
         now,

@@ -25,7 +25,7 @@ from patrol.adapters.sql_outbox import _OTHERS, _UNSETTLED, _URGENT
 from patrol.adapters.sql_version import LAYOUT
 from patrol.domain.alerts import Alert, Candidate, Verdict
 from patrol.domain.camera import CameraId, Place
-from patrol.domain.dispatch import Duty, Outcome, Situation, doubt, receive, told
+from patrol.domain.dispatch import Duty, Outcome, Situation, doubt, told
 from patrol.domain.errors import ConfigError, IllegalTransition, StoreError, StoreFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.feedback import close, confirm
@@ -49,6 +49,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.orders import Candidate as WeighedUnit
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
+from patrol.domain.receiving import receive
 from patrol.domain.streams import EntryId
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitState
@@ -273,7 +274,7 @@ def test_a_decision_sees_all_orders_of_its_incident_and_what_every_unit_does(tmp
         async with opened(tmp_path) as store:
             await store.accept(candidate(), at(0))
             await send(store, "I-1", "O-1")
-            await store.decide(FIRST, lambda s: doubt(s, 10, at(20)))
+            await store.decide(FIRST, lambda s: doubt(s, 10, 1, at(20)))
             await send(store, "I-1", "O-2")
             looked_at: list[Situation] = []
 
@@ -464,7 +465,7 @@ def test_open_incidents_are_listed_newest_first_with_their_orders_oldest_first(t
             for number in (1, 2, 3):
                 await store.accept(by_camera(number, f"C-{number}"), at(number))
             await send(store, "I-2", "O-9")
-            await store.decide(IncidentId("I-2"), lambda s: doubt(s, 1, at(9)))
+            await store.decide(IncidentId("I-2"), lambda s: doubt(s, 1, 1, at(9)))
             await store.decide(IncidentId("I-2"), lambda s: sent(s, "O-1", at(10)))
             ledger = await store.open_ledger()
             assert [found.id for found in ledger.incidents] == ["I-3", "I-2", "I-1"]

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from patrol.domain.board import MOST_WAITING, SHORT, Board, Crews, Sending, anyone_free, send
-from patrol.domain.dispatch import Duty, Outcome, Situation, receive
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.overriding import send_unit, take_back
+from patrol.domain.receiving import receive
 from patrol.domain.units import UnitId, UnitState
 from patrol.domain.ways import Ways
 from tests.builders import at, duty, incident, north, order, sent, situation

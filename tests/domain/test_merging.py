@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch, feedback, merging
+from patrol.domain import dispatch, feedback, merging, receiving
 from patrol.domain.alerts import History, accept
 from patrol.domain.board import Crews
 from patrol.domain.closeness import MergePolicy
@@ -52,7 +52,7 @@ def at_work(number: int, seconds: float, *kinds: ReceiptKind) -> Situation:
     situation = after(situation, sent(only, f"O-{number}", at(seconds + 1)))
     for kind in kinds:
         receipt = Receipt(f"O-{number}", 1, "units", f"U-{number}", kind, at(seconds + 2))
-        situation = after(situation, dispatch.receive(situation, receipt, 1, at(seconds + 2)))
+        situation = after(situation, receiving.receive(situation, receipt, 1, at(seconds + 2)))
     return situation
 
 
@@ -315,7 +315,7 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
                     chosen = draw(st.sampled_from([order.id for order in situation.orders]))
                     kind = draw(st.sampled_from(list(ReceiptKind)))
                     receipt = Receipt(chosen, 1, "units", "U-1", kind, now)
-                    room.take([dispatch.receive(situation, receipt, 1, now)])
+                    room.take([receiving.receive(situation, receipt, 1, now)])
                 case "merge":
                     other = room.situation(draw(st.sampled_from(ids)))
                     room.take(merging.merge(situation, other, "li", now), together=True)
@@ -324,7 +324,7 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
                     new_id = IncidentId(f"I-split-{step}")
                     room.take(merging.split(situation, alert_id, new_id, "li", now), together=True)
                 case "doubt":
-                    room.take([dispatch.doubt(situation, 5.0, now)])
+                    room.take([dispatch.doubt(situation, 5.0, 1, now)])
                 case "close":
                     room.take([feedback.close(situation, Disposition.HANDLED, "li", "", now)])
         except IllegalTransition:
