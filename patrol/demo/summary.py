@@ -11,7 +11,7 @@ from typing import Any
 from patrol.domain.camera import RingName
 from patrol.domain.errors import PatrolError
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import ClockName, Incident, IncidentState
+from patrol.domain.incidents import Incident, IncidentState
 from patrol.domain.orders import Order
 from patrol.domain.room import RingStatus, TourStatus
 from patrol.pipeline.stopping import pause
@@ -108,9 +108,9 @@ def _orders(orders: Sequence[Order]) -> dict[str, int]:
 def _on_scene(incidents: Sequence[Incident], ring: RingName) -> dict[str, Any]:
     here = [each for each in incidents if each.ring is ring and each.incident_class is IncidentClass.SECURITY]
     times = [
-        seconds
+        (arrived.at - incident.accepted_at).total_seconds()
         for incident in here
-        if (seconds := incident.seconds(ClockName.ACCEPTED, ClockName.ON_SCENE)) is not None
+        if (arrived := incident.first_on_scene) is not None
     ]
     target_s = here[0].target_s if here else None
     return {

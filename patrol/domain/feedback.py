@@ -204,8 +204,7 @@ def withdraw(situation: Situation, operator: str, now: datetime) -> Outcome:
 def reopen(situation: Situation, operator: str, reason: str, now: datetime, crews: Crews | None = None) -> Outcome:
     """Open what was closed again: a new life, in which nothing that was sent before counts.
 
-    The ring's clock goes on from t3 as if it had never been closed. ``crews``: how many each level wants. Raises
-    NotAsAsked.
+    Its target counts from now on, too. ``crews``: how many each level wants. Raises NotAsAsked.
     """
     incident = situation.incident
     if incident.merged_into is not None:

@@ -168,7 +168,8 @@ class LevelChange:
 class EarlierLife:
     """How an incident ended before a person opened it again, and who did so, when and why.
 
-    ``clocks``: those that the next life may stamp anew. What concerns the ring's clock (t3, t9) stays where it is.
+    ``clocks``: those that the next life stamps anew; with t9, how this one stood against its target. ``overdue``: as
+    it was flagged.
     """
 
     life: int
@@ -181,6 +182,7 @@ class EarlierLife:
     reopened_at: datetime
     reopened_by: str
     reopened_why: str
+    overdue: bool = False
 
 
 class Cause(StrEnum):
@@ -270,12 +272,13 @@ class Witness:
     level_why_en: str = ""
 
 
-# What another life of the same incident stamps anew. The first arrival stays: the ring's clock runs once.
+# What another life of the same incident stamps anew.
 _STAMPED_ANEW = frozenset(
     {
         ClockName.ORDER_SENT,
         ClockName.UNIT_ACCEPTED,
         ClockName.MOVING,
+        ClockName.ON_SCENE,
         ClockName.HANDLED,
         ClockName.FEEDBACK,
         ClockName.CLOSED,
@@ -334,7 +337,8 @@ ORDERS_LISTED = 12
 class Incident:
     """One thing that happened. ``sequence`` grows by one with every message told about it.
 
-    ``target_s``: the ring's response target; its clock is t9 - t3 and never restarts. None: no unit is awaited.
+    ``target_s``: the ring's response target; what is reported is t9 - t3 of the first arrival (``first_on_scene``).
+    None: no unit is awaited.
     ``evidence_id``: the picture of the first alert; ``clip_id``: the clip of the first that has one, kept some seconds
     after it. ``simulated``: made of simulated cameras. ``drill``: an exercise for people, simulated, too.
     ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
@@ -416,13 +420,20 @@ class Incident:
 
     @property
     def due_at(self) -> datetime | None:
-        """When the first unit must be on scene; None where none is awaited."""
-        return None if self.target_s is None else self.accepted_at + timedelta(seconds=self.target_s)
+        """When the first unit must be on scene, in its present life; None where none is awaited."""
+        return None if self.target_s is None else self.life_began_at + timedelta(seconds=self.target_s)
 
     @property
     def life_began_at(self) -> datetime:
-        """When its present life began: no clock of an earlier one counts. The response target's (t3) is another."""
+        """When its present life began: no clock of an earlier one counts."""
         return self.reopened_at or self.accepted_at
+
+    @property
+    def first_on_scene(self) -> Stamp | None:
+        """t9 of the first of its lives in which somebody came: by that the response target is reported, from t3."""
+        earlier = (life.clocks.get(ClockName.ON_SCENE) for life in self.history)
+        arrivals = (*earlier, self.clocks.get(ClockName.ON_SCENE))
+        return next((stamp for stamp in arrivals if stamp is not None), None)
 
     def stamp_in_life(self, name: ClockName) -> Stamp | None:
         """One of its timestamps, unless it is of an earlier life."""
@@ -446,7 +457,7 @@ class Incident:
         return replace(self, state=state)
 
     def reopened(self, operator: str, why: str, at: datetime) -> Incident:
-        """This incident in its next life: what ended the last one is history, and the ring's clock goes on from t3.
+        """This incident in its next life: what ended the last one is history, and all clocks begin anew.
 
         The one way out of CLOSED, and a person's alone. Raises IllegalTransition if it is open.
         """
@@ -463,10 +474,12 @@ class Incident:
             reopened_at=at,
             reopened_by=operator,
             reopened_why=why,
+            overdue=self.overdue,
         )
         return replace(
             self,
             state=IncidentState.NEW,
+            overdue=False,
             life=self.life + 1,
             orders=(),
             reopened_at=at,
@@ -556,14 +569,14 @@ def _is_maintenance(incident: Incident) -> bool:
 
 
 def is_overdue(incident: Incident, now: datetime) -> bool:
-    """Whether the response target has passed with no unit on scene."""
+    """Whether the response target has passed with no unit on scene. Who has handled it was there, button or not."""
     if incident.due_at is None:
         return False
-    on_scene = incident.clocks.get(ClockName.ON_SCENE)
-    reached = on_scene.at if on_scene else now
-    if not incident.is_open and on_scene is None:
-        return False
-    return reached > incident.due_at
+    stamps = (incident.stamp_in_life(ClockName.ON_SCENE), incident.stamp_in_life(ClockName.HANDLED))
+    reached_at = min((stamp.at for stamp in stamps if stamp is not None), default=None)
+    if reached_at is None:
+        return incident.is_open and now > incident.due_at
+    return reached_at > incident.due_at
 
 
 _URGENCY = {level: rank for rank, level in enumerate(Level)}

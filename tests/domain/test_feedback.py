@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch, feedback
+from patrol.domain import dispatch, feedback, receiving
 from patrol.domain.board import Crews
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.dispatch import Outcome, Situation
@@ -364,25 +364,30 @@ class TestReopening:
         assert (data["state"], data["life"], data["disposition"]) == ("new", 2, None)
         assert data["reopened_at"] == "2026-01-01T12:10:00.000+00:00"
 
-    def test_the_rings_clock_goes_on_from_the_first_alert(self) -> None:
-        again = feedback.reopen(closed(), "wang", "not over", at(600)).incident
+    def test_its_target_counts_from_then_on_and_that_the_last_one_was_missed_is_history(self) -> None:
+        before = closed()
+        missed = replace(before, incident=replace(before.incident, overdue=True))
+        again = feedback.reopen(missed, "wang", "not over", at(600)).incident
         assert again is not None
-        assert again.due_at == at(60)
-        assert not again.overdue
-        late = dispatch.mark_overdue(situation(incident=again), at(601)).incident
+        assert again.due_at == at(660)
+        assert (again.overdue, again.history[0].overdue) == (False, True)
+        assert dispatch.mark_overdue(situation(incident=again), at(660)).incident is None
+        late = dispatch.mark_overdue(situation(incident=again), at(661)).incident
         assert late is not None
         assert late.overdue
 
-    def test_who_arrived_in_the_first_life_arrived_and_the_rest_is_stamped_anew(self) -> None:
+    def test_who_arrived_in_the_first_life_is_history_and_still_the_first_on_scene(self) -> None:
         now = ordered()
         for kind, seconds in ((ReceiptKind.ACCEPTED, 5), (ReceiptKind.ON_SCENE, 40), (ReceiptKind.DONE, 50)):
             receipt = Receipt("O-1", 1, "units", "U-1", kind, at(seconds))
-            now = after(now, dispatch.receive(now, receipt, 1, at(seconds)))
+            now = after(now, receiving.receive(now, receipt, 1, at(seconds)))
         now = after(now, feedback.close(now, HANDLED, "li", "", at(60)))
         again = feedback.reopen(now, "wang", "not over", at(600)).incident
         assert again is not None
-        assert again.clocks[ClockName.ON_SCENE].at == at(40)
-        assert set(again.clocks) == {ClockName.BEGAN, ClockName.ACCEPTED, ClockName.ON_SCENE}
+        assert set(again.clocks) == {ClockName.BEGAN, ClockName.ACCEPTED}
+        assert again.history[0].clocks[ClockName.ON_SCENE].at == at(40)
+        there = again.stamped(ClockName.ON_SCENE, at(640), "unit U-1")
+        assert (there.clocks[ClockName.ON_SCENE].at, there.first_on_scene) == (at(640), Stamp(at(40), "unit U-1"))
         assert not again.overdue
 
     def test_nothing_that_was_sent_before_has_to_do_with_it(self) -> None:
@@ -392,7 +397,7 @@ class TestReopening:
         assert not now.incident.is_of_this_life(at(599))
         assert now.incident.is_of_this_life(at(600))
         for kind in ReceiptKind:
-            late = dispatch.receive(now, Receipt("O-1", 9, "units", "U-1", kind, at(601)), 1, at(601))
+            late = receiving.receive(now, Receipt("O-1", 9, "units", "U-1", kind, at(601)), 1, at(601))
             assert late.incident is None
 
     def test_who_refused_before_is_asked_again(self) -> None:
@@ -460,7 +465,7 @@ def _act(data: st.DataObject, action: str, now: Situation, policy: ConfirmPolicy
             known = [order.id for order in now.orders] or [OrderId("O-none")]
             kind = data.draw(st.sampled_from(list(ReceiptKind)))
             receipt = Receipt(data.draw(st.sampled_from(known)), 1, "units", "U-1", kind, when)
-            return dispatch.receive(now, receipt, 1, when)
+            return receiving.receive(now, receipt, 1, when)
         case "close":
             disposition = data.draw(st.sampled_from(list(Disposition)))
             return feedback.close(now, disposition, operator, "why", when, None, RED)
@@ -475,7 +480,7 @@ def _act(data: st.DataObject, action: str, now: Situation, policy: ConfirmPolicy
         case "hold":
             return feedback.hold(now, policy, when) or Outcome()
         case "doubt":
-            return dispatch.doubt(now, 10, when)
+            return dispatch.doubt(now, 10, 1, when)
         case _:
             return dispatch.mark_overdue(now, when)
 

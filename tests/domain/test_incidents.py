@@ -80,6 +80,22 @@ def test_overdue_is_measured_to_arrival_and_a_closed_one_without_arrival_is_not(
     assert not is_overdue(incident(state=IncidentState.CLOSED), at(600))
 
 
+def test_who_has_handled_it_was_there_though_nobody_pressed_the_button() -> None:
+    handled = incident(state=IncidentState.HANDLED)
+    assert not is_overdue(handled.stamped(ClockName.HANDLED, at(20), "U-1"), at(80))
+    assert is_overdue(handled.stamped(ClockName.HANDLED, at(61), "U-1"), at(80))
+
+
+def test_no_target_of_an_earlier_life_counts_in_a_later_one() -> None:
+    first = incident(state=IncidentState.CLOSED, overdue=True).stamped(ClockName.ON_SCENE, at(80), "U-1")
+    again = first.reopened("li", "not over", at(600))
+    assert again.due_at == at(660)
+    assert not is_overdue(again, at(660))
+    assert is_overdue(again, at(661))
+    assert not is_overdue(again.stamped(ClockName.ON_SCENE, at(640), "U-1"), at(700))
+    assert again.first_on_scene == first.first_on_scene == first.clocks[ClockName.ON_SCENE]
+
+
 def test_ids_say_what_and_when_and_differ() -> None:
     assert make_id("A", at(0), 0xABC) == "A-20260101-120000-000000000abc"
     assert make_id("A", at(0), 1) != make_id("A", at(0), 2)
