@@ -161,7 +161,7 @@ class FollowingUp:
             return True
         if incident.id in look.chosen and incident.id not in look.fresh:
             return await self._assign(incident)
-        if waits(situation, self._sending, look.now) and not situation.open_orders and incident.id not in look.fresh:
+        if waits(situation, self._sending, look.now) and not situation.crew_is_out and incident.id not in look.fresh:
             self._count_shortfall(incident)  # the store is not asked for each of many every second
         return False
 
