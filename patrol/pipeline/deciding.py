@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding
+from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding, receiving
 from patrol.domain.board import Board, Sending, missing, send, waits
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import StoreError
@@ -30,11 +30,12 @@ from patrol.ports import Clock, Effect, IncidentStore
 _log = logging.getLogger(__name__)
 
 NOBODY_FREE = "no unit free"
+# Stages by the timestamp that ends them, each with the one that begins it.
 _STAGE_ENDS = {
-    "ordered": ("order", ClockName.ACCEPTED, ClockName.ORDER_SENT),
-    "accepted": ("unit_accept", ClockName.ORDER_SENT, ClockName.UNIT_ACCEPTED),
-    "on_scene": ("travel", ClockName.UNIT_ACCEPTED, ClockName.ON_SCENE),
-    "closed": ("feedback", ClockName.HANDLED, ClockName.CLOSED),
+    ClockName.ORDER_SENT: ("order", ClockName.ACCEPTED),
+    ClockName.UNIT_ACCEPTED: ("unit_accept", ClockName.ORDER_SENT),
+    ClockName.ON_SCENE: ("travel", ClockName.UNIT_ACCEPTED),
+    ClockName.CLOSED: ("feedback", ClockName.HANDLED),
 }
 
 
@@ -62,12 +63,12 @@ class Deciding:
         """Send units to it, and to whatever waits with it. Returns what became of this incident."""
         ways = await self._ways(incident_id)
         now = self._clock.now()
-        overdue_before: set[IncidentId] = set()
+        before: Sequence[Situation] = ()
         nothing = Outcome(reason=NOBODY_FREE)
 
         def decision(there: Board) -> Sequence[Outcome]:
-            nonlocal nothing
-            overdue_before.update(each.incident.id for each in there.situations if each.incident.overdue)
+            nonlocal nothing, before
+            before = there.situations
             cause = once.cause if once else None
             asking = replace(there.of(incident_id), cause=cause)
             held = feedback.hold(asking, self._sending.confirm, now)
@@ -86,8 +87,7 @@ class Deciding:
             return None
         passing(Step.DISPATCH_ORDERED)
         by_incident = {outcome.incident.id: outcome for outcome in outcomes if outcome.incident is not None}
-        for changed_id, outcome in by_incident.items():
-            self._count(outcome, changed_id in overdue_before)
+        self._count_all(tuple(by_incident.values()), before)
         return by_incident.get(incident_id, nothing)
 
     async def _ways(self, incident_id: IncidentId) -> Ways:
@@ -108,13 +108,15 @@ class Deciding:
         """A dispatcher sends this unit. Raises NotToBeSent."""
         ways = await self._ways(incident_id)
         now, crews = self._clock.now(), self._sending.crews
+        before: Sequence[Situation] = ()
 
         def decision(there: Board) -> Sequence[Outcome]:
+            nonlocal before
+            before = there.situations
             of_order = incident_id, unit_id, _order_id(now), operator
             return overriding.send_unit(there, *of_order, ways, crews, now)
 
-        for outcome in await self._store.decide_board(incident_id, decision, unit_id=unit_id) or ():
-            self._count(outcome, was_overdue=True)
+        self._count_all(await self._store.decide_board(incident_id, decision, unit_id=unit_id) or (), before)
         _log.info("%s sent unit %s to incident %s", operator, unit_id, incident_id)
 
     async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
@@ -125,9 +127,11 @@ class Deciding:
 
     async def receive(self, incident_id: IncidentId, receipt: Receipt, once: Effect) -> Outcome | None:
         """Take a unit's receipt. Raises IllegalTransition if it cannot be true."""
-        now, crews = self._clock.now(), self._sending.crews
+        now, sending = self._clock.now(), self._sending
         decided = await self._decide(
-            incident_id, lambda s: dispatch.receive(s, receipt, crews.of(s.incident), now), once
+            incident_id,
+            lambda s: receiving.receive(s, receipt, sending.crews.of(s.incident), now, sending.positions),
+            once,
         )
         passing(Step.DISPATCH_RECEIVED)
         return decided
@@ -141,8 +145,10 @@ class Deciding:
 
     async def doubt(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
         """Doubt what was not accepted in time."""
-        now = self._clock.now()
-        decided = await self._decide(incident_id, lambda s: dispatch.doubt(s, accept_within_s, now))
+        now, crews = self._clock.now(), self._sending.crews
+        decided = await self._decide(
+            incident_id, lambda s: dispatch.doubt(s, accept_within_s, crews.of(s.incident), now)
+        )
         passing(Step.DISPATCH_DOUBTED)
         return decided
 
@@ -303,36 +309,44 @@ class Deciding:
     async def _decide_together(
         self, incident_ids: Sequence[IncidentId], decision: Callable[[Sequence[Situation]], Sequence[Outcome]]
     ) -> Sequence[Incident]:
-        overdue_before: set[IncidentId] = set()
+        before: Sequence[Situation] = ()
 
         def remembering(situations: Sequence[Situation]) -> Sequence[Outcome]:
-            overdue_before.update(each.incident.id for each in situations if each.incident.overdue)
+            nonlocal before
+            before = situations
             return decision(situations)
 
         outcomes = await self._store.decide_together(incident_ids, remembering)
-        incidents = [outcome.incident for outcome in outcomes if outcome.incident is not None]
-        for outcome, incident in zip(outcomes, incidents, strict=True):
-            self._count(outcome, incident.id in overdue_before)
-        return incidents
+        self._count_all(outcomes, before)
+        return [outcome.incident for outcome in outcomes if outcome.incident is not None]
 
     async def _decide(
         self, incident_id: IncidentId, decision: Callable[[Situation], Outcome], once: Effect | None = None
     ) -> Outcome | None:
-        was_overdue = False
+        before: Situation | None = None
 
         def remembering(situation: Situation) -> Outcome:
-            nonlocal was_overdue
-            was_overdue = situation.incident.overdue
+            nonlocal before
+            before = situation
             return decision(replace(situation, cause=once.cause if once else None))
 
         outcome = await self._store.decide(incident_id, remembering, once)
         if outcome is not None:
-            self._count(outcome, was_overdue)
+            self._count(outcome, before)
         return outcome
 
-    def _count(self, outcome: Outcome, was_overdue: bool) -> None:
+    def _count_all(self, outcomes: Sequence[Outcome], before: Sequence[Situation]) -> None:
+        known = {situation.incident.id: situation for situation in before}
+        for outcome in outcomes:
+            self._count(outcome, known.get(outcome.incident.id) if outcome.incident is not None else None)
+
+    def _count(self, outcome: Outcome, before: Situation | None) -> None:
+        """``before``: what was decided on; None of what this decision made."""
         metrics = self._metrics.dispatch
+        states = {order.id: order.state for order in before.orders} if before is not None else {}
         for order in outcome.orders:
+            if order.state is states.get(order.id):  # only what is known of it has changed
+                continue
             metrics.orders.labels(order.ring.value, order.state.value).inc()
         incident = outcome.incident
         if incident is None:
@@ -347,22 +361,30 @@ class Deciding:
         )
         if incident.incident_class is IncidentClass.MAINTENANCE:
             return  # how soon a camera is mended says nothing of how soon units are on scene
-        if outcome.reason in _STAGE_ENDS:
-            stage, begin, end = _STAGE_ENDS[outcome.reason]
-            seconds = incident.seconds(begin, end)
-            if seconds is not None and _are_of_this_life(incident, begin, end):
-                self._metrics.stages.took(stage, incident.ring, seconds, incident.level)
+        was_overdue = before is not None and before.incident.overdue
         if incident.overdue and not was_overdue:  # a receipt or a closure may be the first to find that
             metrics.overdue.labels(incident.ring.value, incident.level.value).inc()
+        stamped = incident.clocks.keys() - (before.incident.clocks.keys() if before is not None else ())
+        self._count_stamps(stamped, incident)
         self._count_milestone(outcome.reason, incident)
 
+    def _count_stamps(self, stamped: Collection[ClockName], incident: Incident) -> None:
+        """``stamped``: by this decision, so that each is measured once, however many units are on it."""
+        for end in stamped:
+            if end in _STAGE_ENDS:
+                stage, begin = _STAGE_ENDS[end]
+                seconds = incident.seconds(begin, end)
+                if seconds is not None and _are_of_this_life(incident, begin, end):
+                    self._metrics.stages.took(stage, incident.ring, seconds, incident.level)
+        arrived = incident.clocks.get(ClockName.ON_SCENE)
+        if ClockName.ON_SCENE in stamped and incident.first_on_scene is arrived:  # of all its lives
+            metrics, labels = self._metrics.dispatch, (incident.ring.value, incident.level.value)
+            metrics.response.labels(*labels).observe(_seconds(incident, ClockName.ACCEPTED, ClockName.ON_SCENE))
+            metrics.from_onset.labels(*labels).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
+
     def _count_milestone(self, reason: str, incident: Incident) -> None:
-        metrics = self._metrics.dispatch
-        ring, level = incident.ring.value, incident.level.value
-        if reason == "on_scene" and _are_of_this_life(incident, ClockName.ON_SCENE):
-            metrics.response.labels(ring, level).observe(_seconds(incident, ClockName.ACCEPTED, ClockName.ON_SCENE))
-            metrics.from_onset.labels(ring, level).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
-        elif reason == "closed" and incident.disposition is not None:
+        metrics, level = self._metrics.dispatch, incident.level.value
+        if reason == "closed" and incident.disposition is not None:
             metrics.closed.labels(incident.disposition.value).inc()
         elif reason == "escalated" and incident.escalation is not None:
             metrics.escalations.labels(level, incident.escalation.step.value).inc()

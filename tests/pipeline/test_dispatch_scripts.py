@@ -18,8 +18,10 @@ from patrol.domain.camera import RingName
 from patrol.domain.choosing import Policy
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
+from patrol.domain.duties import set_by_operator
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState
+from patrol.domain.lateness import LateAfter, LatenessKind, overdue, watch_of
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.schedules import TimeWindow
 from patrol.domain.shortfalls import ShortfallReason
@@ -328,6 +330,129 @@ def test_what_is_opened_again_gets_a_unit_anew_and_no_word_of_its_earlier_life_m
             assert (incident.state, incident.life) == (IncidentState.ORDERED, 2)
             await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
             assert (await on.incident(incident_id)).state is IncidentState.ON_SCENE
+
+    asyncio.run(script())
+
+
+def test_what_is_opened_again_has_its_target_anew_and_nothing_of_before_makes_it_late(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(10)
+            await on.say("U-1", ON_SCENE, DONE)
+            await on.room.desk.close(incident_id, Disposition.HANDLED, "li", "settled")
+            await on.settle()
+            await on.seconds(600)
+            await on.room.desk.reopen(incident_id, "zhao", "it goes on")
+            await on.settle()
+            await on.seconds(2)
+            again = await on.incident(incident_id)
+            assert (again.due_at, again.shortfall, again.escalation) == (at(670), None, None)
+            assert on.orders_of[str(on.last_order("U-1"))].data["due_at"] == "2026-01-01T12:11:10.000+00:00"
+            await on.seconds(50)
+            await on.say("U-1", ACCEPTED, ON_SCENE)
+            there = await on.incident(incident_id)
+            assert (there.clocks[ClockName.ON_SCENE].at, there.overdue) == (at(662), False)
+            assert there.history[0].clocks[ClockName.ON_SCENE].at == at(10)
+            watch = watch_of(there, await on.orders(incident_id))
+            assert overdue([watch], (), LateAfter(), at(1850)) == (), "20 minutes since it was opened again"
+            (late,) = overdue([watch], (), LateAfter(), at(1863))
+            assert (late.kind, late.since) == (LatenessKind.NOT_HANDLED, at(1862))
+
+    asyncio.run(script())
+
+
+def test_a_refusal_after_a_while_is_told_by_the_steps_from_then_on(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 30)]) as on:
+            incident_id = await on.alert(ring_name=RingName.FAR)
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(54)
+            assert (await on.incident(incident_id)).escalation is None
+            await on.say("U-1", ReceiptKind.REJECTED)
+            for _ in range(40):
+                await on.seconds(1)
+                step = (await on.incident(incident_id)).escalation
+                assert step is not None
+                assert step.step is EscalationStep.SUPERVISOR, "nobody else is there, which is known at once"
+            await on.seconds(10)
+            last = (await on.incident(incident_id)).escalation
+            assert last is not None
+            assert (last.step, last.at) == (EscalationStep.ROOM, at(100))
+
+    asyncio.run(script())
+
+
+def test_a_back_up_that_accepts_after_all_has_its_time_to_set_out(opened: Open) -> None:
+    async def script() -> None:
+        sending = Sending(Crews({Level.RED: 2}))
+        async with opened([crew(1, 10), crew(2, 50)], sending=sending) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            await on.seconds(12)
+            await on.room.desk.acknowledge(incident_id, "li")
+            await on.settle()
+            await on.seconds(28)
+            await on.say("U-2", ACCEPTED)
+            await on.seconds(14)
+            acknowledged = (await on.incident(incident_id)).escalation
+            assert acknowledged is not None
+            assert acknowledged.acknowledged_by == "li", "nothing else has got late since"
+            await on.seconds(2)
+            after = (await on.incident(incident_id)).escalation
+            assert after is not None
+            assert after.causes[-1].startswith("unit_not_moving/")
+
+    asyncio.run(script())
+
+
+def test_a_crew_of_which_nobody_knew_where_it_accepted_moves_by_its_positions(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 300), crew(2, 400)]) as on:
+            await on.at("U-1", north(290))
+            on.room.clock.advance(40)
+            incident_id = await on.alert(level=Level.YELLOW, ring_name=RingName.FAR)
+            await on.say("U-1", ACCEPTED)
+            await on.seconds(1)
+            for metres in (270, 250, 230):
+                await on.at("U-1", north(metres))
+                await on.seconds(5)
+            moved = await on.incident(incident_id)
+            assert moved.state is IncidentState.EN_ROUTE
+            assert moved.clocks[ClockName.MOVING].at == at(50), (
+                "by the third position: it was 290 m away long before it accepted"
+            )
+
+    asyncio.run(script())
+
+
+def test_what_is_done_without_a_word_of_arrival_is_not_overdue(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(20)
+            await on.say("U-1", DONE)
+            await on.seconds(60)
+            assert not (await on.incident(incident_id)).overdue
+
+    asyncio.run(script())
+
+
+def test_a_dispatcher_sends_who_is_off_duty_by_the_table(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            off = UnitState.OFF_DUTY
+            now = on.room.clock.now()
+            await on.duties.change(lambda there: [set_by_operator(one, off, now) for one in there], "li", "", now)
+            incident_id = await on.alert()
+            assert on.ordered() == set()
+            await on.room.desk.order_unit(incident_id, UnitId("U-1"), "li")
+            await on.settle()
+            assert await on.state_of("U-1") is UnitState.ASSIGNED
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE, DONE)
+            assert await on.state_of("U-1") is UnitState.AVAILABLE
 
     asyncio.run(script())
 
