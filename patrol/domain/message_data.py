@@ -228,13 +228,13 @@ class IncidentData(Data):
     place: PlaceData
     state: IncidentState | str
     overdue: bool
-    """Its response target passed with no unit on scene."""
+    """Its response target passed with no unit on scene, in its present life."""
     target_s: Annotated[float, Gt(0)] | None
-    """The response target, from t3 to t9, seconds; null where no unit is awaited."""
+    """The response target, seconds: from t3 to t9, or from ``reopened_at``; null where no unit is awaited."""
     disposition: Disposition | str | None
     """The feedback with which it was closed."""
     clocks: Mapping[str, StampData]
-    """What has happened so far, t0 to t12."""
+    """What has happened so far, t0 to t12; of t6 and what follows, in its present life."""
     simulated: bool
     words: WordsData
     maintenance: MaintenanceData | None
@@ -297,7 +297,7 @@ class OrderData(Data):
     camera: CameraNameData
     words: WordsData
     due_at: datetime | None
-    """When the first unit must be on scene."""
+    """When the first unit must be on scene: the ring's seconds after t3, or after it was opened again."""
     eta_s: Annotated[float, Ge(0)]
     """Expected from sending to arrival, seconds."""
     evidence_id: str | None
@@ -305,6 +305,10 @@ class OrderData(Data):
     simulated: bool
     """For simulated units only."""
     drill: bool = False
+    is_drone: bool = False
+    """The unit sees and handles nothing: crews go as well."""
+    ordered_by: str | None = None
+    """The dispatcher who chose the unit; null where the rules did."""
 
 
 @dataclass(frozen=True, slots=True)

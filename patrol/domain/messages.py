@@ -303,6 +303,8 @@ def order_message(order: Order, incident: Incident, now: datetime, cause: str | 
         clip_id=incident.clip_id,
         simulated=incident.simulated,
         drill=incident.drill,
+        is_drone=order.is_drone,
+        ordered_by=order.ordered_by,
     )
     return _message(
         f"patrol:order:{order.ring}",

@@ -101,6 +101,8 @@ def order_of(envelope: Envelope, incident: Incident) -> Order:
         why_zh=WHY_ZH,
         why_en=WHY_EN,
         candidates=(),
+        is_drone=bool(data.get("is_drone", False)),
+        ordered_by=data.get("ordered_by"),
         life=incident.life if incident.is_of_this_life(sent_at) else incident.life - 1,
     )
 

@@ -92,10 +92,10 @@ def _recovered(
 
 
 def _sent_since(told_of: Told) -> datetime | None:
-    """When a unit was sent, where that went out and the state that it led to did not: orders go before all else."""
+    """When a crew was sent, where that went out and the state that it led to did not: orders go before all else."""
     since = told_of.newest.sequence + 1 if told_of.newest else 0  # the order that goes with it comes right after it
     late = [one for key, one in told_of.orders.items() if one.sequence > since and key not in told_of.recalled]
-    return max((time_of(one.time) for one in late), default=None)
+    return max((time_of(one.time) for one in late if not one.data.get("is_drone")), default=None)
 
 
 def _incident(
@@ -121,7 +121,7 @@ def _incident(
 def _with_somebody_sent(recovered: Recovered, orders: Sequence[Order], now: datetime) -> Recovered:
     """Where somebody was to be sent and the order never reached the queue, nobody was: then it waits for one again."""
     incident = recovered.incident
-    if incident.state is not IncidentState.ORDERED or any(order.is_open for order in orders):
+    if incident.state is not IncidentState.ORDERED or any(order.is_open and not order.is_drone for order in orders):
         return recovered
     return _told_again(replace(recovered, incident=incident.to(IncidentState.NEW)), now)
 
