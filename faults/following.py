@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 
 from faults.figures import ACCEPT_S, ESCALATION, FEEDBACK_S, MOBILISE_S, ON_SHORTFALL, REMIND_EVERY_S
-from faults.told import Line, Told, incidents_in, sent_at_of, unix
+from faults.told import OPEN_ORDERS, Line, Told, incidents_in, sent_at_of, unix
 
 GRACE_S = 20.0  # from when something is due until it is done, or from when dispatch was killed or held up last
 EARLY_S = 0.5
@@ -62,10 +62,16 @@ class HeldUp:
 
 @dataclass(frozen=True)
 class Sent:
-    """When an order was sent, and how many seconds it was to take; Unix time."""
+    """When an order was sent, and how many seconds it was to take; Unix time.
+
+    ``over_at``: when it was told first that it is over; ``open_until``: until then, or, where a message may be missing
+    before that one, until it was told last that it is open.
+    """
 
     at: float
     eta_s: float | None
+    open_until: float
+    over_at: float | None
 
 
 def follow_up(
@@ -113,7 +119,22 @@ def lives_of(incidents: Mapping[str, Sequence[Told]]) -> dict[str, int]:
 
 def _sent(orders: Sequence[Line], incidents: Mapping[str, Sequence[Told]]) -> dict[str, Sent]:
     etas = {line["order"]: line.get("eta_s") for line in orders if "order" in line}
-    return {order: Sent(at, etas.get(order)) for order, at in sent_at_of(orders, incidents).items()}
+    open_until: dict[str, float] = {}
+    over_at: dict[str, float] = {}
+    for told in incidents.values():
+        before = 0
+        for one in told:
+            for order, state in one.orders.items():
+                is_over = state not in OPEN_ORDERS
+                if not is_over or (order not in over_at and one.sequence == before + 1):
+                    open_until[order] = one.at
+                if is_over:
+                    over_at.setdefault(order, one.at)
+            before = one.sequence
+    return {
+        order: Sent(at, etas.get(order), max(at, open_until.get(order, at)), over_at.get(order))
+        for order, at in sent_at_of(orders, incidents).items()
+    }
 
 
 @dataclass(frozen=True)
@@ -163,7 +184,7 @@ def _wrong_change(before: Told, after: Told, sent: Mapping[str, Sent]) -> Iterat
         if abs(after.step.at - after.at) > EARLY_S:
             yield f"{after.incident}: {after.step.name} told {after.at - after.step.at:.1f} s after it was taken"
     if after.overdue and not before.overdue and after.due_at is not None:
-        early_s = after.due_at - min(after.at, after.t9 or after.at)
+        early_s = after.due_at - min(after.at, after.reached_at or after.at)
         if early_s > EARLY_S:
             yield f"{after.incident}: overdue {early_s:.1f} s too soon"
     for order, state in after.orders.items():
@@ -202,7 +223,7 @@ def _may_be_late_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]:
             if _is_infeasible(sent[order], told):
                 yield sent[order].at
     if told.state == "new" and not told.open_orders:  # that nobody else could go may have been found as the last ended
-        yield max([told.began_at, *(sent[order].at for order in told.orders)])
+        yield max([told.began_at, *(sent[order].open_until for order in told.orders)])
     if told.state in UNREACHED and told.target_s is not None:
         yield told.began_at + told.target_s
     yield from _may_be_short_since(told, sent) if told.open_orders else ()
@@ -222,8 +243,8 @@ def _is_infeasible(order: Sent, told: Told) -> bool:
 
 
 def _unsent_since(told: Told, sent: Mapping[str, Sent]) -> float:
-    """Since when nobody is on the way: an order that ended has had its time."""
-    return max([told.began_at, *(sent[order].at + ACCEPT_S for order in told.orders)])
+    """Since when nobody is on the way, at the latest: since it was told that the last order is over."""
+    return max([told.began_at, *(over_at for order in told.orders if (over_at := sent[order].over_at) is not None)])
 
 
 def _surely_late_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]:
@@ -232,8 +253,7 @@ def _surely_late_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]:
             yield sent[order].at + ACCEPT_S
     if told.state == "new" and not told.open_orders:
         yield _unsent_since(told, sent) + SENT_WITHIN_S
-    reached = told.t9 is not None and told.t9 >= told.began_at
-    if told.state in UNREACHED and not reached and told.target_s is not None:
+    if told.state in UNREACHED and told.reached_at is None and told.target_s is not None:
         yield told.began_at + told.target_s
 
 
@@ -252,7 +272,7 @@ def _forgotten(standing: _Standing, sent: Mapping[str, Sent], held: HeldUp) -> I
     for order, state in told.open_orders.items():
         if state == "sent" and forgotten(sent[order].at + ACCEPT_S):
             yield f"{order}: not accepted, and never doubted"
-    unmarked = told.state in UNREACHED and not told.overdue and told.t9 is None
+    unmarked = told.state in UNREACHED and not told.overdue and told.reached_at is None
     if unmarked and told.due_at is not None and forgotten(told.due_at):
         yield f"{told.incident}: its target has passed, and it is not overdue"
     if told.state == "handled" and not told.reminders and forgotten((told.t10 or told.began_at) + FEEDBACK_S):

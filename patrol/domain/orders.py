@@ -45,8 +45,8 @@ class Order:
     ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_at``: when
     its unit said yes, also by what implies that. ``accepted_from``: where its unit was then, or at its first position
     after it. ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its crew did
-    (arriving.py). ``ended_at``: since when its unit has nothing to do with it any more. Times are aware UTC; those that
-    were not kept once, of an order made again from its message, too, are None.
+    (arriving.py). ``ended_at``: since when its unit has nothing to do with it any more; of one that was made
+    again from its messages and is over, since then. Times are aware UTC; what nobody kept is None.
     """
 
     id: OrderId

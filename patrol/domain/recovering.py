@@ -86,7 +86,7 @@ def _recovered(
     if sent_at is not None and incident.state is IncidentState.NEW:
         incident = incident.to(IncidentState.ORDERED).stamped(ClockName.ORDER_SENT, sent_at, "dispatch")
     orders = recovered_orders(of_it, stored.orders if stored else (), incident)
-    changed = tuple(order for order in orders if stored is None or order not in stored.orders)
+    changed = tuple(order.ended_by(now) for order in orders if stored is None or order not in stored.orders)
     made = Recovered(incident, tuple(alerts), changed)
     return _told_again(made, now) if sent_at is not None else _with_somebody_sent(made, orders, now)
 
