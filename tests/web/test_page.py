@@ -22,7 +22,7 @@ from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
 from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
-from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
+from patrol.domain.incidents import ClockName, Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
 from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
 from patrol.domain.room import CoverStatus, QueueStatus, WatchStatus
@@ -304,7 +304,9 @@ def test_an_operator_changes_the_level_with_a_reason(served: ServedRoom, open_pa
 
 
 def test_what_is_closed_is_opened_again_and_says_how_it_had_ended(served: ServedRoom, open_page: Open) -> None:
-    incident = served.room.alert(1)
+    incident = served.room.alert(1, accepted_s_ago=90)
+    arrived = served.room.now() - timedelta(seconds=80)
+    served.room.incidents[incident] = served.room.incidents[incident].stamped(ClockName.ON_SCENE, arrived, "unit U-JP1")
     page = open_page()
     page.locator("#operator").fill("李明")
     served.do(lambda: asyncio.ensure_future(served.room.close(incident, Disposition.HANDLED, "王芳", "已疏散")))
@@ -316,7 +318,9 @@ def test_what_is_closed_is_opened_again_and_says_how_it_had_ended(served: Served
     wait_for(lambda: served.room.incidents[incident].is_open)
     assert ("reopen", incident, "李明", "人又回来了") in served.room.calls
     expect(page.locator(".why .earlier")).to_contain_text("此前由 王芳 结案：已处置")
+    expect(page.locator(".why .earlier")).to_contain_text("首个警力 0:10 到场")
     page.locator("#filters [data-filter=open]").click()
+    expect(ring(page, incident)).to_have_attribute("data-mode", "running")
     expect(card(page, incident)).to_contain_text("重新打开")
 
 
