@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
@@ -265,6 +265,19 @@ def test_a_unit_with_an_open_order_is_refused_a_second_one_by_the_database_itsel
             assert await store.open_ledger() == before
             # ... and a free one is taken, so that the refusal above is about the unit.
             await store.decide(IncidentId("I-2"), lambda s: Outcome(orders=(replace(second, unit_id=UnitId("U-2")),)))
+
+    asyncio.run(check())
+
+
+def test_an_order_of_before_it_was_kept_when_one_was_accepted_and_over_is_read(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            await send(store, "I-1", "O-1")
+            older = "UPDATE orders SET body = json_remove(body, '$.accepted_at', '$.ended_at')"
+            await store.within(lambda connection: connection.execute(text(older)))
+            (read,) = (await store.open_ledger()).orders
+            assert (read.id, read.accepted_at, read.ended_at) == ("O-1", None, None)
 
     asyncio.run(check())
 
@@ -804,6 +817,7 @@ earlier_lives = st.builds(
     reopened_at=moments,
     reopened_by=texts,
     reopened_why=texts,
+    overdue=st.booleans(),
 )
 incidents = st.builds(
     Incident,
