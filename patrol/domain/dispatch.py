@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from patrol.domain.camera import Place
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import (
+    UNREACHED,
     ClockName,
     Incident,
     IncidentState,
@@ -164,6 +165,17 @@ class Outcome:
     looked_at: LookedAt | None = None
 
 
+_ONE_MORE = ("unit_not_moving", "position_silent", "arrival_will_miss_target")  # of a lateness's key
+
+
+def wants_one_more(incident: Incident) -> bool:
+    """Whether one crew more is wanted, as one on its way was told to be late, or is not heard of, and none is there."""
+    last = incident.standing_escalation
+    if last is None or incident.state not in UNREACHED:
+        return False
+    return any(cause.partition("/")[0] in _ONE_MORE for cause in last.causes)
+
+
 def travel_time_s(duty: Duty, destination: Place) -> float:
     """Expected seconds from being ordered to being there: mobilisation, then the way at the unit's speed."""
     way_m = duty.where.distance_m(destination) * DETOUR_FACTOR
@@ -187,7 +199,7 @@ _DUTY_STATE: Mapping[OrderState, UnitState] = {
 def receive(situation: Situation, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:
     """Take a unit's receipt for its order. A late one moves nothing back, one for an order that is over moves nothing.
 
-    ``crews_wanted``: once so many have accepted, whoever has not answered yet is called back.
+    ``crews_wanted``: by the incident as it was; once so many have accepted, whoever has not answered is called back.
     """
     order = next((order for order in situation.orders if order.id == receipt.subject_id), None)
     if order is None:
@@ -229,12 +241,15 @@ def advance(
 ) -> Outcome:
     """An order goes on, and its unit with it; both as they are then. See ``receive``."""
     moved = with_orders(situation, (order,))
-    over = _no_longer_needed(moved, crews_wanted)
-    after = with_orders(moved, over)
     incident = situation.incident
     if not order.is_drone:  # it sees, it handles nothing
         incident = incident.stamped(*stamp)
-    incident = replace(in_state_of(incident, after.of_this_life), crews_missing=max(0, crews_wanted - after.crews))
+    incident = in_state_of(incident, moved.of_this_life)
+    if wants_one_more(situation.incident) and not wants_one_more(incident):  # somebody is there
+        crews_wanted -= 1
+    over = _no_longer_needed(moved, crews_wanted)
+    after = with_orders(moved, over)
+    incident = replace(incident, crews_missing=max(0, crews_wanted - after.crews))
     incident = replace(incident, overdue=is_overdue(incident, now))
     return told(
         Outcome(
@@ -258,7 +273,9 @@ def _no_longer_needed(situation: Situation, crews_wanted: int) -> tuple[Order, .
     if any(order.state is OrderState.DONE for order in crews):
         waiting = {order for order in situation.open_orders if order.state is not OrderState.ON_SCENE}
     elif sum(order.is_open and PROGRESS[order.state] > 0 for order in crews) >= crews_wanted:
-        waiting = {order for order in crews if order.is_open and PROGRESS[order.state] == 0}
+        # Whom a dispatcher sent stays until it is done, or a person takes it back.
+        unanswered = (order for order in crews if order.is_open and PROGRESS[order.state] == 0)
+        waiting = {order for order in unanswered if order.ordered_by is None}
     else:
         return ()
     return tuple(
