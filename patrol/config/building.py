@@ -45,7 +45,7 @@ from patrol.domain.storage import FreeFloor
 from patrol.domain.travel_settings import ServiceSettings, TravelSettings
 from patrol.domain.units import Shift, Unit, UnitId, usual_mode
 from patrol.domain.visits import TourSettings
-from patrol.domain.wants import Policy
+from patrol.domain.wants import Needs, Policy
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
 USUAL_VIEW_DEG = 90.0
@@ -287,6 +287,7 @@ def _sending(file: FileModel) -> Sending:
         confirm=_confirm(dispatch),
         positions=_positions(file),
         unanswered_after_s=dispatch.unanswered_after_s,
+        needs={kind: Needs(frozenset(one.capabilities), one.crew_at_least) for kind, one in dispatch.needs.items()},
     )
 
 

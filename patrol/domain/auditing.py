@@ -225,7 +225,7 @@ def _those_who_could_have_somebody(late: Sequence[Waiting], view: AuditView, sen
 
 def _kind_of(situation: Situation) -> Hashable:
     incident = situation.incident
-    asked = frozenset((order.unit_id, order.state) for order in situation.of_this_life)
+    asked = frozenset((order.unit_id, order.state, order.recalled_by) for order in situation.of_this_life)
     told = incident.kind, incident.level, incident.ring, incident.simulated, incident.held_until, incident.urged_at
     return (*told, asked)
 

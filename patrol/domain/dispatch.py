@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from patrol.domain.camera import Place
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import (
+    UNREACHED,
     ClockName,
     Incident,
     IncidentState,
@@ -171,6 +172,17 @@ class Outcome:
     looked_at: LookedAt | None = None
 
 
+_ONE_MORE = ("unit_not_moving", "position_silent", "arrival_will_miss_target")  # of a lateness's key
+
+
+def wants_one_more(incident: Incident) -> bool:
+    """Whether one crew more is wanted, as one on its way was told to be late, or is not heard of, and none is there."""
+    last = incident.standing_escalation
+    if last is None or incident.state not in UNREACHED:
+        return False
+    return any(cause.partition("/")[0] in _ONE_MORE for cause in last.causes)
+
+
 def travel_time_s(duty: Duty, destination: Place) -> float:
     """Expected seconds from being ordered to being there: mobilisation, then the way at the unit's speed."""
     way_m = duty.where.distance_m(destination) * DETOUR_FACTOR
@@ -197,12 +209,15 @@ def advance(
     ``crews_wanted``: once so many have accepted, whoever has not answered yet is called back.
     """
     moved = with_orders(situation, (order,))
-    over = _no_longer_needed(moved, crews_wanted)
-    after = with_orders(moved, over)
     incident = situation.incident
     if not order.is_drone:  # it sees, it handles nothing
         incident = incident.stamped(*stamp)
-    incident = short_of(in_state_of(incident, after.of_this_life), after, crews_wanted)
+    incident = in_state_of(incident, moved.of_this_life)
+    if wants_one_more(situation.incident) and not wants_one_more(incident):  # somebody is there
+        crews_wanted -= 1
+    over = _no_longer_needed(moved, crews_wanted)
+    after = with_orders(moved, over)
+    incident = short_of(incident, after, crews_wanted)
     incident = replace(incident, overdue=is_overdue(incident, now))
     return told(
         Outcome(
@@ -231,7 +246,9 @@ def _no_longer_needed(situation: Situation, crews_wanted: int) -> tuple[Order, .
     if any(order.state is OrderState.DONE for order in crews):
         waiting = {order for order in situation.open_orders if order.state is not OrderState.ON_SCENE}
     elif sum(order.is_open and PROGRESS[order.state] > 0 for order in crews) >= crews_wanted:
-        waiting = {order for order in crews if order.is_open and PROGRESS[order.state] == 0}
+        # Whom a dispatcher sent stays until it is done, or a person takes it back.
+        unanswered = (order for order in crews if order.is_open and PROGRESS[order.state] == 0)
+        waiting = {order for order in unanswered if order.ordered_by is None}
     else:
         return ()
     return tuple(

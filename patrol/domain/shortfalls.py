@@ -16,8 +16,8 @@ class ShortfallReason(StrEnum):
 
     NO_CREWS = "no_crews"  # there is none at all, among the real ones or the simulated ones
     NONE_OF_RING = "none_of_ring"
-    NONE_ABLE = "none_able"  # none has the capabilities that are needed
-    ALL_REFUSED = "all_refused"
+    NONE_ABLE = "none_able"  # none has the capabilities that are needed, and officers enough
+    ALL_REFUSED = "all_refused"  # they declined, or a person took them back
     NONE_ON_DUTY = "none_on_duty"
     ALL_BUSY = "all_busy"
     NONE_LOCATED = "none_located"  # of those that are free nobody knows where they are
@@ -83,7 +83,7 @@ _WORDS: dict[ShortfallReason, tuple[str, str]] = {
     ShortfallReason.NO_CREWS: ("没有可派的警力", "there is no crew to send"),
     ShortfallReason.NONE_OF_RING: ("没有警力负责该圈层", "no crew serves its ring"),
     ShortfallReason.NONE_ABLE: ("没有具备所需能力的警力", "no crew can do what is needed"),
-    ShortfallReason.ALL_REFUSED: ("可派的警力均已拒绝", "all who may go have refused"),
+    ShortfallReason.ALL_REFUSED: ("可派的警力均已拒绝或被撤回", "all who may go have refused, or were taken back"),
     ShortfallReason.NONE_ON_DUTY: ("可派的警力均未当班", "none who may go is on duty"),
     ShortfallReason.ALL_BUSY: ("可派的警力均在执行任务", "all who may go are busy"),
     ShortfallReason.NONE_LOCATED: ("空闲的警力定位中断", "nobody knows where those are that are free"),

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from patrol.domain.arriving import anything_seen
-from patrol.domain.board import SHORT, Board, Sending, choices_for, waits, wants_one_more
+from patrol.domain.board import SHORT, Board, Sending, choices_for, waits
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.confirmation import is_held
-from patrol.domain.dispatch import Situation, is_silent, is_unanswered
+from patrol.domain.dispatch import Situation, is_silent, is_unanswered, wants_one_more
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy, due_steps, is_reminder_due
 from patrol.domain.events import IncidentClass

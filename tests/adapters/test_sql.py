@@ -19,12 +19,15 @@ from sqlalchemy import event, text
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_board import _WAITING
 from patrol.adapters.sql_history import _LAST_ALERT, _OPENED
 from patrol.adapters.sql_opening import LOOK_AGAIN_S, _in_turn
 from patrol.adapters.sql_outbox import _OTHERS, _UNSETTLED, _URGENT
 from patrol.adapters.sql_version import LAYOUT
+from patrol.domain import board, turns
 from patrol.domain.alerts import Alert, Candidate, Verdict
-from patrol.domain.camera import CameraId, Place
+from patrol.domain.board import Board, Crews, Sending
+from patrol.domain.camera import CameraId, Place, RingName
 from patrol.domain.dispatch import Duty, Outcome, Situation, doubt, told
 from patrol.domain.errors import ConfigError, IllegalTransition, StoreError, StoreFailure
 from patrol.domain.events import Kind, Level
@@ -53,8 +56,9 @@ from patrol.domain.receiving import receive
 from patrol.domain.streams import EntryId
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitState
+from patrol.domain.ways import Ways
 from patrol.ports import Effect, OutboxRow
-from tests.builders import NOON, at, candidate, maintenance_incident, order, sent, unit
+from tests.builders import NOON, at, camera, candidate, maintenance_incident, order, ring, sent, unit
 from tests.builders import event as seen
 from tests.examples import examples
 
@@ -1106,3 +1110,73 @@ def test_alerts_that_waited_together_are_told_apart_by_when_they_happened(tmp_pa
                 assert acceptance.verdict is expected
 
     asyncio.run(check())
+
+
+async def _board_ids(store: SqlStore, asking: str) -> set[str]:
+    """Which incidents are on the board for one that asks."""
+    found: set[str] = set()
+
+    def decision(there: Board) -> Sequence[Outcome]:
+        found.update(each.incident.id for each in there.situations)
+        return ()
+
+    await store.decide_board(IncidentId(asking), decision)
+    return found
+
+
+def _waiting_at(number: int, **changes: object) -> Candidate:
+    where = camera(f"C-{number}", **changes)
+    return candidate(number, camera=where, event=seen(camera_id=where.id), ring=ring(where.ring))
+
+
+def test_of_each_line_that_waits_some_are_on_the_board_also_those_that_an_older_program_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MOST_WAITING", 2)
+
+    async def story() -> None:
+        async with opened(tmp_path, [unit("U-1")]) as store:
+            for number in range(1, 6):
+                await store.accept(_waiting_at(number), at(number))
+            await store.accept(_waiting_at(6, ring=RingName.PERIPHERY), at(6))
+            await store.accept(_waiting_at(7, simulated=True), at(7))
+            await store.accept(_waiting_at(8, ring=RingName.FAR), at(8))
+            assert await _board_ids(store, "I-5") == {"I-1", "I-2", "I-5", "I-6", "I-7", "I-8"}
+            with closing(sqlite3.connect(tmp_path / "patrol.db")) as older:
+                older.execute("UPDATE incidents SET waits_in = NULL WHERE id IN ('I-3', 'I-4')")
+                older.commit()
+            assert await _board_ids(store, "I-5") == {f"I-{number}" for number in range(1, 9)}
+
+    asyncio.run(story())
+
+
+def test_each_line_is_read_in_its_order_and_no_farther_than_is_looked_at(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path):
+            with direct(tmp_path) as other:
+                for line in (turns.LINES[0], None):
+                    values = _WAITING._ordered({"line": line, "most": 50})
+                    plan = [row[3] for row in other.execute(f"EXPLAIN QUERY PLAN {_WAITING._text}", values)]
+                    assert plan == ["SEARCH incidents USING INDEX incidents_waiting_in_line (waits_in=? AND waits>?)"]
+
+    asyncio.run(check())
+
+
+def test_those_that_wait_for_one_crew_more_stand_in_a_line_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MOST_WAITING", 1)
+
+    async def story() -> None:
+        async with opened(tmp_path, [unit("U-1")]) as store:
+            for number in range(1, 4):
+                await store.accept(_waiting_at(number), at(number))
+            two_each = Sending(Crews({Level.RED: 2}))
+
+            def decision(there: Board) -> Sequence[Outcome]:
+                return board.send(there, lambda *_: OrderId("O-1"), Ways(), two_each, at(9))
+
+            await store.decide_board(FIRST, decision)
+            assert await _board_ids(store, "I-3") == {"I-1", "I-2", "I-3"}
+
+    asyncio.run(story())

@@ -11,11 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol.domain import dispatch, feedback, receiving
-from patrol.domain.board import SHORT
+from patrol.domain.board import SHORT, Crews
 from patrol.domain.camera import Place, RingName
 from patrol.domain.dispatch import DETOUR_FACTOR, Duty, Outcome, Situation, travel_time_s
 from patrol.domain.errors import IllegalTransition
-from patrol.domain.incidents import ClockName, Disposition, IncidentState, OrderId, Stamp
+from patrol.domain.incidents import (
+    ClockName,
+    Disposition,
+    Escalation,
+    EscalationStep,
+    IncidentState,
+    OrderId,
+    Stamp,
+)
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitId, UnitState
 from tests.builders import SQUARE, at, duty, incident, north, order, sent, situation, unit
@@ -42,6 +50,42 @@ def receive(now: Situation, given: Receipt, when: datetime, crews: int = 1) -> O
 def ordered() -> Situation:
     start = situation()
     return after(start, sent(start, "O-1", at(1)))
+
+
+def test_whom_a_dispatcher_sent_is_not_called_back_when_others_accept_but_once_it_is_done() -> None:
+    start = ordered()
+    by_hand = order("U-2", 2, ordered_by="li")
+    now = replace(start, orders=(*start.orders, by_hand), duties=(*start.duties, duty("U-2")))
+    accepted = after(now, receive(now, receipt(ReceiptKind.ACCEPTED), at(5)))
+    assert [one.state for one in accepted.orders] == [OrderState.ACCEPTED, OrderState.SENT]
+    done = receive(accepted, receipt(ReceiptKind.DONE, seconds=60), at(60))
+    assert [(one.unit_id, one.state) for one in done.orders] == [("U-1", OrderState.DONE), ("U-2", OrderState.RECALLED)]
+
+
+def told_to_be_late(now: Situation) -> Situation:
+    late = Escalation(EscalationStep.NEXT_UNIT, at(20), "", "", causes=("unit_not_moving/O-1",))
+    return replace(now, incident=replace(now.incident, escalation=late, crews_missing=1))
+
+
+def test_one_crew_more_is_wanted_until_the_first_is_there() -> None:
+    start = ordered()
+    accepted = told_to_be_late(after(start, receive(start, receipt(ReceiptKind.ACCEPTED), at(5))))
+    assert Crews().of(accepted.incident) == 2
+    arrived = after(accepted, receive(accepted, receipt(ReceiptKind.ON_SCENE), at(50), crews=2))
+    assert arrived.incident.crews_missing == 0
+    assert Crews().of(arrived.incident) == 1
+    assert sent(arrived, NEXT, at(51)) == Outcome()
+
+
+def test_the_one_more_that_has_not_answered_is_called_back_once_the_first_is_there() -> None:
+    start = ordered()
+    accepted = told_to_be_late(after(start, receive(start, receipt(ReceiptKind.ACCEPTED), at(5))))
+    both = replace(accepted, orders=(*accepted.orders, order("U-2", 2)), duties=(*start.duties, duty("U-2")))
+    arrived = receive(both, receipt(ReceiptKind.ON_SCENE), at(50), crews=2)
+    assert {one.unit_id: one.state for one in arrived.orders} == {
+        "U-1": OrderState.ON_SCENE,
+        "U-2": OrderState.RECALLED,
+    }
 
 
 def test_travel_time_is_mobilisation_and_the_way_round_corners() -> None:

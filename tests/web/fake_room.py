@@ -556,6 +556,8 @@ class FakeRoom:
             Candidate(UnitId("U-POST"), None, "unit_on_scene"),
             Candidate(UnitId("U-DRONE"), None, "other_ring"),
             Candidate(UnitId("U-P4"), None, "lost_734"),
+            Candidate(UnitId("U-P5"), None, "taken_back"),
+            Candidate(UnitId("U-P6"), None, "crew_of_2"),
         ]
         self.orders[incident_id] = Order(
             id=OrderId(f"O-{incident_id}"),

@@ -422,6 +422,8 @@ def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> No
     expect(panel.locator(".candidates")).to_contain_text("on another scene")
     expect(panel.locator(".candidates")).to_contain_text("1 more are not for this ring")
     expect(panel.locator(".candidates")).to_contain_text("no position for 734 s: nobody knows where it is")
+    expect(panel.locator(".candidates")).to_contain_text("taken back by a dispatcher")
+    expect(panel.locator(".candidates")).to_contain_text("too few: a crew of 2")
     rows = panel.locator(".timeline tbody tr")
     expect(rows.first).to_contain_text("Began")
     expect(rows.first).to_contain_text("−12.0 s")

@@ -29,6 +29,17 @@ def escalation_order(parts: Parts) -> Iterator[Finding]:
                 yield (*location, "after_s"), message
 
 
+def taken_from_above(parts: Parts) -> Iterator[Finding]:
+    """Levels that would take units from what is as urgent, or more."""
+    for level, taken in parts.dispatch.preempts.items() if parts.dispatch is not None else ():
+        lower = list(Level)[list(Level).index(level) + 1 :]
+        expected = " or ".join(lower) if lower else "nothing"
+        for i, other in enumerate(taken):
+            if other not in lower:
+                message = f"{level} takes from {other}, which is not below it; expected {expected}"
+                yield ("dispatch", "preempts", level.value, i), message
+
+
 def never_held(parts: Parts) -> Iterator[Finding]:
     """Confirmations that would be waited for where nothing may wait."""
     for kind, by_level in parts.dispatch.confirm.items() if parts.dispatch is not None else ():

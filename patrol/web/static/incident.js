@@ -552,9 +552,9 @@ function candidateTable(order, namesUnit, send) {
     others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
 }
 
-// Some reasons name what they are about: serves_I-1, lacks_armed, lost_734.
+// Some reasons name what they are about: serves_I-1, lacks_armed, crew_of_1, lost_734.
 function leftOut(reason) {
-  const [, of, what] = reason.match(/^(serves|lacks|lost)_(.*)$/) ?? [];
+  const [, of, what] = reason.match(/^(serves|lacks|crew_of|lost)_(.*)$/) ?? [];
   return of ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
