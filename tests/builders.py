@@ -156,7 +156,7 @@ def incident(number: int = 1, **changes: Any) -> Incident:
         alert_ids=(AlertId("A-1"),),
         clocks={ClockName.BEGAN: Stamp(at(-4), "rule"), ClockName.ACCEPTED: Stamp(at(0), "store")},
     )
-    return replace(plain, **changes)
+    return replace(plain, **{"highest_level": changes.get("level", plain.level), **changes})
 
 
 def maintenance_incident(number: int = 1, cameras: int = 3, **changes: Any) -> Incident:

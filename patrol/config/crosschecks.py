@@ -76,6 +76,7 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from _hasty_merging(parts)
     yield from _room_never_told(parts)
     yield from _late_confirmations(parts)
+    yield from _never_held_in_the_core(parts)
 
 
 def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -384,12 +385,18 @@ def _raised_sites(parts: Parts) -> Iterator[Finding]:
 
 
 def _never_held(parts: Parts) -> Iterator[Finding]:
-    for kind, by_level in parts.dispatch.confirm.items() if parts.dispatch is not None else ():
+    if parts.dispatch is None:
+        return
+    for kind, by_level in parts.dispatch.confirm.items():
         location: Location = ("dispatch", "confirm", kind.value)
         if kind is Kind.CAMERA_HEALTH:
             yield location, "is maintenance, for which no unit is sent, so nothing waits; expected another kind"
         elif by_level.get(Level.RED) is not None:
             yield (*location, Level.RED.value), "makes red wait, which goes to a unit at once; expected at_once"
+        for level, waiting in by_level.items():
+            if waiting is not None and waiting.then is Then.CLOSE and level in parts.dispatch.second_person:
+                message = f"closes what takes two people (dispatch.second_person has {level}); expected send"
+                yield (*location, level.value, "then"), message
 
 
 def _site_names(parts: Parts) -> dict[str, None]:
@@ -601,7 +608,11 @@ def _room_never_told(parts: Parts) -> Iterator[Finding]:
 
 
 def _late_confirmations(parts: Parts) -> Iterator[Finding]:
-    targets = {name: ring.response_target_s for name, ring in parts.rings.items() if ring is not None}
+    targets = {
+        name: ring.response_target_s
+        for name, ring in parts.rings.items()
+        if ring is not None and name is not RingName.CORE  # nothing is held there
+    }
     if parts.dispatch is None or not targets:
         return
     soonest = min(targets, key=targets.__getitem__)
@@ -613,6 +624,20 @@ def _late_confirmations(parts: Parts) -> Iterator[Finding]:
                     f" {targets[soonest]:g} s: where nobody confirms, it is late before it is sent"
                 )
                 yield ("dispatch", "confirm", kind.value, level.value, "within_s"), message
+
+
+def _never_held_in_the_core(parts: Parts) -> Iterator[Finding]:
+    """What would wait, if it could be seen anywhere but in the core."""
+    for kind, by_level in parts.dispatch.confirm.items() if parts.dispatch is not None else ():
+        rules = {name for name, rule in parts.rules.items() if rule is not None and rule.kind == kind.value}
+        rings = {
+            parts.ring_of(part)
+            for part in parts.cameras
+            if any(not rules.isdisjoint(zone.rules) for zone in parts.zones_of(part))
+        }
+        if rings == {RingName.CORE} and any(waiting is not None for waiting in by_level.values()):
+            message = "only cameras in the core look for it, and there a unit goes at once: nothing waits"
+            yield ("dispatch", "confirm", kind.value), message
 
 
 def _listed(cameras: list[CameraPart]) -> str:

@@ -14,9 +14,10 @@ from functools import partial
 from patrol.domain.board import Crews, wanting
 from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Outcome, Situation, called_back, told
-from patrol.domain.errors import NotAsAsked, Objection
+from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.incidents import (
+    LEVEL_CHANGES_KEPT,
     ClockName,
     ClosingRequest,
     Disposition,
@@ -25,6 +26,7 @@ from patrol.domain.incidents import (
     IncidentState,
     LevelChange,
     is_overdue,
+    kept_changes,
 )
 from patrol.domain.levels import LEVEL_ZH
 from patrol.domain.messages import Message, recall_message
@@ -34,8 +36,6 @@ RULE = "rule"
 NOT_CONFIRMED = "无人在时限内确认，按规则结案 · nobody confirmed it in time, closed by rule"
 # Reasons of outcomes, beside those that are an incident's states.
 HELD, CLOSING_ASKED = "held", "closing asked"
-# More changes of one incident's level than that are a program's that errs; the first is what the rules had said.
-LEVEL_CHANGES_KEPT = 50
 
 
 def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
@@ -56,7 +56,7 @@ def hold(situation: Situation, policy: ConfirmPolicy, now: datetime) -> Outcome 
     if until is None:
         return None
     if now >= until:
-        return close_by_rule(situation, Disposition.UNFOUNDED, RULE, NOT_CONFIRMED, now)
+        return close_by_rule(situation, Disposition.UNFOUNDED, RULE, NOT_CONFIRMED, now, policy.two_people)
     if incident.held_until == until:
         return Outcome(reason=HELD)
     return told(Outcome(incident=replace(incident, held_until=until), reason=HELD), now, cause=situation.cause)
@@ -83,8 +83,8 @@ def change_level(
         level_by=operator,
         level_why_zh=f"由 {operator} 认定（原为{LEVEL_ZH[before]}）：{reason}",
         level_why_en=f"{operator} says so (it was {before}): {reason}",
-        level_changes=(changes[0], *changes[1:][-LEVEL_CHANGES_KEPT + 1 :]),
-        held_until=None,  # of another level it waits for another time, or not at all
+        level_changes=kept_changes(changes),
+        held_until=None,  # who says how urgent it is has looked
         urged_at=now if urged else incident.urged_at,
     )
     return told(Outcome(incident=wanting(situation, changed, crews or Crews()), reason="level changed"), now)
@@ -140,11 +140,13 @@ def _feedback(
 def _takes_two(incident: Incident, operator: str, levels: Collection[Level]) -> bool:
     if incident.drill or incident.incident_class is IncidentClass.MAINTENANCE:
         return False
-    # Or else whoever lowers it could close it alone.
+    # Or else whoever lowers it, or what was merged into it, could close it alone; and whoever changes it until that is
+    # forgotten.
     lowered = any(
         change.before in levels and _is_same_person(change.operator, operator) for change in incident.level_changes
     )
-    return incident.level in levels or lowered
+    forgotten = bool(levels) and len(incident.level_changes) >= LEVEL_CHANGES_KEPT
+    return incident.level in levels or lowered or forgotten
 
 
 def _is_same_person(one: str, other: str) -> bool:
@@ -181,9 +183,21 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
     return recall_message(order, incident, reason, now)
 
 
-def close_by_rule(situation: Situation, disposition: Disposition, rule: str, reason: str, now: datetime) -> Outcome:
-    """Close it for a reason that is no person's; it takes no second one. Raises IllegalTransition if closed already."""
+def close_by_rule(
+    situation: Situation,
+    disposition: Disposition,
+    rule: str,
+    reason: str,
+    now: datetime,
+    second_person: Collection[Level] = (),
+) -> Outcome:
+    """Close it for a reason that is no person's.
+
+    Raises IllegalTransition if it is closed already, or has in this life been of a level of ``second_person``.
+    """
     incident = situation.incident.not_closing()
+    if incident.has_been(second_person):
+        raise IllegalTransition(f"incident {incident.id} is, or has been, what two people close: the rule does not")
     asked = ClosingRequest(Disposition.DRILL if incident.drill else disposition, None, reason, rule, now)
     return _close(replace(situation, incident=incident), asked, rule, now)
 

@@ -78,6 +78,7 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
 # Nobody is on scene yet.
 UNREACHED = frozenset({IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE})
 
+_URGENCY = {level: rank for rank, level in enumerate(Level)}
 _NOBODY_WANTED = frozenset({IncidentState.HANDLED, IncidentState.CLOSED})
 
 
@@ -162,6 +163,16 @@ class LevelChange:
     before: Level
     level: Level
     reason: str
+
+
+# More changes of one incident's level than that are a program's that errs; the first is what the rules had said.
+LEVEL_CHANGES_KEPT = 50
+
+
+def kept_changes(changes: Sequence[LevelChange]) -> tuple[LevelChange, ...]:
+    """Those that an incident keeps of its level's changes, oldest first: the first one, and the last."""
+    oldest_first = sorted(changes, key=lambda change: change.at)
+    return (*oldest_first[:1], *oldest_first[1:][-LEVEL_CHANGES_KEPT + 1 :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,8 +358,9 @@ class Incident:
     something was late. ``reminders``: how often feedback was asked for, last at ``reminded_at``. ``life``: 1, and one
     more each time a person opens it again; ``reopened_at``: when last; ``history``: earlier lives. ``level_why_zh``,
     ``level_why_en``: why it has its level; ``level_by``: the operator who said so, if one did: no alert changes it
-    then; ``level_changes``: all that operators did to it, oldest first. ``held_until``: until when it gets no unit, as
-    it waits for a person to confirm it. ``reason_code``: of a false alarm. ``closing``: the feedback of the first of
+    then; ``level_changes``: all that operators did to it, and to what was merged into it, oldest first;
+    ``highest_level``: the most urgent one of its present life. ``held_until``: until when it gets no unit, as it waits
+    for a person to confirm it. ``reason_code``: of a false alarm. ``closing``: the feedback of the first of
     two people; while the incident is open the second is awaited.
     """
 
@@ -398,6 +410,12 @@ class Incident:
     reason_code: FalseAlarmReason | None = None
     closing: ClosingRequest | None = None
     shortfall: Shortfall | None = None
+    highest_level: Level = Level.GREEN
+
+    def __post_init__(self) -> None:
+        # Here, so that nobody who changes the level can forget it.
+        if _URGENCY[self.level] < _URGENCY[self.highest_level]:
+            object.__setattr__(self, "highest_level", self.level)
 
     @property
     def incident_class(self) -> IncidentClass:
@@ -480,7 +498,12 @@ class Incident:
             held_until=None,
             urged_at=at,
             shortfall=None,
+            highest_level=self.level,
         )
+
+    def has_been(self, levels: Iterable[Level]) -> bool:
+        """Whether it is of one of these levels, or in its present life may have been."""
+        return any(_URGENCY[self.highest_level] <= _URGENCY[level] <= _URGENCY[self.level] for level in levels)
 
     def not_closing(self) -> Incident:
         """This incident without the feedback of the first of two people."""
@@ -564,9 +587,6 @@ def is_overdue(incident: Incident, now: datetime) -> bool:
     if not incident.is_open and on_scene is None:
         return False
     return reached > incident.due_at
-
-
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 
 
 def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:

@@ -107,13 +107,14 @@ def with_witnesses(incident: Incident, witnesses: Sequence[Witness]) -> Incident
     if incident.level_by is not None:
         return changed
     most_urgent = min(witnesses, key=lambda witness: _URGENCY[witness.level])
+    is_as_before = most_urgent.level is incident.level and changed.ring is incident.ring
     return replace(
         changed,
         level=most_urgent.level,
         level_why_zh=most_urgent.level_why_zh,
         level_why_en=most_urgent.level_why_en,
-        # Of another level it may have to be confirmed by another time, or not at all.
-        held_until=incident.held_until if most_urgent.level is incident.level else None,
+        # Of another level, or in another ring, it may have to be confirmed by another time, or not at all.
+        held_until=incident.held_until if is_as_before else None,
     )
 
 

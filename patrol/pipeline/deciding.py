@@ -238,18 +238,18 @@ class Deciding:
         return _decided(outcome)
 
     async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
-        """An operator says how urgent it is; more urgent, and a unit is sent. Raises NotAsAsked."""
+        """An operator says how urgent it is; more urgent, or held until now, and a unit is sent. Raises NotAsAsked."""
         now, crews = self._clock.now(), self._sending.crews
-        before = level
+        before, was_held = level, False
 
         def decision(situation: Situation) -> Outcome:
-            nonlocal before
-            before = situation.incident.level
+            nonlocal before, was_held
+            before, was_held = situation.incident.level, situation.incident.held_until is not None
             return feedback.change_level(situation, level, operator, reason, now, crews)
 
         outcome = _decided(await self._decide(incident_id, decision))
         _log.info("%s changed the level of incident %s from %s to %s", operator, incident_id, before, level)
-        if is_more_urgent(level, before):
+        if was_held or is_more_urgent(level, before):
             await self._send_somebody(incident_id)
         return outcome
 

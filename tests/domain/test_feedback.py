@@ -17,6 +17,7 @@ from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import (
+    LEVEL_CHANGES_KEPT,
     ClockName,
     Disposition,
     FalseAlarmReason,
@@ -29,6 +30,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitState
+from patrol.domain.vocabulary import RingName
 from patrol.domain.witnesses import together, with_witnesses, witnesses_of
 from tests.builders import at, duty, incident, maintenance_incident, sent, situation
 
@@ -75,7 +77,7 @@ class TestHolding:
     policy = ConfirmPolicy({Kind.LOITERING: {Level.BLUE: Waiting(60, Then.SEND), Level.GREEN: Waiting(60, Then.CLOSE)}})
 
     def waiting(self, level: Level = Level.BLUE) -> Situation:
-        return situation(incident=incident(kind=Kind.LOITERING, level=level))
+        return situation(incident=incident(kind=Kind.LOITERING, level=level, ring=RingName.PERIPHERY))
 
     def test_it_says_until_when_it_waits_and_says_so_once(self) -> None:
         start = self.waiting()
@@ -106,13 +108,35 @@ class TestHolding:
         assert outcome.incident.clocks[ClockName.CLOSED] == Stamp(at(60), "rule")
         assert "nobody confirmed it in time" in (outcome.incident.reason or "")
 
-    def test_of_another_level_it_waits_by_that_ones_time(self) -> None:
+    @pytest.mark.parametrize("level", [Level.RED, Level.BLUE])
+    def test_who_says_how_urgent_it_is_has_looked_and_so_it_waits_no_longer(self, level: Level) -> None:
         start = self.waiting(Level.GREEN)
         held = feedback.hold(start, self.policy, at(1))
         assert held is not None
-        raised = feedback.change_level(after(start, held), Level.RED, "li", "knives", at(2))
-        assert told(raised)["held_until"] is None
-        assert feedback.hold(after(start, raised), self.policy, at(3)) is None
+        changed = feedback.change_level(after(start, held), level, "li", "knives", at(2))
+        assert told(changed)["held_until"] is None
+        assert feedback.hold(after(start, changed), self.policy, at(3)) is None
+
+    def test_what_is_lowered_to_a_level_that_the_rule_closes_is_not_closed_by_it(self) -> None:
+        red = situation(incident=incident(kind=Kind.LOITERING, level=Level.RED, ring=RingName.PERIPHERY))
+        lowered = after(red, feedback.change_level(red, Level.GREEN, "li", "looks smaller", at(90)))
+        assert feedback.hold(lowered, self.policy, at(91)) is None
+        assert lowered.incident.is_open
+
+    def test_the_rule_closes_nothing_that_was_of_a_level_that_two_people_close(self) -> None:
+        red = situation(incident=incident(level=Level.RED))
+        lowered = after(red, feedback.change_level(red, Level.GREEN, "li", "looks smaller", at(90)))
+        by_rule = (Disposition.UNFOUNDED, feedback.RULE, "nobody came", at(91))
+        with pytest.raises(IllegalTransition, match="two people close"):
+            feedback.close_by_rule(lowered, *by_rule, RED)
+        again = feedback.reopen(closed(), "wang", "not over", at(600)).incident
+        assert again is not None
+        assert again.highest_level is again.level
+        with pytest.raises(IllegalTransition, match="two people close"):
+            feedback.close_by_rule(lowered, *by_rule, [Level.YELLOW])  # which it may have been on the way
+        ended = feedback.close_by_rule(situation(incident=incident(level=Level.GREEN)), *by_rule, RED).incident
+        assert ended is not None
+        assert not ended.is_open
 
 
 class TestLevels:
@@ -182,12 +206,12 @@ class TestLevels:
 
     def test_the_first_change_stays_on_record_however_many_there_are(self) -> None:
         now = situation(incident=incident(level=Level.RED))
-        for number in range(3 * feedback.LEVEL_CHANGES_KEPT):
+        for number in range(3 * LEVEL_CHANGES_KEPT):
             level = Level.YELLOW if number % 2 == 0 else Level.BLUE
             now = after(now, feedback.change_level(now, level, "li", str(number), at(number)))
         changes = now.incident.level_changes
-        assert len(changes) == feedback.LEVEL_CHANGES_KEPT
-        assert (changes[0].before, changes[-1].reason) == (Level.RED, str(3 * feedback.LEVEL_CHANGES_KEPT - 1))
+        assert len(changes) == LEVEL_CHANGES_KEPT
+        assert (changes[0].before, changes[-1].reason) == (Level.RED, str(3 * LEVEL_CHANGES_KEPT - 1))
 
     def test_maintenance_keeps_an_operators_level(self) -> None:
         outcome = feedback.change_level(situation(incident=maintenance_incident()), Level.GREEN, "li", "spare", at(5))
@@ -274,6 +298,16 @@ class TestTwoPeople:
         assert ended.closing is not None
         assert ended.closing.operator == "li"
         assert outcome.orders[0].state is OrderState.RECALLED
+
+    def test_who_lowers_it_does_not_close_it_alone_however_often_the_level_is_changed_after_that(self) -> None:
+        now = situation(incident=incident(level=Level.GREEN))
+        now = after(now, feedback.change_level(now, Level.RED, "wang", "knives", at(1)))
+        for number in range(2 * LEVEL_CHANGES_KEPT):
+            level = Level.YELLOW if number % 2 == 0 else Level.BLUE
+            now = after(now, feedback.change_level(now, level, "li", str(number), at(10 + number)))
+        assert all(change.before is not Level.RED for change in now.incident.level_changes), "that is forgotten"
+        assert feedback.close(now, HANDLED, "li", "", at(300), None, RED).reason == feedback.CLOSING_ASKED
+        assert feedback.close(now, HANDLED, "li", "", at(300)).reason == "closed"
 
     @pytest.mark.parametrize("name", ["li", "LI ", " Li"])
     def test_nobody_is_the_second_of_themselves(self, name: str) -> None:
@@ -436,7 +470,8 @@ ACTIONS = ("assign", "receive", "close", "withdraw", "reopen", "level", "confirm
 @given(st.data())
 def test_whatever_people_do_two_of_them_close_a_red_one_and_every_message_is_told_in_turn(data: st.DataObject) -> None:
     policy = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(30, Then.CLOSE), Level.GREEN: Waiting(30, Then.SEND)}})
-    now = situation(duties=tuple(duty(f"U-{n}", 50.0 * n) for n in range(1, 3)))
+    start = incident(ring=data.draw(st.sampled_from([RingName.CORE, RingName.FAR])))
+    now = situation(incident=start, duties=tuple(duty(f"U-{n}", 50.0 * n) for n in range(1, 3)))
     for step in range(data.draw(st.integers(1, 25))):
         before = now.incident
         action = data.draw(st.sampled_from(ACTIONS))
@@ -494,5 +529,7 @@ def _check(before: Any, now: Situation, action: str) -> None:
     if not incident.is_open:
         assert not any(order.is_open for order in now.orders)
         assert incident.held_until is None
-    if incident.level is Level.RED:
+    if before.is_open and not incident.is_open and action == "hold":
+        assert before.level_by is None, "nobody has said a word"
+    if incident.level is Level.RED or incident.ring is RingName.CORE:
         assert incident.held_until is None

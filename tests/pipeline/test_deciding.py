@@ -9,7 +9,7 @@ import pytest
 
 from patrol.adapters.memory import FakeClock
 from patrol.domain.board import Sending
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import CameraId, RingName
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.errors import IllegalTransition, NotAsAsked
 from patrol.domain.events import Kind, Level
@@ -17,7 +17,7 @@ from patrol.domain.incidents import ClockName, Disposition, IncidentId, Incident
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import Effect
-from tests.builders import at, candidate, event
+from tests.builders import at, camera, candidate, event, ring
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted
 
@@ -312,7 +312,7 @@ def test_made_more_urgent_it_gets_a_unit_and_less_urgent_it_gets_none_for_that(t
 def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
-            await room.alert(level=Level.BLUE)
+            await room.alert(level=Level.BLUE, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
             held = await room.deciding.hold(FIRST)
             assert held is not None
             assert held.reason == "held"
@@ -325,10 +325,22 @@ def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Pa
     asyncio.run(check())
 
 
+def test_what_is_held_is_sent_as_soon_as_a_person_says_how_urgent_it_is(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
+            await room.alert(level=Level.BLUE, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
+            await room.deciding.hold(FIRST)
+            await room.desk.change_level(FIRST, Level.GREEN, "Li", "two boys")
+            assert len(await room.orders()) == 1
+            assert (await room.incident()).held_until is None
+
+    asyncio.run(check())
+
+
 def test_what_nobody_confirmed_is_closed_by_rule_and_counted(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
-            await room.alert(level=Level.GREEN)
+            await room.alert(level=Level.GREEN, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
             await room.deciding.hold(FIRST)
             room.clock.advance(60)
             await room.deciding.hold(FIRST)
