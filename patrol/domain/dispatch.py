@@ -20,6 +20,7 @@ from patrol.domain.incidents import (
     OrderId,
     OrderLine,
     is_overdue,
+    staged,
 )
 from patrol.domain.messages import Message, incident_message, recall_message
 from patrol.domain.orders import PROGRESS, Order, OrderState, Receipt, ReceiptKind, in_progress
@@ -442,10 +443,14 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
 def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause: str | None = None) -> Outcome:
     """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation."""
     assert outcome.incident is not None
-    incident = outcome.incident.settled().listing(
-        OrderLine(order.id, order.unit_id, order.state)
-        for order in outcome.orders
-        if order.life == outcome.incident.life
+    incident = (
+        staged(outcome.incident, now)
+        .settled()
+        .listing(
+            OrderLine(order.id, order.unit_id, order.state)
+            for order in outcome.orders
+            if order.life == outcome.incident.life
+        )
     )
     messages: list[Message] = []
     tell_state: MessageFor = partial(_state, now, cause)

@@ -23,6 +23,7 @@ from patrol.domain.incidents import (
     Disposition,
     FalseAlarmReason,
     Incident,
+    IncidentId,
     IncidentState,
     LevelChange,
     is_overdue,
@@ -98,22 +99,24 @@ def close(
     now: datetime,
     reason_code: FalseAlarmReason | None = None,
     second_person: Collection[Level] = (),
+    original: Incident | None = None,
 ) -> Outcome:
     """Close with feedback; of the levels ``second_person`` it takes two people, the second saying the same.
 
     The first one's feedback (t11) then waits on the incident, and changes nothing else: units go on. Another
     disposition takes its place, and waits in turn. A drill is closed as one, whatever was said, and by one person.
+    ``original``: of a duplicate, the incident that is the same thing.
     Raises IllegalTransition if it is closed already, NotAsAsked.
     """
     incident, first = situation.incident, situation.incident.closing
     incident.to(IncidentState.CLOSED)
     takes_two = _takes_two(incident, operator, second_person)
-    if takes_two and first is not None and first.disposition is disposition:
+    if takes_two and first is not None and _says_the_same(first, disposition, original):
         if _is_same_person(first.operator, operator):
             who = f"by another one than {operator} now"
             raise NotAsAsked(Objection.SAME_PERSON, f"incident {incident.id} is closed by two people: {who}")
         return _close(situation, first, operator, now)
-    asked = _feedback(incident, disposition, operator, reason, reason_code, now)
+    asked = _feedback(incident, disposition, operator, reason, reason_code, now, original)
     if takes_two:
         return _ask_second_person(incident, asked, now)
     return _close(replace(situation, incident=incident.not_closing()), asked, operator, now)
@@ -126,15 +129,37 @@ def _feedback(
     reason: str,
     reason_code: FalseAlarmReason | None,
     now: datetime,
+    original: Incident | None,
 ) -> ClosingRequest:
     if incident.drill:
         return ClosingRequest(Disposition.DRILL, None, reason, operator, now)
+    if disposition is Disposition.DUPLICATE:
+        return ClosingRequest(disposition, None, reason, operator, now, _original_of(incident, original))
     if disposition is not Disposition.FALSE_ALARM:
         return ClosingRequest(disposition, None, reason, operator, now)
     code = reason_code or FalseAlarmReason.OTHER
     if code is FalseAlarmReason.OTHER and not reason.strip():
         raise NotAsAsked(Objection.REASON_MISSING, f"incident {incident.id}: a false alarm needs its reason")
     return ClosingRequest(disposition, code, reason, operator, now)
+
+
+def _original_of(incident: Incident, original: Incident | None) -> IncidentId:
+    """Of which incident this is a duplicate. Raises NotAsAsked."""
+    if original is None:
+        raise NotAsAsked(Objection.ORIGINAL_MISSING, f"incident {incident.id}: of which one is it a duplicate?")
+    if original.id == incident.id:
+        raise NotAsAsked(Objection.ORIGINAL_ITSELF, f"incident {incident.id} is no duplicate of itself")
+    worlds = [(one.simulated, one.drill, one.incident_class) for one in (incident, original)]
+    if worlds[0] != worlds[1]:
+        both = f"incident {incident.id} and {original.id}"
+        raise NotAsAsked(Objection.ORIGINAL_NOT_ALIKE, f"{both}: real and simulated, security and maintenance differ")
+    if incident.id in (original.duplicate_of, original.merged_into):
+        raise NotAsAsked(Objection.ORIGINAL_ENDS_IN_IT, f"incident {original.id} was closed as part of {incident.id}")
+    return original.id
+
+
+def _says_the_same(first: ClosingRequest, disposition: Disposition, original: Incident | None) -> bool:
+    return first.disposition is disposition and (original is None or original.id == first.duplicate_of)
 
 
 def _takes_two(incident: Incident, operator: str, levels: Collection[Level]) -> bool:
@@ -167,6 +192,7 @@ def _close(situation: Situation, asked: ClosingRequest, operator: str, now: date
         disposition=asked.disposition,
         reason_code=asked.reason_code,
         reason=asked.reason,
+        duplicate_of=asked.duplicate_of,
         closed_by=operator,
         held_until=None,
         overdue=is_overdue(situation.incident, now),

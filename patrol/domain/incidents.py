@@ -92,6 +92,29 @@ class LoopStage(StrEnum):
     FEED_BACK = "feed_back"
 
 
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """How long an incident was in each loop stage of its present life, in all: it may come back to one.
+
+    ``now``: the stage it is in, ``since`` when, aware UTC; both None once it is closed. ``before_s``: seconds in the
+    stages that it has left; one that it was never in is not there.
+    """
+
+    now: LoopStage | None = None
+    since: datetime | None = None
+    before_s: Mapping[LoopStage, float] = field(default_factory=dict)
+
+    def then(self, stage: LoopStage | None, at: datetime) -> StageTimes:
+        """As it is once the incident is in ``stage``, from ``at`` on. A clock that was put back takes nothing away."""
+        if stage is self.now:
+            return self
+        before_s = dict(self.before_s)
+        if self.now is not None and self.since is not None:
+            at = max(at, self.since)
+            before_s[self.now] = before_s.get(self.now, 0.0) + (at - self.since).total_seconds()
+        return StageTimes(stage, None if stage is None else at, before_s)
+
+
 class ClockName(StrEnum):
     """The timestamps every incident collects, each with its source."""
 
@@ -152,6 +175,7 @@ class ClosingRequest:
     reason: str
     operator: str
     at: datetime
+    duplicate_of: IncidentId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +216,7 @@ class EarlierLife:
     reopened_at: datetime
     reopened_by: str
     reopened_why: str
+    duplicate_of: IncidentId | None = None
 
 
 class Cause(StrEnum):
@@ -360,7 +385,8 @@ class Incident:
     ``level_why_en``: why it has its level; ``level_by``: the operator who said so, if one did: no alert changes it
     then; ``level_changes``: all that operators did to it, and to what was merged into it, oldest first;
     ``highest_level``: the most urgent one of its present life. ``held_until``: until when it gets no unit, as it waits
-    for a person to confirm it. ``reason_code``: of a false alarm. ``closing``: the feedback of the first of
+    for a person to confirm it. ``reason_code``: of a false alarm; ``duplicate_of``: of a duplicate, the incident
+    that is the same thing. ``stages``: how long it was in each loop stage. ``closing``: the feedback of the first of
     two people; while the incident is open the second is awaited.
     """
 
@@ -411,6 +437,8 @@ class Incident:
     closing: ClosingRequest | None = None
     shortfall: Shortfall | None = None
     highest_level: Level = Level.GREEN
+    duplicate_of: IncidentId | None = None
+    stages: StageTimes = StageTimes()
 
     def __post_init__(self) -> None:
         # Here, so that nobody who changes the level can forget it.
@@ -481,6 +509,7 @@ class Incident:
             reopened_at=at,
             reopened_by=operator,
             reopened_why=why,
+            duplicate_of=self.duplicate_of,
         )
         return replace(
             self,
@@ -499,6 +528,8 @@ class Incident:
             urged_at=at,
             shortfall=None,
             highest_level=self.level,
+            duplicate_of=None,
+            stages=StageTimes(),
         )
 
     def has_been(self, levels: Iterable[Level]) -> bool:
@@ -572,6 +603,12 @@ def stage_of(incident: Incident) -> LoopStage | None:
             return LoopStage.FEED_BACK
         case IncidentState.CLOSED:
             return None
+
+
+def staged(incident: Incident, at: datetime) -> Incident:
+    """The incident as it is from ``at`` on, with how long it was in each stage until then."""
+    times = incident.stages.then(stage_of(incident), at)
+    return incident if times is incident.stages else replace(incident, stages=times)
 
 
 def _is_maintenance(incident: Incident) -> bool:

@@ -31,9 +31,11 @@ from patrol.domain.incidents import (
     Incident,
     IncidentId,
     IncidentState,
+    LoopStage,
     Maintenance,
     OrderId,
     OrderLine,
+    StageTimes,
     Stamp,
     TroubledCamera,
     Witness,
@@ -416,6 +418,8 @@ def _as_told(
         reason_code=FalseAlarmReason(data["reason_code"]) if data.get("reason_code") else None,
         closing=_closing(data["closing"]) if data.get("closing") else None,
         shortfall=_shortfall(data["shortfall"]) if data.get("shortfall") else None,
+        duplicate_of=IncidentId(data["duplicate_of"]) if data.get("duplicate_of") else None,
+        stages=_stages(data["stages"]) if data.get("stages") else StageTimes(),
     )
 
 
@@ -463,7 +467,14 @@ def _closing(data: Mapping[str, Any]) -> ClosingRequest:
         str(data["reason"]),
         str(data["operator"]),
         _at(data["at"]),
+        IncidentId(data["duplicate_of"]) if data.get("duplicate_of") else None,
     )
+
+
+def _stages(data: Mapping[str, Any]) -> StageTimes:
+    now, since = data["now"], data["since"]
+    before_s = {LoopStage(stage): float(spent) for stage, spent in data["before_s"].items()}
+    return StageTimes(LoopStage(now) if now else None, _at(since) if since else None, before_s)
 
 
 def _first_listed(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from patrol.domain.events import IncidentClass, Level
-from patrol.domain.incidents import ClockName, Incident, IncidentId, Witness
+from patrol.domain.incidents import ClockName, Incident, IncidentId, LoopStage, StageTimes, Witness
 from patrol.domain.vocabulary import RingName
 
 _URGENCY = {level: rank for rank, level in enumerate(Level)}
@@ -38,6 +38,7 @@ def opened(incident_id: IncidentId, witness: Witness, *, simulated: bool, drill:
         level_why_zh=witness.level_why_zh,
         level_why_en=witness.level_why_en,
         witnesses=(replace(witness, distance_m=0.0, why_zh="", why_en="", operator=None),),
+        stages=StageTimes(LoopStage.COLLECT, witness.accepted_at),
     )
     return (
         incident.stamped(ClockName.BEGAN, witness.began_at, "rule")

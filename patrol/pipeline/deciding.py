@@ -11,7 +11,7 @@ from datetime import datetime
 from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding
 from patrol.domain.board import Board, Sending, missing, send, waits
 from patrol.domain.dispatch import Outcome, Situation
-from patrol.domain.errors import StoreError
+from patrol.domain.errors import NotAsAsked, Objection, StoreError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.ids import make_id
@@ -222,13 +222,29 @@ class Deciding:
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> Outcome:
         """Feedback, which may wait for a second person. Raises IllegalTransition if it is closed, NotAsAsked."""
         now, two = self._clock.now(), self._second_person
+        original = None if duplicate_of is None else await self._original(duplicate_of)
         outcome = await self._decide(
-            incident_id, lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two)
+            incident_id, lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two, original)
         )
         return _decided(outcome)
+
+    async def _original(self, incident_id: IncidentId) -> Incident:
+        """The incident that another is said to be a duplicate of. Raises NotAsAsked."""
+        found: list[Incident] = []
+
+        def look(situation: Situation) -> Outcome:
+            found.append(situation.incident)
+            return Outcome(reason="looked at")
+
+        try:
+            await self._store.decide(incident_id, look)
+        except KeyError:
+            raise NotAsAsked(Objection.ORIGINAL_UNKNOWN, f"there is no incident {incident_id}") from None
+        return found[-1]
 
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> Outcome:
         """The feedback that waits for a second person does not count. Raises NotAsAsked."""

@@ -41,8 +41,10 @@ from patrol.domain.incidents import (
     IncidentId,
     IncidentState,
     LevelChange,
+    LoopStage,
     Maintenance,
     OrderId,
+    StageTimes,
     Stamp,
     TroubledCamera,
     Witness,
@@ -789,7 +791,11 @@ witnesses = st.builds(
 )
 levels = st.sampled_from(Level)
 reason_codes = st.none() | st.sampled_from(FalseAlarmReason)
-closings = st.builds(ClosingRequest, st.sampled_from(Disposition), reason_codes, texts, texts, moments)
+originals = st.none() | texts
+closings = st.builds(ClosingRequest, st.sampled_from(Disposition), reason_codes, texts, texts, moments, originals)
+stage_times = st.builds(
+    StageTimes, st.sampled_from(LoopStage), moments, st.dictionaries(st.sampled_from(LoopStage), numbers)
+)
 level_changes = st.builds(LevelChange, moments, texts, levels, levels, texts)
 earlier_lives = st.builds(
     EarlierLife,
@@ -803,6 +809,7 @@ earlier_lives = st.builds(
     reopened_at=moments,
     reopened_by=texts,
     reopened_why=texts,
+    duplicate_of=originals,
 )
 incidents = st.builds(
     Incident,
@@ -841,6 +848,9 @@ incidents = st.builds(
     held_until=st.none() | moments,
     reason_code=reason_codes,
     closing=st.none() | closings,
+    highest_level=levels,
+    duplicate_of=originals,
+    stages=stage_times,
 )
 weighed = st.builds(WeighedUnit, texts, st.none() | numbers, st.none() | texts)
 orders = st.builds(

@@ -21,10 +21,12 @@ from patrol.domain.incidents import (
     ClockName,
     Disposition,
     FalseAlarmReason,
+    Incident,
     IncidentId,
     IncidentState,
     LoopStage,
     OrderId,
+    StageTimes,
     Stamp,
     stage_of,
 )
@@ -285,6 +287,7 @@ class TestTwoPeople:
             "reason": "settled",
             "operator": "li",
             "at": "2026-01-01T12:00:30.000+00:00",
+            "duplicate_of": None,
         }
 
     def test_the_second_one_closes_it_by_saying_the_same_and_only_then_units_are_called_back(self) -> None:
@@ -308,6 +311,37 @@ class TestTwoPeople:
         assert all(change.before is not Level.RED for change in now.incident.level_changes), "that is forgotten"
         assert feedback.close(now, HANDLED, "li", "", at(300), None, RED).reason == feedback.CLOSING_ASKED
         assert feedback.close(now, HANDLED, "li", "", at(300)).reason == "closed"
+
+    def test_a_duplicate_says_of_what_and_that_is_told(self) -> None:
+        start, other = ordered(), incident(2)
+        asked = feedback.close(start, Disposition.DUPLICATE, "li", "", at(30), None, RED, other)
+        assert told(asked)["closing"]["duplicate_of"] == "I-2"
+        assert told(asked)["duplicate_of"] is None, "not yet"
+        elsewhere = feedback.close(
+            after(start, asked), Disposition.DUPLICATE, "wang", "", at(40), None, RED, incident(3)
+        )
+        assert told(elsewhere)["closing"]["duplicate_of"] == "I-3", "that is not the same"
+        agreed = feedback.close(after(start, asked), Disposition.DUPLICATE, "wang", "", at(40), None, RED, other)
+        assert told(agreed)["duplicate_of"] == "I-2"
+        again = feedback.reopen(after(start, agreed), "wang", "it is not", at(50)).incident
+        assert again is not None
+        assert (again.duplicate_of, again.history[0].duplicate_of) == (None, "I-2")
+
+    @pytest.mark.parametrize(
+        ("original", "why"),
+        [
+            (None, Objection.ORIGINAL_MISSING),
+            (incident(1), Objection.ORIGINAL_ITSELF),
+            (incident(2, simulated=True), Objection.ORIGINAL_NOT_ALIKE),
+            (maintenance_incident(2), Objection.ORIGINAL_NOT_ALIKE),
+            (incident(2, state=IncidentState.CLOSED, duplicate_of="I-1"), Objection.ORIGINAL_ENDS_IN_IT),
+            (incident(2, state=IncidentState.CLOSED, merged_into="I-1"), Objection.ORIGINAL_ENDS_IN_IT),
+        ],
+    )
+    def test_of_what_it_cannot_be_a_duplicate_is_said(self, original: Incident | None, why: Objection) -> None:
+        with pytest.raises(NotAsAsked, match="I-1") as caught:
+            feedback.close(ordered(), Disposition.DUPLICATE, "li", "", at(30), original=original)
+        assert caught.value.why is why
 
     @pytest.mark.parametrize("name", ["li", "LI ", " Li"])
     def test_nobody_is_the_second_of_themselves(self, name: str) -> None:
@@ -470,7 +504,8 @@ ACTIONS = ("assign", "receive", "close", "withdraw", "reopen", "level", "confirm
 @given(st.data())
 def test_whatever_people_do_two_of_them_close_a_red_one_and_every_message_is_told_in_turn(data: st.DataObject) -> None:
     policy = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(30, Then.CLOSE), Level.GREEN: Waiting(30, Then.SEND)}})
-    start = incident(ring=data.draw(st.sampled_from([RingName.CORE, RingName.FAR])))
+    ring, stages = data.draw(st.sampled_from([RingName.CORE, RingName.FAR])), StageTimes(LoopStage.COLLECT, at(0))
+    start = incident(ring=ring, stages=stages)
     now = situation(incident=start, duties=tuple(duty(f"U-{n}", 50.0 * n) for n in range(1, 3)))
     for step in range(data.draw(st.integers(1, 25))):
         before = now.incident
@@ -498,7 +533,7 @@ def _act(data: st.DataObject, action: str, now: Situation, policy: ConfirmPolicy
             return dispatch.receive(now, receipt, 1, when)
         case "close":
             disposition = data.draw(st.sampled_from(list(Disposition)))
-            return feedback.close(now, disposition, operator, "why", when, None, RED)
+            return feedback.close(now, disposition, operator, "why", when, None, RED, incident(2))
         case "withdraw":
             return feedback.withdraw(now, operator, when)
         case "reopen":
@@ -526,6 +561,7 @@ def _check(before: Any, now: Situation, action: str) -> None:
         assert action == "close"
         assert incident.closing is not None
         assert incident.closing.operator.strip().lower() != (incident.closed_by or "").strip().lower()
+    assert incident.stages.now is stage_of(incident)
     if not incident.is_open:
         assert not any(order.is_open for order in now.orders)
         assert incident.held_until is None

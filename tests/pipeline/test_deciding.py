@@ -11,7 +11,7 @@ from patrol.adapters.memory import FakeClock
 from patrol.domain.board import Sending
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
-from patrol.domain.errors import IllegalTransition, NotAsAsked
+from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import ClockName, Disposition, IncidentId, IncidentState
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
@@ -305,6 +305,25 @@ def test_made_more_urgent_it_gets_a_unit_and_less_urgent_it_gets_none_for_that(t
             assert [change.level for change in found.level_changes] == [Level.BLUE, Level.RED]
             (told, *_) = [one for one in await room.told("patrol:incident") if one.data["level"] == "red"]
             assert told.data["level_by"] == "Li"
+
+    asyncio.run(check())
+
+
+def test_a_duplicate_is_one_of_an_incident_that_there_is(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert(1)
+            await room.alert(2)
+            for original, why in (("I-1", Objection.ORIGINAL_ITSELF), ("I-9", Objection.ORIGINAL_UNKNOWN)):
+                with pytest.raises(NotAsAsked, match=original) as caught:
+                    await room.desk.close(FIRST, Disposition.DUPLICATE, "Li", "", duplicate_of=IncidentId(original))
+                assert caught.value.why is why
+            await room.desk.close(FIRST, Disposition.DUPLICATE, "Li", "", duplicate_of=IncidentId("I-2"))
+            found = await room.incident()
+            assert (found.disposition, found.duplicate_of) == (Disposition.DUPLICATE, "I-2")
+            with pytest.raises(NotAsAsked, match="I-1"):
+                await room.desk.close(IncidentId("I-2"), Disposition.DUPLICATE, "Li", "", duplicate_of=FIRST)
+            assert counted(room.metrics, "patrol_incidents_closed_total", disposition="duplicate") == 1
 
     asyncio.run(check())
 

@@ -19,7 +19,7 @@ from patrol.domain.choosing import Policy
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState
+from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState, LoopStage
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.schedules import TimeWindow
 from patrol.domain.shortfalls import ShortfallReason
@@ -399,6 +399,26 @@ def test_what_the_rule_has_sent_and_nobody_takes_is_not_said_to_wait_for_a_word(
             escalation = (await on.incident(sent)).escalation
             assert escalation is not None
             assert "confirmation_waits" not in escalation.causes
+
+    asyncio.run(script())
+
+
+def test_an_incident_says_how_long_it_was_in_each_stage_of_the_loop(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            one = await on.alert(1)
+            (before,) = (await on.incident(one)).stages.before_s.items()
+            assert before == (LoopStage.COLLECT, 0), "ordered before anybody has seen it"
+            await on.seconds(4)
+            await on.say("U-1", ReceiptKind.REJECTED)
+            assert (await on.incident(one)).stages.before_s[LoopStage.ORDER] == pytest.approx(4, abs=0.5)
+            await on.room.desk.displayed(one, "seat")
+            await on.seconds(6)
+            await on.room.desk.close(one, Disposition.HANDLED, "li", "settled")
+            ended = (await on.incident(one)).stages
+            assert ended.now is None
+            assert set(ended.before_s) == {LoopStage.COLLECT, LoopStage.ORDER, LoopStage.ROUTE}
+            assert ended.before_s[LoopStage.ROUTE] == pytest.approx(6, abs=0.5)
 
     asyncio.run(script())
 
