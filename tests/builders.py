@@ -22,8 +22,10 @@ from patrol.domain.incidents import (
     EvidenceId,
     Incident,
     IncidentId,
+    LoopStage,
     Maintenance,
     OrderId,
+    StageTimes,
     Stamp,
     TroubledCamera,
 )
@@ -174,6 +176,7 @@ def maintenance_incident(number: int = 1, cameras: int = 3, **changes: Any) -> I
         evidence_id=None,
         alert_ids=(),
         maintenance=Maintenance(Cause.SEGMENT, "10.0.3.0/24", Trouble.UNSEEN, tuple(lost)),
+        stages=StageTimes(LoopStage.COLLECT, at(0)),
         clocks={
             ClockName.BEGAN: Stamp(at(-4), "tour"),
             ClockName.DETECTED: Stamp(at(-3), "tour"),
