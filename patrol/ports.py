@@ -28,8 +28,9 @@ from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
 from patrol.domain.precision import Precision, PrecisionReport
-from patrol.domain.recovering import Reached, Recovered, Restoration, Stored
+from patrol.domain.recovering import Recovered, Stored
 from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.restoring import Reached, Restoration
 from patrol.domain.retention import (
     Deletion,
     EvidenceClass,

@@ -15,7 +15,7 @@ from patrol.domain.events import Level
 from patrol.domain.incidents import EscalationStep, Incident, IncidentId, IncidentState, is_overdue
 from patrol.domain.lateness import Lateness, LatenessKind, Watch, has_no_clock, overdue
 from patrol.domain.orders import Order, OrderState
-from patrol.domain.recovering import SHOWN_FOR, Restoration
+from patrol.domain.restoring import SHOWN_FOR, Restoration
 
 # The auditor looks every two seconds; when it has not for so long, nobody watches.
 SILENT_AFTER_S = 15.0

@@ -70,20 +70,26 @@ class Stage:
         consuming = Consuming(
             dispatching.GROUP, self.dispatch, self.room.dispatching.handle, self.room.clock, self.room.metrics
         )
-        for _ in range(3):
-            await self._relay()
-            for delivery in await self.dispatch.receive(1000, self.wait_s):
+        told_anything, anything_new = False, True
+        while anything_new:
+            told = await self._relay()
+            heard = await self.dispatch.receive(1000, self.wait_s)
+            for delivery in heard:
                 await consuming._take(delivery, asyncio.Event())
-        await self._relay()
+            told_anything |= told
+            anything_new = told or bool(heard)
+        if not told_anything:
+            return
         deliveries = await self.terminals.receive(1000, self.wait_s)
         for delivery in deliveries:
             self._hear(read_message(delivery.body))
         await self.terminals.acknowledge(deliveries)
 
-    async def _relay(self) -> None:
+    async def _relay(self) -> bool:
         rows = await self.room.store.unpublished(10_000)
         places = await self.publisher.publish([row.message for row in rows])
         await self.room.store.mark_published({row.number: place for row, place in zip(rows, places, strict=True)})
+        return bool(rows)
 
     def _hear(self, envelope: Envelope) -> None:
         order_id, unit_id = str(envelope.data["order_id"]), str(envelope.data["unit_id"])

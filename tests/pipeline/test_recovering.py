@@ -34,7 +34,7 @@ from patrol.domain.incidents import Disposition, FalseAlarmReason, Incident, Inc
 from patrol.domain.merging import merge, split
 from patrol.domain.messages import DEAD_STREAM, HEARTBEAT_STREAM, RED_STREAM, STREAMS
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
-from patrol.domain.recovering import WHY_ZH, Known
+from patrol.domain.reading_back import WHY_ZH, Known
 from patrol.metrics import Metrics
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.recovering import Recovering
