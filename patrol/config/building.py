@@ -135,7 +135,7 @@ def _confirm(dispatch: DispatchModel) -> ConfirmPolicy:
         kind: {level: Waiting(one.within_s, one.then) for level, one in by_level.items() if one is not None}
         for kind, by_level in dispatch.confirm.items()
     }
-    return ConfirmPolicy(by_kind)
+    return ConfirmPolicy(by_kind, two_people=frozenset(dispatch.second_person))
 
 
 def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], environ: Mapping[str, str]) -> Camera:

@@ -55,3 +55,4 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from incidents.hasty_merging(parts)
     yield from incidents.room_never_told(parts)
     yield from incidents.late_confirmations(parts)
+    yield from incidents.never_held_in_the_core(parts)

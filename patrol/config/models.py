@@ -629,7 +629,7 @@ class DispatchModel(Edge):
     confirm: dict[Kind, dict[Level, MaybeWaiting]] = Field(
         default={},
         description="kind: {level: at_once} or kind: {level: {within_s: 60, then: send}}: what waits for an operator "
-        "before a unit is sent; at once where left out, and red always",
+        "before a unit is sent; at once where left out, and always in the core and for red",
     )
     second_person: Annotated[list[Level], Field(max_length=4)] = Field(
         default=[Level.RED], description="incidents of these levels are closed by two people, one after the other"

@@ -17,8 +17,10 @@ from patrol.domain.incidents import (
     Incident,
     IncidentId,
     IncidentState,
+    LoopStage,
     Maintenance,
     OrderId,
+    StageTimes,
     TroubledCamera,
     Witness,
 )
@@ -120,6 +122,7 @@ def sample_incident() -> Incident:
         witnesses=(_witness(alert),),
         level_why_zh=alert.level_why_zh,
         level_why_en=alert.level_why_en,
+        stages=StageTimes(LoopStage.COLLECT, alert.accepted_at),
     )
     return (
         incident.stamped(ClockName.BEGAN, alert.began_at, "rule")
@@ -231,6 +234,7 @@ def _maintenance() -> Incident:
             Trouble.UNSEEN,
             (troubled(41, -4900), troubled(43, -3300, unsteady=True), troubled(42, -4100, back_ms=86_200)),
         ),
+        stages=StageTimes(LoopStage.COLLECT, LATER + timedelta(milliseconds=400)),
     )
     return (
         incident.stamped(ClockName.BEGAN, LATER - timedelta(milliseconds=4900), "tour")

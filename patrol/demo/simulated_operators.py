@@ -127,7 +127,8 @@ class SimulatedOperators:
             await self._desk.withdraw_closing(incident.id, second)
             self._due.pop((incident.id, "close"), None)
             return
-        await self._desk.close(incident.id, asked.disposition, second, asked.reason, asked.reason_code)
+        said = asked.reason, asked.reason_code, asked.duplicate_of
+        await self._desk.close(incident.id, asked.disposition, second, *said)
 
     async def _play(self, plot: Plot, incident: Incident, ledger: Ledger) -> None:
         """What its plot brings beside the usual."""

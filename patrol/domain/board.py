@@ -320,6 +320,7 @@ def changed(
     incident = replace(wanting(after, incident, crews), shortfall=carried_on(found, incident.shortfall))
     if any(not order.is_drone for order in new):
         incident = incident.stamped(ClockName.ORDER_SENT, now, new[0].ordered_by or "dispatch")
+        incident = replace(incident, held_until=None)  # nobody's word is waited for any more
     messages: list[MessageFor] = [partial(_recall, order, why_lost, now) for order in lost]
     messages += [partial(_tell, order, now, situation.cause) for order in new]
     duties = ((situation.duty_of(order.unit_id), order) for order in new)

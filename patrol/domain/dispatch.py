@@ -21,6 +21,7 @@ from patrol.domain.incidents import (
     OrderId,
     OrderLine,
     is_overdue,
+    staged,
 )
 from patrol.domain.messages import Message, incident_message, recall_message
 from patrol.domain.orders import PROGRESS, Order, OrderState, in_progress
@@ -379,10 +380,14 @@ def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause
     What is over in it ended now.
     """
     assert outcome.incident is not None
-    incident = outcome.incident.settled().listing(
-        OrderLine(order.id, order.unit_id, order.state)
-        for order in outcome.orders
-        if order.life == outcome.incident.life
+    incident = (
+        staged(outcome.incident, now)
+        .settled()
+        .listing(
+            OrderLine(order.id, order.unit_id, order.state)
+            for order in outcome.orders
+            if order.life == outcome.incident.life
+        )
     )
     messages: list[Message] = []
     tell_state: MessageFor = partial(_state, now, cause)

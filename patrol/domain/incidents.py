@@ -78,6 +78,7 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
 # Nobody is on scene yet.
 UNREACHED = frozenset({IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE})
 
+_URGENCY = {level: rank for rank, level in enumerate(Level)}
 _NOBODY_WANTED = frozenset({IncidentState.HANDLED, IncidentState.CLOSED})
 
 
@@ -89,6 +90,29 @@ class LoopStage(StrEnum):
     ORDER = "order"
     FOLLOW_UP = "follow_up"
     FEED_BACK = "feed_back"
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """How long an incident was in each loop stage of its present life, in all: it may come back to one.
+
+    ``now``: the stage it is in, ``since`` when, aware UTC; both None once it is closed. ``before_s``: seconds in the
+    stages that it has left; one that it was never in is not there.
+    """
+
+    now: LoopStage | None = None
+    since: datetime | None = None
+    before_s: Mapping[LoopStage, float] = field(default_factory=dict)
+
+    def then(self, stage: LoopStage | None, at: datetime) -> StageTimes:
+        """As it is once the incident is in ``stage``, from ``at`` on. A clock that was put back takes nothing away."""
+        if stage is self.now:
+            return self
+        before_s = dict(self.before_s)
+        if self.now is not None and self.since is not None:
+            at = max(at, self.since)
+            before_s[self.now] = before_s.get(self.now, 0.0) + (at - self.since).total_seconds()
+        return StageTimes(stage, None if stage is None else at, before_s)
 
 
 class ClockName(StrEnum):
@@ -151,6 +175,7 @@ class ClosingRequest:
     reason: str
     operator: str
     at: datetime
+    duplicate_of: IncidentId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +187,16 @@ class LevelChange:
     before: Level
     level: Level
     reason: str
+
+
+# More changes of one incident's level than that are a program's that errs; the first is what the rules had said.
+LEVEL_CHANGES_KEPT = 50
+
+
+def kept_changes(changes: Sequence[LevelChange]) -> tuple[LevelChange, ...]:
+    """Those that an incident keeps of its level's changes, oldest first: the first one, and the last."""
+    oldest_first = sorted(changes, key=lambda change: change.at)
+    return (*oldest_first[:1], *oldest_first[1:][-LEVEL_CHANGES_KEPT + 1 :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +218,7 @@ class EarlierLife:
     reopened_by: str
     reopened_why: str
     overdue: bool = False
+    duplicate_of: IncidentId | None = None
 
 
 class Cause(StrEnum):
@@ -351,8 +387,10 @@ class Incident:
     something was late. ``reminders``: how often feedback was asked for, last at ``reminded_at``. ``life``: 1, and one
     more each time a person opens it again; ``reopened_at``: when last; ``history``: earlier lives. ``level_why_zh``,
     ``level_why_en``: why it has its level; ``level_by``: the operator who said so, if one did: no alert changes it
-    then; ``level_changes``: all that operators did to it, oldest first. ``held_until``: until when it gets no unit, as
-    it waits for a person to confirm it. ``reason_code``: of a false alarm. ``closing``: the feedback of the first of
+    then; ``level_changes``: all that operators did to it, and to what was merged into it, oldest first;
+    ``highest_level``: the most urgent one of its present life. ``held_until``: until when it gets no unit, as it waits
+    for a person to confirm it. ``reason_code``: of a false alarm; ``duplicate_of``: of a duplicate, the incident
+    that is the same thing. ``stages``: how long it was in each loop stage. ``closing``: the feedback of the first of
     two people; while the incident is open the second is awaited.
     """
 
@@ -402,6 +440,14 @@ class Incident:
     reason_code: FalseAlarmReason | None = None
     closing: ClosingRequest | None = None
     shortfall: Shortfall | None = None
+    highest_level: Level = Level.GREEN
+    duplicate_of: IncidentId | None = None
+    stages: StageTimes = StageTimes()
+
+    def __post_init__(self) -> None:
+        # Here, so that nobody who changes the level can forget it.
+        if _URGENCY[self.level] < _URGENCY[self.highest_level]:
+            object.__setattr__(self, "highest_level", self.level)
 
     @property
     def incident_class(self) -> IncidentClass:
@@ -475,6 +521,7 @@ class Incident:
             reopened_by=operator,
             reopened_why=why,
             overdue=self.overdue,
+            duplicate_of=self.duplicate_of,
         )
         return replace(
             self,
@@ -493,7 +540,14 @@ class Incident:
             held_until=None,
             urged_at=at,
             shortfall=None,
+            highest_level=self.level,
+            duplicate_of=None,
+            stages=StageTimes(),
         )
+
+    def has_been(self, levels: Iterable[Level]) -> bool:
+        """Whether it is of one of these levels, or in its present life may have been."""
+        return any(_URGENCY[self.highest_level] <= _URGENCY[level] <= _URGENCY[self.level] for level in levels)
 
     def not_closing(self) -> Incident:
         """This incident without the feedback of the first of two people."""
@@ -564,6 +618,12 @@ def stage_of(incident: Incident) -> LoopStage | None:
             return None
 
 
+def staged(incident: Incident, at: datetime) -> Incident:
+    """The incident as it is from ``at`` on, with how long it was in each stage until then."""
+    times = incident.stages.then(stage_of(incident), at)
+    return incident if times is incident.stages else replace(incident, stages=times)
+
+
 def _is_maintenance(incident: Incident) -> bool:
     return incident.incident_class is IncidentClass.MAINTENANCE
 
@@ -577,9 +637,6 @@ def is_overdue(incident: Incident, now: datetime) -> bool:
     if reached_at is None:
         return incident.is_open and now > incident.due_at
     return reached_at > incident.due_at
-
-
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 
 
 def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, MinLen
 
 from patrol.domain.events import IncidentClass, Kind, Level
-from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState
+from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState, LoopStage
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.troubles import Trouble
@@ -203,6 +203,19 @@ class ClosingData(Data):
     reason: str
     operator: Text
     at: datetime
+    duplicate_of: str | None = None
+    """Of a duplicate: the incident that is the same thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagesData(Data):
+    """How long an incident was in each loop stage of its present life: it may come back to one."""
+
+    now: LoopStage | str | None
+    """The stage it is in; null once it is closed."""
+    since: datetime | None
+    before_s: Mapping[str, float]
+    """Seconds, by stage, in those that it has left, in all; one that it was never in is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +285,10 @@ class IncidentData(Data):
     """When that was last; what was sent before has nothing to do with it any more."""
     shortfall: ShortfallData | None = None
     """What it does not get; null where it gets what it wants."""
+    duplicate_of: str | None = None
+    """Of one that was closed as a duplicate: the incident that is the same thing. Of a merged one: ``merged_into``."""
+    stages: StagesData | None = None
+    """In which of the loop's five stages it is, and how long it was in each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from patrol.domain.events import IncidentClass, Level
-from patrol.domain.incidents import ClockName, Incident, IncidentId, Witness
+from patrol.domain.incidents import ClockName, Incident, IncidentId, LoopStage, StageTimes, Witness
 from patrol.domain.vocabulary import RingName
 
 _URGENCY = {level: rank for rank, level in enumerate(Level)}
@@ -38,6 +38,7 @@ def opened(incident_id: IncidentId, witness: Witness, *, simulated: bool, drill:
         level_why_zh=witness.level_why_zh,
         level_why_en=witness.level_why_en,
         witnesses=(replace(witness, distance_m=0.0, why_zh="", why_en="", operator=None),),
+        stages=StageTimes(LoopStage.COLLECT, witness.accepted_at),
     )
     return (
         incident.stamped(ClockName.BEGAN, witness.began_at, "rule")
@@ -107,13 +108,14 @@ def with_witnesses(incident: Incident, witnesses: Sequence[Witness]) -> Incident
     if incident.level_by is not None:
         return changed
     most_urgent = min(witnesses, key=lambda witness: _URGENCY[witness.level])
+    is_as_before = most_urgent.level is incident.level and changed.ring is incident.ring
     return replace(
         changed,
         level=most_urgent.level,
         level_why_zh=most_urgent.level_why_zh,
         level_why_en=most_urgent.level_why_en,
-        # Of another level it may have to be confirmed by another time, or not at all.
-        held_until=incident.held_until if most_urgent.level is incident.level else None,
+        # Of another level, or in another ring, it may have to be confirmed by another time, or not at all.
+        held_until=incident.held_until if is_as_before else None,
     )
 
 

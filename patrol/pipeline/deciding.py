@@ -11,7 +11,7 @@ from datetime import datetime
 from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding, receiving
 from patrol.domain.board import Board, Sending, missing, send, waits
 from patrol.domain.dispatch import Outcome, Situation
-from patrol.domain.errors import StoreError
+from patrol.domain.errors import NotAsAsked, Objection, StoreError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.ids import make_id
@@ -228,13 +228,29 @@ class Deciding:
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> Outcome:
         """Feedback, which may wait for a second person. Raises IllegalTransition if it is closed, NotAsAsked."""
         now, two = self._clock.now(), self._second_person
+        original = None if duplicate_of is None else await self._original(duplicate_of)
         outcome = await self._decide(
-            incident_id, lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two)
+            incident_id, lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two, original)
         )
         return _decided(outcome)
+
+    async def _original(self, incident_id: IncidentId) -> Incident:
+        """The incident that another is said to be a duplicate of. Raises NotAsAsked."""
+        found: list[Incident] = []
+
+        def look(situation: Situation) -> Outcome:
+            found.append(situation.incident)
+            return Outcome(reason="looked at")
+
+        try:
+            await self._store.decide(incident_id, look)
+        except KeyError:
+            raise NotAsAsked(Objection.ORIGINAL_UNKNOWN, f"there is no incident {incident_id}") from None
+        return found[-1]
 
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> Outcome:
         """The feedback that waits for a second person does not count. Raises NotAsAsked."""
@@ -244,18 +260,18 @@ class Deciding:
         return _decided(outcome)
 
     async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
-        """An operator says how urgent it is; more urgent, and a unit is sent. Raises NotAsAsked."""
+        """An operator says how urgent it is; more urgent, or held until now, and a unit is sent. Raises NotAsAsked."""
         now, crews = self._clock.now(), self._sending.crews
-        before = level
+        before, was_held = level, False
 
         def decision(situation: Situation) -> Outcome:
-            nonlocal before
-            before = situation.incident.level
+            nonlocal before, was_held
+            before, was_held = situation.incident.level, situation.incident.held_until is not None
             return feedback.change_level(situation, level, operator, reason, now, crews)
 
         outcome = _decided(await self._decide(incident_id, decision))
         _log.info("%s changed the level of incident %s from %s to %s", operator, incident_id, before, level)
-        if is_more_urgent(level, before):
+        if was_held or is_more_urgent(level, before):
             await self._send_somebody(incident_id)
         return outcome
 

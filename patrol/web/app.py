@@ -250,7 +250,8 @@ class _Actions:
         body = await _read(request, CloseBody)
         operator = operator_of(request.headers)
         incident_id = _incident_id(request)
-        closing = self._desk.close(incident_id, body.disposition, operator, body.reason, body.reason_code)
+        said = body.disposition, operator, body.reason, body.reason_code, body.original
+        closing = self._desk.close(incident_id, *said)
         return JSONResponse({"done": True, "closed": await _of_an_incident(closing)})
 
     async def withdraw_closing(self, request: Request) -> Response:

@@ -44,8 +44,10 @@ from patrol.domain.incidents import (
     IncidentId,
     IncidentState,
     LevelChange,
+    LoopStage,
     Maintenance,
     OrderId,
+    StageTimes,
     Stamp,
     TroubledCamera,
     Witness,
@@ -807,7 +809,11 @@ witnesses = st.builds(
 )
 levels = st.sampled_from(Level)
 reason_codes = st.none() | st.sampled_from(FalseAlarmReason)
-closings = st.builds(ClosingRequest, st.sampled_from(Disposition), reason_codes, texts, texts, moments)
+originals = st.none() | texts
+closings = st.builds(ClosingRequest, st.sampled_from(Disposition), reason_codes, texts, texts, moments, originals)
+stage_times = st.builds(
+    StageTimes, st.sampled_from(LoopStage), moments, st.dictionaries(st.sampled_from(LoopStage), numbers)
+)
 level_changes = st.builds(LevelChange, moments, texts, levels, levels, texts)
 earlier_lives = st.builds(
     EarlierLife,
@@ -822,6 +828,7 @@ earlier_lives = st.builds(
     reopened_by=texts,
     reopened_why=texts,
     overdue=st.booleans(),
+    duplicate_of=originals,
 )
 incidents = st.builds(
     Incident,
@@ -860,6 +867,9 @@ incidents = st.builds(
     held_until=st.none() | moments,
     reason_code=reason_codes,
     closing=st.none() | closings,
+    highest_level=levels,
+    duplicate_of=originals,
+    stages=stage_times,
 )
 weighed = st.builds(WeighedUnit, texts, st.none() | numbers, st.none() | texts)
 orders = st.builds(

@@ -17,18 +17,22 @@ from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import (
+    LEVEL_CHANGES_KEPT,
     ClockName,
     Disposition,
     FalseAlarmReason,
+    Incident,
     IncidentId,
     IncidentState,
     LoopStage,
     OrderId,
+    StageTimes,
     Stamp,
     stage_of,
 )
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitState
+from patrol.domain.vocabulary import RingName
 from patrol.domain.witnesses import together, with_witnesses, witnesses_of
 from tests.builders import at, duty, incident, maintenance_incident, sent, situation
 
@@ -75,7 +79,7 @@ class TestHolding:
     policy = ConfirmPolicy({Kind.LOITERING: {Level.BLUE: Waiting(60, Then.SEND), Level.GREEN: Waiting(60, Then.CLOSE)}})
 
     def waiting(self, level: Level = Level.BLUE) -> Situation:
-        return situation(incident=incident(kind=Kind.LOITERING, level=level))
+        return situation(incident=incident(kind=Kind.LOITERING, level=level, ring=RingName.PERIPHERY))
 
     def test_it_says_until_when_it_waits_and_says_so_once(self) -> None:
         start = self.waiting()
@@ -106,13 +110,35 @@ class TestHolding:
         assert outcome.incident.clocks[ClockName.CLOSED] == Stamp(at(60), "rule")
         assert "nobody confirmed it in time" in (outcome.incident.reason or "")
 
-    def test_of_another_level_it_waits_by_that_ones_time(self) -> None:
+    @pytest.mark.parametrize("level", [Level.RED, Level.BLUE])
+    def test_who_says_how_urgent_it_is_has_looked_and_so_it_waits_no_longer(self, level: Level) -> None:
         start = self.waiting(Level.GREEN)
         held = feedback.hold(start, self.policy, at(1))
         assert held is not None
-        raised = feedback.change_level(after(start, held), Level.RED, "li", "knives", at(2))
-        assert told(raised)["held_until"] is None
-        assert feedback.hold(after(start, raised), self.policy, at(3)) is None
+        changed = feedback.change_level(after(start, held), level, "li", "knives", at(2))
+        assert told(changed)["held_until"] is None
+        assert feedback.hold(after(start, changed), self.policy, at(3)) is None
+
+    def test_what_is_lowered_to_a_level_that_the_rule_closes_is_not_closed_by_it(self) -> None:
+        red = situation(incident=incident(kind=Kind.LOITERING, level=Level.RED, ring=RingName.PERIPHERY))
+        lowered = after(red, feedback.change_level(red, Level.GREEN, "li", "looks smaller", at(90)))
+        assert feedback.hold(lowered, self.policy, at(91)) is None
+        assert lowered.incident.is_open
+
+    def test_the_rule_closes_nothing_that_was_of_a_level_that_two_people_close(self) -> None:
+        red = situation(incident=incident(level=Level.RED))
+        lowered = after(red, feedback.change_level(red, Level.GREEN, "li", "looks smaller", at(90)))
+        by_rule = (Disposition.UNFOUNDED, feedback.RULE, "nobody came", at(91))
+        with pytest.raises(IllegalTransition, match="two people close"):
+            feedback.close_by_rule(lowered, *by_rule, RED)
+        again = feedback.reopen(closed(), "wang", "not over", at(600)).incident
+        assert again is not None
+        assert again.highest_level is again.level
+        with pytest.raises(IllegalTransition, match="two people close"):
+            feedback.close_by_rule(lowered, *by_rule, [Level.YELLOW])  # which it may have been on the way
+        ended = feedback.close_by_rule(situation(incident=incident(level=Level.GREEN)), *by_rule, RED).incident
+        assert ended is not None
+        assert not ended.is_open
 
 
 class TestLevels:
@@ -182,12 +208,12 @@ class TestLevels:
 
     def test_the_first_change_stays_on_record_however_many_there_are(self) -> None:
         now = situation(incident=incident(level=Level.RED))
-        for number in range(3 * feedback.LEVEL_CHANGES_KEPT):
+        for number in range(3 * LEVEL_CHANGES_KEPT):
             level = Level.YELLOW if number % 2 == 0 else Level.BLUE
             now = after(now, feedback.change_level(now, level, "li", str(number), at(number)))
         changes = now.incident.level_changes
-        assert len(changes) == feedback.LEVEL_CHANGES_KEPT
-        assert (changes[0].before, changes[-1].reason) == (Level.RED, str(3 * feedback.LEVEL_CHANGES_KEPT - 1))
+        assert len(changes) == LEVEL_CHANGES_KEPT
+        assert (changes[0].before, changes[-1].reason) == (Level.RED, str(3 * LEVEL_CHANGES_KEPT - 1))
 
     def test_maintenance_keeps_an_operators_level(self) -> None:
         outcome = feedback.change_level(situation(incident=maintenance_incident()), Level.GREEN, "li", "spare", at(5))
@@ -261,6 +287,7 @@ class TestTwoPeople:
             "reason": "settled",
             "operator": "li",
             "at": "2026-01-01T12:00:30.000+00:00",
+            "duplicate_of": None,
         }
 
     def test_the_second_one_closes_it_by_saying_the_same_and_only_then_units_are_called_back(self) -> None:
@@ -274,6 +301,47 @@ class TestTwoPeople:
         assert ended.closing is not None
         assert ended.closing.operator == "li"
         assert outcome.orders[0].state is OrderState.RECALLED
+
+    def test_who_lowers_it_does_not_close_it_alone_however_often_the_level_is_changed_after_that(self) -> None:
+        now = situation(incident=incident(level=Level.GREEN))
+        now = after(now, feedback.change_level(now, Level.RED, "wang", "knives", at(1)))
+        for number in range(2 * LEVEL_CHANGES_KEPT):
+            level = Level.YELLOW if number % 2 == 0 else Level.BLUE
+            now = after(now, feedback.change_level(now, level, "li", str(number), at(10 + number)))
+        assert all(change.before is not Level.RED for change in now.incident.level_changes), "that is forgotten"
+        assert feedback.close(now, HANDLED, "li", "", at(300), None, RED).reason == feedback.CLOSING_ASKED
+        assert feedback.close(now, HANDLED, "li", "", at(300)).reason == "closed"
+
+    def test_a_duplicate_says_of_what_and_that_is_told(self) -> None:
+        start, other = ordered(), incident(2)
+        asked = feedback.close(start, Disposition.DUPLICATE, "li", "", at(30), None, RED, other)
+        assert told(asked)["closing"]["duplicate_of"] == "I-2"
+        assert told(asked)["duplicate_of"] is None, "not yet"
+        elsewhere = feedback.close(
+            after(start, asked), Disposition.DUPLICATE, "wang", "", at(40), None, RED, incident(3)
+        )
+        assert told(elsewhere)["closing"]["duplicate_of"] == "I-3", "that is not the same"
+        agreed = feedback.close(after(start, asked), Disposition.DUPLICATE, "wang", "", at(40), None, RED, other)
+        assert told(agreed)["duplicate_of"] == "I-2"
+        again = feedback.reopen(after(start, agreed), "wang", "it is not", at(50)).incident
+        assert again is not None
+        assert (again.duplicate_of, again.history[0].duplicate_of) == (None, "I-2")
+
+    @pytest.mark.parametrize(
+        ("original", "why"),
+        [
+            (None, Objection.ORIGINAL_MISSING),
+            (incident(1), Objection.ORIGINAL_ITSELF),
+            (incident(2, simulated=True), Objection.ORIGINAL_NOT_ALIKE),
+            (maintenance_incident(2), Objection.ORIGINAL_NOT_ALIKE),
+            (incident(2, state=IncidentState.CLOSED, duplicate_of="I-1"), Objection.ORIGINAL_ENDS_IN_IT),
+            (incident(2, state=IncidentState.CLOSED, merged_into="I-1"), Objection.ORIGINAL_ENDS_IN_IT),
+        ],
+    )
+    def test_of_what_it_cannot_be_a_duplicate_is_said(self, original: Incident | None, why: Objection) -> None:
+        with pytest.raises(NotAsAsked, match="I-1") as caught:
+            feedback.close(ordered(), Disposition.DUPLICATE, "li", "", at(30), original=original)
+        assert caught.value.why is why
 
     @pytest.mark.parametrize("name", ["li", "LI ", " Li"])
     def test_nobody_is_the_second_of_themselves(self, name: str) -> None:
@@ -441,7 +509,9 @@ ACTIONS = ("assign", "receive", "close", "withdraw", "reopen", "level", "confirm
 @given(st.data())
 def test_whatever_people_do_two_of_them_close_a_red_one_and_every_message_is_told_in_turn(data: st.DataObject) -> None:
     policy = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(30, Then.CLOSE), Level.GREEN: Waiting(30, Then.SEND)}})
-    now = situation(duties=tuple(duty(f"U-{n}", 50.0 * n) for n in range(1, 3)))
+    ring, stages = data.draw(st.sampled_from([RingName.CORE, RingName.FAR])), StageTimes(LoopStage.COLLECT, at(0))
+    start = incident(ring=ring, stages=stages)
+    now = situation(incident=start, duties=tuple(duty(f"U-{n}", 50.0 * n) for n in range(1, 3)))
     for step in range(data.draw(st.integers(1, 25))):
         before = now.incident
         action = data.draw(st.sampled_from(ACTIONS))
@@ -468,7 +538,7 @@ def _act(data: st.DataObject, action: str, now: Situation, policy: ConfirmPolicy
             return receiving.receive(now, receipt, 1, when)
         case "close":
             disposition = data.draw(st.sampled_from(list(Disposition)))
-            return feedback.close(now, disposition, operator, "why", when, None, RED)
+            return feedback.close(now, disposition, operator, "why", when, None, RED, incident(2))
         case "withdraw":
             return feedback.withdraw(now, operator, when)
         case "reopen":
@@ -496,8 +566,11 @@ def _check(before: Any, now: Situation, action: str) -> None:
         assert action == "close"
         assert incident.closing is not None
         assert incident.closing.operator.strip().lower() != (incident.closed_by or "").strip().lower()
+    assert incident.stages.now is stage_of(incident)
     if not incident.is_open:
         assert not any(order.is_open for order in now.orders)
         assert incident.held_until is None
-    if incident.level is Level.RED:
+    if before.is_open and not incident.is_open and action == "hold":
+        assert before.level_by is None, "nobody has said a word"
+    if incident.level is Level.RED or incident.ring is RingName.CORE:
         assert incident.held_until is None

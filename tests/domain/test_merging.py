@@ -19,6 +19,7 @@ from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import Apart, IllegalTransition, NotTogether
 from patrol.domain.events import Level
 from patrol.domain.incidents import (
+    LEVEL_CHANGES_KEPT,
     TRANSITIONS,
     AlertId,
     ClockName,
@@ -36,6 +37,7 @@ from tests.builders import at, candidate, duty, incident, maintenance_incident, 
 from tests.domain.test_closeness import first, second, seen_by
 
 NEW_ID = IncidentId("I-new")
+RED, BLUE = Level.RED, Level.BLUE
 
 
 def opened(number: int, seconds: float = 0.0, **changes: object) -> Incident:
@@ -115,6 +117,32 @@ def test_the_one_whose_unit_is_farther_goes_on_and_the_others_order_is_withdrawn
     assert (recall["type"], recall["data"]["reason"]) == ("cn.patrol.order.recall.v1", "merged")
     assert incident_of(stays).accepted_at == at(0), "the clock is that of the first alert"
     assert incident_of(stays).clocks[ClockName.ORDER_SENT].at == at(11)
+
+
+@pytest.mark.parametrize("lowered_first", [True, False])
+def test_who_lowered_a_red_one_closes_nothing_alone_that_it_was_merged_into(lowered_first: bool) -> None:
+    numbers = (1, 2) if lowered_first else (2, 1)
+    red, other = (alone(opened(n, 10.0 * n, level=level)) for n, level in zip(numbers, (RED, BLUE), strict=True))
+    lowered = after(red, feedback.change_level(red, BLUE, "li", "smaller", at(40)))
+    stays, _ = merging.merge(lowered, other, "li", at(50))
+    kept = incident_of(stays)
+    assert kept.highest_level is RED
+    assert [(one.operator, one.before) for one in kept.level_changes] == [("li", RED)]
+    assert (kept.id, kept.level) == (IncidentId("I-1"), BLUE)
+    handled = (Disposition.HANDLED, "li", "nothing", at(60), None, {RED})
+    asked = feedback.close(after(other, stays), *handled)
+    assert (asked.reason, incident_of(asked).is_open) == (feedback.CLOSING_ASKED, True)
+
+
+def test_changes_of_level_of_both_are_kept_in_their_order_and_no_more_than_of_one() -> None:
+    one, other = alone(replace(opened(1), level=RED)), alone(replace(opened(2), level=RED))
+    for number in range(40):
+        level = BLUE if number % 2 else Level.YELLOW
+        one = after(one, feedback.change_level(one, level, "li", str(number), at(100 + 2 * number)))
+        other = after(other, feedback.change_level(other, level, "wang", str(number), at(101 + 2 * number)))
+    changes = incident_of(merging.merge(one, other, "li", at(300))[0]).level_changes
+    assert len(changes) == LEVEL_CHANGES_KEPT
+    assert [change.at for change in changes] == [at(100), *(at(131 + number) for number in range(49))]
 
 
 def test_no_unit_that_has_set_out_is_called_back() -> None:

@@ -9,15 +9,15 @@ import pytest
 
 from patrol.adapters.memory import FakeClock
 from patrol.domain.board import Crews, Sending
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import CameraId, RingName
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
-from patrol.domain.errors import IllegalTransition, NotAsAsked
+from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import ClockName, Disposition, IncidentId, IncidentState
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import Effect
-from tests.builders import at, candidate, event
+from tests.builders import at, camera, candidate, event, ring
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted
 
@@ -350,10 +350,29 @@ def test_made_more_urgent_it_gets_a_unit_and_less_urgent_it_gets_none_for_that(t
     asyncio.run(check())
 
 
+def test_a_duplicate_is_one_of_an_incident_that_there_is(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert(1)
+            await room.alert(2)
+            for original, why in (("I-1", Objection.ORIGINAL_ITSELF), ("I-9", Objection.ORIGINAL_UNKNOWN)):
+                with pytest.raises(NotAsAsked, match=original) as caught:
+                    await room.desk.close(FIRST, Disposition.DUPLICATE, "Li", "", duplicate_of=IncidentId(original))
+                assert caught.value.why is why
+            await room.desk.close(FIRST, Disposition.DUPLICATE, "Li", "", duplicate_of=IncidentId("I-2"))
+            found = await room.incident()
+            assert (found.disposition, found.duplicate_of) == (Disposition.DUPLICATE, "I-2")
+            with pytest.raises(NotAsAsked, match="I-1"):
+                await room.desk.close(IncidentId("I-2"), Disposition.DUPLICATE, "Li", "", duplicate_of=FIRST)
+            assert counted(room.metrics, "patrol_incidents_closed_total", disposition="duplicate") == 1
+
+    asyncio.run(check())
+
+
 def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
-            await room.alert(level=Level.BLUE)
+            await room.alert(level=Level.BLUE, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
             held = await room.deciding.hold(FIRST)
             assert held is not None
             assert held.reason == "held"
@@ -366,10 +385,22 @@ def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Pa
     asyncio.run(check())
 
 
+def test_what_is_held_is_sent_as_soon_as_a_person_says_how_urgent_it_is(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
+            await room.alert(level=Level.BLUE, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
+            await room.deciding.hold(FIRST)
+            await room.desk.change_level(FIRST, Level.GREEN, "Li", "two boys")
+            assert len(await room.orders()) == 1
+            assert (await room.incident()).held_until is None
+
+    asyncio.run(check())
+
+
 def test_what_nobody_confirmed_is_closed_by_rule_and_counted(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
-            await room.alert(level=Level.GREEN)
+            await room.alert(level=Level.GREEN, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
             await room.deciding.hold(FIRST)
             room.clock.advance(60)
             await room.deciding.hold(FIRST)

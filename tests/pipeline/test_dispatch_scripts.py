@@ -21,7 +21,7 @@ from patrol.domain.closeness import MergePolicy
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.duties import set_by_operator
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState
+from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState, LoopStage
 from patrol.domain.lateness import LateAfter, LatenessKind, overdue, watch_of
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.schedules import TimeWindow
@@ -580,9 +580,10 @@ def test_what_waits_for_a_word_is_sent_on_it_or_closed_in_time_and_says_until_wh
         waiting = {Level.BLUE: Waiting(30, Then.SEND), Level.GREEN: Waiting(30, Then.CLOSE)}
         sending = Sending(confirm=ConfirmPolicy({Kind.CROWD: waiting}))
         async with opened([crew(1, 10), crew(2, 20), crew(3, 30)], sending=sending) as on:
-            confirmed = await on.alert(1, Level.BLUE)
-            sent = await on.alert(2, Level.BLUE)
-            closed = await on.alert(3, Level.GREEN)
+            around = RingName.PERIPHERY
+            confirmed = await on.alert(1, Level.BLUE, ring_name=around)
+            sent = await on.alert(2, Level.BLUE, ring_name=around)
+            closed = await on.alert(3, Level.GREEN, ring_name=around)
             await on.seconds(5)
             assert on.ordered() == set()
             assert (await on.incident(sent)).held_until == at(30)
@@ -593,6 +594,74 @@ def test_what_waits_for_a_word_is_sent_on_it_or_closed_in_time_and_says_until_wh
             await on.seconds(27)
             assert {order.incident_id for order in await on.room.orders()} == {confirmed, sent}
             assert (await on.incident(closed)).disposition is Disposition.UNFOUNDED
+
+    asyncio.run(script())
+
+
+def test_in_the_core_a_unit_goes_at_once_whatever_is_to_be_confirmed_elsewhere(opened: Open) -> None:
+    async def script() -> None:
+        waiting = ConfirmPolicy(
+            {Kind.CROWD: {Level.YELLOW: Waiting(60, Then.SEND), Level.GREEN: Waiting(60, Then.CLOSE)}}
+        )
+        async with opened([crew(1, 10), crew(2, 20)], sending=Sending(confirm=waiting)) as on:
+            found = [await on.alert(1, Level.YELLOW), await on.alert(2, Level.GREEN)]
+            assert on.ordered() == {"U-1", "U-2"}
+            assert [(await on.incident(each)).held_until for each in found] == [None, None]
+
+    asyncio.run(script())
+
+
+def test_a_red_one_that_an_operator_lowers_is_not_closed_by_the_rule_of_its_new_level(opened: Open) -> None:
+    async def script() -> None:
+        waiting = ConfirmPolicy({Kind.CROWD: {Level.YELLOW: Waiting(60, Then.CLOSE)}})
+        async with opened([crew(1, 10)], sending=Sending(confirm=waiting)) as on:
+            await on.alert(1, Level.RED)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            other = await on.alert(2, Level.RED, ring_name=RingName.PERIPHERY)
+            await on.seconds(90)
+            await on.room.desk.change_level(other, Level.YELLOW, "li", "looks smaller")
+            await on.seconds(2)
+            assert (await on.incident(other)).is_open
+            await on.say("U-1", DONE)
+            await on.seconds(2)
+            assert [order.unit_id for order in await on.orders(other)] == ["U-1"]
+
+    asyncio.run(script())
+
+
+def test_what_the_rule_has_sent_and_nobody_takes_is_not_said_to_wait_for_a_word(opened: Open) -> None:
+    async def script() -> None:
+        sending = Sending(confirm=ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(30, Then.SEND)}}))
+        async with opened([crew(1, 10)], sending=sending) as on:
+            sent = await on.alert(1, Level.BLUE, ring_name=RingName.PERIPHERY)
+            await on.seconds(33)
+            assert on.ordered() == {"U-1"}
+            assert (await on.incident(sent)).held_until is None
+            await on.say("U-1", ReceiptKind.REJECTED)
+            await on.seconds(120)
+            escalation = (await on.incident(sent)).escalation
+            assert escalation is not None
+            assert "confirmation_waits" not in escalation.causes
+
+    asyncio.run(script())
+
+
+def test_an_incident_says_how_long_it_was_in_each_stage_of_the_loop(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            one = await on.alert(1)
+            (before,) = (await on.incident(one)).stages.before_s.items()
+            assert before == (LoopStage.COLLECT, 0), "ordered before anybody has seen it"
+            await on.seconds(4)
+            await on.say("U-1", ReceiptKind.REJECTED)
+            assert (await on.incident(one)).stages.before_s[LoopStage.ORDER] == pytest.approx(4, abs=0.5)
+            await on.room.desk.displayed(one, "seat")
+            await on.seconds(6)
+            await on.room.desk.close(one, Disposition.HANDLED, "li", "settled")
+            ended = (await on.incident(one)).stages
+            assert ended.now is None
+            assert set(ended.before_s) == {LoopStage.COLLECT, LoopStage.ORDER, LoopStage.ROUTE}
+            assert ended.before_s[LoopStage.ROUTE] == pytest.approx(6, abs=0.5)
 
     asyncio.run(script())
 

@@ -24,7 +24,17 @@ from patrol.domain.covering import Point, cover, move_up, straight_line, vacant_
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
 from patrol.domain.dispatch import Duty, Outcome, Situation
-from patrol.domain.errors import Apart, IllegalTransition, MessageError, NotTogether, QueueError, StoreError, UnitBusy
+from patrol.domain.errors import (
+    Apart,
+    IllegalTransition,
+    MessageError,
+    NotAsAsked,
+    NotTogether,
+    Objection,
+    QueueError,
+    StoreError,
+    UnitBusy,
+)
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
     AlertId,
@@ -41,8 +51,10 @@ from patrol.domain.incidents import (
     LoopStage,
     Maintenance,
     OrderId,
+    StageTimes,
     TroubledCamera,
     stage_of,
+    staged,
 )
 from patrol.domain.message_data import PositionData
 from patrol.domain.orders import Candidate, Order, OrderState
@@ -329,12 +341,17 @@ class FakeRoom:
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> bool:
         self._answer()
-        code = (reason_code.value,) if reason_code is not None else ()
-        self.calls.append(("close", incident_id, disposition.value, operator, reason, *code))
+        more = (reason_code.value,) if reason_code is not None else (duplicate_of,) if duplicate_of is not None else ()
+        self.calls.append(("close", incident_id, disposition.value, operator, reason, *more))
         alone = Situation(self.incidents[incident_id], (), ())
-        self._take(feedback.close(alone, disposition, operator, reason, self.now(), reason_code, self.second_person))
+        if duplicate_of is not None and duplicate_of not in self.incidents:
+            raise NotAsAsked(Objection.ORIGINAL_UNKNOWN, f"there is no incident {duplicate_of}")
+        original = None if duplicate_of is None else self.incidents[duplicate_of]
+        said = operator, reason, self.now(), reason_code, self.second_person, original
+        self._take(feedback.close(alone, disposition, *said))
         return not self.incidents[incident_id].is_open
 
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
@@ -491,6 +508,7 @@ class FakeRoom:
             simulated=True,
             alert_ids=tuple(AlertId(f"A-{number:06d}-{alert}") for alert in range(alerts)),
             clip_id=EvidenceId(clip_id) if clip_id is not None else None,
+            stages=StageTimes(LoopStage.COLLECT, accepted),
         )
         before = {"t0": 12.0, "t1": 12.0, "t2": 0.9, "t3": 0.0}
         sources = {"t0": "rule", "t1": "camera", "t2": "detector", "t3": "store"}
@@ -644,12 +662,12 @@ class FakeRoom:
         incident = self.incidents[incident_id]
         if not incident.is_open and clock is ClockName.CONFIRMED:
             raise IllegalTransition(f"incident {incident_id} is closed")
-        self.incidents[incident_id] = incident.stamped(clock, self.now(), who)
+        self.incidents[incident_id] = staged(incident.stamped(clock, self.now(), who), self.now())
 
     def _move(
         self, incident_id: IncidentId, state: IncidentState, clock: ClockName, at: datetime, who: str, unit: UnitState
     ) -> None:
-        self.incidents[incident_id] = self.incidents[incident_id].to(state).stamped(clock, at, who)
+        self.incidents[incident_id] = staged(self.incidents[incident_id].to(state).stamped(clock, at, who), at)
         self.unit_states[self.orders[incident_id].unit_id] = unit
 
     def _order(self, incident_id: IncidentId, state: OrderState) -> None:

@@ -22,7 +22,16 @@ from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
 from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
-from patrol.domain.incidents import ClockName, Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
+from patrol.domain.incidents import (
+    ClockName,
+    Disposition,
+    EscalationStep,
+    EvidenceId,
+    IncidentId,
+    IncidentState,
+    LoopStage,
+    StageTimes,
+)
 from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
 from patrol.domain.room import CoverStatus, QueueStatus, WatchStatus
@@ -247,6 +256,50 @@ def test_a_false_alarm_may_be_told_by_its_reason_alone(served: ServedRoom, open_
     card(page, incident).click()
     expect(page.locator(".outcome")).to_contain_text("误报（海报、屏幕上的人） · 李明")
     expect(page.locator(".outcome")).not_to_contain_text("null")
+
+
+def test_a_duplicate_names_the_incident_that_is_the_same_thing_and_leads_there(
+    served: ServedRoom, open_page: Open
+) -> None:
+    other = served.room.alert(2, "C-018", accepted_s_ago=30)
+    incident = served.room.alert(1)
+    page = open_page()
+    card(page, incident).click()
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="结案…").click()
+    expect(page.locator("#duplicate-of")).to_be_hidden()
+    page.locator("#closing").get_by_text("重复").click()
+    send = page.get_by_role("button", name="结案", exact=True)
+    send.click()
+    expect(page.locator(".message")).to_have_text("请选择与哪起警情重复")
+    expect(page.locator("#duplicate-of option")).to_have_count(len(served.room.incidents))
+    page.locator("#duplicate-of").select_option(other)
+    send.click()
+    wait_for(lambda: served.room.incidents[incident].duplicate_of == other)
+    assert ("close", incident, "duplicate", "李明", "", other) in served.room.calls
+    page.locator("#filters [data-filter=closed]").click()
+    card(page, incident).click()
+    expect(page.locator(".outcome")).to_contain_text(f"重复（{other}） · 李明")
+    page.locator(".outcome").get_by_role("button", name=f"看 {other}").click()
+    expect(page.locator("#incident .about")).to_contain_text(other)
+
+
+def test_each_stage_of_the_loop_says_how_long_it_took_and_the_present_one_goes_on(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, accepted_s_ago=3700)
+    times = StageTimes(LoopStage.ORDER, served.room.now() - timedelta(seconds=75), {LoopStage.COLLECT: 3605.4})
+    served.room.incidents[incident] = replace(
+        served.room.incidents[incident], state=IncidentState.ORDERED, stages=times
+    )
+    page = open_page()
+    card(page, incident).click()
+    stages = page.locator("#incident .stages li")
+    expect(stages).to_have_text([re.compile(r"^汇聚1:00:05$"), "流转", re.compile(r"^指令1:[1-5]\d$"), "盯办", "反馈"])
+    shown = stages.nth(2).text_content() or ""
+    expect(stages.nth(2)).not_to_have_text(shown)
+    page.locator("#language").click()
+    expect(stages.first).to_have_text("Collect1:00:05")
 
 
 def test_a_red_one_waits_for_a_second_person_who_agrees(served: ServedRoom, open_page: Open) -> None:
@@ -955,7 +1008,7 @@ def test_the_cameras_are_listed_with_why_and_since_when_and_can_be_taken_on_and_
     page.locator("#operator").fill("李明")
     page.get_by_role("button", name="接手").click()
     expect(panel.get_by_role("button", name="已接手")).to_be_disabled()
-    expect(panel.locator('.stages [data-progress="now"]')).to_have_text("盯办")
+    expect(panel.locator('.stages [data-progress="now"]')).to_contain_text("盯办")
     page.get_by_role("button", name="结案…").click()
     page.get_by_text("移交").click()
     page.locator("#reason").fill("已报修")

@@ -13,15 +13,15 @@ import { EscalationBox } from "./escalation.js";
 import { pictureOf } from "./feed.js";
 import { keepOperator, operatorName } from "./operator.js";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging.js";
-import { MergeForm, mergeable } from "./merging.js";
+import { MergeForm, mergeable, OriginalChoice } from "./merging.js";
 import { PinButton } from "./pins.js";
 import { PrecisionLine } from "./precision.js";
+import { StageBar } from "./stages.js";
 import { acceptView, act, failureText } from "./stream.js";
 import { Witnesses } from "./witnesses.js";
 
 const CLOCKS = Array.from({ length: 13 }, (_, number) => `t${number}`);
 const UNIT_CLOCKS = ["t6", "t7", "t8", "t9"];
-const STAGES = ["collect", "route", "order", "follow_up", "feed_back"];
 const DISPOSITIONS = ["handled", "false_alarm", "unfounded", "duplicate", "referred", "drill"];
 
 export class IncidentPanel {
@@ -43,7 +43,7 @@ export class IncidentPanel {
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
     this.escalation = new EscalationBox(() => this.#acknowledge());
-    this.stages = el("ol", { class: "stages" });
+    this.stages = new StageBar();
     this.why = el("div", { class: "why" });
     this.candidates = el("div", { class: "candidates" });
     this.cameras = el("div", { class: "cameras" });
@@ -51,7 +51,7 @@ export class IncidentPanel {
     this.timeline = el("div", { class: "timeline" });
     this.actions = this.#makeActions();
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
-    const told = [this.stages, this.why, this.cameras, this.timeline, this.candidates];
+    const told = [this.stages.node, this.why, this.cameras, this.timeline, this.candidates];
     const parts = [this.picture, this.clip.node, this.precision.node, this.witnesses.node, clocks, ...told];
     const head = el("header", {}, this.title, this.about);
     this.body = el("div", { class: "scroll" }, head, this.escalation.node, ...parts);
@@ -92,7 +92,7 @@ export class IncidentPanel {
     rebuild(this.picture, [incident.id, evidence, whyGone(evidence), spoken], () => [picture(incident, evidence)]);
     this.clip.update(incident, serverNow());
     this.precision.update(incident);
-    rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
+    this.stages.update(incident, spoken);
     this.#showReasons(incident);
     const pressed = pressedOf(incident);
     rebuild(this.timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
@@ -104,6 +104,7 @@ export class IncidentPanel {
     if (incident === null) return;
     this.countdown.show(incident, now);
     this.clip.tick(now);
+    this.stages.tick(incident, now);
     const line = unitLine(incident, now);
     setAttribute(this.unit, "data-tone", line.tone);
     setText(this.unit.children[0], line.unit);
@@ -245,7 +246,7 @@ export class IncidentPanel {
     for (const form of [this.levelForm, this.reopenForm]) form.send.disabled = this.#sending;
     this.#showSecond(incident);
     const result = open ? null : closingText(incident);
-    const goesOn = incidentById(incident.merged_into)?.id ?? null;
+    const goesOn = incidentById(incident.merged_into ?? incident.duplicate_of)?.id ?? null;
     const mayReopen = !open && !isMaintenance(incident) && incident.merged_into === null;
     rebuild(this.outcome, [result, goesOn, mayReopen, language()], () => [
       result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null,
@@ -276,7 +277,8 @@ export class IncidentPanel {
     const operator = this.#operatorOrAsk();
     const { disposition, reason } = closing;
     const code = closing.reason_code && closing.reason_code !== "other" ? { reason_code: closing.reason_code } : {};
-    if (operator) await this.#send(this.#id, "close", { disposition, reason, ...code }, operator);
+    const original = closing.duplicate_of ? { duplicate_of: closing.duplicate_of } : {};
+    if (operator) await this.#send(this.#id, "close", { disposition, reason, ...code, ...original }, operator);
   }
 
   async #withdraw() {
@@ -362,11 +364,17 @@ export class IncidentPanel {
     this.sendButton = el("button", { type: "submit", form: "closing", class: "main", hidden: true, "data-t": "close_send" });
     const form = el("form", { id: "closing", hidden: true });
     this.falseReason = new FalseReason();
-    form.addEventListener("change", () => this.falseReason.show(form.elements.disposition.value === "false_alarm"));
-    form.addEventListener("reset", () => this.falseReason.show(false));
+    this.original = new OriginalChoice();
+    const show = (disposition) => {
+      this.falseReason.show(disposition === "false_alarm");
+      this.original.show(disposition === "duplicate", incidentById(this.#id));
+    };
+    form.addEventListener("change", () => show(form.elements.disposition.value));
+    form.addEventListener("reset", () => show(null));
     form.append(
       el("fieldset", {}, el("legend", { "data-t": "disposition" }), ...choices),
       this.falseReason.node,
+      this.original.node,
       el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.reason),
     );
     form.addEventListener("submit", (event) => {
@@ -381,9 +389,11 @@ export class IncidentPanel {
     const reason = this.reason.value.trim();
     if (!disposition) return this.#ask("disposition_missing", this.form.elements.disposition[0]);
     const code = this.falseReason.choice.value;
-    if (!reason && !code) return this.#ask("reason_missing", this.reason);
+    const original = this.original.choice.value;
+    if (disposition === "duplicate" && !original) return this.#ask("original_missing", this.original.choice);
+    if (!reason && !code && !original) return this.#ask("reason_missing", this.reason);
     const operator = this.#operatorOrAsk();
-    const said = code ? { disposition, reason, reason_code: code } : { disposition, reason };
+    const said = { disposition, reason, ...(code && { reason_code: code }), ...(original && { duplicate_of: original }) };
     const answer = operator && (await this.#send(this.#id, "close", said, operator));
     if (!answer) return;
     this.#openClosing(false);
@@ -484,15 +494,6 @@ function picture(incident, evidence) {
   const lost = () => image.replaceWith(el("p", { class: "no-picture" }, t("picture_lost")));
   image.addEventListener("error", lost, { once: true });
   return image;
-}
-
-function stageBar(incident) {
-  const at = STAGES.indexOf(room.state.incident_stages[incident.id]);
-  return STAGES.map((stage, place) => {
-    const progress = at < 0 || place < at ? "done" : place === at ? "now" : "ahead";
-    const current = progress === "now" ? "step" : null;
-    return el("li", { "data-progress": progress, "aria-current": current, title: t(`stage_${stage}_means`) }, word("stage", stage));
-  });
 }
 
 function wantsUnits(incident) {

@@ -71,9 +71,10 @@ export function secondPerson(incident, operator, { onAgree, onWithdraw }) {
   return [el("p", {}, said), el("div", { class: "sends" }, agree, withdraw)];
 }
 
-// "False alarm (reflection)"
-export function dispositionText({ disposition, reason_code: code }) {
+// "False alarm (reflection)", "Duplicate (I-20260101-120000-7)"
+export function dispositionText({ disposition, reason_code: code, duplicate_of: original }) {
   const outcome = word("disposition", disposition);
+  if (original) return t("disposition_why", { outcome, why: original });
   return code && code !== "other" ? t("disposition_why", { outcome, why: word("false_reason", code) }) : outcome;
 }
 

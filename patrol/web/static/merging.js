@@ -31,20 +31,46 @@ export class MergeForm {
     const chosen = this.choice.value;
     const others = mergeable(incident);
     rebuild(this.choice, [others.map(({ one, metres }) => [one.id, one.level, titleOf(one), metres]), spoken], () =>
-      others.map(({ one, metres }) =>
-        el("option", { value: one.id }, `${word("level", one.level)} · ${titleOf(one)} · ${t("metres_away", { n: metres })}`)),
-    );
+      others.map(({ one, metres }) => option(one, metres)));
     if (others.some(({ one }) => one.id === chosen)) this.choice.value = chosen;
     this.send.disabled = others.length === 0;
   }
 }
 
+// Of which incident the one that is being closed is a duplicate.
+export class OriginalChoice {
+  constructor() {
+    this.choice = el("select", { id: "duplicate-of" });
+    this.node = el("label", { class: "reason", hidden: true }, el("span", { "data-t": "duplicate_of" }), this.choice);
+  }
+
+  show(isShown, incident) {
+    if (isShown && this.node.hidden) this.#offer(incident);
+    this.node.hidden = !isShown;
+    if (!isShown) this.choice.value = "";
+  }
+
+  #offer(incident) {
+    const others = nearest(incident, (one) => isMaintenance(one) === isMaintenance(incident));
+    const options = others.map(({ one, metres }) => option(one, metres, isOpen(one) ? null : t("clock_t12")));
+    this.choice.replaceChildren(el("option", { value: "" }, t("duplicate_of_choose")), ...options);
+  }
+}
+
+function option(one, metres, more = null) {
+  const words = [word("level", one.level), titleOf(one), t("metres_away", { n: metres }), one.id, more];
+  return el("option", { value: one.id }, words.filter(Boolean).join(" · "));
+}
+
 // Which incidents may become one with this, the nearest first.
 export function mergeable(incident) {
   if (!isOpen(incident) || isMaintenance(incident) || incident.state === "handled") return [];
+  return nearest(incident, (one) => isOpen(one) && !isMaintenance(one) && one.state !== "handled");
+}
+
+function nearest(incident, isMeant) {
   return room.state.incidents
-    .filter((one) => one.id !== incident.id && isOpen(one) && !isMaintenance(one) && one.state !== "handled"
-      && one.simulated === incident.simulated && one.drill === incident.drill)
+    .filter((one) => one.id !== incident.id && isMeant(one) && one.simulated === incident.simulated && one.drill === incident.drill)
     .map((one) => ({ one, metres: Math.round(metresBetween(one.place, incident.place)) }))
     .sort((a, b) => a.metres - b.metres)
     .slice(0, SHOWN);
