@@ -2,7 +2,7 @@
 
 import { el, rebuild } from "./dom.js";
 import { t, word } from "./words.js";
-import { isMaintenance, isOpen, room, titleOf } from "./room.js";
+import { isMaintenance, isOpen, ordersOf, room, titleOf } from "./room.js";
 
 const EARTH_M = 6371008.8;
 const SHOWN = 30;
@@ -30,24 +30,32 @@ export class MergeForm {
     if (this.node.hidden) return;
     const chosen = this.choice.value;
     const others = mergeable(incident);
-    rebuild(this.choice, [others.map(({ one, metres }) => [one.id, one.level, titleOf(one), metres]), spoken], () =>
-      others.map(({ one, metres }) =>
-        el("option", { value: one.id }, `${word("level", one.level)} · ${titleOf(one)} · ${t("metres_away", { n: metres })}`)),
+    rebuild(this.choice, [others.map(({ one, metres, whyNot }) => [one.id, one.level, titleOf(one), metres, whyNot]), spoken], () =>
+      others.map(({ one, metres, whyNot }) => {
+        const facts = [word("level", one.level), titleOf(one), t("metres_away", { n: metres })];
+        if (whyNot !== null) facts.push(word("error_not_together", whyNot));
+        return el("option", { value: one.id, disabled: whyNot !== null }, facts.join(" · "));
+      }),
     );
-    if (others.some(({ one }) => one.id === chosen)) this.choice.value = chosen;
-    this.send.disabled = others.length === 0;
+    const possible = others.filter(({ whyNot }) => whyNot === null);
+    this.choice.value = (possible.find(({ one }) => one.id === chosen) ?? possible[0])?.one.id ?? "";
+    this.send.disabled = possible.length === 0;
   }
 }
 
-// Which incidents may become one with this, the nearest first.
+// Which incidents may become one with this, the nearest first; `whyNot`: why one cannot at present, or null.
 export function mergeable(incident) {
   if (!isOpen(incident) || isMaintenance(incident) || incident.state === "handled") return [];
   return room.state.incidents
     .filter((one) => one.id !== incident.id && isOpen(one) && !isMaintenance(one) && one.state !== "handled"
       && one.simulated === incident.simulated && one.drill === incident.drill)
-    .map((one) => ({ one, metres: Math.round(metresBetween(one.place, incident.place)) }))
+    .map((one) => ({ one, metres: Math.round(metresBetween(one.place, incident.place)), whyNot: isOut(one) && isOut(incident) ? "both_out" : null }))
     .sort((a, b) => a.metres - b.metres)
     .slice(0, SHOWN);
+}
+
+function isOut(incident) {
+  return ordersOf(incident.id).some((order) => ["en_route", "on_scene"].includes(order.state));
 }
 
 function metresBetween(one, other) {
