@@ -111,9 +111,8 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
     ]
     for ring, found in summary["on_scene"].items():
         if found["reached"]:
-            lines.append(
-                f"{ring}: on scene {found['reached']} times, {found['inside_target']} inside {found['target_s']:g} s"
-            )
+            inside = f"{found['inside_target']} of them within {found['target_s']:g} s"
+            lines.append(f"{ring}: {found['reached']} reached, {inside}")
     lines.append("errors: " + (", ".join(f"{name} {count}" for name, count in errors.items()) or "none"))
     return lines
 
