@@ -671,9 +671,15 @@ def test_a_drill_asks_the_whole_room_as_a_drill_and_is_read_aloud_as_one(served:
     expect(page.locator("#announcer")).to_have_text(re.compile("^演练 · 新预警：红色"))
     served.do(lambda: served.room.escalate(told, EscalationStep.ROOM, "没有空闲警力", "no unit is free"))
     expect(page.locator(".banner[data-urgent] strong")).to_have_text("演练 · 全室盯办。 ")
+    expect(page).to_have_title("演练 · ⚠ 1 起全室盯办 · 巡 Patrol")
     made_up = served.room.alert(2, "C-007")
     served.do(lambda: served.room.escalate(made_up, EscalationStep.ROOM, "没有空闲警力", "no unit is free"))
     expect(page.locator(".banner[data-urgent] strong").last).to_have_text("模拟 · 全室盯办。 ")
+    real = served.room.alert(3, "C-009")
+    served.room.incidents[real] = replace(served.room.incidents[real], simulated=False)
+    served.do(lambda: served.room.escalate(real, EscalationStep.ROOM, "没有空闲警力", "no unit is free"))
+    expect(page).to_have_title("⚠ 3 起全室盯办 · 巡 Patrol")
+    expect(page.locator(".banner[data-urgent] strong").last).to_have_text("全室盯办。 ")
 
 
 def test_a_lower_step_stands_with_its_incident_and_feedback_that_was_asked_for_is_counted(
@@ -736,7 +742,7 @@ def test_a_stretched_tour_says_for_every_ring_what_still_holds(served: ServedRoo
     expect(banner.locator("strong")).to_contain_text("轮巡已放宽 1.20 倍")
     for words in ("核心改为 6.0 s 看一次（原 5 s）", "周边改为 18.0 s", "远端改为 36.0 s", "没有点位被跳过"):
         expect(banner).to_contain_text(words)
-    expect(page.locator("#rings li").first).to_contain_text("≤5→6.0 s")
+    expect(page.locator("#rings li").first).to_contain_text("5→6.0 s")
     page.locator("#language").click()
     expect(banner).to_contain_text("Core is seen every 6.0 s instead of 5")
     served.do(lambda: setattr(served.room, "stretch", 1.0))

@@ -3,7 +3,7 @@
 import { setText } from "./dom.js";
 import { chooseLanguage, language, t, translate } from "./words.js";
 import { heardServerTime, serverNow } from "./times.js";
-import { isMaintenance, isOpen, incidentById, room, takeLayout, takeState } from "./room.js";
+import { isMaintenance, isOpen, incidentById, notReal, room, takeLayout, takeState } from "./room.js";
 import { Feed } from "./feed.js";
 import { IncidentPanel } from "./incident.js";
 import { RoomMap } from "./map.js";
@@ -118,10 +118,11 @@ function showAll() {
 
 function titleText() {
   if (isStale()) return t("page_title_lost");
-  const asked = room.state.incidents.filter(asksTheRoom).length;
-  return t(asked > 0 ? "page_title_asked" : "page_title", {
-    n: asked || room.state.incidents.filter((incident) => isOpen(incident) && !isMaintenance(incident)).length,
-  });
+  const { incidents } = room.state;
+  const asked = incidents.filter(asksTheRoom);
+  if (asked.length === 0) return t("page_title", { n: incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length });
+  const mark = asked.every(notReal) ? notReal(asked[0]) : "";
+  return [mark, t("page_title_asked", { n: asked.length })].filter(Boolean).join(" · ");
 }
 
 // Whether what is shown can no longer be taken for now.

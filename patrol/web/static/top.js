@@ -79,7 +79,7 @@ function showRing(cell, ring, status, stretch) {
   const bound_s = boundOfRing(ring, status);
   setText(label, word("ring", ring.name));
   // Red is past the promised one.
-  setText(bound, stretch > 1 ? `≤${bound_s}→${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);
+  setText(bound, stretch > 1 ? `${bound_s}→${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);
   setAttribute(cell, "data-stretched", stretch > 1);
   setText(value, status ? status.blind_age_max_s.toFixed(1) : "—");
   if (!status) {
