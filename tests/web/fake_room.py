@@ -220,6 +220,7 @@ class FakeRoom:
     units: tuple[Unit, ...] = field(default_factory=make_units)
     incidents: dict[IncidentId, Incident] = field(default_factory=dict)
     orders: dict[IncidentId, Order] = field(default_factory=dict)
+    more_orders: dict[IncidentId, tuple[Order, ...]] = field(default_factory=dict)
     pictures: dict[EvidenceId, bytes] = field(default_factory=dict)
     clips: dict[EvidenceId, bytes] = field(default_factory=dict)
     gone: dict[EvidenceId, Gone] = field(default_factory=dict)
@@ -282,7 +283,7 @@ class FakeRoom:
             queue=self.queue,
             stages=self._stages(now),
             incidents=tuple(ordered),
-            orders={str(key): (order,) for key, order in self.orders.items()},
+            orders={str(key): (order, *self.more_orders.get(key, ())) for key, order in self.orders.items()},
             units=tuple(self._unit(unit, now) for unit in self.units),
             maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
             tour_reported_at=self.tour_reported_at,

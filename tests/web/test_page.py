@@ -22,7 +22,8 @@ from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
 from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
-from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
+from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState, OrderId
+from patrol.domain.orders import OrderState
 from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
 from patrol.domain.room import CoverStatus, QueueStatus, WatchStatus
@@ -1580,6 +1581,40 @@ def test_in_a_crowd_of_units_no_name_stands_on_another_and_who_is_under_way_keep
         for other, left, top, wide, high in names[place + 1 :]:
             apart = x + width <= left + 2 or left + wide <= x + 2 or y + height <= top + 2 or top + high <= y + 2
             assert apart, f"{name} stands on {other}"
+
+
+def test_the_map_begins_in_the_core_and_shows_what_is_selected_outside_of_it(
+    served: ServedRoom, open_page: Open
+) -> None:
+    near = served.room.alert(1, "C-005")
+    page = open_page()
+    scale = page.locator("#map .scale span")
+    expect(scale).to_have_text("100 m")
+    far = served.room.alert(2, "F-020", level=Level.BLUE)
+    card(page, far).click()
+    expect(scale).to_have_text("200 m")
+    inside = "node => { const [a, b] = [node, node.closest('svg')].map((one) => one.getBoundingClientRect());"
+    inside += " return a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom; }"
+    assert page.locator("#map .incidents [data-selected] .shape").evaluate(inside)
+    card(page, near).click()
+    expect(scale).to_have_text("200 m")  # it is in the picture: nothing moves
+
+
+def test_an_order_that_nobody_has_answered_says_whether_another_unit_was_sent(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, accepted_s_ago=30)
+    served.room.send(incident, "U-JP1", eta_s=40, sent_s_ago=25)
+    first = replace(served.room.orders[incident], state=OrderState.DOUBTED)
+    served.room.orders[incident] = first
+    page = open_page()
+    chip = card(page, incident).locator(".chip")
+    expect(chip).to_contain_text(re.compile(r"超时未签收 0:\d\d，待另派"))
+    another = replace(
+        first, id=OrderId("O-2"), unit_id=UnitId("U-P3"), state=OrderState.SENT, sent_at=served.room.now()
+    )
+    served.room.more_orders[incident] = (another,)
+    expect(chip).to_contain_text(re.compile(r"超时未签收 0:\d\d，已另派"))
 
 
 def test_a_unit_whose_name_has_no_room_says_it_under_the_pointer(served: ServedRoom, open_page: Open) -> None:
