@@ -20,6 +20,7 @@ from patrol.domain.incidents import (
     LoopStage,
     Maintenance,
     OrderId,
+    OrderLine,
     StageTimes,
     TroubledCamera,
     Witness,
@@ -52,7 +53,7 @@ def samples() -> Mapping[str, Message]:
     ordered = replace(incident, sequence=4, clocks=incident.clocks)
     return {
         "alert": alert_message(alert, 1),
-        "incident": incident_message(incident, alert.accepted_at, alert.id),
+        "incident": incident_message(_sent(incident, order), order.sent_at, alert.id),
         "maintenance": incident_message(_maintenance(), LATER + timedelta(seconds=90)),
         "order": order_message(order, ordered, order.sent_at, alert.id),
         "recall": recall_message(
@@ -173,6 +174,17 @@ def sample_order() -> Order:
         why_zh="",
         why_en="",
         candidates=(),
+    )
+
+
+def _sent(incident: Incident, order: Order) -> Incident:
+    """The incident once the first of two crews was ordered to it."""
+    return replace(
+        incident.stamped(ClockName.ORDER_SENT, order.sent_at, "dispatch"),
+        state=IncidentState.ORDERED,
+        sequence=3,
+        crews_missing=1,
+        orders=(OrderLine(order.id, order.unit_id, order.state),),
     )
 
 

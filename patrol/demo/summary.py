@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from patrol.domain.camera import RingName
@@ -96,6 +96,25 @@ def summarise(
         "errors": errors,
         "simulated": True,
     }
+
+
+def in_words(summary: Mapping[str, Any]) -> list[str]:
+    """The same in a few lines for people; ``summary`` as ``summarise`` made it."""
+    visits = sum(summary["visits"].values())
+    alerts, incidents, orders = summary["alerts"], summary["incidents"], summary["orders"]
+    errors = {name: count for name, count in summary["errors"].items() if count}
+    lines = [
+        f"{summary['seconds']:.0f} s: {visits} visits, {summary['visits_per_s']:g} a second"
+        + (f"; bounds stretched up to {summary['stretch_max']:g} times" if summary["stretch_max"] > 1 else ""),
+        f"alerts: {alerts['accepted']} accepted, {alerts['delivered']} delivered",
+        f"incidents: {incidents['opened']} opened, {incidents['closed']} closed; orders: {orders['sent']}",
+    ]
+    for ring, found in summary["on_scene"].items():
+        if found["reached"]:
+            inside = f"{found['inside_target']} of them within {found['target_s']:g} s"
+            lines.append(f"{ring}: {found['reached']} reached, {inside}")
+    lines.append("errors: " + (", ".join(f"{name} {count}" for name, count in errors.items()) or "none"))
+    return lines
 
 
 def _orders(orders: Sequence[Order]) -> dict[str, int]:

@@ -50,6 +50,11 @@ class Shortfall:
         """What tells it from what else is late about the same incident."""
         return f"shortfall/{self.reason.value}"
 
+    @property
+    def because(self) -> tuple[str, str]:
+        """Why, in Chinese and in English, and no number: what is kept would soon be another than what is so now."""
+        return _WORDS[self.reason]
+
 
 @dataclass(frozen=True, slots=True)
 class Soonest:

@@ -174,7 +174,8 @@ def test_nobody_free_is_told_farther_up_at_once_and_the_first_who_is_free_goes(o
             assert waiting.escalation is not None
             assert waiting.escalation.step is EscalationStep.SUPERVISOR
             assert waiting.shortfall is not None
-            assert waiting.escalation.why_en == waiting.shortfall.en == "1 crew short: all who may go are busy"
+            assert waiting.shortfall.en == "1 crew short: all who may go are busy"
+            assert waiting.escalation.why_en == "all who may go are busy"
             await on.say("U-1", DONE)
             await on.seconds(1)
             assert await on.orders(second) != []

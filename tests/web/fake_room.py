@@ -159,6 +159,7 @@ def make_cameras() -> tuple[Camera, ...]:
                     name=f"{zh}{number}号",
                     name_en=f"{en} {number}",
                     site=zh,
+                    site_en=en,
                     ring=ring,
                     revisit_bound_s=bounds[ring],
                     place=at_metres(far * math.sin(angle), far * math.cos(angle)),
@@ -231,6 +232,7 @@ class FakeRoom:
     units: tuple[Unit, ...] = field(default_factory=make_units)
     incidents: dict[IncidentId, Incident] = field(default_factory=dict)
     orders: dict[IncidentId, Order] = field(default_factory=dict)
+    more_orders: dict[IncidentId, tuple[Order, ...]] = field(default_factory=dict)
     pictures: dict[EvidenceId, bytes] = field(default_factory=dict)
     clips: dict[EvidenceId, bytes] = field(default_factory=dict)
     gone: dict[EvidenceId, Gone] = field(default_factory=dict)
@@ -241,12 +243,14 @@ class FakeRoom:
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
     letters: list[DeadLetter] = field(default_factory=list)
     watch: WatchStatus = field(default_factory=WatchStatus)
+    simulated: bool = True
     stretch: float = 1.0
     toured: bool = True
     away: str | None = None
     queue_away: str | None = None
     takes_s: float = 0.0
     apart: Apart | None = None
+    visits_per_s: float = 43.1
     dead: frozenset[CameraId] = frozenset()
     never: frozenset[CameraId] = frozenset()
     wrong: frozenset[CameraId] = frozenset()
@@ -286,12 +290,12 @@ class FakeRoom:
             at=now,
             station=self.layout.station,
             station_en=self.layout.station_en,
-            simulated=True,
+            simulated=self.simulated,
             tour=self._tour(now) if self.toured else None,
             queue=self.queue,
             stages=self._stages(now),
             incidents=tuple(ordered),
-            orders={str(key): (order,) for key, order in self.orders.items()},
+            orders={str(key): (order, *self.more_orders.get(key, ())) for key, order in self.orders.items()},
             units=tuple(self._unit(unit, now) for unit in self.units),
             maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
             tour_reported_at=self.tour_reported_at,
@@ -604,9 +608,10 @@ class FakeRoom:
     def arrive(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
         """The unit is on scene, by its position."""
         at = self.now() - timedelta(seconds=s_ago)
+        source = f"unit {self.orders[incident_id].unit_id}, by its position"
         self._order(incident_id, OrderState.ON_SCENE)
         self.orders[incident_id] = replace(self.orders[incident_id], arrived_at=at)
-        self._move(incident_id, IncidentState.ON_SCENE, ClockName.ON_SCENE, at, "geofence", UnitState.ON_SCENE)
+        self._move(incident_id, IncidentState.ON_SCENE, ClockName.ON_SCENE, at, source, UnitState.ON_SCENE)
 
     def press(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
         """The unit's crew has pressed the button, too."""
@@ -710,11 +715,13 @@ class FakeRoom:
         pins = tuple(pin for pin in self.pins.values() if pin.until > now) if self.tells_pins else None
         can, needed = self.capacity or (None, None)
         counts = (seen, seen - 15, 12)
-        return TourStatus(now, self.stretch, 43.1, rings, tuple(statuses), tuple(recent), *counts, pins, can, needed)
+        return TourStatus(
+            now, self.stretch, self.visits_per_s, rings, tuple(statuses), tuple(recent), *counts, pins, can, needed
+        )
 
     def _ring(self, ring: Ring, ages: Mapping[CameraId, float]) -> RingStatus:
         within = sorted(ages[camera.id] for camera in self.cameras if camera.ring is ring.name)
-        fine = [age for age in within if age <= ring.revisit_bound_s * self.stretch]
+        fine = [age for age in within if age <= ring.revisit_bound_s * self.stretch] or within
         return RingStatus(
             name=ring.name,
             revisit_bound_s=ring.revisit_bound_s,

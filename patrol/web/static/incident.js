@@ -8,6 +8,7 @@ import {
   cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, titleOf,
   unitLine, unitName, whyGone, wordsOf,
 } from "./room.js";
+import { Candidates } from "./candidates.js";
 import { Clip } from "./clip.js";
 import { EscalationBox } from "./escalation.js";
 import { pictureOf } from "./feed.js";
@@ -29,6 +30,7 @@ export class IncidentPanel {
   #closing = false;
   #merging = false;
   #sending = false;
+  #saidOf = null; // the incident's state when the message was said
 
   // `onLed(id)`: an action led to another incident, which is to be shown.
   constructor(node, onLed) {
@@ -42,24 +44,27 @@ export class IncidentPanel {
     this.precision = new PrecisionLine();
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
-    this.escalation = new EscalationBox(() => this.#acknowledge());
+    this.escalation = new EscalationBox(() => this.acknowledge());
     this.stages = new StageBar();
     this.why = el("div", { class: "why" });
-    this.candidates = el("div", { class: "candidates" });
+    this.candidates = new Candidates((unitId, takes) => this.#quietButton("send_unit", unitId, () => ["orders", { unit_id: unitId }], takes));
     this.cameras = el("div", { class: "cameras" });
     this.witnesses = new Witnesses({ onSplit: (...of) => this.#split(...of), onShow: () => this.update() });
     this.timeline = el("div", { class: "timeline" });
     this.actions = this.#makeActions();
+    this.actions.addEventListener("input", () => this.#onInput());
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
-    const told = [this.stages.node, this.why, this.cameras, this.timeline, this.candidates];
+    const told = [this.stages.node, this.why, this.cameras, this.timeline, this.candidates.node];
     const parts = [this.picture, this.clip.node, this.precision.node, this.witnesses.node, clocks, ...told];
     const head = el("header", {}, this.title, this.about);
     this.body = el("div", { class: "scroll" }, head, this.escalation.node, ...parts);
+    this.body.hidden = this.actions.hidden = true; // until it is known what to show
     node.append(this.nothing, this.body, this.actions);
   }
 
   select(id) {
-    if (id !== this.#id) {
+    const isOther = id !== this.#id;
+    if (isOther) {
       this.#openClosing(false);
       this.#openMerging(false);
       this.#openJudging(null);
@@ -67,7 +72,10 @@ export class IncidentPanel {
       this.#say("", "plain");
     }
     this.#id = id;
-    if (room.state) this.update();
+    if (room.state) {
+      if (isOther) this.candidates.fold(ordersOf(id).length > 0);
+      this.update();
+    }
     this.body.scrollTop = 0;
   }
 
@@ -84,6 +92,7 @@ export class IncidentPanel {
       el("span", {}, titleOf(incident)),
     ]);
     setText(this.about, aboutText(incident));
+    if (this.#saidOf !== incident.state && !this.#sending) this.#say("", "plain"); // it was about what is over
     this.escalation.update(incident, this.#sending);
     this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
@@ -123,9 +132,16 @@ export class IncidentPanel {
     if (operator) await this.#send(incident.id, "confirm", {}, operator);
   }
 
-  async #acknowledge() {
+  async acknowledge() {
     const operator = this.#operatorOrAsk();
     if (operator) await this.#send(this.#id, "acknowledge", {}, operator);
+  }
+
+  // What was said was about what stood there before; and another name may be the second person's.
+  #onInput() {
+    if (!this.#sending) this.#say("", "plain");
+    const incident = incidentById(this.#id);
+    if (incident !== null) this.#showSecond(incident);
   }
 
   escape() {
@@ -160,16 +176,7 @@ export class IncidentPanel {
     const withdraw = (order) => this.#takeBackButton(order);
     const level = () => (isOpen(incident) ? this.#levelButton() : null);
     rebuild(this.why, [about, doing], () => [...reasons(incident, orders, withdraw), level()]);
-    const units = isOpen(incident) && orders.length === 0 ? room.state.units.map((unit) => [unit.id, unit.state]) : null;
-    const send = (unitId) => this.#sendButton(incident, unitId);
-    rebuild(this.candidates, [about, doing, units], () =>
-      orders.length > 0 ? orders.flatMap((order) => candidateTable(order, orders.length > 1, send)) : unitTable(incident, send));
-  }
-
-  // A dispatcher's own choice: it wins over the one that was made.
-  #sendButton(incident, unitId) {
-    if (!wantsUnits(incident) || ordersOf(incident.id).some((order) => order.unit_id === unitId)) return "";
-    return this.#quietButton("send_unit", unitId, () => ["orders", { unit_id: unitId }]);
+    this.candidates.update(incident, orders);
   }
 
   #takeBackButton(order) {
@@ -177,8 +184,9 @@ export class IncidentPanel {
     return this.#quietButton("take_back", order.unit_id, () => [`orders/${order.id}/take-back`, {}]);
   }
 
-  #quietButton(key, unitId, action) {
-    const spoken = t(`${key}_spoken`, { unit: unitName(unitId) });
+  // `warning`: what it does besides, said with it.
+  #quietButton(key, unitId, action, warning = "") {
+    const spoken = [t(`${key}_spoken`, { unit: unitName(unitId) }), warning].filter(Boolean).join(" · ");
     const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
     button.addEventListener("click", async () => {
       const operator = this.#operatorOrAsk();
@@ -237,11 +245,11 @@ export class IncidentPanel {
     this.closeButton.disabled = !open || this.#sending;
     this.sendButton.disabled = !open || this.#sending;
     const others = mergeable(incident).length > 0;
-    this.mergeButton.hidden = this.#closing || (!others && !this.#merging);
+    this.mergeButton.hidden = this.#closing || !others;
     this.mergeButton.disabled = this.#sending;
     this.mergeForm.update(incident, language());
     if (!open) this.#openClosing(false);
-    if (!open) this.#openMerging(false);
+    if (!open || !others) this.#openMerging(false);
     if (open ? this.reopenForm.isOpen : this.levelForm.isOpen) this.#openJudging(null);
     for (const form of [this.levelForm, this.reopenForm]) form.send.disabled = this.#sending;
     this.#showSecond(incident);
@@ -412,6 +420,7 @@ export class IncidentPanel {
   }
 
   #say(text, tone) {
+    this.#saidOf = incidentById(this.#id)?.state ?? null;
     setAttribute(this.message, "data-tone", tone);
     setText(this.message, text);
   }
@@ -496,10 +505,6 @@ function picture(incident, evidence) {
   return image;
 }
 
-function wantsUnits(incident) {
-  return isOpen(incident) && !isMaintenance(incident) && incident.state !== "handled";
-}
-
 function reasons(incident, orders, withdraw) {
   const level = t("why_level", { level: word("level", incident.level) });
   const seenWords = t("why_level_text", {
@@ -515,7 +520,6 @@ function reasons(incident, orders, withdraw) {
   for (const order of orders) {
     const chosen = pick(order.why_zh, order.why_en);
     paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
-    if (!order.target_feasible && !short) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
   }
   if (orders.length > 0) return paragraphs;
   if (isMaintenance(incident)) {
@@ -524,39 +528,6 @@ function reasons(incident, orders, withdraw) {
     paragraphs.push(el("p", {}, t("why_unit_none")));
   }
   return paragraphs;
-}
-
-// Where nobody was sent, anybody of the same sort can be.
-function unitTable(incident, send) {
-  if (!wantsUnits(incident)) return [];
-  const units = room.state.units.filter((unit) => unit.simulated === incident.simulated);
-  const rows = units.map((unit) =>
-    el("tr", { "data-left-out": unit.state !== "available" },
-      el("th", { scope: "row" }, pick(unit.name, unit.name_en)), el("td", {}, word("unit", unit.state)), el("td", {}, send(unit.id))));
-  return rows.length === 0 ? [] : [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows))];
-}
-
-function candidateTable(order, namesUnit, send) {
-  if (order.candidates.length === 0) return [];
-  // Units of other rings are many and never a choice: one line says how many.
-  const counted = order.candidates.filter((one) => one.unit_id === order.unit_id || one.left_out !== "other_ring");
-  const others = order.candidates.length - counted.length;
-  const rows = counted.map((candidate) => {
-    const chosen = candidate.unit_id === order.unit_id;
-    const eta = candidate.eta_s === null ? "—" : t("candidate_eta", { time: minutes(candidate.eta_s) });
-    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : leftOut(candidate.left_out);
-    return el("tr", { "data-chosen": chosen, "data-left-out": candidate.left_out !== null },
-      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note), el("td", {}, send(candidate.unit_id)));
-  });
-  const title = namesUnit ? `${t("candidates")} · ${unitName(order.unit_id)}` : t("candidates");
-  return [el("h3", {}, title), el("table", {}, el("tbody", {}, ...rows)),
-    others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
-}
-
-// Some reasons name what they are about: serves_I-1, lacks_armed, crew_of_1, lost_734.
-function leftOut(reason) {
-  const [, of, what] = reason.match(/^(serves|lacks|crew_of|lost)_(.*)$/) ?? [];
-  return of ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
 function nameOf(cameraId) {
@@ -594,7 +565,7 @@ function timeline(incident, pressed) {
     const at = stampOf(incident, name);
     const delta = name === "t3" ? "0" : signed((at - accepted) / 1000);
     return el("tr", {}, el("th", { scope: "row" }, el("i", {}, name), t(`clock_${name}`)), el("td", {}, timeOfDay(at)),
-      el("td", {}, delta), el("td", { class: "from" }, incident.clocks[name].source, name === "t9" ? buttonNote(pressed) : null));
+      el("td", {}, delta), el("td", { class: "from" }, sourceText(incident.clocks[name].source), name === "t9" ? buttonNote(pressed) : null));
   });
   const next = isOpen(incident) ? nextClock(incident) : null;
   if (next) {
@@ -604,6 +575,16 @@ function timeline(incident, pressed) {
   const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
     el("th", { scope: "col" }, t("source")));
   return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
+}
+
+// Who says so: a part of Patrol, a seat, a unit, or an operator's name as it is.
+function sourceText(source) {
+  const [, unit, how] = source.match(/^unit ([^\s,]+)(, by its position|, on arrival of its receipt.*)?$/) ?? [];
+  const [isSeat, seat] = source.match(/^(?:seat-(\w{1,4})\w*|simulated-seat)$/) ?? [];
+  if (isSeat) return t("source_seat", { seat: seat ?? t("simulated") });
+  if (!unit) return word("source", source);
+  if (how === undefined) return unitName(unit);
+  return t(how.endsWith("position") ? "source_by_position" : "source_by_receipt", { unit: unitName(unit) });
 }
 
 function buttonNote(pressed) {
@@ -620,7 +601,7 @@ function nextClock(incident) {
 
 function closingText(incident) {
   const end = stampOf(incident, "t12");
-  const by = t("closed_by", { who: incident.closed_by ?? "—", time: end === null ? "—" : timeOfDay(end) });
+  const by = t("closed_by", { who: word("source", incident.closed_by ?? "—"), time: end === null ? "—" : timeOfDay(end) });
   const first = incident.closing ? t("closing_first", { who: incident.closing.operator }) : "";
   return [dispositionText(incident), by, first, incident.reason].filter(Boolean).join(" · ");
 }
