@@ -139,24 +139,31 @@ def _sent(orders: Sequence[Line], incidents: Mapping[str, Sequence[Told]]) -> di
 
 @dataclass(frozen=True)
 class _Standing:
-    """A told state, until when it stood, and when its incident was acknowledged last in this life; Unix time."""
+    """A told state, until when it stood, and when its incident was acknowledged last in this life; Unix time.
+
+    ``was_reached``: somebody was there in an earlier life.
+    """
 
     told: Told
     until: float
     acknowledged_at: float
+    was_reached: bool
 
 
 def _standing(told: Sequence[Told], ended_at: float) -> Iterator[_Standing]:
     """Each state of an open incident."""
     acknowledged_at, life = 0.0, 0
+    was_reached = is_reached = False
     for place, one in enumerate(told):
         if one.life != life:
             acknowledged_at, life = 0.0, one.life
+            was_reached, is_reached = was_reached or is_reached, False
+        is_reached |= one.reached_at is not None
         if one.step is not None and one.step.acknowledged_at is not None:
             acknowledged_at = max(acknowledged_at, one.step.acknowledged_at)
         if one.state != "closed":
             until = told[place + 1].at if place + 1 < len(told) else ended_at
-            yield _Standing(one, until, acknowledged_at)
+            yield _Standing(one, until, acknowledged_at, was_reached)
 
 
 def _is_taken(before: Told, after: Told) -> bool:
@@ -183,8 +190,8 @@ def _wrong_change(before: Told, after: Told, sent: Mapping[str, Sent]) -> Iterat
             yield f"{after.incident}: {after.step.name} ({after.level}) {early_s:.1f} s too soon"
         if abs(after.step.at - after.at) > EARLY_S:
             yield f"{after.incident}: {after.step.name} told {after.at - after.step.at:.1f} s after it was taken"
-    if after.overdue and not before.overdue and after.due_at is not None:
-        early_s = after.due_at - min(after.at, after.reached_at or after.at)
+    if after.overdue and not before.overdue and after.response_due_at is not None:
+        early_s = after.response_due_at - min(after.at, after.reached_at or after.at)
         if early_s > EARLY_S:
             yield f"{after.incident}: overdue {early_s:.1f} s too soon"
     for order, state in after.orders.items():
@@ -272,8 +279,8 @@ def _forgotten(standing: _Standing, sent: Mapping[str, Sent], held: HeldUp) -> I
     for order, state in told.open_orders.items():
         if state == "sent" and forgotten(sent[order].at + ACCEPT_S):
             yield f"{order}: not accepted, and never doubted"
-    unmarked = told.state in UNREACHED and not told.overdue and told.reached_at is None
-    if unmarked and told.due_at is not None and forgotten(told.due_at):
+    unmarked = told.state in UNREACHED and not told.overdue and told.reached_at is None and not standing.was_reached
+    if unmarked and told.response_due_at is not None and forgotten(told.response_due_at):
         yield f"{told.incident}: its target has passed, and it is not overdue"
     if told.state == "handled" and not told.reminders and forgotten((told.t10 or told.began_at) + FEEDBACK_S):
         yield f"{told.incident}: handled, and nobody was reminded"

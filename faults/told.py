@@ -82,6 +82,11 @@ class Told:
         return None if self.target_s is None else self.began_at + self.target_s
 
     @property
+    def response_due_at(self) -> float | None:
+        """When the response target is over; no later life restarts it."""
+        return None if self.target_s is None else self.t3 + self.target_s
+
+    @property
     def began_at(self) -> float:
         """When its present life did."""
         return self.reopened_at or self.t3

@@ -123,7 +123,7 @@ def sample_incident() -> Incident:
         witnesses=(_witness(alert),),
         level_why_zh=alert.level_why_zh,
         level_why_en=alert.level_why_en,
-        stages=StageTimes(LoopStage.COLLECT, alert.accepted_at),
+        stages=StageTimes(LoopStage.ORDER, _ms(531), {LoopStage.COLLECT: 0.113}),
     )
     return (
         incident.stamped(ClockName.BEGAN, alert.began_at, "rule")

@@ -254,11 +254,11 @@ def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds
 def _not_marked(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
     grace = timedelta(seconds=_followed_up_s(view, bounds))
     for incident in view.not_marked:
-        if incident.due_at is not None and not incident.overdue and is_overdue(incident, view.at - grace):
+        if incident.response_due_at is not None and not incident.overdue and is_overdue(incident, view.at - grace):
             yield _about(
                 FindingKind.NOT_FOLLOWED_UP,
                 incident,
-                incident.due_at,
+                incident.response_due_at,
                 "已超过到场时限，没有盯办",
                 "its response target has passed, and nobody followed it up",
             )

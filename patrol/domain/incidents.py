@@ -203,8 +203,7 @@ def kept_changes(changes: Sequence[LevelChange]) -> tuple[LevelChange, ...]:
 class EarlierLife:
     """How an incident ended before a person opened it again, and who did so, when and why.
 
-    ``clocks``: those that the next life stamps anew; with t9, how this one stood against its target. ``overdue``: as
-    it was flagged.
+    ``clocks``: those that the next life stamps anew; with t9, when somebody was there in this one.
     """
 
     life: int
@@ -217,7 +216,6 @@ class EarlierLife:
     reopened_at: datetime
     reopened_by: str
     reopened_why: str
-    overdue: bool = False
     duplicate_of: IncidentId | None = None
 
 
@@ -466,8 +464,13 @@ class Incident:
 
     @property
     def due_at(self) -> datetime | None:
-        """When the first unit must be on scene, in its present life; None where none is awaited."""
+        """By when a unit is sought and awaited in its present life; None where none is. See ``response_due_at``."""
         return None if self.target_s is None else self.life_began_at + timedelta(seconds=self.target_s)
+
+    @property
+    def response_due_at(self) -> datetime | None:
+        """When the response target is over, in which the first unit must be on scene: nothing restarts it."""
+        return None if self.target_s is None else self.accepted_at + timedelta(seconds=self.target_s)
 
     @property
     def life_began_at(self) -> datetime:
@@ -477,9 +480,21 @@ class Incident:
     @property
     def first_on_scene(self) -> Stamp | None:
         """t9 of the first of its lives in which somebody came: by that the response target is reported, from t3."""
-        earlier = (life.clocks.get(ClockName.ON_SCENE) for life in self.history)
-        arrivals = (*earlier, self.clocks.get(ClockName.ON_SCENE))
-        return next((stamp for stamp in arrivals if stamp is not None), None)
+        return next(
+            (clocks[ClockName.ON_SCENE] for clocks in self._clocks_of_lives if ClockName.ON_SCENE in clocks), None
+        )
+
+    @property
+    def reached_at(self) -> datetime | None:
+        """When somebody was there first, in any of its lives: on scene, or done with it, button or not."""
+        stamps = (
+            clocks.get(name) for clocks in self._clocks_of_lives for name in (ClockName.ON_SCENE, ClockName.HANDLED)
+        )
+        return min((stamp.at for stamp in stamps if stamp is not None), default=None)
+
+    @property
+    def _clocks_of_lives(self) -> tuple[Mapping[ClockName, Stamp], ...]:
+        return (*(life.clocks for life in self.history), self.clocks)
 
     def stamp_in_life(self, name: ClockName) -> Stamp | None:
         """One of its timestamps, unless it is of an earlier life."""
@@ -503,7 +518,8 @@ class Incident:
         return replace(self, state=state)
 
     def reopened(self, operator: str, why: str, at: datetime) -> Incident:
-        """This incident in its next life: what ended the last one is history, and all clocks begin anew.
+        """This incident in its next life: what ended the last one is history. All clocks begin anew, but the response
+        target's, which runs from t3 to the first arrival in any life.
 
         The one way out of CLOSED, and a person's alone. Raises IllegalTransition if it is open.
         """
@@ -520,13 +536,11 @@ class Incident:
             reopened_at=at,
             reopened_by=operator,
             reopened_why=why,
-            overdue=self.overdue,
             duplicate_of=self.duplicate_of,
         )
-        return replace(
+        again = replace(
             self,
             state=IncidentState.NEW,
-            overdue=False,
             life=self.life + 1,
             orders=(),
             reopened_at=at,
@@ -544,6 +558,7 @@ class Incident:
             duplicate_of=None,
             stages=StageTimes(),
         )
+        return replace(again, overdue=is_overdue(again, at))
 
     def has_been(self, levels: Iterable[Level]) -> bool:
         """Whether it is of one of these levels, or in its present life may have been."""
@@ -629,14 +644,13 @@ def _is_maintenance(incident: Incident) -> bool:
 
 
 def is_overdue(incident: Incident, now: datetime) -> bool:
-    """Whether the response target has passed with no unit on scene. Who has handled it was there, button or not."""
-    if incident.due_at is None:
+    """Whether the response target has passed with no unit on scene. No later life mends that, nor spoils it."""
+    due_at, reached_at = incident.response_due_at, incident.reached_at
+    if due_at is None:
         return False
-    stamps = (incident.stamp_in_life(ClockName.ON_SCENE), incident.stamp_in_life(ClockName.HANDLED))
-    reached_at = min((stamp.at for stamp in stamps if stamp is not None), default=None)
     if reached_at is None:
-        return incident.is_open and now > incident.due_at
-    return reached_at > incident.due_at
+        return incident.is_open and now > due_at
+    return reached_at > due_at
 
 
 def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:

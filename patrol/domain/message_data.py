@@ -241,9 +241,9 @@ class IncidentData(Data):
     place: PlaceData
     state: IncidentState | str
     overdue: bool
-    """Its response target passed with no unit on scene, in its present life."""
+    """Its response target passed with no unit on scene; reopening neither mends nor spoils that."""
     target_s: Annotated[float, Gt(0)] | None
-    """The response target, seconds: from t3 to t9, or from ``reopened_at``; null where no unit is awaited."""
+    """The response target, seconds: from t3 to the first t9; null where no unit is awaited."""
     disposition: Disposition | str | None
     """The feedback with which it was closed."""
     clocks: Mapping[str, StampData]

@@ -827,7 +827,6 @@ earlier_lives = st.builds(
     reopened_at=moments,
     reopened_by=texts,
     reopened_why=texts,
-    overdue=st.booleans(),
     duplicate_of=originals,
 )
 incidents = st.builds(

@@ -432,17 +432,11 @@ class TestReopening:
         assert (data["state"], data["life"], data["disposition"]) == ("new", 2, None)
         assert data["reopened_at"] == "2026-01-01T12:10:00.000+00:00"
 
-    def test_its_target_counts_from_then_on_and_that_the_last_one_was_missed_is_history(self) -> None:
-        before = closed()
-        missed = replace(before, incident=replace(before.incident, overdue=True))
-        again = feedback.reopen(missed, "wang", "not over", at(600)).incident
+    def test_a_unit_is_awaited_from_then_on_and_the_response_target_is_not_restarted(self) -> None:
+        again = feedback.reopen(closed(), "wang", "not over", at(600)).incident
         assert again is not None
-        assert again.due_at == at(660)
-        assert (again.overdue, again.history[0].overdue) == (False, True)
-        assert dispatch.mark_overdue(situation(incident=again), at(660)).incident is None
-        late = dispatch.mark_overdue(situation(incident=again), at(661)).incident
-        assert late is not None
-        assert late.overdue
+        assert (again.due_at, again.response_due_at) == (at(660), at(60))
+        assert again.overdue, "nobody has ever been there"
 
     def test_who_arrived_in_the_first_life_is_history_and_still_the_first_on_scene(self) -> None:
         now = ordered()

@@ -117,14 +117,23 @@ def test_who_has_handled_it_was_there_though_nobody_pressed_the_button() -> None
     assert is_overdue(handled.stamped(ClockName.HANDLED, at(61), "U-1"), at(80))
 
 
-def test_no_target_of_an_earlier_life_counts_in_a_later_one() -> None:
-    first = incident(state=IncidentState.CLOSED, overdue=True).stamped(ClockName.ON_SCENE, at(80), "U-1")
+@pytest.mark.parametrize(("arrived_s", "missed"), [(40, False), (80, True)])
+def test_the_first_arrival_decides_on_the_response_target_and_no_later_life(arrived_s: float, missed: bool) -> None:
+    first = incident(state=IncidentState.CLOSED).stamped(ClockName.ON_SCENE, at(arrived_s), "U-1")
     again = first.reopened("li", "not over", at(600))
     assert again.due_at == at(660)
-    assert not is_overdue(again, at(660))
-    assert is_overdue(again, at(661))
-    assert not is_overdue(again.stamped(ClockName.ON_SCENE, at(640), "U-1"), at(700))
+    assert again.overdue is missed
+    assert is_overdue(again, at(700)) is missed
+    assert is_overdue(again.stamped(ClockName.ON_SCENE, at(690), "U-1"), at(700)) is missed
     assert again.first_on_scene == first.first_on_scene == first.clocks[ClockName.ON_SCENE]
+
+
+def test_where_nobody_came_in_an_earlier_life_the_response_target_runs_on() -> None:
+    again = incident(state=IncidentState.CLOSED).reopened("li", "not over", at(50))
+    assert not again.overdue
+    assert not is_overdue(again, at(60))
+    assert is_overdue(again, at(60.1))
+    assert is_overdue(again.stamped(ClockName.ON_SCENE, at(70), "U-1"), at(80))
 
 
 def test_ids_say_what_and_when_and_differ() -> None:
