@@ -240,9 +240,14 @@ def _may_be_short_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]
     """Where no unit can be in time: at once, since waiting mends nothing."""
     if told.state == "new" and not told.open_orders:
         yield told.began_at
-    elif told.state in UNREACHED and all(_is_infeasible(sent[order], told) for order in told.open_orders):
+    elif told.state in UNREACHED and all(_is_infeasible(sent[order], told) for order in _counted(told.open_orders)):
         # Without a break, as a unit that is late may have been sent instead of another that would have been.
         yield min((sent[order].at for order in told.orders if _is_infeasible(sent[order], told)), default=told.began_at)
+
+
+def _counted(orders: Mapping[str, str]) -> Sequence[str]:
+    """Those whose units may still answer in time, or have: beside them a doubted one is nobody's crew."""
+    return [order for order, state in orders.items() if state != "doubted"] or list(orders)
 
 
 def _is_infeasible(order: Sent, told: Told) -> bool:

@@ -127,9 +127,15 @@ def is_news(found: Shortfall, known: Shortfall | None) -> bool:
     return (found.reason, found.missing) != (known.reason, known.missing)
 
 
-def carried_on(found: Shortfall | None, known: Shortfall | None) -> Shortfall | None:
-    """What is found, short since what is known is, unless nobody at all has become of somebody who is late, or so."""
+def carried_on(found: Shortfall | None, known: Shortfall | None, was_sent: bool) -> Shortfall | None:
+    """What is found, short since what is known is, unless nobody at all has become of somebody who is late, or so.
+
+    ``was_sent``: a crew was, when that was known. Then what was missing was a further one, and that the first is late
+    is so only since now.
+    """
     if found is None or known is None or (found.missing > 0) is not (known.missing > 0):
+        return found
+    if was_sent and known.late_s is None and found.late_s is not None:
         return found
     return replace(found, since=known.since)
 

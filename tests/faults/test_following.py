@@ -296,3 +296,17 @@ def test_what_is_written_down_of_a_message_is_what_is_read_again() -> None:
         for name, value in (ORDERED | {"escalation": step("room", 0.1)}).items()
         if name not in ("at", "wall")
     }
+
+
+def test_a_doubted_order_is_nobody_s_crew_and_who_is_late_beside_it_is_told_at_once() -> None:
+    doubted = told(3, 10, "ordered", orders={"O-1": "doubted"})
+    late = {"O-1": "doubted", "O-2": "sent"}
+    sent = (
+        told(4, 10.1, "ordered", orders=late),
+        told(5, 10.2, "ordered", orders=late, escalation=step("supervisor", 10.2)),
+    )
+    feasible, infeasible = order(1, 0.1, eta_s=40.0), order(2, 10.1, eta_s=80.0)
+    assert wrong(NEW, ORDERED, doubted, *sent, orders=(feasible, infeasible), ended_at=10.5) == ()
+    in_time = order(2, 10.1, eta_s=20.0)
+    (found,) = wrong(NEW, ORDERED, doubted, *sent, orders=(feasible, in_time), ended_at=10.5)
+    assert found.startswith("I-1: supervisor (red)")
