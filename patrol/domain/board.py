@@ -122,7 +122,7 @@ def short_by_target(situation: Situation, incident: Incident, now: datetime) -> 
         found: Shortfall | None = shortfall(known.reason, known.missing, now, late)
     else:
         found = None if late is None else shortfall(ShortfallReason.NOBODY_IN_TIME, 0, now, late)
-    return replace(incident, shortfall=carried_on(found, known, was_sent=True))
+    return replace(incident, shortfall=carried_on(found, known))
 
 
 def want_of(situation: Situation, sending: Sending) -> Want:
@@ -281,13 +281,8 @@ def note_short(situation: Situation, found: Shortfall, now: datetime) -> Outcome
     known = situation.incident.shortfall
     if not is_news(found, known):
         return Outcome(reason="told already")
-    carried = carried_on(found, known, _was_sent(situation))
-    short = replace(situation.incident, crews_missing=found.missing, shortfall=carried)
+    short = replace(situation.incident, crews_missing=found.missing, shortfall=carried_on(found, known))
     return told(Outcome(incident=short, reason=SHORT), now, cause=situation.cause)
-
-
-def _was_sent(situation: Situation) -> bool:
-    return situation.incident.state is not IncidentState.NEW
 
 
 def anyone_free(situation: Situation, sending: Sending, now: datetime) -> bool:
@@ -322,8 +317,7 @@ def changed(
     """
     after = with_orders(situation, (*lost, *new))
     incident = in_state_of(situation.incident, after.of_this_life)
-    carried = carried_on(found, incident.shortfall, _was_sent(situation))
-    incident = replace(wanting(after, incident, crews), shortfall=carried)
+    incident = replace(wanting(after, incident, crews), shortfall=carried_on(found, incident.shortfall))
     if any(not order.is_drone for order in new):
         incident = incident.stamped(ClockName.ORDER_SENT, now, new[0].ordered_by or "dispatch")
         incident = replace(incident, held_until=None)  # nobody's word is waited for any more

@@ -127,17 +127,18 @@ def is_news(found: Shortfall, known: Shortfall | None) -> bool:
     return (found.reason, found.missing) != (known.reason, known.missing)
 
 
-def carried_on(found: Shortfall | None, known: Shortfall | None, was_sent: bool) -> Shortfall | None:
-    """What is found, short since what is known is, unless nobody at all has become of somebody who is late, or so.
+def carried_on(found: Shortfall | None, known: Shortfall | None) -> Shortfall | None:
+    """What is found, short since what is known is, where both are of one sort.
 
-    ``was_sent``: a crew was, when that was known. Then what was missing was a further one, and that the first is late
-    is so only since now.
+    That nobody goes, that a further crew is missing, and that the first will be late are three, each since it is so.
     """
-    if found is None or known is None or (found.missing > 0) is not (known.missing > 0):
-        return found
-    if was_sent and known.late_s is None and found.late_s is not None:
+    if found is None or known is None or _sort_of(found) != _sort_of(known):
         return found
     return replace(found, since=known.since)
+
+
+def _sort_of(short: Shortfall) -> tuple[bool, bool]:
+    return short.missing > 0, short.late_s is not None
 
 
 def clock_text(seconds: float) -> str:
