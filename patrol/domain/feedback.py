@@ -244,7 +244,8 @@ def withdraw(situation: Situation, operator: str, now: datetime) -> Outcome:
 def reopen(situation: Situation, operator: str, reason: str, now: datetime, crews: Crews | None = None) -> Outcome:
     """Open what was closed again: a new life, in which nothing that was sent before counts.
 
-    Its target counts from now on, too. ``crews``: how many each level wants. Raises NotAsAsked.
+    A unit is sought anew, and followed up from now on; the response target is not restarted. ``crews``: how many each
+    level wants. Raises NotAsAsked.
     """
     incident = situation.incident
     if incident.merged_into is not None:
