@@ -23,7 +23,6 @@ from patrol.adapters.sql_tables import (
 from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert, Verdict
 from patrol.domain.dispatch import Outcome
-from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Incident, IncidentId
 from patrol.domain.orders import Order
 from patrol.domain.turns import line_of
@@ -113,13 +112,10 @@ def _found_by(incident: Incident) -> tuple[object, ...]:
     return incident.fingerprint, incident.is_open, *_waits(incident), *clocks, *kept
 
 
-_RANKS = {level: rank for rank, level in enumerate(Level)}
-
-
 def _waits(incident: Incident) -> tuple[int, str] | tuple[None, None]:
     """How urgently it waits for a unit, and in which line; None for both where it does not."""
     wants_units = incident.is_open and incident.due_at is not None and incident.crews_missing > 0
-    return (_RANKS[incident.level], line_of(incident)) if wants_units else (None, None)
+    return (incident.level.rank, line_of(incident)) if wants_units else (None, None)
 
 
 def store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None:

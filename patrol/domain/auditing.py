@@ -159,8 +159,7 @@ def audit(
         *_dead_letters(view, before),
         *_restored(view),
     )
-    urgency = {level: rank for rank, level in enumerate(Level)}
-    return tuple(sorted(found, key=lambda one: (urgency[one.level] if one.level else len(urgency), one.since)))
+    return tuple(sorted(found, key=lambda one: (one.level.rank if one.level else len(Level), one.since)))
 
 
 def silent_since(last: datetime, now: datetime) -> datetime | None:

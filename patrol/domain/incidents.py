@@ -78,7 +78,6 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = {
 # Nobody is on scene yet.
 UNREACHED = frozenset({IncidentState.NEW, IncidentState.ORDERED, IncidentState.ACCEPTED, IncidentState.EN_ROUTE})
 
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 _NOBODY_WANTED = frozenset({IncidentState.HANDLED, IncidentState.CLOSED})
 
 
@@ -444,7 +443,7 @@ class Incident:
 
     def __post_init__(self) -> None:
         # Here, so that nobody who changes the level can forget it.
-        if _URGENCY[self.level] < _URGENCY[self.highest_level]:
+        if self.level.rank < self.highest_level.rank:
             object.__setattr__(self, "highest_level", self.level)
 
     @property
@@ -562,7 +561,7 @@ class Incident:
 
     def has_been(self, levels: Iterable[Level]) -> bool:
         """Whether it is of one of these levels, or in its present life may have been."""
-        return any(_URGENCY[self.highest_level] <= _URGENCY[level] <= _URGENCY[self.level] for level in levels)
+        return any(self.highest_level.rank <= level.rank <= self.level.rank for level in levels)
 
     def not_closing(self) -> Incident:
         """This incident without the feedback of the first of two people."""
@@ -655,4 +654,4 @@ def is_overdue(incident: Incident, now: datetime) -> bool:
 
 def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
     """By level, then the oldest first: the order in which they should be worked on."""
-    return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))
+    return sorted(incidents, key=lambda incident: (incident.level.rank, incident.accepted_at))

@@ -41,7 +41,6 @@ SILENT_AFTER_S = 30.0
 # A forecast this little behind the target is as good as in time: positions and speeds are no better.
 MISSES_BY_S = 2.0
 
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 _KINDS = {kind: rank for rank, kind in enumerate(LatenessKind)}
 _ON_THE_WAY = frozenset({OrderState.ACCEPTED, OrderState.EN_ROUTE})
 
@@ -132,7 +131,7 @@ def overdue(
     """Everything that is late: the most urgent incident first, then what is late the longest."""
     by_unit = {duty.unit.id: duty for duty in duties}
     found = [
-        (_URGENCY[watch.incident.level], late)
+        (watch.incident.level.rank, late)
         for watch in watches
         for late in awaited(watch, by_unit, late_after, way_s)
         if late.since < now

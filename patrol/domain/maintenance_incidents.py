@@ -38,7 +38,6 @@ from patrol.domain.troubles import WORDS
 
 CLOSED_ALREADY = "closed already"
 MANY_CAMERAS = 20
-_LEVELS = {level: rank for rank, level in enumerate(Level)}
 
 
 def actions(
@@ -187,7 +186,7 @@ def _with(incident: Incident, content: Content) -> Incident:
     return replace(
         incident,
         maintenance=content.maintenance,
-        level=incident.level if incident.level_by else min(incident.level, content.level, key=_LEVELS.__getitem__),
+        level=incident.level if incident.level_by else min(incident.level, content.level, key=lambda level: level.rank),
         ring=content.ring,
         words_zh=content.words_zh,
         words_en=content.words_en,

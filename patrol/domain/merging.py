@@ -106,7 +106,7 @@ def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -
         clocks=clocks,
         # What an operator has lowered stays lowered by that operator, wherever it goes on.
         level_changes=kept_changes((*incident.level_changes, *taken.level_changes)),
-        highest_level=min(incident.highest_level, taken.highest_level, key=list(Level).index),
+        highest_level=min(incident.highest_level, taken.highest_level, key=lambda level: level.rank),
     )
     said_so = taken.level_by is not None and taken.level is merged.level and incident.level_by is None
     if said_so or is_more_urgent(taken.level, merged.level):

@@ -16,7 +16,6 @@ from datetime import datetime
 from itertools import product
 
 from patrol.domain.dispatch import Duty
-from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.units import UnitId, UnitState
 from patrol.domain.vocabulary import OrderState, RingName
@@ -30,7 +29,6 @@ _REAL, _SIMULATED = "real", "simulated"
 LINES = tuple("/".join(each) for each in product(RingName, (_REAL, _SIMULATED), (_FIRST, _FURTHER)))
 """The lines that a store tells apart, by name; it knows nothing of what a crew must have."""
 
-_RANK = {level: rank for rank, level in enumerate(Level)}
 # Who may go somewhere now, or be taken from somewhere.
 _WITHIN_REACH = frozenset({UnitState.AVAILABLE, UnitState.RETURNING, UnitState.ASSIGNED, UnitState.EN_ROUTE})
 _ON_IT = frozenset({OrderState.SENT, OrderState.ACCEPTED, OrderState.EN_ROUTE, OrderState.ON_SCENE})
@@ -74,7 +72,7 @@ def in_turn(waiting: Iterable[Want], duties: Sequence[Duty]) -> Iterator[Turn]:
 
 def urgency(want: Want) -> tuple[int, datetime, IncidentId]:
     """What comes first: the most urgent, then the oldest."""
-    return _RANK[want.level], want.opened_at, want.incident_id
+    return want.level.rank, want.opened_at, want.incident_id
 
 
 def _in_order(line: Iterable[Want], duties: Sequence[Duty]) -> list[Want]:

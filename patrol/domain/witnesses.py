@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain.events import IncidentClass, Level
+from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import ClockName, Incident, IncidentId, LoopStage, StageTimes, Witness
 from patrol.domain.vocabulary import RingName
 
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 _INNERMOST_FIRST = {ring: rank for rank, ring in enumerate(RingName)}
 
 
@@ -107,7 +106,7 @@ def with_witnesses(incident: Incident, witnesses: Sequence[Witness]) -> Incident
     )
     if incident.level_by is not None:
         return changed
-    most_urgent = min(witnesses, key=lambda witness: _URGENCY[witness.level])
+    most_urgent = min(witnesses, key=lambda witness: witness.level.rank)
     is_as_before = most_urgent.level is incident.level and changed.ring is incident.ring
     return replace(
         changed,
@@ -129,7 +128,7 @@ def together(witnesses: Sequence[Witness], more: Sequence[Witness]) -> tuple[Wit
 
 
 def _as_one(known: Witness, other: Witness) -> Witness:
-    most_urgent = min((known, other), key=lambda witness: _URGENCY[witness.level])
+    most_urgent = min((known, other), key=lambda witness: witness.level.rank)
     return replace(
         known,
         alert_ids=tuple(dict.fromkeys((*known.alert_ids, *other.alert_ids))),

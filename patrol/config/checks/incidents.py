@@ -33,7 +33,7 @@ def escalation_order(parts: Parts) -> Iterator[Finding]:
 def taken_from_above(parts: Parts) -> Iterator[Finding]:
     """Levels that would take units from what is as urgent, or more."""
     for level, taken in parts.dispatch.preempts.items() if parts.dispatch is not None else ():
-        lower = list(Level)[list(Level).index(level) + 1 :]
+        lower = list(Level)[level.rank + 1 :]
         expected = " or ".join(lower) if lower else "nothing"
         for i, other in enumerate(taken):
             if other not in lower:
