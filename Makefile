@@ -47,6 +47,11 @@ test: $(VENV)/.dev ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-p
 	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
 	@$(BIN)/python -m pytest -m "not acceptance" --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## the page at 1440 and 390 px, in both languages and themes, into var/screenshots (3 minutes; ARGS=--readme; needs Chromium)
+	@$(BIN)/patrol model get
+	@$(BIN)/python -m tests.web.screenshots $(ARGS)
+
 QUEUE_TESTS := tests/client tests/conformance tests/test_app.py \
   $(addprefix tests/pipeline/test_,reconciling.py watch_on_valkey.py) \
   $(addprefix tests/adapters/test_,dead_letters.py queue_contract.py redis_connecting.py redis_streams.py tour_requests.py)

@@ -32,7 +32,7 @@ from patrol.domain.alerts import Candidate
 from patrol.domain.errors import StoreError
 from patrol.domain.events import Event, Evidence, Kind, Level
 from patrol.domain.incidents import AlertId, EvidenceId, IncidentId
-from patrol.domain.recovering import Known
+from patrol.domain.reading_back import Known
 from patrol.domain.zones import RuleId, ZoneId
 from patrol.metrics import Metrics
 from patrol.pipeline.recovering import Recovering

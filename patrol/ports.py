@@ -30,8 +30,9 @@ from patrol.domain.messages import Message
 from patrol.domain.orders import Order
 from patrol.domain.pins import Pin
 from patrol.domain.precision import Precision, PrecisionReport
-from patrol.domain.recovering import Reached, Recovered, Restoration, Stored
+from patrol.domain.recovering import Recovered, Stored
 from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.restoring import Reached, Restoration
 from patrol.domain.retention import (
     Deletion,
     EvidenceClass,
@@ -693,8 +694,11 @@ class RoomDesk(Protocol):
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> bool:
         """Feedback: close with a disposition (t11, t12). Returns whether it is closed, or waits for a second person.
+
+        ``duplicate_of``: of a duplicate, the incident that is the same thing.
 
         Raises IllegalTransition if it is closed already, NotAsAsked.
         """

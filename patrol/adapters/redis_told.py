@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from patrol.adapters.redis_streams import FIELD, POSITION_KEY, ask, number_of, text_of
 from patrol.domain.errors import MessageError
 from patrol.domain.messages import DEAD_STREAM, HEARTBEAT, HEARTBEAT_STREAM, read_message
-from patrol.domain.recovering import Reached
+from patrol.domain.restoring import Reached
 from patrol.domain.streams import EntryId
 
 # One that was sent after the store went back has a low number: the highest of some is what was seen.

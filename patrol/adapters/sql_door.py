@@ -4,7 +4,8 @@ A commit waits for the disk, so while one does others come, and then share the n
 transaction that holds it is on the disk, as if it had been alone. Where any of them fails, nothing of the group is
 kept, and each is done again by itself: so who waits together never shares a failure.
 
-Who only looks has another thread: while another process holds the database, the room is still seen as it is.
+Who only looks has other threads: while another process holds the database, the room is still seen as it is. There are
+two, so that whoever wants one row, as the relay does many times a second, never waits behind a look at hundreds.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from patrol.pipeline.steps import Step, passing
 _Result = TypeVar("_Result")
 
 MOST_TOGETHER = 64
+LOOKING = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,7 @@ class Door:
         self._fleeting = engine.execution_options(**{IS_LASTING: False})
         self._preparing = Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql")
-        self._looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql-look")
+        self._looking = ThreadPoolExecutor(max_workers=LOOKING, thread_name_prefix="sql-look")
         self._waiting: deque[_Work] = deque()
         self._is_called = self._is_closing = False
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Index, Table, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from patrol.adapters import refusals, sql_outbox, sql_version
 from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
@@ -111,7 +111,7 @@ def make_what_is_missing(connection: Connection, *indices: Index) -> None:
                 definition = CreateColumn(column).compile(connection)
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
     for index in (*INDICES, *indices):
-        index.create(connection, checkfirst=True)
+        connection.execute(CreateIndex(index, if_not_exists=True))
     if not notes_places:
         sql_outbox.settle_all_published(connection, datetime.now(UTC))
     sql_version.note(connection)

@@ -20,7 +20,9 @@ from patrol.domain.alerts import Verdict
 from patrol.domain.dispatch import Outcome
 from patrol.domain.incidents import IncidentId
 from patrol.domain.orders import Order
-from patrol.domain.recovering import Reached, Recovered, Restoration, Stored, duties_after, the_busy_one
+from patrol.domain.recovered_orders import duties_after, the_busy_one
+from patrol.domain.recovering import Recovered, Stored
+from patrol.domain.restoring import Reached, Restoration
 from patrol.ports import Recover
 
 IDS_AT_ONCE = 500

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from patrol.adapters.sql_outbox import METADATA
 from patrol.adapters.sql_prepared import Prepared
 from patrol.domain.errors import StoreError, StoreFailure
-from patrol.domain.recovering import Reached, Restoration
+from patrol.domain.restoring import Reached, Restoration
 
 # One row while it is behind: how far the queue has seen it come.
 _BEHIND = Table(

@@ -6,12 +6,24 @@ One schema, in files beside each other: what is written elsewhere only has its t
 from __future__ import annotations
 
 from pydantic import TypeAdapter
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import (
+    Column,
+    ColumnClause,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    literal_column,
+    text,
+)
 
 from patrol.adapters.sql_outbox import METADATA
 from patrol.domain.alerts import Alert
 from patrol.domain.dispatch import Duty
-from patrol.domain.events import IncidentClass
+from patrol.domain.events import IncidentClass, Level
 from patrol.domain.orders import Order
 
 INCIDENTS = Table(
@@ -31,11 +43,20 @@ INCIDENTS = Table(
     Column("seen_at", String),
     # How urgently it waits for a unit: its level's rank, the smallest first; null: it does not.
     Column("waits", Integer),
+    # And in which line (turns.py); null too where an older program wrote it.
+    Column("waits_in", String),
     Column("body", Text, nullable=False),
 )
 _IS_WAITING = INCIDENTS.c.waits.is_not(None)
-_WAITING = Index("incidents_waiting", INCIDENTS.c.waits, INCIDENTS.c.accepted_at, sqlite_where=_IS_WAITING)
+_BY_LINE = INCIDENTS.c.waits_in, INCIDENTS.c.waits, INCIDENTS.c.accepted_at
+_WAITING = Index("incidents_waiting_in_line", *_BY_LINE, sqlite_where=_IS_WAITING)
 _NEAR = Index("incidents_near", INCIDENTS.c.likeness, INCIDENTS.c.latitude, sqlite_where=INCIDENTS.c.is_open == 1)
+# In so many words, as SQLite finds an index only by the very text of its expression and of its condition.
+_RANKED = " ".join(f"WHEN '{level.value}' THEN {level.rank}" for level in Level)
+URGENCY: ColumnClause[int] = literal_column(f"CASE json_extract(body, '$.level') {_RANKED} END")
+"""An incident's level's rank, the smallest first."""
+IS_OPEN: ColumnClause[bool] = literal_column("is_open = 1")
+URGENT = Index("incidents_urgent", text(str(URGENCY)), INCIDENTS.c.accepted_at, sqlite_where=IS_OPEN)
 # The room shows those that were closed last, several times a second, of however many there are.
 _LATEST_CLOSED = Index("incidents_latest_closed", INCIDENTS.c.is_open, INCIDENTS.c.closed_at, INCIDENTS.c.accepted_at)
 ALERTS = Table(
@@ -50,7 +71,7 @@ ALERTS = Table(
     Column("body", Text, nullable=False),
 )
 _NEWEST_FIRST = Index("alerts_newest", ALERTS.c.fingerprint, ALERTS.c.accepted_at)  # of one thing's in a year, too
-INDICES = (_NEAR, _WAITING, _LATEST_CLOSED, _NEWEST_FIRST)
+INDICES = (_NEAR, _WAITING, URGENT, _LATEST_CLOSED, _NEWEST_FIRST)
 ORDERS = Table(
     "orders",
     METADATA,

@@ -36,7 +36,7 @@ from patrol.config import Configuration
 from patrol.config.proposed import ProposalWriter
 from patrol.domain.assigning import load_solver
 from patrol.domain.errors import InputError
-from patrol.domain.recovering import Known
+from patrol.domain.reading_back import Known
 from patrol.domain.storage import DiskPlace
 from patrol.domain.travel_settings import TravelSettings
 from patrol.metrics import Metrics

@@ -133,19 +133,13 @@ async def _drill(
         acting = RedisPublisher(redis) if act else None
         drilling = Drilling(store, store, DiskEvidence(var / "evidence"), deciding, clock, step, acting)
         seen: set[str] = set()
-        following = asyncio.ensure_future(_follow(redis, candidate.incident_id, seen, tell))
-        try:
-            await asyncio.sleep(0.1)  # it follows from now on
+        async with _following(redis, candidate.incident_id, seen, tell):
             began = clock.now()
             picture = draw_drill(f"{candidate.event.kind} {candidate.level} {candidate.camera.id}")
             progress = await drilling.begin(candidate, picture)
             progress = await drilling.watch(progress, within_s)
             if not keep_open:
                 progress = await drilling.close(progress, operator, "演练结束 end of the drill")
-        finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError, PatrolError):
-                await following
     return _judge(progress, seen, keep_open)
 
 
@@ -160,6 +154,21 @@ async def _store(configuration: Configuration, var: Path) -> AsyncIterator[SqlSt
         yield store
     finally:
         await store.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _following(
+    redis: Redis, incident_id: str, seen: set[str], tell: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """Tell of its messages, from now until the end of the block."""
+    following = asyncio.ensure_future(_follow(redis, incident_id, seen, tell))
+    try:
+        await asyncio.sleep(0.1)  # it follows from now on
+        yield
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError, PatrolError):
+            await following
 
 
 async def _follow(redis: Redis, incident_id: str, seen: set[str], tell: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from patrol.config import building, crosschecks, wording
+from patrol.config.checks.addresses import missing_variables
 from patrol.config.document import Document, read
 from patrol.config.models import FileModel
 from patrol.config.parts import Parts, parts_of
@@ -37,7 +38,7 @@ def load(
     parts = parts_of(document.data)
     problems += shape_problems
     problems += [document.problem(*finding) for finding in crosschecks.problems(parts, environ, known_models)]
-    missing = [document.problem(*finding) for finding in crosschecks.missing_variables(parts, environ)]
+    missing = [document.problem(*finding) for finding in missing_variables(parts, environ)]
     if variables_required:
         problems += missing
     if problems or file is None or not isinstance(document.data, dict):

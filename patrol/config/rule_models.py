@@ -51,7 +51,7 @@ _SURE = "what the model must be sure of, 0..1"
 
 
 class _RuleModel(Edge):
-    """What all rules have. ``watches_lines``, ``needs_direction``: what it asks of its zones; see crosschecks."""
+    """What all rules have. ``watches_lines``, ``needs_direction``: what it asks of its zones; see checks/names.py."""
 
     watches_lines: ClassVar[bool] = False
     needs_direction: ClassVar[bool] = False

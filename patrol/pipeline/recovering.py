@@ -13,17 +13,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from patrol.domain.errors import MessageError, QueueError, StoreError
 from patrol.domain.incidents import IncidentId
 from patrol.domain.messages import ALERT_STREAMS, INCIDENT_STREAM, ORDER_STREAMS, Envelope, read_message
-from patrol.domain.recovering import (
-    TOLD_BY_STREAM,
-    Known,
-    Recovered,
-    Restoration,
-    Stored,
-    Told,
-    recover,
-    went_back,
-)
+from patrol.domain.reading_back import Known
+from patrol.domain.recovering import Recovered, Stored, recover
+from patrol.domain.restoring import Restoration, went_back
 from patrol.domain.streams import EntryId
+from patrol.domain.told_messages import TOLD_BY_STREAM, Told
 from patrol.metrics import Metrics
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, RecoverableStore, ToldMessages

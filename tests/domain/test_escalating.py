@@ -28,9 +28,8 @@ from patrol.domain.escalating import (
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Escalation, EscalationStep, Incident, IncidentState, Stamp
 from patrol.domain.lateness import Lateness, LatenessKind, overdue, watch_of
-from patrol.domain.messages import incident_message, read_message
+from patrol.domain.messages import incident_message
 from patrol.domain.orders import Order, OrderState
-from patrol.domain.recovering import Known, Stored, Told, recover
 from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.units import UnitState
 from tests.builders import at, duty, incident, maintenance_incident, order, ring, sent, situation, unit
@@ -202,7 +201,7 @@ def test_with_nobody_free_a_red_one_is_at_the_supervisors_at_once_and_a_blue_one
     assert outcome.incident is not None
     last = outcome.incident.escalation
     assert last is not None
-    words = "缺 1 组警力：可派的警力均在执行任务", "1 crew short: all who may go are busy"
+    words = "可派的警力均在执行任务", "all who may go are busy"  # how many are missing is said by the incident alone
     assert (last.step, last.why_zh, last.why_en) == (SUPERVISOR, *words)
     assert last.causes == ("shortfall/all_busy",)
     blue = waiting(incident=incident(level=Level.BLUE))
@@ -253,44 +252,6 @@ def test_steps_follow_the_policy() -> None:
     slow = USUAL.for_rings({one: ring(one, accept_within_s=99.0) for one in USUAL.late_after.accept_s})
     assert set(slow.late_after.accept_s.values()) == {99.0}
     assert slow.steps == USUAL.steps
-
-
-def told_and_recovered(of: Incident) -> Incident:
-    """An incident as it is made again from its newest message, over an older state of it."""
-    envelope = read_message(incident_message(of, at(200)).body)
-    older = Stored(incident(), ())
-    recovered, refused = recover({of.id: Told().and_this(envelope)}, {of.id: older}, Known({}, {}), at(300))
-    assert refused == {}
-    return recovered[0].incident
-
-
-def test_what_was_told_farther_up_and_taken_on_survives_an_old_backup() -> None:
-    last = Escalation(SUPERVISOR, at(100), "没有空闲警力", "no unit is free", "Li", at(110), taken_on_at=at(110))
-    again = told_and_recovered(handled(sequence=7, escalation=last, reminders=2, reminded_at=at(150)))
-    assert again.escalation == last
-    assert (again.reminders, again.reminded_at) == (2, at(200))
-    assert told_and_recovered(incident(sequence=7)).escalation is None
-
-
-@pytest.mark.parametrize("target_s", [1e300, -5.0, float("nan")])
-def test_a_target_that_nobody_configured_is_refused_and_stops_nothing_else(target_s: float) -> None:
-    odd, sane = incident(1), incident(2)
-    envelopes = [read_message(incident_message(one, at(9)).body) for one in (odd, sane)]
-    envelopes[0] = replace(envelopes[0], data={**envelopes[0].data, "target_s": target_s})
-    told_of = {one.incident_id: Told().and_this(one) for one in envelopes}
-    recovered, refused = recover(told_of, {}, Known({}, {}), at(300))
-    assert [one.incident.id for one in recovered] == ["I-2"]
-    assert "target_s" in refused[odd.id]
-
-
-def test_what_it_is_short_of_survives_an_old_backup() -> None:
-    far = situation(duties=(duty(metres=1000),))
-    outcome = sent(far, when=at(1))
-    assert outcome.incident is not None
-    assert outcome.incident.shortfall is not None
-    envelope = read_message(outcome.messages[0].body)
-    recovered, _ = recover({outcome.incident.id: Told().and_this(envelope)}, {}, Known({}, {}), at(300))
-    assert [one.incident.shortfall for one in recovered] == [outcome.incident.shortfall]
 
 
 def test_of_an_earlier_life_nothing_is_told() -> None:

@@ -53,10 +53,15 @@ class Stage:
     _numbers: dict[str, itertools.count[int]] = field(default_factory=dict)
 
     async def alert(
-        self, number: int = 1, level: Level = Level.RED, place: Place | None = None, ring_name: RingName = RingName.CORE
+        self,
+        number: int = 1,
+        level: Level = Level.RED,
+        place: Place | None = None,
+        ring_name: RingName = RingName.CORE,
+        simulated: bool = False,
     ) -> IncidentId:
         """Another camera sees something now, and dispatch hears of it."""
-        where = camera(f"C-{number}", ring=ring_name, **({"place": place} if place else {}))
+        where = camera(f"C-{number}", ring=ring_name, simulated=simulated, **({"place": place} if place else {}))
         now = self.room.clock.now()
         seen = event(camera_id=where.id, began_at=now, confirmed_at=now)
         made = candidate(number, event=seen, camera=where, ring=ring(ring_name), level=level, detected_at=now)
@@ -70,20 +75,26 @@ class Stage:
         consuming = Consuming(
             dispatching.GROUP, self.dispatch, self.room.dispatching.handle, self.room.clock, self.room.metrics
         )
-        for _ in range(3):
-            await self._relay()
-            for delivery in await self.dispatch.receive(1000, self.wait_s):
+        told_anything, anything_new = False, True
+        while anything_new:
+            told = await self._relay()
+            heard = await self.dispatch.receive(1000, self.wait_s)
+            for delivery in heard:
                 await consuming._take(delivery, asyncio.Event())
-        await self._relay()
+            told_anything |= told
+            anything_new = told or bool(heard)
+        if not told_anything:
+            return
         deliveries = await self.terminals.receive(1000, self.wait_s)
         for delivery in deliveries:
             self._hear(read_message(delivery.body))
         await self.terminals.acknowledge(deliveries)
 
-    async def _relay(self) -> None:
+    async def _relay(self) -> bool:
         rows = await self.room.store.unpublished(10_000)
         places = await self.publisher.publish([row.message for row in rows])
         await self.room.store.mark_published({row.number: place for row, place in zip(rows, places, strict=True)})
+        return bool(rows)
 
     def _hear(self, envelope: Envelope) -> None:
         order_id, unit_id = str(envelope.data["order_id"]), str(envelope.data["unit_id"])
@@ -110,6 +121,13 @@ class Stage:
     async def state_of(self, unit_id: str) -> UnitState:
         """What one unit does."""
         return next(duty.state for duty in await self.duties.all_duties() if duty.unit.id == unit_id)
+
+    async def put(self, unit_id: str, state: UnitState) -> None:
+        """An operator says what one unit does."""
+        now = self.room.clock.now()
+        await self.duties.change(
+            lambda there: [duty.to(state) for duty in there if duty.unit.id == unit_id], "li", "", now
+        )
 
     async def at(self, unit_id: str, place: Place) -> None:
         """The unit tells by itself that it is there now."""

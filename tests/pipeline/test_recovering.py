@@ -34,7 +34,7 @@ from patrol.domain.incidents import Disposition, FalseAlarmReason, Incident, Inc
 from patrol.domain.merging import merge, split
 from patrol.domain.messages import DEAD_STREAM, HEARTBEAT_STREAM, RED_STREAM, STREAMS
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
-from patrol.domain.recovering import WHY_ZH, Known
+from patrol.domain.reading_back import WHY_ZH, Known
 from patrol.metrics import Metrics
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.recovering import Recovering
@@ -141,7 +141,7 @@ def plain(incident: Incident) -> Incident:
     """Without what no message says."""
     witnesses = tuple(replace(one, distance_m=round(one.distance_m, 1)) for one in incident.witnesses)
     reason = WHY_ZH if incident.reason else None
-    unsaid = replace(incident, urged_at=None, split_by=None, history=(), level_changes=())
+    unsaid = replace(incident, urged_at=None, split_by=None, history=(), level_changes=(), highest_level=incident.level)
     return replace(unsaid, reason=reason, witnesses=witnesses)
 
 

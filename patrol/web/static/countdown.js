@@ -14,9 +14,11 @@ export function stampOf(incident, name) {
 }
 
 // Pure: an incident and a moment in; out comes `mode` (none, running, over, arrived, ended), `tone`, `left` (0..1),
-// `text`, and `since`: the seconds from its beginning (t0) to the arrival, the end, or now.
+// `text`, and `since`: the seconds from its beginning (t0) to the arrival, the end, or now. The response target runs
+// from t3 until somebody has been there; what was opened again after that is awaited anew from then on.
 export function reading(incident, now) {
-  const accepted = stampOf(incident, "t3") ?? now;
+  const wasReached = incident.history.some((life) => life.clocks.t9 || life.clocks.t10);
+  const accepted = (wasReached ? Date.parse(incident.reopened_at) : null) ?? stampOf(incident, "t3") ?? now;
   const began = stampOf(incident, "t0") ?? stampOf(incident, "t1") ?? accepted;
   const arrived = stampOf(incident, "t9");
   const ended = stampOf(incident, "t12");

@@ -6,7 +6,7 @@ import { serverNow } from "./times.js";
 import { Countdown } from "./countdown.js";
 import { DigestLine } from "./digest.js";
 import { EscalationLine } from "./escalation.js";
-import { cameraName, camerasThatSaw, isMaintenance, isOpen, room, titleOf, unitLine, whyGone, wordsOf } from "./room.js";
+import { cameraName, camerasThatSaw, isMaintenance, isOpen, notReal, room, titleOf, unitLine, whyGone, wordsOf } from "./room.js";
 
 const TOUCH_MS = 4000; // a finger or a key counts as touching for that long
 const isForUnits = (incident) => isOpen(incident) && !isMaintenance(incident);
@@ -147,13 +147,10 @@ export class Feed {
     const fresh = this.#announced === null ? [] : open.filter(isNew);
     this.#announced = new Set(room.state.incidents.map((incident) => incident.id));
     if (fresh.length === 0) return;
-    const told = fresh.slice(0, 3).map((incident) =>
-      t("announce", {
-        level: word("level", incident.level),
-        kind: word("kind", incident.kind),
-        camera: cameraName(incident),
-      }),
-    );
+    const told = fresh.slice(0, 3).map((incident) => {
+      const what = t("announce", { level: word("level", incident.level), kind: word("kind", incident.kind), camera: cameraName(incident) });
+      return [notReal(incident), what].filter(Boolean).join(" · ");
+    });
     setText(this.announcer, told.join("; "));
   }
 
@@ -291,15 +288,15 @@ class Card {
 }
 
 function factsOf(incident) {
-  const facts = [word("ring", incident.ring), incident.camera_id];
+  const facts = [];
+  if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
+  if (incident.life > 1) facts.push(t("reopened"));
+  if (notReal(incident)) facts.push(notReal(incident));
+  facts.push(word("ring", incident.ring), incident.camera_id);
   if (incident.maintenance) facts.push(word("cause", incident.maintenance.cause));
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
   const cameras = camerasThatSaw(incident);
   if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
-  if (incident.life > 1) facts.push(t("reopened"));
-  if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
-  if (incident.drill) facts.push(t("drill"));
-  else if (incident.simulated && !room.state.simulated) facts.push(t("simulated"));
   return facts.join(" · ");
 }
 

@@ -8,20 +8,21 @@ import {
   cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, titleOf,
   unitLine, unitName, whyGone, wordsOf,
 } from "./room.js";
+import { Candidates } from "./candidates.js";
 import { Clip } from "./clip.js";
 import { EscalationBox } from "./escalation.js";
 import { pictureOf } from "./feed.js";
 import { keepOperator, operatorName } from "./operator.js";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, secondPerson } from "./judging.js";
-import { MergeForm, mergeable } from "./merging.js";
+import { MergeForm, mergeable, OriginalChoice } from "./merging.js";
 import { PinButton } from "./pins.js";
 import { PrecisionLine } from "./precision.js";
+import { StageBar } from "./stages.js";
 import { acceptView, act, failureText } from "./stream.js";
 import { Witnesses } from "./witnesses.js";
 
 const CLOCKS = Array.from({ length: 13 }, (_, number) => `t${number}`);
 const UNIT_CLOCKS = ["t6", "t7", "t8", "t9"];
-const STAGES = ["collect", "route", "order", "follow_up", "feed_back"];
 const DISPOSITIONS = ["handled", "false_alarm", "unfounded", "duplicate", "referred", "drill"];
 
 export class IncidentPanel {
@@ -29,6 +30,7 @@ export class IncidentPanel {
   #closing = false;
   #merging = false;
   #sending = false;
+  #saidOf = null; // the incident's state when the message was said
 
   // `onLed(id)`: an action led to another incident, which is to be shown.
   constructor(node, onLed) {
@@ -42,24 +44,27 @@ export class IncidentPanel {
     this.precision = new PrecisionLine();
     this.countdown = new Countdown("large");
     this.unit = el("p", { class: "unit-now" }, el("b"), el("span"));
-    this.escalation = new EscalationBox(() => this.#acknowledge());
-    this.stages = el("ol", { class: "stages" });
+    this.escalation = new EscalationBox(() => this.acknowledge());
+    this.stages = new StageBar();
     this.why = el("div", { class: "why" });
-    this.candidates = el("div", { class: "candidates" });
+    this.candidates = new Candidates((unitId, takes) => this.#quietButton("send_unit", unitId, () => ["orders", { unit_id: unitId }], takes));
     this.cameras = el("div", { class: "cameras" });
     this.witnesses = new Witnesses({ onSplit: (...of) => this.#split(...of), onShow: () => this.update() });
     this.timeline = el("div", { class: "timeline" });
     this.actions = this.#makeActions();
+    this.actions.addEventListener("input", () => this.#onInput());
     const clocks = el("div", { class: "clocks" }, this.countdown.node, this.unit);
-    const told = [this.stages, this.why, this.cameras, this.timeline, this.candidates];
+    const told = [this.stages.node, this.why, this.cameras, this.timeline, this.candidates.node];
     const parts = [this.picture, this.clip.node, this.precision.node, this.witnesses.node, clocks, ...told];
     const head = el("header", {}, this.title, this.about);
     this.body = el("div", { class: "scroll" }, head, this.escalation.node, ...parts);
+    this.body.hidden = this.actions.hidden = true; // until it is known what to show
     node.append(this.nothing, this.body, this.actions);
   }
 
   select(id) {
-    if (id !== this.#id) {
+    const isOther = id !== this.#id;
+    if (isOther) {
       this.#openClosing(false);
       this.#openMerging(false);
       this.#openJudging(null);
@@ -67,7 +72,10 @@ export class IncidentPanel {
       this.#say("", "plain");
     }
     this.#id = id;
-    if (room.state) this.update();
+    if (room.state) {
+      if (isOther) this.candidates.fold(ordersOf(id).length > 0);
+      this.update();
+    }
     this.body.scrollTop = 0;
   }
 
@@ -84,6 +92,7 @@ export class IncidentPanel {
       el("span", {}, titleOf(incident)),
     ]);
     setText(this.about, aboutText(incident));
+    if (this.#saidOf !== incident.state && !this.#sending) this.#say("", "plain"); // it was about what is over
     this.escalation.update(incident, this.#sending);
     this.picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
@@ -92,7 +101,7 @@ export class IncidentPanel {
     rebuild(this.picture, [incident.id, evidence, whyGone(evidence), spoken], () => [picture(incident, evidence)]);
     this.clip.update(incident, serverNow());
     this.precision.update(incident);
-    rebuild(this.stages, [incident.id, room.state.incident_stages[incident.id], spoken], () => stageBar(incident));
+    this.stages.update(incident, spoken);
     this.#showReasons(incident);
     const pressed = pressedOf(incident);
     rebuild(this.timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
@@ -104,6 +113,7 @@ export class IncidentPanel {
     if (incident === null) return;
     this.countdown.show(incident, now);
     this.clip.tick(now);
+    this.stages.tick(incident, now);
     const line = unitLine(incident, now);
     setAttribute(this.unit, "data-tone", line.tone);
     setText(this.unit.children[0], line.unit);
@@ -122,9 +132,16 @@ export class IncidentPanel {
     if (operator) await this.#send(incident.id, "confirm", {}, operator);
   }
 
-  async #acknowledge() {
+  async acknowledge() {
     const operator = this.#operatorOrAsk();
     if (operator) await this.#send(this.#id, "acknowledge", {}, operator);
+  }
+
+  // What was said was about what stood there before; and another name may be the second person's.
+  #onInput() {
+    if (!this.#sending) this.#say("", "plain");
+    const incident = incidentById(this.#id);
+    if (incident !== null) this.#showSecond(incident);
   }
 
   escape() {
@@ -159,16 +176,7 @@ export class IncidentPanel {
     const withdraw = (order) => this.#takeBackButton(order);
     const level = () => (isOpen(incident) ? this.#levelButton() : null);
     rebuild(this.why, [about, doing], () => [...reasons(incident, orders, withdraw), level()]);
-    const units = isOpen(incident) && orders.length === 0 ? room.state.units.map((unit) => [unit.id, unit.state]) : null;
-    const send = (unitId) => this.#sendButton(incident, unitId);
-    rebuild(this.candidates, [about, doing, units], () =>
-      orders.length > 0 ? orders.flatMap((order) => candidateTable(order, orders.length > 1, send)) : unitTable(incident, send));
-  }
-
-  // A dispatcher's own choice: it wins over the one that was made.
-  #sendButton(incident, unitId) {
-    if (!wantsUnits(incident) || ordersOf(incident.id).some((order) => order.unit_id === unitId)) return "";
-    return this.#quietButton("send_unit", unitId, () => ["orders", { unit_id: unitId }]);
+    this.candidates.update(incident, orders);
   }
 
   #takeBackButton(order) {
@@ -176,8 +184,9 @@ export class IncidentPanel {
     return this.#quietButton("take_back", order.unit_id, () => [`orders/${order.id}/take-back`, {}]);
   }
 
-  #quietButton(key, unitId, action) {
-    const spoken = t(`${key}_spoken`, { unit: unitName(unitId) });
+  // `warning`: what it does besides, said with it.
+  #quietButton(key, unitId, action, warning = "") {
+    const spoken = [t(`${key}_spoken`, { unit: unitName(unitId) }), warning].filter(Boolean).join(" · ");
     const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
     button.addEventListener("click", async () => {
       const operator = this.#operatorOrAsk();
@@ -236,16 +245,16 @@ export class IncidentPanel {
     this.closeButton.disabled = !open || this.#sending;
     this.sendButton.disabled = !open || this.#sending;
     const others = mergeable(incident).length > 0;
-    this.mergeButton.hidden = this.#closing || (!others && !this.#merging);
+    this.mergeButton.hidden = this.#closing || !others;
     this.mergeButton.disabled = this.#sending;
     this.mergeForm.update(incident, language());
     if (!open) this.#openClosing(false);
-    if (!open) this.#openMerging(false);
+    if (!open || !others) this.#openMerging(false);
     if (open ? this.reopenForm.isOpen : this.levelForm.isOpen) this.#openJudging(null);
     for (const form of [this.levelForm, this.reopenForm]) form.send.disabled = this.#sending;
     this.#showSecond(incident);
     const result = open ? null : closingText(incident);
-    const goesOn = incidentById(incident.merged_into)?.id ?? null;
+    const goesOn = incidentById(incident.merged_into ?? incident.duplicate_of)?.id ?? null;
     const mayReopen = !open && !isMaintenance(incident) && incident.merged_into === null;
     rebuild(this.outcome, [result, goesOn, mayReopen, language()], () => [
       result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null,
@@ -276,7 +285,8 @@ export class IncidentPanel {
     const operator = this.#operatorOrAsk();
     const { disposition, reason } = closing;
     const code = closing.reason_code && closing.reason_code !== "other" ? { reason_code: closing.reason_code } : {};
-    if (operator) await this.#send(this.#id, "close", { disposition, reason, ...code }, operator);
+    const original = closing.duplicate_of ? { duplicate_of: closing.duplicate_of } : {};
+    if (operator) await this.#send(this.#id, "close", { disposition, reason, ...code, ...original }, operator);
   }
 
   async #withdraw() {
@@ -362,11 +372,17 @@ export class IncidentPanel {
     this.sendButton = el("button", { type: "submit", form: "closing", class: "main", hidden: true, "data-t": "close_send" });
     const form = el("form", { id: "closing", hidden: true });
     this.falseReason = new FalseReason();
-    form.addEventListener("change", () => this.falseReason.show(form.elements.disposition.value === "false_alarm"));
-    form.addEventListener("reset", () => this.falseReason.show(false));
+    this.original = new OriginalChoice();
+    const show = (disposition) => {
+      this.falseReason.show(disposition === "false_alarm");
+      this.original.show(disposition === "duplicate", incidentById(this.#id));
+    };
+    form.addEventListener("change", () => show(form.elements.disposition.value));
+    form.addEventListener("reset", () => show(null));
     form.append(
       el("fieldset", {}, el("legend", { "data-t": "disposition" }), ...choices),
       this.falseReason.node,
+      this.original.node,
       el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.reason),
     );
     form.addEventListener("submit", (event) => {
@@ -381,9 +397,11 @@ export class IncidentPanel {
     const reason = this.reason.value.trim();
     if (!disposition) return this.#ask("disposition_missing", this.form.elements.disposition[0]);
     const code = this.falseReason.choice.value;
-    if (!reason && !code) return this.#ask("reason_missing", this.reason);
+    const original = this.original.choice.value;
+    if (disposition === "duplicate" && !original) return this.#ask("original_missing", this.original.choice);
+    if (!reason && !code && !original) return this.#ask("reason_missing", this.reason);
     const operator = this.#operatorOrAsk();
-    const said = code ? { disposition, reason, reason_code: code } : { disposition, reason };
+    const said = { disposition, reason, ...(code && { reason_code: code }), ...(original && { duplicate_of: original }) };
     const answer = operator && (await this.#send(this.#id, "close", said, operator));
     if (!answer) return;
     this.#openClosing(false);
@@ -402,6 +420,7 @@ export class IncidentPanel {
   }
 
   #say(text, tone) {
+    this.#saidOf = incidentById(this.#id)?.state ?? null;
     setAttribute(this.message, "data-tone", tone);
     setText(this.message, text);
   }
@@ -486,19 +505,6 @@ function picture(incident, evidence) {
   return image;
 }
 
-function stageBar(incident) {
-  const at = STAGES.indexOf(room.state.incident_stages[incident.id]);
-  return STAGES.map((stage, place) => {
-    const progress = at < 0 || place < at ? "done" : place === at ? "now" : "ahead";
-    const current = progress === "now" ? "step" : null;
-    return el("li", { "data-progress": progress, "aria-current": current, title: t(`stage_${stage}_means`) }, word("stage", stage));
-  });
-}
-
-function wantsUnits(incident) {
-  return isOpen(incident) && !isMaintenance(incident) && incident.state !== "handled";
-}
-
 function reasons(incident, orders, withdraw) {
   const level = t("why_level", { level: word("level", incident.level) });
   const seenWords = t("why_level_text", {
@@ -514,7 +520,6 @@ function reasons(incident, orders, withdraw) {
   for (const order of orders) {
     const chosen = pick(order.why_zh, order.why_en);
     paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
-    if (!order.target_feasible && !short) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
   }
   if (orders.length > 0) return paragraphs;
   if (isMaintenance(incident)) {
@@ -523,39 +528,6 @@ function reasons(incident, orders, withdraw) {
     paragraphs.push(el("p", {}, t("why_unit_none")));
   }
   return paragraphs;
-}
-
-// Where nobody was sent, anybody of the same sort can be.
-function unitTable(incident, send) {
-  if (!wantsUnits(incident)) return [];
-  const units = room.state.units.filter((unit) => unit.simulated === incident.simulated);
-  const rows = units.map((unit) =>
-    el("tr", { "data-left-out": unit.state !== "available" },
-      el("th", { scope: "row" }, pick(unit.name, unit.name_en)), el("td", {}, word("unit", unit.state)), el("td", {}, send(unit.id))));
-  return rows.length === 0 ? [] : [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows))];
-}
-
-function candidateTable(order, namesUnit, send) {
-  if (order.candidates.length === 0) return [];
-  // Units of other rings are many and never a choice: one line says how many.
-  const counted = order.candidates.filter((one) => one.unit_id === order.unit_id || one.left_out !== "other_ring");
-  const others = order.candidates.length - counted.length;
-  const rows = counted.map((candidate) => {
-    const chosen = candidate.unit_id === order.unit_id;
-    const eta = candidate.eta_s === null ? "—" : t("candidate_eta", { time: minutes(candidate.eta_s) });
-    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : leftOut(candidate.left_out);
-    return el("tr", { "data-chosen": chosen, "data-left-out": candidate.left_out !== null },
-      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note), el("td", {}, send(candidate.unit_id)));
-  });
-  const title = namesUnit ? `${t("candidates")} · ${unitName(order.unit_id)}` : t("candidates");
-  return [el("h3", {}, title), el("table", {}, el("tbody", {}, ...rows)),
-    others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : ""];
-}
-
-// Some reasons name what they are about: serves_I-1, lacks_armed, lost_734.
-function leftOut(reason) {
-  const [, of, what] = reason.match(/^(serves|lacks|lost)_(.*)$/) ?? [];
-  return of ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
 function nameOf(cameraId) {
@@ -593,7 +565,7 @@ function timeline(incident, pressed) {
     const at = stampOf(incident, name);
     const delta = name === "t3" ? "0" : signed((at - accepted) / 1000);
     return el("tr", {}, el("th", { scope: "row" }, el("i", {}, name), t(`clock_${name}`)), el("td", {}, timeOfDay(at)),
-      el("td", {}, delta), el("td", { class: "from" }, incident.clocks[name].source, name === "t9" ? buttonNote(pressed) : null));
+      el("td", {}, delta), el("td", { class: "from" }, sourceText(incident.clocks[name].source), name === "t9" ? buttonNote(pressed) : null));
   });
   const next = isOpen(incident) ? nextClock(incident) : null;
   if (next) {
@@ -603,6 +575,16 @@ function timeline(incident, pressed) {
   const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
     el("th", { scope: "col" }, t("source")));
   return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
+}
+
+// Who says so: a part of Patrol, a seat, a unit, or an operator's name as it is.
+function sourceText(source) {
+  const [, unit, how] = source.match(/^unit ([^\s,]+)(, by its position|, on arrival of its receipt.*)?$/) ?? [];
+  const [isSeat, seat] = source.match(/^(?:seat-(\w{1,4})\w*|simulated-seat)$/) ?? [];
+  if (isSeat) return t("source_seat", { seat: seat ?? t("simulated") });
+  if (!unit) return word("source", source);
+  if (how === undefined) return unitName(unit);
+  return t(how.endsWith("position") ? "source_by_position" : "source_by_receipt", { unit: unitName(unit) });
 }
 
 function buttonNote(pressed) {
@@ -619,7 +601,7 @@ function nextClock(incident) {
 
 function closingText(incident) {
   const end = stampOf(incident, "t12");
-  const by = t("closed_by", { who: incident.closed_by ?? "—", time: end === null ? "—" : timeOfDay(end) });
+  const by = t("closed_by", { who: word("source", incident.closed_by ?? "—"), time: end === null ? "—" : timeOfDay(end) });
   const first = incident.closing ? t("closing_first", { who: incident.closing.operator }) : "";
   return [dispositionText(incident), by, first, incident.reason].filter(Boolean).join(" · ");
 }

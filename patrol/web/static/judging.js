@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { t, word } from "./words.js";
-import { timeOfDay } from "./times.js";
+import { minutes, timeOfDay } from "./times.js";
 
 export const LEVELS = ["red", "yellow", "blue", "green"];
 export const FALSE_REASONS = ["reflection", "shadow", "poster", "animal", "weather", "works", "ordinary", "picture"];
@@ -71,20 +71,28 @@ export function secondPerson(incident, operator, { onAgree, onWithdraw }) {
   return [el("p", {}, said), el("div", { class: "sends" }, agree, withdraw)];
 }
 
-// "False alarm (reflection)"
-export function dispositionText({ disposition, reason_code: code }) {
+// "False alarm (reflection)", "Duplicate (I-20260101-120000-7)"
+export function dispositionText({ disposition, reason_code: code, duplicate_of: original }) {
   const outcome = word("disposition", disposition);
+  if (original) return t("disposition_why", { outcome, why: original });
   return code && code !== "other" ? t("disposition_why", { outcome, why: word("false_reason", code) }) : outcome;
 }
 
-// How each earlier life ended, and who opened the incident again, and why.
+// How each earlier life ended, and who opened the incident again, and why; and how soon somebody was there.
 export function earlierLives(incident) {
-  return incident.history.map((life) =>
-    el("p", { class: "earlier" }, t("reopened_by", {
+  return incident.history.map((life, place) =>
+    el("p", { class: "earlier" }, arrivalIn(life, incident, place), t("reopened_by", {
       who: life.reopened_by,
       time: timeOfDay(Date.parse(life.reopened_at)),
       why: life.reopened_why,
       outcome: dispositionText(life),
       closer: life.closed_by ?? "—",
     })));
+}
+
+// After how long the first unit was on scene, in an earlier life; nothing where none was, or nobody knows when it began.
+function arrivalIn(life, incident, place) {
+  const began = life.life === 1 ? incident.clocks.t3?.at : incident.history[place - 1]?.reopened_at;
+  if (!began || !life.clocks.t9) return "";
+  return t("earlier_arrival", { after: minutes((Date.parse(life.clocks.t9.at) - Date.parse(began)) / 1000) });
 }

@@ -3,7 +3,7 @@
 import { setText } from "./dom.js";
 import { chooseLanguage, language, t, translate } from "./words.js";
 import { heardServerTime, serverNow } from "./times.js";
-import { isMaintenance, isOpen, incidentById, room, takeLayout, takeState } from "./room.js";
+import { isMaintenance, isOpen, incidentById, notReal, room, takeLayout, takeState } from "./room.js";
 import { Feed } from "./feed.js";
 import { IncidentPanel } from "./incident.js";
 import { RoomMap } from "./map.js";
@@ -13,7 +13,7 @@ import { showMoveUp } from "./cover.js";
 import { openPrecision, showPrecision, watchPrecision } from "./precision.js";
 import "./password.js";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed.js";
-import { showBanners, showClock, showTop } from "./top.js";
+import { showBanners, showClock, showHealth, showTop } from "./top.js";
 import { showVisited, tickVisited } from "./visited.js";
 
 const TICK_MS = 250;
@@ -43,9 +43,10 @@ function openIncident(withFocus) {
   if (withFocus) node.focus({ preventScroll: true });
 }
 
-function showIncident(id) {
+function acknowledge(id) {
   choose(id);
   openIncident(true);
+  panel.acknowledge();
 }
 
 // Which seat this is, for the receipts; a name of the tab, not of a person.
@@ -114,16 +115,30 @@ function showAll() {
   showVisited();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
-  const asked = room.state.incidents.filter(asksTheRoom).length;
-  document.title = t(asked > 0 ? "page_title_asked" : "page_title", {
-    n: asked || room.state.incidents.filter((incident) => isOpen(incident) && !isMaintenance(incident)).length,
-  });
   tick();
 }
 
+function titleText() {
+  if (isStale()) return t("page_title_lost");
+  const { incidents } = room.state;
+  const asked = incidents.filter(asksTheRoom);
+  if (asked.length === 0) return t("page_title", { n: incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length });
+  const mark = asked.every(notReal) ? notReal(asked[0]) : "";
+  return [mark, t("page_title_asked", { n: asked.length })].filter(Boolean).join(" · ");
+}
+
+// Whether what is shown can no longer be taken for now.
+function isStale() {
+  return stream.lost || trouble !== null;
+}
+
 function tick() {
-  showBanners({ lost: stream.lost, trouble }, showIncident);
+  // Until the layout is there the room is not shown, nor judged; that nothing comes is said all the same.
+  if (room.state !== null && layoutVersion === null && !isStale()) return;
+  showBanners({ lost: stream.lost, trouble }, acknowledge);
   if (room.state === null || layoutVersion === null) return;
+  showHealth(room.state, isStale());
+  document.title = titleText();
   const now = serverNow();
   showClock();
   feed.tick(now);
@@ -160,8 +175,10 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") panel.escape();
-  const writing = event.target.closest?.("input, textarea, button, a, select, video");
-  if (writing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
+  const writing = event.target.closest?.("input, textarea, select, video");
+  // Of a button only what presses it; the keys go on after it was clicked.
+  const pressing = ["Enter", " "].includes(event.key) && event.target.closest?.("button, a, summary");
+  if (writing || pressing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
   const action = KEYS[event.key];
   if (action === undefined) return;
   event.preventDefault();

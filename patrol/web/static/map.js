@@ -5,7 +5,7 @@ import { pick, t, word } from "./words.js";
 import { age, minutes, serverNow } from "./times.js";
 import { targetText } from "./countdown.js";
 import { placeLabels } from "./labels.js";
-import { boundOf, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, titleOf } from "./room.js";
+import { boundOf, incidentById, isMaintenance, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, titleOf } from "./room.js";
 import { moveUp } from "./cover.js";
 import { pinOf } from "./pins.js";
 
@@ -13,6 +13,8 @@ const METRES_PER_DEGREE = 111195;
 const MARGIN_PX = 26;
 const MAX_ZOOM = 12;
 const RINGS = ["far", "periphery", "core"];
+const LEAST_REACH_M = 50;
+const NAMES_FROM = 1.3; // farther away only who has something to do is named: the middle would be full of names
 
 export class RoomMap {
   #zoom = 1;
@@ -24,12 +26,13 @@ export class RoomMap {
   #incidents = new Map();
   #orders = new Map();
   #selected = null;
+  #isBegun = false;
 
   constructor(node, onSelect) {
     this.node = node;
     this.onSelect = onSelect;
     this.layers = Object.fromEntries(
-      ["grid", "rings", "cameras", "ring-names", "orders", "move-up", "incidents", "units"].map((name) => [name, svg("g", { class: name })]),
+      ["grid", "rings", "cameras", "ring-names", "orders", "move-up", "units", "incidents"].map((name) => [name, svg("g", { class: name })]),
     );
     this.move = {
       way: svg("path", { class: "way" }),
@@ -85,13 +88,29 @@ export class RoomMap {
     });
     const counts = { cameras: room.layout.cameras.length, units: state.units.length, incidents: open.length };
     setAttribute(this.picture, "aria-label", t("map_label", counts));
+    this.#begin(open);
     if (this.#units.size > units) this.#still(); // who is new stands there at once, and does not glide in from the corner
     else this.#place();
   }
 
+  // At first what matters most is looked at: the core, or out to where something is going on.
+  #begin(open) {
+    if (this.#isBegun || this.node.clientWidth === 0) return;
+    this.#isBegun = true;
+    const rings = RINGS.filter((name) => this.#reach[name]);
+    const widest = rings.find((name) => open.some((one) => one.ring === name && !isMaintenance(one)));
+    if (rings.length > 0) this.#look(widest ?? rings.at(-1));
+  }
+
   select(id) {
     this.#selected = id;
+    const incident = incidentById(id);
+    if (incident !== null && this.#reach[incident.ring] && !this.#isInside(this.#pixels(incident.place))) this.#look(incident.ring);
     for (const [incident, node] of this.#incidents) setAttribute(node, "data-selected", incident === id);
+  }
+
+  #isInside({ x, y }) {
+    return x >= 0 && y >= 0 && x <= this.node.clientWidth && y <= this.node.clientHeight;
   }
 
   tick(now) {
@@ -119,7 +138,7 @@ export class RoomMap {
 
   get #pxPerMetre() {
     const { clientWidth, clientHeight } = this.node;
-    const reach = Math.max(50, ...Object.values(this.#reach));
+    const reach = Math.max(LEAST_REACH_M, ...Object.values(this.#reach));
     // Never nothing or less, however small the map is: the grid would be drawn without an end.
     return (Math.max(1, Math.min(clientWidth, clientHeight) / 2 - MARGIN_PX) / reach) * this.#zoom;
   }
@@ -160,6 +179,7 @@ export class RoomMap {
     setAttribute(node.children[1], "d", heading === null ? "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0-3 0Z" : "M0-5.5L4 4.5L0 2L-4 4.5Z");
     setAttribute(node, "data-simulated", unit.simulated);
     setAttribute(node.firstElementChild, "data-unit", unit.id);
+    setText(node.children[2], unitLabel(unit, serverNow())); // its place is found by its length
     this.#raise(node, hasToDo(unit));
   }
 
@@ -258,7 +278,9 @@ export class RoomMap {
       // On scene a unit stands beside the mark it came for, not on it.
       const at = { x: unit.state === "on_scene" ? x + 20 : x, y };
       node.style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px)`;
-      placed.push({ label: node.children[2], at, matters: hasToDo(unit) });
+      const [label, matters] = [node.children[2], hasToDo(unit)];
+      if (matters || this.#zoom >= NAMES_FROM) placed.push({ label, at, matters });
+      else setAttribute(label, "visibility", "hidden");
     }
     const marks = room.state.incidents.filter(isOpen).map((incident) => this.#pixels(incident.place));
     placeLabels(placed, marks, [...this.layers["ring-names"].children], this.node.clientWidth);
@@ -295,7 +317,8 @@ export class RoomMap {
   }
 
   #look(ring) {
-    this.#zoom = Math.min(MAX_ZOOM, Math.max(...Object.values(this.#reach)) / this.#reach[ring]);
+    const [widest, reach] = [Math.max(...Object.values(this.#reach)), this.#reach[ring]].map((far) => Math.max(LEAST_REACH_M, far));
+    this.#zoom = Math.min(MAX_ZOOM, widest / reach);
     this.#pan = { x: 0, y: 0 };
     this.#still();
   }

@@ -8,7 +8,9 @@ import { coverRow, showCover } from "./cover.js";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation.js";
 import { openLetters } from "./letters.js";
 import { endBanners } from "./signed.js";
-import { boundOf, camerasOf, isMaintenance, isOpen, room, seen, titleOf, toneOfShare, wordsOf } from "./room.js";
+import { boundOf, camerasOf, isMaintenance, isOpen, notReal, room, seen, titleOf, toneOfShare, wordsOf } from "./room.js";
+
+const [SOME_FAIL, MANY_FAIL] = [0.05, 0.5]; // of all cameras
 
 const byId = (id) => document.getElementById(id);
 
@@ -18,7 +20,6 @@ export function showTop() {
   byId("simulated").hidden = !state.simulated;
   showLoop(state.stages);
   showRings(state.tour);
-  showHealth(state);
 }
 
 export function showClock() {
@@ -78,7 +79,8 @@ function showRing(cell, ring, status, stretch) {
   showCover(cover, ring);
   const bound_s = boundOfRing(ring, status);
   setText(label, word("ring", ring.name));
-  setText(bound, stretch > 1 ? `≤${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);
+  // Red is past the promised one.
+  setText(bound, stretch > 1 ? `${bound_s}→${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);
   setAttribute(cell, "data-stretched", stretch > 1);
   setText(value, status ? status.blind_age_max_s.toFixed(1) : "—");
   if (!status) {
@@ -109,24 +111,39 @@ function ringTitle(ring, status) {
   });
 }
 
-function showHealth(state) {
-  const { queue, tour, watch } = state;
+// `isStale`: nothing is known of now.
+export function showHealth(state, isStale) {
+  const facts = isStale ? unknownHealth() : healthFacts(state);
+  rebuild(byId("health"), facts, () => facts.map(healthCell));
+}
+
+function unknownHealth() {
+  const detail = t("as_of", { time: timeOfDay(room.at) });
+  return ["queue_unknown", "cameras_unknown"].map((key) => ({ tone: "yellow", title: t(key), detail }));
+}
+
+function healthFacts({ queue, tour, watch }) {
   const isDegraded = queue.degraded !== null || watch.stalled_since !== null;
   const cameras = room.layout.cameras.length;
   const failing = tour ? Object.keys(tour.failing).length : 0;
-  const facts = [
+  return [
     {
       tone: isDegraded ? "yellow" : "green",
       title: t(isDegraded ? "queue_degraded" : "queue_fine"),
       detail: queue.dead_letters > 0 ? t("dead_letters", { n: queue.dead_letters }) : waitingText(queue),
     },
     {
-      tone: tour === null ? "yellow" : "green",
+      tone: tour === null ? "yellow" : camerasTone(failing / cameras),
       title: tour ? t("online", { n: cameras - failing }) : t("not_toured"),
       detail: t(failing > 0 ? "failing_some" : "online_of", { n: failing > 0 ? failing : cameras, all: cameras }),
     },
   ];
-  rebuild(byId("health"), facts, () => facts.map(healthCell));
+}
+
+// In a large station one or another always fails; it has its banner.
+function camerasTone(share) {
+  if (share >= MANY_FAIL) return "red";
+  return share >= SOME_FAIL ? "yellow" : "green";
 }
 
 function waitingText(queue) {
@@ -285,7 +302,8 @@ function askedOfTheRoom(incidents) {
   const banners = asked.slice(0, ASKED_SHOWN).map((incident) => {
     const escalation = escalationOf(incident);
     const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: whyEscalated(escalation) };
-    return { level: "red", urgent: true, title: t("room_asked"), text: t("room_asked_text", about), shows: incident.id };
+    const title = [notReal(incident), t("room_asked")].filter(Boolean).join(" · ");
+    return { level: "red", urgent: true, title, text: t("room_asked_text", about), shows: incident.id };
   });
   const more = asked.length - banners.length;
   if (more > 0) banners.push({ level: "red", urgent: true, text: t("room_asked_more", { n: more }), shows: asked[ASKED_SHOWN].id });
@@ -293,7 +311,7 @@ function askedOfTheRoom(incidents) {
 }
 
 function bannersOf(link) {
-  const { state } = room;
+  const state = room.layout.version === null ? null : room.state;
   const shown = room.at === null ? {} : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
   const banners = state === null ? [] : askedOfTheRoom(state.incidents);
   if (link.lost) banners.push({ level: "red", text: t(state ? "lost" : "lost_first", shown) });

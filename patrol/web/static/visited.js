@@ -76,7 +76,7 @@ function showTile(tile, { camera, index }, place) {
   const { people } = seen(index);
   const name = pick(camera.name, camera.name_en);
   setText(node.children[0], people === null ? "—" : String(people));
-  setText(node.children[1], people === null ? "" : t("people"));
+  setText(node.children[1], people === null ? "" : t(people === 1 ? "person" : "people"));
   setText(node.children[3], name);
   setAttribute(node, "title", `${name} · ${word("ring", camera.ring)} · ${peopleText(people)}`);
   setAttribute(node, "data-people", people !== null && people > 0);
@@ -102,12 +102,22 @@ function paceText(tour) {
 
 function showCapacity(tour) {
   const { capacity_per_s: can, needed_per_s: needed } = tour ?? {};
-  capacity.hidden = !can || needed === null || !asking.hidden; // the question needs the place
+  const isBehind = tour !== null && tour.stretch > 1;
+  // Stretched, and quick enough for all that: then neither figure says why.
+  const saysNothing = isBehind && tour.visits_per_s >= needed;
+  capacity.hidden = !can || needed === null || saysNothing || !asking.hidden; // the question needs the place
   if (capacity.hidden) return;
+  setAttribute(capacity, "title", t("capacity_means"));
+  if (isBehind) return showFallingBehind(tour);
   const scarce = needed > can * (1 - RESERVED);
   setAttribute(capacity, "data-tone", scarce ? "amber" : "plain");
   setText(capacity, t(scarce ? "capacity_scarce" : "capacity", { can: can.toFixed(0), needed: needed.toFixed(0) }));
-  setAttribute(capacity, "title", t("capacity_means"));
+}
+
+// What was measured while there was less to do is no answer to why the bounds are stretched.
+function showFallingBehind({ visits_per_s: made, needed_per_s: needed }) {
+  setAttribute(capacity, "data-tone", "amber");
+  setText(capacity, t("capacity_short", { made: made.toFixed(0), needed: needed.toFixed(0) }));
 }
 
 function operatorOrAsk(button) {

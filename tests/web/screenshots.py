@@ -1,0 +1,112 @@
+"""``make screenshots``: the page with the demo on it, at both widths, in both languages and both themes.
+
+Every picture is there to be looked at: nothing here judges one. ``--readme`` also brings those into docs/images that
+the README shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from .test_page import CHROMIUM, QUIET
+
+ROOT = Path(__file__).parents[2]
+WIDTHS = {1440: 900, 390: 844}
+LANGUAGES = ("zh", "en")
+THEMES = ("dark", "light")
+# By then several incidents are open, with units on their way and others at the scene.
+INTO_THE_EVENING_S = 75.0
+STILLS_COME_WITHIN_S = 8.0
+README = {"feed.zh.png": "room-1440-zh-dark.png", "feed.png": "room-1440-en-dark.png"}
+
+
+def main() -> int:
+    """Exit 1 where the demo did not come up or a script of the page failed."""
+    arguments = _arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with _room(arguments.address) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        failed = [error for shown in _each(browser, address, arguments.out) for error in shown]
+        browser.close()
+    for error in failed:
+        print(f"the page's script failed: {error}")
+    if arguments.readme:
+        for name, shot in README.items():
+            shutil.copy(arguments.out / shot, ROOT / "docs" / "images" / name)
+    print(f"screenshots: {len(WIDTHS) * len(LANGUAGES) * len(THEMES)} in {arguments.out}; script errors: {len(failed)}")
+    return 1 if failed else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "var" / "screenshots", help="folder for the pictures")
+    parser.add_argument("--address", help="of a room that runs already; else a demo is started")
+    parser.add_argument("--readme", action="store_true", help="also bring the README's pictures up to date")
+    return parser.parse_args()
+
+
+@contextmanager
+def _room(address: str | None) -> Iterator[str]:
+    """A room with an evening going on. Raises RuntimeError where the demo ends before it is up."""
+    if address is not None:
+        yield address
+        return
+    with tempfile.TemporaryDirectory(prefix="patrol-screenshots-") as folder:
+        command = [sys.executable, "-m", "patrol", "demo", "--port", "0", "--var", f"{folder}/demo"]
+        told = Path(folder) / "told.txt"
+        with told.open("w") as into:
+            demo = subprocess.Popen(command, cwd=ROOT, stderr=into)
+        try:
+            found = _address_told(demo, told)
+            print(f"the demo is up at {found}; {INTO_THE_EVENING_S:g} s until the first picture", flush=True)
+            time.sleep(INTO_THE_EVENING_S)
+            yield found
+        finally:
+            demo.terminate()
+            demo.wait(60)
+
+
+def _address_told(demo: subprocess.Popen[bytes], told: Path) -> str:
+    while demo.poll() is None:
+        for line in told.read_text().splitlines():
+            if "Open http" in line:
+                return line.split("Open ")[1].strip().rstrip("/")
+        time.sleep(0.5)
+    raise RuntimeError(f"the demo ended with {demo.returncode} before it was up:\n{told.read_text()}")
+
+
+def _each(browser: Browser, address: str, out: Path) -> Iterator[list[str]]:
+    for width, height in WIDTHS.items():
+        for language in LANGUAGES:
+            for theme in THEMES:
+                name = f"room-{width}-{language}-{theme}.png"
+                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+                page = context.new_page()
+                failed: list[str] = []
+                page.on("pageerror", lambda error, failed=failed: failed.append(str(error)))
+                page.goto(f"{address}/?lang={language}")
+                _settled(page)
+                page.screenshot(path=out / name, full_page=width < 1000)
+                context.close()
+                print(f"  {name}", flush=True)
+                yield failed
+
+
+def _settled(page: Page) -> None:
+    """The room is there, an incident is open on it, and its pictures have come."""
+    page.locator("#cards .card").first.wait_for()
+    page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
