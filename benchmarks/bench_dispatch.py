@@ -2,14 +2,15 @@
 
     python -m benchmarks.bench_dispatch [--incidents 10000] [--units 200] [--seed 26] [--boards 400]
 
-Latency: boards of so many units with 50 incidents that want crews (red ones two), all units free, half or a fifth of
-them, the others under way or on scene; the time on the clock of one ``choose``, everything told.
+Latency: boards of so many units with 50 incidents that want crews (red ones two), and with 500, as in a storm; all
+units free, half or a fifth of them, the others under way or on scene; the time on the clock of one choice as dispatch
+makes it, everything told: of those that wait it looks at the ones whose turn it is (turns.py), here as there.
 
 Late share: one simulated room (dispatch_scenario.py, dispatch_simulation.py), calm with storms in it, decided on by
 several rules that meet the very same incidents, answers and times on scene. One crew an incident. An incident is late
 where nobody is there within its ring's response target. Compared are:
 
-- patrol: ``choosing.choose`` with its usual policy, whenever something is called in, a crew gets free or falls out;
+- patrol: as dispatch chooses, with its usual policy, whenever something is called in, a crew gets free or falls out;
 - patrol, nobody taken: the same, and no unit is ever taken from what it is on its way to;
 - patrol, answers counted: the same as patrol, where an order is expected to be accepted after 5 s, which counts for who
   will be late (``Policy.answer_s``);
@@ -46,19 +47,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks.dispatch_scenario import ACCEPTS_WITHIN_S, Scenario, scenario_of
-from benchmarks.dispatch_simulation import Case, Hindsight, Rule, assignment, at, nearest_idle, simulated, want_of
+from benchmarks.dispatch_simulation import Case, Hindsight, Rule, assignment, chosen, nearest_idle, simulated, want_of
 from benchmarks.figures import Report, Spread, Table, Target, nearest_rank
 from patrol.app.running import SEEN_THROUGH_EVERY
 from patrol.domain.assigning import load_solver
-from patrol.domain.choosing import Commitment, Policy, Want, choose
-from patrol.domain.dispatch import DETOUR_FACTOR, Duty, travel_time_s
+from patrol.domain.choosing import Commitment, Policy, Want
+from patrol.domain.dispatch import DETOUR_FACTOR, Duty
 from patrol.domain.events import Level
 from patrol.domain.orders import OrderState
 from patrol.domain.shares import Range, wilson
 from patrol.domain.units import UnitId, UnitState
 from patrol.evaluation.statistics import bootstrapped
 
-OPEN = 50
+OPEN, OPEN_IN_STORM = 50, 500
 FREE_SHARES = (1.0, 0.5, 0.2)
 LATENCY_MS = 50.0
 CALM_BLOCK_S = 900.0
@@ -75,6 +76,8 @@ RULES: Mapping[str, Callable[[], Rule]] = {
 }
 
 Numbers = Sequence[int]
+Latencies = Mapping[float, Sequence[float]]
+"""Milliseconds, by the share of units that are free."""
 
 
 # -- how long a choice takes ------------------------------------------------------------------------------------------
@@ -89,14 +92,14 @@ class Board:
     commitments: dict[UnitId, Commitment]
 
 
-def board_of(scenario: Scenario, free_share: float, chance: random.Random) -> Board:
+def board_of(scenario: Scenario, free_share: float, chance: random.Random, waiting_now: int = OPEN) -> Board:
     """So many incidents that want crews, and what the busy units are on."""
-    happenings = chance.sample(scenario.happenings, min(len(scenario.happenings), OPEN + len(scenario.units)))
+    happenings = chance.sample(scenario.happenings, min(len(scenario.happenings), waiting_now + len(scenario.units)))
     cases = [Case(replace(one, at_s=-chance.uniform(0, 300))) for one in happenings]
     targets = {ring: scenario.rings[ring].response_target_s for ring in scenario.rings}
     wants = [want_of(case, targets[case.happening.ring]) for case in cases]
-    waiting = [replace(want, crews=2 if want.level is Level.RED else 1) for want in wants[:OPEN]]
-    duties, commitments, served = [], {}, iter(wants[OPEN:])
+    waiting = [replace(want, crews=2 if want.level is Level.RED else 1) for want in wants[:waiting_now]]
+    duties, commitments, served = [], {}, iter(wants[waiting_now:])
     for unit in scenario.units:
         if chance.random() < free_share:
             duties.append(Duty(unit))
@@ -110,7 +113,7 @@ def board_of(scenario: Scenario, free_share: float, chance: random.Random) -> Bo
     return Board(waiting, duties, commitments)
 
 
-def latencies_ms(scenario: Scenario, boards: int, seed: int) -> dict[float, list[float]]:
+def latencies_ms(scenario: Scenario, boards: int, seed: int, waiting_now: int = OPEN) -> dict[float, list[float]]:
     """Milliseconds of each choice, by the share of units that are free."""
     chance = random.Random(seed)
     load_solver()
@@ -118,9 +121,9 @@ def latencies_ms(scenario: Scenario, boards: int, seed: int) -> dict[float, list
     with _collecting_as_the_service():
         for number in range(boards):
             share = FREE_SHARES[number % len(FREE_SHARES)]
-            board = board_of(scenario, share, chance)
+            board = board_of(scenario, share, chance, waiting_now)
             begun = time.perf_counter()
-            choose(board.wants, board.duties, board.commitments, travel_time_s, Policy(), at(0))
+            chosen(board.wants, board.duties, board.commitments, Policy(), 0.0)
             found[share].append((time.perf_counter() - begun) * 1000)
     return found
 
@@ -360,14 +363,14 @@ def difference_table(found: Mapping[str, Mapping[str, Difference]]) -> Table:
     return Table("late share, patrol less another's, same incidents, in points", headings, rows)
 
 
-def latency_table(found: Mapping[float, Sequence[float]]) -> Table:
+def latency_table(found: Mapping[float, Sequence[float]], waiting_now: int) -> Table:
     """By the share of free units, and all."""
     every = {"all": _all(found), **{f"{share:.0%} free": values for share, values in found.items()}}
     rows = [
         (name, spread.count, spread.p50, spread.p99, spread.max)
         for name, spread in ((name, Spread.of(values)) for name, values in every.items())
     ]
-    return Table(f"one choice, {OPEN} open incidents, ms", ("units", "boards", "p50", "p99", "max"), rows)
+    return Table(f"one choice, {waiting_now} open incidents, ms", ("units", "boards", "p50", "p99", "max"), rows)
 
 
 def targets_of(latency: Mapping[float, Sequence[float]], found: Mapping[str, Mapping[str, Difference]]) -> list[Target]:
@@ -381,12 +384,13 @@ def targets_of(latency: Mapping[float, Sequence[float]], found: Mapping[str, Map
     ]
 
 
-def report_of(latency: Mapping[float, Sequence[float]], found: Comparison) -> Report:
-    """All of it."""
+def report_of(latency: Latencies, in_storm: Latencies, found: Comparison) -> Report:
+    """All of it. ``in_storm``: where so many wait that not all are looked at."""
     by_part, by_level = differences(found), level_differences(found)
     late = {name: are_late(found.scenario, spent) for name, spent in found.response_s.items()}
     figures: dict[str, Any] = {
         "latency_ms": {f"{share:g}": asdict(Spread.of(values)) for share, values in latency.items()},
+        "latency_in_storm_ms": {f"{share:g}": asdict(Spread.of(values)) for share, values in in_storm.items()},
         "late": {
             part: {
                 name: asdict(Lateness.of(found.response_s[name], late[name], [n for block in blocks for n in block]))
@@ -407,7 +411,8 @@ def report_of(latency: Mapping[float, Sequence[float]], found: Comparison) -> Re
         f" {bound:.1%} unavoidable"
     )
     both = {part: by_part[part] | by_level[part] for part in by_part}
-    tables = [latency_table(latency), lateness_table(found), level_table(found), difference_table(both)]
+    timed = [latency_table(latency, OPEN), latency_table(in_storm, OPEN_IN_STORM)]
+    tables = [*timed, lateness_table(found), level_table(found), difference_table(both)]
     return Report("dispatch", figures, tables, targets_of(latency, by_part), summary)
 
 
@@ -442,8 +447,9 @@ def main() -> int:
     options = parser.parse_args()
     scenario = scenario_of(options.incidents, options.units, options.seed)
     latency = latencies_ms(scenario, options.boards, options.seed)
+    in_storm = latencies_ms(scenario, max(len(FREE_SHARES), options.boards // 10), options.seed, OPEN_IN_STORM)
     print("choices timed", file=sys.stderr)
-    return report_of(latency, compared(scenario, options.workers)).tell()
+    return report_of(latency, in_storm, compared(scenario, options.workers)).tell()
 
 
 if __name__ == "__main__":

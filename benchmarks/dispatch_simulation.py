@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -17,12 +17,13 @@ import numpy as np
 
 from benchmarks.dispatch_scenario import Happening, Scenario
 from patrol.domain.assigning import Aim, assign
-from patrol.domain.choosing import Commitment, Policy, Want, choose
+from patrol.domain.choosing import Choices, Commitment, Policy, Want, choose
 from patrol.domain.covering import FloatMatrix, FloatVector, straight_line
 from patrol.domain.dispatch import DETOUR_FACTOR, Duty, travel_time_s
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.orders import OrderState
+from patrol.domain.turns import in_turn
 from patrol.domain.units import UnitId, UnitState
 from patrol.domain.vocabulary import Place
 
@@ -270,7 +271,7 @@ def _soonest(case: Case, free: Mapping[int, Duty]) -> int | None:
 
 
 def assignment(policy: Policy) -> Rule:
-    """Patrol's: ``choose`` over all that nobody has reached yet. Whoever takes a unit comes before who loses it."""
+    """Patrol's, over all that nobody has reached yet. Whoever takes a unit comes before who loses it."""
 
     def rule(room: Room) -> list[Sent]:
         wants = [want_of(room.cases[number], room.scenario.target_s(number)) for number in room.open]
@@ -278,10 +279,21 @@ def assignment(policy: Policy) -> Rule:
         on = {duty.unit.id: held for duty, crew in zip(duties, room.crews, strict=True) if (held := _on(room, crew))}
         units = {duty.unit.id: number for number, duty in enumerate(duties)}
         incidents = {want.incident_id: number for want, number in zip(wants, room.open, strict=True)}
-        found = choose(wants, duties, on, travel_time_s, policy, at(room.now_s)).chosen
+        found = chosen(wants, duties, on, policy, room.now_s).chosen
         return [Sent(incidents[choice.incident_id], units[choice.unit_id]) for choice in found]
 
     return rule
+
+
+def chosen(
+    wants: Iterable[Want], duties: Sequence[Duty], on: Mapping[UnitId, Commitment], policy: Policy, now_s: float
+) -> Choices:
+    """As dispatch chooses: of those that wait it looks at the ones whose turn it is."""
+    wants = list(wants)
+    turns = in_turn([want for want in wants if want.crews], duties)
+    looked_at = [want for turn in turns for want in turn.looked_at]
+    served = [want for want in wants if not want.crews]
+    return choose([*looked_at, *served], duties, on, travel_time_s, policy, at(now_s))
 
 
 def want_of(case: Case, target_s: float) -> Want:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 
 from faults.figures import ACCEPT_S, ESCALATION, FEEDBACK_S, MOBILISE_S, ON_SHORTFALL, REMIND_EVERY_S
-from faults.told import Line, Told, incidents_in, sent_at_of, unix
+from faults.told import OPEN_ORDERS, Line, Told, incidents_in, sent_at_of, unix
 
 GRACE_S = 20.0  # from when something is due until it is done, or from when dispatch was killed or held up last
 EARLY_S = 0.5
@@ -62,10 +62,16 @@ class HeldUp:
 
 @dataclass(frozen=True)
 class Sent:
-    """When an order was sent, and how many seconds it was to take; Unix time."""
+    """When an order was sent, and how many seconds it was to take; Unix time.
+
+    ``over_at``: when it was told first that it is over; ``open_until``: until then, or, where a message may be missing
+    before that one, until it was told last that it is open.
+    """
 
     at: float
     eta_s: float | None
+    open_until: float
+    over_at: float | None
 
 
 def follow_up(
@@ -113,29 +119,51 @@ def lives_of(incidents: Mapping[str, Sequence[Told]]) -> dict[str, int]:
 
 def _sent(orders: Sequence[Line], incidents: Mapping[str, Sequence[Told]]) -> dict[str, Sent]:
     etas = {line["order"]: line.get("eta_s") for line in orders if "order" in line}
-    return {order: Sent(at, etas.get(order)) for order, at in sent_at_of(orders, incidents).items()}
+    open_until: dict[str, float] = {}
+    over_at: dict[str, float] = {}
+    for told in incidents.values():
+        before = 0
+        for one in told:
+            for order, state in one.orders.items():
+                is_over = state not in OPEN_ORDERS
+                if not is_over or (order not in over_at and one.sequence == before + 1):
+                    open_until[order] = one.at
+                if is_over:
+                    over_at.setdefault(order, one.at)
+            before = one.sequence
+    return {
+        order: Sent(at, etas.get(order), max(at, open_until.get(order, at)), over_at.get(order))
+        for order, at in sent_at_of(orders, incidents).items()
+    }
 
 
 @dataclass(frozen=True)
 class _Standing:
-    """A told state, until when it stood, and when its incident was acknowledged last in this life; Unix time."""
+    """A told state, until when it stood, and when its incident was acknowledged last in this life; Unix time.
+
+    ``was_reached``: somebody was there in an earlier life.
+    """
 
     told: Told
     until: float
     acknowledged_at: float
+    was_reached: bool
 
 
 def _standing(told: Sequence[Told], ended_at: float) -> Iterator[_Standing]:
     """Each state of an open incident."""
     acknowledged_at, life = 0.0, 0
+    was_reached = is_reached = False
     for place, one in enumerate(told):
         if one.life != life:
             acknowledged_at, life = 0.0, one.life
+            was_reached, is_reached = was_reached or is_reached, False
+        is_reached |= one.reached_at is not None
         if one.step is not None and one.step.acknowledged_at is not None:
             acknowledged_at = max(acknowledged_at, one.step.acknowledged_at)
         if one.state != "closed":
             until = told[place + 1].at if place + 1 < len(told) else ended_at
-            yield _Standing(one, until, acknowledged_at)
+            yield _Standing(one, until, acknowledged_at, was_reached)
 
 
 def _is_taken(before: Told, after: Told) -> bool:
@@ -162,8 +190,8 @@ def _wrong_change(before: Told, after: Told, sent: Mapping[str, Sent]) -> Iterat
             yield f"{after.incident}: {after.step.name} ({after.level}) {early_s:.1f} s too soon"
         if abs(after.step.at - after.at) > EARLY_S:
             yield f"{after.incident}: {after.step.name} told {after.at - after.step.at:.1f} s after it was taken"
-    if after.overdue and not before.overdue and after.due_at is not None:
-        early_s = after.due_at - min(after.at, after.t9 or after.at)
+    if after.overdue and not before.overdue and after.response_due_at is not None:
+        early_s = after.response_due_at - min(after.at, after.reached_at or after.at)
         if early_s > EARLY_S:
             yield f"{after.incident}: overdue {early_s:.1f} s too soon"
     for order, state in after.orders.items():
@@ -202,7 +230,7 @@ def _may_be_late_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]:
             if _is_infeasible(sent[order], told):
                 yield sent[order].at
     if told.state == "new" and not told.open_orders:  # that nobody else could go may have been found as the last ended
-        yield max([told.began_at, *(sent[order].at for order in told.orders)])
+        yield max([told.began_at, *(sent[order].open_until for order in told.orders)])
     if told.state in UNREACHED and told.target_s is not None:
         yield told.began_at + told.target_s
     yield from _may_be_short_since(told, sent) if told.open_orders else ()
@@ -212,9 +240,14 @@ def _may_be_short_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]
     """Where no unit can be in time: at once, since waiting mends nothing."""
     if told.state == "new" and not told.open_orders:
         yield told.began_at
-    elif told.state in UNREACHED and all(_is_infeasible(sent[order], told) for order in told.open_orders):
+    elif told.state in UNREACHED and all(_is_infeasible(sent[order], told) for order in _counted(told.open_orders)):
         # Without a break, as a unit that is late may have been sent instead of another that would have been.
         yield min((sent[order].at for order in told.orders if _is_infeasible(sent[order], told)), default=told.began_at)
+
+
+def _counted(orders: Mapping[str, str]) -> Sequence[str]:
+    """Those whose units may still answer in time, or have: beside them a doubted one is nobody's crew."""
+    return [order for order, state in orders.items() if state != "doubted"] or list(orders)
 
 
 def _is_infeasible(order: Sent, told: Told) -> bool:
@@ -222,8 +255,8 @@ def _is_infeasible(order: Sent, told: Told) -> bool:
 
 
 def _unsent_since(told: Told, sent: Mapping[str, Sent]) -> float:
-    """Since when nobody is on the way: an order that ended has had its time."""
-    return max([told.began_at, *(sent[order].at + ACCEPT_S for order in told.orders)])
+    """Since when nobody is on the way, at the latest: since it was told that the last order is over."""
+    return max([told.began_at, *(over_at for order in told.orders if (over_at := sent[order].over_at) is not None)])
 
 
 def _surely_late_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]:
@@ -232,8 +265,7 @@ def _surely_late_since(told: Told, sent: Mapping[str, Sent]) -> Iterator[float]:
             yield sent[order].at + ACCEPT_S
     if told.state == "new" and not told.open_orders:
         yield _unsent_since(told, sent) + SENT_WITHIN_S
-    reached = told.t9 is not None and told.t9 >= told.began_at
-    if told.state in UNREACHED and not reached and told.target_s is not None:
+    if told.state in UNREACHED and told.reached_at is None and told.target_s is not None:
         yield told.began_at + told.target_s
 
 
@@ -252,8 +284,8 @@ def _forgotten(standing: _Standing, sent: Mapping[str, Sent], held: HeldUp) -> I
     for order, state in told.open_orders.items():
         if state == "sent" and forgotten(sent[order].at + ACCEPT_S):
             yield f"{order}: not accepted, and never doubted"
-    unmarked = told.state in UNREACHED and not told.overdue and told.t9 is None
-    if unmarked and told.due_at is not None and forgotten(told.due_at):
+    unmarked = told.state in UNREACHED and not told.overdue and told.reached_at is None and not standing.was_reached
+    if unmarked and told.response_due_at is not None and forgotten(told.response_due_at):
         yield f"{told.incident}: its target has passed, and it is not overdue"
     if told.state == "handled" and not told.reminders and forgotten((told.t10 or told.began_at) + FEEDBACK_S):
         yield f"{told.incident}: handled, and nobody was reminded"

@@ -78,13 +78,24 @@ class Told:
 
     @property
     def due_at(self) -> float | None:
-        """When somebody should be on scene."""
+        """When somebody should be on scene, in its present life."""
+        return None if self.target_s is None else self.began_at + self.target_s
+
+    @property
+    def response_due_at(self) -> float | None:
+        """When the response target is over; no later life restarts it."""
         return None if self.target_s is None else self.t3 + self.target_s
 
     @property
     def began_at(self) -> float:
         """When its present life did."""
         return self.reopened_at or self.t3
+
+    @property
+    def reached_at(self) -> float | None:
+        """When somebody was there, in its present life: on scene, or done with it."""
+        stamps = (stamp for stamp in (self.t9, self.t10) if stamp is not None and stamp >= self.began_at)
+        return min(stamps, default=None)
 
     @property
     def open_orders(self) -> Mapping[str, str]:

@@ -694,8 +694,11 @@ class RoomDesk(Protocol):
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> bool:
         """Feedback: close with a disposition (t11, t12). Returns whether it is closed, or waits for a second person.
+
+        ``duplicate_of``: of a duplicate, the incident that is the same thing.
 
         Raises IllegalTransition if it is closed already, NotAsAsked.
         """

@@ -22,8 +22,10 @@ from patrol.domain.incidents import (
     EvidenceId,
     Incident,
     IncidentId,
+    LoopStage,
     Maintenance,
     OrderId,
+    StageTimes,
     Stamp,
     TroubledCamera,
 )
@@ -156,7 +158,7 @@ def incident(number: int = 1, **changes: Any) -> Incident:
         alert_ids=(AlertId("A-1"),),
         clocks={ClockName.BEGAN: Stamp(at(-4), "rule"), ClockName.ACCEPTED: Stamp(at(0), "store")},
     )
-    return replace(plain, **changes)
+    return replace(plain, **{"highest_level": changes.get("level", plain.level), **changes})
 
 
 def maintenance_incident(number: int = 1, cameras: int = 3, **changes: Any) -> Incident:
@@ -174,6 +176,7 @@ def maintenance_incident(number: int = 1, cameras: int = 3, **changes: Any) -> I
         evidence_id=None,
         alert_ids=(),
         maintenance=Maintenance(Cause.SEGMENT, "10.0.3.0/24", Trouble.UNSEEN, tuple(lost)),
+        stages=StageTimes(LoopStage.COLLECT, at(0)),
         clocks={
             ClockName.BEGAN: Stamp(at(-4), "tour"),
             ClockName.DETECTED: Stamp(at(-3), "tour"),

@@ -267,7 +267,7 @@ def built_messages() -> dict[str, Message]:
     position = PositionData("U-1", place, builders.at(2), accuracy_m=6.0, heading_deg=345.0, speed_m_s=2.6)
     return {
         "alert": messages.alert_message(accepted.alert, 1),
-        "incident": messages.incident_message(accepted.incident, builders.at(0), accepted.alert.id),
+        "incident": messages.incident_message(outcome.incident, builders.at(0), accepted.alert.id),
         "maintenance": messages.incident_message(builders.maintenance_incident(), builders.at(0)),
         "order": next(message for message in outcome.messages if message.stream.startswith("patrol:order:")),
         "recall": messages.recall_message(order, outcome.incident, "expired", builders.at(9)),

@@ -601,6 +601,7 @@ export interface components {
             name: string;
             name_en: string;
             site: string;
+            site_en: string;
             ring: components["schemas"]["RingName"];
             place: components["schemas"]["Place"];
             heading_deg: number;
@@ -631,12 +632,14 @@ export interface components {
         ClockName: "t0" | "t1" | "t2" | "t3" | "t4" | "t5" | "t6" | "t7" | "t8" | "t9" | "t10" | "t11" | "t12";
         /**
          * CloseBody
-         * @description How an incident ended, and why, in words; of a false alarm a code may say it, too, and then words need not.
+         * @description How an incident ended, and why, in words; of a false alarm a code may say it, of a duplicate the other's id.
          */
         CloseBody: {
             disposition: components["schemas"]["Disposition"];
             /** @default null */
             reason_code: components["schemas"]["FalseAlarmReason"] | null;
+            /** @default null */
+            duplicate_of: string | null;
             /** @default  */
             reason: string;
         };
@@ -660,6 +663,8 @@ export interface components {
             operator: string;
             /** Format: date-time */
             at: string;
+            /** @default null */
+            duplicate_of: string | null;
         };
         /**
          * ConfirmBody
@@ -767,7 +772,7 @@ export interface components {
          * EarlierLife
          * @description How an incident ended before a person opened it again, and who did so, when and why.
          *
-         *     ``clocks``: those that the next life may stamp anew. What concerns the ring's clock (t3, t9) stays where it is.
+         *     ``clocks``: those that the next life stamps anew; with t9, when somebody was there in this one.
          */
         EarlierLife: {
             life: number;
@@ -783,6 +788,8 @@ export interface components {
             reopened_at: string;
             reopened_by: string;
             reopened_why: string;
+            /** @default null */
+            duplicate_of: string | null;
         };
         /**
          * Escalation
@@ -880,7 +887,8 @@ export interface components {
          * Incident
          * @description One thing that happened. ``sequence`` grows by one with every message told about it.
          *
-         *     ``target_s``: the ring's response target; its clock is t9 - t3 and never restarts. None: no unit is awaited.
+         *     ``target_s``: the ring's response target; what is reported is t9 - t3 of the first arrival (``first_on_scene``).
+         *     None: no unit is awaited.
          *     ``evidence_id``: the picture of the first alert; ``clip_id``: the clip of the first that has one, kept some seconds
          *     after it. ``simulated``: made of simulated cameras. ``drill``: an exercise for people, simulated, too.
          *     ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
@@ -893,8 +901,10 @@ export interface components {
          *     something was late. ``reminders``: how often feedback was asked for, last at ``reminded_at``. ``life``: 1, and one
          *     more each time a person opens it again; ``reopened_at``: when last; ``history``: earlier lives. ``level_why_zh``,
          *     ``level_why_en``: why it has its level; ``level_by``: the operator who said so, if one did: no alert changes it
-         *     then; ``level_changes``: all that operators did to it, oldest first. ``held_until``: until when it gets no unit, as
-         *     it waits for a person to confirm it. ``reason_code``: of a false alarm. ``closing``: the feedback of the first of
+         *     then; ``level_changes``: all that operators did to it, and to what was merged into it, oldest first;
+         *     ``highest_level``: the most urgent one of its present life. ``held_until``: until when it gets no unit, as it waits
+         *     for a person to confirm it. ``reason_code``: of a false alarm; ``duplicate_of``: of a duplicate, the incident
+         *     that is the same thing. ``stages``: how long it was in each loop stage. ``closing``: the feedback of the first of
          *     two people; while the incident is open the second is awaited.
          */
         Incident: {
@@ -976,6 +986,18 @@ export interface components {
             closing: components["schemas"]["ClosingRequest"] | null;
             /** @default null */
             shortfall: components["schemas"]["Shortfall"] | null;
+            /** @default green */
+            highest_level: components["schemas"]["Level"];
+            /** @default null */
+            duplicate_of: string | null;
+            /**
+             * @default {
+             *       "now": null,
+             *       "since": null,
+             *       "before_s": {}
+             *     }
+             */
+            stages: components["schemas"]["StageTimes"];
         };
         /**
          * IncidentState
@@ -1124,9 +1146,11 @@ export interface components {
          *
          *     ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``doubted_at``: when it
          *     had not been accepted in time. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one.
-         *     ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_from``: where
-         *     its unit was when it accepted. ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its
-         *     crew did (arriving.py).
+         *     ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_at``: when
+         *     its unit said yes, also by what implies that. ``accepted_from``: where its unit was then, or at its first position
+         *     after it. ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its crew did
+         *     (arriving.py). ``ended_at``: since when its unit has nothing to do with it any more; of one that was made
+         *     again from its messages and is over, since then. Times are aware UTC; what nobody kept is None.
          */
         Order: {
             id: string;
@@ -1158,6 +1182,10 @@ export interface components {
             arrived_at: string | null;
             /** @default null */
             pressed_at: string | null;
+            /** @default null */
+            accepted_at: string | null;
+            /** @default null */
+            ended_at: string | null;
         };
         /**
          * OrderBody
@@ -1505,6 +1533,22 @@ export interface components {
             stage: components["schemas"]["LoopStage"];
             count: number;
             oldest_s: number;
+        };
+        /**
+         * StageTimes
+         * @description How long an incident was in each loop stage of its present life, in all: it may come back to one.
+         *
+         *     ``now``: the stage it is in, ``since`` when, aware UTC; both None once it is closed. ``before_s``: seconds in the
+         *     stages that it has left; one that it was never in is not there.
+         */
+        StageTimes: {
+            /** @default null */
+            now: components["schemas"]["LoopStage"] | null;
+            /** @default null */
+            since: string | null;
+            before_s: {
+                [key: string]: number;
+            };
         };
         /**
          * Stamp
@@ -1859,6 +1903,7 @@ export type SignInProblem = components['schemas']['SignInProblem'];
 export type SignOutBody = components['schemas']['SignOutBody'];
 export type SplitBody = components['schemas']['SplitBody'];
 export type StageStatus = components['schemas']['StageStatus'];
+export type StageTimes = components['schemas']['StageTimes'];
 export type Stamp = components['schemas']['Stamp'];
 export type StateMessage = components['schemas']['StateMessage'];
 export type StorageStatus = components['schemas']['StorageStatus'];

@@ -24,9 +24,12 @@ export interface Reading {
   since: number;
 }
 
-// Pure: an incident and a moment in.
+// Pure: an incident and a moment in. The response target runs from t3 until somebody has been there; what was opened
+// again after that is awaited anew from then on.
 export function reading(incident: Incident, now: number): Reading {
-  const accepted = stampOf(incident, "t3") ?? now;
+  const wasReached = incident.history.some((life) => life.clocks.t9 || life.clocks.t10);
+  const reopened = wasReached && incident.reopened_at ? Date.parse(incident.reopened_at) : null;
+  const accepted = reopened ?? stampOf(incident, "t3") ?? now;
   const began = stampOf(incident, "t0") ?? stampOf(incident, "t1") ?? accepted;
   const arrived = stampOf(incident, "t9");
   const ended = stampOf(incident, "t12");

@@ -7,7 +7,9 @@ import { Countdown } from "./countdown";
 import { DigestLine } from "./digest";
 import { EscalationLine } from "./escalation";
 import { thumbnail } from "./evidence";
-import { cameraName, camerasThatSaw, incidentById, isMaintenance, isOpen, room, stateNow, titleOf, unitLine, whyGone, wordsOf } from "./room";
+import {
+  cameraName, camerasThatSaw, incidentById, isMaintenance, isOpen, notReal, room, stateNow, titleOf, unitLine, whyGone, wordsOf,
+} from "./room";
 import type { Incident, Level } from "./api";
 
 const TOUCH_MS = 4000; // a finger or a key counts as touching for that long
@@ -163,13 +165,10 @@ export class Feed {
     const fresh = announced === null ? [] : incidents.filter(isNew);
     this.#announced = new Set(incidents.map((incident) => incident.id));
     if (fresh.length === 0) return;
-    const told = fresh.slice(0, 3).map((incident) =>
-      t("announce", {
-        level: word("level", incident.level),
-        kind: word("kind", incident.kind),
-        camera: cameraName(incident),
-      }),
-    );
+    const told = fresh.slice(0, 3).map((incident) => {
+      const what = t("announce", { level: word("level", incident.level), kind: word("kind", incident.kind), camera: cameraName(incident) });
+      return [notReal(incident), what].filter(Boolean).join(" · ");
+    });
     setText(this.#announcer, told.join("; "));
   }
 
@@ -318,14 +317,14 @@ class Card {
 }
 
 function factsOf(incident: Incident): string {
-  const facts: string[] = [word("ring", incident.ring), incident.camera_id];
+  const facts: string[] = [];
+  if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
+  if (incident.life > 1) facts.push(t("reopened"));
+  if (notReal(incident)) facts.push(notReal(incident));
+  facts.push(word("ring", incident.ring), incident.camera_id);
   if (incident.maintenance) facts.push(word("cause", incident.maintenance.cause));
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
   const cameras = camerasThatSaw(incident);
   if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
-  if (incident.life > 1) facts.push(t("reopened"));
-  if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
-  if (incident.drill) facts.push(t("drill"));
-  else if (incident.simulated && !stateNow().simulated) facts.push(t("simulated"));
   return facts.join(" · ");
 }

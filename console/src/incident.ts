@@ -2,27 +2,28 @@
 
 import { type Child, el, mark, rebuild, setAttribute, setText } from "./dom";
 import { type Key, language, pick, type PlainKey, t, word } from "./words";
-import { minutes, serverNow, signed, timeOfDay } from "./times";
+import { serverNow, signed, timeOfDay } from "./times";
 import { Countdown, stampOf } from "./countdown";
 import {
-  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, stateNow,
-  titleOf, unitLine, unitName, whyGone, wordsOf,
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, stateNow, titleOf,
+  unitLine, unitName, whyGone, wordsOf,
 } from "./room";
+import { Candidates } from "./candidates";
 import { Clip } from "./clip";
 import { EscalationBox } from "./escalation";
 import { pictureOf } from "./evidence";
 import { keepOperator, operatorName } from "./operator";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, type Said, secondPerson } from "./judging";
-import { MergeForm, mergeable } from "./merging";
+import { MergeForm, mergeable, OriginalChoice } from "./merging";
 import { PinButton } from "./pins";
 import { PrecisionLine } from "./precision";
+import { StageBar } from "./stages";
 import { acceptView, act, type Action, type ActionAnswer, type ActionBody, failureText, takeBack } from "./stream";
 import { Witnesses } from "./witnesses";
-import type { ClockName, ClosingRequest, Disposition, Incident, LoopStage, Order, TroubledCamera, Witness } from "./api";
+import type { ClockName, ClosingRequest, Disposition, Incident, IncidentState, Order, TroubledCamera, Witness } from "./api";
 
 const CLOCKS: ClockName[] = ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9", "t10", "t11", "t12"];
 const UNIT_CLOCKS: ClockName[] = ["t6", "t7", "t8", "t9"];
-const STAGES: LoopStage[] = ["collect", "route", "order", "follow_up", "feed_back"];
 const DISPOSITIONS: Disposition[] = ["handled", "false_alarm", "unfounded", "duplicate", "referred", "drill"];
 
 export class IncidentPanel {
@@ -38,10 +39,10 @@ export class IncidentPanel {
   readonly #unitName = el("b");
   readonly #unitDoing = el("span");
   readonly #unit = el("p", { class: "unit-now" }, this.#unitName, this.#unitDoing);
-  readonly #escalation = new EscalationBox(() => void this.#acknowledge());
-  readonly #stages = el("ol", { class: "stages" });
+  readonly #escalation = new EscalationBox(() => void this.acknowledge());
+  readonly #stages = new StageBar();
   readonly #why = el("div", { class: "why" });
-  readonly #candidates = el("div", { class: "candidates" });
+  readonly #candidates = new Candidates((...of) => this.#orderButton(...of));
   readonly #cameras = el("div", { class: "cameras" });
   readonly #witnesses = new Witnesses({ onSplit: (...of) => void this.#split(...of), onShow: () => this.update() });
   readonly #timeline = el("div", { class: "timeline" });
@@ -64,6 +65,7 @@ export class IncidentPanel {
   readonly #reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, "data-t-hint": "reason_hint" });
   readonly #dispositions = DISPOSITIONS.map((value) => el("input", { type: "radio", name: "disposition", value }));
   readonly #falseReason = new FalseReason();
+  readonly #original = new OriginalChoice();
   readonly #form = this.#makeForm();
   readonly #mergeForm = new MergeForm((other) => void this.#merge(other));
   readonly #levelForm: ReasonForm;
@@ -74,6 +76,7 @@ export class IncidentPanel {
   #closing = false;
   #merging = false;
   #sending = false;
+  #saidOf: IncidentState | null = null; // the incident's state when the message was said
 
   // `onLed(id)`: an action led to another incident, which is to be shown.
   constructor(node: HTMLElement, onLed: (id: string) => void) {
@@ -84,16 +87,19 @@ export class IncidentPanel {
     this.#levelForm = new ReasonForm({ name: "level", choices: levels, onSend: (said) => void this.#changeLevel(said), onCancel });
     this.#reopenForm = new ReasonForm({ name: "reopen", onSend: (said) => void this.#reopen(said), onCancel });
     this.#actions = this.#makeActions();
+    this.#actions.addEventListener("input", () => this.#onInput());
     const clocks = el("div", { class: "clocks" }, this.#countdown.node, this.#unit);
-    const told = [this.#stages, this.#why, this.#cameras, this.#timeline, this.#candidates];
+    const told = [this.#stages.node, this.#why, this.#cameras, this.#timeline, this.#candidates.node];
     const parts = [this.#picture, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
     const head = el("header", {}, this.#title, this.#about);
     this.#body = el("div", { class: "scroll" }, head, this.#escalation.node, ...parts);
+    this.#body.hidden = this.#actions.hidden = true; // until it is known what to show
     node.append(this.#nothing, this.#body, this.#actions);
   }
 
   select(id: string | null): void {
-    if (id !== this.#id) {
+    const isOther = id !== this.#id;
+    if (isOther) {
       this.#openClosing(false);
       this.#openMerging(false);
       this.#openJudging(null);
@@ -101,7 +107,10 @@ export class IncidentPanel {
       this.#say("", "plain");
     }
     this.#id = id;
-    if (room.state) this.update();
+    if (room.state) {
+      if (isOther && id !== null) this.#candidates.fold(ordersOf(id).length > 0);
+      this.update();
+    }
     this.#body.scrollTop = 0;
   }
 
@@ -118,6 +127,7 @@ export class IncidentPanel {
       el("span", {}, titleOf(incident)),
     ]);
     setText(this.#about, aboutText(incident));
+    if (this.#saidOf !== incident.state && !this.#sending) this.#say("", "plain"); // it was about what is over
     this.#escalation.update(incident, this.#sending);
     this.#picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
@@ -126,7 +136,7 @@ export class IncidentPanel {
     rebuild(this.#picture, [incident.id, evidence, whyGone(evidence), spoken], () => [picture(incident, evidence)]);
     this.#clip.update(incident, serverNow());
     this.#precision.update(incident);
-    rebuild(this.#stages, [incident.id, stateNow().incident_stages[incident.id], spoken], () => stageBar(incident));
+    this.#stages.update(incident, spoken);
     this.#showReasons(incident);
     const pressed = pressedOf(incident);
     rebuild(this.#timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
@@ -138,6 +148,7 @@ export class IncidentPanel {
     if (incident === null) return;
     this.#countdown.show(incident, now);
     this.#clip.tick(now);
+    this.#stages.tick(incident, now);
     const line = unitLine(incident, now);
     setAttribute(this.#unit, "data-tone", line.tone);
     setText(this.#unitName, line.unit);
@@ -155,8 +166,15 @@ export class IncidentPanel {
     await this.#sendHere("confirm", {});
   }
 
-  async #acknowledge(): Promise<void> {
+  async acknowledge(): Promise<void> {
     await this.#sendHere("acknowledge", {});
+  }
+
+  // What was said was about what stood there before; and another name may be the second person's.
+  #onInput(): void {
+    if (!this.#sending) this.#say("", "plain");
+    const incident = incidentById(this.#id);
+    if (incident !== null) this.#showSecond(incident);
   }
 
   escape(): void {
@@ -188,16 +206,12 @@ export class IncidentPanel {
     const withdraw = (order: Order) => this.#takeBackButton(order);
     const level = () => (isOpen(incident) ? this.#levelButton() : null);
     rebuild(this.#why, [about, doing], () => [...reasons(incident, orders, withdraw), level()]);
-    const units = isOpen(incident) && orders.length === 0 ? stateNow().units.map((unit) => [unit.id, unit.state]) : null;
-    const send = (unitId: string) => this.#orderButton(incident, unitId);
-    rebuild(this.#candidates, [about, doing, units], () =>
-      orders.length > 0 ? orders.flatMap((order) => candidateTable(order, orders.length > 1, send)) : unitTable(incident, send));
+    this.#candidates.update(incident, orders);
   }
 
-  // A dispatcher's own choice: it wins over the one that was made.
-  #orderButton(incident: Incident, unitId: string): Child {
-    if (!wantsUnits(incident) || ordersOf(incident.id).some((order) => order.unit_id === unitId)) return null;
-    return this.#quietButton("send_unit", unitId, (operator) => act(incident.id, "orders", { unit_id: unitId }, operator));
+  // A dispatcher's own choice: it wins over the one that was made. `takes`: from what it takes the unit away, or "".
+  #orderButton(incidentId: string, unitId: string, takes: string): HTMLButtonElement {
+    return this.#quietButton("send_unit", unitId, (operator) => act(incidentId, "orders", { unit_id: unitId }, operator), takes);
   }
 
   #takeBackButton(order: Order): Child {
@@ -205,8 +219,11 @@ export class IncidentPanel {
     return this.#quietButton("take_back", order.unit_id, (operator) => takeBack(order.incident_id, order.id, operator));
   }
 
-  #quietButton(key: "send_unit" | "take_back", unitId: string, action: (operator: string) => Promise<unknown>): HTMLButtonElement {
-    const spoken = t(`${key}_spoken`, { unit: unitName(unitId) });
+  // `warning`: what it does besides, said with it.
+  #quietButton(
+    key: "send_unit" | "take_back", unitId: string, action: (operator: string) => Promise<unknown>, warning = "",
+  ): HTMLButtonElement {
+    const spoken = [t(`${key}_spoken`, { unit: unitName(unitId) }), warning].filter(Boolean).join(" · ");
     const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
     button.addEventListener("click", async () => {
       const operator = this.#operatorOrAsk();
@@ -265,16 +282,16 @@ export class IncidentPanel {
     this.#closeButton.disabled = !open || this.#sending;
     this.#sendButton.disabled = !open || this.#sending;
     const others = mergeable(incident).length > 0;
-    this.#mergeButton.hidden = this.#closing || (!others && !this.#merging);
+    this.#mergeButton.hidden = this.#closing || !others;
     this.#mergeButton.disabled = this.#sending;
     this.#mergeForm.update(incident, language());
     if (!open) this.#openClosing(false);
-    if (!open) this.#openMerging(false);
+    if (!open || !others) this.#openMerging(false);
     if (open ? this.#reopenForm.isOpen : this.#levelForm.isOpen) this.#openJudging(null);
     for (const form of [this.#levelForm, this.#reopenForm]) form.send.disabled = this.#sending;
     this.#showSecond(incident);
     const result = open ? null : closingText(incident);
-    const goesOn = incidentById(incident.merged_into)?.id ?? null;
+    const goesOn = incidentById(incident.merged_into ?? incident.duplicate_of)?.id ?? null;
     const mayReopen = !open && !isMaintenance(incident) && incident.merged_into === null;
     rebuild(this.#outcome, [result, goesOn, mayReopen, language()], () => [
       result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null,
@@ -300,8 +317,9 @@ export class IncidentPanel {
     if ((await this.#sendHere("reopen", { reason })) !== null) this.#openJudging(null);
   }
 
-  async #agree({ disposition, reason, reason_code }: ClosingRequest): Promise<void> {
-    await this.#sendHere("close", { disposition, reason, reason_code: reason_code === "other" ? null : reason_code });
+  async #agree({ disposition, reason, reason_code, duplicate_of }: ClosingRequest): Promise<void> {
+    const code = reason_code === "other" ? null : reason_code;
+    await this.#sendHere("close", { disposition, reason, reason_code: code, duplicate_of });
   }
 
   async #withdraw(): Promise<void> {
@@ -364,9 +382,14 @@ export class IncidentPanel {
     const form = el("form", { id: "closing", hidden: true },
       el("fieldset", {}, el("legend", { "data-t": "disposition" }), ...choices),
       this.#falseReason.node,
+      this.#original.node,
       el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.#reason));
-    form.addEventListener("change", () => this.#falseReason.show(this.#disposition() === "false_alarm"));
-    form.addEventListener("reset", () => this.#falseReason.show(false));
+    const show = (disposition: Disposition | null) => {
+      this.#falseReason.show(disposition === "false_alarm");
+      this.#original.show(disposition === "duplicate", incidentById(this.#id));
+    };
+    form.addEventListener("change", () => show(this.#disposition()));
+    form.addEventListener("reset", () => show(null));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#close();
@@ -383,8 +406,10 @@ export class IncidentPanel {
     const reason = this.#reason.value.trim();
     if (disposition === null) return this.#ask("disposition_missing", this.#dispositions[0]);
     const code = this.#falseReason.chosen;
-    if (!reason && code === null) return this.#ask("reason_missing", this.#reason);
-    const answer = await this.#sendHere("close", { disposition, reason, reason_code: code });
+    const original = this.#original.choice.value || null;
+    if (disposition === "duplicate" && original === null) return this.#ask("original_missing", this.#original.choice);
+    if (!reason && code === null && original === null) return this.#ask("reason_missing", this.#reason);
+    const answer = await this.#sendHere("close", { disposition, reason, reason_code: code, duplicate_of: original });
     if (answer === null) return;
     this.#openClosing(false);
     if (!answer.closed) this.#say(t("closing_asked"), "amber");
@@ -402,6 +427,7 @@ export class IncidentPanel {
   }
 
   #say(text: string, tone: string): void {
+    this.#saidOf = incidentById(this.#id)?.state ?? null;
     setAttribute(this.#message, "data-tone", tone);
     setText(this.#message, text);
   }
@@ -493,20 +519,6 @@ function picture(incident: Incident, evidence: string | null): HTMLElement {
   return image;
 }
 
-function stageBar(incident: Incident): HTMLElement[] {
-  const stage = stateNow().incident_stages[incident.id];
-  const at = stage === undefined ? -1 : STAGES.indexOf(stage);
-  return STAGES.map((stage, place) => {
-    const progress = at < 0 || place < at ? "done" : place === at ? "now" : "ahead";
-    const current = progress === "now" ? "step" : null;
-    return el("li", { "data-progress": progress, "aria-current": current, title: t(`stage_${stage}_means`) }, word("stage", stage));
-  });
-}
-
-function wantsUnits(incident: Incident): boolean {
-  return isOpen(incident) && !isMaintenance(incident) && incident.state !== "handled";
-}
-
 function reasons(incident: Incident, orders: Order[], withdraw: (order: Order) => Child): HTMLElement[] {
   const level = t("why_level", { level: word("level", incident.level) });
   const seenWords = t("why_level_text", {
@@ -522,7 +534,6 @@ function reasons(incident: Incident, orders: Order[], withdraw: (order: Order) =
   for (const order of orders) {
     const chosen = pick(order.why_zh, order.why_en);
     paragraphs.push(el("p", {}, el("b", {}, t("why_unit", { unit: unitName(order.unit_id) })), chosen, " ", withdraw(order)));
-    if (!order.target_feasible && !short) paragraphs.push(el("p", { class: "warning" }, mark("red", ""), t("infeasible")));
   }
   if (orders.length > 0) return paragraphs;
   if (isMaintenance(incident)) {
@@ -531,41 +542,6 @@ function reasons(incident: Incident, orders: Order[], withdraw: (order: Order) =
     paragraphs.push(el("p", {}, t("why_unit_none")));
   }
   return paragraphs;
-}
-
-// Where nobody was sent, anybody of the same sort can be.
-type MakeButton = (unitId: string) => Child;
-
-function unitTable(incident: Incident, send: MakeButton): HTMLElement[] {
-  if (!wantsUnits(incident)) return [];
-  const units = stateNow().units.filter((unit) => unit.simulated === incident.simulated);
-  const rows = units.map((unit) =>
-    el("tr", { "data-left-out": unit.state !== "available" },
-      el("th", { scope: "row" }, pick(unit.name, unit.name_en)), el("td", {}, word("unit", unit.state)), el("td", {}, send(unit.id))));
-  return rows.length === 0 ? [] : [el("h3", {}, t("candidates")), el("table", {}, el("tbody", {}, ...rows))];
-}
-
-function candidateTable(order: Order, namesUnit: boolean, send: MakeButton): Child[] {
-  if (order.candidates.length === 0) return [];
-  // Units of other rings are many and never a choice: one line says how many.
-  const counted = order.candidates.filter((one) => one.unit_id === order.unit_id || one.left_out !== "other_ring");
-  const others = order.candidates.length - counted.length;
-  const rows = counted.map((candidate) => {
-    const chosen = candidate.unit_id === order.unit_id;
-    const eta = candidate.eta_s === null ? "—" : t("candidate_eta", { time: minutes(candidate.eta_s) });
-    const note = chosen ? t("candidate_chosen") : candidate.left_out === null ? "" : leftOut(candidate.left_out);
-    return el("tr", { "data-chosen": chosen, "data-left-out": candidate.left_out !== null },
-      el("th", { scope: "row" }, unitName(candidate.unit_id)), el("td", {}, eta), el("td", {}, note), el("td", {}, send(candidate.unit_id)));
-  });
-  const title = namesUnit ? `${t("candidates")} · ${unitName(order.unit_id)}` : t("candidates");
-  return [el("h3", {}, title), el("table", {}, el("tbody", {}, ...rows)),
-    others > 0 ? el("p", { class: "others" }, t("candidates_other_ring", { n: others })) : null];
-}
-
-// Some reasons name what they are about: serves_I-1, lacks_armed, lost_734.
-function leftOut(reason: string): string {
-  const [, of, what = ""] = reason.match(/^(serves|lacks|lost)_(.*)$/) ?? [];
-  return of === "serves" || of === "lacks" || of === "lost" ? t(`left_${of}`, { what }) : word("left", reason);
 }
 
 function nameOf(cameraId: string): string {
@@ -604,7 +580,7 @@ function timeline(incident: Incident, pressed: number | null): HTMLElement[] {
     if (stamp === undefined || at === null) return [];
     const delta = name === "t3" ? "0" : accepted === null ? "—" : signed((at - accepted) / 1000);
     return el("tr", {}, el("th", { scope: "row" }, el("i", {}, name), t(`clock_${name}`)), el("td", {}, timeOfDay(at)),
-      el("td", {}, delta), el("td", { class: "from" }, stamp.source, name === "t9" ? buttonNote(pressed) : null));
+      el("td", {}, delta), el("td", { class: "from" }, sourceText(stamp.source), name === "t9" ? buttonNote(pressed) : null));
   });
   const next = isOpen(incident) ? nextClock(incident) : null;
   if (next) {
@@ -614,6 +590,16 @@ function timeline(incident: Incident, pressed: number | null): HTMLElement[] {
   const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
     el("th", { scope: "col" }, t("source")));
   return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
+}
+
+// Who says so: a part of Patrol, a seat, a unit, or an operator's name as it is.
+function sourceText(source: string): string {
+  const [, unit, how] = source.match(/^unit ([^\s,]+)(, by its position|, on arrival of its receipt.*)?$/) ?? [];
+  const [isSeat, seat] = source.match(/^(?:seat-(\w{1,4})\w*|simulated-seat)$/) ?? [];
+  if (isSeat) return t("source_seat", { seat: seat ?? t("simulated") });
+  if (!unit) return word("source", source);
+  if (how === undefined) return unitName(unit);
+  return t(how.endsWith("position") ? "source_by_position" : "source_by_receipt", { unit: unitName(unit) });
 }
 
 function buttonNote(pressed: number | null): Child {
@@ -630,7 +616,7 @@ function nextClock(incident: Incident): ClockName | null {
 
 function closingText(incident: Incident): string {
   const end = stampOf(incident, "t12");
-  const by = t("closed_by", { who: incident.closed_by ?? "—", time: end === null ? "—" : timeOfDay(end) });
+  const by = t("closed_by", { who: word("source", incident.closed_by ?? "—"), time: end === null ? "—" : timeOfDay(end) });
   const first = incident.closing ? t("closing_first", { who: incident.closing.operator }) : "";
   return [dispositionText(incident), by, first, incident.reason].filter(Boolean).join(" · ");
 }

@@ -2,8 +2,8 @@
 
 import { type Child, el } from "./dom";
 import { type Key, t, word } from "./words";
-import { timeOfDay } from "./times";
-import type { ClosingRequest, Disposition, FalseAlarmReason, Incident, Level } from "./api";
+import { minutes, timeOfDay } from "./times";
+import type { ClosingRequest, Disposition, EarlierLife, FalseAlarmReason, Incident, Level } from "./api";
 
 export const LEVELS: Level[] = ["red", "yellow", "blue", "green"];
 export const FALSE_REASONS: FalseAlarmReason[] = ["reflection", "shadow", "poster", "animal", "weather", "works", "ordinary", "picture"];
@@ -97,22 +97,35 @@ export function secondPerson(
   return [el("p", {}, said), el("div", { class: "sends" }, agree, withdraw)];
 }
 
-// "False alarm (reflection)"
-export function dispositionText(
-  { disposition, reason_code: code }: { disposition: Disposition | null; reason_code: FalseAlarmReason | null },
-): string {
+interface Outcome {
+  disposition: Disposition | null;
+  reason_code: FalseAlarmReason | null;
+  duplicate_of: string | null;
+}
+
+// "False alarm (reflection)", "Duplicate (I-20260101-120000-7)"
+export function dispositionText({ disposition, reason_code: code, duplicate_of: original }: Outcome): string {
   const outcome = word("disposition", disposition);
+  if (original) return t("disposition_why", { outcome, why: original });
   return code && code !== "other" ? t("disposition_why", { outcome, why: word("false_reason", code) }) : outcome;
 }
 
-// How each earlier life ended, and who opened the incident again, and why.
+// How each earlier life ended, and who opened the incident again, and why; and how soon somebody was there.
 export function earlierLives(incident: Incident): HTMLElement[] {
-  return incident.history.map((life) =>
-    el("p", { class: "earlier" }, t("reopened_by", {
+  return incident.history.map((life, place) =>
+    el("p", { class: "earlier" }, arrivalIn(life, incident, place), t("reopened_by", {
       who: life.reopened_by,
       time: timeOfDay(Date.parse(life.reopened_at)),
       why: life.reopened_why,
       outcome: dispositionText(life),
       closer: life.closed_by ?? "—",
     })));
+}
+
+// After how long the first unit was on scene, in an earlier life; nothing where none was, or nobody knows when it began.
+function arrivalIn(life: EarlierLife, incident: Incident, place: number): string {
+  const began = life.life === 1 ? incident.clocks.t3?.at : incident.history[place - 1]?.reopened_at;
+  const arrived = life.clocks.t9?.at;
+  if (!began || !arrived) return "";
+  return t("earlier_arrival", { after: minutes((Date.parse(arrived) - Date.parse(began)) / 1000) });
 }

@@ -3,7 +3,7 @@
 import { byId, setText } from "./dom";
 import { chooseLanguage, language, t, translate } from "./words";
 import { heardServerTime, serverNow } from "./times";
-import { isMaintenance, isOpen, incidentById, room, stateNow, takeLayout, takeState } from "./room";
+import { isMaintenance, isOpen, incidentById, notReal, room, stateNow, takeLayout, takeState } from "./room";
 import { Feed } from "./feed";
 import { IncidentPanel } from "./incident";
 import { RoomMap } from "./map";
@@ -15,7 +15,7 @@ import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import "./password";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed";
-import { showBanners, showClock, showTop } from "./top";
+import { showBanners, showClock, showHealth, showTop } from "./top";
 import { showVisited, tickVisited } from "./visited";
 import type { StateMessage } from "./api";
 
@@ -46,9 +46,10 @@ function openIncident(withFocus: boolean): void {
   if (withFocus) node.focus({ preventScroll: true });
 }
 
-function showIncident(id: string): void {
+function acknowledge(id: string): void {
   choose(id);
   openIncident(true);
+  if (may("act")) void panel.acknowledge();
 }
 
 // Which seat this is, for the receipts; a name of the tab, not of a person.
@@ -117,17 +118,31 @@ function showAll(): void {
   showVisited();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
-  const { incidents } = stateNow();
-  const asked = incidents.filter(asksTheRoom).length;
-  document.title = t(asked > 0 ? "page_title_asked" : "page_title", {
-    n: asked || incidents.filter((incident) => isOpen(incident) && !isMaintenance(incident)).length,
-  });
   tick();
 }
 
+function titleText(): string {
+  if (isStale()) return t("page_title_lost");
+  const { incidents } = stateNow();
+  const asked = incidents.filter(asksTheRoom);
+  const [first] = asked;
+  if (first === undefined) return t("page_title", { n: incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length });
+  const mark = asked.every(notReal) ? notReal(first) : "";
+  return [mark, t("page_title_asked", { n: asked.length })].filter(Boolean).join(" · ");
+}
+
+// Whether what is shown can no longer be taken for now.
+function isStale(): boolean {
+  return stream.lost || trouble !== null;
+}
+
 function tick(): void {
-  showBanners({ lost: stream.lost, trouble }, showIncident);
+  // Until the layout is there the room is not shown, nor judged; that nothing comes is said all the same.
+  if (room.state !== null && layoutVersion === null && !isStale()) return;
+  showBanners({ lost: stream.lost, trouble }, acknowledge);
   if (room.state === null || layoutVersion === null) return;
+  showHealth(room.state, isStale());
+  document.title = titleText();
   const now = serverNow();
   showClock();
   feed.tick(now);
@@ -165,8 +180,11 @@ const KEYS: Record<string, () => void> = {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") panel.escape();
-  const writing = event.target instanceof Element && event.target.closest("input, textarea, button, a, select, video");
-  if (writing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
+  const on = event.target instanceof Element ? event.target : null;
+  const writing = on?.closest("input, textarea, select, video");
+  // Of a button only what presses it; the keys go on after it was clicked.
+  const pressing = ["Enter", " "].includes(event.key) && on?.closest("button, a, summary");
+  if (writing || pressing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
   const action = KEYS[event.key];
   if (action === undefined) return;
   event.preventDefault();

@@ -5,7 +5,7 @@ import { pick, t, word } from "./words";
 import { age, minutes, serverNow } from "./times";
 import { targetText } from "./countdown";
 import { placeLabels, type UnitLabel } from "./labels";
-import { boundOf, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone } from "./room";
+import { boundOf, incidentById, isMaintenance, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone } from "./room";
 import { moveUp } from "./cover";
 import { pinOf } from "./pins";
 import type { CameraOnMap, Incident, Order, Place, RingName, UnitOnMap } from "./api";
@@ -15,6 +15,8 @@ const MARGIN_PX = 26;
 const MAX_ZOOM = 12;
 const TONES: Tone[] = ["ok", "soon", "late", "failing", "never"];
 const RINGS: RingName[] = ["far", "periphery", "core"];
+const LEAST_REACH_M = 50;
+const NAMES_FROM = 1.3; // farther away only who has something to do is named: the middle would be full of names
 
 // Metres east and south of the origin, or pixels right and down.
 interface Point {
@@ -38,8 +40,8 @@ export class RoomMap {
     ringNames: svg("g", { class: "ring-names" }),
     orders: svg("g", { class: "orders" }),
     moveUp: svg("g", { class: "move-up" }),
-    incidents: svg("g", { class: "incidents" }),
     units: svg("g", { class: "units" }),
+    incidents: svg("g", { class: "incidents" }),
   };
   readonly #move = {
     way: svg("path", { class: "way" }),
@@ -63,6 +65,7 @@ export class RoomMap {
   #rings: { name: RingName; circle: SVGCircleElement; label: SVGTextElement }[] = [];
   #wedges: SVGPathElement[] = [];
   #selected: string | null = null;
+  #isBegun = false;
 
   constructor(node: HTMLElement, onSelect: (id: string) => void) {
     this.#node = node;
@@ -108,13 +111,29 @@ export class RoomMap {
     });
     const counts = { cameras: room.layout.cameras.length, units: state.units.length, incidents: open.length };
     setAttribute(this.#picture, "aria-label", t("map_label", counts));
+    this.#begin(open);
     if (this.#units.size > units) this.#still(); // who is new stands there at once, and does not glide in from the corner
     else this.#place();
   }
 
+  // At first what matters most is looked at: the core, or out to where something is going on.
+  #begin(open: Incident[]): void {
+    if (this.#isBegun || this.#node.clientWidth === 0) return;
+    this.#isBegun = true;
+    const rings = RINGS.filter((name) => this.#reach[name]);
+    const widest = rings.find((name) => open.some((one) => one.ring === name && !isMaintenance(one))) ?? rings.at(-1);
+    if (widest !== undefined) this.#look(widest);
+  }
+
   select(id: string | null): void {
     this.#selected = id;
+    const incident = incidentById(id);
+    if (incident !== null && this.#reach[incident.ring] && !this.#isInside(this.#pixels(incident.place))) this.#look(incident.ring);
     for (const [incident, { node }] of this.#incidents) setAttribute(node, "data-selected", incident === id);
+  }
+
+  #isInside({ x, y }: Point): boolean {
+    return x >= 0 && y >= 0 && x <= this.#node.clientWidth && y <= this.#node.clientHeight;
   }
 
   tick(now: number): void {
@@ -142,7 +161,7 @@ export class RoomMap {
 
   get #pxPerMetre(): number {
     const { clientWidth, clientHeight } = this.#node;
-    const reach = Math.max(50, ...Object.values(this.#reach));
+    const reach = Math.max(LEAST_REACH_M, ...Object.values(this.#reach));
     // Never nothing or less, however small the map is: the grid would be drawn without an end.
     return (Math.max(1, Math.min(clientWidth, clientHeight) / 2 - MARGIN_PX) / reach) * this.#zoom;
   }
@@ -176,7 +195,7 @@ export class RoomMap {
     wedge.style.setProperty("--fresh", tone === "ok" ? (1 - 0.62 * faded).toFixed(2) : "1");
   }
 
-  #showUnit({ node, circle, arrow }: UnitNode, unit: UnitOnMap): void {
+  #showUnit({ node, circle, arrow, label }: UnitNode, unit: UnitOnMap): void {
     setAttribute(node, "data-state", unit.state);
     const order = orderOfUnit(unit);
     const heading = order && isUnderWay(order) ? bearing(this.#metres(unit), this.#metres(order.destination)) : null;
@@ -184,6 +203,7 @@ export class RoomMap {
     setAttribute(arrow, "d", heading === null ? "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0-3 0Z" : "M0-5.5L4 4.5L0 2L-4 4.5Z");
     setAttribute(node, "data-simulated", unit.simulated);
     setAttribute(circle, "data-unit", unit.id);
+    setText(label, unitLabel(unit, serverNow())); // its place is found by its length
     this.#raise(node, hasToDo(unit));
   }
 
@@ -280,7 +300,9 @@ export class RoomMap {
       // On scene a unit stands beside the mark it came for, not on it.
       const at = { x: unit.state === "on_scene" ? x + 20 : x, y };
       shown.node.style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px)`;
-      placed.push({ label: shown.label, at, matters: hasToDo(unit) });
+      const [label, matters] = [shown.label, hasToDo(unit)];
+      if (matters || this.#zoom >= NAMES_FROM) placed.push({ label, at, matters });
+      else setAttribute(label, "visibility", "hidden");
     }
     const marks = incidents.filter(isOpen).map((incident) => this.#pixels(incident.place));
     placeLabels(placed, marks, this.#rings.map(({ label }) => label), this.#node.clientWidth);
@@ -318,8 +340,9 @@ export class RoomMap {
   }
 
   #look(ring: RingName): void {
-    const widest = Math.max(...Object.values(this.#reach));
-    this.#zoom = Math.min(MAX_ZOOM, widest / (this.#reach[ring] ?? widest));
+    const widest = Math.max(LEAST_REACH_M, ...Object.values(this.#reach));
+    const reach = Math.max(LEAST_REACH_M, this.#reach[ring] ?? widest);
+    this.#zoom = Math.min(MAX_ZOOM, widest / reach);
     this.#pan = { x: 0, y: 0 };
     this.#still();
   }

@@ -2,7 +2,7 @@
 
 import { el, rebuild } from "./dom";
 import { t, word } from "./words";
-import { isMaintenance, isOpen, stateNow, titleOf } from "./room";
+import { isMaintenance, isOpen, ordersOf, stateNow, titleOf } from "./room";
 import type { Incident, Place } from "./api";
 
 const EARTH_M = 6371008.8;
@@ -34,24 +34,59 @@ export class MergeForm {
     if (this.node.hidden) return;
     const chosen = this.choice.value;
     const others = mergeable(incident);
-    rebuild(this.choice, [others.map(({ one, metres }) => [one.id, one.level, titleOf(one), metres]), spoken], () =>
-      others.map(({ one, metres }) =>
-        el("option", { value: one.id }, `${word("level", one.level)} · ${titleOf(one)} · ${t("metres_away", { n: metres })}`)),
-    );
-    if (others.some(({ one }) => one.id === chosen)) this.choice.value = chosen;
-    this.send.disabled = others.length === 0;
+    rebuild(this.choice, [others.map(({ one, metres, whyNot }) => [one.id, one.level, titleOf(one), metres, whyNot]), spoken], () =>
+      others.map(({ one, metres, whyNot }) => option(one, metres, whyNot && word("error_not_together", whyNot), whyNot !== null)));
+    const possible = others.filter(({ whyNot }) => whyNot === null);
+    this.choice.value = (possible.find(({ one }) => one.id === chosen) ?? possible[0])?.one.id ?? "";
+    this.send.disabled = possible.length === 0;
   }
 }
 
-// Which incidents may become one with this, the nearest first.
-export function mergeable(incident: Incident): { one: Incident; metres: number }[] {
+// Of which incident the one that is being closed is a duplicate.
+export class OriginalChoice {
+  readonly choice = el("select", { id: "duplicate-of" });
+  readonly node = el("label", { class: "reason", hidden: true }, el("span", { "data-t": "duplicate_of" }), this.choice);
+
+  show(isShown: boolean, incident: Incident | null): void {
+    if (isShown && this.node.hidden && incident !== null) this.#offer(incident);
+    this.node.hidden = !isShown;
+    if (!isShown) this.choice.value = "";
+  }
+
+  #offer(incident: Incident): void {
+    const others = nearest(incident, (one) => isMaintenance(one) === isMaintenance(incident));
+    const options = others.map(({ one, metres }) => option(one, metres, isOpen(one) ? null : t("clock_t12")));
+    this.choice.replaceChildren(el("option", { value: "" }, t("duplicate_of_choose")), ...options);
+  }
+}
+
+function option(one: Incident, metres: number, more: string | null, disabled = false): HTMLOptionElement {
+  const words = [word("level", one.level), titleOf(one), t("metres_away", { n: metres }), one.id, more];
+  return el("option", { value: one.id, disabled }, words.filter(Boolean).join(" · "));
+}
+
+interface Near {
+  one: Incident;
+  metres: number;
+}
+
+// Which incidents may become one with this, the nearest first; `whyNot`: why one cannot at present, or null.
+export function mergeable(incident: Incident): (Near & { whyNot: string | null })[] {
   if (!isOpen(incident) || isMaintenance(incident) || incident.state === "handled") return [];
+  return nearest(incident, (one) => isOpen(one) && !isMaintenance(one) && one.state !== "handled")
+    .map((other) => ({ ...other, whyNot: isOut(other.one) && isOut(incident) ? "both_out" : null }));
+}
+
+function nearest(incident: Incident, isMeant: (one: Incident) => boolean): Near[] {
   return stateNow().incidents
-    .filter((one) => one.id !== incident.id && isOpen(one) && !isMaintenance(one) && one.state !== "handled"
-      && one.simulated === incident.simulated && one.drill === incident.drill)
+    .filter((one) => one.id !== incident.id && isMeant(one) && one.simulated === incident.simulated && one.drill === incident.drill)
     .map((one) => ({ one, metres: Math.round(metresBetween(one.place, incident.place)) }))
     .sort((a, b) => a.metres - b.metres)
     .slice(0, SHOWN);
+}
+
+function isOut(incident: Incident): boolean {
+  return ordersOf(incident.id).some((order) => ["en_route", "on_scene"].includes(order.state));
 }
 
 function metresBetween(one: Place, other: Place): number {

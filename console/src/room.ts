@@ -11,13 +11,15 @@ export interface KnownCamera {
   index: number;
 }
 
+// `version`: null until it came.
 interface Furniture {
+  version: string | null;
   cameras: CameraOnMap[];
   rings: RingOnMap[];
   units: UnitHome[];
 }
 
-const NOTHING: Furniture = { cameras: [], rings: [], units: [] };
+const NOTHING: Furniture = { version: null, cameras: [], rings: [], units: [] };
 
 export const room = {
   layout: NOTHING,
@@ -44,6 +46,12 @@ export function takeState(message: StateMessage): void {
 
 export function incidentById(id: string | null): Incident | null {
   return room.state?.incidents.find((incident) => incident.id === id) ?? null;
+}
+
+// "Drill", or "Simulated" among real ones, before what would alarm people; else nothing.
+export function notReal(incident: Incident): string {
+  if (incident.drill) return t("drill");
+  return incident.simulated && !stateNow().simulated ? t("simulated") : "";
 }
 
 export function isOpen(incident: Incident): boolean {
@@ -86,8 +94,13 @@ export function unitName(id: string): string {
 export function cameraName(incident: Incident): string {
   const { maintenance } = incident;
   if (!maintenance || maintenance.cause === "camera") return pick(incident.camera_name, incident.camera_name_en);
-  const where = maintenance.where || word("cause", maintenance.cause);
+  const where = maintenance.cause === "site" ? siteName(maintenance.where) : maintenance.where || word("cause", maintenance.cause);
   return t("cameras_at", { where, n: camerasOf(incident).all });
+}
+
+function siteName(site: string): string {
+  const camera = room.layout.cameras.find((one) => one.site === site);
+  return pick(site, camera?.site_en ?? "");
 }
 
 export function wordsOf(incident: Incident): string {
@@ -170,7 +183,7 @@ export function unitLine(incident: Incident, now: number): UnitLine {
   if (held !== null) return { tone: "none", unit: "", text: t("held", { time: minutes(Math.ceil(held)) }) };
   if (!order) return { tone: "none", unit: "", text: t("order_none") };
   const others = more.length > 0 ? ` ${t("and_more_units", { n: more.length })}` : "";
-  return { tone: order.state, unit: unitName(order.unit_id), text: orderText(order, now) + others };
+  return { tone: order.state, unit: unitName(order.unit_id), text: orderText(order, now, more) + others };
 }
 
 // For how many seconds more it waits for a person to confirm it, before a unit may be sent; null: it does not.
@@ -186,11 +199,15 @@ function maintenanceText(incident: Incident): string {
   return returned > 0 ? `${told} · ${t("cameras_back", { n: returned, all })}` : told;
 }
 
-function orderText(order: Order, now: number): string {
+// `more`: the incident's other orders.
+function orderText(order: Order, now: number, more: Order[]): string {
   const elapsed = (now - Date.parse(order.sent_at)) / 1000;
   const left = order.eta_s - elapsed;
   if (order.state === "sent") return t("order_sent", { time: minutes(elapsed) });
-  if (order.state === "doubted") return t("order_doubted", { time: minutes(elapsed) });
+  if (order.state === "doubted") {
+    const isReplaced = more.some((one) => one.state !== "doubted" && one.sent_at > order.sent_at);
+    return t(isReplaced ? "order_doubted_sent" : "order_doubted", { time: minutes(elapsed) });
+  }
   if (order.state === "accepted") return t("order_accepted", { time: minutes(left) });
   if (order.state === "en_route" && left < 0) return t("order_late", { time: minutes(-left) });
   if (order.state === "en_route") return t("order_en_route", { time: minutes(left) });

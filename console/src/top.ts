@@ -7,13 +7,15 @@ import { targetText } from "./countdown";
 import { coverRow, showCover } from "./cover";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation";
 import { openLetters } from "./letters";
-import { endBanners } from "./signed";
+import { endBanners, may } from "./signed";
 import {
-  boundOf, camerasOf, isMaintenance, isOpen, room, seen, stateNow, titleOf, type Tone, toneOfShare, wordsOf,
+  boundOf, camerasOf, isMaintenance, isOpen, notReal, room, seen, stateNow, titleOf, type Tone, toneOfShare, wordsOf,
 } from "./room";
 import type {
   CameraOnMap, Incident, Level, QueueStatus, RingOnMap, RingStatus, RoomState, StageStatus, StorageStatus, TourState, WatchStatus,
 } from "./api";
+
+const [SOME_FAIL, MANY_FAIL] = [0.05, 0.5]; // of all cameras
 
 export function showTop(): void {
   const state = stateNow();
@@ -21,7 +23,6 @@ export function showTop(): void {
   byId("simulated").hidden = !state.simulated;
   showLoop(state.stages);
   showRings(state.tour);
-  showHealth(state);
 }
 
 export function showClock(): void {
@@ -81,7 +82,8 @@ function showRing(cell: HTMLElement, ring: RingOnMap, status: RingStatus | undef
   showCover(cover, ring);
   const bound_s = boundOfRing(ring, status);
   setText(label, word("ring", ring.name));
-  setText(bound, stretch > 1 ? `≤${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);
+  // Red is past the promised one.
+  setText(bound, stretch > 1 ? `${bound_s}→${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);
   setAttribute(cell, "data-stretched", stretch > 1);
   setText(value, status ? status.blind_age_max_s.toFixed(1) : "—");
   if (!status) {
@@ -118,24 +120,39 @@ interface Fact {
   detail: string;
 }
 
-function showHealth(state: RoomState): void {
-  const { queue, tour, watch } = state;
+// `isStale`: nothing is known of now.
+export function showHealth(state: RoomState, isStale: boolean): void {
+  const facts = isStale ? unknownHealth() : healthFacts(state);
+  rebuild(byId("health"), facts, () => facts.map(healthCell));
+}
+
+function unknownHealth(): Fact[] {
+  const detail = room.at === null ? "" : t("as_of", { time: timeOfDay(room.at) });
+  return [t("queue_unknown"), t("cameras_unknown")].map((title) => ({ tone: "yellow", title, detail }));
+}
+
+function healthFacts({ queue, tour, watch }: RoomState): Fact[] {
   const isDegraded = queue.degraded !== null || watch.stalled_since !== null;
   const cameras = room.layout.cameras.length;
   const failing = tour ? Object.keys(tour.failing).length : 0;
-  const facts: Fact[] = [
+  return [
     {
       tone: isDegraded ? "yellow" : "green",
       title: t(isDegraded ? "queue_degraded" : "queue_fine"),
       detail: queue.dead_letters > 0 ? t("dead_letters", { n: queue.dead_letters }) : waitingText(queue),
     },
     {
-      tone: tour === null ? "yellow" : "green",
+      tone: tour === null ? "yellow" : camerasTone(failing / cameras),
       title: tour ? t("online", { n: cameras - failing }) : t("not_toured"),
       detail: failing > 0 ? t("failing_some", { n: failing, all: cameras }) : t("online_of", { n: cameras }),
     },
   ];
-  rebuild(byId("health"), facts, () => facts.map(healthCell));
+}
+
+// In a large station one or another always fails; it has its banner.
+function camerasTone(share: number): Level {
+  if (share >= MANY_FAIL) return "red";
+  return share >= SOME_FAIL ? "yellow" : "green";
 }
 
 function waitingText(queue: QueueStatus): string {
@@ -152,7 +169,7 @@ export interface Link {
   trouble: string | null;
 }
 
-// `letters`: its button shows the dead letters; `shows`: an incident's id, which its button shows.
+// `letters`: its button shows the dead letters; `shows`: an incident's id, to which its button leads.
 export interface Banner {
   level: Level;
   title?: string;
@@ -177,7 +194,7 @@ export function showBanners(link: Link, onShow: Show): void {
     setAttribute(line, "data-level", banner.level);
     setAttribute(line, "data-urgent", banner.urgent === true);
     setAttribute(line, "role", banner.urgent ? "alert" : null);
-    rebuild(line, banner, () => bannerParts(banner, onShow));
+    rebuild(line, [banner, may("act")], () => bannerParts(banner, onShow));
   });
 }
 
@@ -188,7 +205,7 @@ function bannerParts({ level, title, text, letters, shows }: Banner, onShow: Sho
 }
 
 function showButton(id: string, onShow: Show): HTMLElement {
-  const button = el("button", { type: "button" }, t("room_asked_show"));
+  const button = el("button", { type: "button" }, t(may("act") ? "room_asked_show" : "room_asked_look"));
   button.addEventListener("click", () => onShow(id));
   return button;
 }
@@ -316,7 +333,8 @@ function askedOfTheRoom(incidents: Incident[]): Banner[] {
     const escalation = escalationOf(incident);
     if (escalation === null) return [];
     const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: whyEscalated(escalation) };
-    return [{ level: "red", urgent: true, title: t("room_asked"), text: t("room_asked_text", about), shows: incident.id }];
+    const title = [notReal(incident), t("room_asked")].filter(Boolean).join(" · ");
+    return [{ level: "red", urgent: true, title, text: t("room_asked_text", about), shows: incident.id }];
   });
   const more = asked.length - banners.length;
   if (more > 0) banners.push({ level: "red", urgent: true, text: t("room_asked_more", { n: more }), shows: asked[ASKED_SHOWN]?.id });
@@ -324,7 +342,7 @@ function askedOfTheRoom(incidents: Incident[]): Banner[] {
 }
 
 function bannersOf(link: Link): Banner[] {
-  const { state } = room;
+  const state = room.layout.version === null ? null : room.state;
   const shown = room.at === null ? { time: "", age: "" } : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
   const banners = state === null ? [] : askedOfTheRoom(state.incidents);
   if (link.lost) banners.push({ level: "red", text: state ? t("lost", shown) : t("lost_first") });

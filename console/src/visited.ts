@@ -85,7 +85,7 @@ function showTile(tile: Tile, { camera, index }: KnownCamera, place: number): vo
   const { people } = seen(index);
   const name = pick(camera.name, camera.name_en);
   setText(part(node, 0), people === null ? "—" : String(people));
-  setText(part(node, 1), people === null ? "" : t("people"));
+  setText(part(node, 1), people === null ? "" : t(people === 1 ? "person" : "people"));
   setText(part(node, 3), name);
   setAttribute(node, "title", `${name} · ${word("ring", camera.ring)} · ${peopleText(people)}`);
   setAttribute(node, "data-people", people !== null && people > 0);
@@ -113,12 +113,22 @@ function paceText(tour: TourState): string {
 
 function showCapacity(tour: TourState | null): void {
   const [can, needed] = [tour?.capacity_per_s ?? 0, tour?.needed_per_s ?? null];
-  capacity.hidden = can === 0 || needed === null || !asking.hidden; // the question needs the place
+  const isBehind = tour !== null && tour.stretch > 1;
+  // Stretched, and quick enough for all that: then neither figure says why.
+  const saysNothing = isBehind && needed !== null && tour.visits_per_s >= needed;
+  capacity.hidden = can === 0 || needed === null || saysNothing || !asking.hidden; // the question needs the place
   if (needed === null || capacity.hidden) return;
+  setAttribute(capacity, "title", t("capacity_means"));
+  if (isBehind) return showFallingBehind(tour.visits_per_s, needed);
   const scarce = needed > can * (1 - RESERVED);
   setAttribute(capacity, "data-tone", scarce ? "amber" : "plain");
   setText(capacity, t(scarce ? "capacity_scarce" : "capacity", { can: can.toFixed(0), needed: needed.toFixed(0) }));
-  setAttribute(capacity, "title", t("capacity_means"));
+}
+
+// What was measured while there was less to do is no answer to why the bounds are stretched.
+function showFallingBehind(made: number, needed: number): void {
+  setAttribute(capacity, "data-tone", "amber");
+  setText(capacity, t("capacity_short", { made: made.toFixed(0), needed: needed.toFixed(0) }));
 }
 
 function operatorOrAsk(button: SmallPinButton): string {

@@ -62,11 +62,10 @@ class SqlAudits:
         return await self._store.read(work)
 
     def _waiting(self, connection: Connection, before: str) -> tuple[Waiting, ...]:
-        busy = select(ORDERS.c.incident_id).where(ORDERS.c.busy_unit_id.is_not(None))
         query = (
             select(INCIDENTS.c.body)
             .where(_IS_OPEN, _STATE.in_([IncidentState.NEW.value]))
-            .where(INCIDENTS.c.accepted_at <= before, INCIDENTS.c.id.not_in(busy))
+            .where(INCIDENTS.c.accepted_at <= before)
             .order_by(URGENCY, INCIDENTS.c.accepted_at)
             .limit(MOST)
             .with_hint(INCIDENTS, _IN_THAT_ORDER)

@@ -11,15 +11,16 @@ from patrol.adapters.sql_bodies import incident_in
 from patrol.adapters.sql_prepared import Prepared
 from patrol.adapters.sql_rows import incident_of, orders_of
 from patrol.adapters.sql_tables import INCIDENTS, ORDERS
-from patrol.domain.board import MOST_WAITING, Board
+from patrol.domain.board import Board
 from patrol.domain.dispatch import Duty, Situation
 from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.orders import Order
+from patrol.domain.turns import LINES, places
 from patrol.domain.units import UnitId
 
 _WAITING = Prepared(
     select(INCIDENTS.c.body)
-    .where(INCIDENTS.c.waits.is_not(None), INCIDENTS.c.is_open == 1)
+    .where(INCIDENTS.c.waits_in.is_not_distinct_from(bindparam("line")), INCIDENTS.c.waits.is_not(None))
     .order_by(INCIDENTS.c.waits, INCIDENTS.c.accepted_at)
     .limit(bindparam("most"))
 )
@@ -39,13 +40,15 @@ _OF_UNIT = Prepared(
 
 
 def board(connection: Connection, incident_id: IncidentId, unit_id: UnitId | None, duties: Sequence[Duty]) -> Board:
-    """The board for one incident that asks for units, and all that wait with it. Raises KeyError.
+    """The board for one incident that asks for units, and of all that wait with it those whose turn it may be.
 
-    ``unit_id``: whatever this unit is on belongs to it, too.
+    ``unit_id``: whatever this unit is on belongs to it, too. Raises KeyError.
     """
     asking = incident_of(connection, incident_id)
-    found = (*_WAITING.rows(connection, most=MOST_WAITING), *_UNDER_WAY.rows(connection))
-    bodies = [body for (body,) in (*found, *_OF_UNIT.rows(connection, unit=unit_id or ""))]
+    most = places(duties)
+    waiting = (row for line in (*LINES, None) for row in _WAITING.rows(connection, line=line, most=most))
+    found = (*waiting, *_UNDER_WAY.rows(connection), *_OF_UNIT.rows(connection, unit=unit_id or ""))
+    bodies = [body for (body,) in found]
     incidents: dict[IncidentId, Incident] = {asking.id: asking}
     for body in bodies:
         incident = incident_in(body)

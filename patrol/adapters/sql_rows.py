@@ -25,9 +25,9 @@ from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert, Verdict
 from patrol.domain.deeds import Deed
 from patrol.domain.dispatch import Outcome
-from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Incident, IncidentId
 from patrol.domain.orders import Order
+from patrol.domain.turns import line_of
 
 INCIDENT_BY_ID = Prepared(select(INCIDENTS.c.body).where(INCIDENTS.c.id == bindparam("id")))
 _REWRITE_INCIDENT = Prepared(
@@ -106,6 +106,7 @@ def store_incident(connection: Connection, incident: Incident, before: Incident 
     if before is not None and _found_by(before) == _found_by(incident):  # none of the indices, of which there are five
         _REWRITE_INCIDENT.run(connection, [{"of": incident.id, "seen": place["seen_at"], "text": body}])
         return
+    waits, waits_in = _waits(incident)
     put(
         connection,
         INCIDENTS,
@@ -116,7 +117,8 @@ def store_incident(connection: Connection, incident: Incident, before: Incident 
         closed_at=text_of(closed.at) if (closed := incident.clocks.get(ClockName.CLOSED)) else None,
         **{"class": incident.incident_class.value},
         **place,
-        waits=_waits(incident),
+        waits=waits,
+        waits_in=waits_in,
         body=body,
     )
 
@@ -125,15 +127,13 @@ def _found_by(incident: Incident) -> tuple[object, ...]:
     """What the indexed columns of an incident are made of."""
     clocks = incident.clocks.get(ClockName.ACCEPTED), incident.clocks.get(ClockName.CLOSED)
     kept = incident.kind, incident.place, incident.simulated, incident.drill
-    return incident.fingerprint, incident.is_open, _waits(incident), *clocks, *kept
+    return incident.fingerprint, incident.is_open, *_waits(incident), *clocks, *kept
 
 
-_RANKS = {level: rank for rank, level in enumerate(Level)}
-
-
-def _waits(incident: Incident) -> int | None:
+def _waits(incident: Incident) -> tuple[int, str] | tuple[None, None]:
+    """How urgently it waits for a unit, and in which line; None for both where it does not."""
     wants_units = incident.is_open and incident.due_at is not None and incident.crews_missing > 0
-    return _RANKS[incident.level] if wants_units else None
+    return (incident.level.rank, line_of(incident)) if wants_units else (None, None)
 
 
 def store_alert(connection: Connection, alert: Alert, verdict: Verdict) -> None:

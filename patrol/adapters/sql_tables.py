@@ -43,13 +43,16 @@ INCIDENTS = Table(
     Column("seen_at", String),
     # How urgently it waits for a unit: its level's rank, the smallest first; null: it does not.
     Column("waits", Integer),
+    # And in which line (turns.py); null too where an older program wrote it.
+    Column("waits_in", String),
     Column("body", Text, nullable=False),
 )
 _IS_WAITING = INCIDENTS.c.waits.is_not(None)
-_WAITING = Index("incidents_waiting", INCIDENTS.c.waits, INCIDENTS.c.accepted_at, sqlite_where=_IS_WAITING)
+_BY_LINE = INCIDENTS.c.waits_in, INCIDENTS.c.waits, INCIDENTS.c.accepted_at
+_WAITING = Index("incidents_waiting_in_line", *_BY_LINE, sqlite_where=_IS_WAITING)
 _NEAR = Index("incidents_near", INCIDENTS.c.likeness, INCIDENTS.c.latitude, sqlite_where=INCIDENTS.c.is_open == 1)
 # In so many words, as SQLite finds an index only by the very text of its expression and of its condition.
-_RANKED = " ".join(f"WHEN '{level.value}' THEN {rank}" for rank, level in enumerate(Level))
+_RANKED = " ".join(f"WHEN '{level.value}' THEN {level.rank}" for level in Level)
 URGENCY: ColumnClause[int] = literal_column(f"CASE json_extract(body, '$.level') {_RANKED} END")
 """An incident's level's rank, the smallest first."""
 IS_OPEN: ColumnClause[bool] = literal_column("is_open = 1")

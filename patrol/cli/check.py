@@ -161,7 +161,12 @@ def _lines(configuration: Configuration) -> list[str]:
     cameras = configuration.cameras
     kinds = Counter(site.kind.value.replace("_", " ") for site in configuration.sites)
     schedules = Counter(bound for camera in cameras for bound in camera.bounds)
-    lines = [f"{len(cameras)} cameras, {sum(len(c.zones) for c in cameras)} zones, {len(configuration.units)} units"]
+    counts = {
+        "camera": len(cameras),
+        "zone": sum(len(camera.zones) for camera in cameras),
+        "unit": len(configuration.units),
+    }
+    lines = [", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items())]
     if kinds:
         lines.append("sites: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
     lines.append(f"rules: {', '.join(configuration.rules)}")

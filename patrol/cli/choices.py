@@ -59,7 +59,7 @@ def replay(
     differ = sum(not one.is_same for one in again)
     if not as_json:
         rest = f"; {unread} of another version cannot be read" if unread else ""
-        print(f"{len(again)} choices, {differ} would be different{rest}")
+        print(f"{len(again)} choice{'s' * (len(again) != 1)}, {differ} would be different{rest}")
     raise typer.Exit(1 if differ or unread else 0)
 
 

@@ -56,6 +56,7 @@ def demo(
     from patrol import config as configuring
     from patrol.adapters.model_manifests import known_classes
     from patrol.app import Options
+    from patrol.demo.summary import in_words
 
     log_to_stderr(logging.INFO if verbose else logging.ERROR)
     began = time.monotonic()
@@ -79,6 +80,8 @@ def demo(
         code = run_until_stopped(lambda stopping: _run(configuration, options, stopping, duration, began, result))
     if as_json:
         print(json.dumps(result, ensure_ascii=False, indent=2), flush=True)
+    elif result:
+        print("\n".join(in_words(result)), flush=True)
     leave(code if as_json else 0)
 
 
@@ -89,7 +92,7 @@ def _simulated(configuration: Configuration, var: Path) -> Configuration:
     from patrol.demo.plots import DEMO_CONFIRM, hurried
     from patrol.demo.scenes import demo_cameras, render_scenes
 
-    scenes = render_scenes(var.parent / "scenes", lambda done, of: tell(f"  scene {done} of {of} is rendered (once)"))
+    scenes = render_scenes(var / "scenes", lambda done, of: tell(f"  scene {done} of {of} is rendered (once)"))
     # The model first: what happens in the scenes is counted from now on, and fetching may take a while.
     ensure_model(configuration.detector.model, progress=tell, export=chosen_device(Device.AUTO) is Device.CPU)
     return replace(

@@ -46,7 +46,7 @@ from patrol.domain.storage import FreeFloor
 from patrol.domain.travel_settings import ServiceSettings, TravelSettings
 from patrol.domain.units import Shift, Unit, UnitId, usual_mode
 from patrol.domain.visits import TourSettings
-from patrol.domain.wants import Policy
+from patrol.domain.wants import Needs, Policy
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
 USUAL_VIEW_DEG = 90.0
@@ -136,7 +136,7 @@ def _confirm(dispatch: DispatchModel) -> ConfirmPolicy:
         kind: {level: Waiting(one.within_s, one.then) for level, one in by_level.items() if one is not None}
         for kind, by_level in dispatch.confirm.items()
     }
-    return ConfirmPolicy(by_kind)
+    return ConfirmPolicy(by_kind, two_people=frozenset(dispatch.second_person))
 
 
 def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], environ: Mapping[str, str]) -> Camera:
@@ -169,6 +169,7 @@ def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], envi
         bounds=tuple(_bounds(part, parts)),
         shared_view=parts.shares_its_view(part),
         fine=parts.looks_finely(part),
+        site_en=(site.name_en or "") if site is not None else camera.name_en or "",
     )
 
 
@@ -288,6 +289,7 @@ def _sending(file: FileModel) -> Sending:
         confirm=_confirm(dispatch),
         positions=_positions(file),
         unanswered_after_s=dispatch.unanswered_after_s,
+        needs={kind: Needs(frozenset(one.capabilities), one.crew_at_least) for kind, one in dispatch.needs.items()},
     )
 
 

@@ -26,6 +26,8 @@ def problems(parts: Parts, environ: Mapping[str, str], known_models: KnownModels
     yield from addresses.routing_service(parts, environ)
     yield from names.raised_sites(parts)
     yield from incidents.never_held(parts)
+    yield from incidents.taken_from_above(parts)
+    yield from units.needs_nobody_has(parts)
     if parts.station is not None and (zone := timezone_problem(parts.station.timezone)) is not None:
         yield ("station", "timezone"), zone
     if known_models is not None and parts.detector is not None:
@@ -43,6 +45,7 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from watching.deaf_rules(parts)
     yield from watching.densities_without_ground(parts)
     yield from units.rings_without_units(parts)
+    yield from units.rings_without_able_crews(parts)
     yield from units.walkers_at_speed(parts)
     yield from units.hours_without_units(parts)
     yield from watching.hidden_zones(parts)
@@ -52,3 +55,4 @@ def warnings(parts: Parts) -> Iterator[Finding]:
     yield from incidents.hasty_merging(parts)
     yield from incidents.room_never_told(parts)
     yield from incidents.late_confirmations(parts)
+    yield from incidents.never_held_in_the_core(parts)

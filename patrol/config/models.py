@@ -52,7 +52,7 @@ from patrol.domain.storage import FreeFloor
 from patrol.domain.travel_settings import ON_STREETS, ServiceKind, TravelSettings
 from patrol.domain.units import USUAL_CREW, TravelMode, UnitKind
 from patrol.domain.visits import TourSettings
-from patrol.domain.wants import Policy
+from patrol.domain.wants import Needs, Policy
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
 FLOOR, TRAVEL = FreeFloor(), TravelSettings()
@@ -560,15 +560,29 @@ MaybeWaiting = Annotated[
 ]
 
 
+class NeedsModel(Edge):
+    """What each crew must have that is sent to something of a kind."""
+
+    capabilities: Annotated[list[Id], Field(max_length=32)] = Field(
+        default=[], description="what the crew can do, all of these, in the words of the units"
+    )
+    crew_at_least: Annotated[WholeNumber, Field(ge=1, le=100)] = Field(
+        default=Needs().crew_at_least, description="how many officers it has at least"
+    )
+
+
 class DispatchModel(Edge):
     """Who is sent; what waits for people's word; when units and people are late, and who is told."""
 
     crews: dict[Level, Annotated[WholeNumber, Field(ge=1, le=10)]] = Field(
         default=dict(CREWS), description="how many crews an incident gets" + _by_level(CREWS) + "; else one"
     )
+    needs: dict[Kind, NeedsModel] = Field(
+        default={}, description="what a crew must have, by kind: kind: {capabilities: [...], crew_at_least: 2}"
+    )
     preempts: dict[Level, list[Level]] = Field(
         default={level: sorted(levels) for level, levels in Policy().preempts.items()},
-        description="from which levels each level may take a unit that is not on scene yet: level: [levels]",
+        description="from which lower levels each level may take a unit that is not on scene yet: level: [levels]",
     )
     reserve: dict[RingName, Annotated[WholeNumber, Field(ge=0, le=100)]] = Field(
         default={}, description="how many free crews of a ring are kept for red; usually none"
@@ -615,7 +629,7 @@ class DispatchModel(Edge):
     confirm: dict[Kind, dict[Level, MaybeWaiting]] = Field(
         default={},
         description="kind: {level: at_once} or kind: {level: {within_s: 60, then: send}}: what waits for an operator "
-        "before a unit is sent; at once where left out, and red always",
+        "before a unit is sent; at once where left out, and always in the core and for red",
     )
     second_person: Annotated[list[Level], Field(max_length=4)] = Field(
         default=[Level.RED], description="incidents of these levels are closed by two people, one after the other"

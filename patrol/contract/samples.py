@@ -17,8 +17,11 @@ from patrol.domain.incidents import (
     Incident,
     IncidentId,
     IncidentState,
+    LoopStage,
     Maintenance,
     OrderId,
+    OrderLine,
+    StageTimes,
     TroubledCamera,
     Witness,
 )
@@ -50,7 +53,7 @@ def samples() -> Mapping[str, Message]:
     ordered = replace(incident, sequence=4, clocks=incident.clocks)
     return {
         "alert": alert_message(alert, 1),
-        "incident": incident_message(incident, alert.accepted_at, alert.id),
+        "incident": incident_message(_sent(incident, order), order.sent_at, alert.id),
         "maintenance": incident_message(_maintenance(), LATER + timedelta(seconds=90)),
         "order": order_message(order, ordered, order.sent_at, alert.id),
         "recall": recall_message(
@@ -120,6 +123,7 @@ def sample_incident() -> Incident:
         witnesses=(_witness(alert),),
         level_why_zh=alert.level_why_zh,
         level_why_en=alert.level_why_en,
+        stages=StageTimes(LoopStage.ORDER, _ms(531), {LoopStage.COLLECT: 0.113}),
     )
     return (
         incident.stamped(ClockName.BEGAN, alert.began_at, "rule")
@@ -170,6 +174,17 @@ def sample_order() -> Order:
         why_zh="",
         why_en="",
         candidates=(),
+    )
+
+
+def _sent(incident: Incident, order: Order) -> Incident:
+    """The incident once the first of two crews was ordered to it."""
+    return replace(
+        incident.stamped(ClockName.ORDER_SENT, order.sent_at, "dispatch"),
+        state=IncidentState.ORDERED,
+        sequence=3,
+        crews_missing=1,
+        orders=(OrderLine(order.id, order.unit_id, order.state),),
     )
 
 
@@ -231,6 +246,7 @@ def _maintenance() -> Incident:
             Trouble.UNSEEN,
             (troubled(41, -4900), troubled(43, -3300, unsteady=True), troubled(42, -4100, back_ms=86_200)),
         ),
+        stages=StageTimes(LoopStage.COLLECT, LATER + timedelta(milliseconds=400)),
     )
     return (
         incident.stamped(ClockName.BEGAN, LATER - timedelta(milliseconds=4900), "tour")

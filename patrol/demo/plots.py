@@ -86,14 +86,16 @@ class Plots:
             case Plot.SHORT_HANDED:
                 return incident.level is Level.RED and incident.ring is RingName.CORE
             case Plot.RAISED:
-                waits = self._confirm.of(incident.kind, incident.level) is not None
-                return incident.level is not Level.RED and not waits
+                return incident.level is not Level.RED and not self._waits(incident)
             case Plot.MERGED:
                 return mate_of(incident, others) is not None
             case Plot.LEFT_TO_RULE:
-                return self._confirm.of(incident.kind, incident.level) is not None
+                return self._waits(incident)
             case _:
                 return True
+
+    def _waits(self, incident: Incident) -> bool:
+        return self._confirm.of(incident.kind, incident.level, incident.ring) is not None
 
 
 def mate_of(incident: Incident, others: Sequence[Incident]) -> Incident | None:

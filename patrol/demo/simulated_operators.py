@@ -30,8 +30,9 @@ from patrol.domain.units import UnitKind
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, IncidentReader, Ledger, RoomDesk
 
-NAME = "模拟值班员 simulated operator"
-SECOND = "模拟值班长 simulated duty officer"
+# In one language, as in a real room: what people say is shown as they said it, whatever the page's language.
+NAME = "模拟值班员"
+SECOND = "模拟值班长"
 SEAT = "simulated-seat"
 LOOKS_EVERY_S = 1.0
 CONFIRM_S = (3.0, 8.0)
@@ -116,7 +117,7 @@ class SimulatedOperators:
             return
         is_awaited = plot is not Plot.FORGOTTEN or incident.reminders >= REMINDERS_NEEDED
         if incident.state is IncidentState.HANDLED and is_awaited and self._is_time(incident.id, "close", FEEDBACK_S):
-            await self._desk.close(incident.id, Disposition.HANDLED, NAME, "模拟处置完毕 simulated")
+            await self._desk.close(incident.id, Disposition.HANDLED, NAME, "模拟处置完毕")
 
     async def _second(self, plot: Plot, incident: Incident, asked: ClosingRequest) -> None:
         """Agree with whoever gave the feedback first, also with a person at the real feed."""
@@ -127,7 +128,8 @@ class SimulatedOperators:
             await self._desk.withdraw_closing(incident.id, second)
             self._due.pop((incident.id, "close"), None)
             return
-        await self._desk.close(incident.id, asked.disposition, second, asked.reason, asked.reason_code)
+        said = asked.reason, asked.reason_code, asked.duplicate_of
+        await self._desk.close(incident.id, asked.disposition, second, *said)
 
     async def _play(self, plot: Plot, incident: Incident, ledger: Ledger) -> None:
         """What its plot brings beside the usual."""
@@ -136,7 +138,7 @@ class SimulatedOperators:
         elif plot is Plot.MERGED and self._is_time(incident.id, "merge", MERGES_S) and self._is_first(incident, plot):
             await self._merge(incident, ledger.incidents)
         elif plot is Plot.RAISED and self._is_time(incident.id, "raise", RAISES_S) and self._is_first(incident, plot):
-            await self._desk.change_level(incident.id, Level.RED, NAME, "人还在增加 more are coming")
+            await self._desk.change_level(incident.id, Level.RED, NAME, "人还在增加")
         elif plot is Plot.SHORT_HANDED and self._is_time(incident.id, "lower", LOWERS_S):
             await self._lower(incident, ledger)
         elif plot is Plot.OVERRIDDEN and self._is_time(incident.id, "send", SENDS_S):
@@ -165,7 +167,7 @@ class SimulatedOperators:
     async def _lower(self, incident: Incident, ledger: Ledger) -> None:
         """It matters less than it seemed; while its crews go on, the others of its ring are called in."""
         if incident.state in UNREACHED and self._is_first(incident, Plot.SHORT_HANDED):
-            await self._desk.change_level(incident.id, Level.YELLOW, NAME, "多数人已散去 most have left")
+            await self._desk.change_level(incident.id, Level.YELLOW, NAME, "多数人已散去")
             await self._shift.call_in(incident.ring, ledger.duties, SECOND)
 
     async def _refuse(self, incident: Incident) -> None:
@@ -174,13 +176,13 @@ class SimulatedOperators:
             await self._second(Plot.FALSE_ALARM, incident, incident.closing)
         elif self._is_time(incident.id, "refuse", REFUSES_S):
             why = FalseAlarmReason.ORDINARY
-            await self._desk.close(incident.id, Disposition.FALSE_ALARM, NAME, "模拟误报 simulated", why)
+            await self._desk.close(incident.id, Disposition.FALSE_ALARM, NAME, "模拟误报", why)
 
     async def _reopen(self, incident_id: IncidentId) -> None:
         if self._is_time(incident_id, "reopen", REOPENS_S):
             self._to_reopen.discard(incident_id)
             try:
-                await self._desk.reopen(incident_id, SECOND, "人又回来了 they came back")
+                await self._desk.reopen(incident_id, SECOND, "人又回来了")
             except IllegalTransition:
                 return  # it became part of another one, or somebody was faster
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from patrol.domain.camera import RingName
 from patrol.domain.errors import PatrolError
 from patrol.domain.events import IncidentClass
-from patrol.domain.incidents import ClockName, Incident, IncidentState
+from patrol.domain.incidents import Incident, IncidentState
 from patrol.domain.orders import Order
 from patrol.domain.room import RingStatus, TourStatus
 from patrol.pipeline.stopping import pause
@@ -98,6 +98,25 @@ def summarise(
     }
 
 
+def in_words(summary: Mapping[str, Any]) -> list[str]:
+    """The same in a few lines for people; ``summary`` as ``summarise`` made it."""
+    visits = sum(summary["visits"].values())
+    alerts, incidents, orders = summary["alerts"], summary["incidents"], summary["orders"]
+    errors = {name: count for name, count in summary["errors"].items() if count}
+    lines = [
+        f"{summary['seconds']:.0f} s: {visits} visits, {summary['visits_per_s']:g} a second"
+        + (f"; bounds stretched up to {summary['stretch_max']:g} times" if summary["stretch_max"] > 1 else ""),
+        f"alerts: {alerts['accepted']} accepted, {alerts['delivered']} delivered",
+        f"incidents: {incidents['opened']} opened, {incidents['closed']} closed; orders: {orders['sent']}",
+    ]
+    for ring, found in summary["on_scene"].items():
+        if found["reached"]:
+            inside = f"{found['inside_target']} of them within {found['target_s']:g} s"
+            lines.append(f"{ring}: {found['reached']} reached, {inside}")
+    lines.append("errors: " + (", ".join(f"{name} {count}" for name, count in errors.items()) or "none"))
+    return lines
+
+
 def _orders(orders: Sequence[Order]) -> dict[str, int]:
     counts: dict[str, int] = {"sent": len(orders)}
     for order in orders:
@@ -108,9 +127,9 @@ def _orders(orders: Sequence[Order]) -> dict[str, int]:
 def _on_scene(incidents: Sequence[Incident], ring: RingName) -> dict[str, Any]:
     here = [each for each in incidents if each.ring is ring and each.incident_class is IncidentClass.SECURITY]
     times = [
-        seconds
+        (arrived.at - incident.accepted_at).total_seconds()
         for incident in here
-        if (seconds := incident.seconds(ClockName.ACCEPTED, ClockName.ON_SCENE)) is not None
+        if (arrived := incident.first_on_scene) is not None
     ]
     target_s = here[0].target_s if here else None
     return {

@@ -7,7 +7,7 @@ the first one that was seen within the radius, which may be up to 2 s after the 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from patrol.domain.dispatch import UNIT_CLOCK_AHEAD, Duty, Outcome, Situation, advance, in_order_state, told
@@ -36,6 +36,17 @@ def seen(order: Order, duty: Duty | None, now: datetime, settings: FixSettings) 
     return None
 
 
+def sets_out_from_here(order: Order, duty: Duty | None, now: datetime) -> bool:
+    """Whether its unit's last position is the first since it accepted, where nobody knew then where it was.
+
+    From there on it is seen to move.
+    """
+    if order.state is not OrderState.ACCEPTED or order.accepted_from is not None or duty is None:
+        return False
+    accepted_at = order.accepted_at or order.sent_at
+    return duty.fix_at is not None and duty.fix_at >= accepted_at and _is_of_order(order, duty, now)
+
+
 def _is_of_order(order: Order, duty: Duty, now: datetime) -> bool:
     """Whether the position was sent on this order's way, and not with the button itself."""
     if duty.order_id != order.id or duty.fix_at is None or duty.fix_at == order.pressed_at:
@@ -53,24 +64,35 @@ def follow(situation: Situation, crews_wanted: int, now: datetime, settings: Fix
     found = _first_seen(situation, now, settings)
     if found is None:
         return Outcome(reason="nothing seen")
-    order, duty, clock = found
+    order, duty, clock = found.order, found.duty, found.clock
     assert duty.fix_at is not None
+    if clock is None:
+        return Outcome(orders=(replace(order, accepted_from=duty.place),), reason="sets out from here")
     stamp = duty.fix_at, f"unit {order.unit_id}, by its position"
     if clock is ClockName.MOVING:
-        moved = replace(order, state=OrderState.EN_ROUTE)
-        return advance(situation, moved, in_order_state(duty, moved.state, now), (clock, *stamp), crews_wanted, now)
-    arrived = replace(order, state=OrderState.ON_SCENE, arrived_at=duty.fix_at)
+        further = replace(order, state=OrderState.EN_ROUTE)
+    else:
+        further = replace(order, state=OrderState.ON_SCENE, arrived_at=duty.fix_at)
     if order.state is OrderState.ON_SCENE:
-        return _corrected(situation, arrived, stamp, now)
-    return advance(situation, arrived, in_order_state(duty, arrived.state, now), (clock, *stamp), crews_wanted, now)
+        return _corrected(situation, further, stamp, now)
+    return advance(situation, further, in_order_state(duty, further, now), (clock, *stamp), crews_wanted, now)
 
 
-def _first_seen(situation: Situation, now: datetime, settings: FixSettings) -> tuple[Order, Duty, ClockName] | None:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a unit's last position says of its order; ``clock``: None where it is only where the unit sets out from."""
+
+    order: Order
+    duty: Duty
+    clock: ClockName | None
+
+
+def _first_seen(situation: Situation, now: datetime, settings: FixSettings) -> _Seen | None:
     for order in situation.open_orders:
         duty = situation.duty_of(order.unit_id)
         clock = seen(order, duty, now, settings)
-        if duty is not None and clock is not None:
-            return order, duty, clock
+        if duty is not None and (clock is not None or sets_out_from_here(order, duty, now)):
+            return _Seen(order, duty, clock)
     return None
 
 

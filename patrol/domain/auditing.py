@@ -78,7 +78,7 @@ class Unpublished:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An open incident with no open order. ``taken``: dispatch has stored the effect of one of its alerts, at least."""
+    """An open incident that is new: no crew is sent. ``taken``: dispatch has stored the effect of one of its alerts."""
 
     situation: Situation
     taken: bool
@@ -159,8 +159,7 @@ def audit(
         *_dead_letters(view, before),
         *_restored(view),
     )
-    urgency = {level: rank for rank, level in enumerate(Level)}
-    return tuple(sorted(found, key=lambda one: (urgency[one.level] if one.level else len(urgency), one.since)))
+    return tuple(sorted(found, key=lambda one: (one.level.rank if one.level else len(Level), one.since)))
 
 
 def silent_since(last: datetime, now: datetime) -> datetime | None:
@@ -186,10 +185,10 @@ def _unpublished(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
 def _not_sent(
     view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, sending: Sending
 ) -> Iterator[Finding]:
-    late = [waiting for waiting in view.waiting if _is_unsent_for_too_long(waiting, view, rings, bounds, sending)]
+    late = [waiting for waiting in view.waiting if _is_unsent_for_too_long(waiting, view, rings, bounds)]
     for waiting in _those_who_could_have_somebody(late, view, sending):
         incident = waiting.situation.incident
-        since = _unsent_since(waiting.situation, rings[incident.ring], sending, view.at)
+        since = _unsent_since(waiting.situation, rings[incident.ring])
         yield _about(
             FindingKind.UNDISPATCHED if waiting.taken else FindingKind.UNHANDLED,
             incident,
@@ -200,12 +199,13 @@ def _not_sent(
 
 
 def _is_unsent_for_too_long(
-    waiting: Waiting, view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds, sending: Sending
+    waiting: Waiting, view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds
 ) -> bool:
     incident = waiting.situation.incident
-    since = _unsent_since(waiting.situation, rings[incident.ring], sending, view.at)
+    since = _unsent_since(waiting.situation, rings[incident.ring])
     bound_s = bounds.sent_s[incident.level] + (bounds.sent_more_after_fault_s if view.disturbed else 0.0)
-    return incident.state is IncidentState.NEW and _age_s(view, since) > bound_s
+    nobody_sent = incident.state is IncidentState.NEW and not waiting.situation.crew_is_out
+    return nobody_sent and _age_s(view, since) > bound_s
 
 
 def _those_who_could_have_somebody(late: Sequence[Waiting], view: AuditView, sending: Sending) -> Iterator[Waiting]:
@@ -224,21 +224,17 @@ def _those_who_could_have_somebody(late: Sequence[Waiting], view: AuditView, sen
 
 def _kind_of(situation: Situation) -> Hashable:
     incident = situation.incident
-    asked = frozenset((order.unit_id, order.state) for order in situation.of_this_life)
-    return incident.kind, incident.level, incident.ring, incident.simulated, incident.held_until, asked
+    asked = frozenset((order.unit_id, order.state, order.recalled_by) for order in situation.of_this_life)
+    told = incident.kind, incident.level, incident.ring, incident.simulated, incident.held_until, incident.urged_at
+    return (*told, asked)
 
 
-def _unsent_since(situation: Situation, ring: Ring, sending: Sending, now: datetime) -> datetime:
-    """Since when nobody is on the way, and somebody may be, at the latest: an order that ended has had its time."""
+def _unsent_since(situation: Situation, ring: Ring) -> datetime:
+    """Since when no crew is on the way, and one may be: since the last one's order was over, say."""
     incident = situation.incident
-    ended = [order.sent_at + timedelta(seconds=ring.accept_within_s) for order in situation.orders]
-    given_up = [
-        order.doubted_at + timedelta(seconds=sending.unanswered_after_s)
-        for order in situation.orders
-        if order.state is OrderState.EXPIRED and order.doubted_at is not None
-    ]
-    not_before = [at for at in (incident.held_until, incident.reopened_at) if at is not None]
-    return max([incident.accepted_at, *not_before, *ended, *(at for at in given_up if at <= now)])
+    ended = [order.over_at(ring.accept_within_s) for order in situation.orders if not order.is_drone]
+    not_before = [] if incident.held_until is None else [incident.held_until]
+    return max([incident.life_began_at, *not_before, *ended])
 
 
 def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds) -> Iterator[Finding]:
@@ -257,11 +253,11 @@ def _silent(view: AuditView, rings: Mapping[RingName, Ring], bounds: AuditBounds
 def _not_marked(view: AuditView, bounds: AuditBounds) -> Iterator[Finding]:
     grace = timedelta(seconds=_followed_up_s(view, bounds))
     for incident in view.not_marked:
-        if incident.due_at is not None and not incident.overdue and is_overdue(incident, view.at - grace):
+        if incident.response_due_at is not None and not incident.overdue and is_overdue(incident, view.at - grace):
             yield _about(
                 FindingKind.NOT_FOLLOWED_UP,
                 incident,
-                incident.due_at,
+                incident.response_due_at,
                 "已超过到场时限，没有盯办",
                 "its response target has passed, and nobody followed it up",
             )

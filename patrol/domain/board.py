@@ -7,28 +7,37 @@ in choosing.py; here choices become orders, and what they take from other incide
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from patrol.domain.choosing import Choice, Choices, Commitment, Policy, Want
 from patrol.domain.confirmation import ConfirmPolicy, is_held
-from patrol.domain.dispatch import Duty, MessageFor, Outcome, Situation, in_state_of, told, with_orders
-from patrol.domain.events import Level
+from patrol.domain.dispatch import (
+    Duty,
+    MessageFor,
+    Outcome,
+    Situation,
+    in_state_of,
+    told,
+    wants_one_more,
+    with_orders,
+)
+from patrol.domain.events import Kind, Level
 from patrol.domain.fixes import FixSettings, Freshness, Whereabouts, staleness
 from patrol.domain.incidents import UNREACHED, ClockName, Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.looked import LookedAt, choices_of, streets_to, went_by
 from patrol.domain.messages import Message, order_message, recall_message
 from patrol.domain.orders import Order, OrderState
 from patrol.domain.shortfalls import Shortfall, ShortfallReason, Soonest, carried_on, is_news, shortfall
-from patrol.domain.units import UnitId, UnitState
+from patrol.domain.turns import Turn, in_turn, urgency
+from patrol.domain.units import UnitId
+from patrol.domain.wants import Needs
 from patrol.domain.ways import Way, Ways
 
 PRE_EMPTED = "pre_empted"
 SHORT = "short"
-# In a storm hundreds wait, and there are only so many units: the most urgent, the oldest first, are looked at.
-MOST_WAITING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +51,6 @@ class Crews:
         if incident.due_at is None or incident.state in (IncidentState.HANDLED, IncidentState.CLOSED):
             return 0
         return self.by_level.get(incident.level, 1) + wants_one_more(incident)
-
-
-_ONE_MORE = ("unit_not_moving", "position_silent", "arrival_will_miss_target")  # of a lateness's key
-
-
-def wants_one_more(incident: Incident) -> bool:
-    """Whether one crew more is wanted, as one that is on its way was told to be late, or is not heard of."""
-    last = incident.standing_escalation
-    return last is not None and any(cause.partition("/")[0] in _ONE_MORE for cause in last.causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class Sending:
     """What sending goes by. ``confirm``: what waits for a person's word before a unit is sent.
 
     ``positions``: how old where a unit is may be. ``unanswered_after_s``: how long a doubted order may tie its unit.
+    ``needs``: what each crew must have, by kind; of one that is left out, nothing.
     """
 
     crews: Crews = field(default_factory=Crews)
@@ -87,6 +88,7 @@ class Sending:
     confirm: ConfirmPolicy = field(default_factory=ConfirmPolicy)
     positions: FixSettings = field(default_factory=FixSettings)
     unanswered_after_s: float = 120.0
+    needs: Mapping[Kind, Needs] = field(default_factory=dict)
 
 
 def missing(situation: Situation, crews: Crews) -> int:
@@ -123,15 +125,16 @@ def short_by_target(situation: Situation, incident: Incident, now: datetime) -> 
     return replace(incident, shortfall=carried_on(found, known))
 
 
-def want_of(situation: Situation, crews: Crews) -> Want:
+def want_of(situation: Situation, sending: Sending) -> Want:
     """What an incident wants, as choosing sees it; also one that wants nothing, but may lose what it has.
 
-    Who refused is not asked again, unless another camera has told of something red since.
+    Who refused is not asked again, unless another camera has told of something red since; whom a person took back is
+    not, unless a person sends it again.
     """
     incident = situation.incident
     assert incident.due_at is not None
     since = incident.urged_at
-    wants = missing(situation, crews)
+    wants, needs = missing(situation, sending.crews), sending.needs.get(incident.kind, Needs())
     orders = [order for order in situation.of_this_life if since is None or order.sent_at >= since or order.is_open]
     return Want(
         incident_id=incident.id,
@@ -142,12 +145,25 @@ def want_of(situation: Situation, crews: Crews) -> Want:
         crews=wants,
         wants_drone=wants > 0 and not any(order.is_drone for order in situation.of_this_life),
         simulated=incident.simulated,
-        capabilities=frozenset(),
+        capabilities=needs.capabilities,
         tried={order.unit_id: order.state for order in orders},
         opened_at=incident.accepted_at,
         crews_on_it=situation.crews,
         arrives_at=_arrivals(situation),
+        crew_at_least=needs.crew_at_least,
+        taken_back=_taken_back(situation),
     )
+
+
+def _taken_back(situation: Situation) -> frozenset[UnitId]:
+    """The units that a person took back from it, and no person has sent to it since."""
+    found: set[UnitId] = set()
+    for order in situation.of_this_life:
+        if order.ordered_by is not None:
+            found.discard(order.unit_id)
+        if order.recalled_by is not None:
+            found.add(order.unit_id)
+    return frozenset(found)
 
 
 def _arrivals(situation: Situation) -> Mapping[UnitId, datetime]:
@@ -178,14 +194,20 @@ def commitments(situations: Iterable[Situation]) -> Mapping[UnitId, Commitment]:
 
 
 def choices_for(board: Board, ways: Ways, sending: Sending, now: datetime) -> Choices:
-    """Who would be sent where now, to the most urgent of all that wait, and what each does not get."""
+    """Who would be sent where now, to those of all that wait whose turn it is, and what each does not get."""
     return _chosen(board, ways, sending, now)[1]
 
 
 def _chosen(board: Board, ways: Ways, sending: Sending, now: datetime) -> tuple[LookedAt, Choices]:
-    waiting = sorted((each for each in board.situations if waits(each, sending, now)), key=_urgency)
-    served = [each for each in board.situations if each.open_orders and each not in waiting]
-    wants = tuple(want_of(each, sending.crews) for each in (*waiting[:MOST_WAITING], *served))
+    waiting = {each.incident.id for each in board.situations if waits(each, sending, now)}
+    served = [each for each in board.situations if each.open_orders and each.incident.id not in waiting]
+    asked = [want_of(each, sending) for each in board.situations if each.incident.id in waiting]
+    turns = list(in_turn(asked, board.duties))
+    in_front = sorted((want for turn in turns for want in turn.looked_at), key=urgency)
+    # Who stands behind gets nothing now, and may lose what it has.
+    behind = (want for turn in turns for want in turn.behind if want.crews_on_it)
+    losing = (replace(want, crews=0, wants_drone=False) for want in behind)
+    wants = (*in_front, *losing, *(want_of(each, sending) for each in served))
     looked = LookedAt(
         at=now,
         wants=wants,
@@ -199,25 +221,15 @@ def _chosen(board: Board, ways: Ways, sending: Sending, now: datetime) -> tuple[
         crews=sending.crews.by_level,
     )
     found = choices_of(looked)
-    behind = _behind(waiting, found, sending.crews, now)
-    return replace(looked, went=went_by(found)), replace(found, shortfalls={**found.shortfalls, **behind})
+    shortfalls = {**dict(each for turn in turns for each in _behind(turn, found, now)), **found.shortfalls}
+    return replace(looked, went=went_by(found)), replace(found, shortfalls=shortfalls)
 
 
-def _behind(
-    waiting: Sequence[Situation], found: Choices, crews: Crews, now: datetime
-) -> Mapping[IncidentId, Shortfall]:
-    """Those that nobody has looked at, as more urgent ones wait; none where these get all that they want."""
-    if not any(each.incident.id in found.shortfalls for each in waiting[:MOST_WAITING]):
-        return {}
-    return {
-        each.incident.id: shortfall(ShortfallReason.BEHIND_OTHERS, missing(each, crews), now)
-        for each in waiting[MOST_WAITING:]
-    }
-
-
-def _urgency(situation: Situation) -> tuple[int, datetime, IncidentId]:
-    incident = situation.incident
-    return list(Level).index(incident.level), incident.accepted_at, incident.id
+def _behind(turn: Turn, found: Choices, now: datetime) -> Iterator[tuple[IncidentId, Shortfall]]:
+    """Those that nobody has looked at, as others stand before them; none where these get all that they want."""
+    if any(want.incident_id in found.shortfalls for want in turn.looked_at):
+        for want in turn.behind:
+            yield want.incident_id, shortfall(ShortfallReason.BEHIND_OTHERS, want.crews, now)
 
 
 def send(
@@ -308,6 +320,7 @@ def changed(
     incident = replace(wanting(after, incident, crews), shortfall=carried_on(found, incident.shortfall))
     if any(not order.is_drone for order in new):
         incident = incident.stamped(ClockName.ORDER_SENT, now, new[0].ordered_by or "dispatch")
+        incident = replace(incident, held_until=None)  # nobody's word is waited for any more
     messages: list[MessageFor] = [partial(_recall, order, why_lost, now) for order in lost]
     messages += [partial(_tell, order, now, situation.cause) for order in new]
     duties = ((situation.duty_of(order.unit_id), order) for order in new)
@@ -315,9 +328,7 @@ def changed(
         Outcome(
             incident=incident,
             orders=(*lost, *new),
-            duties=tuple(
-                replace(duty, state=UnitState.ASSIGNED, order_id=order.id) for duty, order in duties if duty is not None
-            ),
+            duties=tuple(duty.ordered(order.id) for duty, order in duties if duty is not None),
             reason="ordered" if new else why_lost,
         ),
         now,

@@ -91,7 +91,7 @@ class Camera:
     ``ground``: from its picture to metres on the ground; None where it is not calibrated.
     ``shared_view``: other cameras show the same place in the same way, so that its pictures being like theirs is no
     sign of a mix-up. ``simulated``: its pictures are made up (the demo); shown wherever its alerts are. ``fine``:
-    every visit looks twice as finely.
+    every visit looks twice as finely. ``site_en``: the site's English name; empty where it has none of its own.
     """
 
     id: CameraId
@@ -113,3 +113,4 @@ class Camera:
     shared_view: bool = False
     ground: GroundPlane | None = None
     fine: bool = False
+    site_en: str = ""

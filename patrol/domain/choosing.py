@@ -42,8 +42,9 @@ from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.lacking import shortfalls
 from patrol.domain.orders import Candidate
-from patrol.domain.seating import RANK, Seating, first_crew_in_s, seat
+from patrol.domain.seating import Seating, first_crew_in_s, seat
 from patrol.domain.shortfalls import Shortfall
+from patrol.domain.turns import urgency
 from patrol.domain.units import UnitId
 from patrol.domain.wants import Choice as Choice
 from patrol.domain.wants import Choices as Choices
@@ -70,7 +71,7 @@ def choose(
     ``travel_s``: seconds from being ordered to being there, mobilisation included; infinite where there is no way.
     ``lost_s``: of units of which nobody knows where they are, how old their last position is, seconds.
     """
-    ordered = sorted(wants, key=_urgency)
+    ordered = sorted(wants, key=urgency)
     everybody = sorted(duties, key=_unit_id)
     chosen: list[Choice] = []
     short: dict[IncidentId, Shortfall] = {}
@@ -86,10 +87,6 @@ def choose(
         tuple(sorted(chosen, key=lambda choice: place[choice.incident_id])),
         {incident_id: short[incident_id] for incident_id in place if incident_id in short},
     )
-
-
-def _urgency(want: Want) -> tuple[int, datetime, IncidentId]:
-    return RANK[want.level], want.opened_at, want.incident_id
 
 
 def _unit_id(duty: Duty) -> UnitId:

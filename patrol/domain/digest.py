@@ -92,6 +92,5 @@ def _lines(incidents: Sequence[Incident]) -> tuple[DigestLine, ...]:
         sort = (incident.level, incident.ring, incident.kind)
         sorts[sort] += 1
         alerts[sort] += len(incident.alert_ids)
-    urgency = {level: rank for rank, level in enumerate(Level)}
-    in_order = sorted(sorts, key=lambda sort: (urgency[sort[0]], -sorts[sort], sort[1], sort[2]))
+    in_order = sorted(sorts, key=lambda sort: (sort[0].rank, -sorts[sort], sort[1], sort[2]))
     return tuple(DigestLine(*sort, incidents=sorts[sort], alerts=alerts[sort]) for sort in in_order)

@@ -1,4 +1,4 @@
-"""Dispatch: who is sent, and what every receipt, refusal and silence changes.
+"""Dispatch: what every order's going on, its silence and its end change. Receipts are taken in receiving.py.
 
 Each function decides on one ``Situation`` and returns an ``Outcome``; the store applies it in one transaction.
 """
@@ -15,15 +15,17 @@ from patrol.domain.camera import Place
 from patrol.domain.deeds import Deed
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import (
+    UNREACHED,
     ClockName,
     Incident,
     IncidentState,
     OrderId,
     OrderLine,
     is_overdue,
+    staged,
 )
 from patrol.domain.messages import Message, incident_message, recall_message
-from patrol.domain.orders import PROGRESS, Order, OrderState, Receipt, ReceiptKind, in_progress
+from patrol.domain.orders import PROGRESS, Order, OrderState, in_progress
 from patrol.domain.units import ASSIGNABLE, ON_AN_ORDER, UNIT_TRANSITIONS, Unit, UnitId, UnitState, is_on_shift
 from patrol.domain.ways import DETOUR_FACTOR as DETOUR_FACTOR
 
@@ -32,8 +34,6 @@ if TYPE_CHECKING:  # a choice is made of duties, and is known here only as what 
 
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
-
-POSITION_IS_NEW = timedelta(seconds=30)
 
 AT_HOME_M = 50.0  # as near as a terminal in a street with high houses can tell
 
@@ -44,7 +44,7 @@ MessageFor = Callable[[Incident], Message]
 class Duty:
     """A unit as it is now: what it does, where it was last, for which order.
 
-    ``place``, ``fix_at``: the last position, from wherever; ``accuracy_m``: of the last that it sent by itself.
+    ``place``, ``fix_at``: the last position, from wherever; ``accuracy_m``: how far off that may be, if it says so.
     ``had_fix``: it has sent positions by itself, not only with receipts. ``fix_id``: the position looked at last.
     ``jumped_to``, ``jumped_at``: one too far away to be believed, until a second agrees with it (fixes.py).
     ``returning_since``: while it is. ``told_on_shift``: an operator has set its state, while its shift held or did
@@ -89,6 +89,10 @@ class Duty:
         if state not in UNIT_TRANSITIONS[self.state]:
             raise IllegalTransition(f"unit {self.unit.id}: {self.state} -> {state}")
         return replace(self, state=state, returning_since=None)
+
+    def ordered(self, order_id: OrderId) -> Duty:
+        """This duty, sent with that order. Raises IllegalTransition."""
+        return replace(self.to(UnitState.ASSIGNED), order_id=order_id)
 
     def released(self, now: datetime) -> Duty:
         """As it is once its order is over: off duty if its shift is, available if it stands at home, else returning.
@@ -145,6 +149,11 @@ class Situation:
         return in_progress(self.of_this_life)
 
     @property
+    def crew_is_out(self) -> bool:
+        """Whether a crew has an open order, accepted or not. A drone sees, and handles nothing."""
+        return any(not order.is_drone for order in self.open_orders)
+
+    @property
     def crews(self) -> int:
         """How many crews are on it, those left out of which nothing has been heard in time."""
         return sum(not order.is_drone and order.state is not OrderState.DOUBTED for order in self.open_orders)
@@ -171,59 +180,28 @@ class Outcome:
         return replace(self, deed=deed) if self.incident is not None or self.orders else self
 
 
+_ONE_MORE = ("unit_not_moving", "position_silent", "arrival_will_miss_target")  # of a lateness's key
+
+
+def wants_one_more(incident: Incident) -> bool:
+    """Whether one crew more is wanted, as one on its way was told to be late, or is not heard of, and none is there."""
+    last = incident.standing_escalation
+    if last is None or incident.state not in UNREACHED:
+        return False
+    return any(cause.partition("/")[0] in _ONE_MORE for cause in last.causes)
+
+
 def travel_time_s(duty: Duty, destination: Place) -> float:
     """Expected seconds from being ordered to being there: mobilisation, then the way at the unit's speed."""
     way_m = duty.where.distance_m(destination) * DETOUR_FACTOR
     return duty.unit.mobilise_s + way_m / duty.unit.speed_m_s
 
 
-_NEXT_STATE: Mapping[ReceiptKind, tuple[OrderState, ClockName]] = {
-    ReceiptKind.ACCEPTED: (OrderState.ACCEPTED, ClockName.UNIT_ACCEPTED),
-    ReceiptKind.EN_ROUTE: (OrderState.EN_ROUTE, ClockName.MOVING),
-    ReceiptKind.ON_SCENE: (OrderState.ON_SCENE, ClockName.ON_SCENE),
-    ReceiptKind.DONE: (OrderState.DONE, ClockName.HANDLED),
-}
-
 _DUTY_STATE: Mapping[OrderState, UnitState] = {
     OrderState.ACCEPTED: UnitState.ASSIGNED,
     OrderState.EN_ROUTE: UnitState.EN_ROUTE,
     OrderState.ON_SCENE: UnitState.ON_SCENE,
 }
-
-
-def receive(situation: Situation, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:
-    """Take a unit's receipt for its order. A late one moves nothing back, one for an order that is over moves nothing.
-
-    ``crews_wanted``: once so many have accepted, whoever has not answered yet is called back.
-    """
-    order = next((order for order in situation.orders if order.id == receipt.subject_id), None)
-    if order is None:
-        return Outcome(reason="unknown order")
-    if order.life != situation.incident.life:
-        return _position_only(situation, order, receipt)
-    if receipt.kind in _NEXT_STATE and _came_late(order, receipt):
-        return _late(situation, order, receipt, now)
-    if not order.is_open:
-        return _position_only(situation, order, receipt)
-    if receipt.kind is ReceiptKind.REJECTED and order.state is not OrderState.ON_SCENE:
-        return _reject(situation, order, receipt.place, now)
-    if receipt.kind not in _NEXT_STATE:
-        return _position_only(situation, order, receipt)
-    return _go_on(situation, order, receipt, crews_wanted, now)
-
-
-def _go_on(situation: Situation, order: Order, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:
-    order_state, clock = _NEXT_STATE[receipt.kind]
-    at, source = _when(receipt, order, now)
-    duty = situation.duty_of(order.unit_id)
-    duty = None if duty is None else _placed_by(duty, receipt)
-    further = replace(order, state=order_state, doubted_at=None)
-    if receipt.kind is ReceiptKind.ACCEPTED:
-        further = replace(further, accepted_from=None if duty is None else _known_place(duty, at))
-    if receipt.kind is ReceiptKind.ON_SCENE:
-        further = replace(further, pressed_at=at)
-    duty = None if duty is None else in_order_state(duty, order_state, now)
-    return advance(situation, further, duty, (clock, at, source), crews_wanted, now)
 
 
 def advance(
@@ -234,14 +212,20 @@ def advance(
     crews_wanted: int,
     now: datetime,
 ) -> Outcome:
-    """An order goes on, and its unit with it; both as they are then. See ``receive``."""
+    """An order goes on, and its unit with it; both as they are then.
+
+    ``crews_wanted``: once so many have accepted, whoever has not answered yet is called back.
+    """
     moved = with_orders(situation, (order,))
-    over = _no_longer_needed(moved, crews_wanted)
-    after = with_orders(moved, over)
     incident = situation.incident
     if not order.is_drone:  # it sees, it handles nothing
         incident = incident.stamped(*stamp)
-    incident = replace(in_state_of(incident, after.of_this_life), crews_missing=max(0, crews_wanted - after.crews))
+    incident = in_state_of(incident, moved.of_this_life)
+    if wants_one_more(situation.incident) and not wants_one_more(incident):  # somebody is there
+        crews_wanted -= 1
+    over = _no_longer_needed(moved, crews_wanted)
+    after = with_orders(moved, over)
+    incident = short_of(incident, after, crews_wanted)
     incident = replace(incident, overdue=is_overdue(incident, now))
     return told(
         Outcome(
@@ -256,6 +240,11 @@ def advance(
     )
 
 
+def short_of(incident: Incident, after: Situation, crews_wanted: int) -> Incident:
+    """The incident with how many crews it wants beside those that are on it after a decision."""
+    return replace(incident, crews_missing=max(0, crews_wanted - after.crews))
+
+
 _WHY_OVER: Mapping[OrderState, str] = {OrderState.EXPIRED: "expired", OrderState.RECALLED: "not_needed"}
 
 
@@ -265,7 +254,9 @@ def _no_longer_needed(situation: Situation, crews_wanted: int) -> tuple[Order, .
     if any(order.state is OrderState.DONE for order in crews):
         waiting = {order for order in situation.open_orders if order.state is not OrderState.ON_SCENE}
     elif sum(order.is_open and PROGRESS[order.state] > 0 for order in crews) >= crews_wanted:
-        waiting = {order for order in crews if order.is_open and PROGRESS[order.state] == 0}
+        # Whom a dispatcher sent stays until it is done, or a person takes it back.
+        unanswered = (order for order in crews if order.is_open and PROGRESS[order.state] == 0)
+        waiting = {order for order in unanswered if order.ordered_by is None}
     else:
         return ()
     return tuple(
@@ -310,64 +301,26 @@ def freed(situation: Situation, orders: Sequence[Order], now: datetime) -> tuple
     return tuple(duty.released(now) for duty in duties if duty)
 
 
-def _came_late(order: Order, receipt: Receipt) -> bool:
-    """Whether the order was already as far, or farther, when this receipt came."""
-    return order.state in PROGRESS and PROGRESS[_NEXT_STATE[receipt.kind][0]] <= PROGRESS[order.state]
+def in_order_state(duty: Duty, order: Order, now: datetime) -> Duty:
+    """A unit as it is once its order has gone on; of one that is on another order, nothing changes.
+
+    Raises IllegalTransition.
+    """
+    if duty.order_id != order.id:
+        return duty
+    return duty.released(now) if order.state is OrderState.DONE else duty.to(_DUTY_STATE[order.state])
 
 
-def _late(situation: Situation, order: Order, receipt: Receipt, now: datetime) -> Outcome:
-    """A receipt that was overtaken: it moves nothing, but a timestamp that only it knows is kept."""
-    clock = _NEXT_STATE[receipt.kind][1]
-    incident = situation.incident
-    moved = _position_only(situation, order, receipt)
-    if receipt.kind is ReceiptKind.ON_SCENE and order.pressed_at is None:  # its position was sooner
-        moved = replace(moved, orders=(replace(order, pressed_at=_when(receipt, order, now)[0]),), reason="pressed")
-    if clock in incident.clocks or not incident.is_open or order.is_drone:
-        return moved
-    stamped = incident.stamped(clock, *_when(receipt, order, now))
-    stamped = replace(stamped, overdue=is_overdue(stamped, now))
-    return told(replace(moved, incident=stamped, reason="late timestamp"), now, cause=situation.cause)
-
-
-def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]:
-    """When a unit says it was, and the source; when its receipt came, if its clock cannot be right."""
-    if order.sent_at <= receipt.at <= now + UNIT_CLOCK_AHEAD:
-        return receipt.at, f"unit {order.unit_id}"
-    return now, f"unit {order.unit_id}, on arrival of its receipt (its clock is off)"
-
-
-def _known_place(duty: Duty, at: datetime) -> Place | None:
-    """Where it was then, if a position says so that was new."""
-    return duty.place if duty.fix_at is not None and duty.fix_at >= at - POSITION_IS_NEW else None
-
-
-def _placed_by(duty: Duty, receipt: Receipt) -> Duty:
-    return duty if receipt.place is None else replace(duty, place=receipt.place, fix_at=receipt.at)
-
-
-def in_order_state(duty: Duty, state: OrderState, now: datetime) -> Duty:
-    """A unit whose order has gone on to this state."""
-    return duty.released(now) if state is OrderState.DONE else replace(duty, state=_DUTY_STATE[state])
-
-
-def _position_only(situation: Situation, order: Order, receipt: Receipt) -> Outcome:
-    duty = situation.duty_of(order.unit_id)
-    if duty is None or receipt.place is None or (duty.fix_at is not None and receipt.at <= duty.fix_at):
-        return Outcome(reason="late receipt")
-    return Outcome(duties=(replace(duty, place=receipt.place, fix_at=receipt.at),), reason="position")
-
-
-def doubt(situation: Situation, accept_within_s: float, now: datetime) -> Outcome:
+def doubt(situation: Situation, accept_within_s: float, crews_wanted: int, now: datetime) -> Outcome:
     """Doubt the orders that their units have not accepted in time.
 
-    They stay, as back-ups: another unit is sought, and whoever accepts first goes.
+    They stay, as back-ups: another unit is sought for each that is wanted, and whoever accepts first goes.
     """
     late = tuple(order for order in situation.open_orders if is_silent(order, accept_within_s, now))
     if not late:
         return Outcome(reason="nothing waits")
     doubted = tuple(replace(order, state=OrderState.DOUBTED, doubted_at=now) for order in late)
-    missing = situation.incident.crews_missing + sum(not order.is_drone for order in doubted)
-    incident = replace(situation.incident, crews_missing=missing)
+    incident = short_of(situation.incident, with_orders(situation, doubted), crews_wanted)
     return told(Outcome(incident=incident, orders=doubted, reason="doubted"), now)
 
 
@@ -408,24 +361,6 @@ def is_unanswered(order: Order, unanswered_after_s: float, now: datetime) -> boo
     return now >= order.doubted_at + timedelta(seconds=unanswered_after_s)
 
 
-def _reject(situation: Situation, order: Order, place: Place | None, now: datetime) -> Outcome:
-    ended = replace(order, state=OrderState.REJECTED)
-    after = with_orders(situation, (ended,))
-    lost = situation.crews - after.crews
-    incident = replace(situation.incident, crews_missing=situation.incident.crews_missing + lost)
-    duties = tuple(replace(duty, place=place or duty.place) for duty in freed(situation, (ended,), now))
-    return told(
-        Outcome(
-            incident=in_state_of(incident, after.of_this_life),
-            orders=(ended,),
-            duties=duties,
-            reason=ended.state.value,
-        ),
-        now,
-        cause=situation.cause,
-    )
-
-
 def mark_overdue(situation: Situation, now: datetime) -> Outcome:
     """Flag an incident whose response target has passed with no unit on scene; once."""
     incident = situation.incident
@@ -447,19 +382,27 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
 
 
 def told(outcome: Outcome, now: datetime, more: Sequence[MessageFor] = (), cause: str | None = None) -> Outcome:
-    """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation."""
+    """The outcome with its messages: each takes the incident's next sequence number. ``cause``: see Situation.
+
+    What is over in it ended now.
+    """
     assert outcome.incident is not None
-    incident = outcome.incident.settled().listing(
-        OrderLine(order.id, order.unit_id, order.state)
-        for order in outcome.orders
-        if order.life == outcome.incident.life
+    incident = (
+        staged(outcome.incident, now)
+        .settled()
+        .listing(
+            OrderLine(order.id, order.unit_id, order.state)
+            for order in outcome.orders
+            if order.life == outcome.incident.life
+        )
     )
     messages: list[Message] = []
     tell_state: MessageFor = partial(_state, now, cause)
     for message_for in (tell_state, *more):
         incident = replace(incident, sequence=incident.sequence + 1)
         messages.append(message_for(incident))
-    return replace(outcome, incident=incident, messages=tuple(messages))
+    kept = tuple(order.ended_by(now) for order in outcome.orders)
+    return replace(outcome, incident=incident, orders=kept, messages=tuple(messages))
 
 
 def _state(now: datetime, cause: str | None, incident: Incident) -> Message:

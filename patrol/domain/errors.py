@@ -186,6 +186,11 @@ class Objection(StrEnum):
     REASON_MISSING = "reason_missing"  # of a false alarm
     SAME_PERSON = "same_person"  # the second of two people must be another one
     NOT_CLOSING = "not_closing"  # there is no feedback that waits for a second person
+    ORIGINAL_MISSING = "original_missing"  # of a duplicate: which incident is the same thing
+    ORIGINAL_UNKNOWN = "original_unknown"
+    ORIGINAL_ITSELF = "original_itself"
+    ORIGINAL_NOT_ALIKE = "original_not_alike"  # real and simulated, a drill and no drill, security and maintenance
+    ORIGINAL_ENDS_IN_IT = "original_ends_in_it"  # that one was closed as the same thing as this
 
 
 class NotAsAsked(IllegalTransition):

@@ -163,14 +163,19 @@ def escalate(
     escalation = Escalation(
         step=taken.step,
         at=now,
-        why_zh="；".join(cause.zh for cause in in_order[:CAUSES_TOLD]),
-        why_en="; ".join(cause.en for cause in in_order[:CAUSES_TOLD]),
+        why_zh="；".join(_words(cause)[0] for cause in in_order[:CAUSES_TOLD]),
+        why_en="; ".join(_words(cause)[1] for cause in in_order[:CAUSES_TOLD]),
         causes=_together(before, (cause.key for cause in in_order)),
         taken_on=last.taken_on if last is not None else (),
         taken_on_at=last.taken_on_at if last is not None else None,
         life=incident.life,
     )
     return told(Outcome(incident=replace(incident, escalation=escalation), reason="escalated"), now)
+
+
+def _words(cause: Cause) -> tuple[str, str]:
+    """What is said of it in Chinese and in English. How many crews are missing is said by the incident alone."""
+    return cause.because if isinstance(cause, Shortfall) and cause.missing else (cause.zh, cause.en)
 
 
 def _together(before: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

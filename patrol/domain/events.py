@@ -68,6 +68,14 @@ class Level(StrEnum):
     BLUE = "blue"
     GREEN = "green"
 
+    @property
+    def rank(self) -> int:
+        """Its place among them: 0 is the most urgent."""
+        return _RANKS[self]
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

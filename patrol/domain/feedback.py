@@ -14,17 +14,20 @@ from functools import partial
 from patrol.domain.board import Crews, wanting
 from patrol.domain.confirmation import ConfirmPolicy, is_held
 from patrol.domain.dispatch import Outcome, Situation, called_back, told
-from patrol.domain.errors import NotAsAsked, Objection
+from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.incidents import (
+    LEVEL_CHANGES_KEPT,
     ClockName,
     ClosingRequest,
     Disposition,
     FalseAlarmReason,
     Incident,
+    IncidentId,
     IncidentState,
     LevelChange,
     is_overdue,
+    kept_changes,
 )
 from patrol.domain.levels import LEVEL_ZH
 from patrol.domain.messages import Message, recall_message
@@ -34,8 +37,6 @@ RULE = "rule"
 NOT_CONFIRMED = "无人在时限内确认，按规则结案 · nobody confirmed it in time, closed by rule"
 # Reasons of outcomes, beside those that are an incident's states.
 HELD, CLOSING_ASKED = "held", "closing asked"
-# More changes of one incident's level than that are a program's that errs; the first is what the rules had said.
-LEVEL_CHANGES_KEPT = 50
 
 
 def confirm(situation: Situation, operator: str, now: datetime) -> Outcome:
@@ -56,7 +57,7 @@ def hold(situation: Situation, policy: ConfirmPolicy, now: datetime) -> Outcome 
     if until is None:
         return None
     if now >= until:
-        return close_by_rule(situation, Disposition.UNFOUNDED, RULE, NOT_CONFIRMED, now)
+        return close_by_rule(situation, Disposition.UNFOUNDED, RULE, NOT_CONFIRMED, now, policy.two_people)
     if incident.held_until == until:
         return Outcome(reason=HELD)
     return told(Outcome(incident=replace(incident, held_until=until), reason=HELD), now, cause=situation.cause)
@@ -83,8 +84,8 @@ def change_level(
         level_by=operator,
         level_why_zh=f"由 {operator} 认定（原为{LEVEL_ZH[before]}）：{reason}",
         level_why_en=f"{operator} says so (it was {before}): {reason}",
-        level_changes=(changes[0], *changes[1:][-LEVEL_CHANGES_KEPT + 1 :]),
-        held_until=None,  # of another level it waits for another time, or not at all
+        level_changes=kept_changes(changes),
+        held_until=None,  # who says how urgent it is has looked
         urged_at=now if urged else incident.urged_at,
     )
     return told(Outcome(incident=wanting(situation, changed, crews or Crews()), reason="level changed"), now)
@@ -98,22 +99,24 @@ def close(
     now: datetime,
     reason_code: FalseAlarmReason | None = None,
     second_person: Collection[Level] = (),
+    original: Incident | None = None,
 ) -> Outcome:
     """Close with feedback; of the levels ``second_person`` it takes two people, the second saying the same.
 
     The first one's feedback (t11) then waits on the incident, and changes nothing else: units go on. Another
     disposition takes its place, and waits in turn. A drill is closed as one, whatever was said, and by one person.
+    ``original``: of a duplicate, the incident that is the same thing.
     Raises IllegalTransition if it is closed already, NotAsAsked.
     """
     incident, first = situation.incident, situation.incident.closing
     incident.to(IncidentState.CLOSED)
     takes_two = _takes_two(incident, operator, second_person)
-    if takes_two and first is not None and first.disposition is disposition:
+    if takes_two and first is not None and _says_the_same(first, disposition, original):
         if _is_same_person(first.operator, operator):
             who = f"by another one than {operator} now"
             raise NotAsAsked(Objection.SAME_PERSON, f"incident {incident.id} is closed by two people: {who}")
         return _close(situation, first, operator, now)
-    asked = _feedback(incident, disposition, operator, reason, reason_code, now)
+    asked = _feedback(incident, disposition, operator, reason, reason_code, now, original)
     if takes_two:
         return _ask_second_person(incident, asked, now)
     return _close(replace(situation, incident=incident.not_closing()), asked, operator, now)
@@ -126,9 +129,12 @@ def _feedback(
     reason: str,
     reason_code: FalseAlarmReason | None,
     now: datetime,
+    original: Incident | None,
 ) -> ClosingRequest:
     if incident.drill:
         return ClosingRequest(Disposition.DRILL, None, reason, operator, now)
+    if disposition is Disposition.DUPLICATE:
+        return ClosingRequest(disposition, None, reason, operator, now, _original_of(incident, original))
     if disposition is not Disposition.FALSE_ALARM:
         return ClosingRequest(disposition, None, reason, operator, now)
     code = reason_code or FalseAlarmReason.OTHER
@@ -137,14 +143,35 @@ def _feedback(
     return ClosingRequest(disposition, code, reason, operator, now)
 
 
+def _original_of(incident: Incident, original: Incident | None) -> IncidentId:
+    """Of which incident this is a duplicate. Raises NotAsAsked."""
+    if original is None:
+        raise NotAsAsked(Objection.ORIGINAL_MISSING, f"incident {incident.id}: of which one is it a duplicate?")
+    if original.id == incident.id:
+        raise NotAsAsked(Objection.ORIGINAL_ITSELF, f"incident {incident.id} is no duplicate of itself")
+    worlds = [(one.simulated, one.drill, one.incident_class) for one in (incident, original)]
+    if worlds[0] != worlds[1]:
+        both = f"incident {incident.id} and {original.id}"
+        raise NotAsAsked(Objection.ORIGINAL_NOT_ALIKE, f"{both}: real and simulated, security and maintenance differ")
+    if incident.id in (original.duplicate_of, original.merged_into):
+        raise NotAsAsked(Objection.ORIGINAL_ENDS_IN_IT, f"incident {original.id} was closed as part of {incident.id}")
+    return original.id
+
+
+def _says_the_same(first: ClosingRequest, disposition: Disposition, original: Incident | None) -> bool:
+    return first.disposition is disposition and (original is None or original.id == first.duplicate_of)
+
+
 def _takes_two(incident: Incident, operator: str, levels: Collection[Level]) -> bool:
     if incident.drill or incident.incident_class is IncidentClass.MAINTENANCE:
         return False
-    # Or else whoever lowers it could close it alone.
+    # Or else whoever lowers it, or what was merged into it, could close it alone; and whoever changes it until that is
+    # forgotten.
     lowered = any(
         change.before in levels and _is_same_person(change.operator, operator) for change in incident.level_changes
     )
-    return incident.level in levels or lowered
+    forgotten = bool(levels) and len(incident.level_changes) >= LEVEL_CHANGES_KEPT
+    return incident.level in levels or lowered or forgotten
 
 
 def _is_same_person(one: str, other: str) -> bool:
@@ -165,6 +192,7 @@ def _close(situation: Situation, asked: ClosingRequest, operator: str, now: date
         disposition=asked.disposition,
         reason_code=asked.reason_code,
         reason=asked.reason,
+        duplicate_of=asked.duplicate_of,
         closed_by=operator,
         held_until=None,
         overdue=is_overdue(situation.incident, now),
@@ -181,9 +209,21 @@ def _recall(order: Order, reason: str, now: datetime, incident: Incident) -> Mes
     return recall_message(order, incident, reason, now)
 
 
-def close_by_rule(situation: Situation, disposition: Disposition, rule: str, reason: str, now: datetime) -> Outcome:
-    """Close it for a reason that is no person's; it takes no second one. Raises IllegalTransition if closed already."""
+def close_by_rule(
+    situation: Situation,
+    disposition: Disposition,
+    rule: str,
+    reason: str,
+    now: datetime,
+    second_person: Collection[Level] = (),
+) -> Outcome:
+    """Close it for a reason that is no person's.
+
+    Raises IllegalTransition if it is closed already, or has in this life been of a level of ``second_person``.
+    """
     incident = situation.incident.not_closing()
+    if incident.has_been(second_person):
+        raise IllegalTransition(f"incident {incident.id} is, or has been, what two people close: the rule does not")
     asked = ClosingRequest(Disposition.DRILL if incident.drill else disposition, None, reason, rule, now)
     return _close(replace(situation, incident=incident), asked, rule, now)
 
@@ -204,8 +244,8 @@ def withdraw(situation: Situation, operator: str, now: datetime) -> Outcome:
 def reopen(situation: Situation, operator: str, reason: str, now: datetime, crews: Crews | None = None) -> Outcome:
     """Open what was closed again: a new life, in which nothing that was sent before counts.
 
-    The ring's clock goes on from t3 as if it had never been closed. ``crews``: how many each level wants. Raises
-    NotAsAsked.
+    A unit is sought anew, and followed up from now on; the response target is not restarted. ``crews``: how many each
+    level wants. Raises NotAsAsked.
     """
     incident = situation.incident
     if incident.merged_into is not None:

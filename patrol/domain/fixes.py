@@ -136,7 +136,7 @@ def judge(fix: Fix, duty: Duty, now: datetime, settings: FixSettings = USUAL) ->
     - taken.
     """
     at = fix.received_at if fix.at > now + UNIT_CLOCK_AHEAD else fix.at
-    # A receipt may have left a time of tomorrow there: nothing is older than that, and nothing jumps from it.
+    # A clock that was set back may have left a time of tomorrow there: nothing is older, and nothing jumps from it.
     known_at = duty.fix_at if duty.fix_at is not None and duty.fix_at <= now + UNIT_CLOCK_AHEAD else None
     if not _is_possible(fix, now):
         return Judgement(FixVerdict.IMPOSSIBLE, duty)
@@ -150,6 +150,15 @@ def judge(fix: Fix, duty: Duty, now: datetime, settings: FixSettings = USUAL) ->
         return Judgement(FixVerdict.JUMPING, jumped)
     verdict = FixVerdict.TAKEN if at == fix.at else FixVerdict.FUTURE
     return Judgement(verdict, _placed(fix, at, duty))
+
+
+def placed_by_receipt(duty: Duty, place: Place, at: datetime, now: datetime, settings: FixSettings = USUAL) -> Duty:
+    """A duty whose unit has told with a receipt where it was at ``at``; the duty itself where that is not believed.
+
+    It is judged as any other. Only, who tells so much sends no positions by itself because of that.
+    """
+    judged = judge(Fix(duty.unit.id, place, at, now), duty, now, settings).duty
+    return duty if judged is duty else replace(judged, had_fix=duty.had_fix, fix_id=duty.fix_id)
 
 
 def _placed(fix: Fix, at: datetime, duty: Duty) -> Duty:

@@ -47,6 +47,9 @@ def through_since(arrival: Arrival | None, watched_since: datetime) -> datetime:
     return arrival.heartbeat.sent_at if arrival else watched_since
 
 
-def stalled_since(newest: datetime, now: datetime) -> datetime | None:
-    """Since when nothing gets through, if that is so. ``newest``: see through_since."""
-    return newest if (now - newest).total_seconds() > STALLED_AFTER_S else None
+def stalled_since(newest: datetime, watched_since: datetime, now: datetime) -> datetime | None:
+    """Since when nothing gets through, if that is so. ``newest``: see through_since.
+
+    What arrived last may be of days ago, when Patrol was stopped: it has to be given the time for a new one first.
+    """
+    return newest if (now - max(newest, watched_since)).total_seconds() > STALLED_AFTER_S else None

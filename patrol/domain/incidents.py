@@ -91,6 +91,29 @@ class LoopStage(StrEnum):
     FEED_BACK = "feed_back"
 
 
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """How long an incident was in each loop stage of its present life, in all: it may come back to one.
+
+    ``now``: the stage it is in, ``since`` when, aware UTC; both None once it is closed. ``before_s``: seconds in the
+    stages that it has left; one that it was never in is not there.
+    """
+
+    now: LoopStage | None = None
+    since: datetime | None = None
+    before_s: Mapping[LoopStage, float] = field(default_factory=dict)
+
+    def then(self, stage: LoopStage | None, at: datetime) -> StageTimes:
+        """As it is once the incident is in ``stage``, from ``at`` on. A clock that was put back takes nothing away."""
+        if stage is self.now:
+            return self
+        before_s = dict(self.before_s)
+        if self.now is not None and self.since is not None:
+            at = max(at, self.since)
+            before_s[self.now] = before_s.get(self.now, 0.0) + (at - self.since).total_seconds()
+        return StageTimes(stage, None if stage is None else at, before_s)
+
+
 class ClockName(StrEnum):
     """The timestamps every incident collects, each with its source."""
 
@@ -151,6 +174,7 @@ class ClosingRequest:
     reason: str
     operator: str
     at: datetime
+    duplicate_of: IncidentId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +188,21 @@ class LevelChange:
     reason: str
 
 
+# More changes of one incident's level than that are a program's that errs; the first is what the rules had said.
+LEVEL_CHANGES_KEPT = 50
+
+
+def kept_changes(changes: Sequence[LevelChange]) -> tuple[LevelChange, ...]:
+    """Those that an incident keeps of its level's changes, oldest first: the first one, and the last."""
+    oldest_first = sorted(changes, key=lambda change: change.at)
+    return (*oldest_first[:1], *oldest_first[1:][-LEVEL_CHANGES_KEPT + 1 :])
+
+
 @dataclass(frozen=True, slots=True)
 class EarlierLife:
     """How an incident ended before a person opened it again, and who did so, when and why.
 
-    ``clocks``: those that the next life may stamp anew. What concerns the ring's clock (t3, t9) stays where it is.
+    ``clocks``: those that the next life stamps anew; with t9, when somebody was there in this one.
     """
 
     life: int
@@ -181,6 +215,7 @@ class EarlierLife:
     reopened_at: datetime
     reopened_by: str
     reopened_why: str
+    duplicate_of: IncidentId | None = None
 
 
 class Cause(StrEnum):
@@ -270,12 +305,13 @@ class Witness:
     level_why_en: str = ""
 
 
-# What another life of the same incident stamps anew. The first arrival stays: the ring's clock runs once.
+# What another life of the same incident stamps anew.
 _STAMPED_ANEW = frozenset(
     {
         ClockName.ORDER_SENT,
         ClockName.UNIT_ACCEPTED,
         ClockName.MOVING,
+        ClockName.ON_SCENE,
         ClockName.HANDLED,
         ClockName.FEEDBACK,
         ClockName.CLOSED,
@@ -334,7 +370,8 @@ ORDERS_LISTED = 12
 class Incident:
     """One thing that happened. ``sequence`` grows by one with every message told about it.
 
-    ``target_s``: the ring's response target; its clock is t9 - t3 and never restarts. None: no unit is awaited.
+    ``target_s``: the ring's response target; what is reported is t9 - t3 of the first arrival (``first_on_scene``).
+    None: no unit is awaited.
     ``evidence_id``: the picture of the first alert; ``clip_id``: the clip of the first that has one, kept some seconds
     after it. ``simulated``: made of simulated cameras. ``drill``: an exercise for people, simulated, too.
     ``words_zh``, ``words_en``: what was seen, in words, of the first alert.
@@ -347,8 +384,10 @@ class Incident:
     something was late. ``reminders``: how often feedback was asked for, last at ``reminded_at``. ``life``: 1, and one
     more each time a person opens it again; ``reopened_at``: when last; ``history``: earlier lives. ``level_why_zh``,
     ``level_why_en``: why it has its level; ``level_by``: the operator who said so, if one did: no alert changes it
-    then; ``level_changes``: all that operators did to it, oldest first. ``held_until``: until when it gets no unit, as
-    it waits for a person to confirm it. ``reason_code``: of a false alarm. ``closing``: the feedback of the first of
+    then; ``level_changes``: all that operators did to it, and to what was merged into it, oldest first;
+    ``highest_level``: the most urgent one of its present life. ``held_until``: until when it gets no unit, as it waits
+    for a person to confirm it. ``reason_code``: of a false alarm; ``duplicate_of``: of a duplicate, the incident
+    that is the same thing. ``stages``: how long it was in each loop stage. ``closing``: the feedback of the first of
     two people; while the incident is open the second is awaited.
     """
 
@@ -398,6 +437,14 @@ class Incident:
     reason_code: FalseAlarmReason | None = None
     closing: ClosingRequest | None = None
     shortfall: Shortfall | None = None
+    highest_level: Level = Level.GREEN
+    duplicate_of: IncidentId | None = None
+    stages: StageTimes = StageTimes()
+
+    def __post_init__(self) -> None:
+        # Here, so that nobody who changes the level can forget it.
+        if self.level.rank < self.highest_level.rank:
+            object.__setattr__(self, "highest_level", self.level)
 
     @property
     def incident_class(self) -> IncidentClass:
@@ -416,13 +463,37 @@ class Incident:
 
     @property
     def due_at(self) -> datetime | None:
-        """When the first unit must be on scene; None where none is awaited."""
+        """By when a unit is sought and awaited in its present life; None where none is. See ``response_due_at``."""
+        return None if self.target_s is None else self.life_began_at + timedelta(seconds=self.target_s)
+
+    @property
+    def response_due_at(self) -> datetime | None:
+        """When the response target is over, in which the first unit must be on scene: nothing restarts it."""
         return None if self.target_s is None else self.accepted_at + timedelta(seconds=self.target_s)
 
     @property
     def life_began_at(self) -> datetime:
-        """When its present life began: no clock of an earlier one counts. The response target's (t3) is another."""
+        """When its present life began: no clock of an earlier one counts."""
         return self.reopened_at or self.accepted_at
+
+    @property
+    def first_on_scene(self) -> Stamp | None:
+        """t9 of the first of its lives in which somebody came: by that the response target is reported, from t3."""
+        return next(
+            (clocks[ClockName.ON_SCENE] for clocks in self._clocks_of_lives if ClockName.ON_SCENE in clocks), None
+        )
+
+    @property
+    def reached_at(self) -> datetime | None:
+        """When somebody was there first, in any of its lives: on scene, or done with it, button or not."""
+        stamps = (
+            clocks.get(name) for clocks in self._clocks_of_lives for name in (ClockName.ON_SCENE, ClockName.HANDLED)
+        )
+        return min((stamp.at for stamp in stamps if stamp is not None), default=None)
+
+    @property
+    def _clocks_of_lives(self) -> tuple[Mapping[ClockName, Stamp], ...]:
+        return (*(life.clocks for life in self.history), self.clocks)
 
     def stamp_in_life(self, name: ClockName) -> Stamp | None:
         """One of its timestamps, unless it is of an earlier life."""
@@ -446,7 +517,8 @@ class Incident:
         return replace(self, state=state)
 
     def reopened(self, operator: str, why: str, at: datetime) -> Incident:
-        """This incident in its next life: what ended the last one is history, and the ring's clock goes on from t3.
+        """This incident in its next life: what ended the last one is history. All clocks begin anew, but the response
+        target's, which runs from t3 to the first arrival in any life.
 
         The one way out of CLOSED, and a person's alone. Raises IllegalTransition if it is open.
         """
@@ -463,8 +535,9 @@ class Incident:
             reopened_at=at,
             reopened_by=operator,
             reopened_why=why,
+            duplicate_of=self.duplicate_of,
         )
-        return replace(
+        again = replace(
             self,
             state=IncidentState.NEW,
             life=self.life + 1,
@@ -480,7 +553,15 @@ class Incident:
             held_until=None,
             urged_at=at,
             shortfall=None,
+            highest_level=self.level,
+            duplicate_of=None,
+            stages=StageTimes(),
         )
+        return replace(again, overdue=is_overdue(again, at))
+
+    def has_been(self, levels: Iterable[Level]) -> bool:
+        """Whether it is of one of these levels, or in its present life may have been."""
+        return any(self.highest_level.rank <= level.rank <= self.level.rank for level in levels)
 
     def not_closing(self) -> Incident:
         """This incident without the feedback of the first of two people."""
@@ -551,24 +632,26 @@ def stage_of(incident: Incident) -> LoopStage | None:
             return None
 
 
+def staged(incident: Incident, at: datetime) -> Incident:
+    """The incident as it is from ``at`` on, with how long it was in each stage until then."""
+    times = incident.stages.then(stage_of(incident), at)
+    return incident if times is incident.stages else replace(incident, stages=times)
+
+
 def _is_maintenance(incident: Incident) -> bool:
     return incident.incident_class is IncidentClass.MAINTENANCE
 
 
 def is_overdue(incident: Incident, now: datetime) -> bool:
-    """Whether the response target has passed with no unit on scene."""
-    if incident.due_at is None:
+    """Whether the response target has passed with no unit on scene. No later life mends that, nor spoils it."""
+    due_at, reached_at = incident.response_due_at, incident.reached_at
+    if due_at is None:
         return False
-    on_scene = incident.clocks.get(ClockName.ON_SCENE)
-    reached = on_scene.at if on_scene else now
-    if not incident.is_open and on_scene is None:
-        return False
-    return reached > incident.due_at
-
-
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
+    if reached_at is None:
+        return incident.is_open and now > due_at
+    return reached_at > due_at
 
 
 def most_urgent_first(incidents: Sequence[Incident]) -> list[Incident]:
     """By level, then the oldest first: the order in which they should be worked on."""
-    return sorted(incidents, key=lambda incident: (_URGENCY[incident.level], incident.accepted_at))
+    return sorted(incidents, key=lambda incident: (incident.level.rank, incident.accepted_at))

@@ -77,6 +77,6 @@ def _why_none_suitable(weighing: Weighing, number: int, has: set[int]) -> Shortf
         return ShortfallReason.NO_CREWS
     if None in crews:
         return ShortfallReason.NONE_ON_DUTY
-    if "order_rejected" in crews:
+    if "order_rejected" in crews or "taken_back" in crews:
         return ShortfallReason.ALL_REFUSED
     return ShortfallReason.NONE_OF_RING if set(crews) == {"other_ring"} else ShortfallReason.NONE_ABLE

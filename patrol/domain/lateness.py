@@ -41,7 +41,6 @@ SILENT_AFTER_S = 30.0
 # A forecast this little behind the target is as good as in time: positions and speeds are no better.
 MISSES_BY_S = 2.0
 
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 _KINDS = {kind: rank for rank, kind in enumerate(LatenessKind)}
 _ON_THE_WAY = frozenset({OrderState.ACCEPTED, OrderState.EN_ROUTE})
 
@@ -82,6 +81,11 @@ class Watch:
     def open_orders(self) -> tuple[Order, ...]:
         """Those that a unit still has to do with."""
         return tuple(order for order in self.orders if order.is_open)
+
+    @property
+    def crew_is_out(self) -> bool:
+        """Whether a crew has an open order, accepted or not. A drone sees, and handles nothing."""
+        return any(order.is_open and not order.is_drone for order in self.orders)
 
 
 def watch_of(incident: Incident, orders: Iterable[Order]) -> Watch:
@@ -127,7 +131,7 @@ def overdue(
     """Everything that is late: the most urgent incident first, then what is late the longest."""
     by_unit = {duty.unit.id: duty for duty in duties}
     found = [
-        (_URGENCY[watch.incident.level], late)
+        (watch.incident.level.rank, late)
         for watch in watches
         for late in awaited(watch, by_unit, late_after, way_s)
         if late.since < now
@@ -158,28 +162,29 @@ def awaited(
 def has_no_clock(watch: Watch, duties: Mapping[UnitId, Duty], late_after: LateAfter) -> bool:
     """Whether nothing is waited for, although the incident is open: nobody would ever come back to it.
 
-    An incident that waits for its unit and has no order open waits for nobody, whatever its target says.
+    An incident that waits for its crew and has no crew's order open waits for nobody, whatever its target says.
     """
     incident = watch.incident
     if not incident.is_open or incident.due_at is None:
         return False
-    waits_for_unit = incident.state in UNREACHED and incident.state is not IncidentState.NEW
-    if waits_for_unit and not watch.open_orders:
+    waits_for_crew = incident.state in UNREACHED and incident.state is not IncidentState.NEW
+    if waits_for_crew and not watch.crew_is_out:
         return True
     return next(awaited(watch, duties, late_after), None) is None
 
 
 def unsent_since(watch: Watch, late_after: LateAfter) -> datetime:
-    """Since when nobody is on the way, at the latest, where nobody is: an order that ended has had its time."""
+    """Since when no crew is on the way, where none is: since the last one's order was over, or there was somebody to
+    be sent."""
     accept_s = late_after.accept_s[watch.incident.ring]
-    ended = [order.sent_at + timedelta(seconds=accept_s) for order in watch.orders]
+    ended = [order.over_at(accept_s) for order in watch.orders if not order.is_drone]
     times = [watch.incident.life_began_at, *ended]
     return max(times if watch.held_until is None else [*times, watch.held_until])
 
 
 def _nobody_sent(watch: Watch, late_after: LateAfter) -> Iterator[Lateness]:
     incident = watch.incident
-    if incident.state is not IncidentState.NEW or watch.open_orders:
+    if incident.state is not IncidentState.NEW or watch.crew_is_out:
         return
     since = unsent_since(watch, late_after) + timedelta(seconds=SENT_WITHIN_S)
     yield _about(LatenessKind.NOBODY_SENT, incident, since, "没有派出警力", "nobody has been sent")
@@ -188,12 +193,12 @@ def _nobody_sent(watch: Watch, late_after: LateAfter) -> Iterator[Lateness]:
 def _target(watch: Watch) -> Iterator[Lateness]:
     incident = watch.incident
     reached = incident.stamp_in_life(ClockName.ON_SCENE) is not None
-    if incident.state not in UNREACHED or reached or incident.target_s is None:
+    if incident.state not in UNREACHED or reached or incident.due_at is None:
         return
     yield _about(
         LatenessKind.TARGET_PASSED,
         incident,
-        incident.life_began_at + timedelta(seconds=incident.target_s),
+        incident.due_at,
         f"{incident.target_s:g} 秒内无人到场",
         f"nobody was on scene within {incident.target_s:g} s",
     )
@@ -243,7 +248,8 @@ def _of_order(order: Order, watch: Watch, duty: Duty | None, late_after: LateAft
         yield _about(LatenessKind.UNIT_NOT_MOVING, incident, since, *words, order)
     told_at = duty.fix_at if duty is not None and duty.order_id == order.id else None
     if order.state is OrderState.EN_ROUTE and told_at is not None:  # who never told a position is not missed
-        last = max(told_at, _unit_stamp(order, incident, ClockName.MOVING) or order.sent_at)
+        set_out_at = _unit_stamp(order, incident, ClockName.MOVING) or order.accepted_at or order.sent_at
+        last = max(told_at, set_out_at)
         words = f"{zh} 途中 {SILENT_AFTER_S:g} 秒没有报位置", f"{en} has told no position for {SILENT_AFTER_S:g} s"
         since = last + timedelta(seconds=SILENT_AFTER_S)
         yield _about(LatenessKind.POSITION_SILENT, incident, since, *words, order)
@@ -261,7 +267,8 @@ class _Arrival:
 def _forecast(watch: Watch, duties: Mapping[UnitId, Duty], late_after: LateAfter, way_s: Way) -> Iterator[Lateness]:
     """The crew that is expected first, if it will not be there in time. A drone sees, it does not arrive."""
     incident = watch.incident
-    if incident.state not in UNREACHED or incident.target_s is None:
+    due_at = incident.due_at
+    if incident.state not in UNREACHED or due_at is None:
         return
     arrivals = [
         arrival
@@ -271,7 +278,6 @@ def _forecast(watch: Watch, duties: Mapping[UnitId, Duty], late_after: LateAfter
         if (arrival := _arrival(order, incident, duty, late_after, way_s)) is not None
     ]
     first = min(arrivals, key=lambda arrival: (arrival.at, arrival.order.id), default=None)
-    due_at = incident.life_began_at + timedelta(seconds=incident.target_s)
     if first is None or (first.at - due_at).total_seconds() <= MISSES_BY_S:
         return
     unit, late_s = duties[first.order.unit_id].unit, (first.at - due_at).total_seconds()
@@ -300,8 +306,9 @@ def _arrival(order: Order, incident: Incident, duty: Duty, late_after: LateAfter
 
 
 def _accepted_at(order: Order, incident: Incident, accept_s: float) -> datetime:
-    """When its unit accepted, by the incident's t7 if that is this unit's; else at the latest when it was in time."""
-    return _unit_stamp(order, incident, ClockName.UNIT_ACCEPTED) or order.sent_at + timedelta(seconds=accept_s)
+    """When its unit accepted; where that was not kept, by the incident's t7 if it is this unit's, else in time."""
+    in_time = order.sent_at + timedelta(seconds=accept_s)
+    return order.accepted_at or _unit_stamp(order, incident, ClockName.UNIT_ACCEPTED) or in_time
 
 
 def _unit_stamp(order: Order, incident: Incident, name: ClockName) -> datetime | None:

@@ -38,7 +38,6 @@ from patrol.domain.troubles import WORDS
 
 CLOSED_ALREADY = "closed already"
 MANY_CAMERAS = 20
-_LEVELS = {level: rank for rank, level in enumerate(Level)}
 
 
 def actions(
@@ -117,8 +116,10 @@ def _words(maintenance: Maintenance, first: Camera) -> tuple[str, str]:
     if maintenance.cause is Cause.CAMERA:
         zh, en = f"{first.name}：{what_zh}", f"{first.name_en}: {what_en}"
         return (f"{zh}，已恢复", f"{en}, back") if back else (zh, en)
-    who_zh, who_en = (words.format(maintenance.where) for words in _CAUSE_WORDS[maintenance.cause])
-    zh, en = f"{who_zh}：{count} 路{what_zh}", f"{who_en}: {count} cameras {what_en}"
+    zh, en = _CAUSE_WORDS[maintenance.cause]
+    where_en = first.site_en if maintenance.cause is Cause.SITE and first.site_en else maintenance.where
+    cameras_en = f"{count} camera{'s' * (count != 1)}"
+    zh, en = f"{zh.format(maintenance.where)}：{count} 路{what_zh}", f"{en.format(where_en)}: {cameras_en} {what_en}"
     return (f"{zh}，已恢复 {back} 路", f"{en}, {back} back") if back else (zh, en)
 
 
@@ -185,7 +186,7 @@ def _with(incident: Incident, content: Content) -> Incident:
     return replace(
         incident,
         maintenance=content.maintenance,
-        level=incident.level if incident.level_by else min(incident.level, content.level, key=_LEVELS.__getitem__),
+        level=incident.level if incident.level_by else min(incident.level, content.level, key=lambda level: level.rank),
         ring=content.ring,
         words_zh=content.words_zh,
         words_en=content.words_en,

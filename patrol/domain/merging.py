@@ -23,6 +23,7 @@ from patrol.domain.incidents import (
     IncidentState,
     Witness,
     is_overdue,
+    kept_changes,
 )
 from patrol.domain.levels import is_more_urgent
 from patrol.domain.messages import Message, recall_message
@@ -100,7 +101,13 @@ def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -
         stamps = [stamp for stamp in (incident.clocks.get(name), taken.clocks.get(name)) if stamp is not None]
         if stamps:
             clocks[name] = min(stamps, key=lambda stamp: stamp.at)
-    merged = replace(with_witnesses(incident, together(witnesses_of(incident), brought)), clocks=clocks)
+    merged = replace(
+        with_witnesses(incident, together(witnesses_of(incident), brought)),
+        clocks=clocks,
+        # What an operator has lowered stays lowered by that operator, wherever it goes on.
+        level_changes=kept_changes((*incident.level_changes, *taken.level_changes)),
+        highest_level=min(incident.highest_level, taken.highest_level, key=lambda level: level.rank),
+    )
     said_so = taken.level_by is not None and taken.level is merged.level and incident.level_by is None
     if said_so or is_more_urgent(taken.level, merged.level):
         merged = replace(

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, MinLen
 
 from patrol.domain.events import IncidentClass, Kind, Level
-from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState
+from patrol.domain.incidents import Cause, Disposition, EscalationStep, FalseAlarmReason, IncidentState, LoopStage
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.troubles import Trouble
@@ -203,6 +203,19 @@ class ClosingData(Data):
     reason: str
     operator: Text
     at: datetime
+    duplicate_of: str | None = None
+    """Of a duplicate: the incident that is the same thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagesData(Data):
+    """How long an incident was in each loop stage of its present life: it may come back to one."""
+
+    now: LoopStage | str | None
+    """The stage it is in; null once it is closed."""
+    since: datetime | None
+    before_s: Mapping[str, float]
+    """Seconds, by stage, in those that it has left, in all; one that it was never in is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +241,13 @@ class IncidentData(Data):
     place: PlaceData
     state: IncidentState | str
     overdue: bool
-    """Its response target passed with no unit on scene."""
+    """Its response target passed with no unit on scene; reopening neither mends nor spoils that."""
     target_s: Annotated[float, Gt(0)] | None
-    """The response target, from t3 to t9, seconds; null where no unit is awaited."""
+    """The response target, seconds: from t3 to the first t9; null where no unit is awaited."""
     disposition: Disposition | str | None
     """The feedback with which it was closed."""
     clocks: Mapping[str, StampData]
-    """What has happened so far, t0 to t12."""
+    """What has happened so far, t0 to t12; of t6 and what follows, in its present life."""
     simulated: bool
     words: WordsData
     maintenance: MaintenanceData | None
@@ -272,6 +285,10 @@ class IncidentData(Data):
     """When that was last; what was sent before has nothing to do with it any more."""
     shortfall: ShortfallData | None = None
     """What it does not get; null where it gets what it wants."""
+    duplicate_of: str | None = None
+    """Of one that was closed as a duplicate: the incident that is the same thing. Of a merged one: ``merged_into``."""
+    stages: StagesData | None = None
+    """In which of the loop's five stages it is, and how long it was in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +314,7 @@ class OrderData(Data):
     camera: CameraNameData
     words: WordsData
     due_at: datetime | None
-    """When the first unit must be on scene."""
+    """When the first unit must be on scene: the ring's seconds after t3, or after it was opened again."""
     eta_s: Annotated[float, Ge(0)]
     """Expected from sending to arrival, seconds."""
     evidence_id: str | None
@@ -305,6 +322,10 @@ class OrderData(Data):
     simulated: bool
     """For simulated units only."""
     drill: bool = False
+    is_drone: bool = False
+    """The unit sees and handles nothing: crews go as well."""
+    ordered_by: str | None = None
+    """The dispatcher who chose the unit; null where the rules did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from patrol.domain.incidents import (
     Incident,
     IncidentId,
     Maintenance,
+    StageTimes,
     Witness,
 )
 from patrol.domain.message_data import (
@@ -41,6 +42,7 @@ from patrol.domain.message_data import (
     RecallData,
     ReceiptData,
     ShortfallData,
+    StagesData,
     StampData,
     TroubledCameraData,
     WitnessData,
@@ -209,6 +211,8 @@ def incident_message(incident: Incident, now: datetime, cause: str | None = None
         life=incident.life,
         reopened_at=incident.reopened_at,
         shortfall=_shortfall(incident.shortfall) if incident.shortfall else None,
+        duplicate_of=incident.duplicate_of,
+        stages=_stages(incident.stages),
     )
     return _message(
         INCIDENT_STREAM,
@@ -229,7 +233,11 @@ def _why(zh: str, en: str) -> WordsData | None:
 
 
 def _closing(asked: ClosingRequest) -> ClosingData:
-    return ClosingData(asked.disposition, asked.reason_code, asked.reason, asked.operator, asked.at)
+    return ClosingData(asked.disposition, asked.reason_code, asked.reason, asked.operator, asked.at, asked.duplicate_of)
+
+
+def _stages(times: StageTimes) -> StagesData:
+    return StagesData(times.now, times.since, {stage: round(spent, 3) for stage, spent in times.before_s.items()})
 
 
 def _witnesses(witnesses: Sequence[Witness]) -> list[WitnessData]:
@@ -303,6 +311,8 @@ def order_message(order: Order, incident: Incident, now: datetime, cause: str | 
         clip_id=incident.clip_id,
         simulated=incident.simulated,
         drill=incident.drill,
+        is_drone=order.is_drone,
+        ordered_by=order.ordered_by,
     )
     return _message(
         f"patrol:order:{order.ring}",

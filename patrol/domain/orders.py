@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -42,9 +42,11 @@ class Order:
 
     ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``doubted_at``: when it
     had not been accepted in time. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one.
-    ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_from``: where
-    its unit was when it accepted. ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its
-    crew did (arriving.py).
+    ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_at``: when
+    its unit said yes, also by what implies that. ``accepted_from``: where its unit was then, or at its first position
+    after it. ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its crew did
+    (arriving.py). ``ended_at``: since when its unit has nothing to do with it any more; of one that was made
+    again from its messages and is over, since then. Times are aware UTC; what nobody kept is None.
     """
 
     id: OrderId
@@ -67,6 +69,8 @@ class Order:
     accepted_from: Place | None = None
     arrived_at: datetime | None = None
     pressed_at: datetime | None = None
+    accepted_at: datetime | None = None
+    ended_at: datetime | None = None
 
     @property
     def expected_at(self) -> datetime:
@@ -77,6 +81,14 @@ class Order:
     def is_open(self) -> bool:
         """The unit still has to do with it."""
         return self.state in OPEN_ORDER_STATES
+
+    def ended_by(self, now: datetime) -> Order:
+        """This order as it is kept: one that is over ended now, unless it had before."""
+        return self if self.is_open or self.ended_at is not None else replace(self, ended_at=now)
+
+    def over_at(self, accept_within_s: float) -> datetime:
+        """When it was over, of one that is; where that was not kept, it has had its time to be accepted."""
+        return self.ended_at or self.sent_at + timedelta(seconds=accept_within_s)
 
 
 def in_progress(orders: Iterable[Order]) -> tuple[Order, ...]:

@@ -27,9 +27,11 @@ from patrol.domain.incidents import (
     Incident,
     IncidentId,
     IncidentState,
+    LoopStage,
     Maintenance,
     OrderId,
     OrderLine,
+    StageTimes,
     Stamp,
     TroubledCamera,
 )
@@ -101,6 +103,8 @@ def order_of(envelope: Envelope, incident: Incident) -> Order:
         why_zh=WHY_ZH,
         why_en=WHY_EN,
         candidates=(),
+        is_drone=bool(data.get("is_drone", False)),
+        ordered_by=data.get("ordered_by"),
         life=incident.life if incident.is_of_this_life(sent_at) else incident.life - 1,
     )
 
@@ -164,6 +168,8 @@ def incident_as_told(incident_id: IncidentId, envelope: Envelope, base: Incident
         reason_code=FalseAlarmReason(data["reason_code"]) if data.get("reason_code") else None,
         closing=_closing(data["closing"]) if data.get("closing") else None,
         shortfall=_shortfall(data["shortfall"]) if data.get("shortfall") else None,
+        duplicate_of=IncidentId(data["duplicate_of"]) if data.get("duplicate_of") else None,
+        stages=_stages(data["stages"]) if data.get("stages") else StageTimes(),
     )
 
 
@@ -229,7 +235,14 @@ def _closing(data: Mapping[str, Any]) -> ClosingRequest:
         str(data["reason"]),
         str(data["operator"]),
         time_of(data["at"]),
+        IncidentId(data["duplicate_of"]) if data.get("duplicate_of") else None,
     )
+
+
+def _stages(data: Mapping[str, Any]) -> StageTimes:
+    now, since = data["now"], data["since"]
+    before_s = {LoopStage(stage): float(spent) for stage, spent in data["before_s"].items()}
+    return StageTimes(LoopStage(now) if now else None, time_of(since) if since else None, before_s)
 
 
 def _place(data: Mapping[str, Any]) -> Place:

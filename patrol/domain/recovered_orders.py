@@ -60,7 +60,8 @@ def recovered_orders(told_of: Told, stored: Sequence[Order], incident: Incident)
     for order_id, envelope in told_of.orders.items():
         orders.setdefault(order_id, order_of(envelope, incident))
     in_order = sorted(orders.values(), key=lambda order: order.sent_at)
-    standing = [order for order in in_order if order.is_open and order.id not in told_of.recalled]
+    crews = [order for order in in_order if not order.is_drone]
+    standing = [order for order in crews if order.is_open and order.id not in told_of.recalled]
     return tuple(_placed(order, standing, told_of, incident) for order in in_order)
 
 
@@ -76,6 +77,8 @@ def _placed(order: Order, standing: Sequence[Order], told_of: Told, incident: In
     if not incident.is_of_this_life(order.sent_at):  # had it not been done, closing would have called it back
         return replace(order, state=OrderState.DONE)
     never_done = incident.state is IncidentState.CLOSED and ClockName.HANDLED not in incident.clocks
+    if order.is_drone:  # the state of its incident says nothing of it
+        return order if incident.is_open else replace(order, state=OrderState.RECALLED)
     if order is standing[-1] and not never_done:
         return replace(order, state=_LAST_ORDER[incident.state])
     return replace(order, state=OrderState.REJECTED)  # the one way to end without a recall

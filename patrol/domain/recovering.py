@@ -86,16 +86,16 @@ def _recovered(
     if sent_at is not None and incident.state is IncidentState.NEW:
         incident = incident.to(IncidentState.ORDERED).stamped(ClockName.ORDER_SENT, sent_at, "dispatch")
     orders = recovered_orders(of_it, stored.orders if stored else (), incident)
-    changed = tuple(order for order in orders if stored is None or order not in stored.orders)
+    changed = tuple(order.ended_by(now) for order in orders if stored is None or order not in stored.orders)
     made = Recovered(incident, tuple(alerts), changed)
     return _told_again(made, now) if sent_at is not None else _with_somebody_sent(made, orders, now)
 
 
 def _sent_since(told_of: Told) -> datetime | None:
-    """When a unit was sent, where that went out and the state that it led to did not: orders go before all else."""
+    """When a crew was sent, where that went out and the state that it led to did not: orders go before all else."""
     since = told_of.newest.sequence + 1 if told_of.newest else 0  # the order that goes with it comes right after it
     late = [one for key, one in told_of.orders.items() if one.sequence > since and key not in told_of.recalled]
-    return max((time_of(one.time) for one in late), default=None)
+    return max((time_of(one.time) for one in late if not one.data.get("is_drone")), default=None)
 
 
 def _incident(
@@ -121,7 +121,7 @@ def _incident(
 def _with_somebody_sent(recovered: Recovered, orders: Sequence[Order], now: datetime) -> Recovered:
     """Where somebody was to be sent and the order never reached the queue, nobody was: then it waits for one again."""
     incident = recovered.incident
-    if incident.state is not IncidentState.ORDERED or any(order.is_open for order in orders):
+    if incident.state is not IncidentState.ORDERED or any(order.is_open and not order.is_drone for order in orders):
         return recovered
     return _told_again(replace(recovered, incident=incident.to(IncidentState.NEW)), now)
 

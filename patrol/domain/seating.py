@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,6 @@ from patrol.domain.weighing import Weighing
 LONGEST_MS = 1e8  # a day and more: beyond it nobody is sooner than another
 LATEST_S = 86_400.0  # what has no target counts as due in a day
 OVERDUE_STEP_S = 900.0
-RANK: Mapping[Level, int] = {level: rank for rank, level in enumerate(Level)}
 
 Rank = tuple[int, int, int]
 
@@ -40,11 +39,11 @@ class Seat:
 
 
 def _first(level: Level) -> Rank:
-    return (0, 0, 0) if level is Level.RED else (3, RANK[level], 0)
+    return (0, 0, 0) if level is Level.RED else (3, level.rank, 0)
 
 
 def _further(level: Level, crew: int, is_kept: bool = False) -> Rank:
-    return (1, crew, 0) if is_kept else (4, crew, RANK[level])
+    return (1, crew, 0) if is_kept else (4, crew, level.rank)
 
 
 def _kept(ring: RingName) -> Rank:
@@ -301,7 +300,7 @@ def _seat_drones(table: _Table, seating: Seating) -> None:
     for number in asking:
         latest_s = first_crew_in_s(weighing, seating, number) - table.policy.drone_gain_s
         by_want[number] &= np.array(weighing.eta_s[number]) <= latest_s
-    seats = [Seat((RANK[weighing.wants[number].level], 0, 0), number) for number in asking]
+    seats = [Seat((weighing.wants[number].level.rank, 0, 0), number) for number in asking]
     for one, unit in zip(seats, table.assigned(seats, table.may(seats, by_want)), strict=True):
         if unit is not None and one.want is not None:
             seating.drones[one.want] = unit

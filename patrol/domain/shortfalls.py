@@ -16,8 +16,8 @@ class ShortfallReason(StrEnum):
 
     NO_CREWS = "no_crews"  # there is none at all, among the real ones or the simulated ones
     NONE_OF_RING = "none_of_ring"
-    NONE_ABLE = "none_able"  # none has the capabilities that are needed
-    ALL_REFUSED = "all_refused"
+    NONE_ABLE = "none_able"  # none has the capabilities that are needed, and officers enough
+    ALL_REFUSED = "all_refused"  # they declined, or a person took them back
     NONE_ON_DUTY = "none_on_duty"
     ALL_BUSY = "all_busy"
     NONE_LOCATED = "none_located"  # of those that are free nobody knows where they are
@@ -49,6 +49,11 @@ class Shortfall:
     def key(self) -> str:
         """What tells it from what else is late about the same incident."""
         return f"shortfall/{self.reason.value}"
+
+    @property
+    def because(self) -> tuple[str, str]:
+        """Why, in Chinese and in English, and no number: what is kept would soon be another than what is so now."""
+        return _WORDS[self.reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ _WORDS: dict[ShortfallReason, tuple[str, str]] = {
     ShortfallReason.NO_CREWS: ("没有可派的警力", "there is no crew to send"),
     ShortfallReason.NONE_OF_RING: ("没有警力负责该圈层", "no crew serves its ring"),
     ShortfallReason.NONE_ABLE: ("没有具备所需能力的警力", "no crew can do what is needed"),
-    ShortfallReason.ALL_REFUSED: ("可派的警力均已拒绝", "all who may go have refused"),
+    ShortfallReason.ALL_REFUSED: ("可派的警力均已拒绝或被撤回", "all who may go have refused, or were taken back"),
     ShortfallReason.NONE_ON_DUTY: ("可派的警力均未当班", "none who may go is on duty"),
     ShortfallReason.ALL_BUSY: ("可派的警力均在执行任务", "all who may go are busy"),
     ShortfallReason.NONE_LOCATED: ("空闲的警力定位中断", "nobody knows where those are that are free"),
@@ -123,10 +128,17 @@ def is_news(found: Shortfall, known: Shortfall | None) -> bool:
 
 
 def carried_on(found: Shortfall | None, known: Shortfall | None) -> Shortfall | None:
-    """What is found, short since what is known is, unless nobody at all has become of somebody who is late, or so."""
-    if found is None or known is None or (found.missing > 0) is not (known.missing > 0):
+    """What is found, short since what is known is, where both are of one sort.
+
+    That nobody goes, that a further crew is missing, and that the first will be late are three, each since it is so.
+    """
+    if found is None or known is None or _sort_of(found) != _sort_of(known):
         return found
     return replace(found, since=known.since)
+
+
+def _sort_of(short: Shortfall) -> tuple[bool, bool]:
+    return short.missing > 0, short.late_s is not None
 
 
 def clock_text(seconds: float) -> str:

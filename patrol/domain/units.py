@@ -57,8 +57,9 @@ ASSIGNABLE = frozenset({UnitState.AVAILABLE, UnitState.RETURNING})
 # An order ends at any point: refused, taken back or done; where the crew's shift ended meanwhile, it goes off duty then
 # and never before. ASSIGNED -> ASSIGNED and EN_ROUTE -> ASSIGNED: what is more urgent has taken it (pre-emption).
 # ASSIGNED -> ON_SCENE: a receipt overtook another. Who is on an order leaves service only once it has given that back.
+# OFF_DUTY -> ASSIGNED: by a dispatcher's word alone (overriding.py); nobody else sends who is not on duty.
 UNIT_TRANSITIONS: Mapping[UnitState, frozenset[UnitState]] = {
-    UnitState.OFF_DUTY: frozenset({UnitState.AVAILABLE, UnitState.OUT_OF_SERVICE}),
+    UnitState.OFF_DUTY: frozenset({UnitState.AVAILABLE, UnitState.ASSIGNED, UnitState.OUT_OF_SERVICE}),
     UnitState.AVAILABLE: frozenset({UnitState.ASSIGNED, UnitState.OFF_DUTY, UnitState.OUT_OF_SERVICE}),
     UnitState.ASSIGNED: frozenset(
         {

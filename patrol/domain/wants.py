@@ -21,6 +21,14 @@ TravelTime = Callable[[Duty, Place], float]
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What each crew must have that goes to something of a kind: all of ``capabilities``, so many officers."""
+
+    capabilities: frozenset[str] = frozenset()
+    crew_at_least: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
     """What one incident wants. Incidents that want nothing now are told as well: without that, nothing can be taken
     from them, as nobody would know what to give them instead.
@@ -29,7 +37,8 @@ class Want:
     ``crews_on_it``: those that are on it already, doubted ones left out; ``arrives_at``: when each of these is to be
     there, by its order, empty once one is. ``capabilities``: what each crew must have (drones need none). ``tried``:
     units that had an order for it: whose was rejected is not asked again, whose expired only after all others; other
-    states say nothing. ``opened_at``: when it was accepted.
+    states say nothing. ``opened_at``: when it was accepted. ``crew_at_least``: how many officers each crew must be.
+    ``taken_back``: units whose order for it a person took back: they are not asked again.
     """
 
     incident_id: IncidentId
@@ -45,6 +54,18 @@ class Want:
     opened_at: datetime
     crews_on_it: int = 0
     arrives_at: Mapping[UnitId, datetime] = field(default_factory=dict)
+    crew_at_least: int = 1
+    taken_back: frozenset[UnitId] = frozenset()
+
+    @property
+    def needs(self) -> Needs:
+        """What each crew must have."""
+        return Needs(self.capabilities, self.crew_at_least)
+
+    @property
+    def refused(self) -> frozenset[UnitId]:
+        """Units that are not asked again: they declined, or a person took them back."""
+        return self.taken_back | {unit_id for unit_id, state in self.tried.items() if state is OrderState.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)

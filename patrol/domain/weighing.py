@@ -13,7 +13,7 @@ from patrol.domain.dispatch import Duty
 from patrol.domain.orders import OrderState
 from patrol.domain.units import Unit, UnitId
 from patrol.domain.vocabulary import RingName
-from patrol.domain.wants import MAY_BE_TAKEN, OFF_STATES, Commitment, TravelTime, Want, is_crew, is_free
+from patrol.domain.wants import MAY_BE_TAKEN, OFF_STATES, Commitment, Needs, TravelTime, Want, is_crew, is_free
 
 NOT_ASKED = math.nan
 
@@ -58,7 +58,7 @@ class Weighing:
             if on is not None and not on.doubted and self.is_crew[unit] and on.incident_id in self.number:
                 self.crews_on[self.number[on.incident_id]].append(unit)
         self._travel_s = travel_s
-        self._unfit: dict[tuple[bool, bool, RingName, frozenset[str]], list[str | None]] = {}
+        self._unfit: dict[tuple[bool, bool, RingName, Needs], list[str | None]] = {}
 
     def crews(self, number: int) -> int:
         """How many crews are on it."""
@@ -106,15 +106,14 @@ class Weighing:
     def unfit(self, number: int, crews: bool) -> Sequence[str | None]:
         """By unit: why it may never go there, whatever it does now; None for who may."""
         want = self.wants[number]
-        demand = (crews, want.simulated, want.ring, want.capabilities if crews else frozenset[str]())
+        demand = (crews, want.simulated, want.ring, want.needs if crews else Needs())
         if demand not in self._unfit:
-            self._unfit[demand] = [_unfit(duty.unit, *demand) for duty in self.duties]
-        unfit = self._unfit[demand]
-        if OrderState.REJECTED not in want.tried.values():
+            self._unfit[demand] = [why_unfit(duty.unit, *demand) for duty in self.duties]
+        unfit, refused = self._unfit[demand], want.refused
+        if not refused:
             return unfit
-        refused = {unit_id for unit_id, state in want.tried.items() if state is OrderState.REJECTED}
         both = zip(self.duties, unfit, strict=True)
-        return [why or ("order_rejected" if duty.unit.id in refused else None) for duty, why in both]
+        return [why or (_why_refused(want, duty.unit.id) if duty.unit.id in refused else None) for duty, why in both]
 
     def suitable(self, number: int) -> list[int]:
         """Crews on duty that may go there, whatever they do now."""
@@ -130,12 +129,19 @@ def _busy(duty: Duty, on: Commitment | None) -> str | None:
     return None if is_free(duty) else f"unit_{duty.state}"
 
 
-def _unfit(unit: Unit, crews: bool, simulated: bool, ring: RingName, needed: frozenset[str]) -> str | None:
+def _why_refused(want: Want, unit_id: UnitId) -> str:
+    return "taken_back" if unit_id in want.taken_back else "order_rejected"
+
+
+def why_unfit(unit: Unit, crews: bool, simulated: bool, ring: RingName, needs: Needs) -> str | None:
+    """Why a unit may never go, as a crew or as a drone, to what is of this world and ring; None where it may."""
     if unit.simulated is not simulated:
         return "simulated" if unit.simulated else "not_simulated"
     if is_crew(unit) is not crews:
         return "drone" if crews else "no_drone"
     if ring not in unit.rings:
         return "other_ring"
-    lacks = sorted(needed - unit.capabilities) if needed else ()
-    return f"lacks_{lacks[0]}" if lacks else None
+    lacks = sorted(needs.capabilities - unit.capabilities)
+    if lacks:
+        return f"lacks_{lacks[0]}"
+    return f"crew_of_{unit.crew}" if unit.crew < needs.crew_at_least else None

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain.events import IncidentClass, Level
-from patrol.domain.incidents import ClockName, Incident, IncidentId, Witness
+from patrol.domain.events import IncidentClass
+from patrol.domain.incidents import ClockName, Incident, IncidentId, LoopStage, StageTimes, Witness
 from patrol.domain.vocabulary import RingName
 
-_URGENCY = {level: rank for rank, level in enumerate(Level)}
 _INNERMOST_FIRST = {ring: rank for rank, ring in enumerate(RingName)}
 
 
@@ -38,6 +37,7 @@ def opened(incident_id: IncidentId, witness: Witness, *, simulated: bool, drill:
         level_why_zh=witness.level_why_zh,
         level_why_en=witness.level_why_en,
         witnesses=(replace(witness, distance_m=0.0, why_zh="", why_en="", operator=None),),
+        stages=StageTimes(LoopStage.COLLECT, witness.accepted_at),
     )
     return (
         incident.stamped(ClockName.BEGAN, witness.began_at, "rule")
@@ -106,14 +106,15 @@ def with_witnesses(incident: Incident, witnesses: Sequence[Witness]) -> Incident
     )
     if incident.level_by is not None:
         return changed
-    most_urgent = min(witnesses, key=lambda witness: _URGENCY[witness.level])
+    most_urgent = min(witnesses, key=lambda witness: witness.level.rank)
+    is_as_before = most_urgent.level is incident.level and changed.ring is incident.ring
     return replace(
         changed,
         level=most_urgent.level,
         level_why_zh=most_urgent.level_why_zh,
         level_why_en=most_urgent.level_why_en,
-        # Of another level it may have to be confirmed by another time, or not at all.
-        held_until=incident.held_until if most_urgent.level is incident.level else None,
+        # Of another level, or in another ring, it may have to be confirmed by another time, or not at all.
+        held_until=incident.held_until if is_as_before else None,
     )
 
 
@@ -127,7 +128,7 @@ def together(witnesses: Sequence[Witness], more: Sequence[Witness]) -> tuple[Wit
 
 
 def _as_one(known: Witness, other: Witness) -> Witness:
-    most_urgent = min((known, other), key=lambda witness: _URGENCY[witness.level])
+    most_urgent = min((known, other), key=lambda witness: witness.level.rank)
     return replace(
         known,
         alert_ids=tuple(dict.fromkeys((*known.alert_ids, *other.alert_ids))),

@@ -67,7 +67,7 @@ class Beating:
     def _show(self) -> None:
         now, newest = self._clock.now(), through_since(self._arrival, self._began_at)
         self._metrics.watch.heartbeat_age.set(max(0.0, (now - newest).total_seconds()))
-        stalled = stalled_since(newest, now) is not None
+        stalled = stalled_since(newest, self._began_at, now) is not None
         if stalled is not self._stalled:
             _log.log(
                 logging.ERROR if stalled else logging.INFO,

@@ -54,9 +54,10 @@ class Desk:
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> bool:
         """See RoomDesk."""
-        outcome = await self._deciding.close(incident_id, disposition, operator, reason, reason_code)
+        outcome = await self._deciding.close(incident_id, disposition, operator, reason, reason_code, duplicate_of)
         return outcome.incident is not None and not outcome.incident.is_open
 
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:

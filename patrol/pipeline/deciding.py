@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding
+from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding, receiving
 from patrol.domain.board import Board, Sending, missing, send, waits
 from patrol.domain.deeds import Action, Deed
 from patrol.domain.dispatch import Outcome, Situation
-from patrol.domain.errors import StoreError
+from patrol.domain.errors import NotAsAsked, Objection, StoreError
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import IncidentClass, Level
 from patrol.domain.ids import make_id
@@ -31,11 +31,12 @@ from patrol.ports import Clock, Effect, IncidentStore
 _log = logging.getLogger(__name__)
 
 NOBODY_FREE = "no unit free"
+# Stages by the timestamp that ends them, each with the one that begins it.
 _STAGE_ENDS = {
-    "ordered": ("order", ClockName.ACCEPTED, ClockName.ORDER_SENT),
-    "accepted": ("unit_accept", ClockName.ORDER_SENT, ClockName.UNIT_ACCEPTED),
-    "on_scene": ("travel", ClockName.UNIT_ACCEPTED, ClockName.ON_SCENE),
-    "closed": ("feedback", ClockName.HANDLED, ClockName.CLOSED),
+    ClockName.ORDER_SENT: ("order", ClockName.ACCEPTED),
+    ClockName.UNIT_ACCEPTED: ("unit_accept", ClockName.ORDER_SENT),
+    ClockName.ON_SCENE: ("travel", ClockName.UNIT_ACCEPTED),
+    ClockName.CLOSED: ("feedback", ClockName.HANDLED),
 }
 
 
@@ -63,12 +64,12 @@ class Deciding:
         """Send units to it, and to whatever waits with it. Returns what became of this incident."""
         ways = await self._ways(incident_id)
         now = self._clock.now()
-        overdue_before: set[IncidentId] = set()
+        before: Sequence[Situation] = ()
         nothing = Outcome(reason=NOBODY_FREE)
 
         def decision(there: Board) -> Sequence[Outcome]:
-            nonlocal nothing
-            overdue_before.update(each.incident.id for each in there.situations if each.incident.overdue)
+            nonlocal nothing, before
+            before = there.situations
             cause = once.cause if once else None
             asking = replace(there.of(incident_id), cause=cause)
             held = feedback.hold(asking, self._sending.confirm, now)
@@ -87,8 +88,7 @@ class Deciding:
             return None
         passing(Step.DISPATCH_ORDERED)
         by_incident = {outcome.incident.id: outcome for outcome in outcomes if outcome.incident is not None}
-        for changed_id, outcome in by_incident.items():
-            self._count(outcome, changed_id in overdue_before)
+        self._count_all(tuple(by_incident.values()), before)
         return by_incident.get(incident_id, nothing)
 
     async def _ways(self, incident_id: IncidentId) -> Ways:
@@ -109,14 +109,16 @@ class Deciding:
         """A dispatcher sends this unit. Raises NotToBeSent."""
         ways = await self._ways(incident_id)
         now, crews = self._clock.now(), self._sending.crews
+        before: Sequence[Situation] = ()
 
         def decision(there: Board) -> Sequence[Outcome]:
+            nonlocal before
+            before = there.situations
             of_order = incident_id, unit_id, _order_id(now), operator
             *losing, sent = overriding.send_unit(there, *of_order, ways, crews, now)
             return *losing, sent.done_by(Deed(now, operator, Action.ORDER_UNIT, incident_id, unit_id))
 
-        for outcome in await self._store.decide_board(incident_id, decision, unit_id=unit_id) or ():
-            self._count(outcome, was_overdue=True)
+        self._count_all(await self._store.decide_board(incident_id, decision, unit_id=unit_id) or (), before)
         _log.info("%s sent unit %s to incident %s", operator, unit_id, incident_id)
 
     async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
@@ -128,9 +130,11 @@ class Deciding:
 
     async def receive(self, incident_id: IncidentId, receipt: Receipt, once: Effect) -> Outcome | None:
         """Take a unit's receipt. Raises IllegalTransition if it cannot be true."""
-        now, crews = self._clock.now(), self._sending.crews
+        now, sending = self._clock.now(), self._sending
         decided = await self._decide(
-            incident_id, lambda s: dispatch.receive(s, receipt, crews.of(s.incident), now), once
+            incident_id,
+            lambda s: receiving.receive(s, receipt, sending.crews.of(s.incident), now, sending.positions),
+            once,
         )
         passing(Step.DISPATCH_RECEIVED)
         return decided
@@ -144,8 +148,10 @@ class Deciding:
 
     async def doubt(self, incident_id: IncidentId, accept_within_s: float) -> Outcome | None:
         """Doubt what was not accepted in time."""
-        now = self._clock.now()
-        decided = await self._decide(incident_id, lambda s: dispatch.doubt(s, accept_within_s, now))
+        now, crews = self._clock.now(), self._sending.crews
+        decided = await self._decide(
+            incident_id, lambda s: dispatch.doubt(s, accept_within_s, crews.of(s.incident), now)
+        )
         passing(Step.DISPATCH_DOUBTED)
         return decided
 
@@ -226,16 +232,32 @@ class Deciding:
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> Outcome:
         """Feedback, which may wait for a second person. Raises IllegalTransition if it is closed, NotAsAsked."""
         now, two = self._clock.now(), self._second_person
-        said = " ".join((disposition, *([f"({reason_code})"] if reason_code else ()), reason)).strip()
+        said = disposition, f"({reason_code})" if reason_code else "", duplicate_of or "", reason
+        original = None if duplicate_of is None else await self._original(duplicate_of)
         outcome = await self._decide(
             incident_id,
-            lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two),
-            deed=Deed(now, operator, Action.CLOSE, incident_id, said),
+            lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two, original),
+            deed=Deed(now, operator, Action.CLOSE, incident_id, " ".join(filter(None, said))),
         )
         return _decided(outcome)
+
+    async def _original(self, incident_id: IncidentId) -> Incident:
+        """The incident that another is said to be a duplicate of. Raises NotAsAsked."""
+        found: list[Incident] = []
+
+        def look(situation: Situation) -> Outcome:
+            found.append(situation.incident)
+            return Outcome(reason="looked at")
+
+        try:
+            await self._store.decide(incident_id, look)
+        except KeyError:
+            raise NotAsAsked(Objection.ORIGINAL_UNKNOWN, f"there is no incident {incident_id}") from None
+        return found[-1]
 
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> Outcome:
         """The feedback that waits for a second person does not count. Raises NotAsAsked."""
@@ -246,19 +268,19 @@ class Deciding:
         return _decided(outcome)
 
     async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
-        """An operator says how urgent it is; more urgent, and a unit is sent. Raises NotAsAsked."""
+        """An operator says how urgent it is; more urgent, or held until now, and a unit is sent. Raises NotAsAsked."""
         now, crews = self._clock.now(), self._sending.crews
-        before = level
+        before, was_held = level, False
 
         def decision(situation: Situation) -> Outcome:
-            nonlocal before
-            before = situation.incident.level
+            nonlocal before, was_held
+            before, was_held = situation.incident.level, situation.incident.held_until is not None
             return feedback.change_level(situation, level, operator, reason, now, crews)
 
         deed = Deed(now, operator, Action.CHANGE_LEVEL, incident_id, f"{level}: {reason}")
         outcome = _decided(await self._decide(incident_id, decision, deed=deed))
         _log.info("%s changed the level of incident %s from %s to %s", operator, incident_id, before, level)
-        if is_more_urgent(level, before):
+        if was_held or is_more_urgent(level, before):
             await self._send_somebody(incident_id)
         return outcome
 
@@ -319,18 +341,17 @@ class Deciding:
         decision: Callable[[Sequence[Situation]], Sequence[Outcome]],
         deed: Deed,
     ) -> Sequence[Incident]:
-        overdue_before: set[IncidentId] = set()
+        before: Sequence[Situation] = ()
 
         def remembering(situations: Sequence[Situation]) -> Sequence[Outcome]:
-            overdue_before.update(each.incident.id for each in situations if each.incident.overdue)
+            nonlocal before
+            before = situations
             first, *others = decision(situations)
             return first.done_by(deed), *others
 
         outcomes = await self._store.decide_together(incident_ids, remembering)
-        incidents = [outcome.incident for outcome in outcomes if outcome.incident is not None]
-        for outcome, incident in zip(outcomes, incidents, strict=True):
-            self._count(outcome, incident.id in overdue_before)
-        return incidents
+        self._count_all(outcomes, before)
+        return [outcome.incident for outcome in outcomes if outcome.incident is not None]
 
     async def _decide(
         self,
@@ -339,22 +360,31 @@ class Deciding:
         once: Effect | None = None,
         deed: Deed | None = None,
     ) -> Outcome | None:
-        was_overdue = False
+        before: Situation | None = None
 
         def remembering(situation: Situation) -> Outcome:
-            nonlocal was_overdue
-            was_overdue = situation.incident.overdue
+            nonlocal before
+            before = situation
             decided = decision(replace(situation, cause=once.cause if once else None))
             return decided if deed is None else decided.done_by(deed)
 
         outcome = await self._store.decide(incident_id, remembering, once)
         if outcome is not None:
-            self._count(outcome, was_overdue)
+            self._count(outcome, before)
         return outcome
 
-    def _count(self, outcome: Outcome, was_overdue: bool) -> None:
+    def _count_all(self, outcomes: Sequence[Outcome], before: Sequence[Situation]) -> None:
+        known = {situation.incident.id: situation for situation in before}
+        for outcome in outcomes:
+            self._count(outcome, known.get(outcome.incident.id) if outcome.incident is not None else None)
+
+    def _count(self, outcome: Outcome, before: Situation | None) -> None:
+        """``before``: what was decided on; None of what this decision made."""
         metrics = self._metrics.dispatch
+        states = {order.id: order.state for order in before.orders} if before is not None else {}
         for order in outcome.orders:
+            if order.state is states.get(order.id):  # only what is known of it has changed
+                continue
             metrics.orders.labels(order.ring.value, order.state.value).inc()
         incident = outcome.incident
         if incident is None:
@@ -369,22 +399,30 @@ class Deciding:
         )
         if incident.incident_class is IncidentClass.MAINTENANCE:
             return  # how soon a camera is mended says nothing of how soon units are on scene
-        if outcome.reason in _STAGE_ENDS:
-            stage, begin, end = _STAGE_ENDS[outcome.reason]
-            seconds = incident.seconds(begin, end)
-            if seconds is not None and _are_of_this_life(incident, begin, end):
-                self._metrics.stages.took(stage, incident.ring, seconds, incident.level)
+        was_overdue = before is not None and before.incident.overdue
         if incident.overdue and not was_overdue:  # a receipt or a closure may be the first to find that
             metrics.overdue.labels(incident.ring.value, incident.level.value).inc()
+        stamped = incident.clocks.keys() - (before.incident.clocks.keys() if before is not None else ())
+        self._count_stamps(stamped, incident)
         self._count_milestone(outcome.reason, incident)
 
+    def _count_stamps(self, stamped: Collection[ClockName], incident: Incident) -> None:
+        """``stamped``: by this decision, so that each is measured once, however many units are on it."""
+        for end in stamped:
+            if end in _STAGE_ENDS:
+                stage, begin = _STAGE_ENDS[end]
+                seconds = incident.seconds(begin, end)
+                if seconds is not None and _are_of_this_life(incident, begin, end):
+                    self._metrics.stages.took(stage, incident.ring, seconds, incident.level)
+        arrived = incident.clocks.get(ClockName.ON_SCENE)
+        if ClockName.ON_SCENE in stamped and incident.first_on_scene is arrived:  # of all its lives
+            metrics, labels = self._metrics.dispatch, (incident.ring.value, incident.level.value)
+            metrics.response.labels(*labels).observe(_seconds(incident, ClockName.ACCEPTED, ClockName.ON_SCENE))
+            metrics.from_onset.labels(*labels).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
+
     def _count_milestone(self, reason: str, incident: Incident) -> None:
-        metrics = self._metrics.dispatch
-        ring, level = incident.ring.value, incident.level.value
-        if reason == "on_scene" and _are_of_this_life(incident, ClockName.ON_SCENE):
-            metrics.response.labels(ring, level).observe(_seconds(incident, ClockName.ACCEPTED, ClockName.ON_SCENE))
-            metrics.from_onset.labels(ring, level).observe(_seconds(incident, ClockName.BEGAN, ClockName.ON_SCENE))
-        elif reason == "closed" and incident.disposition is not None:
+        metrics, level = self._metrics.dispatch, incident.level.value
+        if reason == "closed" and incident.disposition is not None:
             metrics.closed.labels(incident.disposition.value).inc()
         elif reason == "escalated" and incident.escalation is not None:
             metrics.escalations.labels(level, incident.escalation.step.value).inc()

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from patrol.domain.arriving import anything_seen
-from patrol.domain.board import SHORT, Board, Sending, choices_for, waits, wants_one_more
+from patrol.domain.board import SHORT, Board, Sending, choices_for, waits
 from patrol.domain.camera import Ring, RingName
 from patrol.domain.confirmation import is_held
-from patrol.domain.dispatch import Situation, is_silent, is_unanswered
+from patrol.domain.dispatch import Situation, is_silent, is_unanswered, wants_one_more
 from patrol.domain.errors import StoreError
 from patrol.domain.escalating import FollowUpPolicy, due_steps, is_reminder_due
 from patrol.domain.events import IncidentClass
@@ -161,7 +161,7 @@ class FollowingUp:
             return True
         if incident.id in look.chosen and incident.id not in look.fresh:
             return await self._assign(incident)
-        if waits(situation, self._sending, look.now) and not situation.open_orders and incident.id not in look.fresh:
+        if waits(situation, self._sending, look.now) and not situation.crew_is_out and incident.id not in look.fresh:
             self._count_shortfall(incident)  # the store is not asked for each of many every second
         return False
 

@@ -133,11 +133,12 @@ class Room:
 
     async def _watch(self, now: datetime) -> WatchStatus:
         newest = through_since(await self._signs.newest(dispatching.GROUP), self._watched_since)
+        stalled = stalled_since(newest, self._watched_since, now)
         audit = await self._signs.latest_audit()
         silent = silent_since(audit.at if audit else self._watched_since, now)
         if audit is None or silent is not None:  # what it found then says nothing of now
-            return WatchStatus(stalled_since(newest, now), silent, clock_off_s=self._clock_off_s())
-        return WatchStatus(stalled_since(newest, now), None, audit.findings, audit.count, self._clock_off_s())
+            return WatchStatus(stalled, silent, clock_off_s=self._clock_off_s())
+        return WatchStatus(stalled, None, audit.findings, audit.count, self._clock_off_s())
 
     def _clock_off_s(self) -> int | None:
         kept = self._keeper.kept() if self._keeper else None

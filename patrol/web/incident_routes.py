@@ -73,7 +73,8 @@ class _Actions:
         body = await read(request, CloseBody)
         operator = operator_of(request)
         incident_id = _incident_id(request)
-        closing = self._desk.close(incident_id, body.disposition, operator, body.reason, body.reason_code)
+        said = body.disposition, operator, body.reason, body.reason_code, body.original
+        closing = self._desk.close(incident_id, *said)
         return JSONResponse({"done": True, "closed": await of_an_incident(closing)})
 
     async def withdraw_closing(self, request: Request) -> Response:

@@ -23,6 +23,7 @@ class CameraOnMap:
     name: str
     name_en: str
     site: str
+    site_en: str
     ring: RingName
     place: Place
     heading_deg: float
@@ -38,6 +39,7 @@ class CameraOnMap:
             camera.name,
             camera.name_en,
             camera.site,
+            camera.site_en,
             camera.ring,
             camera.place,
             camera.heading_deg,

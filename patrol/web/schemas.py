@@ -362,19 +362,27 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 
 class CloseBody(Body):
-    """How an incident ended, and why, in words; of a false alarm a code may say it, too, and then words need not."""
+    """How an incident ended, and why, in words; of a false alarm a code may say it, of a duplicate the other's id."""
 
     disposition: Disposition
     reason_code: FalseAlarmReason | None = None
+    duplicate_of: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")] | None = None
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
 
     @model_validator(mode="after")
     def _says_why(self) -> CloseBody:
-        if not self.reason and self.reason_code in (None, FalseAlarmReason.OTHER):
+        if (self.duplicate_of is None) is (self.disposition is Disposition.DUPLICATE):
+            raise ValueError("duplicate_of: expected the id of an incident, with the disposition duplicate only")
+        if not self.reason and self.duplicate_of is None and self.reason_code in (None, FalseAlarmReason.OTHER):
             raise ValueError("reason: expected some words")
         if self.reason_code is not None and self.disposition is not Disposition.FALSE_ALARM:
             raise ValueError("reason_code: expected with the disposition false_alarm only")
         return self
+
+    @property
+    def original(self) -> IncidentId | None:
+        """Of a duplicate: the incident that is the same thing."""
+        return None if self.duplicate_of is None else IncidentId(self.duplicate_of)
 
 
 class WithdrawBody(Body):

@@ -14,18 +14,21 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import FakeClock
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_board import _WAITING
 from patrol.adapters.sql_history import _LAST_ALERT, _OPENED
 from patrol.adapters.sql_opening import LOOK_AGAIN_S, _in_turn
 from patrol.adapters.sql_outbox import _OTHERS, _UNSETTLED, _URGENT
 from patrol.adapters.sql_version import LAYOUT
+from patrol.domain import board, turns
 from patrol.domain.alerts import Alert, Candidate, Verdict
-from patrol.domain.camera import CameraId, Place
-from patrol.domain.dispatch import Duty, Outcome, Situation, doubt, receive, told
+from patrol.domain.board import Board, Crews, Sending
+from patrol.domain.camera import CameraId, Place, RingName
+from patrol.domain.dispatch import Duty, Outcome, Situation, doubt, told
 from patrol.domain.errors import ConfigError, IllegalTransition, StoreError, StoreFailure
 from patrol.domain.events import Kind, Level
 from patrol.domain.feedback import close, confirm
@@ -41,19 +44,23 @@ from patrol.domain.incidents import (
     IncidentId,
     IncidentState,
     LevelChange,
+    LoopStage,
     Maintenance,
     OrderId,
+    StageTimes,
     Stamp,
     TroubledCamera,
     Witness,
 )
 from patrol.domain.orders import Candidate as WeighedUnit
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
+from patrol.domain.receiving import receive
 from patrol.domain.streams import EntryId
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitState
+from patrol.domain.ways import Ways
 from patrol.ports import Effect, OutboxRow
-from tests.builders import NOON, at, candidate, maintenance_incident, order, sent, unit
+from tests.builders import NOON, at, camera, candidate, maintenance_incident, order, ring, sent, unit
 from tests.builders import event as seen
 from tests.examples import examples
 
@@ -268,12 +275,25 @@ def test_a_unit_with_an_open_order_is_refused_a_second_one_by_the_database_itsel
     asyncio.run(check())
 
 
+def test_an_order_of_before_it_was_kept_when_one_was_accepted_and_over_is_read(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path) as store:
+            await store.accept(candidate(), at(0))
+            await send(store, "I-1", "O-1")
+            older = "UPDATE orders SET body = json_remove(body, '$.accepted_at', '$.ended_at')"
+            await store.within(lambda connection: connection.execute(text(older)))
+            (read,) = (await store.open_ledger()).orders
+            assert (read.id, read.accepted_at, read.ended_at) == ("O-1", None, None)
+
+    asyncio.run(check())
+
+
 def test_a_decision_sees_all_orders_of_its_incident_and_what_every_unit_does(tmp_path: Path) -> None:
     async def check() -> None:
         async with opened(tmp_path) as store:
             await store.accept(candidate(), at(0))
             await send(store, "I-1", "O-1")
-            await store.decide(FIRST, lambda s: doubt(s, 10, at(20)))
+            await store.decide(FIRST, lambda s: doubt(s, 10, 1, at(20)))
             await send(store, "I-1", "O-2")
             looked_at: list[Situation] = []
 
@@ -464,7 +484,7 @@ def test_open_incidents_are_listed_newest_first_with_their_orders_oldest_first(t
             for number in (1, 2, 3):
                 await store.accept(by_camera(number, f"C-{number}"), at(number))
             await send(store, "I-2", "O-9")
-            await store.decide(IncidentId("I-2"), lambda s: doubt(s, 1, at(9)))
+            await store.decide(IncidentId("I-2"), lambda s: doubt(s, 1, 1, at(9)))
             await store.decide(IncidentId("I-2"), lambda s: sent(s, "O-1", at(10)))
             ledger = await store.open_ledger()
             assert [found.id for found in ledger.incidents] == ["I-3", "I-2", "I-1"]
@@ -789,7 +809,11 @@ witnesses = st.builds(
 )
 levels = st.sampled_from(Level)
 reason_codes = st.none() | st.sampled_from(FalseAlarmReason)
-closings = st.builds(ClosingRequest, st.sampled_from(Disposition), reason_codes, texts, texts, moments)
+originals = st.none() | texts
+closings = st.builds(ClosingRequest, st.sampled_from(Disposition), reason_codes, texts, texts, moments, originals)
+stage_times = st.builds(
+    StageTimes, st.sampled_from(LoopStage), moments, st.dictionaries(st.sampled_from(LoopStage), numbers)
+)
 level_changes = st.builds(LevelChange, moments, texts, levels, levels, texts)
 earlier_lives = st.builds(
     EarlierLife,
@@ -803,6 +827,7 @@ earlier_lives = st.builds(
     reopened_at=moments,
     reopened_by=texts,
     reopened_why=texts,
+    duplicate_of=originals,
 )
 incidents = st.builds(
     Incident,
@@ -841,6 +866,9 @@ incidents = st.builds(
     held_until=st.none() | moments,
     reason_code=reason_codes,
     closing=st.none() | closings,
+    highest_level=levels,
+    duplicate_of=originals,
+    stages=stage_times,
 )
 weighed = st.builds(WeighedUnit, texts, st.none() | numbers, st.none() | texts)
 orders = st.builds(
@@ -1091,3 +1119,73 @@ def test_alerts_that_waited_together_are_told_apart_by_when_they_happened(tmp_pa
                 assert acceptance.verdict is expected
 
     asyncio.run(check())
+
+
+async def _board_ids(store: SqlStore, asking: str) -> set[str]:
+    """Which incidents are on the board for one that asks."""
+    found: set[str] = set()
+
+    def decision(there: Board) -> Sequence[Outcome]:
+        found.update(each.incident.id for each in there.situations)
+        return ()
+
+    await store.decide_board(IncidentId(asking), decision)
+    return found
+
+
+def _waiting_at(number: int, **changes: object) -> Candidate:
+    where = camera(f"C-{number}", **changes)
+    return candidate(number, camera=where, event=seen(camera_id=where.id), ring=ring(where.ring))
+
+
+def test_of_each_line_that_waits_some_are_on_the_board_also_those_that_an_older_program_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MOST_WAITING", 2)
+
+    async def story() -> None:
+        async with opened(tmp_path, [unit("U-1")]) as store:
+            for number in range(1, 6):
+                await store.accept(_waiting_at(number), at(number))
+            await store.accept(_waiting_at(6, ring=RingName.PERIPHERY), at(6))
+            await store.accept(_waiting_at(7, simulated=True), at(7))
+            await store.accept(_waiting_at(8, ring=RingName.FAR), at(8))
+            assert await _board_ids(store, "I-5") == {"I-1", "I-2", "I-5", "I-6", "I-7", "I-8"}
+            with closing(sqlite3.connect(tmp_path / "patrol.db")) as older:
+                older.execute("UPDATE incidents SET waits_in = NULL WHERE id IN ('I-3', 'I-4')")
+                older.commit()
+            assert await _board_ids(store, "I-5") == {f"I-{number}" for number in range(1, 9)}
+
+    asyncio.run(story())
+
+
+def test_each_line_is_read_in_its_order_and_no_farther_than_is_looked_at(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with opened(tmp_path):
+            with direct(tmp_path) as other:
+                for line in (turns.LINES[0], None):
+                    values = _WAITING._ordered({"line": line, "most": 50})
+                    plan = [row[3] for row in other.execute(f"EXPLAIN QUERY PLAN {_WAITING._text}", values)]
+                    assert plan == ["SEARCH incidents USING INDEX incidents_waiting_in_line (waits_in=? AND waits>?)"]
+
+    asyncio.run(check())
+
+
+def test_those_that_wait_for_one_crew_more_stand_in_a_line_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MOST_WAITING", 1)
+
+    async def story() -> None:
+        async with opened(tmp_path, [unit("U-1")]) as store:
+            for number in range(1, 4):
+                await store.accept(_waiting_at(number), at(number))
+            two_each = Sending(Crews({Level.RED: 2}))
+
+            def decision(there: Board) -> Sequence[Outcome]:
+                return board.send(there, lambda *_: OrderId("O-1"), Ways(), two_each, at(9))
+
+            await store.decide_board(FIRST, decision)
+            assert await _board_ids(store, "I-3") == {"I-1", "I-2", "I-3"}
+
+    asyncio.run(story())

@@ -24,6 +24,7 @@ from benchmarks.bench_dispatch import (
 )
 from benchmarks.dispatch_scenario import Answer, Happening, Scenario, scenario_of
 from benchmarks.dispatch_simulation import Room, Sent, nearest_idle, simulated
+from patrol.domain import turns
 from patrol.domain.camera import Ring
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
@@ -116,6 +117,18 @@ def test_a_unit_that_is_taken_goes_on_from_where_it_is_and_the_other_waits_again
     assert untouched[0] == pytest.approx(2 + 5 + 400 * 1.3 / 2.6, abs=0.1)
 
 
+@pytest.mark.usefixtures("everybody_accepts")
+def test_patrol_looks_at_those_alone_whose_turn_it_is_as_dispatch_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = happening(1, 0.0, 0)
+    overdue, fresh = happening(2, 1.0, 90), happening(3, 600.0, 90)
+    room = room_of(busy, overdue, fresh)
+    spent = simulated(room, RULES[OURS]())
+    assert spent[2] < spent[1], "the one that can still be in time goes first"
+    monkeypatch.setattr(turns, "MOST_WAITING", 1)
+    spent = simulated(room, RULES[OURS]())
+    assert spent[1] < spent[2]
+
+
 def test_nobody_is_sent_who_is_busy_and_nobody_to_whom_somebody_is() -> None:
     sent: list[Sent] = []
 
@@ -158,7 +171,7 @@ def test_a_difference_is_of_the_same_incidents_and_drawn_by_blocks() -> None:
 def test_the_report_says_who_is_late_by_how_much_and_what_is_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = report_of({1.0: [3.0, 4.0], 0.2: [5.0]}, small_comparison())
+    report = report_of({1.0: [3.0, 4.0], 0.2: [5.0]}, {1.0: [70.0]}, small_comparison())
     code = report.tell(tmp_path)
     assert code == (0 if all(target.kept for target in report.targets) else 1)
     out = capsys.readouterr().out
@@ -166,6 +179,7 @@ def test_the_report_says_who_is_late_by_how_much_and_what_is_kept(
         assert name in out
     figures = json.loads((tmp_path / "bench-dispatch.json").read_text())["figures"]
     assert figures["late"]["all"][PLAIN]["incidents"] == 120
+    assert figures["latency_in_storm_ms"]["1"]["max"] == 70.0
     assert out.splitlines()[-1].startswith("bench-dispatch: a choice takes 5.0 ms at p99; under storms ")
 
 
@@ -185,3 +199,4 @@ def test_choices_are_timed_by_the_share_of_free_units() -> None:
     found = bench_dispatch.latencies_ms(small(), boards=3, seed=1)
     assert {share: len(values) for share, values in found.items()} == {1.0: 1, 0.5: 1, 0.2: 1}
     assert min(each for values in found.values() for each in values) > 0
+    assert sum(map(len, bench_dispatch.latencies_ms(small(), boards=3, seed=1, waiting_now=80).values())) == 3

@@ -30,7 +30,7 @@ def dispatching(**content: Any) -> dict[str, Any]:
 def test_left_out_nothing_raises_nothing_waits_and_red_takes_two_people(tmp_path: Path) -> None:
     configuration = loaded(tmp_path, sound())
     assert configuration.levels.raises == ()
-    assert configuration.sending.confirm == ConfirmPolicy()
+    assert configuration.sending.confirm == ConfirmPolicy(two_people=frozenset({Level.RED}))
     assert configuration.second_person == {Level.RED}
 
 
@@ -109,10 +109,12 @@ def test_what_waits_does_so_by_kind_and_level(tmp_path: Path) -> None:
     configuration = loaded(tmp_path, dispatching(confirm=confirm, second_person=[]))
     assert configuration.second_person == frozenset()
     waiting = configuration.sending.confirm
-    assert waiting.of(Kind.LOITERING, Level.BLUE) == Waiting(30, Then.SEND)
-    assert waiting.of(Kind.LOITERING, Level.GREEN) == Waiting(120, Then.CLOSE)
+    assert waiting.of(Kind.LOITERING, Level.BLUE, RingName.FAR) == Waiting(30, Then.SEND)
+    assert waiting.of(Kind.LOITERING, Level.GREEN, RingName.PERIPHERY) == Waiting(120, Then.CLOSE)
+    assert waiting.of(Kind.LOITERING, Level.BLUE, RingName.CORE) is None
+    assert waiting.two_people == frozenset()
     for kind, level in ((Kind.LOITERING, Level.YELLOW), (Kind.CROWD, Level.RED), (Kind.FALL, Level.GREEN)):
-        assert waiting.of(kind, level) is None
+        assert waiting.of(kind, level, RingName.FAR) is None
 
 
 WAITS = {"within_s": 30, "then": "send"}
@@ -122,6 +124,11 @@ WAITS = {"within_s": 30, "then": "send"}
     ("content", "path", "expected"),
     [
         ({"confirm": {"crowd": {"red": WAITS}}}, "dispatch.confirm.crowd.red", "makes red wait"),
+        (
+            {"confirm": {"crowd": {"blue": WAITS | {"then": "close"}}}, "second_person": ["red", "blue"]},
+            "dispatch.confirm.crowd.blue.then",
+            "closes what takes two people (dispatch.second_person has blue); expected send",
+        ),
         ({"confirm": {"camera_health": {"blue": WAITS}}}, "dispatch.confirm.camera_health", "no unit is sent"),
         ({"confirm": {"crowd": {"blue": "later"}}}, "dispatch.confirm.crowd.blue", "expected at_once, or {within_s"),
         ({"confirm": {"crowd": {"blue": None}}}, "dispatch.confirm.crowd.blue", "expected at_once, or {within_s"),
@@ -155,12 +162,23 @@ def test_what_is_wrong_is_told_where_it_stands(
 
 
 def test_a_time_after_which_nobody_can_be_there_in_time_is_warned_about(tmp_path: Path) -> None:
-    slow = {"crowd": {"blue": {"within_s": 60, "then": "send"}}}
+    slow = {"crowd": {"blue": {"within_s": 180, "then": "send"}}}
     (warning,) = loaded(tmp_path, dispatching(confirm=slow)).warnings
     assert warning.path == "dispatch.confirm.crowd.blue.within_s"
-    assert "in the core ring a unit is to be on scene within 60 s" in warning.message
-    for fine in ({"within_s": 59, "then": "send"}, {"within_s": 600, "then": "close"}):
+    assert "in the periphery ring a unit is to be on scene within 180 s" in warning.message
+    for fine in ({"within_s": 179, "then": "send"}, {"within_s": 600, "then": "close"}):
         assert loaded(tmp_path, dispatching(confirm={"crowd": {"blue": fine}})).warnings == ()
+
+
+@pytest.mark.parametrize(("ring", "warned"), [("core", 1), ("periphery", 0), ("far", 0)])
+def test_what_only_the_core_could_see_is_said_never_to_wait(tmp_path: Path, ring: str, warned: int) -> None:
+    whole = dispatching(confirm={"crowd": {"blue": WAITS, "green": "at_once"}})
+    whole["cameras"][0]["ring"] = ring
+    warnings = [one for one in loaded(tmp_path, whole).warnings if one.path == "dispatch.confirm.crowd"]
+    assert len(warnings) == warned
+    assert all("only cameras in the core look for it" in one.message for one in warnings)
+    whole["dispatch"]["confirm"]["crowd"]["blue"] = "at_once"
+    assert not any("confirm" in one.path for one in loaded(tmp_path, whole).warnings)
 
 
 def test_the_schema_knows_the_keys_as_the_file_has_them() -> None:

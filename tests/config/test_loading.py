@@ -27,6 +27,7 @@ def test_a_camera_takes_name_ring_and_template_from_its_site(tmp_path: Path) -> 
     east, west, _ = loaded(tmp_path, sound()).cameras
 
     assert (east.id, east.name, east.name_en, east.site) == ("C-1", "大楼东门", "Hall east gate", "大楼")
+    assert east.site_en == "Hall"
     assert (east.ring, east.revisit_bound_s) == (RingName.CORE, 5.0)
     assert (east.place, east.heading_deg, east.view_deg) == (Place(35.49, 112.85), 90.0, 95.0)
     assert east.stream.reveal() == "rtsp://patrol:canary-3f9a@10.1.1.1:554/live"

@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from patrol.domain.events import Kind
 from patrol.domain.fixes import FixSettings
 from patrol.domain.schedules import TimeWindow
 from patrol.domain.units import Shift, TravelMode, Unit
+from patrol.domain.wants import Needs
 from tests.config.files import loaded, problems_of, sound
 
 DAY = {"begins": "08:00", "ends": "20:00"}
@@ -96,3 +98,60 @@ def test_how_old_positions_may_be(tmp_path: Path) -> None:
     data["positions"]["stale_after_s"] = 120
     problems = problems_of(tmp_path, data)
     assert "missing_after_s is 120; expected more than stale_after_s (120)" in problems["positions"].message
+
+
+def needing(units: list[dict[str, Any]], **needs: Any) -> dict[str, Any]:
+    return with_units(*units) | {"dispatch": {"needs": needs}}
+
+
+def test_what_a_crew_must_have_by_kind(tmp_path: Path) -> None:
+    data = needing(
+        [{"capabilities": ["first_aid", "armed"], "crew": 3}],
+        fall={"capabilities": ["first_aid"]},
+        fight={"capabilities": ["armed"], "crew_at_least": 3},
+    )
+    configuration = loaded(tmp_path, data)
+    assert configuration.sending.needs == {
+        Kind.FALL: Needs(frozenset({"first_aid"})),
+        Kind.FIGHT: Needs(frozenset({"armed"}), 3),
+    }
+    assert [one for one in configuration.warnings if one.path.startswith("dispatch")] == []
+
+
+def test_what_no_unit_has_is_refused_and_nothing_is_needed_for_maintenance(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, needing([{"capabilities": ["first_aid"]}], fall={"capabilities": ["first_aids"]}))
+    message = problems["dispatch.needs.fall.capabilities[0]"].message
+    assert message.startswith("no unit has 'first_aids'")
+    assert "did you mean 'first_aid'?" in message.replace("`", "'")
+    problems = problems_of(tmp_path, needing([{}], camera_health={"crew_at_least": 2}))
+    assert "no unit is sent" in problems["dispatch.needs.camera_health"].message
+
+
+def test_a_ring_in_which_no_crew_has_all_that_is_needed_is_warned_about_real_and_simulated_apart(
+    tmp_path: Path,
+) -> None:
+    able = {"capabilities": ["armed"], "crew": 4, "rings": ["core"]}
+    units = [able, {"rings": ["core", "far"]}, {"rings": ["core"], "simulated": True}]
+    needs = {"capabilities": ["armed"], "crew_at_least": 3}
+    data = needing(units, fight=needs)
+    for unit, simulated in zip(data["units"], (False, False, True), strict=True):
+        unit["simulated"] = simulated
+    told = [one.message for one in loaded(tmp_path, data).warnings if one.path == "dispatch.needs.fight"]
+    assert told == [
+        "no simulated crew that may be sent to the core ring has all of it: nobody is sent there",
+        "no crew that may be sent to the far ring has all of it: nobody is sent there",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "taken", "expected"),
+    [
+        ("red", "red", "expected yellow or blue or green"),
+        ("blue", "yellow", "expected green"),
+        ("green", "green", "expected nothing"),
+    ],
+)
+def test_a_unit_is_taken_from_what_is_less_urgent_alone(tmp_path: Path, level: str, taken: str, expected: str) -> None:
+    data = sound() | {"dispatch": {"preempts": {level: [taken]}}}
+    message = problems_of(tmp_path, data)[f"dispatch.preempts.{level}[0]"].message
+    assert f"{level} takes from {taken}, which is not below it; {expected}" in message

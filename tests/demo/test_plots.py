@@ -10,11 +10,12 @@ from patrol.demo.plots import DEMO_CONFIRM, PROGRAMME, Plot, Plots, hurried, mat
 from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import EscalationStep, Incident, IncidentState
-from patrol.domain.vocabulary import Place
+from patrol.domain.vocabulary import Place, RingName
 from tests.builders import SQUARE, incident
 
 
 def told(number: int, level: Level = Level.RED, **changes: Any) -> Incident:
+    changes.setdefault("ring", RingName.FAR)
     return incident(number, level=level, simulated=True, **changes)
 
 
@@ -23,6 +24,8 @@ def test_each_plot_is_dealt_once_to_the_first_incident_that_it_suits_and_then_th
     levels = (Level.RED, Level.BLUE, Level.YELLOW, Level.RED, Level.YELLOW)
     dealt = [plots.deal(told(number, level), ()) for number, level in enumerate(levels)]
     assert dealt == [Plot.WITHDRAWN, Plot.LEFT_TO_RULE, Plot.RAISED, Plot.USUAL, Plot.RAISED]
+    in_the_core = told(9, Level.BLUE, ring=RingName.CORE)
+    assert Plots(DEMO_CONFIRM, (Plot.LEFT_TO_RULE, Plot.RAISED)).deal(in_the_core, ()) is Plot.RAISED, "nothing waits"
 
 
 def test_an_incident_keeps_its_plot_also_when_its_level_changes() -> None:

@@ -78,6 +78,7 @@ class Feed:
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> bool:
         if self.refuses_to_close:
             raise IllegalTransition("closed already")
@@ -85,7 +86,9 @@ class Feed:
         self.closers.append(operator)
         alone = Situation(self.incidents[incident_id], (), ())
         two = frozenset({Level.RED}) if self.takes_two else frozenset()
-        outcome = feedback.close(alone, disposition, operator, reason, self.clock.now(), reason_code, two)
+        original = None if duplicate_of is None else self.incidents[duplicate_of]
+        said = operator, reason, self.clock.now(), reason_code, two, original
+        outcome = feedback.close(alone, disposition, *said)
         assert outcome.incident is not None
         self.incidents[incident_id] = outcome.incident
         if not outcome.incident.is_open:

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 from patrol.adapters.memory import FakeClock
-from patrol.demo.summary import TourLog, summarise
+from patrol.demo.summary import TourLog, in_words, summarise
 from patrol.domain.camera import RingName
 from patrol.domain.errors import StoreError
 from patrol.domain.incidents import ClockName, Incident, IncidentState, Stamp
@@ -105,6 +105,18 @@ def test_the_summary_counts_what_happened() -> None:
     }
     assert found["on_scene"]["far"]["reached"] == 0
     assert found["simulated"] is True
+
+
+def test_the_same_in_words_counts_once_for_one_and_names_what_went_wrong() -> None:
+    reached, log = (on_scene(1, 40), on_scene(2, 61)), logged(tour(ring_status(1, 4), stretch=1.4))
+    found = summary(Ledger((), (), ()), Ledger(reached, (order(),), ()), log)
+    assert in_words(found) == [
+        "90 s: 1500 visits, 16.67 a second; bounds stretched up to 1.4 times",
+        "alerts: 5 accepted, 4 delivered",
+        "incidents: 2 opened, 2 closed; orders: 1",
+        "core: 2 reached, 1 of them within 60 s",
+        "errors: visits_failed 1",
+    ]
 
 
 def test_a_run_in_which_nothing_happened_is_a_whole_summary_too() -> None:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from patrol.domain import arriving, dispatch
-from patrol.domain.dispatch import Outcome, Situation
+from patrol.domain import arriving, receiving
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.fixes import FixSettings
 from patrol.domain.incidents import ClockName, IncidentState, Stamp
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
@@ -30,7 +30,7 @@ def ordered(metres: float = 200.0) -> Situation:
     return after(start, sent(start, "O-1", at(1)))
 
 
-def placed_at(metres: float, seconds: float, **changes: object) -> dispatch.Duty:
+def placed_at(metres: float, seconds: float, **changes: object) -> Duty:
     return replace(duty(metres=200.0), place=north(metres), fix_at=at(seconds), had_fix=True, **changes)  # type: ignore[arg-type]
 
 
@@ -41,7 +41,7 @@ def at_place(before: Situation, metres: float, seconds: float, **changes: object
 
 
 def say(before: Situation, kind: ReceiptKind, seconds: float, **changes: object) -> Situation:
-    return after(before, dispatch.receive(before, receipt(kind, seconds, **changes), 1, at(seconds)))
+    return after(before, receiving.receive(before, receipt(kind, seconds, **changes), 1, at(seconds)))
 
 
 def follow(before: Situation, seconds: float) -> Outcome:
@@ -70,11 +70,18 @@ def test_a_position_that_may_be_off_by_more_than_it_moved_moves_nothing() -> Non
     assert not arriving.anything_seen(at_place(accepted(), 150, 10, accuracy_m=25.0), at(10), SETTINGS)
 
 
-def test_nobody_moves_that_was_not_known_to_be_anywhere_when_it_accepted() -> None:
+def test_of_whom_nobody_knew_where_it_accepted_the_first_position_after_that_is_where_it_sets_out_from() -> None:
     start = situation(duties=(placed_at(200, -60),))  # a minute old: it may have moved since
     told = say(after(start, sent(start, "O-1", at(1))), ReceiptKind.ACCEPTED, 5)
     assert told.orders[0].accepted_from is None
-    assert not arriving.anything_seen(at_place(told, 100, 10), at(10), SETTINGS)
+    assert not arriving.anything_seen(at_place(told, 150, 4), at(10), SETTINGS), "of before it accepted"
+    first = at_place(told, 150, 10)
+    outcome = follow(first, 10)
+    assert (outcome.incident, outcome.messages, outcome.duties) == (None, (), ())
+    assert (outcome.orders[0].state, outcome.orders[0].accepted_from) == (OrderState.ACCEPTED, north(150))
+    known = after(first, outcome)
+    assert not arriving.anything_seen(at_place(known, 125, 15), at(15), SETTINGS)
+    assert follow(at_place(known, 115, 20), 20).reason == "en_route"
 
 
 def test_within_the_radius_it_is_on_scene_and_the_rings_clock_stops_with_the_positions_time() -> None:
@@ -101,11 +108,11 @@ def test_the_radius_grows_by_what_the_position_may_be_off_and_at_most_to_twice(
 def test_a_button_after_it_moves_nothing_and_stays_with_the_order() -> None:
     there = at_place(accepted(), 10, 42)
     told = after(there, follow(there, 43))
-    outcome = dispatch.receive(told, receipt(ReceiptKind.ON_SCENE, 50), 1, at(50))
+    outcome = receiving.receive(told, receipt(ReceiptKind.ON_SCENE, 50), 1, at(50))
     assert outcome.incident is None
     assert outcome.messages == ()
     assert (outcome.orders[0].arrived_at, outcome.orders[0].pressed_at) == (at(42), at(50))
-    again = dispatch.receive(after(told, outcome), receipt(ReceiptKind.ON_SCENE, 55, sequence=2), 1, at(55))
+    again = receiving.receive(after(told, outcome), receipt(ReceiptKind.ON_SCENE, 55, sequence=2), 1, at(55))
     assert again.orders == ()
 
 

@@ -116,11 +116,29 @@ def test_what_has_left_the_state_new_moves() -> None:
         assert kinds == ([FindingKind.UNDISPATCHED] if state is IncidentState.NEW else [])
 
 
-def test_an_order_that_ended_gives_dispatch_its_time_again() -> None:
-    ended = waiting(duties=(FREE, duty("U-2")), orders=(order(sent_at=at(100), state=OrderState.EXPIRED),))
-    assert found(view(100 + 10 + 5, waiting=(ended,))) == []
-    (finding,) = audit(view(100 + 10 + 5.1, waiting=(ended,)), RINGS, BOUNDS)
-    assert (finding.kind, finding.since) == (FindingKind.UNDISPATCHED, at(110))
+@pytest.mark.parametrize(("ended_at", "since_s"), [(at(154), 154), (None, 110)])
+def test_an_order_that_ended_gives_dispatch_its_time_again(ended_at: datetime | None, since_s: float) -> None:
+    expired = order(sent_at=at(100), state=OrderState.EXPIRED, ended_at=ended_at)
+    ended = waiting(duties=(FREE, duty("U-2")), orders=(expired,))
+    assert found(view(since_s + 5, waiting=(ended,))) == []
+    (finding,) = audit(view(since_s + 5.1, waiting=(ended,)), RINGS, BOUNDS)
+    assert (finding.kind, finding.since) == (FindingKind.UNDISPATCHED, at(since_s))
+
+
+def test_a_drone_that_is_out_is_nobody_sent_and_a_crew_that_is_is_somebody() -> None:
+    drone = order("D-1", is_drone=True)
+    assert found(view(60, waiting=(waiting(orders=(drone,)),))) == [FindingKind.UNDISPATCHED]
+    crew = replace(drone, is_drone=False)
+    assert found(view(60, waiting=(waiting(orders=(crew,)),))) == []
+
+
+def test_who_refused_may_be_sent_again_where_it_was_urged_since_though_another_like_it_was_not() -> None:
+    refused = order(sent_at=at(1), state=OrderState.REJECTED, ended_at=at(3))
+    before, since = (
+        waiting(incident=incident(n, urged_at=urged), orders=(refused,)) for n, urged in ((1, None), (2, at(9)))
+    )
+    (finding,) = audit(view(60, waiting=(before, since)), RINGS, BOUNDS)
+    assert (finding.kind, finding.incident_id) == (FindingKind.UNDISPATCHED, "I-2")
 
 
 @pytest.mark.parametrize(("disturbed", "bound_s"), [(False, 5.0), (True, 15.0)])

@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 
-from patrol.domain.board import MOST_WAITING, SHORT, Board, Crews, Sending, anyone_free, send
-from patrol.domain.dispatch import Duty, Outcome, Situation, receive
+from patrol.domain.board import SHORT, Board, Crews, Sending, anyone_free, send
+from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import NotToBeSent, Unsendable
-from patrol.domain.events import Level
+from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.overriding import send_unit, take_back
+from patrol.domain.receiving import receive
+from patrol.domain.turns import MOST_WAITING
 from patrol.domain.units import UnitId, UnitState
+from patrol.domain.vocabulary import RingName
+from patrol.domain.wants import Needs
 from patrol.domain.ways import Ways
-from tests.builders import at, duty, incident, north, order, sent, situation
+from tests.builders import at, duty, incident, north, order, sent, situation, unit
 
 ONE_EACH = Sending()
 
@@ -158,10 +162,120 @@ def test_behind_more_that_wait_than_are_looked_at_one_is_told_so_but_nobody_is_w
     reasons = [(told(outcomes[IncidentId(f"I-{number}")]) or {})["reason"] for number in numbers]
     last = max(numbers, key=lambda number: f"I-{number}")  # equal otherwise, they come by their ids
     assert [reason == "behind_others" for reason in reasons] == [number == last for number in numbers]
-    plenty = tuple(duty(f"U-{number}", number) for number in numbers)
+    plenty = tuple(duty(f"U-{number}", number) for number in numbers[:-1])
     served = outcomes_of(board_of(*(replace(each, duties=plenty) for each in waiting)))
     assert len(served) == MOST_WAITING
     assert all(told(outcome) is None for outcome in served.values())
+
+
+def on_scene(number: int, unit_id: str, **changes: Any) -> Situation:
+    """An incident that U-<number> is on scene of."""
+    there = incident(number, state=IncidentState.ON_SCENE, crews_missing=1, **changes)
+    its_order = order(unit_id, number, incident_id=there.id, state=OrderState.ON_SCENE)
+    return situation(incident=there, orders=(its_order,))
+
+
+def goes(board: Board, sending: Sending = ONE_EACH) -> set[tuple[str, str]]:
+    """Who is sent where."""
+    outcomes = outcomes_of(board, sending).values()
+    return {(one.incident_id, one.unit_id) for outcome in outcomes for one in outcome.orders if one.is_open}
+
+
+def test_however_many_want_a_second_crew_it_is_another_s_first() -> None:
+    numbers = range(1, MOST_WAITING + 2)
+    reds = [on_scene(number, f"U-{number}") for number in numbers]
+    duties = (*(busy(f"U-{number}", state=UnitState.ON_SCENE) for number in numbers), duty("U-99"))
+    yellow = situation(incident=incident(500, level=Level.YELLOW))
+    board = board_of(*(replace(each, duties=duties) for each in (*reds, yellow)))
+    assert goes(board, Sending(Crews({Level.RED: 2}))) == {("I-500", "U-99")}
+
+
+@pytest.mark.parametrize("apart", [{"ring": RingName.PERIPHERY}, {"simulated": True}, {"kind": Kind.FALL}])
+def test_however_many_wait_that_no_free_unit_can_serve_another_gets_it(apart: dict[str, Any]) -> None:
+    numbers = range(1, MOST_WAITING + 2)
+    reds = [situation(incident=incident(number)) for number in numbers]
+    other = situation(incident=incident(500, level=Level.GREEN, **apart))
+    able = {"rings": frozenset({RingName.PERIPHERY})} if "ring" in apart else {}
+    its_unit = Duty(unit("U-1", simulated="simulated" in apart, crew=1, **able))
+    board = board_of(*(replace(each, duties=(its_unit,)) for each in (*reds, other)))
+    needs = {Kind.CROWD: Needs(crew_at_least=2)} if "kind" in apart else {}
+    assert goes(board, Sending(needs=needs)) == {("I-500", "U-1")}
+
+
+def test_those_whom_everybody_has_refused_stand_behind() -> None:
+    numbers = range(1, MOST_WAITING + 2)
+    refused = [
+        situation(
+            incident=incident(number),
+            orders=(order(number=number, incident_id=IncidentId(f"I-{number}"), state=OrderState.REJECTED),),
+        )
+        for number in numbers
+    ]
+    board = board_of(*refused, situation(incident=incident(500, level=Level.GREEN)))
+    assert goes(board) == {("I-500", "U-1")}
+
+
+def test_as_many_are_looked_at_as_there_are_crews_free_so_that_none_goes_to_what_is_lesser() -> None:
+    numbers = range(1, MOST_WAITING + 11)
+    plenty = tuple(duty(f"U-{number}", number) for number in numbers)
+    reds = [situation(incident=incident(number)) for number in numbers]
+    lesser = situation(incident=incident(500, level=Level.GREEN, ring=RingName.PERIPHERY))
+    served = goes(board_of(*(replace(each, duties=plenty) for each in (*reds, lesser))))
+    assert {incident_id for incident_id, _ in served} == {f"I-{number}" for number in numbers}
+
+
+def test_a_unit_is_taken_also_from_what_stands_behind_others_for_one_crew_more() -> None:
+    numbers = range(10, MOST_WAITING + 11)
+    scenes = [on_scene(number, f"U-{number}") for number in numbers]
+    lesser, red = under_way(Level.GREEN), situation(incident=incident(500))
+    lesser = replace(lesser, incident=replace(lesser.incident, crews_missing=1))
+    duties = (*(busy(f"U-{number}", state=UnitState.ON_SCENE) for number in numbers), busy())
+    board = board_of(*(replace(each, duties=duties) for each in (*scenes, lesser, red)))
+    assert ("I-500", "U-1") in goes(board, Sending(Crews(dict.fromkeys(Level, 2))))
+
+
+def test_what_a_kind_needs_is_asked_of_each_crew_and_said() -> None:
+    fall = incident(kind=Kind.FALL)
+    duties = (duty("U-1", 10), Duty(unit("U-2", home=north(90), capabilities=frozenset({"first_aid"}), crew=3)))
+    sending = Sending(needs={Kind.FALL: Needs(frozenset({"first_aid"}), crew_at_least=3)})
+    board = Board((situation(incident=fall, duties=duties),), duties)
+    (its_order,) = outcomes_of(board, sending)[fall.id].orders
+    assert its_order.unit_id == "U-2"
+    assert {one.unit_id: one.left_out for one in its_order.candidates} == {"U-2": None, "U-1": "lacks_first_aid"}
+    nobody = Board((situation(incident=fall, duties=duties[:1]),), duties[:1])
+    assert (told(outcomes_of(nobody, sending)[fall.id]) or {})["reason"] == "none_able"
+    other_kind = Board((situation(duties=duties),), duties)
+    assert goes(other_kind, sending) == {("I-1", "U-1")}
+
+
+def taken_back(now: Situation, number: int = 1) -> Situation:
+    return after(now, take_back(now, OrderId(f"O-{number}"), "li", Crews(), at(5)))
+
+
+def test_whom_a_person_took_back_is_not_asked_again_unless_a_person_sends_it() -> None:
+    start = situation(duties=(duty("U-1", 10), duty("U-2", 300)))
+    ordered = after(start, sent(start))
+    back = taken_back(ordered)
+    (second,) = sent(back, "O-2", at(6)).orders
+    assert second.unit_id == "U-2"
+    assert {one.unit_id: one.left_out for one in second.candidates} == {"U-2": None, "U-1": "taken_back"}
+    alone = replace(back, duties=(duty("U-1", 10),))
+    assert (told(sent(alone, "O-2", at(6))) or {})["reason"] == "all_refused"
+    board = Board((alone,), alone.duties)
+    (won,) = send_unit(board, IncidentId("I-1"), UnitId("U-1"), OrderId("O-9"), "li", Ways(), Crews(), at(8))
+    by_hand = after(alone, won)
+    expired = tuple(replace(one, state=OrderState.EXPIRED) if one.is_open else one for one in by_hand.orders)
+    unanswered = replace(by_hand, incident=back.incident, orders=expired)
+    assert [one.unit_id for one in sent(unanswered, "O-10", at(200)).orders] == ["U-1"]
+    again = taken_back(by_hand, 9)
+    assert [one.is_open for one in sent(again, "O-11", at(201)).orders] == []
+
+
+def test_another_life_is_another_matter() -> None:
+    start = situation()
+    back = taken_back(after(start, sent(start)))
+    reopened = replace(back, incident=replace(back.incident, life=2))
+    assert [one.unit_id for one in sent(reopened, "O-2", at(60)).orders] == ["U-1"]
 
 
 def test_what_it_was_short_of_stands_while_more_urgent_ones_are_looked_at() -> None:

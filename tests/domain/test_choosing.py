@@ -220,6 +220,14 @@ def test_what_is_needed_must_be_there() -> None:
     assert short(chosen([needs], [duty("U-1", 10)])) == [("I-1", 1, "none_able")]
 
 
+def test_a_crew_must_be_as_many_officers_as_are_needed_and_a_drone_none() -> None:
+    many, needs = by_unit("U-2", 300, crew=4), want(crew_at_least=3, wants_drone=True)
+    found = chosen([needs], [duty("U-1", 10), many, drone(metres=10)])
+    assert who_goes(found) == {"I-1": ["U-2", "U-9"]}
+    assert left_out(found.chosen[0])["U-1"] == "crew_of_2"
+    assert short(chosen([needs], [duty("U-1", 10)])) == [("I-1", 1, "none_able")]
+
+
 def test_who_refused_is_not_asked_again_who_was_silent_only_last() -> None:
     refused = want(tried={UnitId("U-1"): OrderState.REJECTED})
     nobody = chosen([refused], [duty("U-1", 10)])

@@ -10,12 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch, feedback
-from patrol.domain.board import SHORT
-from patrol.domain.camera import RingName
-from patrol.domain.dispatch import DETOUR_FACTOR, Outcome, Situation, travel_time_s
+from patrol.domain import dispatch, feedback, receiving
+from patrol.domain.board import SHORT, Crews
+from patrol.domain.camera import Place, RingName
+from patrol.domain.dispatch import DETOUR_FACTOR, Duty, Outcome, Situation, travel_time_s
 from patrol.domain.errors import IllegalTransition
-from patrol.domain.incidents import ClockName, Disposition, IncidentState, OrderId, Stamp
+from patrol.domain.incidents import (
+    ClockName,
+    Disposition,
+    Escalation,
+    EscalationStep,
+    IncidentState,
+    OrderId,
+    Stamp,
+)
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitId, UnitState
 from tests.builders import SQUARE, at, duty, incident, north, order, sent, situation, unit
@@ -36,12 +44,48 @@ def after(before: Situation, outcome: Outcome) -> Situation:
 
 
 def receive(now: Situation, given: Receipt, when: datetime, crews: int = 1) -> Outcome:
-    return dispatch.receive(now, given, crews, when)
+    return receiving.receive(now, given, crews, when)
 
 
 def ordered() -> Situation:
     start = situation()
     return after(start, sent(start, "O-1", at(1)))
+
+
+def test_whom_a_dispatcher_sent_is_not_called_back_when_others_accept_but_once_it_is_done() -> None:
+    start = ordered()
+    by_hand = order("U-2", 2, ordered_by="li")
+    now = replace(start, orders=(*start.orders, by_hand), duties=(*start.duties, duty("U-2")))
+    accepted = after(now, receive(now, receipt(ReceiptKind.ACCEPTED), at(5)))
+    assert [one.state for one in accepted.orders] == [OrderState.ACCEPTED, OrderState.SENT]
+    done = receive(accepted, receipt(ReceiptKind.DONE, seconds=60), at(60))
+    assert [(one.unit_id, one.state) for one in done.orders] == [("U-1", OrderState.DONE), ("U-2", OrderState.RECALLED)]
+
+
+def told_to_be_late(now: Situation) -> Situation:
+    late = Escalation(EscalationStep.NEXT_UNIT, at(20), "", "", causes=("unit_not_moving/O-1",))
+    return replace(now, incident=replace(now.incident, escalation=late, crews_missing=1))
+
+
+def test_one_crew_more_is_wanted_until_the_first_is_there() -> None:
+    start = ordered()
+    accepted = told_to_be_late(after(start, receive(start, receipt(ReceiptKind.ACCEPTED), at(5))))
+    assert Crews().of(accepted.incident) == 2
+    arrived = after(accepted, receive(accepted, receipt(ReceiptKind.ON_SCENE), at(50), crews=2))
+    assert arrived.incident.crews_missing == 0
+    assert Crews().of(arrived.incident) == 1
+    assert sent(arrived, NEXT, at(51)) == Outcome()
+
+
+def test_the_one_more_that_has_not_answered_is_called_back_once_the_first_is_there() -> None:
+    start = ordered()
+    accepted = told_to_be_late(after(start, receive(start, receipt(ReceiptKind.ACCEPTED), at(5))))
+    both = replace(accepted, orders=(*accepted.orders, order("U-2", 2)), duties=(*start.duties, duty("U-2")))
+    arrived = receive(both, receipt(ReceiptKind.ON_SCENE), at(50), crews=2)
+    assert {one.unit_id: one.state for one in arrived.orders} == {
+        "U-1": OrderState.ON_SCENE,
+        "U-2": OrderState.RECALLED,
+    }
 
 
 def test_travel_time_is_mobilisation_and_the_way_round_corners() -> None:
@@ -180,8 +224,8 @@ def test_who_refused_is_not_asked_again_who_was_silent_only_last() -> None:
 def test_a_silent_unit_stays_as_a_back_up_while_the_next_best_is_sent() -> None:
     start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
     now = after(start, sent(start, "O-1", at(1)))
-    assert dispatch.doubt(now, 10, at(10.9)) == Outcome(reason="nothing waits")
-    now = after(now, dispatch.doubt(now, 10, at(11)))
+    assert dispatch.doubt(now, 10, 1, at(10.9)) == Outcome(reason="nothing waits")
+    now = after(now, dispatch.doubt(now, 10, 1, at(11)))
     assert now.orders[0].state is OrderState.DOUBTED
     assert now.incident.state is IncidentState.ORDERED
     assert now.duties[0].state is UnitState.ASSIGNED
@@ -196,7 +240,7 @@ def doubted() -> Situation:
     """U-1 has not answered in time, U-2 was sent."""
     start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
     now = after(start, sent(start, "O-1", at(1)))
-    now = after(now, dispatch.doubt(now, 10, at(11)))
+    now = after(now, dispatch.doubt(now, 10, 1, at(11)))
     return after(now, sent(now, "O-2", at(11)))
 
 
@@ -222,7 +266,7 @@ def test_a_back_up_that_answers_after_all_goes_and_the_other_is_not_needed() -> 
 def test_an_accepted_order_is_not_doubted() -> None:
     now = ordered()
     now = after(now, receive(now, receipt(ReceiptKind.ACCEPTED), at(5)))
-    assert dispatch.doubt(now, 10, at(100)).reason == "nothing waits"
+    assert dispatch.doubt(now, 10, 1, at(100)).reason == "nothing waits"
 
 
 def test_a_red_one_gets_several_crews_and_is_as_far_as_the_farthest() -> None:
@@ -247,6 +291,89 @@ def test_once_one_crew_has_handled_it_those_on_their_way_are_called_back() -> No
     assert now.incident.state is IncidentState.HANDLED
     assert [one.state for one in now.orders] == [OrderState.DONE, OrderState.RECALLED]
     assert {each.state for each in now.duties} == {UnitState.AVAILABLE}
+
+
+def test_how_many_are_missing_is_worked_out_when_one_falls_out() -> None:
+    """Of two that were sent one is enough once it is less urgent."""
+    start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
+    now = after(start, sent(start, "O-1", at(1), crews=2))
+    now = after(now, receive(now, receipt(ReceiptKind.ACCEPTED, "O-1"), at(5), crews=2))
+    silent = after(now, dispatch.doubt(now, 10, 1, at(11)))
+    assert silent.incident.crews_missing == 0
+    refused = after(now, receive(now, receipt(ReceiptKind.REJECTED, "O-1-1"), at(6), crews=1))
+    assert refused.incident.crews_missing == 0
+    both = after(now, dispatch.doubt(now, 10, 2, at(11)))
+    assert both.incident.crews_missing == 1
+
+
+def test_when_an_order_is_over_is_kept_with_it_however_it_ends() -> None:
+    now = ordered()
+    ways = {
+        "refused": receive(now, receipt(ReceiptKind.REJECTED, seconds=54), at(54)),
+        "done": receive(now, receipt(ReceiptKind.DONE, seconds=54), at(54)),
+        "called back": feedback.close(now, Disposition.HANDLED, "li", "", at(54)),
+    }
+    for how, outcome in ways.items():
+        assert [one.ended_at for one in outcome.orders] == [at(54)], how
+    given_up = dispatch.give_up(after(now, dispatch.doubt(now, 10, 1, at(11))), 120, at(131))
+    assert [one.ended_at for one in given_up.orders] == [at(131)]
+    late = after(now, ways["done"])
+    assert receive(late, receipt(ReceiptKind.ON_SCENE, seconds=40), at(60)).orders[0].ended_at == at(54)
+
+
+def test_when_a_unit_accepted_is_kept_with_its_order_also_if_it_says_only_more() -> None:
+    start = situation(duties=(duty("U-1", 100), duty("U-2", 200)))
+    now = after(start, sent(start, "O-1", at(1), crews=2))
+    now = after(now, receive(now, receipt(ReceiptKind.ACCEPTED, "O-1"), at(5), crews=2))
+    now = after(now, receive(now, receipt(ReceiptKind.EN_ROUTE, "O-1", 9), at(9), crews=2))
+    now = after(now, receive(now, receipt(ReceiptKind.EN_ROUTE, "O-1-1", 40), at(40), crews=2))
+    assert [one.accepted_at for one in now.orders] == [at(5), at(40)]
+
+
+def test_a_receipt_for_one_order_changes_nothing_of_what_its_unit_does_on_another() -> None:
+    """As after an old backup was put back, when a unit may have two."""
+    elsewhere = replace(ordered(), duties=(duty(state=UnitState.ON_SCENE, order_id=OrderId("O-7")),))
+    for kind in (ReceiptKind.EN_ROUTE, ReceiptKind.DONE):
+        outcome = receive(elsewhere, receipt(kind), at(5))
+        assert [(one.state, one.order_id) for one in outcome.duties] == [(UnitState.ON_SCENE, "O-7")]
+
+
+class TestWhereAReceiptSaysThatItsUnitIs:
+    """It is judged as any other position is."""
+
+    def on_its_way(self) -> Situation:
+        now = ordered()
+        known = replace(now.duties[0], place=north(20), fix_at=at(30), had_fix=True, fix_id="f-1")
+        return replace(now, duties=(known,))
+
+    def told(self, said: Receipt) -> Duty:
+        return receive(self.on_its_way(), said, at(31)).duties[0]
+
+    def test_a_late_one_moves_its_unit_not_back(self) -> None:
+        duty = self.told(receipt(ReceiptKind.ACCEPTED, seconds=5, place=north(100)))
+        assert (duty.place, duty.fix_at) == (north(20), at(30))
+
+    def test_one_of_tomorrow_counts_from_when_it_came(self) -> None:
+        duty = self.told(receipt(ReceiptKind.ACCEPTED, seconds=3600, place=north(25)))
+        assert (duty.place, duty.fix_at) == (north(25), at(31))
+
+    def test_one_that_has_jumped_is_not_believed_before_another_agrees(self) -> None:
+        duty = self.told(receipt(ReceiptKind.ACCEPTED, seconds=31, place=north(900_000)))
+        assert (duty.place, duty.fix_at, duty.jumped_to) == (north(20), at(30), north(900_000))
+
+    def test_one_where_no_unit_can_be_changes_nothing_and_the_receipt_counts(self) -> None:
+        outcome = receive(self.on_its_way(), receipt(ReceiptKind.ACCEPTED, seconds=31, place=Place(0.0, 0.0)), at(31))
+        assert outcome.duties[0].place == north(20)
+        assert outcome.orders[0].state is OrderState.ACCEPTED
+
+    def test_a_refusal_that_comes_late_moves_its_unit_not_back_either(self) -> None:
+        assert self.told(receipt(ReceiptKind.REJECTED, seconds=5, place=north(100))).place == north(20)
+
+    def test_who_only_tells_so_much_does_not_count_as_one_that_sends_positions(self) -> None:
+        now = ordered()
+        duty = receive(now, receipt(ReceiptKind.ACCEPTED, place=north(90)), at(5)).duties[0]
+        assert (duty.place, duty.fix_at, duty.had_fix, duty.fix_id) == (north(90), at(5), False, None)
+        assert self.told(receipt(ReceiptKind.ACCEPTED, seconds=31, place=north(25))).fix_id == "f-1"
 
 
 def test_what_an_earlier_life_s_orders_say_moves_nothing() -> None:
@@ -324,7 +451,7 @@ def _act(data: st.DataObject, action: str, now: Situation, number: int, second: 
             kind = data.draw(st.sampled_from(list(ReceiptKind)))
             return receive(now, receipt(kind, data.draw(st.sampled_from(known)), 5.0 * second), when)
         case "doubt":
-            return dispatch.doubt(now, 10, when)
+            return dispatch.doubt(now, 10, 1, when)
         case "overdue":
             return dispatch.mark_overdue(now, when)
         case "display":

@@ -201,7 +201,7 @@ def test_with_nobody_free_a_red_one_is_at_the_supervisors_at_once_and_a_blue_one
     assert outcome.incident is not None
     last = outcome.incident.escalation
     assert last is not None
-    words = "缺 1 组警力：可派的警力均在执行任务", "1 crew short: all who may go are busy"
+    words = "可派的警力均在执行任务", "all who may go are busy"  # how many are missing is said by the incident alone
     assert (last.step, last.why_zh, last.why_en) == (SUPERVISOR, *words)
     assert last.causes == ("shortfall/all_busy",)
     blue = waiting(incident=incident(level=Level.BLUE))

@@ -10,25 +10,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch, feedback
+from patrol.domain import dispatch, feedback, receiving
 from patrol.domain.board import Crews
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import (
+    LEVEL_CHANGES_KEPT,
     ClockName,
     Disposition,
     FalseAlarmReason,
+    Incident,
     IncidentId,
     IncidentState,
     LoopStage,
     OrderId,
+    StageTimes,
     Stamp,
     stage_of,
 )
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitState
+from patrol.domain.vocabulary import RingName
 from patrol.domain.witnesses import together, with_witnesses, witnesses_of
 from tests.builders import at, duty, incident, maintenance_incident, sent, situation
 
@@ -75,7 +79,7 @@ class TestHolding:
     policy = ConfirmPolicy({Kind.LOITERING: {Level.BLUE: Waiting(60, Then.SEND), Level.GREEN: Waiting(60, Then.CLOSE)}})
 
     def waiting(self, level: Level = Level.BLUE) -> Situation:
-        return situation(incident=incident(kind=Kind.LOITERING, level=level))
+        return situation(incident=incident(kind=Kind.LOITERING, level=level, ring=RingName.PERIPHERY))
 
     def test_it_says_until_when_it_waits_and_says_so_once(self) -> None:
         start = self.waiting()
@@ -106,13 +110,35 @@ class TestHolding:
         assert outcome.incident.clocks[ClockName.CLOSED] == Stamp(at(60), "rule")
         assert "nobody confirmed it in time" in (outcome.incident.reason or "")
 
-    def test_of_another_level_it_waits_by_that_ones_time(self) -> None:
+    @pytest.mark.parametrize("level", [Level.RED, Level.BLUE])
+    def test_who_says_how_urgent_it_is_has_looked_and_so_it_waits_no_longer(self, level: Level) -> None:
         start = self.waiting(Level.GREEN)
         held = feedback.hold(start, self.policy, at(1))
         assert held is not None
-        raised = feedback.change_level(after(start, held), Level.RED, "li", "knives", at(2))
-        assert told(raised)["held_until"] is None
-        assert feedback.hold(after(start, raised), self.policy, at(3)) is None
+        changed = feedback.change_level(after(start, held), level, "li", "knives", at(2))
+        assert told(changed)["held_until"] is None
+        assert feedback.hold(after(start, changed), self.policy, at(3)) is None
+
+    def test_what_is_lowered_to_a_level_that_the_rule_closes_is_not_closed_by_it(self) -> None:
+        red = situation(incident=incident(kind=Kind.LOITERING, level=Level.RED, ring=RingName.PERIPHERY))
+        lowered = after(red, feedback.change_level(red, Level.GREEN, "li", "looks smaller", at(90)))
+        assert feedback.hold(lowered, self.policy, at(91)) is None
+        assert lowered.incident.is_open
+
+    def test_the_rule_closes_nothing_that_was_of_a_level_that_two_people_close(self) -> None:
+        red = situation(incident=incident(level=Level.RED))
+        lowered = after(red, feedback.change_level(red, Level.GREEN, "li", "looks smaller", at(90)))
+        by_rule = (Disposition.UNFOUNDED, feedback.RULE, "nobody came", at(91))
+        with pytest.raises(IllegalTransition, match="two people close"):
+            feedback.close_by_rule(lowered, *by_rule, RED)
+        again = feedback.reopen(closed(), "wang", "not over", at(600)).incident
+        assert again is not None
+        assert again.highest_level is again.level
+        with pytest.raises(IllegalTransition, match="two people close"):
+            feedback.close_by_rule(lowered, *by_rule, [Level.YELLOW])  # which it may have been on the way
+        ended = feedback.close_by_rule(situation(incident=incident(level=Level.GREEN)), *by_rule, RED).incident
+        assert ended is not None
+        assert not ended.is_open
 
 
 class TestLevels:
@@ -182,12 +208,12 @@ class TestLevels:
 
     def test_the_first_change_stays_on_record_however_many_there_are(self) -> None:
         now = situation(incident=incident(level=Level.RED))
-        for number in range(3 * feedback.LEVEL_CHANGES_KEPT):
+        for number in range(3 * LEVEL_CHANGES_KEPT):
             level = Level.YELLOW if number % 2 == 0 else Level.BLUE
             now = after(now, feedback.change_level(now, level, "li", str(number), at(number)))
         changes = now.incident.level_changes
-        assert len(changes) == feedback.LEVEL_CHANGES_KEPT
-        assert (changes[0].before, changes[-1].reason) == (Level.RED, str(3 * feedback.LEVEL_CHANGES_KEPT - 1))
+        assert len(changes) == LEVEL_CHANGES_KEPT
+        assert (changes[0].before, changes[-1].reason) == (Level.RED, str(3 * LEVEL_CHANGES_KEPT - 1))
 
     def test_maintenance_keeps_an_operators_level(self) -> None:
         outcome = feedback.change_level(situation(incident=maintenance_incident()), Level.GREEN, "li", "spare", at(5))
@@ -261,6 +287,7 @@ class TestTwoPeople:
             "reason": "settled",
             "operator": "li",
             "at": "2026-01-01T12:00:30.000+00:00",
+            "duplicate_of": None,
         }
 
     def test_the_second_one_closes_it_by_saying_the_same_and_only_then_units_are_called_back(self) -> None:
@@ -274,6 +301,47 @@ class TestTwoPeople:
         assert ended.closing is not None
         assert ended.closing.operator == "li"
         assert outcome.orders[0].state is OrderState.RECALLED
+
+    def test_who_lowers_it_does_not_close_it_alone_however_often_the_level_is_changed_after_that(self) -> None:
+        now = situation(incident=incident(level=Level.GREEN))
+        now = after(now, feedback.change_level(now, Level.RED, "wang", "knives", at(1)))
+        for number in range(2 * LEVEL_CHANGES_KEPT):
+            level = Level.YELLOW if number % 2 == 0 else Level.BLUE
+            now = after(now, feedback.change_level(now, level, "li", str(number), at(10 + number)))
+        assert all(change.before is not Level.RED for change in now.incident.level_changes), "that is forgotten"
+        assert feedback.close(now, HANDLED, "li", "", at(300), None, RED).reason == feedback.CLOSING_ASKED
+        assert feedback.close(now, HANDLED, "li", "", at(300)).reason == "closed"
+
+    def test_a_duplicate_says_of_what_and_that_is_told(self) -> None:
+        start, other = ordered(), incident(2)
+        asked = feedback.close(start, Disposition.DUPLICATE, "li", "", at(30), None, RED, other)
+        assert told(asked)["closing"]["duplicate_of"] == "I-2"
+        assert told(asked)["duplicate_of"] is None, "not yet"
+        elsewhere = feedback.close(
+            after(start, asked), Disposition.DUPLICATE, "wang", "", at(40), None, RED, incident(3)
+        )
+        assert told(elsewhere)["closing"]["duplicate_of"] == "I-3", "that is not the same"
+        agreed = feedback.close(after(start, asked), Disposition.DUPLICATE, "wang", "", at(40), None, RED, other)
+        assert told(agreed)["duplicate_of"] == "I-2"
+        again = feedback.reopen(after(start, agreed), "wang", "it is not", at(50)).incident
+        assert again is not None
+        assert (again.duplicate_of, again.history[0].duplicate_of) == (None, "I-2")
+
+    @pytest.mark.parametrize(
+        ("original", "why"),
+        [
+            (None, Objection.ORIGINAL_MISSING),
+            (incident(1), Objection.ORIGINAL_ITSELF),
+            (incident(2, simulated=True), Objection.ORIGINAL_NOT_ALIKE),
+            (maintenance_incident(2), Objection.ORIGINAL_NOT_ALIKE),
+            (incident(2, state=IncidentState.CLOSED, duplicate_of="I-1"), Objection.ORIGINAL_ENDS_IN_IT),
+            (incident(2, state=IncidentState.CLOSED, merged_into="I-1"), Objection.ORIGINAL_ENDS_IN_IT),
+        ],
+    )
+    def test_of_what_it_cannot_be_a_duplicate_is_said(self, original: Incident | None, why: Objection) -> None:
+        with pytest.raises(NotAsAsked, match="I-1") as caught:
+            feedback.close(ordered(), Disposition.DUPLICATE, "li", "", at(30), original=original)
+        assert caught.value.why is why
 
     @pytest.mark.parametrize("name", ["li", "LI ", " Li"])
     def test_nobody_is_the_second_of_themselves(self, name: str) -> None:
@@ -364,25 +432,24 @@ class TestReopening:
         assert (data["state"], data["life"], data["disposition"]) == ("new", 2, None)
         assert data["reopened_at"] == "2026-01-01T12:10:00.000+00:00"
 
-    def test_the_rings_clock_goes_on_from_the_first_alert(self) -> None:
+    def test_a_unit_is_awaited_from_then_on_and_the_response_target_is_not_restarted(self) -> None:
         again = feedback.reopen(closed(), "wang", "not over", at(600)).incident
         assert again is not None
-        assert again.due_at == at(60)
-        assert not again.overdue
-        late = dispatch.mark_overdue(situation(incident=again), at(601)).incident
-        assert late is not None
-        assert late.overdue
+        assert (again.due_at, again.response_due_at) == (at(660), at(60))
+        assert again.overdue, "nobody has ever been there"
 
-    def test_who_arrived_in_the_first_life_arrived_and_the_rest_is_stamped_anew(self) -> None:
+    def test_who_arrived_in_the_first_life_is_history_and_still_the_first_on_scene(self) -> None:
         now = ordered()
         for kind, seconds in ((ReceiptKind.ACCEPTED, 5), (ReceiptKind.ON_SCENE, 40), (ReceiptKind.DONE, 50)):
             receipt = Receipt("O-1", 1, "units", "U-1", kind, at(seconds))
-            now = after(now, dispatch.receive(now, receipt, 1, at(seconds)))
+            now = after(now, receiving.receive(now, receipt, 1, at(seconds)))
         now = after(now, feedback.close(now, HANDLED, "li", "", at(60)))
         again = feedback.reopen(now, "wang", "not over", at(600)).incident
         assert again is not None
-        assert again.clocks[ClockName.ON_SCENE].at == at(40)
-        assert set(again.clocks) == {ClockName.BEGAN, ClockName.ACCEPTED, ClockName.ON_SCENE}
+        assert set(again.clocks) == {ClockName.BEGAN, ClockName.ACCEPTED}
+        assert again.history[0].clocks[ClockName.ON_SCENE].at == at(40)
+        there = again.stamped(ClockName.ON_SCENE, at(640), "unit U-1")
+        assert (there.clocks[ClockName.ON_SCENE].at, there.first_on_scene) == (at(640), Stamp(at(40), "unit U-1"))
         assert not again.overdue
 
     def test_nothing_that_was_sent_before_has_to_do_with_it(self) -> None:
@@ -392,7 +459,7 @@ class TestReopening:
         assert not now.incident.is_of_this_life(at(599))
         assert now.incident.is_of_this_life(at(600))
         for kind in ReceiptKind:
-            late = dispatch.receive(now, Receipt("O-1", 9, "units", "U-1", kind, at(601)), 1, at(601))
+            late = receiving.receive(now, Receipt("O-1", 9, "units", "U-1", kind, at(601)), 1, at(601))
             assert late.incident is None
 
     def test_who_refused_before_is_asked_again(self) -> None:
@@ -436,7 +503,9 @@ ACTIONS = ("assign", "receive", "close", "withdraw", "reopen", "level", "confirm
 @given(st.data())
 def test_whatever_people_do_two_of_them_close_a_red_one_and_every_message_is_told_in_turn(data: st.DataObject) -> None:
     policy = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(30, Then.CLOSE), Level.GREEN: Waiting(30, Then.SEND)}})
-    now = situation(duties=tuple(duty(f"U-{n}", 50.0 * n) for n in range(1, 3)))
+    ring, stages = data.draw(st.sampled_from([RingName.CORE, RingName.FAR])), StageTimes(LoopStage.COLLECT, at(0))
+    start = incident(ring=ring, stages=stages)
+    now = situation(incident=start, duties=tuple(duty(f"U-{n}", 50.0 * n) for n in range(1, 3)))
     for step in range(data.draw(st.integers(1, 25))):
         before = now.incident
         action = data.draw(st.sampled_from(ACTIONS))
@@ -460,10 +529,10 @@ def _act(data: st.DataObject, action: str, now: Situation, policy: ConfirmPolicy
             known = [order.id for order in now.orders] or [OrderId("O-none")]
             kind = data.draw(st.sampled_from(list(ReceiptKind)))
             receipt = Receipt(data.draw(st.sampled_from(known)), 1, "units", "U-1", kind, when)
-            return dispatch.receive(now, receipt, 1, when)
+            return receiving.receive(now, receipt, 1, when)
         case "close":
             disposition = data.draw(st.sampled_from(list(Disposition)))
-            return feedback.close(now, disposition, operator, "why", when, None, RED)
+            return feedback.close(now, disposition, operator, "why", when, None, RED, incident(2))
         case "withdraw":
             return feedback.withdraw(now, operator, when)
         case "reopen":
@@ -475,7 +544,7 @@ def _act(data: st.DataObject, action: str, now: Situation, policy: ConfirmPolicy
         case "hold":
             return feedback.hold(now, policy, when) or Outcome()
         case "doubt":
-            return dispatch.doubt(now, 10, when)
+            return dispatch.doubt(now, 10, 1, when)
         case _:
             return dispatch.mark_overdue(now, when)
 
@@ -491,8 +560,11 @@ def _check(before: Any, now: Situation, action: str) -> None:
         assert action == "close"
         assert incident.closing is not None
         assert incident.closing.operator.strip().lower() != (incident.closed_by or "").strip().lower()
+    assert incident.stages.now is stage_of(incident)
     if not incident.is_open:
         assert not any(order.is_open for order in now.orders)
         assert incident.held_until is None
-    if incident.level is Level.RED:
+    if before.is_open and not incident.is_open and action == "hold":
+        assert before.level_by is None, "nobody has said a word"
+    if incident.level is Level.RED or incident.ring is RingName.CORE:
         assert incident.held_until is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from patrol.domain.camera import StreamAddress
@@ -14,8 +16,10 @@ from patrol.domain.incidents import (
     Disposition,
     IncidentState,
     LoopStage,
+    StageTimes,
     is_overdue,
     stage_of,
+    staged,
 )
 from tests.builders import SQUARE, at, incident, north
 
@@ -72,12 +76,64 @@ def test_what_waits_for_a_second_person_to_close_it_is_fed_back() -> None:
     assert stage_of(incident(state=IncidentState.CLOSED, closing=asked)) is None
 
 
+def test_how_long_it_was_in_each_stage_is_added_up_also_when_it_comes_back_to_one() -> None:
+    times = StageTimes(LoopStage.COLLECT, at(0))
+    for stage, since in ((LoopStage.ROUTE, 2), (LoopStage.ORDER, 5), (LoopStage.ORDER, 9), (LoopStage.ROUTE, 15)):
+        times = times.then(stage, at(since))
+    assert (times.now, times.since) == (LoopStage.ROUTE, at(15))
+    assert times.before_s == {LoopStage.COLLECT: 2, LoopStage.ROUTE: 3, LoopStage.ORDER: 10}
+    ended = times.then(None, at(20))
+    assert (ended.now, ended.since) == (None, None)
+    assert ended.before_s == {LoopStage.COLLECT: 2, LoopStage.ROUTE: 8, LoopStage.ORDER: 10}
+    assert ended.then(None, at(99)) is ended
+
+
+def test_a_clock_that_was_put_back_takes_no_time_away() -> None:
+    back = StageTimes(LoopStage.COLLECT, at(10)).then(LoopStage.ROUTE, at(4))
+    assert (back.before_s, back.since) == ({LoopStage.COLLECT: 0}, at(10))
+
+
+def test_an_incident_keeps_its_stage_times_for_as_long_as_its_life() -> None:
+    new = incident(stages=StageTimes(LoopStage.COLLECT, at(0)))
+    assert staged(new, at(3)) is new
+    seen = staged(new.stamped(ClockName.DISPLAYED, at(3), "seat"), at(3))
+    closed = staged(replace(seen, state=IncidentState.CLOSED), at(10))
+    assert closed.stages.before_s == {LoopStage.COLLECT: 3, LoopStage.ROUTE: 7}
+    again = staged(closed.reopened("li", "not over", at(600)), at(600))
+    assert again.stages == StageTimes(LoopStage.ROUTE, at(600)), "it has been seen"
+
+
 def test_overdue_is_measured_to_arrival_and_a_closed_one_without_arrival_is_not() -> None:
     assert not is_overdue(incident(), at(60))
     assert is_overdue(incident(), at(60.1))
     assert not is_overdue(incident().stamped(ClockName.ON_SCENE, at(59), "U-1"), at(600))
     assert is_overdue(incident().stamped(ClockName.ON_SCENE, at(61), "U-1"), at(600))
     assert not is_overdue(incident(state=IncidentState.CLOSED), at(600))
+
+
+def test_who_has_handled_it_was_there_though_nobody_pressed_the_button() -> None:
+    handled = incident(state=IncidentState.HANDLED)
+    assert not is_overdue(handled.stamped(ClockName.HANDLED, at(20), "U-1"), at(80))
+    assert is_overdue(handled.stamped(ClockName.HANDLED, at(61), "U-1"), at(80))
+
+
+@pytest.mark.parametrize(("arrived_s", "missed"), [(40, False), (80, True)])
+def test_the_first_arrival_decides_on_the_response_target_and_no_later_life(arrived_s: float, missed: bool) -> None:
+    first = incident(state=IncidentState.CLOSED).stamped(ClockName.ON_SCENE, at(arrived_s), "U-1")
+    again = first.reopened("li", "not over", at(600))
+    assert again.due_at == at(660)
+    assert again.overdue is missed
+    assert is_overdue(again, at(700)) is missed
+    assert is_overdue(again.stamped(ClockName.ON_SCENE, at(690), "U-1"), at(700)) is missed
+    assert again.first_on_scene == first.first_on_scene == first.clocks[ClockName.ON_SCENE]
+
+
+def test_where_nobody_came_in_an_earlier_life_the_response_target_runs_on() -> None:
+    again = incident(state=IncidentState.CLOSED).reopened("li", "not over", at(50))
+    assert not again.overdue
+    assert not is_overdue(again, at(60))
+    assert is_overdue(again, at(60.1))
+    assert is_overdue(again.stamped(ClockName.ON_SCENE, at(70), "U-1"), at(80))
 
 
 def test_ids_say_what_and_when_and_differ() -> None:

@@ -87,9 +87,23 @@ def test_a_new_incident_without_an_order_is_late_after_two_seconds() -> None:
     assert LatenessKind.NOBODY_SENT not in kinds(1000, incident(state=IncidentState.ORDERED))
 
 
-def test_an_order_that_ended_has_had_its_time_before_nobody_sent_is_late() -> None:
+def test_nobody_sent_is_late_from_when_the_last_crews_order_was_over() -> None:
+    ended = order(sent_at=at(5), state=OrderState.REJECTED, ended_at=at(54))
+    assert first_at(LatenessKind.NOBODY_SENT, incident(), ended) == 54 + SENT_WITHIN_S
+    drone = order("D-1", 2, is_drone=True, state=OrderState.REJECTED, ended_at=at(70))
+    assert first_at(LatenessKind.NOBODY_SENT, incident(), ended, drone) == 54 + SENT_WITHIN_S
+
+
+def test_an_order_of_which_nobody_kept_when_it_was_over_has_had_its_time_first() -> None:
     ended = order(sent_at=at(5), state=OrderState.REJECTED)
     assert first_at(LatenessKind.NOBODY_SENT, incident(), ended) == 5 + 10 + SENT_WITHIN_S
+
+
+@pytest.mark.parametrize("state", [OrderState.SENT, OrderState.DOUBTED, OrderState.ON_SCENE])
+def test_where_only_a_drone_is_out_nobody_has_been_sent(state: OrderState) -> None:
+    drone = order("D-1", is_drone=True, state=state)
+    assert first_at(LatenessKind.NOBODY_SENT, incident(), drone) == SENT_WITHIN_S
+    assert has_no_clock(watch_of(incident(state=IncidentState.ORDERED), (drone,)), {}, USUAL)
 
 
 def test_a_unit_that_accepted_is_late_to_set_out_after_its_mobilisation_and_ten_seconds() -> None:
@@ -106,6 +120,15 @@ def test_when_a_second_unit_accepted_is_not_read_off_the_first_ones_timestamp(so
     of = stamped(IncidentState.ACCEPTED, t7=(6, source))
     accepted = order(state=OrderState.ACCEPTED, sent_at=at(4))
     assert first_at(LatenessKind.UNIT_NOT_MOVING, of, accepted) == 4 + 10 + 5 + SETS_OUT_LATER_S
+
+
+def test_a_second_unit_that_accepts_late_has_its_time_to_set_out_and_to_tell_where_it_is() -> None:
+    of = stamped(IncidentState.ON_SCENE, t7=(3, "unit U-2"), t8=(4, "unit U-2"), t9=(20, "unit U-2"))
+    accepted = order(state=OrderState.ACCEPTED, accepted_at=at(40))
+    assert first_at(LatenessKind.UNIT_NOT_MOVING, of, accepted) == 40 + 5 + SETS_OUT_LATER_S
+    told = duty(state=UnitState.EN_ROUTE, order_id=OrderId("O-1"), place=north(90), fix_at=at(2))
+    on_its_way = replace(accepted, state=OrderState.EN_ROUTE)
+    assert first_at(LatenessKind.POSITION_SILENT, of, on_its_way, duties=(told,)) == 40 + SILENT_AFTER_S
 
 
 def test_a_receipt_whose_clock_was_off_still_says_when_its_unit_accepted() -> None:
@@ -243,6 +266,8 @@ def test_no_clock_of_an_earlier_life_runs_in_a_later_one() -> None:
     assert first_at(LatenessKind.TARGET_PASSED, again, *first_life) == 5060
     there = reopened(IncidentState.ON_SCENE, t9=(40, "unit U-3"))
     assert first_at(LatenessKind.NOT_HANDLED, there) == 5000 + USUAL.handled_s[Level.RED]
+    arrived = reopened(IncidentState.ON_SCENE, t9=(5050, "unit U-1"))
+    assert first_at(LatenessKind.NOT_HANDLED, arrived) == 5050 + USUAL.handled_s[Level.RED]
 
 
 def test_the_most_urgent_comes_first_then_what_is_late_the_longest_the_same_in_any_order() -> None:

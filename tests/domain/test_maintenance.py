@@ -178,12 +178,14 @@ class TestGrouping:
         assert room.the_one.words_en == "host 10.0.1.1: 8 cameras cannot be seen"
 
     def test_a_site_is_named_where_nothing_smaller_is_shared(self) -> None:
-        hall = [at_address(f"C-{number}", f"10.0.{number}.9", site="会堂") for number in range(4)]
+        hall = [at_address(f"C-{number}", f"10.0.{number}.9", site="会堂", site_en="Hall") for number in range(4)]
         room = Room([*hall, *segment(9, 60)])
         for camera_ in hall:
             room.fail(camera_.id)
         room.pass_time(10)
         assert shapes(room) == [(Cause.SITE, "会堂", 4)]
+        assert room.the_one.words_zh.startswith("会堂：4 路")
+        assert room.the_one.words_en.startswith("site Hall: 4 cameras")
 
     def test_cameras_without_a_network_are_grouped_by_site(self) -> None:
         drawn = [camera(f"D-{number}", site="会堂", ring=RingName.FAR) for number in range(5)]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patrol.domain import dispatch, feedback, merging
+from patrol.domain import dispatch, feedback, merging, receiving
 from patrol.domain.alerts import History, accept
 from patrol.domain.board import Crews
 from patrol.domain.closeness import MergePolicy
@@ -19,6 +19,7 @@ from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import Apart, IllegalTransition, NotTogether
 from patrol.domain.events import Level
 from patrol.domain.incidents import (
+    LEVEL_CHANGES_KEPT,
     TRANSITIONS,
     AlertId,
     ClockName,
@@ -36,6 +37,7 @@ from tests.builders import at, candidate, duty, incident, maintenance_incident, 
 from tests.domain.test_closeness import first, second, seen_by
 
 NEW_ID = IncidentId("I-new")
+RED, BLUE = Level.RED, Level.BLUE
 
 
 def opened(number: int, seconds: float = 0.0, **changes: object) -> Incident:
@@ -52,7 +54,7 @@ def at_work(number: int, seconds: float, *kinds: ReceiptKind) -> Situation:
     situation = after(situation, sent(only, f"O-{number}", at(seconds + 1)))
     for kind in kinds:
         receipt = Receipt(f"O-{number}", 1, "units", f"U-{number}", kind, at(seconds + 2))
-        situation = after(situation, dispatch.receive(situation, receipt, 1, at(seconds + 2)))
+        situation = after(situation, receiving.receive(situation, receipt, 1, at(seconds + 2)))
     return situation
 
 
@@ -115,6 +117,32 @@ def test_the_one_whose_unit_is_farther_goes_on_and_the_others_order_is_withdrawn
     assert (recall["type"], recall["data"]["reason"]) == ("cn.patrol.order.recall.v1", "merged")
     assert incident_of(stays).accepted_at == at(0), "the clock is that of the first alert"
     assert incident_of(stays).clocks[ClockName.ORDER_SENT].at == at(11)
+
+
+@pytest.mark.parametrize("lowered_first", [True, False])
+def test_who_lowered_a_red_one_closes_nothing_alone_that_it_was_merged_into(lowered_first: bool) -> None:
+    numbers = (1, 2) if lowered_first else (2, 1)
+    red, other = (alone(opened(n, 10.0 * n, level=level)) for n, level in zip(numbers, (RED, BLUE), strict=True))
+    lowered = after(red, feedback.change_level(red, BLUE, "li", "smaller", at(40)))
+    stays, _ = merging.merge(lowered, other, "li", at(50))
+    kept = incident_of(stays)
+    assert kept.highest_level is RED
+    assert [(one.operator, one.before) for one in kept.level_changes] == [("li", RED)]
+    assert (kept.id, kept.level) == (IncidentId("I-1"), BLUE)
+    handled = (Disposition.HANDLED, "li", "nothing", at(60), None, {RED})
+    asked = feedback.close(after(other, stays), *handled)
+    assert (asked.reason, incident_of(asked).is_open) == (feedback.CLOSING_ASKED, True)
+
+
+def test_changes_of_level_of_both_are_kept_in_their_order_and_no_more_than_of_one() -> None:
+    one, other = alone(replace(opened(1), level=RED)), alone(replace(opened(2), level=RED))
+    for number in range(40):
+        level = BLUE if number % 2 else Level.YELLOW
+        one = after(one, feedback.change_level(one, level, "li", str(number), at(100 + 2 * number)))
+        other = after(other, feedback.change_level(other, level, "wang", str(number), at(101 + 2 * number)))
+    changes = incident_of(merging.merge(one, other, "li", at(300))[0]).level_changes
+    assert len(changes) == LEVEL_CHANGES_KEPT
+    assert [change.at for change in changes] == [at(100), *(at(131 + number) for number in range(49))]
 
 
 def test_no_unit_that_has_set_out_is_called_back() -> None:
@@ -315,7 +343,7 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
                     chosen = draw(st.sampled_from([order.id for order in situation.orders]))
                     kind = draw(st.sampled_from(list(ReceiptKind)))
                     receipt = Receipt(chosen, 1, "units", "U-1", kind, now)
-                    room.take([dispatch.receive(situation, receipt, 1, now)])
+                    room.take([receiving.receive(situation, receipt, 1, now)])
                 case "merge":
                     other = room.situation(draw(st.sampled_from(ids)))
                     room.take(merging.merge(situation, other, "li", now), together=True)
@@ -324,7 +352,7 @@ def test_whatever_is_merged_split_ordered_and_closed_every_alert_has_one_inciden
                     new_id = IncidentId(f"I-split-{step}")
                     room.take(merging.split(situation, alert_id, new_id, "li", now), together=True)
                 case "doubt":
-                    room.take([dispatch.doubt(situation, 5.0, now)])
+                    room.take([dispatch.doubt(situation, 5.0, 1, now)])
                 case "close":
                     room.take([feedback.close(situation, Disposition.HANDLED, "li", "", now)])
         except IllegalTransition:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import IllegalTransition
+from patrol.domain.incidents import OrderId
 from patrol.domain.schedules import TimeWindow
 from patrol.domain.units import (
     ASSIGNABLE,
@@ -57,9 +58,17 @@ def test_nobody_leaves_service_in_the_middle_of_an_order(state: UnitState) -> No
         duty(state=state).to(UnitState.OUT_OF_SERVICE)
 
 
-def test_only_who_may_be_sent_becomes_assigned_and_who_is_on_an_order_only_by_pre_emption() -> None:
+def test_who_may_be_sent_becomes_assigned_who_is_on_an_order_by_pre_emption_and_who_is_off_duty_by_a_word() -> None:
     before = {state for state in UnitState if UnitState.ASSIGNED in UNIT_TRANSITIONS[state]}
-    assert before == ASSIGNABLE | {UnitState.ASSIGNED, UnitState.EN_ROUTE}
+    assert before == ASSIGNABLE | {UnitState.ASSIGNED, UnitState.EN_ROUTE, UnitState.OFF_DUTY}
+
+
+@pytest.mark.parametrize("state", [UnitState.ON_SCENE, UnitState.OUT_OF_SERVICE])
+def test_who_is_on_scene_or_out_of_service_is_ordered_nowhere(state: UnitState) -> None:
+    with pytest.raises(IllegalTransition, match=f"U-1: {state} -> assigned"):
+        duty(state=state).ordered(OrderId("O-1"))
+    sent = duty(state=UnitState.RETURNING, returning_since=at(0)).ordered(OrderId("O-1"))
+    assert (sent.state, sent.order_id, sent.returning_since) == (UnitState.ASSIGNED, "O-1", None)
 
 
 def test_a_unit_is_on_duty_by_the_clocks_of_its_station_whatever_time_we_count_in() -> None:

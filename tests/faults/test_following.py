@@ -221,6 +221,45 @@ def test_what_was_opened_again_begins_anew() -> None:
     )
 
 
+REFUSED = {"O-1": "rejected"}
+
+
+def test_nobody_is_sent_since_the_last_order_was_over_and_not_since_it_was_sent() -> None:
+    on_its_way = told(3, 12, "en_route", orders={"O-1": "en_route"})
+    refused = told(4, 54, "new", orders=REFUSED, escalation=step("supervisor", 54))
+    room = told(5, 57, "new", orders=REFUSED, escalation=step("room", 57))
+    closed = closed_after(room, 58)
+    orders = (order(1, 0.1, eta_s=40.0),)
+    assert wrong(NEW, ORDERED, on_its_way, refused, room, closed, orders=orders) == ("I-1: room (red) 2.0 s too soon",)
+    refused_late = told(4, 54, "new", level="green", orders=REFUSED)
+    still = closed_after(refused_late, 54 + 2 + 3 + GRACE_S)
+    assert wrong(NEW, ORDERED, on_its_way, refused_late, still, orders=orders) == ()
+    still = closed_after(refused_late, 54.5 + 2 + 3 + GRACE_S)
+    forgotten = "I-1: next_unit (green) was due after new, and not taken"
+    assert wrong(NEW, ORDERED, on_its_way, refused_late, still, orders=orders) == (forgotten,)
+
+
+def test_the_target_of_what_was_opened_again_counts_from_then_on() -> None:
+    life = (NEW, ORDERED, SILENT, NEXT_UNIT, SUPERVISOR, ROOM, HANDLED, CLOSED)
+    sent = {"O-2": "sent"}
+    orders = (*ORDERS, order(2, 30.1, eta_s=50.0))
+    told_late = again(11, 30.2, "ordered", orders=sent, escalation=step("supervisor", 30.2))
+    more = again(9, 30, "new"), again(10, 30.1, "ordered", orders=sent), told_late
+    closed = again(12, 31, "closed", orders={"O-2": "recalled"}, escalation=step("supervisor", 30.2))
+    (found,) = wrong(*life, *more, closed, orders=orders)
+    assert found.startswith("I-1: supervisor (red)"), "there at 80.1, and 60 s from 30 are at 90"
+    marked = again(11, 50, "accepted", orders={"O-2": "accepted"}, overdue=True, escalation=step("room", 50))
+    too_soon = "I-1: overdue 10.0 s too soon"
+    assert too_soon in wrong(*life, *more[:2], marked, orders=orders, ended_at=51), (
+        "the response target is not restarted"
+    )
+
+
+def test_what_was_done_in_time_is_not_overdue_though_nobody_said_that_he_was_there() -> None:
+    done = HANDLED | {"overdue": True}
+    assert "I-1: overdue 40.0 s too soon" in wrong(NEW, ORDERED, SILENT, NEXT_UNIT, SUPERVISOR, ROOM, done)
+
+
 def test_what_an_earlier_life_still_does_is_an_old_timer() -> None:
     life = (NEW, ORDERED, SILENT, told(8, 21, "closed", orders={"O-1": "recalled"}), again(9, 30, "new"))
     recalled = {"recall": "O-1", "reason": "expired", "sent_at": text(21), "at": BOOT_S + 40}
@@ -257,3 +296,17 @@ def test_what_is_written_down_of_a_message_is_what_is_read_again() -> None:
         for name, value in (ORDERED | {"escalation": step("room", 0.1)}).items()
         if name not in ("at", "wall")
     }
+
+
+def test_a_doubted_order_is_nobody_s_crew_and_who_is_late_beside_it_is_told_at_once() -> None:
+    doubted = told(3, 10, "ordered", orders={"O-1": "doubted"})
+    late = {"O-1": "doubted", "O-2": "sent"}
+    sent = (
+        told(4, 10.1, "ordered", orders=late),
+        told(5, 10.2, "ordered", orders=late, escalation=step("supervisor", 10.2)),
+    )
+    feasible, infeasible = order(1, 0.1, eta_s=40.0), order(2, 10.1, eta_s=80.0)
+    assert wrong(NEW, ORDERED, doubted, *sent, orders=(feasible, infeasible), ended_at=10.5) == ()
+    in_time = order(2, 10.1, eta_s=20.0)
+    (found,) = wrong(NEW, ORDERED, doubted, *sent, orders=(feasible, in_time), ended_at=10.5)
+    assert found.startswith("I-1: supervisor (red)")

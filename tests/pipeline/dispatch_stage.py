@@ -53,10 +53,15 @@ class Stage:
     _numbers: dict[str, itertools.count[int]] = field(default_factory=dict)
 
     async def alert(
-        self, number: int = 1, level: Level = Level.RED, place: Place | None = None, ring_name: RingName = RingName.CORE
+        self,
+        number: int = 1,
+        level: Level = Level.RED,
+        place: Place | None = None,
+        ring_name: RingName = RingName.CORE,
+        simulated: bool = False,
     ) -> IncidentId:
         """Another camera sees something now, and dispatch hears of it."""
-        where = camera(f"C-{number}", ring=ring_name, **({"place": place} if place else {}))
+        where = camera(f"C-{number}", ring=ring_name, simulated=simulated, **({"place": place} if place else {}))
         now = self.room.clock.now()
         seen = event(camera_id=where.id, began_at=now, confirmed_at=now)
         made = candidate(number, event=seen, camera=where, ring=ring(ring_name), level=level, detected_at=now)
@@ -116,6 +121,13 @@ class Stage:
     async def state_of(self, unit_id: str) -> UnitState:
         """What one unit does."""
         return next(duty.state for duty in await self.duties.all_duties() if duty.unit.id == unit_id)
+
+    async def put(self, unit_id: str, state: UnitState) -> None:
+        """An operator says what one unit does."""
+        now = self.room.clock.now()
+        await self.duties.change(
+            lambda there: [duty.to(state) for duty in there if duty.unit.id == unit_id], "li", "", now
+        )
 
     async def at(self, unit_id: str, place: Place) -> None:
         """The unit tells by itself that it is there now."""

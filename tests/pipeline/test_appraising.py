@@ -18,6 +18,7 @@ from tests.builders import NOON, at, candidate, event, rule
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
 
 RULES = {RuleId("crowd"): rule(at_least=5)}
+FIRST = IncidentId("I-1")
 SAID = ("handled", "false_alarm", "referred", "unfounded", "duplicate", "drill")
 
 
@@ -28,7 +29,8 @@ async def judged(room: DispatchRoom, number: int, disposition: Disposition, came
     seen = event(camera_id=CameraId(camera_id), began_at=at(since - 4), confirmed_at=at(since - 1))
     accepted = await room.store.accept(candidate(number, event=seen, detected_at=at(since - 0.5)), room.clock.now())
     assert accepted.incident is not None
-    await room.desk.close(accepted.incident.id, disposition, "Li", "said so")
+    original = FIRST if disposition is Disposition.DUPLICATE else None
+    await room.desk.close(accepted.incident.id, disposition, "Li", "said so", duplicate_of=original)
     return accepted.incident.id
 
 

@@ -14,9 +14,10 @@ from patrol.domain.events import Level
 from patrol.domain.incidents import Disposition
 from patrol.domain.messages import ALERT_STREAMS, DEAD_STREAM
 from patrol.domain.orders import ReceiptKind
+from patrol.domain.units import UnitKind
 from patrol.metrics import Metrics
 from patrol.pipeline.auditing import DISTURBED_FOR_S, FINDINGS_KEPT, LOOK_EVERY_S, Auditing
-from tests.builders import NOON, unit
+from tests.builders import NOON, north, unit
 from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted, fresh_metrics, told_by
 
@@ -168,6 +169,31 @@ def test_with_no_unit_free_it_waits_for_a_reason(tmp_path: Path) -> None:
             await room.dispatching.handle(room.receipt(order, ReceiptKind.ACCEPTED))
             await room.relay()
             assert await audited.look_for(50, followed_up=True) == []
+
+    asyncio.run(check())
+
+
+def test_where_only_a_drone_is_out_and_a_crew_is_free_it_is_found(tmp_path: Path) -> None:
+    async def check() -> None:
+        drone = unit("D-1", kind=UnitKind.DRONE_GROUP, speed_m_s=15.0)
+        async with dispatch_room(tmp_path, (unit("U-1", home=north(10)), drone)) as room:
+            audited = await calm(room)
+            await room.alert(1)
+            await room.relay()
+            await room.consume()
+            waits = await room.alert(2)
+            await room.relay()
+            await room.consume()
+            await room.relay()
+            crew, sees = await room.orders()
+            assert (sees.unit_id, sees.incident_id) == ("D-1", waits)
+            await room.dispatching.handle(room.receipt(sees, ReceiptKind.ACCEPTED))
+            await room.dispatching.handle(room.receipt(crew, ReceiptKind.ON_SCENE))
+            await room.relay()
+            assert "undispatched" not in await audited.look_for(6)
+            await room.dispatching.handle(room.receipt(crew, ReceiptKind.DONE, 2))
+            await room.relay()
+            assert "undispatched" in await audited.look_for(2)
 
     asyncio.run(check())
 

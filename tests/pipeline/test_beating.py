@@ -137,6 +137,28 @@ def test_a_room_in_which_no_heartbeat_was_ever_seen_says_so_after_a_while(tmp_pa
     asyncio.run(check())
 
 
+def test_started_again_it_waits_for_a_heartbeat_before_it_says_that_none_gets_through(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await Heart(room).run(10)
+            through = (await room.signs.newest(dispatching.GROUP)).heartbeat.sent_at  # type: ignore[union-attr]
+            room.clock.advance(3600.0)  # while nothing ran
+            again = Heart(room)
+            await again.run(int(STALLED_AFTER_S), consumed=False)
+            assert [line for line in told_by(caplog) if "dispatch" in line] == []
+            await again.run(1, consumed=False)
+            assert [line for line in told_by(caplog) if "dispatch" in line] == [
+                "queue degraded: nothing gets through to dispatch"
+            ]
+            assert (await room.room.snapshot()).watch.stalled_since == through
+
+    asyncio.run(check())
+
+
 def test_yesterdays_heartbeats_again_are_no_news_and_grow_nothing(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:

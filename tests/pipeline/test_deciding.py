@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from patrol.adapters.memory import FakeClock
-from patrol.domain.board import Sending
-from patrol.domain.camera import CameraId
+from patrol.domain.board import Crews, Sending
+from patrol.domain.camera import CameraId, RingName
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
-from patrol.domain.errors import IllegalTransition, NotAsAsked
+from patrol.domain.errors import IllegalTransition, NotAsAsked, Objection
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import ClockName, Disposition, IncidentId, IncidentState
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import Effect
-from tests.builders import at, candidate, event
+from tests.builders import at, camera, candidate, event, ring
 from tests.pipeline.dispatch_room import DispatchRoom, dispatch_room
 from tests.pipeline.parts import counted
 
@@ -63,6 +63,46 @@ def test_the_way_of_an_incident_is_measured_stage_by_stage(tmp_path: Path) -> No
             assert orders(room, OrderState.EXPIRED) == 0
             assert counted(room.metrics, "patrol_incidents_closed_total", disposition="handled") == 1
             assert counted(room.metrics, "patrol_response_seconds_count", ring="core", level="red") == 1
+
+    asyncio.run(check())
+
+
+def test_the_first_crews_way_is_measured_and_the_seconds_is_not(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, sending=Sending(Crews({Level.RED: 2}))) as room:
+            await room.alert()
+            await room.deciding.assign(FIRST)
+            first, second = await room.orders()
+            for number, (order, kind, after_s) in enumerate(
+                (
+                    (first, ReceiptKind.ACCEPTED, 3),
+                    (second, ReceiptKind.ACCEPTED, 4),
+                    (first, ReceiptKind.ON_SCENE, 20),
+                    (second, ReceiptKind.ON_SCENE, 100),
+                )
+            ):
+                room.clock.advance(after_s)
+                receipt = Receipt(order.id, number, "units", order.unit_id, kind, room.clock.now())
+                await room.deciding.receive(FIRST, receipt, Effect("dispatch", f"{order.id}/{number}"))
+            assert took(room, "unit_accept") == (1, 3)
+            assert took(room, "travel") == (1, 24)
+            assert counted(room.metrics, "patrol_response_seconds_sum", ring="core", level="red") == 27
+            assert counted(room.metrics, "patrol_response_seconds_count", ring="core", level="red") == 1
+
+    asyncio.run(check())
+
+
+def test_an_arrival_that_is_told_late_is_measured_and_a_button_beside_a_position_is_not_another(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await ordered(room)
+            room.clock.advance(60)
+            await answer(room, ReceiptKind.DONE, 2)
+            (order,) = await room.orders()
+            told = Receipt(order.id, 3, "units", order.unit_id, ReceiptKind.ON_SCENE, at(40))
+            await room.deciding.receive(FIRST, told, Effect("dispatch", "late"))
+            assert counted(room.metrics, "patrol_response_seconds_sum", ring="core", level="red") == 40
+            assert orders(room, OrderState.DONE) == 1, "only what is known of it has changed"
 
     asyncio.run(check())
 
@@ -264,9 +304,10 @@ def test_what_is_opened_again_gets_a_unit_and_its_first_arrival_is_counted_once(
             assert (again.life, again.state) == (2, IncidentState.ORDERED)
             assert len(await room.orders()) == 2
             assert again.clocks[ClockName.ORDER_SENT].at == at(620)
-            assert again.clocks[ClockName.ON_SCENE].at == at(10)
+            assert again.due_at == at(680)
             room.clock.advance(20)
             await answer(room, ReceiptKind.ON_SCENE, 1)
+            assert (await room.incident()).clocks[ClockName.ON_SCENE].at == at(640)
             assert counted(room.metrics, "patrol_response_seconds_count", ring="core", level="red") == 1
             assert took(room, "order")[0] == 1, "the second order says nothing of how soon the first was sent"
             await room.desk.close(FIRST, Disposition.REFERRED, "Li", "to the county")
@@ -309,10 +350,29 @@ def test_made_more_urgent_it_gets_a_unit_and_less_urgent_it_gets_none_for_that(t
     asyncio.run(check())
 
 
+def test_a_duplicate_is_one_of_an_incident_that_there_is(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            await room.alert(1)
+            await room.alert(2)
+            for original, why in (("I-1", Objection.ORIGINAL_ITSELF), ("I-9", Objection.ORIGINAL_UNKNOWN)):
+                with pytest.raises(NotAsAsked, match=original) as caught:
+                    await room.desk.close(FIRST, Disposition.DUPLICATE, "Li", "", duplicate_of=IncidentId(original))
+                assert caught.value.why is why
+            await room.desk.close(FIRST, Disposition.DUPLICATE, "Li", "", duplicate_of=IncidentId("I-2"))
+            found = await room.incident()
+            assert (found.disposition, found.duplicate_of) == (Disposition.DUPLICATE, "I-2")
+            with pytest.raises(NotAsAsked, match="I-1"):
+                await room.desk.close(IncidentId("I-2"), Disposition.DUPLICATE, "Li", "", duplicate_of=FIRST)
+            assert counted(room.metrics, "patrol_incidents_closed_total", disposition="duplicate") == 1
+
+    asyncio.run(check())
+
+
 def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
-            await room.alert(level=Level.BLUE)
+            await room.alert(level=Level.BLUE, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
             held = await room.deciding.hold(FIRST)
             assert held is not None
             assert held.reason == "held"
@@ -325,10 +385,22 @@ def test_what_is_held_says_until_when_and_is_sent_on_a_persons_word(tmp_path: Pa
     asyncio.run(check())
 
 
+def test_what_is_held_is_sent_as_soon_as_a_person_says_how_urgent_it_is(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
+            await room.alert(level=Level.BLUE, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
+            await room.deciding.hold(FIRST)
+            await room.desk.change_level(FIRST, Level.GREEN, "Li", "two boys")
+            assert len(await room.orders()) == 1
+            assert (await room.incident()).held_until is None
+
+    asyncio.run(check())
+
+
 def test_what_nobody_confirmed_is_closed_by_rule_and_counted(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path, sending=SMALL_CROWDS_WAIT) as room:
-            await room.alert(level=Level.GREEN)
+            await room.alert(level=Level.GREEN, ring=ring(RingName.FAR), camera=camera(ring=RingName.FAR))
             await room.deciding.hold(FIRST)
             room.clock.advance(60)
             await room.deciding.hold(FIRST)

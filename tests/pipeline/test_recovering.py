@@ -141,7 +141,7 @@ def plain(incident: Incident) -> Incident:
     """Without what no message says."""
     witnesses = tuple(replace(one, distance_m=round(one.distance_m, 1)) for one in incident.witnesses)
     reason = WHY_ZH if incident.reason else None
-    unsaid = replace(incident, urged_at=None, split_by=None, history=(), level_changes=())
+    unsaid = replace(incident, urged_at=None, split_by=None, history=(), level_changes=(), highest_level=incident.level)
     return replace(unsaid, reason=reason, witnesses=witnesses)
 
 

@@ -24,7 +24,17 @@ from patrol.domain.covering import Point, cover, move_up, straight_line, vacant_
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
 from patrol.domain.dispatch import Duty, Outcome, Situation
-from patrol.domain.errors import Apart, IllegalTransition, MessageError, NotTogether, QueueError, StoreError, UnitBusy
+from patrol.domain.errors import (
+    Apart,
+    IllegalTransition,
+    MessageError,
+    NotAsAsked,
+    NotTogether,
+    Objection,
+    QueueError,
+    StoreError,
+    UnitBusy,
+)
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.incidents import (
     AlertId,
@@ -41,8 +51,10 @@ from patrol.domain.incidents import (
     LoopStage,
     Maintenance,
     OrderId,
+    StageTimes,
     TroubledCamera,
     stage_of,
+    staged,
 )
 from patrol.domain.message_data import PositionData
 from patrol.domain.orders import Candidate, Order, OrderState
@@ -147,6 +159,7 @@ def make_cameras() -> tuple[Camera, ...]:
                     name=f"{zh}{number}号",
                     name_en=f"{en} {number}",
                     site=zh,
+                    site_en=en,
                     ring=ring,
                     revisit_bound_s=bounds[ring],
                     place=at_metres(far * math.sin(angle), far * math.cos(angle)),
@@ -219,6 +232,7 @@ class FakeRoom:
     units: tuple[Unit, ...] = field(default_factory=make_units)
     incidents: dict[IncidentId, Incident] = field(default_factory=dict)
     orders: dict[IncidentId, Order] = field(default_factory=dict)
+    more_orders: dict[IncidentId, tuple[Order, ...]] = field(default_factory=dict)
     pictures: dict[EvidenceId, bytes] = field(default_factory=dict)
     clips: dict[EvidenceId, bytes] = field(default_factory=dict)
     gone: dict[EvidenceId, Gone] = field(default_factory=dict)
@@ -229,12 +243,14 @@ class FakeRoom:
     queue: QueueStatus = field(default_factory=lambda: QueueStatus(None, 0, 0.0, 0))
     letters: list[DeadLetter] = field(default_factory=list)
     watch: WatchStatus = field(default_factory=WatchStatus)
+    simulated: bool = True
     stretch: float = 1.0
     toured: bool = True
     away: str | None = None
     queue_away: str | None = None
     takes_s: float = 0.0
     apart: Apart | None = None
+    visits_per_s: float = 43.1
     dead: frozenset[CameraId] = frozenset()
     never: frozenset[CameraId] = frozenset()
     wrong: frozenset[CameraId] = frozenset()
@@ -274,12 +290,12 @@ class FakeRoom:
             at=now,
             station=self.layout.station,
             station_en=self.layout.station_en,
-            simulated=True,
+            simulated=self.simulated,
             tour=self._tour(now) if self.toured else None,
             queue=self.queue,
             stages=self._stages(now),
             incidents=tuple(ordered),
-            orders={str(key): (order,) for key, order in self.orders.items()},
+            orders={str(key): (order, *self.more_orders.get(key, ())) for key, order in self.orders.items()},
             units=tuple(self._unit(unit, now) for unit in self.units),
             maintenance=MaintenanceStatus(len(repairs), sum(repair.troubled for repair in repairs)),
             tour_reported_at=self.tour_reported_at,
@@ -329,12 +345,17 @@ class FakeRoom:
         operator: str,
         reason: str,
         reason_code: FalseAlarmReason | None = None,
+        duplicate_of: IncidentId | None = None,
     ) -> bool:
         self._answer()
-        code = (reason_code.value,) if reason_code is not None else ()
-        self.calls.append(("close", incident_id, disposition.value, operator, reason, *code))
+        more = (reason_code.value,) if reason_code is not None else (duplicate_of,) if duplicate_of is not None else ()
+        self.calls.append(("close", incident_id, disposition.value, operator, reason, *more))
         alone = Situation(self.incidents[incident_id], (), ())
-        self._take(feedback.close(alone, disposition, operator, reason, self.now(), reason_code, self.second_person))
+        if duplicate_of is not None and duplicate_of not in self.incidents:
+            raise NotAsAsked(Objection.ORIGINAL_UNKNOWN, f"there is no incident {duplicate_of}")
+        original = None if duplicate_of is None else self.incidents[duplicate_of]
+        said = operator, reason, self.now(), reason_code, self.second_person, original
+        self._take(feedback.close(alone, disposition, *said))
         return not self.incidents[incident_id].is_open
 
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
@@ -499,6 +520,7 @@ class FakeRoom:
             simulated=True,
             alert_ids=tuple(AlertId(f"A-{number:06d}-{alert}") for alert in range(alerts)),
             clip_id=EvidenceId(clip_id) if clip_id is not None else None,
+            stages=StageTimes(LoopStage.COLLECT, accepted),
         )
         before = {"t0": 12.0, "t1": 12.0, "t2": 0.9, "t3": 0.0}
         sources = {"t0": "rule", "t1": "camera", "t2": "detector", "t3": "store"}
@@ -564,6 +586,8 @@ class FakeRoom:
             Candidate(UnitId("U-POST"), None, "unit_on_scene"),
             Candidate(UnitId("U-DRONE"), None, "other_ring"),
             Candidate(UnitId("U-P4"), None, "lost_734"),
+            Candidate(UnitId("U-P5"), None, "taken_back"),
+            Candidate(UnitId("U-P6"), None, "crew_of_2"),
         ]
         self.orders[incident_id] = Order(
             id=OrderId(f"O-{incident_id}"),
@@ -592,9 +616,10 @@ class FakeRoom:
     def arrive(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
         """The unit is on scene, by its position."""
         at = self.now() - timedelta(seconds=s_ago)
+        source = f"unit {self.orders[incident_id].unit_id}, by its position"
         self._order(incident_id, OrderState.ON_SCENE)
         self.orders[incident_id] = replace(self.orders[incident_id], arrived_at=at)
-        self._move(incident_id, IncidentState.ON_SCENE, ClockName.ON_SCENE, at, "geofence", UnitState.ON_SCENE)
+        self._move(incident_id, IncidentState.ON_SCENE, ClockName.ON_SCENE, at, source, UnitState.ON_SCENE)
 
     def press(self, incident_id: IncidentId, s_ago: float = 0.0) -> None:
         """The unit's crew has pressed the button, too."""
@@ -650,12 +675,12 @@ class FakeRoom:
         incident = self.incidents[incident_id]
         if not incident.is_open and clock is ClockName.CONFIRMED:
             raise IllegalTransition(f"incident {incident_id} is closed")
-        self.incidents[incident_id] = incident.stamped(clock, self.now(), who)
+        self.incidents[incident_id] = staged(incident.stamped(clock, self.now(), who), self.now())
 
     def _move(
         self, incident_id: IncidentId, state: IncidentState, clock: ClockName, at: datetime, who: str, unit: UnitState
     ) -> None:
-        self.incidents[incident_id] = self.incidents[incident_id].to(state).stamped(clock, at, who)
+        self.incidents[incident_id] = staged(self.incidents[incident_id].to(state).stamped(clock, at, who), at)
         self.unit_states[self.orders[incident_id].unit_id] = unit
 
     def _order(self, incident_id: IncidentId, state: OrderState) -> None:
@@ -698,11 +723,13 @@ class FakeRoom:
         pins = tuple(pin for pin in self.pins.values() if pin.until > now) if self.tells_pins else None
         can, needed = self.capacity or (None, None)
         counts = (seen, seen - 15, 12)
-        return TourStatus(now, self.stretch, 43.1, rings, tuple(statuses), tuple(recent), *counts, pins, can, needed)
+        return TourStatus(
+            now, self.stretch, self.visits_per_s, rings, tuple(statuses), tuple(recent), *counts, pins, can, needed
+        )
 
     def _ring(self, ring: Ring, ages: Mapping[CameraId, float]) -> RingStatus:
         within = sorted(ages[camera.id] for camera in self.cameras if camera.ring is ring.name)
-        fine = [age for age in within if age <= ring.revisit_bound_s * self.stretch]
+        fine = [age for age in within if age <= ring.revisit_bound_s * self.stretch] or within
         return RingStatus(
             name=ring.name,
             revisit_bound_s=ring.revisit_bound_s,

@@ -80,7 +80,7 @@ def _address_told(demo: subprocess.Popen[bytes], told: Path) -> str:
     while demo.poll() is None:
         for line in told.read_text().splitlines():
             if "Open http" in line:
-                return line.split("Open ")[1].strip()
+                return line.split("Open ")[1].strip().rstrip("/")
         time.sleep(0.5)
     raise RuntimeError(f"the demo ended with {demo.returncode} before it was up:\n{told.read_text()}")
 
@@ -104,7 +104,7 @@ def _each(browser: Browser, address: str, out: Path) -> Iterator[list[str]]:
 
 def _settled(page: Page) -> None:
     """The room is there, an incident is open on it, and its pictures have come."""
-    page.locator("#cards li").first.wait_for()
+    page.locator("#cards .card").first.wait_for()
     page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
 
 

@@ -186,6 +186,34 @@ def test_a_false_alarms_reason_may_be_a_code_alone(site: Site) -> None:
     assert (closed.disposition, closed.reason_code) == (Disposition.FALSE_ALARM, FalseAlarmReason.POSTER)
 
 
+def test_a_duplicate_names_an_incident_that_there_is_and_needs_no_more_words(site: Site) -> None:
+    other = site.room.alert(900)
+    for original, code in (("I-nobody", "unknown"), (INCIDENT, "itself")):
+        body = {"disposition": "duplicate", "duplicate_of": original}
+        answer = post(site, f"/api/incidents/{INCIDENT}/close", body, **OPERATOR)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, f"not_as_asked_original_{code}")
+        assert original in answer.json()["error"]["message"]
+    body = {"disposition": "duplicate", "duplicate_of": other}
+    assert post(site, f"/api/incidents/{INCIDENT}/close", body, **OPERATOR).status_code == 200
+    shown = {one["id"]: one["duplicate_of"] for one in get(site, "/api/state").json()["room"]["incidents"]}
+    assert (shown[INCIDENT], shown[other]) == (other, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"disposition": "duplicate", "reason": "the same"},
+        {"disposition": "duplicate", "duplicate_of": ""},
+        {"disposition": "handled", "reason": "x", "duplicate_of": "I-2"},
+    ],
+)
+def test_a_duplicate_of_nothing_and_an_original_of_anything_else_are_refused(site: Site, body: object) -> None:
+    answer = post(site, f"/api/incidents/{INCIDENT}/close", body, **OPERATOR)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert "duplicate_of" in answer.json()["error"]["message"]
+    assert site.room.calls == []
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -21,7 +21,18 @@ from patrol.domain.clips import Still
 from patrol.domain.errors import Apart
 from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
-from patrol.domain.incidents import Disposition, EscalationStep, EvidenceId, IncidentId, IncidentState
+from patrol.domain.incidents import (
+    ClockName,
+    Disposition,
+    EscalationStep,
+    EvidenceId,
+    IncidentId,
+    IncidentState,
+    LoopStage,
+    OrderId,
+    StageTimes,
+)
+from patrol.domain.orders import OrderState
 from patrol.domain.precision import Precision
 from patrol.domain.retention import Gone
 from patrol.domain.room import CoverStatus, QueueStatus, WatchStatus
@@ -228,6 +239,50 @@ def test_a_false_alarm_may_be_told_by_its_reason_alone(served: ServedRoom, open_
     expect(page.locator(".outcome")).not_to_contain_text("null")
 
 
+def test_a_duplicate_names_the_incident_that_is_the_same_thing_and_leads_there(
+    served: ServedRoom, open_page: Open
+) -> None:
+    other = served.room.alert(2, "C-018", accepted_s_ago=30)
+    incident = served.room.alert(1)
+    page = open_page()
+    card(page, incident).click()
+    page.locator("#operator").fill("李明")
+    page.get_by_role("button", name="结案…").click()
+    expect(page.locator("#duplicate-of")).to_be_hidden()
+    page.locator("#closing").get_by_text("重复").click()
+    send = page.get_by_role("button", name="结案", exact=True)
+    send.click()
+    expect(page.locator(".message")).to_have_text("请选择与哪起警情重复")
+    expect(page.locator("#duplicate-of option")).to_have_count(len(served.room.incidents))
+    page.locator("#duplicate-of").select_option(other)
+    send.click()
+    wait_for(lambda: served.room.incidents[incident].duplicate_of == other)
+    assert ("close", incident, "duplicate", "李明", "", other) in served.room.calls
+    page.locator("#filters [data-filter=closed]").click()
+    card(page, incident).click()
+    expect(page.locator(".outcome")).to_contain_text(f"重复（{other}） · 李明")
+    page.locator(".outcome").get_by_role("button", name=f"看 {other}").click()
+    expect(page.locator("#incident .about")).to_contain_text(other)
+
+
+def test_each_stage_of_the_loop_says_how_long_it_took_and_the_present_one_goes_on(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, accepted_s_ago=3700)
+    times = StageTimes(LoopStage.ORDER, served.room.now() - timedelta(seconds=75), {LoopStage.COLLECT: 3605.4})
+    served.room.incidents[incident] = replace(
+        served.room.incidents[incident], state=IncidentState.ORDERED, stages=times
+    )
+    page = open_page()
+    card(page, incident).click()
+    stages = page.locator("#incident .stages li")
+    expect(stages).to_have_text([re.compile(r"^汇聚1:00:05$"), "流转", re.compile(r"^指令1:[1-5]\d$"), "盯办", "反馈"])
+    shown = stages.nth(2).text_content() or ""
+    expect(stages.nth(2)).not_to_have_text(shown)
+    page.locator("#language").click()
+    expect(stages.first).to_have_text("Collect1:00:05")
+
+
 def test_a_red_one_waits_for_a_second_person_who_agrees(served: ServedRoom, open_page: Open) -> None:
     served.do(lambda: setattr(served.room, "second_person", frozenset({Level.RED})))
     incident = served.room.alert(1)
@@ -243,6 +298,7 @@ def test_a_red_one_waits_for_a_second_person_who_agrees(served: ServedRoom, open
     expect(card(page, incident)).to_contain_text("待第二人结案")
     expect(page.get_by_role("button", name="同意结案")).to_be_disabled()
     page.locator("#operator").fill("王芳")
+    assert page.get_by_role("button", name="同意结案").is_enabled()  # at once, not with the next state
     page.get_by_role("button", name="同意结案").click()
     wait_for(lambda: not served.room.incidents[incident].is_open)
     assert served.room.incidents[incident].closed_by == "王芳"
@@ -283,7 +339,9 @@ def test_an_operator_changes_the_level_with_a_reason(served: ServedRoom, open_pa
 
 
 def test_what_is_closed_is_opened_again_and_says_how_it_had_ended(served: ServedRoom, open_page: Open) -> None:
-    incident = served.room.alert(1)
+    incident = served.room.alert(1, accepted_s_ago=90)
+    arrived = served.room.now() - timedelta(seconds=80)
+    served.room.incidents[incident] = served.room.incidents[incident].stamped(ClockName.ON_SCENE, arrived, "unit U-JP1")
     page = open_page()
     page.locator("#operator").fill("李明")
     served.do(lambda: asyncio.ensure_future(served.room.close(incident, Disposition.HANDLED, "王芳", "已疏散")))
@@ -295,7 +353,9 @@ def test_what_is_closed_is_opened_again_and_says_how_it_had_ended(served: Served
     wait_for(lambda: served.room.incidents[incident].is_open)
     assert ("reopen", incident, "李明", "人又回来了") in served.room.calls
     expect(page.locator(".why .earlier")).to_contain_text("此前由 王芳 结案：已处置")
+    expect(page.locator(".why .earlier")).to_contain_text("首个警力 0:10 到场")
     page.locator("#filters [data-filter=open]").click()
+    expect(ring(page, incident)).to_have_attribute("data-mode", "running")
     expect(card(page, incident)).to_contain_text("重新打开")
 
 
@@ -404,6 +464,26 @@ def test_keys_move_the_selection_and_open_it(served: ServedRoom, open_page: Open
     expect(page.locator("#incident")).to_be_focused()
 
 
+def test_after_a_click_on_a_button_the_keys_go_on_and_only_what_presses_it_is_its_own(
+    served: ServedRoom, open_page: Open
+) -> None:
+    first, second = served.room.alert(1, "C-005"), served.room.alert(2, "C-007")
+    page = open_page()
+    page.get_by_role("button", name="周边", exact=True).click()
+    page.keyboard.press("j")
+    expect(card(page, second)).to_have_attribute("aria-selected", "true")
+    page.locator("#language").click()
+    page.keyboard.press("k")
+    expect(card(page, first)).to_have_attribute("aria-selected", "true")
+    page.locator("#language").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#feed-title")).to_have_text("预警")
+    expect(page.locator("#incident")).not_to_be_focused()
+    page.locator("#operator").focus()
+    page.keyboard.press("c")
+    expect(page.locator("#operator")).to_have_value("c")
+
+
 def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> None:
     incident = served.room.alert(1, accepted_s_ago=29)
     served.room.send(incident, "U-JP1", eta_s=75, sent_s_ago=25)
@@ -411,11 +491,13 @@ def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> No
     panel = page.locator("#incident")
     expect(panel.locator(".why")).to_contain_text("Red, because: Crowd in the Core ring. 9 people, threshold 6")
     expect(panel.locator(".why")).to_contain_text("Joint 1, because: soonest of 2 free units")
-    expect(panel.locator(".why .warning")).to_contain_text("No unit can arrive within the target")
+    expect(panel.locator(".why .warning")).to_have_count(0)  # its shortfall alone says that nobody is there in time
     expect(panel.locator(".candidates tr").first).to_contain_text("chosen")
     expect(panel.locator(".candidates")).to_contain_text("on another scene")
-    expect(panel.locator(".candidates")).to_contain_text("1 more are not for this ring")
+    expect(panel.locator(".candidates")).to_contain_text("1 more is not for this ring")
     expect(panel.locator(".candidates")).to_contain_text("no position for 734 s: nobody knows where it is")
+    expect(panel.locator(".candidates")).to_contain_text("taken back by a dispatcher")
+    expect(panel.locator(".candidates")).to_contain_text("too few: a crew of 2")
     rows = panel.locator(".timeline tbody tr")
     expect(rows.first).to_contain_text("Began")
     expect(rows.first).to_contain_text("−12.0 s")
@@ -424,13 +506,39 @@ def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> No
     expect(rows.last).to_contain_text("waiting")
 
 
+def test_who_may_be_sent_stands_with_what_it_does_now_and_from_what_it_would_be_taken(
+    served: ServedRoom, open_page: Open
+) -> None:
+    here, there = served.room.alert(1, "C-005"), served.room.alert(2, "C-007")
+    served.room.send(here, "U-JP1", eta_s=75)
+    page = open_page("?lang=en")
+    card(page, here).click()
+    list_of = page.locator("#incident .candidates")
+    expect(list_of).not_to_have_attribute("open", "")
+    list_of.locator("summary").click()
+    row = list_of.locator("tr", has_text="Car 3")
+    expect(row.locator(".now")).to_have_text("available")
+    expect(row.locator(".takes")).to_have_count(0)
+    expect(list_of.locator("tr", has_text="U-P4")).to_contain_text("there is no such unit")
+    served.do(lambda: served.room.send(there, "U-P3", eta_s=60))
+    expect(row.locator(".now")).to_have_text("assigned → Red C-007")
+    expect(row.locator(".takes")).to_have_text("takes it from Red C-007")
+    expect(row.get_by_role("button")).to_have_attribute("aria-label", "Send Car 3 · takes it from Red C-007")
+    served.do(lambda: served.room.accept(there))
+    served.do(lambda: served.room.arrive(there))
+    expect(row).to_contain_text("that unit is on scene")
+    expect(row.get_by_role("button")).to_have_count(0)
+    card(page, served.room.alert(3, "C-009")).click()
+    expect(list_of).to_have_attribute("open", "")
+
+
 def test_an_arrival_by_position_says_when_the_button_was_pressed(served: ServedRoom, open_page: Open) -> None:
     incident = served.room.alert(1, accepted_s_ago=60)
     served.room.send(incident, "U-JP1", eta_s=40, sent_s_ago=55)
     served.room.accept(incident, 50)
     served.room.arrive(incident, 20)
     row = open_page("?lang=en").locator(".timeline tr", has_text="On scene")
-    expect(row).to_contain_text("geofence")
+    expect(row).to_contain_text("Joint 1, by its position")
     expect(row.locator(".pressed")).to_have_count(0)
     served.do(lambda: served.room.press(incident, s_ago=10))
     expect(row.locator(".pressed")).to_have_text(re.compile(r"^button \d\d:\d\d:\d\d$"))
@@ -602,15 +710,35 @@ def test_what_asks_for_the_whole_room_cannot_be_overlooked_until_somebody_takes_
     banner.get_by_role("button").click()
     box = page.locator("#incident .escalation")
     expect(box).to_contain_text("no unit is free")
-    box.get_by_role("button").click()
     expect(page.locator(".message")).to_contain_text("Fill in the operator first")
+    expect(page.locator("#operator")).to_be_focused()
     page.locator("#operator").fill("李明")
-    box.get_by_role("button").click()
+    expect(page.locator(".message")).to_be_empty()
+    banner.get_by_role("button").click()
     expect(box).to_contain_text(re.compile(r"acknowledged by 李明 at \d\d:\d\d:\d\d"))
     expect(box.get_by_role("button")).to_have_count(0)
     expect(page.locator(".banner[data-urgent]")).to_have_count(0)
     expect(card(page, incident).locator(".escalated")).to_have_attribute("data-taken", "")
     assert ("acknowledge", incident, "李明") in served.room.calls
+
+
+def test_a_drill_asks_the_whole_room_as_a_drill_and_is_read_aloud_as_one(served: ServedRoom, open_page: Open) -> None:
+    served.room.simulated = False
+    page = open_page()
+    told = served.room.alert(1, "C-005")
+    served.room.incidents[told] = replace(served.room.incidents[told], drill=True)
+    expect(page.locator("#announcer")).to_have_text(re.compile("^演练 · 新预警：红色"))
+    served.do(lambda: served.room.escalate(told, EscalationStep.ROOM, "没有空闲警力", "no unit is free"))
+    expect(page.locator(".banner[data-urgent] strong")).to_have_text("演练 · 全室盯办。 ")
+    expect(page).to_have_title("演练 · ⚠ 1 起全室盯办 · 巡 Patrol")
+    made_up = served.room.alert(2, "C-007")
+    served.do(lambda: served.room.escalate(made_up, EscalationStep.ROOM, "没有空闲警力", "no unit is free"))
+    expect(page.locator(".banner[data-urgent] strong").last).to_have_text("模拟 · 全室盯办。 ")
+    real = served.room.alert(3, "C-009")
+    served.room.incidents[real] = replace(served.room.incidents[real], simulated=False)
+    served.do(lambda: served.room.escalate(real, EscalationStep.ROOM, "没有空闲警力", "no unit is free"))
+    expect(page).to_have_title("⚠ 3 起全室盯办 · 巡 Patrol")
+    expect(page.locator(".banner[data-urgent] strong").last).to_have_text("全室盯办。 ")
 
 
 def test_a_lower_step_stands_with_its_incident_and_feedback_that_was_asked_for_is_counted(
@@ -631,6 +759,9 @@ def test_a_lower_step_stands_with_its_incident_and_feedback_that_was_asked_for_i
 
     served.do(handled)
     expect(page.locator("#incident .escalation")).to_have_text("Feedback was asked for 2 times")
+    once = replace(served.room.incidents[incident], reminders=1)
+    served.do(lambda: served.room.incidents.update({incident: once}))
+    expect(page.locator("#incident .escalation")).to_have_text("Feedback was asked for 1 time")
     expect(card(page, incident).locator(".escalated")).to_be_hidden()
 
 
@@ -670,7 +801,7 @@ def test_a_stretched_tour_says_for_every_ring_what_still_holds(served: ServedRoo
     expect(banner.locator("strong")).to_contain_text("轮巡已放宽 1.20 倍")
     for words in ("核心改为 6.0 s 看一次（原 5 s）", "周边改为 18.0 s", "远端改为 36.0 s", "没有点位被跳过"):
         expect(banner).to_contain_text(words)
-    expect(page.locator("#rings li").first).to_contain_text("≤6.0 s")
+    expect(page.locator("#rings li").first).to_contain_text("5→6.0 s")
     page.locator("#language").click()
     expect(banner).to_contain_text("Core is seen every 6.0 s instead of 5")
     served.do(lambda: setattr(served.room, "stretch", 1.0))
@@ -722,6 +853,14 @@ def test_the_capacity_stands_beside_what_is_needed_and_warns_when_they_are_close
     served.do(lambda: setattr(served.room, "capacity", (48.0, 41.0)))
     expect(capacity).to_have_text("能力 48 路/秒，需要 41：余量不足")
     expect(capacity).to_have_attribute("data-tone", "amber")
+
+    def stretch() -> None:
+        served.room.stretch, served.room.capacity, served.room.visits_per_s = 2.0, (82.0, 33.0), 11.9
+
+    served.do(stretch)
+    expect(capacity).to_have_text("实际 12 路/秒，需要 33：看不过来")
+    served.do(lambda: setattr(served.room, "visits_per_s", 40.0))
+    expect(capacity).to_be_hidden()
 
 
 def test_an_incidents_camera_is_pinned_by_key_and_let_go_by_the_next_press(served: ServedRoom, open_page: Open) -> None:
@@ -862,10 +1001,41 @@ def test_a_lost_connection_is_said_with_its_age_and_mends_itself(browser: Browse
             port = int(served.address.rstrip("/").rpartition(":")[2])
         expect(page.locator("#banners")).to_contain_text(re.compile(r"连接中断.*（0:\d\d 前）"), timeout=10000)
         expect(page.locator("body")).to_have_attribute("data-stale", "")
+        expect(page).to_have_title("⚠ 所示已旧 · 巡 Patrol")
+        expect(page.locator("#health")).to_contain_text("队列情况不明")
+        expect(page.locator('#health [data-tone="green"]')).to_have_count(0)
         with served_in_thread(room, port):
             expect(page.locator("#banners")).not_to_contain_text("连接中断", timeout=15000)
             expect(page.locator("body")).not_to_have_attribute("data-stale", "")
+            expect(page.locator("#health")).to_contain_text("队列正常")
             page.close()
+
+
+def test_where_all_cameras_fail_nothing_is_green(served: ServedRoom, open_page: Open) -> None:
+    page = open_page()
+    cameras = page.locator("#health li").last
+    expect(cameras).to_have_attribute("data-tone", "green")
+    served.do(lambda: setattr(served.room, "dead", frozenset(camera.id for camera in served.room.cameras)))
+    expect(cameras).to_contain_text("0 路在线")
+    expect(cameras).to_have_attribute("data-tone", "red")
+
+
+def test_until_the_layout_is_there_nothing_of_the_room_is_shown_by_halves(browser: Browser, served: ServedRoom) -> None:
+    served.room.stretch = 2.0
+    incident = served.room.alert(1)
+    served.room.escalate(incident, EscalationStep.ROOM, "没有空闲警力", "no unit is free")
+    with browser.new_context(locale="zh-CN") as context:
+        page, waiting = context.new_page(), []
+        page.route("**/api/layout", lambda route: waiting.append(route))
+        with page.expect_request("**/api/layout"):
+            page.goto(served.address)
+        page.wait_for_timeout(700)
+        expect(page.locator("#banners")).to_be_empty()
+        expect(page.locator("#incident .scroll")).to_be_hidden()
+        expect(page.locator("#incident .actions")).to_be_hidden()
+        waiting[0].continue_()
+        expect(page.locator(".banner")).to_have_count(2)
+        expect(page.locator("#incident .scroll")).to_be_visible()
 
 
 def test_text_from_the_server_stays_text(served: ServedRoom, open_page: Open) -> None:
@@ -947,7 +1117,7 @@ def test_the_cameras_are_listed_with_why_and_since_when_and_can_be_taken_on_and_
     page.locator("#operator").fill("李明")
     page.get_by_role("button", name="接手").click()
     expect(panel.get_by_role("button", name="已接手")).to_be_disabled()
-    expect(panel.locator('.stages [data-progress="now"]')).to_have_text("盯办")
+    expect(panel.locator('.stages [data-progress="now"]')).to_contain_text("盯办")
     page.get_by_role("button", name="结案…").click()
     page.get_by_text("移交").click()
     page.locator("#reason").fill("已报修")
@@ -1395,6 +1565,50 @@ def test_when_no_answer_comes_the_panel_says_so_and_keeps_what_it_knew(served: S
     expect(page.locator("#precision tbody tr")).to_have_count(1)
 
 
+def test_what_the_server_would_refuse_to_merge_is_not_to_be_chosen_and_says_why(
+    served: ServedRoom, open_page: Open
+) -> None:
+    first, other = served.room.alert(1, "C-017"), served.room.alert(2, "C-018")
+    for incident, unit in ((first, "U-JP1"), (other, "U-P2")):
+        served.room.send(incident, unit, eta_s=40)
+        served.room.accept(incident)
+    page = open_page()
+    card(page, first).click()
+    page.get_by_role("button", name="合并…").click()
+    option = page.locator("#merge-with option")
+    expect(option).to_be_disabled()
+    expect(option).to_contain_text("两起都有警力在途或在现场")
+    expect(page.get_by_role("button", name="合并", exact=True)).to_be_disabled()
+    third = served.room.alert(3, "C-019")
+    expect(page.locator("#merge-with")).to_have_value(third)
+    expect(page.get_by_role("button", name="合并", exact=True)).to_be_enabled()
+
+
+def test_what_was_said_goes_once_it_is_about_what_is_over(served: ServedRoom, open_page: Open) -> None:
+    incident, other = served.room.alert(1, "C-005"), served.room.alert(2, "C-007", level=Level.BLUE)
+    page = open_page()
+    card(page, incident).click()
+    message = page.locator("#incident .message")
+    page.locator("#incident .actions .row .main").first.click()
+    expect(message).to_have_text("请先填值班员")
+    page.locator("#operator").press_sequentially("李")
+    expect(message).to_be_empty()
+    page.locator("#operator").fill("")
+    page.locator("#incident .actions .row .main").first.click()
+    expect(message).to_have_text("请先填值班员")
+    served.do(lambda: served.room.send(incident, "U-JP1", eta_s=40))
+    expect(message).to_be_empty()
+    page.get_by_role("button", name="合并…").click()
+    expect(page.locator("#merging")).to_be_visible()
+    served.do(
+        lambda: served.room.incidents.update(
+            {other: replace(served.room.incidents[other], state=IncidentState.HANDLED)}
+        )
+    )
+    expect(page.locator("#merging")).to_be_hidden()
+    expect(page.get_by_role("button", name="结案…")).to_be_visible()
+
+
 def crew(number: int, east: float, north: float) -> Unit:
     home = at_metres(east, north)
     names = f"最小作战单元第{number}组", f"Combat unit {number}"
@@ -1411,6 +1625,10 @@ def test_in_a_crowd_of_units_no_name_stands_on_another_and_who_is_under_way_keep
     page = open_page()
     expect(page.locator("#map .units > g")).to_have_count(30)
     page.wait_for_timeout(1500)
+    assert page.locator("#map .units text:not([visibility])").count() > 3  # the core is looked at first
+    page.get_by_role("button", name="全域", exact=True).click()
+    expect(page.locator("#map .units text:not([visibility])")).to_have_count(1)  # who is under way
+    page.get_by_role("button", name="核心", exact=True).click()
     names = page.locator("#map .units text").evaluate_all(
         "nodes => nodes.filter(node => node.getAttribute('visibility') !== 'hidden')"
         ".map(node => [node.textContent, ...Object.values(node.getBoundingClientRect().toJSON()).slice(0, 4)])"
@@ -1421,6 +1639,40 @@ def test_in_a_crowd_of_units_no_name_stands_on_another_and_who_is_under_way_keep
         for other, left, top, wide, high in names[place + 1 :]:
             apart = x + width <= left + 2 or left + wide <= x + 2 or y + height <= top + 2 or top + high <= y + 2
             assert apart, f"{name} stands on {other}"
+
+
+def test_the_map_begins_in_the_core_and_shows_what_is_selected_outside_of_it(
+    served: ServedRoom, open_page: Open
+) -> None:
+    near = served.room.alert(1, "C-005")
+    page = open_page()
+    scale = page.locator("#map .scale span")
+    expect(scale).to_have_text("100 m")
+    far = served.room.alert(2, "F-020", level=Level.BLUE)
+    card(page, far).click()
+    expect(scale).to_have_text("200 m")
+    inside = "node => { const [a, b] = [node, node.closest('svg')].map((one) => one.getBoundingClientRect());"
+    inside += " return a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom; }"
+    assert page.locator("#map .incidents [data-selected] .shape").evaluate(inside)
+    card(page, near).click()
+    expect(scale).to_have_text("200 m")  # it is in the picture: nothing moves
+
+
+def test_an_order_that_nobody_has_answered_says_whether_another_unit_was_sent(
+    served: ServedRoom, open_page: Open
+) -> None:
+    incident = served.room.alert(1, accepted_s_ago=30)
+    served.room.send(incident, "U-JP1", eta_s=40, sent_s_ago=25)
+    first = replace(served.room.orders[incident], state=OrderState.DOUBTED)
+    served.room.orders[incident] = first
+    page = open_page()
+    chip = card(page, incident).locator(".chip")
+    expect(chip).to_contain_text(re.compile(r"超时未签收 0:\d\d，待另派"))
+    another = replace(
+        first, id=OrderId("O-2"), unit_id=UnitId("U-P3"), state=OrderState.SENT, sent_at=served.room.now()
+    )
+    served.room.more_orders[incident] = (another,)
+    expect(chip).to_contain_text(re.compile(r"超时未签收 0:\d\d，已另派"))
 
 
 def test_a_unit_whose_name_has_no_room_says_it_under_the_pointer(served: ServedRoom, open_page: Open) -> None:

@@ -9,6 +9,7 @@ from patrol.config.checks.findings import Finding
 from patrol.config.document import Location
 from patrol.config.models import TimedStepModel
 from patrol.config.parts import Parts
+from patrol.domain.camera import RingName
 from patrol.domain.confirmation import Then
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import EscalationStep
@@ -29,14 +30,31 @@ def escalation_order(parts: Parts) -> Iterator[Finding]:
                 yield (*location, "after_s"), message
 
 
+def taken_from_above(parts: Parts) -> Iterator[Finding]:
+    """Levels that would take units from what is as urgent, or more."""
+    for level, taken in parts.dispatch.preempts.items() if parts.dispatch is not None else ():
+        lower = list(Level)[level.rank + 1 :]
+        expected = " or ".join(lower) if lower else "nothing"
+        for i, other in enumerate(taken):
+            if other not in lower:
+                message = f"{level} takes from {other}, which is not below it; expected {expected}"
+                yield ("dispatch", "preempts", level.value, i), message
+
+
 def never_held(parts: Parts) -> Iterator[Finding]:
-    """Confirmations that would be waited for where nothing may wait."""
-    for kind, by_level in parts.dispatch.confirm.items() if parts.dispatch is not None else ():
+    """Confirmations that would be waited for where nothing may wait, or closed where it takes people to close."""
+    if parts.dispatch is None:
+        return
+    for kind, by_level in parts.dispatch.confirm.items():
         location: Location = ("dispatch", "confirm", kind.value)
         if kind is Kind.CAMERA_HEALTH:
             yield location, "is maintenance, for which no unit is sent, so nothing waits; expected another kind"
         elif by_level.get(Level.RED) is not None:
             yield (*location, Level.RED.value), "makes red wait, which goes to a unit at once; expected at_once"
+        for level, waiting in by_level.items():
+            if waiting is not None and waiting.then is Then.CLOSE and level in parts.dispatch.second_person:
+                message = f"closes what takes two people (dispatch.second_person has {level}); expected send"
+                yield (*location, level.value, "then"), message
 
 
 def room_never_told(parts: Parts) -> Iterator[Finding]:
@@ -64,7 +82,11 @@ def hasty_merging(parts: Parts) -> Iterator[Finding]:
 
 def late_confirmations(parts: Parts) -> Iterator[Finding]:
     """Confirmations that are waited for until the response target has passed, and that then send."""
-    targets = {name: ring.response_target_s for name, ring in parts.rings.items() if ring is not None}
+    targets = {
+        name: ring.response_target_s
+        for name, ring in parts.rings.items()
+        if ring is not None and name is not RingName.CORE  # nothing is held there
+    }
     if parts.dispatch is None or not targets:
         return
     soonest = min(targets, key=targets.__getitem__)
@@ -76,6 +98,20 @@ def late_confirmations(parts: Parts) -> Iterator[Finding]:
                     f" {targets[soonest]:g} s: where nobody confirms, it is late before it is sent"
                 )
                 yield ("dispatch", "confirm", kind.value, level.value, "within_s"), message
+
+
+def never_held_in_the_core(parts: Parts) -> Iterator[Finding]:
+    """Confirmations that would be waited for, if it could be seen anywhere but in the core."""
+    for kind, by_level in parts.dispatch.confirm.items() if parts.dispatch is not None else ():
+        rules = {name for name, rule in parts.rules.items() if rule is not None and rule.kind == kind.value}
+        rings = {
+            parts.ring_of(part)
+            for part in parts.cameras
+            if any(not rules.isdisjoint(zone.rules) for zone in parts.zones_of(part))
+        }
+        if rings == {RingName.CORE} and any(waiting is not None for waiting in by_level.values()):
+            message = "only cameras in the core look for it, and there a unit goes at once: nothing waits"
+            yield ("dispatch", "confirm", kind.value), message
 
 
 def _asked_steps(parts: Parts) -> Iterator[tuple[Level, list[TimedStepModel]]]:
