@@ -72,7 +72,7 @@ export class EscalationBox {
 
   #answer(escalation) {
     if (escalation.acknowledged_at !== null) return el("p", { class: "taken" }, takenOn(escalation));
-    this.button = el("button", { type: "button", class: "acknowledge", title: t("acknowledge_means") }, t("acknowledge"));
+    this.button = el("button", { type: "button", class: "acknowledge", "data-needs": "act", title: t("acknowledge_means") }, t("acknowledge"));
     this.button.addEventListener("click", () => this.onAcknowledge());
     return this.button;
   }

@@ -187,7 +187,8 @@ export class IncidentPanel {
   // `warning`: what it does besides, said with it.
   #quietButton(key, unitId, action, warning = "") {
     const spoken = [t(`${key}_spoken`, { unit: unitName(unitId) }), warning].filter(Boolean).join(" · ");
-    const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
+    const says = { "aria-label": spoken, title: spoken };
+    const button = el("button", { type: "button", class: "quiet", "data-needs": "dispatch", ...says }, t(key));
     button.addEventListener("click", async () => {
       const operator = this.#operatorOrAsk();
       if (!operator) return;
@@ -208,7 +209,7 @@ export class IncidentPanel {
 
   #acceptButton(cameraId) {
     const label = t("accept_view_of", { camera: nameOf(cameraId) });
-    const button = el("button", { type: "button", class: "accept", title: t("accept_view_means"), "aria-label": label }, t("accept_view"));
+    const button = el("button", { type: "button", class: "accept", "data-needs": "look", title: t("accept_view_means"), "aria-label": label }, t("accept_view"));
     button.addEventListener("click", () => this.#acceptView(cameraId, button));
     return button;
   }
@@ -263,7 +264,7 @@ export class IncidentPanel {
   }
 
   #levelButton() {
-    const button = el("button", { type: "button", class: "level-change" }, t("level_change"));
+    const button = el("button", { type: "button", class: "level-change", "data-needs": "act" }, t("level_change"));
     button.addEventListener("click", () => this.#openJudging(this.levelForm));
     return button;
   }

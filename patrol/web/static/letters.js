@@ -30,7 +30,7 @@ async function look() {
 }
 
 function item(letter) {
-  const button = el("button", { type: "button" }, t("letters_replay"));
+  const button = el("button", { type: "button", "data-needs": "replay" }, t("letters_replay"));
   button.addEventListener("click", () => putBack(letter, button));
   const facts = [
     letter.at === null ? null : timeOfDay(Date.parse(letter.at)),

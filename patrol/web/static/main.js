@@ -168,8 +168,8 @@ const KEYS = {
   k: () => feed.step(-1),
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
-  c: () => panel.confirm(),
-  p: () => panel.pin(),
+  c: () => may("act") && panel.confirm(),
+  p: () => may("look") && panel.pin(),
   r: openPrecision,
 };
 

@@ -58,7 +58,7 @@ export class PinButton {
     this.onFailure = onFailure;
     this.cameraId = null;
     this.text = el("span");
-    this.node = el("button", { type: "button", class: "pin", "aria-pressed": "false" }, this.text);
+    this.node = el("button", { type: "button", class: "pin", "data-needs": "look", "aria-pressed": "false" }, this.text);
     if (key !== null) this.node.append(el("kbd", {}, key));
     this.node.addEventListener("click", () => this.press());
   }

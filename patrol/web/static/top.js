@@ -177,13 +177,13 @@ function bannerParts({ level, title, text, letters, shows }, onShow) {
 }
 
 function showButton(id, onShow) {
-  const button = el("button", { type: "button" }, t("room_asked_show"));
+  const button = el("button", { type: "button", "data-needs": "act" }, t("room_asked_show"));
   button.addEventListener("click", () => onShow(id));
   return button;
 }
 
 function lettersButton() {
-  const button = el("button", { type: "button", class: "quiet" }, t("letters_show"));
+  const button = el("button", { type: "button", class: "quiet", "data-needs": "see_letters" }, t("letters_show"));
   button.addEventListener("click", openLetters);
   return button;
 }

@@ -58,7 +58,7 @@ export class Witnesses {
 
   #splitButton(witness, camera) {
     const label = t("split_of", { camera });
-    const button = el("button", { type: "button", class: "split", title: t("split_means"), "aria-label": label }, t("split"));
+    const button = el("button", { type: "button", class: "split", "data-needs": "act", title: t("split_means"), "aria-label": label }, t("split"));
     button.addEventListener("click", () => this.onSplit(witness, camera, button));
     return button;
   }
