@@ -20,8 +20,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from .conftest import CHROMIUM, QUIET
 from .fake_room import FakeRoom
-from .test_page import CHROMIUM, QUIET
 from .test_sign_in_page import served_with_accounts
 
 ROOT = Path(__file__).parents[2]
