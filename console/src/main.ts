@@ -172,8 +172,12 @@ const KEYS: Record<string, () => void> = {
   k: () => feed.step(-1),
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
-  c: () => void panel.confirm(),
-  p: () => panel.pin(),
+  c: () => {
+    if (may("act")) void panel.confirm();
+  },
+  p: () => {
+    if (may("look")) panel.pin();
+  },
   r: () => void openPrecision(),
   "?": openHelp,
 };
