@@ -17,8 +17,8 @@ PAGE_PACKAGES := console/node_modules/.installed
 PAGE_SOURCES := $(shell find console -name node_modules -prune -o -type f -print)
 # Node builds it: the machine's own, or one from a wheel where there is none, or an older one.
 NODE_FITS := $(shell node console/node-fits.mjs 2>/dev/null && echo yes)
-# How many tests at once: one a processor, four at most. A file's tests stay together, as they share what they started.
-TEST_WORKERS ?= logical
+# How many tests at once: one more than processors, as tests wait for what they started, four at most. A file's stay together.
+TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 
 .PHONY: help
