@@ -2,10 +2,9 @@
 // made: a component that speaks through the catalogue, which redraws it when the language changes.
 
 import { createRef, render } from "preact";
-import { markPath } from "./dom";
 import { LEVELS } from "./judging";
+import { Mark } from "./mark";
 import { type PlainKey, t, word } from "./words";
-import type { Level } from "./api";
 
 const KEYS: [key: string, does: PlainKey][] = [
   ["J", "key_next"],
@@ -14,6 +13,9 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["C", "key_confirm"],
   ["P", "key_pin"],
   ["R", "key_rules"],
+  ["M", "key_mute"],
+  ["S", "key_settings"],
+  ["T", "key_theme"],
   ["Esc", "key_escape"],
   ["?", "help"],
 ];
@@ -49,9 +51,4 @@ function HelpSheet() {
       </dl>
     </dialog>
   );
-}
-
-// A level's shape beside its word.
-function Mark({ level }: { level: Level }) {
-  return <svg class="mark" viewBox="0 0 16 16" data-level={level} aria-hidden="true"><path d={markPath(level)} /></svg>;
 }

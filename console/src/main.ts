@@ -1,5 +1,6 @@
 // The page: takes what the server sends, keeps the selection, and lets every part show it.
 
+import { effect } from "@preact/signals";
 import { byId, setText } from "./dom";
 import { chooseLanguage, language, t, translate } from "./words";
 import { heardServerTime, serverNow } from "./times";
@@ -14,7 +15,10 @@ import { openHelp, placeHelp } from "./help";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import "./password";
+import { openSettings, placeSettings, showSoundButton } from "./settings";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed";
+import { soundRoom, toggleMute } from "./sounding";
+import { changeTheme, showThemeButton } from "./theme";
 import { showBanners, showClock, showHealth, showTop } from "./top";
 import { showVisited, tickVisited } from "./visited";
 import type { StateMessage } from "./api";
@@ -137,10 +141,12 @@ function isStale(): boolean {
 }
 
 function tick(): void {
+  showSoundButton(byId("sound"));
   // Until the layout is there the room is not shown, nor judged; that nothing comes is said all the same.
   if (room.state !== null && layoutVersion === null && !isStale()) return;
   showBanners({ lost: stream.lost, trouble }, acknowledge);
   if (room.state === null || layoutVersion === null) return;
+  soundRoom(isStale());
   showHealth(room.state, isStale());
   document.title = titleText();
   const now = serverNow();
@@ -175,6 +181,9 @@ const KEYS: Record<string, () => void> = {
   c: () => void panel.confirm(),
   p: () => panel.pin(),
   r: () => void openPrecision(),
+  m: toggleMute,
+  s: openSettings,
+  t: changeTheme,
   "?": openHelp,
 };
 
@@ -192,6 +201,10 @@ document.addEventListener("keydown", (event) => {
 });
 
 placeHelp(byId("help-place"));
+placeSettings(byId("settings-place"));
+byId("sound").addEventListener("click", openSettings);
+byId("theme").addEventListener("click", changeTheme);
+effect(() => showThemeButton(byId("theme")));
 byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();
