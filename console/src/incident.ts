@@ -92,7 +92,8 @@ export class IncidentPanel {
     const told = [this.#stages.node, this.#why, this.#cameras, this.#timeline, this.#candidates.node];
     const parts = [this.#picture, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
     const head = el("header", {}, this.#title, this.#about);
-    this.#body = el("div", { class: "scroll" }, head, this.#escalation.node, ...parts);
+    const scrolls = { class: "scroll", tabindex: 0, role: "group", "data-t-label": "incident" }; // also by the keyboard
+    this.#body = el("div", scrolls, head, this.#escalation.node, ...parts);
     this.#body.hidden = this.#actions.hidden = true; // until it is known what to show
     node.append(this.#nothing, this.#body, this.#actions);
   }
@@ -587,7 +588,7 @@ function timeline(incident: Incident, pressed: number | null): HTMLElement[] {
     rows.push(el("tr", { class: "next" }, el("th", { scope: "row" }, el("i", {}, next), t(`clock_${next}`)),
       el("td", { colspan: 3 }, t("next_step"))));
   }
-  const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
+  const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th", { scope: "col" }, t("time")), el("th", { scope: "col" }, t("relative")),
     el("th", { scope: "col" }, t("source")));
   return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
 }
