@@ -15,6 +15,8 @@ import { openHelp, placeHelp } from "./help";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import "./password";
+import { lookAt } from "./looking";
+import { seat } from "./seat";
 import { openSettings, placeSettings, showSoundButton } from "./settings";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed";
 import { soundRoom, toggleMute } from "./sounding";
@@ -41,6 +43,7 @@ function choose(id: string | null): void {
   feed.select(id);
   panel.select(id);
   map.select(id);
+  lookAt(id);
 }
 
 // On a narrow screen the incident stands below the feed.
@@ -54,17 +57,6 @@ function acknowledge(id: string): void {
   choose(id);
   openIncident(true);
   if (may("act")) void panel.acknowledge();
-}
-
-// Which seat this is, for the receipts; a name of the tab, not of a person.
-function seat(): string {
-  let name = sessionStorage.getItem("patrol.seat");
-  if (name === null) {
-    const random = crypto.getRandomValues(new Uint8Array(6));
-    name = `seat-${[...random].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-    sessionStorage.setItem("patrol.seat", name);
-  }
-  return name;
 }
 
 const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]") as string[]);
@@ -179,6 +171,7 @@ const KEYS: Record<string, () => void> = {
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
   c: () => void panel.confirm(),
+  n: () => panel.note(),
   p: () => panel.pin(),
   r: () => void openPrecision(),
   m: toggleMute,
