@@ -7,7 +7,7 @@ import { Countdown } from "./countdown";
 import { DigestLine } from "./digest";
 import { EscalationLine } from "./escalation";
 import { thumbnail } from "./evidence";
-import { othersAt } from "./looking";
+import { lookersInShort } from "./looking";
 import {
   cameraName, camerasThatSaw, incidentById, isMaintenance, isOpen, notReal, room, stateNow, titleOf, unitLine, whyGone, wordsOf,
 } from "./room";
@@ -321,7 +321,8 @@ class Card {
 }
 
 function factsOf(incident: Incident): string {
-  const facts: string[] = [];
+  const lookers = lookersInShort(incident.id);
+  const facts: string[] = lookers === "" ? [] : [lookers];
   if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
   if (incident.life > 1) facts.push(t("reopened"));
   if (notReal(incident)) facts.push(notReal(incident));
@@ -330,7 +331,5 @@ function factsOf(incident: Incident): string {
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
   const cameras = camerasThatSaw(incident);
   if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
-  const others = othersAt(incident.id);
-  if (others.length > 0) facts.unshift(t("lookers", { who: others.join(t("list_comma")) }));
   return facts.join(" · ");
 }

@@ -60,7 +60,7 @@ export class IncidentPanel {
   readonly #operator = el("input", { id: "operator", type: "text", maxlength: 64, autocomplete: "name", "data-t-hint": "operator_hint" });
   readonly #message = el("p", { class: "message", role: "alert" });
   readonly #confirmWords = el("span");
-  readonly #confirmButton = el("button", { type: "button", class: "main" }, this.#confirmWords, el("kbd", {}, "C"));
+  readonly #confirmButton = el("button", { type: "button", class: "main confirm" }, this.#confirmWords, el("kbd", {}, "C"));
   readonly #closeButton = el("button", { type: "button", "aria-expanded": "false", "data-t": "close" });
   readonly #mergeButton = el("button", { type: "button", class: "merge", "aria-expanded": "false", "data-t": "merge" });
   readonly #noteButton = el("button", { type: "button", class: "note" }, el("span", { "data-t": "note" }), el("kbd", {}, "N"));

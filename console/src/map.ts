@@ -1,6 +1,6 @@
 // The map: cameras as wedges that show where they look, units, orders and incidents, drawn in metres.
 
-import { el, markPath, setAttribute, setText, svg } from "./dom";
+import { byId, el, markPath, setAttribute, setText, svg } from "./dom";
 import { pick, t, word } from "./words";
 import { age, minutes, serverNow } from "./times";
 import { targetText } from "./countdown";
@@ -16,6 +16,7 @@ const MAX_ZOOM = 12;
 const TONES: Tone[] = ["ok", "soon", "late", "failing", "never"];
 const RINGS: RingName[] = ["far", "periphery", "core"];
 const LEAST_REACH_M = 50;
+const ALONG_A_RING = [0, 180, -40, 40, -140, 140, -90, 90]; // where its name may stand
 const NAMES_FROM = 1.3; // farther away only who has something to do is named: the middle would be full of names
 
 // `shrink`: how much shorter a degree of longitude is than one of latitude.
@@ -240,15 +241,17 @@ export class RoomMap {
         setAttribute(circle, name, value.toFixed(1));
       }
     }
-    this.#nameRings(centre);
   }
 
-  // At the top of its ring, or at its foot where the top is out of sight or under the buttons; the innermost first.
-  #nameRings(centre: Point): void {
+  // At the top of its ring, or elsewhere along it where that is out of sight or under the buttons; the innermost first.
+  #nameRings(): void {
+    const centre = this.#pixels(this.#origin);
     const names = [...this.#rings].reverse().map(({ label, radius }) => {
-      return { label, places: [14 - radius, radius - 8].map((y) => ({ x: centre.x, y: centre.y + y })) };
+      return { label, places: ALONG_A_RING.map((angle) => along(centre, radius - 10, angle)) };
     });
-    this.#namesTaken = [this.#buttons, this.#legend, this.#scale].map(boxAround);
+    const { left, top } = this.#node.getBoundingClientRect();
+    const over = [this.#buttons, this.#legend, this.#scale, byId("banners"), byId("move-up")];
+    this.#namesTaken = over.map((node) => boxAround(node, left, top));
     placeFixedNames(names, this.#namesTaken, this.#whole);
   }
 
@@ -272,6 +275,7 @@ export class RoomMap {
 
   #place(): void {
     if (room.state === null || this.#node.clientWidth === 0) return;
+    this.#nameRings();
     this.#placeUnits();
     for (const incident of room.state.incidents) {
       const shown = this.#incidents.get(incident.id);
@@ -442,8 +446,10 @@ function originOf(cameras: CameraOnMap[]): Origin {
   return { latitude, longitude: mean("longitude"), shrink: Math.cos((latitude * Math.PI) / 180) };
 }
 
-function boxAround({ offsetLeft: left, offsetTop: top, offsetWidth, offsetHeight }: HTMLElement): Box {
-  return { left, top, right: left + offsetWidth, bottom: top + offsetHeight };
+// Beside the map's own corner.
+function boxAround(node: Element, x: number, y: number): Box {
+  const { left, right, top, bottom } = node.getBoundingClientRect();
+  return { left: left - x, right: right - x, top: top - y, bottom: bottom - y };
 }
 
 function isUnderWay(order: Order): boolean {
@@ -453,6 +459,12 @@ function isUnderWay(order: Order): boolean {
 function hasToDo(unit: UnitOnMap): boolean {
   const order = orderOfUnit(unit);
   return unit.state === "on_scene" || (order !== null && isUnderWay(order));
+}
+
+// `angle`: degrees, clockwise from the top.
+function along({ x, y }: Point, radius: number, angle: number): Point {
+  const turned = (angle * Math.PI) / 180;
+  return { x: x + Math.sin(turned) * radius, y: y - Math.cos(turned) * radius + 4 };
 }
 
 function bearing(from: Point, to: Point): number {
