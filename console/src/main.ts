@@ -56,7 +56,7 @@ function openIncident(withFocus: boolean): void {
 function acknowledge(id: string): void {
   choose(id);
   openIncident(true);
-  if (may("act")) void panel.acknowledge();
+  void panel.acknowledge();
 }
 
 const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]") as string[]);
