@@ -146,6 +146,7 @@ VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "settings": (_press("s"), "#settings"),
     "precision": (_press("r"), "#precision"),
     "letters": (_click(".banner[data-level=blue] button"), "#letters"),
+    "note": (_press("n"), "#incident"),
     "level": (_click(".level-change"), "#incident"),
     "merging": (_click(".merge"), ".actions"),
     "closing": (_false_alarm, ".actions"),
