@@ -140,6 +140,24 @@ def test_whose_level_is_overtaken_sees_by_whom(served: ServedRoom, open_as: Open
     expect(li.locator(".message")).to_have_text("王芳 刚把等级改为蓝色。")
 
 
+def test_of_hundreds_of_cards_only_those_in_sight_are_painted_and_the_keys_go_on(
+    served: ServedRoom, open_as: Open
+) -> None:
+    for number in range(500):
+        served.room.alert(number, level=list(Level)[number % 4], people=0, accepted_s_ago=60.0 * number)
+    page = open_as("李明")
+    expect(page.locator(".card")).to_have_count(500)
+    seen = "cards => cards.filter(card => card.firstChild.checkVisibility({contentVisibilityAuto: true})).length"
+    painted = page.locator(".card").evaluate_all(seen)
+    assert 3 < painted < 100
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator(".card").nth(2)).to_be_focused()
+    page.locator(".card").last.click()
+    expect(page.locator(".card").last).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#incident")).to_have_attribute("data-level", "green")
+
+
 def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.id || document.activeElement.className"))
 
