@@ -15,7 +15,6 @@ import { pictureOf } from "./evidence";
 import { LookersLine } from "./looking";
 import { NotesList } from "./notes";
 import { overtaken, type Standing, standingOf } from "./overtaken";
-import { may } from "./signed";
 import { keepOperator, operatorName } from "./operator";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, type Said, secondPerson } from "./judging";
 import { MergeForm, mergeable, OriginalChoice } from "./merging";
@@ -189,7 +188,7 @@ export class IncidentPanel {
 
   // Opens the form for a note, also of what is closed.
   note(): void {
-    if (incidentById(this.#id) !== null && may("act")) this.#openJudging(this.#noteForm);
+    if (incidentById(this.#id) !== null) this.#openJudging(this.#noteForm);
   }
 
   async #writeDown({ reason: text }: Said): Promise<void> {
@@ -274,7 +273,8 @@ export class IncidentPanel {
     key: "send_unit" | "take_back", unitId: string, action: (operator: string) => Promise<unknown>, warning = "",
   ): HTMLButtonElement {
     const spoken = [t(`${key}_spoken`, { unit: unitName(unitId) }), warning].filter(Boolean).join(" · ");
-    const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
+    const says = { "aria-label": spoken, title: spoken };
+    const button = el("button", { type: "button", class: "quiet", "data-needs": "dispatch", ...says }, t(key));
     button.addEventListener("click", async () => {
       const operator = this.#operatorOrAsk();
       if (!operator) return;
@@ -294,8 +294,8 @@ export class IncidentPanel {
   }
 
   #acceptButton(cameraId: string): HTMLButtonElement {
-    const label = t("accept_view_of", { camera: nameOf(cameraId) });
-    const button = el("button", { type: "button", class: "accept", title: t("accept_view_means"), "aria-label": label }, t("accept_view"));
+    const says = { title: t("accept_view_means"), "aria-label": t("accept_view_of", { camera: nameOf(cameraId) }) };
+    const button = el("button", { type: "button", class: "accept", "data-needs": "look", ...says }, t("accept_view"));
     button.addEventListener("click", () => void this.#acceptView(cameraId, button));
     return button;
   }
@@ -351,7 +351,7 @@ export class IncidentPanel {
   }
 
   #levelButton(): HTMLButtonElement {
-    const button = el("button", { type: "button", class: "level-change" }, t("level_change"));
+    const button = el("button", { type: "button", class: "level-change", "data-needs": "act" }, t("level_change"));
     button.addEventListener("click", () => this.#openJudging(this.#levelForm));
     return button;
   }

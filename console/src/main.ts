@@ -170,9 +170,15 @@ const KEYS: Record<string, () => void> = {
   k: () => feed.step(-1),
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
-  c: () => void panel.confirm(),
-  n: () => panel.note(),
-  p: () => panel.pin(),
+  c: () => {
+    if (may("act")) void panel.confirm();
+  },
+  n: () => {
+    if (may("act")) panel.note();
+  },
+  p: () => {
+    if (may("look")) panel.pin();
+  },
   r: () => void openPrecision(),
   m: toggleMute,
   s: openSettings,

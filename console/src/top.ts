@@ -205,13 +205,13 @@ function bannerParts({ level, title, text, letters, shows }: Banner, onShow: Sho
 }
 
 function showButton(id: string, onShow: Show): HTMLElement {
-  const button = el("button", { type: "button" }, t("room_asked_show"));
+  const button = el("button", { type: "button", "data-needs": "act" }, t("room_asked_show"));
   button.addEventListener("click", () => onShow(id));
   return button;
 }
 
 function lettersButton(): HTMLElement {
-  const button = el("button", { type: "button", class: "quiet" }, t("letters_show"));
+  const button = el("button", { type: "button", class: "quiet", "data-needs": "see_letters" }, t("letters_show"));
   button.addEventListener("click", () => void openLetters());
   return button;
 }
