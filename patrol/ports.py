@@ -715,6 +715,9 @@ class RoomDesk(Protocol):
     async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
         """An operator says how urgent it is. Raises NotAsAsked."""
 
+    async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
+        """Somebody writes something down about it, open or closed."""
+
     async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
         """Open it again. Raises NotAsAsked."""
 

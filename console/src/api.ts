@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/looking": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which incident a seat looks at, for the others */
+        post: operations["post_looking"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -168,6 +185,23 @@ export interface paths {
         put?: never;
         /** How urgent it is */
         post: operations["post_incidents_incident_level"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/incidents/{incident_id}/note": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Something to be known about it */
+        post: operations["post_incidents_incident_note"];
         delete?: never;
         options?: never;
         head?: never;
@@ -573,7 +607,7 @@ export interface components {
          * @description What somebody did. Closed set.
          * @enum {string}
          */
-        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "accept_view" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
+        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "note" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "accept_view" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
         /**
          * Alive
          * @description The process answers.
@@ -904,7 +938,8 @@ export interface components {
          *     then; ``level_changes``: all that operators did to it, and to what was merged into it, oldest first;
          *     ``highest_level``: the most urgent one of its present life. ``held_until``: until when it gets no unit, as it waits
          *     for a person to confirm it. ``reason_code``: of a false alarm; ``duplicate_of``: of a duplicate, the incident
-         *     that is the same thing. ``stages``: how long it was in each loop stage. ``closing``: the feedback of the first of
+         *     that is the same thing. ``stages``: how long it was in each loop stage. ``notes``: what people wrote down about it,
+         *     oldest first. ``closing``: the feedback of the first of
          *     two people; while the incident is open the second is awaited.
          */
         Incident: {
@@ -998,6 +1033,8 @@ export interface components {
              *     }
              */
             stages: components["schemas"]["StageTimes"];
+            /** @default [] */
+            notes: components["schemas"]["Note"][];
         };
         /**
          * IncidentState
@@ -1078,6 +1115,23 @@ export interface components {
             reason: string;
         };
         /**
+         * Looker
+         * @description Somebody who looks at an incident now. ``who``: empty where nobody has said.
+         */
+        Looker: {
+            seat: string;
+            who: string;
+        };
+        /**
+         * LookingBody
+         * @description What a seat looks at. ``seat``: any name that tells one browser tab from another; no incident: at none.
+         */
+        LookingBody: {
+            seat: string;
+            /** @default null */
+            incident_id: string | null;
+        };
+        /**
          * LoopStage
          * @description The command room's loop (汇聚→流转→指令→盯办→反馈).
          * @enum {string}
@@ -1139,6 +1193,23 @@ export interface components {
             };
             words_zh: string;
             words_en: string;
+        };
+        /**
+         * Note
+         * @description What somebody wrote, and when (aware UTC).
+         */
+        Note: {
+            /** Format: date-time */
+            at: string;
+            operator: string;
+            text: string;
+        };
+        /**
+         * NoteBody
+         * @description What somebody writes down about an incident.
+         */
+        NoteBody: {
+            text: string;
         };
         /**
          * Order
@@ -1411,7 +1482,7 @@ export interface components {
          *     ``camera_counts``: of each maintenance incident, whose own list of cameras is cut. ``tour_reported_at``: when the
          *     tour last did, where ``tour`` is None. ``gone``: pictures and clips that are not there any more, and why.
          *     ``digest`` folds only incidents that are told here; its counts are of all. ``cover``: of each ring, and at most one
-         *     proposal whom to move; None where nobody works it out.
+         *     proposal whom to move; None where nobody works it out. ``looking``: who looks at which incident, by its id.
          */
         RoomState: {
             layout: string;
@@ -1441,6 +1512,9 @@ export interface components {
             watch: components["schemas"]["WatchStatus"];
             digest: components["schemas"]["Digest"] | null;
             cover: components["schemas"]["CoverStatus"] | null;
+            looking: {
+                [key: string]: components["schemas"]["Looker"][];
+            };
         };
         /**
          * RuleShown
@@ -1863,12 +1937,16 @@ export type LetterShown = components['schemas']['LetterShown'];
 export type Level = components['schemas']['Level'];
 export type LevelBody = components['schemas']['LevelBody'];
 export type LevelChange = components['schemas']['LevelChange'];
+export type Looker = components['schemas']['Looker'];
+export type LookingBody = components['schemas']['LookingBody'];
 export type LoopStage = components['schemas']['LoopStage'];
 export type Maintenance = components['schemas']['Maintenance'];
 export type MaintenanceStatus = components['schemas']['MaintenanceStatus'];
 export type Me = components['schemas']['Me'];
 export type MergeBody = components['schemas']['MergeBody'];
 export type MoveUp = components['schemas']['MoveUp'];
+export type Note = components['schemas']['Note'];
+export type NoteBody = components['schemas']['NoteBody'];
 export type Order = components['schemas']['Order'];
 export type OrderBody = components['schemas']['OrderBody'];
 export type OrderLine = components['schemas']['OrderLine'];
@@ -2001,6 +2079,87 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    post_looking: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookingBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2684,6 +2843,107 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["LevelBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    post_incidents_incident_note: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
+            };
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
             };
         };
         responses: {

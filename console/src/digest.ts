@@ -10,6 +10,7 @@ export class DigestLine {
   readonly node = byId("digest");
   readonly #onChange: () => void;
   #open = false;
+  #folded: ReadonlySet<string> = new Set();
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
@@ -17,11 +18,12 @@ export class DigestLine {
 
   // Whether an incident is in the digest, and not to be shown by itself.
   folds(id: string): boolean {
-    return !this.#open && (stateNow().digest?.folded.includes(id) ?? false);
+    return !this.#open && this.#folded.has(id);
   }
 
   update(spoken: string): void {
     const { digest } = stateNow();
+    this.#folded = new Set(digest?.folded);
     this.node.hidden = digest === null;
     if (digest === null) {
       this.#open = false;

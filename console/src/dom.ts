@@ -81,8 +81,8 @@ export function markPath(level: Level): string {
   return MARKS[level] ?? MARKS.blue;
 }
 
-// A level as colour and shape; `label` is read aloud.
+// A level as colour and shape; `label` is read aloud, where its word does not stand beside it.
 export function mark(level: Level, label: string): SVGSVGElement {
-  const attributes = { class: "mark", viewBox: "0 0 16 16", "data-level": level, role: "img", "aria-label": label };
-  return svg("svg", attributes, svg("path", { d: markPath(level) }));
+  const spoken = label === "" ? { "aria-hidden": "true" } : { role: "img", "aria-label": label };
+  return svg("svg", { class: "mark", viewBox: "0 0 16 16", "data-level": level, ...spoken }, svg("path", { d: markPath(level) }));
 }

@@ -7,6 +7,7 @@ import { Countdown } from "./countdown";
 import { DigestLine } from "./digest";
 import { EscalationLine } from "./escalation";
 import { thumbnail } from "./evidence";
+import { lookersInShort } from "./looking";
 import {
   cameraName, camerasThatSaw, incidentById, isMaintenance, isOpen, notReal, room, stateNow, titleOf, unitLine, whyGone, wordsOf,
 } from "./room";
@@ -68,8 +69,8 @@ export class Feed {
 
   // Everything new from the server: cards change in place, and move only when nobody touches.
   update(): void {
-    this.#announce();
     this.#digest.update(language());
+    this.#announce();
     this.#showFilters();
     if (!this.#touched()) this.#arrange();
     this.#showNews();
@@ -104,12 +105,14 @@ export class Feed {
 
   #wanted(): string[] {
     // What stands there already does not jump into the digest under somebody's eyes.
-    const shown = (id: string) => !this.#digest.folds(id) || this.#order.includes(id) || id === this.#selected;
+    const there = new Set(this.#order);
+    const shown = (id: string) => !this.#digest.folds(id) || there.has(id) || id === this.#selected;
     return stateNow().incidents.filter(FILTERS[this.#filter]).map((incident) => incident.id).filter(shown);
   }
 
   #waiting(): string[] {
-    return this.#wanted().filter((id) => !this.#order.includes(id));
+    const there = new Set(this.#order);
+    return this.#wanted().filter((id) => !there.has(id));
   }
 
   #touched(): boolean {
@@ -121,8 +124,9 @@ export class Feed {
 
   #arrange(): void {
     const wanted = this.#wanted();
+    const staying = new Set(wanted);
     for (const [id, card] of this.#cards) {
-      if (wanted.includes(id)) continue;
+      if (staying.has(id)) continue;
       this.#visible.unobserve(card.node);
       card.node.remove();
       this.#cards.delete(id);
@@ -317,7 +321,8 @@ class Card {
 }
 
 function factsOf(incident: Incident): string {
-  const facts: string[] = [];
+  const lookers = lookersInShort(incident.id);
+  const facts: string[] = lookers === "" ? [] : [lookers];
   if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
   if (incident.life > 1) facts.push(t("reopened"));
   if (notReal(incident)) facts.push(notReal(incident));

@@ -2,18 +2,21 @@
 // made: a component that speaks through the catalogue, which redraws it when the language changes.
 
 import { createRef, render } from "preact";
-import { markPath } from "./dom";
 import { LEVELS } from "./judging";
+import { Mark } from "./mark";
 import { type PlainKey, t, word } from "./words";
-import type { Level } from "./api";
 
 const KEYS: [key: string, does: PlainKey][] = [
   ["J", "key_next"],
   ["K", "key_previous"],
   ["Enter", "key_open"],
   ["C", "key_confirm"],
+  ["N", "key_note"],
   ["P", "key_pin"],
   ["R", "key_rules"],
+  ["M", "key_mute"],
+  ["S", "key_settings"],
+  ["T", "key_theme"],
   ["Esc", "key_escape"],
   ["?", "help"],
 ];
@@ -49,9 +52,4 @@ function HelpSheet() {
       </dl>
     </dialog>
   );
-}
-
-// A level's shape beside its word.
-function Mark({ level }: { level: Level }) {
-  return <svg class="mark" viewBox="0 0 16 16" data-level={level} aria-hidden="true"><path d={markPath(level)} /></svg>;
 }

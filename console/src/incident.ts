@@ -12,6 +12,9 @@ import { Candidates } from "./candidates";
 import { Clip } from "./clip";
 import { EscalationBox } from "./escalation";
 import { pictureOf } from "./evidence";
+import { LookersLine } from "./looking";
+import { NotesList } from "./notes";
+import { overtaken, type Standing, standingOf } from "./overtaken";
 import { keepOperator, operatorName } from "./operator";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, type Said, secondPerson } from "./judging";
 import { MergeForm, mergeable, OriginalChoice } from "./merging";
@@ -24,6 +27,7 @@ import type { ClockName, ClosingRequest, Disposition, Incident, IncidentState, O
 
 const CLOCKS: ClockName[] = ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9", "t10", "t11", "t12"];
 const UNIT_CLOCKS: ClockName[] = ["t6", "t7", "t8", "t9"];
+const AT_IT_MS = 4000; // the state that an action leads to is there by then
 const DISPOSITIONS: Disposition[] = ["handled", "false_alarm", "unfounded", "duplicate", "referred", "drill"];
 
 export class IncidentPanel {
@@ -32,6 +36,8 @@ export class IncidentPanel {
   readonly #nothing = el("div", { class: "teach" }, el("h3", { "data-t": "nothing_title" }), el("p", { "data-t": "nothing_text" }));
   readonly #title = el("h2");
   readonly #about = el("p", { class: "about" });
+  readonly #lookers = new LookersLine();
+  readonly #notes = new NotesList();
   readonly #picture = el("figure");
   readonly #clip = new Clip();
   readonly #precision = new PrecisionLine();
@@ -53,9 +59,10 @@ export class IncidentPanel {
   readonly #operator = el("input", { id: "operator", type: "text", maxlength: 64, autocomplete: "name", "data-t-hint": "operator_hint" });
   readonly #message = el("p", { class: "message", role: "alert" });
   readonly #confirmWords = el("span");
-  readonly #confirmButton = el("button", { type: "button", class: "main" }, this.#confirmWords, el("kbd", {}, "C"));
+  readonly #confirmButton = el("button", { type: "button", class: "main confirm" }, this.#confirmWords, el("kbd", {}, "C"));
   readonly #closeButton = el("button", { type: "button", "aria-expanded": "false", "data-t": "close" });
   readonly #mergeButton = el("button", { type: "button", class: "merge", "aria-expanded": "false", "data-t": "merge" });
+  readonly #noteButton = el("button", { type: "button", class: "note" }, el("span", { "data-t": "note" }), el("kbd", {}, "N"));
   readonly #sendButton = el("button", { type: "submit", form: "closing", class: "main", hidden: true, "data-t": "close_send" });
   readonly #pinButton = new PinButton({
     key: "P",
@@ -70,12 +77,17 @@ export class IncidentPanel {
   readonly #mergeForm = new MergeForm((other) => void this.#merge(other));
   readonly #levelForm: ReasonForm;
   readonly #reopenForm: ReasonForm;
+  readonly #noteForm: ReasonForm;
   readonly #actions: HTMLElement;
 
   #id: string | null = null;
   #closing = false;
   #merging = false;
   #sending = false;
+  #confirming: string | null = null; // shown as confirmed from the press on, until the server has said so, or no
+  #stood: { id: string; standing: Standing } | null = null; // how it stood when it was shown last
+  #actedAt = -Infinity;
+  #overtakenBy: string | null = null; // what to tell about somebody who was quicker
   #saidOf: IncidentState | null = null; // the incident's state when the message was said
 
   // `onLed(id)`: an action led to another incident, which is to be shown.
@@ -86,13 +98,15 @@ export class IncidentPanel {
     const levels = LEVELS.map((level): [string, Key] => [level, `level_${level}`]);
     this.#levelForm = new ReasonForm({ name: "level", choices: levels, onSend: (said) => void this.#changeLevel(said), onCancel });
     this.#reopenForm = new ReasonForm({ name: "reopen", onSend: (said) => void this.#reopen(said), onCancel });
+    this.#noteForm = new ReasonForm({ name: "note", label: "note_text", onSend: (said) => void this.#writeDown(said), onCancel });
     this.#actions = this.#makeActions();
     this.#actions.addEventListener("input", () => this.#onInput());
     const clocks = el("div", { class: "clocks" }, this.#countdown.node, this.#unit);
-    const told = [this.#stages.node, this.#why, this.#cameras, this.#timeline, this.#candidates.node];
+    const told = [this.#stages.node, this.#why, this.#notes.node, this.#cameras, this.#timeline, this.#candidates.node];
     const parts = [this.#picture, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
-    const head = el("header", {}, this.#title, this.#about);
-    this.#body = el("div", { class: "scroll" }, head, this.#escalation.node, ...parts);
+    const head = el("header", {}, this.#title, this.#about, this.#lookers.node);
+    const scrolls = { class: "scroll", tabindex: 0, role: "group", "data-t-label": "incident" }; // also by the keyboard
+    this.#body = el("div", scrolls, head, this.#escalation.node, ...parts);
     this.#body.hidden = this.#actions.hidden = true; // until it is known what to show
     node.append(this.#nothing, this.#body, this.#actions);
   }
@@ -127,7 +141,9 @@ export class IncidentPanel {
       el("span", {}, titleOf(incident)),
     ]);
     setText(this.#about, aboutText(incident));
+    this.#lookers.update(incident.id);
     if (this.#saidOf !== incident.state && !this.#sending) this.#say("", "plain"); // it was about what is over
+    this.#sayWhoWasQuicker(incident);
     this.#escalation.update(incident, this.#sending);
     this.#picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
@@ -138,6 +154,7 @@ export class IncidentPanel {
     this.#precision.update(incident);
     this.#stages.update(incident, spoken);
     this.#showReasons(incident);
+    this.#notes.update(incident, spoken);
     const pressed = pressedOf(incident);
     rebuild(this.#timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
     this.#showActions(incident);
@@ -163,7 +180,39 @@ export class IncidentPanel {
   async confirm(): Promise<void> {
     const incident = incidentById(this.#id);
     if (incident === null || !this.#canConfirm(incident)) return;
-    await this.#sendHere("confirm", {});
+    this.#confirming = incident.id;
+    if ((await this.#sendHere("confirm", {})) !== null) return;
+    this.#confirming = null;
+    this.update();
+  }
+
+  // Opens the form for a note, also of what is closed.
+  note(): void {
+    if (incidentById(this.#id) !== null) this.#openJudging(this.#noteForm);
+  }
+
+  async #writeDown({ reason: text }: Said): Promise<void> {
+    if (!text) return this.#ask("note_missing", this.#noteForm.reason);
+    if ((await this.#sendHere("note", { text })) !== null) this.#openJudging(null);
+  }
+
+  // Whoever is about to do something is told that somebody else has just done it, and what of his would be lost.
+  #sayWhoWasQuicker(incident: Incident): void {
+    const before = this.#stood?.id === incident.id ? this.#stood.standing : null;
+    this.#stood = { id: incident.id, standing: standingOf(incident) };
+    const found = before && overtaken(before, this.#stood.standing, operatorName());
+    if (!found || !this.#isAtIt()) return;
+    const { what, who } = found;
+    const about = { who: word("source", who), level: word("level", incident.level), outcome: dispositionText(incident) };
+    const written = what === "closed" ? this.#reason.value.trim() || this.#levelForm.reason.value.trim() : "";
+    const said = [t(`overtaken_${what}`, about), written && t("overtaken_text", { text: written })].filter(Boolean).join(" ");
+    this.#overtakenBy = said;
+    if (!this.#sending) this.#say(said, "amber");
+  }
+
+  #isAtIt(): boolean {
+    const isWriting = this.#closing || this.#merging || this.#levelForm.isOpen;
+    return isWriting || this.#sending || performance.now() - this.#actedAt < AT_IT_MS;
   }
 
   async acknowledge(): Promise<void> {
@@ -268,17 +317,18 @@ export class IncidentPanel {
   }
 
   #canConfirm(incident: Incident): boolean {
-    return isOpen(incident) && !incident.clocks.t5 && !this.#sending;
+    return isOpen(incident) && !incident.clocks.t5 && !this.#sending && this.#confirming !== incident.id;
   }
 
   #showActions(incident: Incident): void {
     const open = isOpen(incident);
-    const confirmation = incident.clocks.t5;
+    const confirmation = incident.clocks.t5 ?? this.#confirming === incident.id;
     setAttribute(this.#actions, "data-open", open);
     this.#confirmButton.disabled = !this.#canConfirm(incident);
     const [ask, done] = isMaintenance(incident) ? [t("take_on"), t("taken_on")] : [t("confirm"), t("confirmed")];
     setText(this.#confirmWords, confirmation ? done : ask);
     setAttribute(this.#confirmButton, "data-done", Boolean(confirmation));
+    this.#noteButton.hidden = this.#closing || this.#merging;
     this.#showPin(incident);
     this.#closeButton.disabled = !open || this.#sending;
     this.#sendButton.disabled = !open || this.#sending;
@@ -289,13 +339,13 @@ export class IncidentPanel {
     if (!open) this.#openClosing(false);
     if (!open || !others) this.#openMerging(false);
     if (open ? this.#reopenForm.isOpen : this.#levelForm.isOpen) this.#openJudging(null);
-    for (const form of [this.#levelForm, this.#reopenForm]) form.send.disabled = this.#sending;
+    for (const form of this.#judging) form.send.disabled = this.#sending;
     this.#showSecond(incident);
     const result = open ? null : closingText(incident);
     const goesOn = incidentById(incident.merged_into ?? incident.duplicate_of)?.id ?? null;
     const mayReopen = !open && !isMaintenance(incident) && incident.merged_into === null;
     rebuild(this.#outcome, [result, goesOn, mayReopen, language()], () => [
-      result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null,
+      result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null, this.#noteLead(),
     ]);
     this.#outcome.hidden = result === null;
   }
@@ -343,14 +393,24 @@ export class IncidentPanel {
     return button;
   }
 
-  // One of the two forms, or none.
+  #noteLead(): HTMLButtonElement {
+    const button = el("button", { type: "button", class: "lead" }, t("note"));
+    button.addEventListener("click", () => this.note());
+    return button;
+  }
+
+  get #judging(): ReasonForm[] {
+    return [this.#levelForm, this.#reopenForm, this.#noteForm];
+  }
+
+  // One of these forms, or none.
   #openJudging(form: ReasonForm | null): void {
     if (form !== null) {
       this.#openClosing(false);
       this.#openMerging(false);
     }
-    for (const one of [this.#levelForm, this.#reopenForm]) one.open(one === form);
-    setAttribute(this.#actions, "data-asking", this.#reopenForm.isOpen);
+    for (const one of this.#judging) one.open(one === form);
+    setAttribute(this.#actions, "data-asking", this.#reopenForm.isOpen || this.#noteForm.isOpen);
   }
 
   #leadButton(id: string): HTMLButtonElement {
@@ -371,10 +431,11 @@ export class IncidentPanel {
     this.#confirmButton.addEventListener("click", () => void this.confirm());
     this.#closeButton.addEventListener("click", () => this.#openClosing(!this.#closing));
     this.#mergeButton.addEventListener("click", () => this.#openMerging(!this.#merging));
+    this.#noteButton.addEventListener("click", () => this.note());
     const who = el("label", { class: "who" }, el("span", { "data-t": "operator" }), this.#operator);
     const sending = [this.#confirmButton, this.#sendButton, this.#mergeForm.send];
-    const row = el("div", { class: "row" }, ...sending, this.#pinButton.node, this.#mergeButton, this.#closeButton);
-    const forms = [this.#levelForm.node, this.#reopenForm.node, this.#form, this.#mergeForm.node];
+    const row = el("div", { class: "row" }, ...sending, this.#pinButton.node, this.#noteButton, this.#mergeButton, this.#closeButton);
+    const forms = [...this.#judging.map((form) => form.node), this.#form, this.#mergeForm.node];
     return el("div", { class: "actions" }, this.#outcome, this.#second, who, ...forms, this.#message, row);
   }
 
@@ -441,14 +502,16 @@ export class IncidentPanel {
 
   async #sent<Answer>(asked: Promise<Answer>): Promise<Answer | null> {
     this.#sending = true;
+    this.#actedAt = performance.now();
+    this.#overtakenBy = null;
     this.#say(t("sending"), "plain");
     this.update();
     try {
       const answer = await asked;
-      this.#say(t("sent"), "green");
+      this.#say(this.#overtakenBy ?? t("sent"), this.#overtakenBy === null ? "green" : "amber");
       return answer;
     } catch (error) {
-      this.#say(t("failed", { why: failureText(error) }), "red");
+      this.#say(this.#overtakenBy ?? t("failed", { why: failureText(error) }), this.#overtakenBy === null ? "red" : "amber");
       return null;
     } finally {
       this.#sending = false;
@@ -588,7 +651,7 @@ function timeline(incident: Incident, pressed: number | null): HTMLElement[] {
     rows.push(el("tr", { class: "next" }, el("th", { scope: "row" }, el("i", {}, next), t(`clock_${next}`)),
       el("td", { colspan: 3 }, t("next_step"))));
   }
-  const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th"), el("th", { scope: "col" }, t("relative")),
+  const head = el("tr", {}, el("th", { scope: "col" }, t("timeline")), el("th", { scope: "col" }, t("time")), el("th", { scope: "col" }, t("relative")),
     el("th", { scope: "col" }, t("source")));
   return [el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows))];
 }

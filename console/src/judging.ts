@@ -1,7 +1,7 @@
 // What operators say of an incident beyond its end: how urgent it is, that it is not over; and the second of two people.
 
 import { type Child, el } from "./dom";
-import { type Key, t, word } from "./words";
+import { type Key, type PlainKey, t, word } from "./words";
 import { minutes, timeOfDay } from "./times";
 import type { ClosingRequest, Disposition, EarlierLife, FalseAlarmReason, Incident, Level } from "./api";
 
@@ -13,9 +13,10 @@ export interface Said {
   reason: string;
 }
 
-// `choices`: the value and the key of its words, each.
+// `choices`: the value and the key of its words, each. `label`: of what is to be written.
 export interface Asking {
-  name: "level" | "reopen";
+  name: "level" | "reopen" | "note";
+  label?: PlainKey;
   choices?: [value: string, key: Key][];
   onSend: (said: Said) => void;
   onCancel: () => void;
@@ -28,7 +29,7 @@ export class ReasonForm {
   readonly choices: HTMLInputElement[];
   readonly node: HTMLFormElement;
 
-  constructor({ name, choices = [], onSend, onCancel }: Asking) {
+  constructor({ name, label = "reason", choices = [], onSend, onCancel }: Asking) {
     this.reason = el("input", { type: "text", maxlength: 500, "data-t-hint": `${name}_hint` });
     this.send = el("button", { type: "submit", class: "main", "data-t": `${name}_send` });
     const cancel = el("button", { type: "button", "data-t": "close_cancel" });
@@ -37,7 +38,7 @@ export class ReasonForm {
     const labels = choices.map(([, key], place) => el("label", {}, this.choices[place], el("span", { "data-t": key })));
     this.node = el("form", { id: name, hidden: true },
       labels.length > 0 ? el("fieldset", {}, el("legend", { "data-t": `${name}_which` }), ...labels) : null,
-      el("label", { class: "reason" }, el("span", { "data-t": "reason" }), this.reason),
+      el("label", { class: "reason" }, el("span", { "data-t": label }), this.reason),
       el("p", { class: "means", "data-t": `${name}_means` }),
       el("div", { class: "sends" }, this.send, cancel));
     this.node.addEventListener("submit", (event) => {

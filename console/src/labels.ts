@@ -1,14 +1,14 @@
-// Names on the map: none stands on another one, or outside the map, and on a mark only those of units that have something
-// to do, which come first. Where there is no room a unit says its name under the pointer.
+// Names on the map: none stands on another one, on the map's buttons and legend, or outside the map, and on a mark only those
+// of units that have something to do, which come first. Where there is no room a unit says its name under the pointer.
 
 import { setAttribute } from "./dom";
 
-interface Point {
+export interface Point {
   x: number;
   y: number;
 }
 
-interface Box {
+export interface Box {
   left: number;
   right: number;
   top: number;
@@ -49,25 +49,39 @@ const WIDE_PX = 11.5;
 const NARROW_PX = 6.4;
 const LINE_PX = 15;
 
-// `marks`: the places of other marks; `names`: text nodes that stay where they are; `width`: the map's, pixels.
-export function placeLabels(units: UnitLabel[], marks: Point[], names: Element[], width: number): void {
-  const standsAt = (node: Element) => ({ x: Number(node.getAttribute("x")), y: Number(node.getAttribute("y")) });
-  const taken: Taken = {
-    marks: [...units.map(({ at }) => at), ...marks].map(aroundMark),
-    names: names.map((node) => boxOf(node, standsAt(node), { x: 0, y: 0, anchor: "middle" })),
-  };
+// A name in the middle of one of some places: of the first that is free.
+export interface FixedName {
+  label: SVGTextElement;
+  places: Point[];
+}
+
+// `map`: all of it; `taken`: what stands on it already, which grows by each name that is placed.
+export function placeFixedNames(names: FixedName[], taken: Box[], map: Box): void {
+  for (const { label, places } of names) {
+    const boxes = places.map((at) => ({ at, box: boxOf(label, at, { x: 0, y: 0, anchor: "middle" }) }));
+    const free = boxes.find(({ box }) => isInside(box, map) && !taken.some((other) => overlap(box, other)));
+    setAttribute(label, "visibility", free === undefined ? "hidden" : null);
+    if (free === undefined) continue;
+    taken.push(free.box);
+    setAttribute(label, "x", free.at.x.toFixed(1));
+    setAttribute(label, "y", free.at.y.toFixed(1));
+  }
+}
+
+// `marks`: the places of other marks; `names`: where no name can stand; `map`: all of it, pixels.
+export function placeLabels(units: UnitLabel[], marks: Point[], names: Box[], map: Box): void {
+  const taken: Taken = { marks: [...units.map(({ at }) => at), ...marks].map(aroundMark), names: [...names] };
   const first = (one: UnitLabel) => (one.matters ? 0 : 1);
-  for (const unit of [...units].sort((one, other) => first(one) - first(other))) placeLabel(unit, taken, width);
+  for (const unit of [...units].sort((one, other) => first(one) - first(other))) placeLabel(unit, taken, map);
 }
 
 // A name stays where it stood while it can: what does not move need not be read again.
-function placeLabel({ label, at, matters }: UnitLabel, taken: Taken, width: number): void {
+function placeLabel({ label, at, matters }: UnitLabel, taken: Taken, map: Box): void {
   const stood = Number(label.dataset.place ?? 0);
   const places = (matters ? [...PLACES, ...FARTHER] : PLACES).map((beside, place) => ({ place, beside, box: boxOf(label, at, beside) }));
   const tried = [...places.filter(({ place }) => place === stood), ...places];
-  const isInside = ({ box }: { box: Box }) => box.left >= 0 && box.right <= width;
   const standsOn = (boxes: Box[], { box }: { box: Box }) => boxes.some((other) => overlap(box, other));
-  const readable = tried.filter((one) => isInside(one) && !standsOn(taken.names, one));
+  const readable = tried.filter((one) => isInside(one.box, map) && !standsOn(taken.names, one));
   const chosen = readable.find((one) => !standsOn(taken.marks, one)) ?? (matters ? readable[0] : undefined);
   setAttribute(label, "visibility", chosen === undefined ? "hidden" : null);
   if (chosen === undefined) return;
@@ -86,6 +100,10 @@ function boxOf(label: Element, at: Point, { x, y, anchor }: Beside): Box {
 
 function aroundMark({ x, y }: Point): Box {
   return { left: x - MARK_PX, right: x + MARK_PX, top: y - MARK_PX, bottom: y + MARK_PX };
+}
+
+function isInside(box: Box, map: Box): boolean {
+  return box.left >= map.left && box.right <= map.right && box.top >= map.top && box.bottom <= map.bottom;
 }
 
 function overlap(one: Box, other: Box): boolean {

@@ -1,5 +1,6 @@
 // The page: takes what the server sends, keeps the selection, and lets every part show it.
 
+import { effect } from "@preact/signals";
 import { byId, setText } from "./dom";
 import { chooseLanguage, language, t, translate } from "./words";
 import { heardServerTime, serverNow } from "./times";
@@ -14,7 +15,12 @@ import { openHelp, placeHelp } from "./help";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import "./password";
+import { lookAt } from "./looking";
+import { seat } from "./seat";
+import { openSettings, placeSettings, showSoundButton } from "./settings";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed";
+import { soundRoom, toggleMute } from "./sounding";
+import { changeTheme, showThemeButton } from "./theme";
 import { showBanners, showClock, showHealth, showTop } from "./top";
 import { showVisited, tickVisited } from "./visited";
 import type { StateMessage } from "./api";
@@ -37,6 +43,7 @@ function choose(id: string | null): void {
   feed.select(id);
   panel.select(id);
   map.select(id);
+  lookAt(id);
 }
 
 // On a narrow screen the incident stands below the feed.
@@ -50,17 +57,6 @@ function acknowledge(id: string): void {
   choose(id);
   openIncident(true);
   void panel.acknowledge();
-}
-
-// Which seat this is, for the receipts; a name of the tab, not of a person.
-function seat(): string {
-  let name = sessionStorage.getItem("patrol.seat");
-  if (name === null) {
-    const random = crypto.getRandomValues(new Uint8Array(6));
-    name = `seat-${[...random].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-    sessionStorage.setItem("patrol.seat", name);
-  }
-  return name;
 }
 
 const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]") as string[]);
@@ -137,10 +133,12 @@ function isStale(): boolean {
 }
 
 function tick(): void {
+  showSoundButton(byId("sound"));
   // Until the layout is there the room is not shown, nor judged; that nothing comes is said all the same.
   if (room.state !== null && layoutVersion === null && !isStale()) return;
   showBanners({ lost: stream.lost, trouble }, acknowledge);
   if (room.state === null || layoutVersion === null) return;
+  soundRoom(isStale());
   showHealth(room.state, isStale());
   document.title = titleText();
   const now = serverNow();
@@ -175,10 +173,16 @@ const KEYS: Record<string, () => void> = {
   c: () => {
     if (may("act")) void panel.confirm();
   },
+  n: () => {
+    if (may("act")) panel.note();
+  },
   p: () => {
     if (may("look")) panel.pin();
   },
   r: () => void openPrecision(),
+  m: toggleMute,
+  s: openSettings,
+  t: changeTheme,
   "?": openHelp,
 };
 
@@ -196,6 +200,10 @@ document.addEventListener("keydown", (event) => {
 });
 
 placeHelp(byId("help-place"));
+placeSettings(byId("settings-place"));
+byId("sound").addEventListener("click", openSettings);
+byId("theme").addEventListener("click", changeTheme);
+effect(() => showThemeButton(byId("theme")));
 byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();

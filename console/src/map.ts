@@ -1,10 +1,10 @@
 // The map: cameras as wedges that show where they look, units, orders and incidents, drawn in metres.
 
-import { el, markPath, setAttribute, setText, svg } from "./dom";
+import { byId, el, markPath, setAttribute, setText, svg } from "./dom";
 import { pick, t, word } from "./words";
 import { age, minutes, serverNow } from "./times";
 import { targetText } from "./countdown";
-import { placeLabels, type UnitLabel } from "./labels";
+import { type Box, placeFixedNames, placeLabels, type Point, type UnitLabel } from "./labels";
 import { boundOf, incidentById, isMaintenance, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone } from "./room";
 import { moveUp } from "./cover";
 import { pinOf } from "./pins";
@@ -16,13 +16,8 @@ const MAX_ZOOM = 12;
 const TONES: Tone[] = ["ok", "soon", "late", "failing", "never"];
 const RINGS: RingName[] = ["far", "periphery", "core"];
 const LEAST_REACH_M = 50;
+const ALONG_A_RING = [0, 180, -40, 40, -140, 140, -90, 90]; // where its name may stand
 const NAMES_FROM = 1.3; // farther away only who has something to do is named: the middle would be full of names
-
-// Metres east and south of the origin, or pixels right and down.
-interface Point {
-  x: number;
-  y: number;
-}
 
 // `shrink`: how much shorter a degree of longitude is than one of latitude.
 interface Origin extends Place {
@@ -54,6 +49,7 @@ export class RoomMap {
   readonly #legend = el("ul", { class: "legend" });
   readonly #scaleBar = el("i");
   readonly #scaleText = el("span");
+  readonly #scale = el("p", { class: "scale" }, this.#scaleBar, this.#scaleText);
   readonly #buttons = el("div", { class: "map-buttons" });
   readonly #units = new Map<string, UnitNode>();
   readonly #incidents = new Map<string, IncidentNode>();
@@ -62,8 +58,9 @@ export class RoomMap {
   #pan: Point = { x: 0, y: 0 };
   #origin: Origin = { latitude: 0, longitude: 0, shrink: 1 };
   #reach: Partial<Record<RingName, number>> = {}; // each ring's radius in metres
-  #rings: { name: RingName; circle: SVGCircleElement; label: SVGTextElement }[] = [];
+  #rings: { name: RingName; circle: SVGCircleElement; label: SVGTextElement; radius: number }[] = []; // pixels, as drawn
   #wedges: SVGPathElement[] = [];
+  #namesTaken: Box[] = []; // where no unit's name can stand
   #selected: string | null = null;
   #isBegun = false;
 
@@ -71,8 +68,7 @@ export class RoomMap {
     this.#node = node;
     this.#onSelect = onSelect;
     this.#layers.moveUp.append(...Object.values(this.#move));
-    const scale = el("p", { class: "scale" }, this.#scaleBar, this.#scaleText);
-    node.append(this.#picture, this.#buttons, this.#legend, scale, this.#tip);
+    node.append(this.#picture, this.#buttons, this.#legend, this.#scale, this.#tip);
     this.#watchPointer();
     new ResizeObserver(() => this.#draw()).observe(node);
   }
@@ -89,7 +85,7 @@ export class RoomMap {
       const target = rings.find((ring) => ring.name === name)?.response_target_s;
       if (target === undefined || !this.#reach[name]) return [];
       const label = svg("text", { "data-ring": name }, `${word("ring", name)} · ${targetText(target)}`);
-      return [{ name, circle: svg("circle"), label }];
+      return [{ name, circle: svg("circle"), label, radius: 0 }];
     });
     this.#layers.rings.replaceChildren(...this.#rings.map(({ name, circle }) => svg("g", { "data-ring": name }, circle)));
     this.#layers.ringNames.replaceChildren(...this.#rings.map(({ label }) => label));
@@ -237,14 +233,30 @@ export class RoomMap {
 
   #drawRings(): void {
     const centre = this.#pixels(this.#origin);
-    for (const { name: ring, circle, label } of this.#rings) {
-      const radius = ((this.#reach[ring] ?? 0) + 12) * this.#pxPerMetre;
+    for (const ring of this.#rings) {
+      const { circle } = ring;
+      const radius = ((this.#reach[ring.name] ?? 0) + 12) * this.#pxPerMetre;
+      ring.radius = radius;
       for (const [name, value] of Object.entries({ cx: centre.x, cy: centre.y, r: radius })) {
         setAttribute(circle, name, value.toFixed(1));
       }
-      setAttribute(label, "x", centre.x.toFixed(1));
-      setAttribute(label, "y", (centre.y - radius + 14).toFixed(1));
     }
+  }
+
+  // At the top of its ring, or elsewhere along it where that is out of sight or under the buttons; the innermost first.
+  #nameRings(): void {
+    const centre = this.#pixels(this.#origin);
+    const names = [...this.#rings].reverse().map(({ label, radius }) => {
+      return { label, places: ALONG_A_RING.map((angle) => along(centre, radius - 10, angle)) };
+    });
+    const { left, top } = this.#node.getBoundingClientRect();
+    const over = [this.#buttons, this.#legend, this.#scale, byId("banners"), byId("move-up")];
+    this.#namesTaken = over.map((node) => boxAround(node, left, top));
+    placeFixedNames(names, this.#namesTaken, this.#whole);
+  }
+
+  get #whole(): Box {
+    return { left: 0, top: 0, right: this.#node.clientWidth, bottom: this.#node.clientHeight };
   }
 
   // A faint grid with its scale written beside it: without roads it is what gives a sense of distance.
@@ -263,6 +275,7 @@ export class RoomMap {
 
   #place(): void {
     if (room.state === null || this.#node.clientWidth === 0) return;
+    this.#nameRings();
     this.#placeUnits();
     for (const incident of room.state.incidents) {
       const shown = this.#incidents.get(incident.id);
@@ -305,7 +318,7 @@ export class RoomMap {
       else setAttribute(label, "visibility", "hidden");
     }
     const marks = incidents.filter(isOpen).map((incident) => this.#pixels(incident.place));
-    placeLabels(placed, marks, this.#rings.map(({ label }) => label), this.#node.clientWidth);
+    placeLabels(placed, marks, this.#namesTaken, this.#whole);
   }
 
   #placeOrder(id: string, node: SVGLineElement): void {
@@ -433,6 +446,12 @@ function originOf(cameras: CameraOnMap[]): Origin {
   return { latitude, longitude: mean("longitude"), shrink: Math.cos((latitude * Math.PI) / 180) };
 }
 
+// Beside the map's own corner.
+function boxAround(node: Element, x: number, y: number): Box {
+  const { left, right, top, bottom } = node.getBoundingClientRect();
+  return { left: left - x, right: right - x, top: top - y, bottom: bottom - y };
+}
+
 function isUnderWay(order: Order): boolean {
   return ["sent", "doubted", "accepted", "en_route"].includes(order.state);
 }
@@ -440,6 +459,12 @@ function isUnderWay(order: Order): boolean {
 function hasToDo(unit: UnitOnMap): boolean {
   const order = orderOfUnit(unit);
   return unit.state === "on_scene" || (order !== null && isUnderWay(order));
+}
+
+// `angle`: degrees, clockwise from the top.
+function along({ x, y }: Point, radius: number, angle: number): Point {
+  const turned = (angle * Math.PI) / 180;
+  return { x: x + Math.sin(turned) * radius, y: y - Math.cos(turned) * radius + 4 };
 }
 
 function bearing(from: Point, to: Point): number {

@@ -25,6 +25,7 @@ export const room = {
   layout: NOTHING,
   cameras: new Map<string, KnownCamera>(), // by id
   state: null as RoomState | null,
+  incidents: new Map<string, Incident>(), // of the state, by id
   at: null as number | null,
 };
 
@@ -41,11 +42,12 @@ export function takeLayout(layout: VersionedLayout): void {
 
 export function takeState(message: StateMessage): void {
   room.state = message.room;
+  room.incidents = new Map(message.room.incidents.map((incident) => [incident.id, incident]));
   room.at = Date.parse(message.at);
 }
 
 export function incidentById(id: string | null): Incident | null {
-  return room.state?.incidents.find((incident) => incident.id === id) ?? null;
+  return id === null ? null : (room.incidents.get(id) ?? null);
 }
 
 // "Drill", or "Simulated" among real ones, before what would alarm people; else nothing.

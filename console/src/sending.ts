@@ -38,7 +38,9 @@ export async function post<P extends PostPath>(path: P, ids: IdsOf<P>, body: Bod
   if (operator) headers["X-Patrol-Operator"] = encodeURIComponent(operator);
   const named = ids as Record<string, string>;
   const address = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(named[name] ?? ""));
-  return (await answered(address, { method: "POST", headers, body: JSON.stringify(body) })) as PostAnswer<P>;
+  // What somebody has said counts, also where the page is closed the next moment.
+  const request = { method: "POST", headers, body: JSON.stringify(body), keepalive: true };
+  return (await answered(address, request)) as PostAnswer<P>;
 }
 
 async function answered(address: string, request: RequestInit): Promise<unknown> {

@@ -1,10 +1,12 @@
 // The page before the room: who, and the password.
 
+import { effect } from "@preact/signals";
 import { byId, setText } from "./dom";
 import { chooseLanguage, language, t, translate } from "./words";
 import { ActionFailed } from "./sending";
 import { failureText, signIn } from "./stream";
 import { whoIsHere } from "./signed";
+import { changeTheme, showThemeButton } from "./theme";
 
 const form = byId("sign-in", HTMLFormElement);
 const name = byId("name", HTMLInputElement);
@@ -47,6 +49,8 @@ byId("language").addEventListener("click", () => {
   chooseLanguage(language() === "en" ? "zh" : "en");
   say();
 });
+byId("theme").addEventListener("click", changeTheme);
+effect(() => showThemeButton(byId("theme")));
 
 say();
 name.focus();

@@ -92,7 +92,7 @@ function showTile(tile: Tile, { camera, index }: KnownCamera, place: number): vo
   showAge(tile);
   tile.button.show(camera.id);
   setAttribute(node, "data-pinned", tile.button.node.getAttribute("aria-pressed") === "true");
-  if (isNew && place === 0) node.animate([{ opacity: 0.6 }, { opacity: 1 }], { duration: 400 });
+  if (isNew && place === 0 && !matchMedia("(prefers-reduced-motion: reduce)").matches) node.animate([{ opacity: 0.6 }, { opacity: 1 }], { duration: 400 });
 }
 
 function showAge({ node, id }: Tile): void {

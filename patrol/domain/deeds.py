@@ -16,6 +16,7 @@ class Action(StrEnum):
     WITHDRAW_CLOSING = "withdraw_closing"
     REOPEN = "reopen"
     CHANGE_LEVEL = "change_level"
+    NOTE = "note"
     MERGE = "merge"
     SPLIT = "split"
     ORDER_UNIT = "order_unit"

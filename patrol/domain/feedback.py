@@ -31,6 +31,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.levels import LEVEL_ZH
 from patrol.domain.messages import Message, recall_message
+from patrol.domain.notes import Note, kept_notes
 from patrol.domain.orders import Order
 
 RULE = "rule"
@@ -89,6 +90,19 @@ def change_level(
         urged_at=now if urged else incident.urged_at,
     )
     return told(Outcome(incident=wanting(situation, changed, crews or Crews()), reason="level changed"), now)
+
+
+def note(situation: Situation, operator: str, text: str, now: datetime) -> Outcome:
+    """Somebody writes something down about it, open or closed. Nobody is told: it changes nothing but what is known.
+
+    The same again by the same one, as by a second click, is nothing more.
+    """
+    incident = situation.incident
+    last = incident.notes[-1] if incident.notes else None
+    if last is not None and (last.operator, last.text) == (operator, text):
+        return Outcome(reason="noted already")
+    notes = kept_notes((*incident.notes, Note(now, operator, text)))
+    return Outcome(incident=replace(incident, notes=notes), reason="noted")
 
 
 def close(

@@ -13,6 +13,7 @@ from typing import NewType
 
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.events import IncidentClass, Kind, Level, class_of
+from patrol.domain.notes import Note
 from patrol.domain.shortfalls import Shortfall
 from patrol.domain.troubles import Trouble
 from patrol.domain.vocabulary import CameraId, OrderState, Place, RingName
@@ -387,7 +388,8 @@ class Incident:
     then; ``level_changes``: all that operators did to it, and to what was merged into it, oldest first;
     ``highest_level``: the most urgent one of its present life. ``held_until``: until when it gets no unit, as it waits
     for a person to confirm it. ``reason_code``: of a false alarm; ``duplicate_of``: of a duplicate, the incident
-    that is the same thing. ``stages``: how long it was in each loop stage. ``closing``: the feedback of the first of
+    that is the same thing. ``stages``: how long it was in each loop stage. ``notes``: what people wrote down about it,
+    oldest first. ``closing``: the feedback of the first of
     two people; while the incident is open the second is awaited.
     """
 
@@ -440,6 +442,7 @@ class Incident:
     highest_level: Level = Level.GREEN
     duplicate_of: IncidentId | None = None
     stages: StageTimes = StageTimes()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         # Here, so that nobody who changes the level can forget it.

@@ -27,6 +27,7 @@ from patrol.domain.incidents import (
 )
 from patrol.domain.levels import is_more_urgent
 from patrol.domain.messages import Message, recall_message
+from patrol.domain.notes import kept_notes
 from patrol.domain.orders import PROGRESS, Order, OrderState
 from patrol.domain.witnesses import opened, together, with_witnesses, witnesses_of
 
@@ -106,6 +107,7 @@ def _taking(incident: Incident, taken: Incident, operator: str, now: datetime) -
         clocks=clocks,
         # What an operator has lowered stays lowered by that operator, wherever it goes on.
         level_changes=kept_changes((*incident.level_changes, *taken.level_changes)),
+        notes=kept_notes((*incident.notes, *taken.notes)),
         highest_level=min(incident.highest_level, taken.highest_level, key=lambda level: level.rank),
     )
     said_so = taken.level_by is not None and taken.level is merged.level and incident.level_by is None

@@ -164,6 +164,7 @@ def incident_as_told(incident_id: IncidentId, envelope: Envelope, base: Incident
         level_why_en=why.get("en", ""),
         level_by=data.get("level_by"),
         level_changes=base.level_changes if base else (),
+        notes=base.notes if base else (),
         held_until=time_of(data["held_until"]) if data.get("held_until") else None,
         reason_code=FalseAlarmReason(data["reason_code"]) if data.get("reason_code") else None,
         closing=_closing(data["closing"]) if data.get("closing") else None,

@@ -68,6 +68,10 @@ class Desk:
         """See RoomDesk."""
         await self._deciding.change_level(incident_id, level, operator, reason)
 
+    async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
+        """See RoomDesk."""
+        await self._deciding.note(incident_id, operator, text)
+
     async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
         """See RoomDesk."""
         await self._deciding.reopen(incident_id, operator, reason)

@@ -288,6 +288,12 @@ class Deciding:
             await self._send_somebody(incident_id)
         return outcome
 
+    async def note(self, incident_id: IncidentId, operator: str, text: str) -> Outcome:
+        """Somebody writes something down about it."""
+        now = self._clock.now()
+        deed = Deed(now, operator, Action.NOTE, incident_id, text)
+        return _decided(await self._decide(incident_id, lambda s: feedback.note(s, operator, text, now), deed=deed))
+
     async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> Outcome:
         """Open it again, and see to it that a unit is sent. Raises NotAsAsked."""
         now, crews = self._clock.now(), self._sending.crews

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from functools import partial
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -12,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
+from patrol.domain.room import RoomSnapshot
 from patrol.ports import (
     Clock,
     DeedLog,
@@ -32,6 +32,7 @@ from patrol.web.guarding import OwnHostOnly, SecurityHeaders
 from patrol.web.incident_routes import incident_routes
 from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.letter_routes import letter_routes
+from patrol.web.looking import Looking, looking_routes
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.schemas import encode_room, with_time
 from patrol.web.serving import serve
@@ -70,12 +71,17 @@ def make_web_app(
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
-    encode = partial(encode_room, layout=layout, layout_version=encoded.version)
+    looking = Looking(clock)
+
+    def encode(snapshot: RoomSnapshot) -> bytes:
+        return encode_room(snapshot, layout, encoded.version, looking.now())
+
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
     app = _guarded(
         [
             *asset_routes(),
-            *room_routes(view, encoded, feed, gate),
+            *room_routes(view, encoded, encode, feed, gate),
+            *looking_routes(looking),
             *incident_routes(desk),
             *camera_routes(desk, layout),
             *(unit_routes(units, layout) if units is not None else ()),

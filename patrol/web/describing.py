@@ -28,6 +28,7 @@ from patrol.web.answers import (
     VersionedLayout,
 )
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
+from patrol.web.looking import LookingBody
 from patrol.web.schemas import (
     AcceptViewBody,
     AcknowledgeBody,
@@ -37,6 +38,7 @@ from patrol.web.schemas import (
     LetterShown,
     LevelBody,
     MergeBody,
+    NoteBody,
     OrderBody,
     PinBody,
     PositionBody,
@@ -97,6 +99,15 @@ _INCIDENT = "/api/incidents/{incident_id}"
 OPERATIONS: tuple[Operation, ...] = (
     _get("/api/layout", "Where cameras, rings and units' homes are", VersionedLayout),
     _get("/api/state", "The room as it is", StateMessage),
+    Operation(
+        "post",
+        "/api/v1/looking",
+        "Which incident a seat looks at, for the others",
+        Done,
+        LookingBody,
+        refuses=(400, 413, 415),
+        names_operator=True,
+    ),
     _get(
         "/events",
         "The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out",
@@ -116,6 +127,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed(f"{_INCIDENT}/withdraw-closing", "The first of two people takes the feedback back", WithdrawBody),
     _deed(f"{_INCIDENT}/reopen", "It is not over", ReopenBody),
     _deed(f"{_INCIDENT}/level", "How urgent it is", LevelBody),
+    _deed(f"{_INCIDENT}/note", "Something to be known about it", NoteBody),
     _deed(f"{_INCIDENT}/merge", "It is the same thing as another", MergeBody, LedTo),
     _deed(f"{_INCIDENT}/split", "A camera of it saw something else", SplitBody, LedTo),
     _deed(f"{_INCIDENT}/orders", "Send a unit", OrderBody),

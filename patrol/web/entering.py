@@ -18,6 +18,7 @@ from patrol.domain.errors import StoreError
 from patrol.domain.signing_in import ANYBODY, Visitor, is_loopback
 from patrol.ports import SignInDesk
 from patrol.web.guarding import (
+    OPERATOR_HEADER,
     check_own_page,
     check_same_origin,
     error_response,
@@ -173,6 +174,12 @@ def visitor_of(request: Request) -> Visitor:
 def operator_of(request: Request) -> str:
     """Who acts: whoever is signed in; in an open room, who somebody says to be. Raises HTTPException 400."""
     return visitor_of(request).name or typed_operator(request.headers)
+
+
+def named_by(request: Request) -> str:
+    """The same where it need not be said: empty where nobody says so. Raises HTTPException 400 for what is no name."""
+    name = visitor_of(request).name
+    return name or (typed_operator(request.headers) if OPERATOR_HEADER in request.headers else "")
 
 
 def is_local(scope: Scope) -> bool:

@@ -19,6 +19,7 @@ from patrol.web.schemas import (
     DisplayedBody,
     LevelBody,
     MergeBody,
+    NoteBody,
     OrderBody,
     ReopenBody,
     SplitBody,
@@ -38,6 +39,7 @@ def incident_routes(desk: RoomDesk) -> list[DeclaredRoute]:
         "withdraw-closing": actions.withdraw_closing,
         "reopen": actions.reopen,
         "level": actions.change_level,
+        "note": actions.note,
         "merge": actions.merge,
         "split": actions.split,
     }
@@ -91,6 +93,11 @@ class _Actions:
         body = await read(request, LevelBody)
         operator = operator_of(request)
         return await done(self._desk.change_level(_incident_id(request), body.level, operator, body.reason))
+
+    async def note(self, request: Request) -> Response:
+        body = await read(request, NoteBody)
+        operator = operator_of(request)
+        return await done(self._desk.note(_incident_id(request), operator, body.text))
 
     async def merge(self, request: Request) -> Response:
         body = await read(request, MergeBody)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from patrol.domain.accounts import Permission
+from patrol.domain.room import RoomSnapshot
 from patrol.ports import PrecisionView, RoomView
 from patrol.web.assets import load_assets
 from patrol.web.entering import OPEN, DeclaredRoute, Gate, declared
@@ -16,7 +18,7 @@ from patrol.web.feeding import FeedFull, RoomFeed
 from patrol.web.guarding import error_response
 from patrol.web.layout import EncodedLayout
 from patrol.web.reading import in_time
-from patrol.web.schemas import encode_precision, encode_room, with_time
+from patrol.web.schemas import encode_precision, with_time
 from patrol.web.sign_in_routes import SIGN_IN_PAGE
 
 
@@ -32,9 +34,11 @@ def asset_routes() -> list[DeclaredRoute]:
     ]
 
 
-def room_routes(view: RoomView, layout: EncodedLayout, feed: RoomFeed, gate: Gate) -> list[DeclaredRoute]:
+def room_routes(
+    view: RoomView, layout: EncodedLayout, encode: Callable[[RoomSnapshot], bytes], feed: RoomFeed, gate: Gate
+) -> list[DeclaredRoute]:
     """The room, once and live."""
-    room = _Room(view, layout)
+    room = _Room(view, layout, encode)
     return [
         declared("/api/layout", room.layout, Permission.SEE),
         declared("/api/state", room.state, Permission.SEE),
@@ -50,17 +54,17 @@ def precision_routes(view: PrecisionView) -> list[DeclaredRoute]:
 class _Room:
     """The room as JSON."""
 
-    def __init__(self, view: RoomView, layout: EncodedLayout) -> None:
+    def __init__(self, view: RoomView, layout: EncodedLayout, encode: Callable[[RoomSnapshot], bytes]) -> None:
         self._view = view
         self._layout = layout
+        self._encode = encode
 
     async def layout(self, request: Request) -> Response:
         return Response(self._layout.json, media_type="application/json")
 
     async def state(self, request: Request) -> Response:
         snapshot = await in_time(self._view.snapshot())
-        room = encode_room(snapshot, self._layout.layout, self._layout.version)
-        return Response(with_time(snapshot.at, room), media_type="application/json")
+        return Response(with_time(snapshot.at, self._encode(snapshot)), media_type="application/json")
 
 
 class _Events:

@@ -59,6 +59,7 @@ from patrol.web.layout import RoomLayout
 CAMERAS_SHOWN = 60
 WITNESSES_SHOWN = 30
 LIVES_SHOWN = 3
+NOTES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,21 @@ class UnitOnMap:
 
 
 @dataclass(frozen=True, slots=True)
+class Looker:
+    """Somebody who looks at an incident now. ``who``: empty where nobody has said."""
+
+    seat: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class RoomState:
     """Everything in a snapshot but its time. ``incident_stages``: the loop stage of each open incident.
 
     ``camera_counts``: of each maintenance incident, whose own list of cameras is cut. ``tour_reported_at``: when the
     tour last did, where ``tour`` is None. ``gone``: pictures and clips that are not there any more, and why.
     ``digest`` folds only incidents that are told here; its counts are of all. ``cover``: of each ring, and at most one
-    proposal whom to move; None where nobody works it out.
+    proposal whom to move; None where nobody works it out. ``looking``: who looks at which incident, by its id.
     """
 
     layout: str
@@ -140,14 +149,18 @@ class RoomState:
     watch: WatchStatus
     digest: Digest | None
     cover: CoverStatus | None
+    looking: Mapping[IncidentId, tuple[Looker, ...]]
 
 
 _ROOM_STATE = TypeAdapter(RoomState)
 
 
-def encode_room(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) -> bytes:
+Lookers = Mapping[IncidentId, tuple[Looker, ...]]
+
+
+def encode_room(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, looking: Lookers) -> bytes:
     """The room as one line of JSON, without its time; equal bytes mean that nothing changed."""
-    return _ROOM_STATE.dump_json(room_state(snapshot, layout, layout_version))
+    return _ROOM_STATE.dump_json(room_state(snapshot, layout, layout_version, looking))
 
 
 def with_time(at: datetime, room: bytes) -> bytes:
@@ -155,7 +168,7 @@ def with_time(at: datetime, room: bytes) -> bytes:
     return b'{"at":"%s","room":%s}' % (at.isoformat().encode(), room)
 
 
-def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) -> RoomState:
+def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, looking: Lookers) -> RoomState:
     """A snapshot in the shape that a page reads once a second."""
     return RoomState(
         layout=layout_version,
@@ -181,6 +194,7 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str) 
         watch=snapshot.watch,
         digest=_told(snapshot.digest, snapshot.incidents),
         cover=snapshot.cover,
+        looking=looking,
     )
 
 
@@ -188,7 +202,8 @@ def _cut(incident: Incident) -> Incident:
     # One witness says nothing that the incident does not; of a long list the first are enough.
     several = incident.witnesses if len(incident.witnesses) > 1 else ()
     history = incident.history[-LIVES_SHOWN:]
-    incident = replace(incident, witnesses=several[:WITNESSES_SHOWN], history=history, level_changes=())
+    notes = incident.notes[-NOTES_SHOWN:]
+    incident = replace(incident, witnesses=several[:WITNESSES_SHOWN], history=history, level_changes=(), notes=notes)
     if incident.maintenance is None:
         return incident
     # Nobody goes through the cameras of what is closed; its words say how many they were.
@@ -394,6 +409,12 @@ class LevelBody(Body):
 
     level: Level
     reason: Reason
+
+
+class NoteBody(Body):
+    """What somebody writes down about an incident."""
+
+    text: Reason
 
 
 class ReopenBody(Body):

@@ -30,6 +30,7 @@ from patrol.domain.incidents import (
     Stamp,
     stage_of,
 )
+from patrol.domain.notes import NOTES_KEPT, Note
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitState
 from patrol.domain.vocabulary import RingName
@@ -219,6 +220,31 @@ class TestLevels:
         outcome = feedback.change_level(situation(incident=maintenance_incident()), Level.GREEN, "li", "spare", at(5))
         assert outcome.incident is not None
         assert outcome.incident.level_by == "li"
+
+
+class TestNotes:
+    def test_what_is_written_down_is_kept_with_who_and_when_and_nobody_is_told(self) -> None:
+        noted = feedback.note(ordered(), "li", "caller says two men", at(5))
+        assert noted.incident is not None
+        assert noted.incident.notes == (Note(at(5), "li", "caller says two men"),)
+        assert (noted.messages, noted.orders, noted.incident.sequence) == ((), (), ordered().incident.sequence)
+
+    def test_the_same_again_is_nothing_more_and_another_ones_same_words_are(self) -> None:
+        once = after(situation(), feedback.note(situation(), "li", "seen", at(5)))
+        assert feedback.note(once, "li", "seen", at(6)).incident is None
+        assert feedback.note(once, "wang", "seen", at(6)).incident is not None
+
+    def test_what_is_closed_is_written_about_too_and_keeps_it_when_it_is_opened_again(self) -> None:
+        noted = after(closed(), feedback.note(closed(), "li", "the shop has called back", at(60)))
+        again = after(noted, feedback.reopen(noted, "wang", "they are back", at(70)))
+        assert [note.text for note in again.incident.notes] == ["the shop has called back"]
+
+    def test_the_last_ones_are_kept_however_many_there_are(self) -> None:
+        now = situation()
+        for second in range(NOTES_KEPT + 3):
+            now = after(now, feedback.note(now, "li", f"note {second}", at(second)))
+        assert [note.text for note in now.incident.notes][:1] == ["note 3"]
+        assert len(now.incident.notes) == NOTES_KEPT
 
 
 class TestClosing:

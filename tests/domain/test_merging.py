@@ -119,6 +119,14 @@ def test_the_one_whose_unit_is_farther_goes_on_and_the_others_order_is_withdrawn
     assert incident_of(stays).clocks[ClockName.ORDER_SENT].at == at(11)
 
 
+def test_what_was_written_down_about_both_is_kept_in_the_order_in_which_it_was() -> None:
+    one, other = alone(opened(1, 0.0)), alone(opened(2, 10.0))
+    one = after(one, feedback.note(one, "li", "second", at(6)))
+    other = after(other, feedback.note(other, "wang", "first", at(5)))
+    stays, _ = merging.merge(one, other, "li", at(50))
+    assert [note.text for note in incident_of(stays).notes] == ["first", "second"]
+
+
 @pytest.mark.parametrize("lowered_first", [True, False])
 def test_who_lowered_a_red_one_closes_nothing_alone_that_it_was_merged_into(lowered_first: bool) -> None:
     numbers = (1, 2) if lowered_first else (2, 1)

@@ -46,6 +46,7 @@ def test_each_action_leaves_a_row_with_who_what_and_why(tmp_path: Path) -> None:
     async def story(room: DispatchRoom, deeds: SqlDeeds, incident: IncidentId) -> None:
         await room.desk.confirm(incident, "li")
         await room.desk.change_level(incident, Level.YELLOW, "li", "smaller than it looked")
+        await room.desk.note(incident, "wang", "the shop has called")
         await room.desk.order_unit(incident, UnitId("U-2"), "wang")
         (order,) = (await room.store.open_ledger()).orders
         await room.desk.take_back(incident, order.id, "wang")
@@ -54,6 +55,7 @@ def test_each_action_leaves_a_row_with_who_what_and_why(tmp_path: Path) -> None:
         assert await told(deeds) == [
             ("li", Action.CONFIRM, incident, ""),
             ("li", Action.CHANGE_LEVEL, incident, "yellow: smaller than it looked"),
+            ("wang", Action.NOTE, incident, "the shop has called"),
             ("wang", Action.ORDER_UNIT, incident, "U-2"),
             ("wang", Action.TAKE_BACK, incident, order.id),
             ("li", Action.CLOSE, incident, "false_alarm (poster)"),
@@ -92,13 +94,15 @@ def test_what_changes_nothing_and_what_no_person_does_leaves_none(tmp_path: Path
         await room.desk.displayed(incident, "seat-1")
         await room.desk.confirm(incident, "li")
         await room.desk.confirm(incident, "wang")
+        await room.desk.note(incident, "li", "seen")
+        await room.desk.note(incident, "li", "seen")
         with pytest.raises(NotToBeSent):
             await room.desk.order_unit(incident, UnitId("U-99"), "wang")
         await room.desk.close(incident, Disposition.HANDLED, "li", "cleared")
         with pytest.raises(IllegalTransition):
             await room.desk.close(incident, Disposition.HANDLED, "wang", "cleared")
         assert [(who, action) for who, action, _, _ in await told(deeds)] == [
-            ("li", Action.CONFIRM), ("li", Action.CLOSE),
+            ("li", Action.CONFIRM), ("li", Action.NOTE), ("li", Action.CLOSE),
         ]  # fmt: skip
 
     play(tmp_path, story)

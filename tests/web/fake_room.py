@@ -368,6 +368,13 @@ class FakeRoom:
         self._take(feedback.change_level(self._situation(incident_id), level, operator, reason, self.now()))
         self.calls.append(("level", incident_id, level.value, operator, reason))
 
+    async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
+        self._answer()
+        outcome = feedback.note(self._situation(incident_id), operator, text, self.now())
+        if outcome.incident is not None:
+            self._take(outcome)
+            self.calls.append(("note", incident_id, operator, text))
+
     async def reopen(self, incident_id: IncidentId, operator: str, reason: str) -> None:
         self._answer()
         self._take(feedback.reopen(self._situation(incident_id), operator, reason, self.now()))

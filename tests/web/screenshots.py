@@ -100,7 +100,8 @@ def _each(browser: Browser, address: str, out: Path, settled: Callable[[Page], N
         for language in LANGUAGES:
             for theme in THEMES:
                 shot = out.with_name(f"{out.name}-{width}-{language}-{theme}.png")
-                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+                context = browser.new_context(viewport={"width": width, "height": height})
+                context.add_init_script(f"localStorage.setItem('patrol.theme', '{theme}')")
                 page = context.new_page()
                 failed: list[str] = []
                 page.on("pageerror", lambda error, failed=failed: failed.append(str(error)))

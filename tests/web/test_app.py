@@ -266,6 +266,15 @@ def test_an_operator_changes_the_level_and_says_why(site: Site) -> None:
     assert (closed.status_code, closed.json()["error"]["code"]) == (409, "not_as_asked_closed")
 
 
+def test_what_somebody_writes_down_is_shown_with_who_and_when(site: Site) -> None:
+    path = f"/api/incidents/{INCIDENT}/note"
+    assert post(site, path, {"text": " 店主来电：两人 "}, **OPERATOR).json() == {"done": True}
+    assert post(site, path, {"text": "店主来电：两人"}, **OPERATOR).json() == {"done": True}
+    shown = next(one for one in get(site, "/api/state").json()["room"]["incidents"] if one["id"] == INCIDENT)
+    assert [(note["operator"], note["text"]) for note in shown["notes"]] == [("李明", "店主来电：两人")]
+    assert datetime.fromisoformat(shown["notes"][0]["at"]).tzinfo is not None
+
+
 def test_what_is_closed_is_opened_again_in_another_life(site: Site) -> None:
     path = f"/api/incidents/{INCIDENT}/reopen"
     still_open = post(site, path, {"reason": "they are back"}, **OPERATOR)
@@ -282,6 +291,7 @@ def test_what_is_closed_is_opened_again_in_another_life(site: Site) -> None:
     [
         ("level", {"level": "red", "reason": "x"}, {"level": "purple", "reason": "x"}),
         ("level", {"level": "red", "reason": "x"}, {"level": "red", "reason": " "}),
+        ("note", {"text": "x"}, {"text": " "}),
         ("reopen", {"reason": "x"}, {}),
         ("withdraw-closing", {}, {"reason": "x"}),
     ],

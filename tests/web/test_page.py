@@ -435,7 +435,7 @@ def test_the_help_sheet_tells_every_key_and_changes_its_language_with_the_page(o
     page.keyboard.press("?")
     expect(sheet).to_be_visible()
     expect(sheet.get_by_role("heading")).to_have_text("帮助")
-    assert sheet.locator("kbd").all_inner_texts() == ["J", "K", "Enter", "C", "P", "R", "Esc", "?"]
+    assert sheet.locator("kbd").all_inner_texts() == ["J", "K", "Enter", *"CNPRMST", "Esc", "?"]
     expect(sheet.locator(".levels li")).to_have_text(["红色", "黄色", "蓝色", "绿色"])
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
@@ -1552,7 +1552,8 @@ def test_on_a_phone_the_panel_fits_and_nothing_stands_outside_it(
     badge = page.locator("#simulated").bounding_box()
     assert brand is not None
     assert badge is not None
-    assert brand["x"] + page.locator(".brand h1").evaluate("node => node.scrollWidth") <= badge["x"] + 1
+    beside = brand["x"] + page.locator(".brand h1").evaluate("node => node.scrollWidth") <= badge["x"] + 1
+    assert beside or brand["y"] + brand["height"] <= badge["y"]
 
 
 def test_when_no_answer_comes_the_panel_says_so_and_keeps_what_it_knew(served: ServedRoom, open_page: Open) -> None:
@@ -1609,6 +1610,12 @@ def test_what_was_said_goes_once_it_is_about_what_is_over(served: ServedRoom, op
     expect(page.get_by_role("button", name="结案…")).to_be_visible()
 
 
+BOXES = (
+    "nodes => nodes.filter(node => node.getClientRects().length > 0)"
+    ".map(node => [node.textContent, ...Object.values(node.getBoundingClientRect().toJSON()).slice(0, 4)])"
+)
+
+
 def crew(number: int, east: float, north: float) -> Unit:
     home = at_metres(east, north)
     names = f"最小作战单元第{number}组", f"Combat unit {number}"
@@ -1639,6 +1646,26 @@ def test_in_a_crowd_of_units_no_name_stands_on_another_and_who_is_under_way_keep
         for other, left, top, wide, high in names[place + 1 :]:
             apart = x + width <= left + 2 or left + wide <= x + 2 or y + height <= top + 2 or top + high <= y + 2
             assert apart, f"{name} stands on {other}"
+
+
+@pytest.mark.parametrize(("query", "width"), [("", 390), ("?lang=en", 390), ("", 1440), ("?lang=en", 1440)])
+def test_names_on_the_map_keep_clear_of_each_other_and_of_what_lies_over_it(
+    served: ServedRoom, open_page: Open, query: str, width: int
+) -> None:
+    served.room.fill()
+    page = open_page(query, width=width)
+    shown = page.locator("#map .map-buttons, #map .legend, #map .scale, #banners, #move-up")
+    buttons = page.locator("#map .map-buttons button")
+    for button in range(3):  # the core, the periphery, all of it
+        buttons.nth(button).evaluate("node => node.click()")
+        page.wait_for_timeout(300)
+        names = page.locator("#map text:not([visibility])").evaluate_all(BOXES)
+        assert len(names) >= 4
+        fixed = shown.evaluate_all(BOXES)
+        for place, (name, x, y, wide, high) in enumerate(names):
+            for other, left, top, width_, height in [*names[place + 1 :], *fixed]:
+                apart = x + wide <= left + 3 or left + width_ <= x + 3 or y + high <= top + 3 or top + height <= y + 3
+                assert apart, f"{name} stands on {other}"
 
 
 def test_the_map_begins_in_the_core_and_shows_what_is_selected_outside_of_it(

@@ -1,0 +1,156 @@
+"""The page for everybody: every view looked at by axe, in both themes, both languages and at both widths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from patrol.domain.camera import CameraId
+from patrol.domain.events import Kind
+from patrol.domain.incidents import EscalationStep, IncidentId
+from patrol.domain.precision import Precision
+from patrol.domain.room import QueueStatus
+from patrol.domain.zones import RuleId
+
+from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
+from .fake_room import FakeRoom
+from .signed_in import PASSWORD
+from .test_sign_in_page import served_with_accounts
+
+pytestmark = IN_A_BROWSER
+
+# WCAG 2.2 AA, and what axe calls good practice.
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+RED, LATE = IncidentId("I-20261123-000147"), IncidentId("I-20261123-000149")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How somebody looks at the page. ``width``: pixels."""
+
+    theme: str
+    language: str
+    width: int
+
+
+# Both of each with both of the others.
+SEEN = [
+    Seen("dark", "zh", 1440),
+    Seen("light", "en", 1440),
+    Seen("dark", "en", 390),
+    Seen("light", "zh", 390),
+]
+
+
+def busy_room() -> FakeRoom:
+    """A room with something in every corner: banners, an escalation, what is over, dead letters."""
+    room = FakeRoom()
+    room.fill()
+    room.escalate(LATE, EscalationStep.ROOM, "66 秒无人接警", "nobody accepted it for 66 s")
+    room.escalate(RED, EscalationStep.SUPERVISOR, "首个警力超时", "the first unit is late")
+    room.queue = QueueStatus("redis: connection refused", 3, 41.0, 0)
+    room.bury(1)
+    room.told = [
+        Precision(CameraId("C-017"), RuleId("crowd"), Kind.CROWD, 3, 9),
+        Precision(CameraId("C-018"), RuleId("crowd"), Kind.CROWD, 9, 1),
+    ]
+    return room
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[ServedRoom]:
+    with served_in_thread(busy_room()) as served:
+        yield served
+
+
+def opened(browser: Browser, address: str, seen: Seen) -> Page:
+    context = browser.new_context(viewport={"width": seen.width, "height": 900}, reduced_motion="reduce")
+    context.add_init_script(f"localStorage.setItem('patrol.theme', '{seen.theme}')")
+    page = context.new_page()
+    page.set_default_timeout(8000)
+    page.goto(f"{address}?lang={seen.language}")
+    return page
+
+
+def violations(page: Page, view: str, where: str = "body") -> list[str]:
+    """What axe finds in what is shown of ``where``, of any weight."""
+    found = Axe().run(page, context=where, options={"runOnly": {"type": "tag", "values": list(RULES)}})
+    return [
+        f"{view}: {one['impact']} {one['id']}: {node['target']} {node['any'][0]['message'] if node['any'] else ''}"
+        for one in found.response["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
+def test_no_view_of_the_room_shuts_anybody_out(browser: Browser, served: ServedRoom, seen: Seen) -> None:
+    page = opened(browser, served.address, seen)
+    expect(page.locator("body")).to_have_attribute("data-ready", "true")
+    page.locator(f'.card[data-id="{RED}"]').click()
+    found = violations(page, "room")
+    for view, (come, where) in VIEWS.items():
+        come(page)
+        expect(page.locator(where)).to_be_visible()
+        found += violations(page, view, where)
+        page.keyboard.press("Escape")
+    page.context.close()
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
+def test_neither_does_the_door_nor_an_empty_room(browser: Browser, tmp_path: Path, seen: Seen) -> None:
+    with served_with_accounts(tmp_path, FakeRoom()) as address:
+        page = opened(browser, f"{address}sign-in", seen)
+        expect(page.locator("#sign-in button")).not_to_be_empty()
+        page.locator("#name").fill("operator")
+        page.locator("#password").fill("not that one at all")
+        page.locator("#password").press("Enter")
+        expect(page.locator("#message")).not_to_be_empty()
+        found = violations(page, "sign-in")
+        page.locator("#password").fill(PASSWORD)
+        page.locator("#password").press("Enter")
+        expect(page.locator("body")).to_have_attribute("data-ready", "true")
+        found += violations(page, "empty room")
+        page.locator("#me").click()
+        found += violations(page, "password")
+        page.context.close()
+    assert not found, "\n".join(found)
+
+
+def _press(key: str) -> Callable[[Page], None]:
+    return lambda page: page.keyboard.press(key)
+
+
+def _click(selector: str) -> Callable[[Page], None]:
+    return lambda page: page.locator(selector).first.click()
+
+
+def _closed(page: Page) -> None:
+    page.locator("#filters [data-filter=closed]").click()
+    page.locator(".card").first.click()
+
+
+def _false_alarm(page: Page) -> None:
+    page.locator("[aria-expanded][data-t=close]").click()
+    page.locator("#closing [data-t=disposition_false_alarm]").click()
+
+
+# How one comes there, and the part of the page that is new then.
+VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
+    "help": (_press("?"), "#help"),
+    "settings": (_press("s"), "#settings"),
+    "precision": (_press("r"), "#precision"),
+    "letters": (_click(".banner[data-level=blue] button"), "#letters"),
+    "note": (_press("n"), "#incident"),
+    "level": (_click(".level-change"), "#incident"),
+    "merging": (_click(".merge"), ".actions"),
+    "closing": (_false_alarm, ".actions"),
+    "maintenance": (_click("#filters [data-filter=maintenance]"), "#feed"),
+    "closed": (_closed, "main"),
+    "reopening": (_click(".outcome .lead"), ".actions"),
+}
