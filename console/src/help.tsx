@@ -14,6 +14,9 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["C", "key_confirm"],
   ["P", "key_pin"],
   ["R", "key_rules"],
+  ["W", "key_wall"],
+  ["← → ↑ ↓", "key_tiles"],
+  ["P H S A", "key_tile_acts"],
   ["Esc", "key_escape"],
   ["?", "help"],
 ];

@@ -16,7 +16,9 @@ import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import "./password";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed";
 import { showBanners, showClock, showHealth, showTop } from "./top";
+import { goTo, view, watchViews } from "./views";
 import { showVisited, tickVisited } from "./visited";
+import { follow, placeWall, showWall, speakWall, tickWall, wallKey } from "./wall";
 import type { StateMessage } from "./api";
 
 const TICK_MS = 250;
@@ -41,6 +43,7 @@ function choose(id: string | null): void {
 
 // On a narrow screen the incident stands below the feed.
 function openIncident(withFocus: boolean): void {
+  goTo("room");
   const node = byId("incident");
   if (matchMedia("(max-width: 900px)").matches) node.scrollIntoView({ block: "start" });
   if (withFocus) node.focus({ preventScroll: true });
@@ -116,6 +119,7 @@ function showAll(): void {
   feed.update();
   map.update();
   showVisited();
+  showWall();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
   tick();
@@ -149,6 +153,7 @@ function tick(): void {
   panel.tick(now);
   map.tick(now);
   tickVisited();
+  tickWall();
 }
 
 function speak(): void {
@@ -158,6 +163,7 @@ function speak(): void {
   showPrecision();
   if (layoutVersion === null) return;
   map.furnish();
+  speakWall();
   if (room.state) showAll();
 }
 
@@ -166,7 +172,14 @@ byId("language").addEventListener("click", () => {
   speak();
 });
 
+// Those of both views.
 const KEYS: Record<string, () => void> = {
+  w: () => goTo(view() === "wall" ? "room" : "wall"),
+  r: () => void openPrecision(),
+  "?": openHelp,
+};
+
+const ROOM_KEYS: Record<string, () => void> = {
   j: () => feed.step(1),
   ArrowDown: () => feed.step(1),
   k: () => feed.step(-1),
@@ -174,8 +187,6 @@ const KEYS: Record<string, () => void> = {
   Enter: () => openIncident(true),
   c: () => void panel.confirm(),
   p: () => panel.pin(),
-  r: () => void openPrecision(),
-  "?": openHelp,
 };
 
 document.addEventListener("keydown", (event) => {
@@ -185,13 +196,19 @@ document.addEventListener("keydown", (event) => {
   // Of a button only what presses it; the keys go on after it was clicked.
   const pressing = ["Enter", " "].includes(event.key) && on?.closest("button, a, summary");
   if (writing || pressing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
-  const action = KEYS[event.key];
+  if (view() === "wall" && wallKey(event)) {
+    event.preventDefault();
+    return;
+  }
+  const action = KEYS[event.key] ?? (view() === "room" ? ROOM_KEYS[event.key] : undefined);
   if (action === undefined) return;
   event.preventDefault();
   action();
 });
 
 placeHelp(byId("help-place"));
+placeWall(byId("wall"));
+watchViews(follow);
 byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();

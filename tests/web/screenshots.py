@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 WIDTHS = {1440: 900, 390: 844}
 LANGUAGES = ("zh", "en")
 THEMES = ("dark", "light")
+VIEWS = ("room", "wall")
 # By then several incidents are open, with units on their way and others at the scene.
 INTO_THE_EVENING_S = 75.0
 STILLS_COME_WITHIN_S = 8.0
@@ -43,7 +44,8 @@ def main() -> int:
     if arguments.readme:
         for name, shot in README.items():
             shutil.copy(arguments.out / shot, ROOT / "docs" / "images" / name)
-    print(f"screenshots: {len(WIDTHS) * len(LANGUAGES) * len(THEMES)} in {arguments.out}; script errors: {len(failed)}")
+    shots = len(VIEWS) * len(WIDTHS) * len(LANGUAGES) * len(THEMES)
+    print(f"screenshots: {shots} in {arguments.out}; script errors: {len(failed)}")
     return 1 if failed else 0
 
 
@@ -97,8 +99,13 @@ def _each(browser: Browser, address: str, out: Path) -> Iterator[list[str]]:
                 page.goto(f"{address}/?lang={language}")
                 _settled(page)
                 page.screenshot(path=out / name, full_page=width < 1000)
+                wall = name.replace("room-", "wall-")
+                page.goto(f"{address}/?lang={language}#wall")
+                page.locator(".tile canvas").first.wait_for()
+                page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
+                page.screenshot(path=out / wall)
                 context.close()
-                print(f"  {name}", flush=True)
+                print(f"  {name}, {wall}", flush=True)
                 yield failed
 
 
