@@ -1,7 +1,7 @@
 """How smoothly the tour wall scrolls: 476 tiles in a real browser, with stills coming for whatever is in sight.
 
-The page is the real one on a room in memory; the tour's side shows a still of each camera in sight somewhat sooner than its
-bound ends. The page is scrolled by a fixed step a frame, down and up again, and the time between frames is what the
+The page is the real one on a room in memory; the tour's side shows a still of each camera in sight somewhat sooner than
+its bound ends. The page is scrolled by a fixed step a frame, down and up again, and the time between frames is what the
 browser says (``requestAnimationFrame``); a frame is late when it took longer than one and a half of 60 a second.
 """
 
@@ -26,7 +26,8 @@ SIZES = {1: "small", 2: "medium", 3: "large"}
 SCROLL = """([step, seconds]) => new Promise((done) => {
   const box = document.querySelector("#wall-tiles");
   const [frames, long] = [[], []];
-  new PerformanceObserver((list) => long.push(...list.getEntries().map((one) => one.duration))).observe({entryTypes: ["longtask"]});
+  const observer = new PerformanceObserver((list) => long.push(...list.getEntries().map((one) => one.duration)));
+  observer.observe({entryTypes: ["longtask"]});
   let [last, way] = [null, 1];
   const ends = performance.now() + seconds * 1000;
   const next = (now) => {

@@ -200,27 +200,35 @@ function Wall() {
 function Bar() {
   return (
     <header class="wall-bar">
-      <h2 id="wall-title">{t("wall")}</h2>
-      <p class="wall-facts">
-        {t("wall_cameras", { n: hanging.value.length })}
-        {connected.value ? null : <b data-tone="yellow"> · {t("wall_lost")}</b>}
-      </p>
-      <ToRoom />
-      <Segments label={t("wall_group")} names={GROUPINGS} chosen={choice.value.grouping} words={(one) => t(`wall_by_${one}`)} onChoose={(grouping) => choose({ grouping })} />
-      <Segments label={t("filters_label")} names={FILTERS} chosen={choice.value.filter} words={filterWords} onChoose={(filter) => choose({ filter })} />
-      <Rings />
-      <label class="wall-search">
-        <span class="unseen">{t("wall_search")}</span>
-        <input ref={search} type="search" maxLength={64} placeholder={t("wall_search")} value={choice.value.text} onInput={(event) => choose({ text: event.currentTarget.value })} onKeyDown={leaveBy} />
-      </label>
-      <label class="wall-size">
-        <span>{t("wall_size")}</span>
-        <input type="range" min="1" max="3" step="1" value={choice.value.size} aria-valuetext={t(`wall_size_${choice.value.size}`)} onInput={(event) => choose({ size: Number(event.currentTarget.value) as WallChoice["size"] })} />
-      </label>
-      <button type="button" class="quiet" aria-pressed={choice.value.boxes} onClick={() => choose({ boxes: !choice.value.boxes })}>{t("wall_boxes")}</button>
-      <Who />
-      <p id="wall-said" role="alert">{said.value}</p>
-      {isChanged.value ? <button type="button" id="wall-changed" onClick={hang}>{t("wall_changed")}</button> : null}
+      <div class="wall-head">
+        <h2 id="wall-title">{t("wall")}</h2>
+        <p class="wall-facts">
+          {t("wall_cameras", { n: hanging.value.length })}
+          {connected.value ? null : <b data-tone="yellow"> · {t("wall_lost")}</b>}
+        </p>
+        {isChanged.value ? <button type="button" id="wall-changed" onClick={hang}>{t("wall_changed")}</button> : null}
+        <p id="wall-said" role="alert">{said.value}</p>
+        <Who />
+        <ToRoom />
+      </div>
+      <div class="wall-more">
+        <div class="wall-choice">
+          <Segments label={t("wall_group")} names={GROUPINGS} chosen={choice.value.grouping} words={(one) => t(`wall_by_${one}`)} onChoose={(grouping) => choose({ grouping })} />
+          <Segments label={t("filters_label")} names={FILTERS} chosen={choice.value.filter} words={filterWords} onChoose={(filter) => choose({ filter })} />
+          <Rings />
+        </div>
+        <div class="wall-tools">
+          <label class="wall-search">
+            <span class="unseen">{t("wall_search")}</span>
+            <input ref={search} type="search" maxLength={64} placeholder={t("wall_search")} value={choice.value.text} onInput={(event) => choose({ text: event.currentTarget.value })} onKeyDown={leaveBy} />
+          </label>
+          <label class="wall-size">
+            <span>{t("wall_size")}</span>
+            <input type="range" min="1" max="3" step="1" value={choice.value.size} aria-valuetext={t(`wall_size_${choice.value.size}`)} onInput={(event) => choose({ size: Number(event.currentTarget.value) as WallChoice["size"] })} />
+          </label>
+          <button type="button" class="quiet" aria-pressed={choice.value.boxes} onClick={() => choose({ boxes: !choice.value.boxes })}>{t("wall_boxes")}</button>
+        </div>
+      </div>
     </header>
   );
 }

@@ -8,7 +8,7 @@ import { pinOf } from "./pins";
 import { skipOf } from "./skips";
 import type { CameraOnMap, Level, StillBox, StillShown } from "./api";
 
-const LIT_MS = 1100;
+const LIT_MS = 900;
 const OVERTAKEN_S = 2; // the camera was seen so much later than its picture was taken: the picture is an old one
 const MARKS: Partial<Record<Tone, Level>> = { soon: "yellow", late: "red", failing: "red" };
 
@@ -31,7 +31,7 @@ export class Tile {
     this.#index = index;
     this.#view.append(this.#waiting, this.#count, this.#state);
     const when = el("span", { class: "when" }, this.#mark, this.#age);
-    const caption = el("div", { class: "caption" }, this.#name, el("small", {}, camera.id), when);
+    const caption = el("div", { class: "caption" }, el("small", {}, camera.id), this.#name, when);
     this.node = el("div", { class: "tile", role: "group", tabindex: -1, "data-id": camera.id }, this.#view, caption);
     this.speak();
   }
@@ -73,7 +73,7 @@ export class Tile {
     const standing = seen(this.#index);
     const people = this.#people();
     setAttribute(this.node, "data-tone", standing.tone);
-    this.#count.hidden = people === null;
+    this.#count.hidden = people === null || (this.#still === null && standing.failing !== null);
     setText(this.#count, people === null ? "" : peopleText(people));
     setAttribute(this.#count, "data-people", (people ?? 0) > 0);
     this.#label(people);
@@ -127,7 +127,7 @@ export class Tile {
   #light(): void {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const glow = getComputedStyle(this.node).getPropertyValue("--accent");
-    this.node.animate([{ boxShadow: `0 0 0 2px ${glow}` }, { boxShadow: "0 0 0 2px transparent" }], { duration: LIT_MS, easing: "ease-out" });
+    this.node.animate([{ boxShadow: `0 0 0 1.5px ${glow}` }, { boxShadow: "0 0 0 1.5px transparent" }], { duration: LIT_MS, easing: "ease-out" });
   }
 }
 

@@ -158,7 +158,7 @@ def test_in_the_room_no_picture_is_asked_for_and_the_key_leads_back(served: Serv
     served.do(lambda: setattr(wall, "wished", ()))
     time.sleep(2.5)  # a wish is told again every 2 s
     assert wall.wished == ()
-    page.locator("#views a", has_text="轮巡墙").click()
+    page.locator("#views a", has_text="轮巡").click()
     expect(page.locator("#wall")).to_be_visible()
     wait_for(lambda: "C-001" in wished(served))
 
@@ -210,7 +210,7 @@ def test_who_has_not_said_who_he_is_is_asked_once(served: ServedRoom, open_wall:
     tile(page, "C-003").click()
     page.locator("#wall-acts [data-deed=pin]").click()
     assert not served.room.calls
-    page.get_by_label("值班员").last.fill("王芳")
+    page.locator(".wall-who input").fill("王芳")
     page.keyboard.press("Enter")
     expect(tile(page, "C-003")).to_have_attribute("data-state", "pinned")
     page.keyboard.press("h")
@@ -226,7 +226,7 @@ def test_what_is_not_done_says_why(browser: Browser, served: ServedRoom) -> None
     tile(page, "C-001").click()
     served.room.queue_away = "redis does not answer"
     page.keyboard.press("p")
-    expect(page.locator("#wall-said")).to_contain_text("The queue")
+    expect(page.locator("#wall-said")).to_contain_text("the queue did not answer")
     expect(tile(page, "C-001").locator(".state")).to_be_hidden()
     page.close()
 
