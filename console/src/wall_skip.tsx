@@ -70,7 +70,7 @@ export function SkipDialog() {
         {signedInName() ? null : (
           <label class="reason"><span>{t("operator")}</span><input ref={who} type="text" maxLength={64} autocomplete="name" placeholder={t("operator_hint")} /></label>
         )}
-        <p class="message" role="alert" data-tone="red">{failure.value}</p>
+        <p class="skip-said" role="alert">{failure.value}</p>
         <div class="row">
           <button type="submit" class="main">{t("skip_send")}</button>
           <button type="button" onClick={() => dialog.current?.close()}>{t("close_cancel")}</button>

@@ -126,7 +126,7 @@ def test_a_tiles_age_goes_on_and_a_camera_past_its_bound_is_told_by_shape_and_co
     late = tile(page, "C-002")
     expect(late).to_have_attribute("data-tone", "late")
     expect(late.locator(".mark")).to_have_attribute("data-level", "red")
-    expect(late.locator(".mark")).to_have_attribute("aria-label", "超时无画面")
+    expect(late.locator(".mark")).to_have_attribute("aria-label", "超时")
 
 
 def test_only_what_is_in_sight_is_asked_for_and_scrolling_asks_for_the_rest(
@@ -189,7 +189,7 @@ def test_by_keyboard_a_camera_is_skipped_with_a_reason_and_visited_again(served:
     dialog = page.get_by_role("dialog", name=re.compile("跳过"))
     expect(dialog).to_contain_text("失视时长照常累计")
     page.keyboard.press("Enter")
-    expect(dialog.locator(".message")).to_have_text("请写明原因")
+    expect(dialog.locator(".skip-said")).to_have_text("请写明原因")
     page.keyboard.type("正在检修")
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
@@ -279,7 +279,7 @@ def test_the_wall_speaks_english_and_larger_tiles_are_fewer(served: ServedRoom, 
     assert wide is not None
     assert wider is not None
     assert wider["width"] > 1.3 * wide["width"]
-    expect(tile(page, "C-001")).to_have_attribute("aria-label", re.compile("C-001, core"))
+    expect(tile(page, "C-001")).to_have_attribute("aria-label", re.compile("C-001, Core, "))
 
 
 @pytest.mark.parametrize("query", ["", "?lang=en"])
