@@ -24,9 +24,7 @@ CALM, CROWD = "calm-0", "crowd-0"
 @asynccontextmanager
 async def running(var: Path, roles: frozenset[Role], redis_url: str, database_url: str) -> AsyncIterator[str]:
     settings = configuration(crowds=1, calm=2)
-    options = Options(
-        var=var, roles=roles, port=0, redis_url=redis_url, database_url=database_url, simulated=True
-    )
+    options = Options(var=var, roles=roles, port=0, redis_url=redis_url, database_url=database_url, simulated=True)
     stopping = asyncio.Event()
     async with assembled(settings, options, detector=CrowdDetector()) as parts:
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()

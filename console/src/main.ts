@@ -52,7 +52,7 @@ function openIncident(withFocus: boolean): void {
 function acknowledge(id: string): void {
   choose(id);
   openIncident(true);
-  if (may("act")) void panel.acknowledge();
+  void panel.acknowledge();
 }
 
 // Which seat this is, for the receipts; a name of the tab, not of a person.
@@ -185,8 +185,12 @@ const ROOM_KEYS: Record<string, () => void> = {
   k: () => feed.step(-1),
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
-  c: () => void panel.confirm(),
-  p: () => panel.pin(),
+  c: () => {
+    if (may("act")) void panel.confirm();
+  },
+  p: () => {
+    if (may("look")) panel.pin();
+  },
 };
 
 document.addEventListener("keydown", (event) => {
