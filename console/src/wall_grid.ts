@@ -1,7 +1,7 @@
 // The tiles of the tour wall. All are in the document, to be searched and read aloud; only what is in sight is drawn and kept
 // up to date.
 
-import { el, setAttribute, setText } from "./dom";
+import { el, setAttribute } from "./dom";
 import { pick, t, word } from "./words";
 import { room } from "./room";
 import { Tile } from "./wall_tile";
@@ -46,6 +46,7 @@ export class WallGrid {
     this.#observer.disconnect();
     this.#inSight.clear();
     this.#tiles.clear();
+    this.#activate(null);
     room.layout.cameras.forEach((camera, index) => this.#tiles.set(camera.id, new Tile(camera, index)));
     for (const { node } of this.#tiles.values()) this.#observer.observe(node);
   }
@@ -123,10 +124,11 @@ export class WallGrid {
 
   #section({ key, cameras }: WallGroup, place: number, grouping: Grouping): HTMLElement {
     const tiles = cameras.flatMap(({ id }) => this.#tiles.get(id)?.node ?? []);
-    const title = el("h3", { id: `wall-group-${place}` });
-    setText(title, titleOf(key, cameras[0]?.site_en ?? "", grouping));
+    const all = el("div", { class: "tiles" }, ...tiles);
+    if (grouping === "none") return el("section", {}, all);
+    const title = el("h3", { id: `wall-group-${place}` }, titleOf(key, cameras[0]?.site_en ?? "", grouping));
     const head = el("header", {}, title, el("small", {}, t("wall_cameras", { n: cameras.length })));
-    return el("section", { "aria-labelledby": title.id }, grouping === "none" ? null : head, el("div", { class: "tiles" }, ...tiles));
+    return el("section", { "aria-labelledby": title.id }, head, all);
   }
 
   #see(entries: IntersectionObserverEntry[]): void {

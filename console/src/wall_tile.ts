@@ -23,6 +23,7 @@ export class Tile {
   readonly #name = el("b");
   readonly #mark = el("span", { class: "level" });
   readonly #age = el("span", { class: "age" });
+  readonly #lit = el("i", { class: "lit" });
   #still: StillShown | null = null;
   #canvas: HTMLCanvasElement | null = null;
 
@@ -32,7 +33,7 @@ export class Tile {
     this.#view.append(this.#waiting, this.#count, this.#state);
     const when = el("span", { class: "when" }, this.#mark, this.#age);
     const caption = el("div", { class: "caption" }, el("small", {}, camera.id), this.#name, when);
-    this.node = el("div", { class: "tile", role: "group", tabindex: -1, "data-id": camera.id }, this.#view, caption);
+    this.node = el("div", { class: "tile", role: "group", tabindex: -1, "data-id": camera.id }, this.#view, caption, this.#lit);
     this.speak();
   }
 
@@ -126,8 +127,8 @@ export class Tile {
   // The one being visited lights for a moment.
   #light(): void {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    const glow = getComputedStyle(this.node).getPropertyValue("--accent");
-    this.node.animate([{ boxShadow: `0 0 0 1.5px ${glow}` }, { boxShadow: "0 0 0 1.5px transparent" }], { duration: LIT_MS, easing: "ease-out" });
+    // Its opacity alone: what is not painted anew in each frame leaves the frames to whoever scrolls.
+    this.#lit.animate([{ opacity: 1 }, { opacity: 0 }], { duration: LIT_MS, easing: "ease-out" });
   }
 }
 

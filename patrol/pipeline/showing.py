@@ -63,7 +63,7 @@ class Showing:
     async def run(self, stopping: asyncio.Event) -> None:
         """Show until ``stopping``; what waits then is nobody's loss."""
         async with asyncio.TaskGroup() as tasks:
-            working = [tasks.create_task(self._listen(stopping)), tasks.create_task(self._show_all())]
+            working = [tasks.create_task(self._listen(stopping)), tasks.create_task(self._show_all(stopping))]
             await stopping.wait()
             for task in working:
                 task.cancel()
@@ -83,10 +83,10 @@ class Showing:
             self._wishes.hear(cameras, now)
         self._metrics.in_sight.set(self._wishes.count(now))
 
-    async def _show_all(self) -> None:
-        while True:
+    async def _show_all(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
             await self._arrived.wait()
-            while self._waiting:
+            while self._waiting and not stopping.is_set():
                 await self._show(*self._waiting.pop(next(iter(self._waiting))))
             self._arrived.clear()
 

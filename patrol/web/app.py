@@ -79,18 +79,7 @@ def make_web_app(
     encoded = EncodedLayout.of(layout)
     encode = partial(encode_room, layout=layout, layout_version=encoded.version)
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
-    hanging = (
-        None
-        if wall is None
-        else WallFeed(
-            wall,
-            [camera.id for camera in layout.cameras],
-            clock,
-            stopping,
-            WallLimits(),
-            wall_metrics or WallMetrics(CollectorRegistry()),
-        )
-    )
+    hanging = _wall_feed(wall, wall_metrics, layout, clock, stopping)
     app = _guarded(
         [
             *asset_routes(),
@@ -114,6 +103,15 @@ def make_web_app(
     )
     app.state.feed, app.state.wall = feed, hanging
     return app
+
+
+def _wall_feed(
+    wall: Wall | None, metrics: WallMetrics | None, layout: RoomLayout, clock: Clock, stopping: asyncio.Event
+) -> WallFeed | None:
+    if wall is None:
+        return None
+    cameras = [camera.id for camera in layout.cameras]
+    return WallFeed(wall, cameras, clock, stopping, WallLimits(), metrics or WallMetrics(CollectorRegistry()))
 
 
 def make_status_app(

@@ -170,7 +170,7 @@ class WallFeed:
                 yield newest.text
 
     async def _wish(self) -> None:
-        while True:
+        while not self._stopping.is_set():  # a command of redis-py may miss that it was cancelled
             await self._watched.wait()
             self._changed.clear()
             in_sight = dict.fromkeys(each for viewer in self._viewers.values() for each in viewer.in_sight)
@@ -187,11 +187,11 @@ class WallFeed:
                 pass
 
     async def _listen(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             await self._watched.wait()
             try:
                 async with self._wall.stills() as stills:
-                    while self._viewers:
+                    while self._viewers and not self._stopping.is_set():
                         still = await stills.next(1.0)
                         if still is not None:
                             self._take(still)
