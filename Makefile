@@ -147,6 +147,10 @@ bench-dispatch: $(VENV)/.run ## how long a choice of units takes, and who is lat
 bench-storm: $(VENV)/.run ## 5,000 events of 476 cameras in 10 s: how soon a console has the red ones, and whether anything is lost (2 minutes)
 	@$(BIN)/python -m benchmarks.bench_storm $(ARGS)
 
+.PHONY: bench-console
+bench-console: $(VENV)/.dev $(PAGE) ## how smoothly the tour wall scrolls with 476 tiles, in a browser (2 minutes; needs Chromium)
+	@$(BIN)/python -m benchmarks.bench_console $(ARGS)
+
 .PHONY: bench-detector
 bench-detector: $(VENV)/.run ## how fast this CPU detects, and what it costs
 	@$(BIN)/python -m benchmarks.bench_detector $(ARGS)

@@ -27,6 +27,7 @@ from patrol.domain.units import UnitState
 from patrol.metric_parts import FAST_SECONDS, start_at_zero
 from patrol.queue_metrics import QueueMetrics, WatchMetrics
 from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics, StoreMetrics
+from patrol.wall_metrics import WallMetrics
 
 RINGS = tuple(ring.value for ring in RingName)
 LEVELS = tuple(level.value for level in Level)
@@ -132,7 +133,13 @@ class TourMetrics:
             ("ring",),
             registry=registry,
         )
-        for metric in (self.past_bound, self.bounds_passed):
+        self.skipped = Gauge(
+            "patrol_cameras_skipped",
+            "Cameras that a person has the tour leave out at present; they count as unseen all the same.",
+            ("ring",),
+            registry=registry,
+        )
+        for metric in (self.past_bound, self.bounds_passed, self.skipped):
             start_at_zero(metric, RINGS)
         self.unconfirmed = Counter(
             "patrol_sessions_unconfirmed_total",
@@ -476,6 +483,7 @@ class Metrics:
         self.store = StoreMetrics(registry)
         self.disks = DiskMetrics(registry)
         self.sign_ins = SignInMetrics(registry)
+        self.wall = WallMetrics(registry)
 
     def counts(self) -> Callable[[str], int]:
         """A look at the counters as they are now: the sum over all labels of one of them, by its name."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from patrol.domain.accounts import Account, ApiToken
 from patrol.domain.alerts import Acceptance, Candidate
@@ -45,11 +46,15 @@ from patrol.domain.retention import (
 )
 from patrol.domain.room import RoomSnapshot, TourStatus
 from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
+from patrol.domain.skips import Skip
 from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
 from patrol.domain.units import UnitId, UnitState
 from patrol.domain.vocabulary import Place
+from patrol.domain.wall import WallStill
 from patrol.domain.ways import Start, TravelTable
+
+_Arrived_co = TypeVar("_Arrived_co", covariant=True)
 
 
 class Clock(Protocol):
@@ -660,6 +665,35 @@ class TourRequests(Protocol):
         """What was asked for since the last time, oldest first. Raises QueueError."""
 
 
+class Arriving(Protocol[_Arrived_co]):
+    """What is told by others, as long as somebody listens."""
+
+    async def next(self, within_s: float) -> _Arrived_co | None:
+        """The next one, or None where there is none within so long. What cannot be read is left out.
+
+        Raises QueueError.
+        """
+
+
+class Wall(Protocol):
+    """Between whoever looks at the tour wall and the tour, also in another process. Nothing is kept anywhere.
+
+    What is told reaches those who listen at that moment, and may be lost. Each raises QueueError.
+    """
+
+    async def wish(self, cameras: Collection[CameraId]) -> None:
+        """Somebody has these in sight; see WISHED_FOR_S."""
+
+    async def show(self, still: WallStill) -> None:
+        """This is what the tour saw."""
+
+    def wishes(self) -> AbstractAsyncContextManager[Arriving[Sequence[CameraId]]]:
+        """Listen to what is in sight."""
+
+    def stills(self) -> AbstractAsyncContextManager[Arriving[WallStill]]:
+        """Listen to what the tour saw."""
+
+
 class DiskWatch(Protocol):
     """How much room there is."""
 
@@ -735,6 +769,9 @@ class RoomDesk(Protocol):
 
     async def pin(self, pin: Pin) -> None:
         """Ask the tour to hold a camera in focus. Raises QueueError."""
+
+    async def skip(self, skip: Skip) -> None:
+        """Have the tour leave a camera out for a while, or no longer. Raises QueueError."""
 
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         """Tell the tour that a camera shows what it shall show. Raises QueueError."""

@@ -293,6 +293,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cameras/{camera_id}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have the tour leave a camera out for a while, or no longer */
+        post: operations["post_cameras_camera_skip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cameras/{camera_id}/accept-view": {
         parameters: {
             query?: never;
@@ -304,6 +321,40 @@ export interface paths {
         put?: never;
         /** The strange view that it shows is its own */
         post: operations["post_cameras_camera_accept_view"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wall/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the tour sees of the cameras in sight: events hello (WallHello), still (StillShown) and signed_out */
+        get: operations["get_wall_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wall/{viewer_id}/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a page has in sight on the tour wall */
+        post: operations["post_wall_viewer_cameras"];
         delete?: never;
         options?: never;
         head?: never;
@@ -607,7 +658,7 @@ export interface components {
          * @description What somebody did. Closed set.
          * @enum {string}
          */
-        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "note" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "accept_view" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
+        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "note" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "skip" | "accept_view" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
         /**
          * Alive
          * @description The process answers.
@@ -642,6 +693,7 @@ export interface components {
             view_deg: number;
             revisit_bound_s: number;
             simulated: boolean;
+            group: string;
         };
         /**
          * Candidate
@@ -1308,13 +1360,15 @@ export interface components {
         };
         /**
          * PinnedCamera
-         * @description A camera that an operator holds in focus until then. Aware UTC.
+         * @description A camera that an operator holds in focus until then. Aware UTC. ``is_hold``: for longer than a pin.
          */
         PinnedCamera: {
             id: string;
             /** Format: date-time */
             until: string;
             operator: string;
+            /** @default false */
+            is_hold: boolean;
         };
         /**
          * Place
@@ -1593,6 +1647,26 @@ export interface components {
          */
         SignOutBody: Record<string, never>;
         /**
+         * SkipBody
+         * @description For how long a camera is not to be visited, and why, in words; 0 seconds: visit it again. See Skip for limits.
+         */
+        SkipBody: {
+            seconds: number;
+            /** @default  */
+            reason: string;
+        };
+        /**
+         * SkippedCamera
+         * @description A camera that an operator has the tour leave out until then, and why. Aware UTC.
+         */
+        SkippedCamera: {
+            id: string;
+            /** Format: date-time */
+            until: string;
+            operator: string;
+            reason: string;
+        };
+        /**
          * SplitBody
          * @description An alert of the camera that saw something else.
          */
@@ -1641,6 +1715,31 @@ export interface components {
             /** Format: date-time */
             at: string;
             room: components["schemas"]["RoomState"];
+        };
+        /**
+         * StillBox
+         * @description Something that was found, in shares of the picture from its top left. ``score``: 0..1.
+         */
+        StillBox: {
+            x1: number;
+            y1: number;
+            x2: number;
+            y2: number;
+            label: string;
+            score: number;
+        };
+        /**
+         * StillShown
+         * @description A still on the wire. ``jpeg``: in base64; ``at``: when it was taken.
+         */
+        StillShown: {
+            camera_id: string;
+            /** Format: date-time */
+            at: string;
+            width: number;
+            height: number;
+            boxes: components["schemas"]["StillBox"][];
+            jpeg: string;
         };
         /**
          * StorageStatus
@@ -1692,6 +1791,7 @@ export interface components {
             pinned: components["schemas"]["PinnedCamera"][] | null;
             capacity_per_s: number | null;
             needed_per_s: number | null;
+            skipped: components["schemas"]["SkippedCamera"][] | null;
         };
         /**
          * Trouble
@@ -1803,6 +1903,20 @@ export interface components {
             rings: components["schemas"]["RingOnMap"][];
             units: components["schemas"]["UnitHome"][];
             version: string;
+        };
+        /**
+         * WallCamerasBody
+         * @description The cameras that a page has in sight on the tour wall, by id.
+         */
+        WallCamerasBody: {
+            cameras: string[];
+        };
+        /**
+         * WallHello
+         * @description The first event of a stream: by which name this viewer says what is in sight.
+         */
+        WallHello: {
+            viewer_id: string;
         };
         /**
          * WatchStatus
@@ -1979,11 +2093,15 @@ export type SignInBody = components['schemas']['SignInBody'];
 export type SignInFailure = components['schemas']['SignInFailure'];
 export type SignInProblem = components['schemas']['SignInProblem'];
 export type SignOutBody = components['schemas']['SignOutBody'];
+export type SkipBody = components['schemas']['SkipBody'];
+export type SkippedCamera = components['schemas']['SkippedCamera'];
 export type SplitBody = components['schemas']['SplitBody'];
 export type StageStatus = components['schemas']['StageStatus'];
 export type StageTimes = components['schemas']['StageTimes'];
 export type Stamp = components['schemas']['Stamp'];
 export type StateMessage = components['schemas']['StateMessage'];
+export type StillBox = components['schemas']['StillBox'];
+export type StillShown = components['schemas']['StillShown'];
 export type StorageStatus = components['schemas']['StorageStatus'];
 export type TakeBackBody = components['schemas']['TakeBackBody'];
 export type TourState = components['schemas']['TourState'];
@@ -1997,6 +2115,8 @@ export type UnitState = components['schemas']['UnitState'];
 export type UnitStateBody = components['schemas']['UnitStateBody'];
 export type UnitStateDone = components['schemas']['UnitStateDone'];
 export type VersionedLayout = components['schemas']['VersionedLayout'];
+export type WallCamerasBody = components['schemas']['WallCamerasBody'];
+export type WallHello = components['schemas']['WallHello'];
 export type WatchStatus = components['schemas']['WatchStatus'];
 export type WithdrawBody = components['schemas']['WithdrawBody'];
 export type Witness = components['schemas']['Witness'];
@@ -3536,6 +3656,107 @@ export interface operations {
             };
         };
     };
+    post_cameras_camera_skip: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
+            };
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SkipBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     post_cameras_camera_accept_view: {
         parameters: {
             query?: never;
@@ -3601,6 +3822,142 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_wall_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    post_wall_viewer_cameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                viewer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WallCamerasBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -15,8 +15,11 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["P", "key_pin"],
   ["R", "key_rules"],
   ["M", "key_mute"],
-  ["S", "key_settings"],
   ["T", "key_theme"],
+  ["S", "key_settings"],
+  ["W", "key_wall"],
+  ["← → ↑ ↓", "key_tiles"],
+  ["P H S A", "key_tile_acts"],
   ["Esc", "key_escape"],
   ["?", "help"],
 ];

@@ -22,7 +22,9 @@ import { askWhoIsHere, may, showWhoIsHere } from "./signed";
 import { soundRoom, toggleMute } from "./sounding";
 import { changeTheme, showThemeButton } from "./theme";
 import { showBanners, showClock, showHealth, showTop } from "./top";
+import { goTo, view, watchViews } from "./views";
 import { showVisited, tickVisited } from "./visited";
+import { follow, placeWall, showWall, speakWall, tickWall, wallKey } from "./wall";
 import type { StateMessage } from "./api";
 
 const TICK_MS = 250;
@@ -48,6 +50,7 @@ function choose(id: string | null): void {
 
 // On a narrow screen the incident stands below the feed.
 function openIncident(withFocus: boolean): void {
+  goTo("room");
   const node = byId("incident");
   if (matchMedia("(max-width: 900px)").matches) node.scrollIntoView({ block: "start" });
   if (withFocus) node.focus({ preventScroll: true });
@@ -112,6 +115,7 @@ function showAll(): void {
   feed.update();
   map.update();
   showVisited();
+  showWall();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
   tick();
@@ -147,6 +151,7 @@ function tick(): void {
   panel.tick(now);
   map.tick(now);
   tickVisited();
+  tickWall();
 }
 
 function speak(): void {
@@ -156,6 +161,7 @@ function speak(): void {
   showPrecision();
   if (layoutVersion === null) return;
   map.furnish();
+  speakWall();
   if (room.state) showAll();
 }
 
@@ -164,7 +170,17 @@ byId("language").addEventListener("click", () => {
   speak();
 });
 
+// Those of both views.
 const KEYS: Record<string, () => void> = {
+  w: () => goTo(view() === "wall" ? "room" : "wall"),
+  r: () => void openPrecision(),
+  m: toggleMute,
+  t: changeTheme,
+  "?": openHelp,
+};
+
+// On the wall S skips a camera.
+const ROOM_KEYS: Record<string, () => void> = {
   j: () => feed.step(1),
   ArrowDown: () => feed.step(1),
   k: () => feed.step(-1),
@@ -179,11 +195,7 @@ const KEYS: Record<string, () => void> = {
   p: () => {
     if (may("look")) panel.pin();
   },
-  r: () => void openPrecision(),
-  m: toggleMute,
   s: openSettings,
-  t: changeTheme,
-  "?": openHelp,
 };
 
 document.addEventListener("keydown", (event) => {
@@ -193,7 +205,11 @@ document.addEventListener("keydown", (event) => {
   // Of a button only what presses it; the keys go on after it was clicked.
   const pressing = ["Enter", " "].includes(event.key) && on?.closest("button, a, summary");
   if (writing || pressing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
-  const action = KEYS[event.key];
+  if (view() === "wall" && wallKey(event)) {
+    event.preventDefault();
+    return;
+  }
+  const action = KEYS[event.key] ?? (view() === "room" ? ROOM_KEYS[event.key] : undefined);
   if (action === undefined) return;
   event.preventDefault();
   action();
@@ -204,6 +220,8 @@ placeSettings(byId("settings-place"));
 byId("sound").addEventListener("click", openSettings);
 byId("theme").addEventListener("click", changeTheme);
 effect(() => showThemeButton(byId("theme")));
+placeWall(byId("wall"));
+watchViews(follow);
 byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();

@@ -13,6 +13,12 @@ export function operatorName(): string {
   return signedInName() || typedName();
 }
 
+export function typeOperator(name: string): void {
+  if (signedInName()) return;
+  localStorage.setItem(KEPT, name);
+  for (const field of fields) field.value = name;
+}
+
 export function keepOperator(field: HTMLInputElement): void {
   field.value = typedName();
   fields.push(field);

@@ -4,9 +4,11 @@ import { el, setAttribute, setText } from "./dom";
 import { pick, t } from "./words";
 import { minutes, serverNow } from "./times";
 import { room, seen } from "./room";
+import { forgetSkip } from "./skips";
 import { pinCamera } from "./stream";
 
 const SECONDS = 60;
+const HOLD_SECONDS = 600; // until it is let go, and no longer than this
 const EVERY_S = 1;
 const TOLD_AFTER_MS = 3500; // by then the tour has heard of a wish, and said so; until then the wish is what is shown
 
@@ -14,15 +16,16 @@ const TOLD_AFTER_MS = 3500; // by then the tour has heard of a wish, and said so
 interface Pin {
   until: number;
   by: string;
+  hold: boolean;
 }
 
 const asked = new Map<string, Pin & { at: number }>(); // by camera
 
 // `left`: seconds; null while nobody pins it.
-export function pinOf(cameraId: string): { left: number; by: string } | null {
+export function pinOf(cameraId: string): { left: number; by: string; hold: boolean } | null {
   const now = serverNow();
   const pin = newestWord(cameraId);
-  return pin && pin.until > now ? { left: (pin.until - now) / 1000, by: pin.by } : null;
+  return pin && pin.until > now ? { left: (pin.until - now) / 1000, by: pin.by, hold: pin.hold } : null;
 }
 
 function newestWord(cameraId: string): Pin | null {
@@ -32,7 +35,7 @@ function newestWord(cameraId: string): Pin | null {
   // A tour of an older version does not say what is pinned.
   if (tour.pinned === null || (own && Date.parse(tour.at) < own.at + TOLD_AFTER_MS)) return own;
   const told = tour.pinned.find((pin) => pin.id === cameraId);
-  return told ? { until: Date.parse(told.until), by: told.operator } : null;
+  return told ? { until: Date.parse(told.until), by: told.operator, hold: told.is_hold } : null;
 }
 
 // The ids of all that are pinned, in the layout's order.
@@ -42,12 +45,15 @@ export function pinnedCameras(): string[] {
   return known.sort((one, other) => one.index - other.index).map(({ camera }) => camera.id);
 }
 
-async function toggle(cameraId: string, operator: string): Promise<void> {
-  const seconds = pinOf(cameraId) === null ? SECONDS : 0;
+// Pins the camera, or lets it go; a hold makes more of a pin. Raises ActionFailed.
+export async function togglePin(cameraId: string, operator: string, hold = false): Promise<void> {
+  const pin = pinOf(cameraId);
+  const seconds = pin !== null && pin.hold >= hold ? 0 : hold ? HOLD_SECONDS : SECONDS;
   await pinCamera(cameraId, { seconds, every_s: EVERY_S }, operator);
+  if (seconds > 0) forgetSkip(cameraId);
   const now = serverNow();
   for (const [id, { at, until }] of asked) if (Math.max(until, at + TOLD_AFTER_MS) < now) asked.delete(id);
-  asked.set(cameraId, { at: now, until: now + seconds * 1000, by: operator });
+  asked.set(cameraId, { at: now, until: now + seconds * 1000, by: operator, hold });
 }
 
 // A pin is a wish for spare capacity: there is none while the tour is stretched, and for a camera that does not answer.
@@ -108,7 +114,7 @@ export class PinButton {
     this.#sending = true;
     setAttribute(this.node, "aria-busy", "true");
     try {
-      await toggle(cameraId, operator);
+      await togglePin(cameraId, operator);
     } catch (error) {
       this.#onFailure(error);
     } finally {

@@ -284,6 +284,23 @@ function shareOfBound(tour: TourState, camera: CameraOnMap, index: number): numb
   return share > 1 || tour.failing[camera.id] ? share : 0;
 }
 
+const SKIPPED_SHOWN = 3;
+
+// Bounds that are broken knowingly: by whom, why, and until when.
+function skippedCameras(tour: TourState): Banner[] {
+  const skipped = (tour.skipped ?? []).flatMap((skip) => {
+    const known = room.cameras.get(skip.id);
+    return known ? [{ ...skip, camera: known.camera }] : [];
+  });
+  if (skipped.length === 0) return [];
+  const named = skipped.slice(0, SKIPPED_SHOWN).map(({ camera, operator, until, reason }) =>
+    t("skipped_one", { camera: pick(camera.name, camera.name_en), who: operator, why: reason, time: timeOfDay(Date.parse(until)) }));
+  const more = skipped.length - named.length;
+  const text = named.join(t("semicolon")) + (more > 0 ? t("skipped_more", { n: more }) : "");
+  const isCore = skipped.some(({ camera }) => camera.ring === "core");
+  return [{ level: isCore ? "yellow" : "blue", title: t("skipped_some", { n: skipped.length }), text }];
+}
+
 // What the store did not take waits on the disk of the tour's machine.
 function storageBanners({ kept, short }: StorageStatus): Banner[] {
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
@@ -350,7 +367,7 @@ function bannersOf(link: Link): Banner[] {
   if (state === null) return banners;
   const { queue, maintenance, tour, watch } = state;
   if (tour === null) banners.push(silentTour(state));
-  else banners.push(...[stretchedTour(tour), unseenCameras(tour)].filter((banner) => banner !== null));
+  else banners.push(...[stretchedTour(tour), unseenCameras(tour)].filter((banner) => banner !== null), ...skippedCameras(tour));
   if (maintenance.cameras >= MANY_CAMERAS) {
     banners.push({ level: "yellow", text: t("cameras_down", { ...maintenance, worst: worstMaintenance(state) }) });
   }

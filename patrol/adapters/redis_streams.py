@@ -23,6 +23,7 @@ from patrol.domain.messages import DEAD_STREAM, RED_STREAM, Message
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
 from patrol.domain.room import TourStatus
+from patrol.domain.skips import Skip
 from patrol.domain.streams import EntryId
 from patrol.ports import Delivery, MessagesRefusedError
 
@@ -48,7 +49,34 @@ class _AcceptedView:
     accept_view: ViewAcceptance
 
 
-_REQUEST: TypeAdapter[Pin | _AcceptedView] = TypeAdapter(Pin | _AcceptedView)
+@dataclass(frozen=True, slots=True)
+class _Skipped:
+    """A Skip on the wire, likewise."""
+
+    skip: Skip
+
+
+_REQUEST: TypeAdapter[Pin | _AcceptedView | _Skipped] = TypeAdapter(Pin | _AcceptedView | _Skipped)
+
+
+def _on_the_wire(request: TourRequest) -> Pin | _AcceptedView | _Skipped:
+    match request:
+        case Pin():
+            return request
+        case Skip():
+            return _Skipped(request)
+        case ViewAcceptance():
+            return _AcceptedView(request)
+
+
+def _asked(written: Pin | _AcceptedView | _Skipped) -> TourRequest:
+    match written:
+        case Pin():
+            return written
+        case _Skipped():
+            return written.skip
+        case _AcceptedView():
+            return written.accept_view
 
 
 async def ask(command: Awaitable[_Result]) -> _Result:
@@ -335,7 +363,7 @@ class RedisTourRequests:
 
     async def ask(self, request: TourRequest) -> None:
         """See TourRequests."""
-        body = _REQUEST.dump_json(request if isinstance(request, Pin) else _AcceptedView(request))
+        body = _REQUEST.dump_json(_on_the_wire(request))
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.rpush(REQUESTS_KEY, body)
             pipeline.ltrim(REQUESTS_KEY, -MOST_REQUESTS, -1)
@@ -348,8 +376,7 @@ class RedisTourRequests:
         bodies: Any = await ask(self._redis.lpop(REQUESTS_KEY, MOST_REQUESTS))
         for body in bodies or ():
             with contextlib.suppress(ValidationError):
-                request = _REQUEST.validate_json(body)
-                requests.append(request if isinstance(request, Pin) else request.accept_view)
+                requests.append(_asked(_REQUEST.validate_json(body)))
         return requests
 
 

@@ -22,6 +22,7 @@ from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
 from patrol.adapters.redis_told import RedisToldMessages
+from patrol.adapters.redis_wall import RedisWall
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_accounts import SqlAccounts
 from patrol.adapters.sql_audits import SqlAudits
@@ -92,6 +93,7 @@ class Parts:
     signing_in: SigningIn
     units_desk: UnitsDesk
     room: Room
+    wall: RedisWall
     appraising: Appraising
     keeping: Keeping
     tour: TourParts | None
@@ -142,6 +144,7 @@ async def assembled(
         publisher = RedisPublisher(redis, metrics.queue.unreplicated.inc)
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
+        wall = RedisWall(redis)
         if options.roles & {Role.DISPATCH, Role.RELAY}:  # who chooses, and who audits that
             await asyncio.to_thread(load_solver)
         wayfinding = await open_wayfinding(stack, configuration.travel, store, clock, options.roles)
@@ -157,7 +160,7 @@ async def assembled(
             scenes = options.var / "scenes.json"
             spool = await open_spool(stack, configuration, options)
             outside = TourOutside(
-                detector, networks, store, evidence, spool, reports, requests, deciding, scenes, on_gap
+                detector, networks, store, evidence, spool, reports, requests, wall, deciding, scenes, on_gap
             )
             tour = tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
@@ -224,6 +227,7 @@ async def assembled(
                     detour=configuration.travel.detour,
                 ),
             ),
+            wall=wall,
             appraising=Appraising(
                 SqlJudgements(store),
                 configuration.rules,

@@ -109,6 +109,7 @@ async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> N
         filming = group.create_task(tour.filming.run())
         group.create_task(tour.touring.run_reports(stopping))
         group.create_task(tour.maintaining.run(stopping))
+        group.create_task(tour.showing.run(stopping))
         group.create_task(tour.inspecting.run(stopping))
         async with asyncio.TaskGroup() as frames:
             frames.create_task(tour.touring.run(stopping))
@@ -207,6 +208,8 @@ async def _serve(
             units=parts.units_desk,
             gate=gate,
             deeds=parts.deeds,
+            wall=parts.wall,
+            wall_metrics=parts.metrics.wall,
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping, gate=gate)

@@ -19,9 +19,11 @@ from patrol.adapters.disk_spool import DiskSpool
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.processor import MachineProcessor
 from patrol.adapters.redis_streams import RedisTourReports, RedisTourRequests
+from patrol.adapters.redis_wall import RedisWall
 from patrol.adapters.scene_file import SceneFile
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.tracking import ByteTracker, import_tracking
+from patrol.adapters.wall_picture import as_wall_still
 from patrol.app.looking import frame_sources, open_closer_looks, opened_detector, usual_detector
 from patrol.app.options import Options
 from patrol.config import Configuration
@@ -41,6 +43,7 @@ from patrol.pipeline.looking_closer import LookingCloser, Networks, SpareLooks
 from patrol.pipeline.maintaining import Maintaining
 from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
+from patrol.pipeline.showing import Showing
 from patrol.pipeline.touring import OnGap, TourBook, Touring
 from patrol.ports import Clock, Detector
 
@@ -57,6 +60,7 @@ class TourParts:
     detecting: Detecting
     alerting: Alerting
     filming: Filming
+    showing: Showing
     maintaining: Maintaining
 
 
@@ -71,6 +75,7 @@ class TourOutside:
     spool: DiskSpool
     reports: RedisTourReports
     requests: RedisTourRequests
+    wall: RedisWall
     deciding: Deciding
     scenes: Path
     on_gap: OnGap
@@ -149,7 +154,8 @@ def tour_parts(
         has_room=SpareLooks(lambda: detecting.keeps_up, clock),  # made below, before any frame
         on_look=metrics.detect.closer_look,
     )
-    confirming = Confirming(cameras, rules, book, alerting, clock, metrics, filming)
+    showing = Showing(as_wall_still, outside.wall, clock, metrics.wall)
+    confirming = Confirming(cameras, rules, book, alerting, clock, metrics, filming, showing)
 
     def is_watched(camera_id: CameraId) -> bool:
         return not watcher.is_clear(cameras[camera_id]) or tour.in_focus(camera_id, clock.monotonic())
@@ -170,7 +176,7 @@ def tour_parts(
         cameras, HealthWatcher(), detecting, book, maintaining, SceneFile(outside.scenes), clock, metrics
     )
     touring = Touring(book, sources.router, inspecting, detecting, reviewing, outside.reports, outside.requests, clock)
-    return TourParts(touring, inspecting, detecting, alerting, filming, maintaining)
+    return TourParts(touring, inspecting, detecting, alerting, filming, showing, maintaining)
 
 
 def _rested(detector: Detector, look_every: int, is_watched: Callable[[CameraId], bool], metrics: Metrics) -> Detector:

@@ -170,6 +170,7 @@ def _camera(part: CameraPart, parts: Parts, rings: Mapping[RingName, Ring], envi
         shared_view=parts.shares_its_view(part),
         fine=parts.looks_finely(part),
         site_en=(site.name_en or "") if site is not None else camera.name_en or "",
+        group=camera.group or (site.group if site is not None else None) or "",
     )
 
 

@@ -64,6 +64,7 @@ GB = 10**9
 _AT = "[latitude, longitude] in degrees, WGS-84"
 _RING = "the ring: core, periphery or far"
 _USE = "the name of a template"
+_GROUP = "with which others it is looked at on the tour wall, in words of your own"
 _BOUND = "the longest a camera may go unseen, seconds"
 _VIEW = "the horizontal angle of view, degrees"
 _STREAM = (
@@ -277,6 +278,7 @@ class CameraModel(TemplateModel):
     )
     ring: RingName | None = Field(default=None, description=_RING + "; the site's where left out")
     use: Id | None = Field(default=None, description=_USE + "; the site's where left out")
+    group: Name | None = Field(default=None, description=_GROUP + "; the site's where left out")
     host: Host | None = Field(default=None, description="a host name or IP address, which takes the place of {host}")
     channel: Annotated[WholeNumber, Field(ge=0, le=65_535)] | None = Field(
         default=None, description="a number, which takes the place of {channel}"
@@ -291,6 +293,7 @@ class SiteHead(Edge):
     kind: SiteKind = Field(description="one of " + ", ".join(SiteKind))
     ring: RingName | None = Field(default=None, description=_RING)
     use: Id | None = Field(default=None, description=_USE)
+    group: Name | None = Field(default=None, description=_GROUP)
 
 
 class SiteModel(SiteHead):

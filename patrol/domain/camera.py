@@ -92,6 +92,7 @@ class Camera:
     ``shared_view``: other cameras show the same place in the same way, so that its pictures being like theirs is no
     sign of a mix-up. ``simulated``: its pictures are made up (the demo); shown wherever its alerts are. ``fine``:
     every visit looks twice as finely. ``site_en``: the site's English name; empty where it has none of its own.
+    ``group``: with which others people look at it on the tour wall; empty: with none.
     """
 
     id: CameraId
@@ -114,3 +115,4 @@ class Camera:
     ground: GroundPlane | None = None
     fine: bool = False
     site_en: str = ""
+    group: str = ""

@@ -23,6 +23,7 @@ class Action(StrEnum):
     TAKE_BACK = "take_back"
     SET_UNIT = "set_unit"
     PIN = "pin"
+    SKIP = "skip"
     ACCEPT_VIEW = "accept_view"
     REPLAY = "replay"
     SIGN_IN = "sign_in"

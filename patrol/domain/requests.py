@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from patrol.domain.camera import CameraId
 from patrol.domain.pins import Pin
+from patrol.domain.skips import Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +17,4 @@ class ViewAcceptance:
     operator: str
 
 
-TourRequest = Pin | ViewAcceptance
+TourRequest = Pin | Skip | ViewAcceptance

@@ -57,11 +57,22 @@ class CameraStatus:
 
 @dataclass(frozen=True, slots=True)
 class PinnedCamera:
-    """A camera that an operator holds in focus until then. Aware UTC."""
+    """A camera that an operator holds in focus until then. Aware UTC. ``is_hold``: for longer than a pin."""
 
     id: CameraId
     until: datetime
     operator: str
+    is_hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedCamera:
+    """A camera that an operator has the tour leave out until then, and why. Aware UTC."""
+
+    id: CameraId
+    until: datetime
+    operator: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +80,8 @@ class TourStatus:
     """The tour as a whole. ``stretch``: the factor by which all bounds are stretched; 1.0 is as promised.
 
     ``recent``: the cameras seen last, newest first. ``frames_*``: counts since the start, where
-    captured = processed + dropped + still under way. ``pinned``: by operators; None: this tour does not say.
-    ``capacity_per_s``, ``needed_per_s``: visits a second that the machine could make, and that the bounds ask for;
+    captured = processed + dropped + still under way. ``pinned``, ``skipped``: by operators; None: this tour does not
+    say. ``capacity_per_s``, ``needed_per_s``: visits a second that the machine could make, and that the bounds ask for;
     None until they are known.
     """
 
@@ -86,6 +97,7 @@ class TourStatus:
     pinned: tuple[PinnedCamera, ...] | None = None
     capacity_per_s: float | None = None
     needed_per_s: float | None = None
+    skipped: tuple[SkippedCamera, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

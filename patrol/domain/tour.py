@@ -34,6 +34,7 @@ from patrol.domain.visits import (
     Turn,
     Visit,
     held_since,
+    in_detection_s,
     share_by_now,
     was_taken_in_time,
 )
@@ -199,13 +200,14 @@ class Tour:
             and self._lower_under_way < self._settings.lower_rank_workers
             and self._extra_under_way < self._settings.focus_at_once
         )
-        standing = self._focuses.next(now, self._may_focus) if is_room else None
+        standing = self._focuses.next(now, lambda each: self._may_focus(each, now)) if is_room else None
         return self._begin(standing, Turn.FOCUS, now) if standing is not None else None
 
-    def _may_focus(self, standing: Standing) -> bool:
+    def _may_focus(self, standing: Standing, now: float) -> bool:
         """One at a time is taken of a camera, while others of it may still be in the detector."""
         return (
-            not standing.visits
+            standing.skipped_until <= now
+            and not standing.visits
             and len(standing.looks) < MOST_LOOKS
             and not standing.failures
             and (standing.kept_open or standing.host.has_room_for_lower_rank())
@@ -355,6 +357,20 @@ class Tour:
     ) -> None:
         """Focus: look again every ``every_s`` for ``seconds``, with spare capacity only; 0 seconds ends the asker's."""
         self._focuses.pin(camera_id, now, seconds, every_s, asker)
+
+    def skip(self, camera_id: CameraId, seconds: float, now: float) -> None:
+        """Do not visit a camera for so long, then before all others; 0 seconds: from now on again.
+
+        It counts as unseen all the same, only the stretch does not answer for it.
+        """
+        standing = self._standings[camera_id]
+        standing.skipped_until = now + seconds
+        self._wait(standing, standing.skipped_until)
+
+    def is_excused(self, camera_id: CameraId, now: float) -> bool:
+        """Whether it is past its bound because a person had it skipped: the tour had no time for it since then."""
+        standing = self._standings[camera_id]
+        return now - standing.skipped_until <= standing.bound_s * self.stretch + in_detection_s(standing)
 
     def set_bounds(self, bounds: Mapping[CameraId, float], now: float) -> None:
         """Other bounds hold from now on. A stricter one counts from now: nobody is late by a change of mind."""
@@ -527,6 +543,7 @@ class Tour:
     def _wait(self, standing: Standing, due_at: float) -> None:
         if standing.under_way:
             return  # another look of it is, and what becomes of that says when the next is due
+        due_at = max(due_at, standing.skipped_until)
         self._tickets += 1
         standing.ticket = self._tickets
         heapq.heappush(self._waiting, Place(due_at, standing.ticket, standing.camera.id, due_at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -112,6 +113,7 @@ class Standing:
     last picture was when it was taken. ``looks``: the visits whose pictures are on their way or in the detector, oldest
     first: several only in a focus, where the next is taken while the last is looked at. ``visits``: those of them that
     have not ended. ``began_at``: when the newest began; ``taken_at``: when the first of them had its picture.
+    ``skipped_until``: a person has the tour leave it out until then; until that moment the tour answers for nothing.
     ``is_passing``: its session is kept open for a focus only, and may be gone by the next look. ``deadline_s``: what
     the visit is given. ``given_s``: what visits are given while the camera is due. ``assumed_s``: what the analysis of
     waits reckons with, and what they are given from ``assumed_from`` on.
@@ -126,6 +128,7 @@ class Standing:
     since: float
     assumed_from: float = 0.0
     excused_until: float = 0.0
+    skipped_until: float = -math.inf
     kept_open: bool = False
     is_passing: bool = False
     ever_seen: bool = False
@@ -168,7 +171,7 @@ def asked_for(standing: Standing, now: float) -> dict[Asker, Focus]:
 
 def held_since(standing: Standing) -> float:
     """From when the tour is held to the bound, as far as the stretch goes."""
-    return max(standing.since, standing.excused_until)
+    return max(standing.since, standing.excused_until, standing.skipped_until)
 
 
 def in_detection_s(standing: Standing) -> float:

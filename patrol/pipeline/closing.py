@@ -12,6 +12,7 @@ from patrol.domain.events import Level
 from patrol.domain.incidents import AlertId, Disposition, FalseAlarmReason, IncidentId, OrderId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.skips import Skip
 from patrol.domain.units import UnitId
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import DeadLetters, DeedLog, TourRequests
@@ -96,6 +97,12 @@ class Desk:
         """See RoomDesk."""
         await self._note(pin.operator, Action.PIN, pin.camera_id, f"{pin.seconds:g} s")
         await self._ask(pin)
+
+    async def skip(self, skip: Skip) -> None:
+        """See RoomDesk."""
+        detail = f"{skip.seconds:g} s: {skip.reason}" if skip.seconds else "0 s"
+        await self._note(skip.operator, Action.SKIP, skip.camera_id, detail)
+        await self._ask(skip)
 
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         """See RoomDesk."""

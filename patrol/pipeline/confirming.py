@@ -17,6 +17,7 @@ from patrol.domain.watching import Findings
 from patrol.metrics import Metrics
 from patrol.pipeline.filming import FilmSide, NotFilming
 from patrol.pipeline.looking_closer import LookingCloser
+from patrol.pipeline.showing import NotShowing, WallSide
 from patrol.ports import Clock
 
 # What a rule wants to see more of is looked at four times a second, in spare capacity: a suspicion until it is
@@ -69,6 +70,7 @@ class Confirming:
         clock: Clock,
         metrics: Metrics,
         film: FilmSide | None = None,
+        wall: WallSide | None = None,
     ) -> None:
         self._cameras = cameras
         self._rules = rules
@@ -77,6 +79,7 @@ class Confirming:
         self._clock = clock
         self._metrics = metrics
         self._film = film or NotFilming()
+        self._wall = wall or NotShowing()
 
     async def processed(self, frame: Frame, detections: Detections) -> None:
         """Let the rules see the detections of one frame."""
@@ -85,6 +88,7 @@ class Confirming:
         findings = await self._rules.observe(camera, frame, detections)
         self._metrics.stages.took("rules", camera.ring, self._clock.monotonic() - began)
         self._tour.seen(frame, people=len(detections.of("person")))
+        self._wall.see(frame, detections)
         for rule in findings.suspected:
             self._metrics.alerts.suspicions.labels(rule.kind.value, camera.ring.value).inc()
         in_focus = self._film.see(frame, is_wanted=bool(findings.suspected or findings.worth_a_focus))

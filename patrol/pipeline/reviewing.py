@@ -103,7 +103,8 @@ class Reviewing:
         self.needed_per_s: float | None = None
         self._kept: bool | None = None
         self._short: frozenset[str] = frozenset()  # hosts with too few sessions
-        self._told: dict[CameraId, float] = {}  # cameras past their bounds, and when that was told
+        self._passed: dict[CameraId, float] = {}  # cameras past their bounds, and when that was counted
+        self._told: set[CameraId] = set()  # those of them that technicians know of
         self._note_what_is_asked()
 
     def review(self, visits: int) -> None:
@@ -200,15 +201,20 @@ class Reviewing:
         for ring in RingName:
             self._metrics.tour.past_bound.labels(ring.value).set(by_ring[ring])
         for camera_id in past:
-            if camera_id not in self._told:
+            if camera_id not in self._passed:
+                self._passed[camera_id] = now
+                self._metrics.tour.bounds_passed.labels(self._cameras[camera_id].ring.value).inc()
+            # Of one that a person had skipped technicians have nothing to mend; the figures hide nothing.
+            if camera_id not in self._told and not self._tour.is_excused(camera_id, now):
                 self._tell_unseen(self._cameras[camera_id], now)
-        for camera_id in [c for c, told_at in self._told.items() if self._tour.blind_age_s(c, now) < now - told_at]:
-            del self._told[camera_id]
-            self._troubles.recovered(self._cameras[camera_id], Trouble.UNSEEN, self._clock.now())
+        for camera_id in [c for c, at in self._passed.items() if self._tour.blind_age_s(c, now) < now - at]:
+            del self._passed[camera_id]
+            if camera_id in self._told:
+                self._told.discard(camera_id)
+                self._troubles.recovered(self._cameras[camera_id], Trouble.UNSEEN, self._clock.now())
 
     def _tell_unseen(self, camera: Camera, now: float) -> None:
-        self._told[camera.id] = now
-        self._metrics.tour.bounds_passed.labels(camera.ring.value).inc()
+        self._told.add(camera.id)
         since = self._clock.now() - timedelta(seconds=self._tour.blind_age_s(camera.id, now))
         self._troubles.troubled(camera, Trouble.UNSEEN, self._tour.failing(camera.id) or LATE, since)
 

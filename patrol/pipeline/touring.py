@@ -14,9 +14,10 @@ from typing import Protocol
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
-from patrol.domain.pins import Pin
+from patrol.domain.pins import USUAL_EVERY_S, Pin
 from patrol.domain.requests import TourRequest, ViewAcceptance
-from patrol.domain.room import PinnedCamera, TourStatus
+from patrol.domain.room import PinnedCamera, SkippedCamera, TourStatus
+from patrol.domain.skips import Skip
 from patrol.domain.tour import Tour
 from patrol.domain.visits import Asker, Turn, Visit
 from patrol.metrics import Metrics
@@ -67,6 +68,7 @@ class TourBook:
         self._recent: deque[CameraId] = deque(maxlen=RECENT)
         self._failing: set[CameraId] = set()
         self._pins: dict[CameraId, PinnedCamera] = {}
+        self._skips: dict[CameraId, SkippedCamera] = {}
         self._rate = VisitRate()
         self._reviewed_at = clock.monotonic()
 
@@ -145,14 +147,45 @@ class TourBook:
         self._sessions.hold(camera_id, self._tour.in_focus_for_s(camera_id, now, KEY_FRAMES_LIE_APART_S))
 
     def pinned(self, pin: Pin) -> None:
-        """An operator pins a camera, or lets it go; one that is not in the tour is nobody's wish any more."""
+        """An operator pins a camera, or lets it go; one that is not in the tour is nobody's wish any more.
+
+        Who wants to see it does not want it skipped.
+        """
         if pin.camera_id not in self._tour:
             return
         until = self._clock.now() + timedelta(seconds=pin.seconds)
         self._pins.pop(pin.camera_id, None)
         if pin.seconds:
-            self._pins[pin.camera_id] = PinnedCamera(pin.camera_id, until, pin.operator)
+            self._end_skip(pin.camera_id)
+            self._pins[pin.camera_id] = PinnedCamera(pin.camera_id, until, pin.operator, pin.is_hold)
         self.pin(pin.camera_id, pin.seconds, pin.every_s, Asker.OPERATOR)
+
+    def skipped(self, skip: Skip) -> None:
+        """An operator has a camera left out, and nobody's pin holds it then; or wants it visited again."""
+        camera_id = skip.camera_id
+        if camera_id not in self._tour:
+            return
+        if not skip.seconds:
+            self._end_skip(camera_id)
+            return
+        self._pins.pop(camera_id, None)
+        self.pin(camera_id, 0.0, USUAL_EVERY_S, Asker.OPERATOR)
+        until = self._clock.now() + timedelta(seconds=skip.seconds)
+        self._skips[camera_id] = SkippedCamera(camera_id, until, skip.operator, skip.reason)
+        self._tour.skip(camera_id, skip.seconds, self._clock.monotonic())
+        _log.warning("camera %s is skipped for %g s, by %s", camera_id, skip.seconds, skip.operator)
+
+    def _end_skip(self, camera_id: CameraId) -> None:
+        if self._skips.pop(camera_id, None) is not None:
+            self._tour.skip(camera_id, 0.0, self._clock.monotonic())
+
+    def _skipped(self) -> tuple[SkippedCamera, ...]:
+        now = self._clock.now()
+        self._skips = {camera_id: skip for camera_id, skip in self._skips.items() if skip.until > now}
+        rings = Counter(self._tour.ring_of(camera_id) for camera_id in self._skips)
+        for ring in RingName:
+            self._metrics.tour.skipped.labels(ring.value).set(rings[ring])
+        return tuple(self._skips.values())
 
     def _pinned(self) -> tuple[PinnedCamera, ...]:
         now = self._clock.now()
@@ -174,6 +207,7 @@ class TourBook:
             frames_processed=frames.processed,
             frames_dropped=frames.dropped,
             pinned=self._pinned(),
+            skipped=self._skipped(),
         )
         self._metrics.tour.show(status.stretch, rings)
         return status
@@ -315,6 +349,8 @@ class Touring:
         match request:
             case Pin():
                 self._book.pinned(request)
+            case Skip():
+                self._book.skipped(request)
             case ViewAcceptance():
                 self._frames.accept_view(request)
 

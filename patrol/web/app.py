@@ -22,7 +22,9 @@ from patrol.ports import (
     RoomDesk,
     RoomView,
     UnitDesk,
+    Wall,
 )
+from patrol.wall_metrics import WallMetrics
 from patrol.web.answering import FAILURES
 from patrol.web.camera_routes import camera_routes
 from patrol.web.entering import DeclaredRoute, Gate
@@ -39,6 +41,8 @@ from patrol.web.serving import serve
 from patrol.web.sign_in_routes import deed_routes, sign_in_routes
 from patrol.web.status_routes import status_routes
 from patrol.web.unit_routes import unit_routes
+from patrol.web.wall_feeding import WallFeed, WallLimits
+from patrol.web.wall_routes import wall_routes
 
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
 
@@ -60,6 +64,8 @@ def make_web_app(
     units: UnitDesk | None = None,
     gate: Gate | None = None,
     deeds: DeedLog | None = None,
+    wall: Wall | None = None,
+    wall_metrics: WallMetrics | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
@@ -67,7 +73,8 @@ def make_web_app(
     ``stopping``: once set, streams end and ``/readyz`` says so. ``fates``: why pictures that were there are not.
     ``precision``: how often the rules were right.
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
-    it, whoever is at this machine. ``deeds``: what people did.
+    it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
+    nothing hangs on the tour wall.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -77,6 +84,7 @@ def make_web_app(
         return encode_room(snapshot, layout, encoded.version, looking.now())
 
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
+    hanging = _wall_feed(wall, wall_metrics, layout, clock, stopping)
     app = _guarded(
         [
             *asset_routes(),
@@ -90,6 +98,7 @@ def make_web_app(
             *letter_routes(desk),
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),
+            *(wall_routes(hanging, gate) if hanging is not None else ()),
             *status_routes(checks, registry, stopping),
         ],
         gate,
@@ -98,8 +107,17 @@ def make_web_app(
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
         ],
     )
-    app.state.feed = feed
+    app.state.feed, app.state.wall = feed, hanging
     return app
+
+
+def _wall_feed(
+    wall: Wall | None, metrics: WallMetrics | None, layout: RoomLayout, clock: Clock, stopping: asyncio.Event
+) -> WallFeed | None:
+    if wall is None:
+        return None
+    cameras = [camera.id for camera in layout.cameras]
+    return WallFeed(wall, cameras, clock, stopping, WallLimits(), metrics or WallMetrics(CollectorRegistry()))
 
 
 def make_status_app(

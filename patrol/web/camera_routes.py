@@ -10,19 +10,21 @@ from patrol.domain.accounts import Permission
 from patrol.domain.camera import CameraId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
+from patrol.domain.skips import Skip
 from patrol.ports import RoomDesk
 from patrol.web.answering import done
 from patrol.web.entering import DeclaredRoute, declared, operator_of
 from patrol.web.layout import RoomLayout
 from patrol.web.reading import read
-from patrol.web.schemas import AcceptViewBody, PinBody
+from patrol.web.schemas import AcceptViewBody, PinBody, SkipBody
 
 
 def camera_routes(desk: RoomDesk, layout: RoomLayout) -> list[DeclaredRoute]:
-    """For more of a camera than the tour has of it anyway."""
+    """For more of a camera than the tour has of it anyway, or for nothing of it."""
     requests = _Requests(desk, layout)
     return [
         declared("/api/cameras/{camera_id}/pin", requests.pin, Permission.LOOK, "POST"),
+        declared("/api/cameras/{camera_id}/skip", requests.skip, Permission.LOOK, "POST"),
         declared("/api/cameras/{camera_id}/accept-view", requests.accept_view, Permission.LOOK, "POST"),
     ]
 
@@ -42,6 +44,15 @@ class _Requests:
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
         return await done(self._desk.pin(pin))
+
+    async def skip(self, request: Request) -> Response:
+        body = await read(request, SkipBody)
+        operator, camera_id = operator_of(request), self._camera_id(request)
+        try:
+            skip = Skip(camera_id, body.seconds, operator, body.reason)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
+        return await done(self._desk.skip(skip))
 
     async def accept_view(self, request: Request) -> Response:
         await read(request, AcceptViewBody)

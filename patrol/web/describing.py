@@ -46,12 +46,15 @@ from patrol.web.schemas import (
     PrecisionShown,
     ReopenBody,
     ReplayBody,
+    SkipBody,
     SplitBody,
     TakeBackBody,
     UnitStateBody,
+    WallCamerasBody,
     WithdrawBody,
 )
 from patrol.web.sign_in_routes import DeedShown, PasswordBody, SignInBody, SignOutBody
+from patrol.web.wall_feeding import StillShown, WallHello
 
 VERSION = "1"
 REFERENCE = "#/components/schemas/{model}"
@@ -133,7 +136,21 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed(f"{_INCIDENT}/orders", "Send a unit", OrderBody),
     _deed(f"{_INCIDENT}/orders/{{order_id}}/take-back", "Take an order back", TakeBackBody),
     _deed("/api/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
+    _deed("/api/cameras/{camera_id}/skip", "Have the tour leave a camera out for a while, or no longer", SkipBody),
     _deed("/api/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
+    _get(
+        "/api/v1/wall/events",
+        "What the tour sees of the cameras in sight: events hello (WallHello), still (StillShown) and signed_out",
+        "text/event-stream",
+    ),
+    Operation(
+        "post",
+        "/api/v1/wall/{viewer_id}/cameras",
+        "What a page has in sight on the tour wall",
+        Done,
+        WallCamerasBody,
+        refuses=(400, 404, 413, 415),
+    ),
     _get("/api/v1/precision", "How often the rules were right", PrecisionShown),
     _get("/api/dead-letters", "Messages that could not be handled, newest first", tuple[LetterShown, ...]),
     _deed("/api/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),
@@ -225,6 +242,8 @@ class _Schemas:
         answers = {each for each in says if not isinstance(each, str)} | {
             StateMessage,
             FeedTrouble,
+            WallHello,
+            StillShown,
             Failure,
         }
         bodies = {each.takes for each in operations if each.takes is not None}

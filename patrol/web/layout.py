@@ -30,6 +30,7 @@ class CameraOnMap:
     view_deg: float
     revisit_bound_s: float
     simulated: bool
+    group: str
 
     @classmethod
     def of(cls, camera: Camera) -> CameraOnMap:
@@ -46,6 +47,7 @@ class CameraOnMap:
             camera.view_deg,
             camera.revisit_bound_s,
             camera.simulated,
+            camera.group,
         )
 
 

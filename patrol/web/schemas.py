@@ -45,14 +45,17 @@ from patrol.domain.room import (
     QueueStatus,
     RingStatus,
     RoomSnapshot,
+    SkippedCamera,
     StageStatus,
     TourStatus,
     UnitStatus,
     WatchStatus,
 )
+from patrol.domain.skips import LONGEST_REASON
 from patrol.domain.storage import StorageStatus
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import CoordinateSystem, RuleId
+from patrol.domain.wall import MOST_IN_SIGHT
 from patrol.web.layout import RoomLayout
 
 # A page cannot show more of one incident, and gets them all once a second.
@@ -94,6 +97,7 @@ class TourState:
     pinned: tuple[PinnedCamera, ...] | None
     capacity_per_s: float | None
     needed_per_s: float | None
+    skipped: tuple[SkippedCamera, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +248,7 @@ def _tour_state(tour: TourStatus, layout: RoomLayout) -> TourState:
         pinned=tour.pinned,
         capacity_per_s=tour.capacity_per_s,
         needed_per_s=tour.needed_per_s,
+        skipped=tour.skipped,
     )
 
 
@@ -459,6 +464,19 @@ class PinBody(Body):
 
     seconds: Annotated[float, Field(strict=True)] = USUAL_S
     every_s: Annotated[float, Field(strict=True)] = USUAL_EVERY_S
+
+
+class SkipBody(Body):
+    """For how long a camera is not to be visited, and why, in words; 0 seconds: visit it again. See Skip for limits."""
+
+    seconds: Annotated[float, Field(strict=True)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_REASON)] = ""
+
+
+class WallCamerasBody(Body):
+    """The cameras that a page has in sight on the tour wall, by id."""
+
+    cameras: Annotated[tuple[Annotated[str, StringConstraints(max_length=64)], ...], Field(max_length=MOST_IN_SIGHT)]
 
 
 def _set_by_operators(state: UnitState) -> UnitState:

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from patrol.domain.errors import PatrolError
 from patrol.web.feeding import RoomFeed
+from patrol.web.wall_feeding import WallFeed
 
 # Whole seconds are all that uvicorn takes; with its own pauses the end comes well within two.
 GRACE_S = 1
@@ -74,6 +75,7 @@ async def serve(
     Raises PatrolError if the port cannot be had, or the certificate or its key cannot be read.
     """
     feed: RoomFeed | None = getattr(app.state, "feed", None)
+    wall: WallFeed | None = getattr(app.state, "wall", None)
     with await _listen(host, port) as listener:
         address = _address_of(listener, "http" if tls is None else "https")
         config = uvicorn.Config(
@@ -97,6 +99,8 @@ async def serve(
             beside = [tasks.create_task(_end(server, stopping), name="web-end")]
             if feed is not None:
                 beside.append(tasks.create_task(feed.run(), name="web-feed"))
+            if wall is not None:
+                beside.append(tasks.create_task(wall.run(), name="web-wall"))
             try:
                 await server.serve(sockets=[listener])
             finally:

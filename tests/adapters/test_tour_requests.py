@@ -16,6 +16,7 @@ from patrol.domain.camera import CameraId
 from patrol.domain.errors import QueueError
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
+from patrol.domain.skips import Skip
 from patrol.ports import TourRequests
 
 Opened = Callable[[], AbstractAsyncContextManager[TourRequests]]
@@ -47,15 +48,16 @@ def pin(number: int) -> Pin:
 
 
 ACCEPTANCE = ViewAcceptance(CameraId("C-1"), "李明")
+SKIP = Skip(CameraId("C-1"), 300.0, "李明", "正在检修")
 
 
 def test_wishes_are_taken_once_and_in_order(opened: Opened) -> None:
     async def check() -> None:
         async with opened() as requests:
             assert list(await requests.take()) == []
-            for wish in (pin(1), ACCEPTANCE, pin(2)):
+            for wish in (pin(1), ACCEPTANCE, SKIP, pin(2)):
                 await requests.ask(wish)
-            assert list(await requests.take()) == [pin(1), ACCEPTANCE, pin(2)]
+            assert list(await requests.take()) == [pin(1), ACCEPTANCE, SKIP, pin(2)]
             assert list(await requests.take()) == []
 
     asyncio.run(check())
@@ -93,9 +95,11 @@ def test_a_wish_nobody_takes_is_forgotten_and_one_nobody_can_read_is_left_out(va
         b'{"camera_id": "C-1", "operator": "x"}',
         b'{"accept_view": {"camera_id": "C-1"}}',
         b'{"accept_view": "C-1"}',
+        b'{"skip": {"camera_id": "C-1", "seconds": 60, "operator": "x"}}',
+        b'{"skip": {"camera_id": "C-1", "seconds": 1e9, "operator": "x", "reason": "y"}}',
     ],
 )
-def test_half_a_wish_accepts_no_view(valkey: str, body: bytes) -> None:
+def test_half_a_wish_accepts_no_view_and_skips_no_camera(valkey: str, body: bytes) -> None:
     async def check() -> None:
         async with connect(valkey) as redis:
             await redis.rpush(REQUESTS_KEY, body)

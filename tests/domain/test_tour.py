@@ -110,6 +110,87 @@ def test_three_rings_hold_their_bounds() -> None:
     assert run.tour.review(120) == 1.0
 
 
+def skipping(tour: Tour, at: float, seconds: float, *camera_ids: CameraId) -> Callable[[float], None]:
+    """Has cameras skipped at that second, and reviews every second."""
+
+    def each_second(now: float) -> None:
+        if now == at:
+            for camera_id in camera_ids:
+                tour.skip(camera_id, seconds, now)
+        tour.review(now)
+
+    return each_second
+
+
+def test_a_skipped_camera_is_not_visited_and_then_before_all_others_and_no_other_bound_knows_of_it() -> None:
+    found = cameras(12, 5) + cameras(12, 15, prefix="P")
+    run = Run(tour_of(found), takes=lambda _: 0.2)
+    skipped = CameraId("C-3")
+    stretches: list[float] = []
+    skip = skipping(run.tour, 20, 60.0, skipped)
+    run.until(120, lambda now: (skip(now), stretches.append(run.tour.stretch))[0])
+    (again, *_) = (at for at in run.tries[skipped] if at > 20.2)
+    assert again == pytest.approx(80, abs=0.3)  # along with others, perhaps
+    assert max(run.gaps[skipped]) > 60  # told as what it was
+    assert all(gap <= 5 for other in found[:12] if other.id != skipped for gap in run.gaps[other.id])
+    assert set(stretches) == {1.0}
+
+
+def test_a_skipped_camera_counts_as_unseen_and_a_person_is_why_until_the_tour_had_its_time() -> None:
+    found = cameras(3, 5)
+    run = Run(tour_of(found), takes=lambda _: 0.2)
+    skipped = CameraId("C-1")
+    told: list[tuple[float, bool, bool]] = []
+    skip = skipping(run.tour, 10, 30.0, skipped)
+
+    def each_second(now: float) -> None:
+        skip(now)
+        told.append((now, skipped in run.tour.past_bound(now), run.tour.is_excused(skipped, now)))
+
+    run.until(60, each_second)
+    assert all(is_past and is_excused for now, is_past, is_excused in told if 16 <= now < 40)
+    assert not any(is_past for now, is_past, _ in told if now > 41)
+    assert [is_excused for now, _, is_excused in told if now > 46] == [False] * 13
+
+
+def test_a_skip_that_is_ended_ends_at_once_and_a_suspicion_does_not_break_one() -> None:
+    found = cameras(3, 30)
+    run = Run(tour_of(found), takes=lambda _: 0.2)
+    skipped = CameraId("C-0")
+
+    def each_second(now: float) -> None:
+        if now == 40:
+            run.tour.skip(skipped, 600.0, now)
+            run.tour.pin(skipped, now, 10.0, 0.25, Asker.SUSPICION)
+        if now == 60:
+            run.tour.skip(skipped, 0.0, now)
+        run.tour.review(now)
+
+    run.until(70, each_second)
+    (again, *_) = (at for at in run.tries[skipped] if at > 40.3)
+    assert again == pytest.approx(60, abs=0.3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(1, 100), st.integers(0, 40)), max_size=12))
+@examples(30)
+def test_whatever_is_skipped_the_others_hold_their_bounds(skips: list[tuple[int, int, int]]) -> None:
+    found = cameras(8, 5)
+    run = Run(tour_of(found), takes=lambda _: 0.3)
+
+    def each_second(now: float) -> None:
+        for number, at, seconds in skips:
+            if at == now:
+                run.tour.skip(found[number].id, float(seconds), now)
+        run.tour.review(now)
+        assert run.tour.stretch == 1.0
+
+    run.until(150, each_second)
+    touched = {found[number].id for number, _, _ in skips}
+    assert all(gap <= 5 for other in found if other.id not in touched for gap in run.gaps[other.id])
+    # And whoever was skipped is seen again.
+    assert all(run.tour.blind_age_s(each.id, 150) <= 5 for each in found)
+
+
 def seen_at(found: list[Camera], step_s: float, settings: TourSettings) -> Tour:
     """Each was seen a step after the one before it."""
     tour = tour_of(found, settings)

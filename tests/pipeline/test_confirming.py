@@ -74,6 +74,16 @@ class ToldFilm:
         raise AssertionError("alerting orders clips")
 
 
+@dataclass
+class ToldWall:
+    """A WallSide that writes down what it is shown."""
+
+    shown: list[tuple[Frame, Detections]]
+
+    def see(self, frame: Frame, detections: Detections) -> None:
+        self.shown.append((frame, detections))
+
+
 class Stage:
     def __init__(self, *cameras: Camera, watched_by: Rule | None = None, besides: Rule | None = None) -> None:
         self.tour, self.alerts, self.metrics = ToldTour(), SlowAlerts(), fresh_metrics()
@@ -82,7 +92,10 @@ class Stage:
         known = {each.id: each for each in cameras or (camera(),)}
         self.film = ToldFilm()
         rules = LookingCloser(watcher)
-        self.confirming = Confirming(known, rules, self.tour, self.alerts, FakeClock(NOON), self.metrics, self.film)
+        self.on_the_wall: list[tuple[Frame, Detections]] = []
+        wall = ToldWall(self.on_the_wall)
+        clock = FakeClock(NOON)
+        self.confirming = Confirming(known, rules, self.tour, self.alerts, clock, self.metrics, self.film, wall)
 
     async def sees(self, seconds: float, detections: Detections, camera_id: str = "C-1") -> Frame:
         frame = replace(frame_of(camera_id, at(seconds)), pixels=np.zeros((4, 4, 3), np.uint8))
@@ -116,6 +129,16 @@ def test_every_frame_counts_as_seen_with_the_people_in_it_wherever_they_stand() 
         await stage.sees(1, people((0.2, 0.5), label="car"))
         await stage.sees(2, people())
         assert stage.tour.seen_with == [("C-1", 2), ("C-1", 0), ("C-1", 0)]
+
+    asyncio.run(check())
+
+
+def test_the_wall_is_shown_each_frame_with_what_was_found_in_it() -> None:
+    async def check() -> None:
+        stage = Stage()
+        found = people((0.2, 0.5))
+        frame = await stage.sees(0, found)
+        assert stage.on_the_wall == [(frame, found)]
 
     asyncio.run(check())
 

@@ -18,6 +18,7 @@ from patrol.domain.events import Level
 from patrol.domain.incidents import Disposition, FalseAlarmReason, IncidentId
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
+from patrol.domain.skips import Skip
 from patrol.domain.units import UnitId
 from patrol.pipeline.closing import Desk
 from tests.builders import NOON, candidate
@@ -134,11 +135,13 @@ def test_what_the_tour_is_asked_is_noted_before_it_is_asked(tmp_path: Path) -> N
         desk = Desk(room.deciding, Away(), deeds=deeds)
         with pytest.raises(QueueError):
             await desk.pin(Pin(CameraId("C-1"), 60.0, 1.0, "li"))
-        await Desk(room.deciding, MemoryTourRequests(), deeds=deeds).accept_view(
-            ViewAcceptance(CameraId("C-2"), "wang")
-        )
+        there = Desk(room.deciding, MemoryTourRequests(), deeds=deeds)
+        await there.accept_view(ViewAcceptance(CameraId("C-2"), "wang"))
+        await there.skip(Skip(CameraId("C-3"), 300.0, "li", "repair"))
+        await there.skip(Skip(CameraId("C-3"), 0.0, "wang"))
         assert await told(deeds) == [
             ("li", Action.PIN, "C-1", "60 s"), ("wang", Action.ACCEPT_VIEW, "C-2", ""),
+            ("li", Action.SKIP, "C-3", "300 s: repair"), ("wang", Action.SKIP, "C-3", "0 s"),
         ]  # fmt: skip
 
     play(tmp_path, story)

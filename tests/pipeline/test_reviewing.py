@@ -410,6 +410,32 @@ def test_a_camera_the_tour_itself_did_not_come_round_to_is_called_late(
     assert [(camera_id, detail) for camera_id, _, detail, _ in station.told.told] == [(dark.id, LATE)]
 
 
+def test_a_skipped_camera_is_past_its_bound_in_the_figures_and_technicians_hear_only_of_what_comes_after(
+    watched: tuple[Station, Camera, Camera],
+) -> None:
+    station, dark, fine = watched
+    station.tour.skip(dark.id, 60.0, station.clock.monotonic())
+    watch(station, 62, fine)
+    assert past_bound(station) == [1.0, 0.0, 0.0]
+    assert passed(station) == [1.0, 0.0, 0.0]
+    assert station.told.told == []
+    watch(station, 10, fine)  # the skip is over, and still nobody sees it
+    assert [told[0] for told in station.told.told] == [dark.id]
+    assert passed(station) == [1.0, 0.0, 0.0]  # one and the same gap
+    watch(station, 2, dark, fine)
+    assert [over[0] for over in station.told.over] == [dark.id]
+    assert past_bound(station) == [0.0, 0.0, 0.0]
+
+
+def test_a_skipped_camera_that_is_seen_again_was_no_trouble(watched: tuple[Station, Camera, Camera]) -> None:
+    station, dark, fine = watched
+    station.tour.skip(dark.id, 60.0, station.clock.monotonic())
+    watch(station, 61, fine)
+    watch(station, 20, dark, fine)
+    assert (station.told.told, station.told.over) == ([], [])
+    assert passed(station) == [1.0, 0.0, 0.0]
+
+
 def test_a_camera_that_never_answered_is_blind_since_the_start() -> None:
     station = Station([camera()], start="2026-03-02T12:00:00+08:00")
     station.clock.advance(0.5)

@@ -21,6 +21,7 @@ from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
 from patrol.domain.requests import ViewAcceptance
 from patrol.domain.room import TourStatus
+from patrol.domain.skips import Skip
 from patrol.domain.tour import Tour
 from patrol.domain.visits import Asker, TourSettings
 from patrol.metrics import Metrics
@@ -526,6 +527,39 @@ def test_an_operators_pin_is_looked_at_every_second_and_shown_until_it_is_over()
         assert [(each.id, each.operator) for each in status.pinned] == [("far-1", "seat-1")]
         assert len(station.source.visits["far-1"]) >= 6
         assert (status.capacity_per_s, status.needed_per_s) == (48.0, 33.0)
+
+    asyncio.run(check())
+
+
+def test_a_skip_is_told_until_it_is_over_and_ends_an_operators_pin_and_a_pin_ends_it() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(3), TourSettings(workers=4))
+        core = CameraId("core-1")
+        skip = Skip(core, 300.0, "李明", "正在检修")
+        await station.requests.ask(Pin(core, 600.0, 1.0, "seat-1"))
+        await station.run_for(4)
+        status = station.touring.status()
+        assert status.pinned is not None
+        assert [(each.id, each.is_hold) for each in status.pinned] == [(core, True)]
+        for request in (Skip(CameraId("nowhere"), 60.0, "x", "y"), skip):
+            await station.requests.ask(request)
+        await station.run_for(30)
+        status = station.touring.status()
+        assert status.skipped is not None
+        assert [(each.id, each.operator, each.reason) for each in status.skipped] == [(core, "李明", "正在检修")]
+        assert status.pinned == ()
+        assert counted(station.metrics, "patrol_cameras_skipped", ring="core") == 1
+        quiet = station.source.visits[core][-1]
+        assert quiet < 8
+        await station.requests.ask(Pin(core, 60.0, 1.0, "seat-2"))
+        await station.run_for(5)
+        assert station.touring.status().skipped == ()
+        assert station.source.visits[core][-1] > quiet + 20
+        await station.requests.ask(skip)
+        await station.run_for(2)
+        station.clock.advance(300)
+        assert station.touring.status().skipped == ()
+        assert counted(station.metrics, "patrol_cameras_skipped", ring="core") == 0
 
     asyncio.run(check())
 

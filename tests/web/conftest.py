@@ -92,6 +92,7 @@ class Site:
             units=room,
             gate=self.gate,
             deeds=self.deeds,
+            wall=room.wall,
         )
 
     @asynccontextmanager

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from patrol.adapters.memory_wall import MemoryWall
 from patrol.domain import escalating, feedback, merging
 from patrol.domain.alerts import fingerprint_of
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
@@ -78,11 +79,13 @@ from patrol.domain.room import (
     QueueStatus,
     RingStatus,
     RoomSnapshot,
+    SkippedCamera,
     StageStatus,
     TourStatus,
     UnitStatus,
     WatchStatus,
 )
+from patrol.domain.skips import Skip
 from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
@@ -263,6 +266,8 @@ class FakeRoom:
     told: list[Precision] = field(default_factory=list)
     cover: CoverStatus | None = None
     snapshots: int = 0
+    skips: dict[CameraId, SkippedCamera] = field(default_factory=dict)
+    wall: MemoryWall = field(default_factory=MemoryWall)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -428,8 +433,18 @@ class FakeRoom:
             raise QueueError(self.queue_away)
         self.calls.append(("pin", pin.camera_id, f"{pin.seconds:g}", f"{pin.every_s:g}", pin.operator))
         self.pins[pin.camera_id] = PinnedCamera(
-            pin.camera_id, self.now() + timedelta(seconds=pin.seconds), pin.operator
+            pin.camera_id, self.now() + timedelta(seconds=pin.seconds), pin.operator, pin.is_hold
         )
+        if pin.seconds:
+            self.skips.pop(pin.camera_id, None)
+
+    async def skip(self, skip: Skip) -> None:
+        if self.queue_away is not None:
+            raise QueueError(self.queue_away)
+        self.calls.append(("skip", skip.camera_id, f"{skip.seconds:g}", skip.operator, skip.reason))
+        until = self.now() + timedelta(seconds=skip.seconds)
+        self.skips[skip.camera_id] = SkippedCamera(skip.camera_id, until, skip.operator, skip.reason)
+        self.pins.pop(skip.camera_id, None)
 
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         if self.queue_away is not None:
@@ -729,9 +744,20 @@ class FakeRoom:
         rings = tuple(self._ring(ring, ages) for ring in RINGS)
         pins = tuple(pin for pin in self.pins.values() if pin.until > now) if self.tells_pins else None
         can, needed = self.capacity or (None, None)
+        skips = tuple(skip for skip in self.skips.values() if skip.until > now)
         counts = (seen, seen - 15, 12)
         return TourStatus(
-            now, self.stretch, self.visits_per_s, rings, tuple(statuses), tuple(recent), *counts, pins, can, needed
+            now,
+            self.stretch,
+            self.visits_per_s,
+            rings,
+            tuple(statuses),
+            tuple(recent),
+            *counts,
+            pins,
+            can,
+            needed,
+            skips,
         )
 
     def _ring(self, ring: Ring, ages: Mapping[CameraId, float]) -> RingStatus:
@@ -752,12 +778,17 @@ class FakeRoom:
 
 
 async def _main() -> None:
+    from .fake_wall import tour_the_wall  # it needs this module
+
     room, stopping = FakeRoom(), asyncio.Event()
     room.fill()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-    app = make_web_app(room, room, room, (), CollectorRegistry(), room.layout, SystemClock(), stopping=stopping)
-    await serve(app, "127.0.0.1", 8477, stopping, print)
+    registry = CollectorRegistry()
+    app = make_web_app(room, room, room, (), registry, room.layout, SystemClock(), stopping=stopping, wall=room.wall)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(tour_the_wall(room, stopping))
+        await serve(app, "127.0.0.1", 8477, stopping, print)
 
 
 if __name__ == "__main__":

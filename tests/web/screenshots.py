@@ -45,6 +45,7 @@ def main() -> int:
             shown += _each(browser, f"{address}sign-in", arguments.out / "sign-in", _at_the_door)
         with _room(arguments.address) as address:
             shown += _each(browser, f"{address}/", arguments.out / "room", _settled)
+            shown += _each(browser, f"{address}/", arguments.out / "wall", _on_the_wall)
         browser.close()
     failed = [error for of_one in shown for error in of_one]
     for error in failed:
@@ -121,6 +122,13 @@ def _at_the_door(page: Page) -> None:
 def _settled(page: Page) -> None:
     """The room is there, an incident is open on it, and its pictures have come."""
     page.locator("#cards .card").first.wait_for()
+    page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
+
+
+def _on_the_wall(page: Page) -> None:
+    """The tour was at most of what is in sight."""
+    page.locator("#views a", has_text=re.compile("轮巡|Wall")).click()
+    page.locator(".tile canvas").first.wait_for()
     page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
 
 

@@ -34,6 +34,7 @@ INCIDENT = IncidentId("I-20261123-000147")
 OPERATOR = {"X-Patrol-Operator": "%E6%9D%8E%E6%98%8E"}  # 李明
 OTHER = {"X-Patrol-Operator": "wang"}
 PIN = "/api/cameras/C-017/pin"
+SKIP = "/api/cameras/C-017/skip"
 ACCEPT_VIEW = "/api/cameras/C-017/accept-view"
 CLOSE = {"disposition": "false_alarm", "reason": "散场人流"}
 
@@ -457,8 +458,8 @@ def test_a_number_that_is_none_pins_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize("camera_id", ["C-999", "c-017", "..", "%2e%2e", "a b", "C-017%00"])
 def test_of_a_camera_that_is_not_in_the_room_nothing_can_be_asked(site: Site, camera_id: str) -> None:
-    for action in ("pin", "accept-view"):
-        answer = post(site, f"/api/cameras/{camera_id}/{action}", {}, **OPERATOR)
+    for action, body in (("pin", {}), ("accept-view", {}), ("skip", {"seconds": 0})):
+        answer = post(site, f"/api/cameras/{camera_id}/{action}", body, **OPERATOR)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
     assert site.room.calls == []
 
@@ -474,18 +475,44 @@ def test_accepting_a_view_says_nothing_but_that(site: Site, body: object) -> Non
     assert site.room.calls == []
 
 
-@pytest.mark.parametrize("path", [PIN, ACCEPT_VIEW])
+def test_a_camera_is_skipped_by_whom_for_how_long_and_why_and_visited_again(site: Site) -> None:
+    assert post(site, SKIP, {"seconds": 300, "reason": " 正在检修 "}, **OPERATOR).status_code == 200
+    assert post(site, SKIP, {"seconds": 0}, **OPERATOR).status_code == 200
+    assert site.room.calls == [("skip", "C-017", "300", "李明", "正在检修"), ("skip", "C-017", "0", "李明", "")]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({"seconds": 901, "reason": "x"}, 422, "seconds: expected 0 to 900, got 901"),
+        ({"seconds": -1, "reason": "x"}, 422, "seconds: expected 0 to 900, got -1"),
+        ({"seconds": 60}, 422, "reason: expected why the camera is left out"),
+        ({"seconds": 60, "reason": "x" * 201}, 400, "reason"),
+        ({"seconds": "60", "reason": "x"}, 400, "seconds"),
+        ({}, 400, "seconds"),
+    ],
+)
+def test_a_skip_that_is_none_is_refused_with_what_was_expected(
+    site: Site, body: object, status: int, says: str
+) -> None:
+    answer = post(site, SKIP, body, **OPERATOR)
+    assert answer.status_code == status
+    assert says in answer.json()["error"]["message"]
+    assert site.room.calls == []
+
+
+@pytest.mark.parametrize("path", [PIN, ACCEPT_VIEW, SKIP])
 def test_what_is_asked_of_the_tour_is_guarded_like_every_action(site: Site, path: str) -> None:
-    assert post(site, path, {}).status_code == 400
+    assert post(site, path, {"seconds": 0} if path == SKIP else {}).status_code == 400
     assert post(site, path, {}, **OPERATOR, Origin="http://elsewhere.example").status_code == 403
     assert get(site, path).status_code == 405
     assert site.room.calls == []
 
 
-@pytest.mark.parametrize("path", [PIN, ACCEPT_VIEW])
+@pytest.mark.parametrize("path", [PIN, ACCEPT_VIEW, SKIP])
 def test_without_the_queue_nobody_is_told_that_the_tour_was_asked(site: Site, path: str) -> None:
     site.room.queue_away = "redis does not answer"
-    answer = post(site, path, {}, **OPERATOR)
+    answer = post(site, path, {"seconds": 0} if path == SKIP else {}, **OPERATOR)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_away")
     assert "redis does not answer" in answer.json()["error"]["message"]
 

@@ -113,6 +113,8 @@ ACTIONS: list[tuple[str, str, object]] = [
         {"disposition": "handled", "reason": "x"},
     ),
     ("/api/cameras/{camera_id}/pin", "/api/cameras/C-017/pin", {}),
+    ("/api/cameras/{camera_id}/skip", "/api/cameras/C-017/skip", {"seconds": 60, "reason": "x"}),
+    ("/api/v1/wall/{viewer_id}/cameras", "/api/v1/wall/nobody/cameras", {"cameras": []}),
     ("/api/v1/units/{unit_id}/state", "/api/v1/units/U-JP1/state", {"state": "off_duty", "reason": "x"}),
     ("/api/v1/positions", "/api/v1/positions", {"positions": [{"unit_id": "U-1", "place": {}, "at": "now"}]}),
     ("/api/incidents/{incident_id}/confirm", "/api/incidents/I-0/confirm", {}),

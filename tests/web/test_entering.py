@@ -48,7 +48,7 @@ def method_of(route: Route) -> str:
 async def ask(client: httpx.AsyncClient, route: Route, **more: Any) -> httpx.Response:
     method = method_of(route)
     content = {"json": {}} if method == "POST" else {}
-    if route.path == "/events":
+    if route.path.endswith("/events"):
         method = "HEAD"  # the stream itself has no end
     return await client.request(method, address_of(route), **content, **more)
 
