@@ -15,11 +15,12 @@ from playwright.sync_api import Browser, sync_playwright
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
+from patrol.adapters.clock import SystemClock
 from patrol.ports import DeedLog, HealthCheck
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 
-from .fake_room import FakeRoom, SystemClock
+from .fake_room import FakeRoom
 from .page_files import build_page
 
 HOST = "http://127.0.0.1:8476"
@@ -141,7 +142,12 @@ class ServedRoom:
 
     def do(self, change: Callable[[], object]) -> None:
         done = threading.Event()
-        self.loop.call_soon_threadsafe(lambda: (change(), done.set()))
+
+        def call() -> None:
+            change()
+            done.set()
+
+        self.loop.call_soon_threadsafe(call)
         assert done.wait(5)
 
 

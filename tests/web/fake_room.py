@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory_wall import MemoryWall
 from patrol.domain import escalating, feedback, merging
 from patrol.domain.alerts import fingerprint_of
@@ -205,19 +206,6 @@ def draw_scene(seed: int, people: int) -> bytes:
     done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
     assert done
     return bytes(jpeg.tobytes())
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 @dataclass(slots=True)

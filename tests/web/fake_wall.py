@@ -9,10 +9,11 @@ from datetime import datetime
 import cv2
 import numpy as np
 
+from patrol.adapters.clock import SystemClock
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.wall import StillBox, WallStill, Wishes
 
-from .fake_room import FakeRoom, SystemClock, draw_scene
+from .fake_room import FakeRoom, draw_scene
 
 WIDTH, HEIGHT = 320, 180
 SCENES = 24

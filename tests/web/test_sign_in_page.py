@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from patrol.adapters.clock import SystemClock
 from patrol.domain.events import Level
 from patrol.domain.incidents import EscalationStep, IncidentId
 from patrol.web.app import serve
 
 from .conftest import IN_A_BROWSER, Site
-from .fake_room import FakeRoom, SystemClock
+from .fake_room import FakeRoom
 from .signed_in import PASSWORD, guarded
 
 pytestmark = IN_A_BROWSER

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory_wall import MemoryWall
 from patrol.domain.camera import CameraId
 from patrol.domain.wall import MOST_IN_SIGHT
@@ -22,7 +23,6 @@ from patrol.web.wall_feeding import WallFeed, WallFull, WallLimits
 from tests.builders import NOON, at
 
 from .conftest import Site
-from .fake_room import SystemClock
 from .fake_wall import jpeg_of, still_of
 
 EVENTS = "/api/v1/wall/events"
