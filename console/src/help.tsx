@@ -12,6 +12,7 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["K", "key_previous"],
   ["Enter", "key_open"],
   ["C", "key_confirm"],
+  ["L", "key_live"],
   ["P", "key_pin"],
   ["R", "key_rules"],
   ["Esc", "key_escape"],

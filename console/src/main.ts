@@ -11,6 +11,7 @@ import { ActionFailed } from "./sending";
 import { act, fetchLayout, Stream } from "./stream";
 import { asksTheRoom } from "./escalation";
 import { openHelp, placeHelp } from "./help";
+import { openLive, placeLive } from "./live";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import "./password";
@@ -29,7 +30,7 @@ let layoutVersion: string | null = null;
 let fetchingLayout = false;
 
 const panel = new IncidentPanel(byId("incident"), choose);
-const map = new RoomMap(byId("map"), choose);
+const map = new RoomMap(byId("map"), choose, openLive);
 const feed = new Feed({ onSelect: choose, onOpen: openIncident, onShown: tellDisplayed });
 
 function choose(id: string | null): void {
@@ -173,6 +174,7 @@ const KEYS: Record<string, () => void> = {
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
   c: () => void panel.confirm(),
+  l: () => openLive(panel.camera() ?? stateNow().tour?.recent[0] ?? room.layout.cameras[0]?.id ?? null),
   p: () => panel.pin(),
   r: () => void openPrecision(),
   "?": openHelp,
@@ -192,6 +194,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 placeHelp(byId("help-place"));
+placeLive(byId("live-place"));
 byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();

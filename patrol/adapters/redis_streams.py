@@ -21,7 +21,7 @@ from patrol.adapters.redis_connecting import COMMAND_TIMEOUT_S
 from patrol.domain.errors import QueueError
 from patrol.domain.messages import DEAD_STREAM, RED_STREAM, Message
 from patrol.domain.pins import Pin
-from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.requests import LiveSession, TourRequest, ViewAcceptance
 from patrol.domain.room import TourStatus
 from patrol.domain.streams import EntryId
 from patrol.ports import Delivery, MessagesRefusedError
@@ -48,7 +48,35 @@ class _AcceptedView:
     accept_view: ViewAcceptance
 
 
-_REQUEST: TypeAdapter[Pin | _AcceptedView] = TypeAdapter(Pin | _AcceptedView)
+@dataclass(frozen=True, slots=True)
+class _LiveSession:
+    """A LiveSession on the wire, likewise."""
+
+    live_session: LiveSession
+
+
+_Wire = Pin | _AcceptedView | _LiveSession
+_REQUEST: TypeAdapter[_Wire] = TypeAdapter(_Wire)
+
+
+def _on_the_wire(request: TourRequest) -> _Wire:
+    match request:
+        case Pin():
+            return request
+        case ViewAcceptance():
+            return _AcceptedView(request)
+        case LiveSession():
+            return _LiveSession(request)
+
+
+def _off_the_wire(wire: _Wire) -> TourRequest:
+    match wire:
+        case Pin():
+            return wire
+        case _AcceptedView():
+            return wire.accept_view
+        case _LiveSession():
+            return wire.live_session
 
 
 async def ask(command: Awaitable[_Result]) -> _Result:
@@ -335,7 +363,7 @@ class RedisTourRequests:
 
     async def ask(self, request: TourRequest) -> None:
         """See TourRequests."""
-        body = _REQUEST.dump_json(request if isinstance(request, Pin) else _AcceptedView(request))
+        body = _REQUEST.dump_json(_on_the_wire(request))
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.rpush(REQUESTS_KEY, body)
             pipeline.ltrim(REQUESTS_KEY, -MOST_REQUESTS, -1)
@@ -348,8 +376,7 @@ class RedisTourRequests:
         bodies: Any = await ask(self._redis.lpop(REQUESTS_KEY, MOST_REQUESTS))
         for body in bodies or ():
             with contextlib.suppress(ValidationError):
-                request = _REQUEST.validate_json(body)
-                requests.append(request if isinstance(request, Pin) else request.accept_view)
+                requests.append(_off_the_wire(_REQUEST.validate_json(body)))
         return requests
 
 

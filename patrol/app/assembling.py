@@ -31,6 +31,7 @@ from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
+from patrol.app.live import LiveParts, live_parts
 from patrol.app.options import SENDING_ROLES, Options, Role
 from patrol.config import Configuration
 from patrol.config.proposed import ProposalWriter
@@ -92,6 +93,7 @@ class Parts:
     signing_in: SigningIn
     units_desk: UnitsDesk
     room: Room
+    live: LiveParts
     appraising: Appraising
     keeping: Keeping
     tour: TourParts | None
@@ -224,6 +226,7 @@ async def assembled(
                     detour=configuration.travel.detour,
                 ),
             ),
+            live=live_parts(stack, configuration, requests, clock, metrics),
             appraising=Appraising(
                 SqlJudgements(store),
                 configuration.rules,

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
-from patrol.ports import DeedLog, HealthCheck
+from patrol.ports import DeedLog, HealthCheck, LiveDesk, StillDesk
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 
@@ -73,6 +73,8 @@ class Site:
     hosts: tuple[str, ...] = ()
     gate: Gate | None = None
     deeds: DeedLog | None = None
+    live: LiveDesk | None = None
+    stills: StillDesk | None = None
 
     def app(self) -> Starlette:
         room = self.room
@@ -92,6 +94,8 @@ class Site:
             units=room,
             gate=self.gate,
             deeds=self.deeds,
+            live=self.live,
+            stills=self.stills,
         )
 
     @asynccontextmanager
