@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from benchmarks.clips import GOP_FRAMES, HEIGHT, WIDTH, encoded
 from benchmarks.packs import write_pack
 from benchmarks.serving import Server, missing_parts, rtsp_server
+from patrol.adapters.clock import SystemClock
 from patrol.adapters.memory import MemoryTourRequests
 from patrol.app.live import live_parts
 from patrol.config import Configuration
@@ -28,7 +29,7 @@ from patrol.web.app import serve
 from tests.acceptance.clips import counting_pictures
 
 from .conftest import IN_A_BROWSER, Site
-from .fake_room import FakeRoom, SystemClock
+from .fake_room import FakeRoom
 
 MISSING = missing_parts()
 pytestmark = [
