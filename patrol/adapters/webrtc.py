@@ -19,7 +19,7 @@ from patrol.domain.live import TICKS_PER_S, LivePicture
 from patrol.ports import PeerState
 
 if TYPE_CHECKING:
-    from aiortc import RTCPeerConnection
+    from aiortc import MediaStreamTrack, RTCPeerConnection
 
 TIME_BASE = Fraction(1, TICKS_PER_S)
 STATES = {"new": PeerState.CONNECTING, "connecting": PeerState.CONNECTING, "connected": PeerState.CONNECTED}
@@ -97,7 +97,7 @@ async def _negotiate(connection: RTCPeerConnection, offer: str, next_picture: Ne
     await connection.setLocalDescription(await connection.createAnswer())
 
 
-def _track(next_picture: NextPicture) -> object:
+def _track(next_picture: NextPicture) -> MediaStreamTrack:
     from aiortc import MediaStreamTrack
 
     class PictureTrack(MediaStreamTrack):
