@@ -292,6 +292,12 @@ class IncidentStore(Protocol):
         ``unit_id``: also with whatever this unit is on.
         """
 
+    async def situation(self, incident_id: IncidentId) -> Situation:
+        """An incident as it is now, to be looked at only: others may decide on it meanwhile.
+
+        Raises KeyError for an unknown incident, StoreError.
+        """
+
 
 class DutyStore(Protocol):
     """What units do and where they are, apart from any incident. Each raises StoreError."""

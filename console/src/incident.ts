@@ -232,7 +232,8 @@ export class IncidentPanel {
     key: "send_unit" | "take_back", unitId: string, action: (operator: string) => Promise<unknown>, warning = "",
   ): HTMLButtonElement {
     const spoken = [t(`${key}_spoken`, { unit: unitName(unitId) }), warning].filter(Boolean).join(" · ");
-    const button = el("button", { type: "button", class: "quiet", "aria-label": spoken, title: spoken }, t(key));
+    const says = { "aria-label": spoken, title: spoken };
+    const button = el("button", { type: "button", class: "quiet", "data-needs": "dispatch", ...says }, t(key));
     button.addEventListener("click", async () => {
       const operator = this.#operatorOrAsk();
       if (!operator) return;
@@ -252,8 +253,8 @@ export class IncidentPanel {
   }
 
   #acceptButton(cameraId: string): HTMLButtonElement {
-    const label = t("accept_view_of", { camera: nameOf(cameraId) });
-    const button = el("button", { type: "button", class: "accept", title: t("accept_view_means"), "aria-label": label }, t("accept_view"));
+    const says = { title: t("accept_view_means"), "aria-label": t("accept_view_of", { camera: nameOf(cameraId) }) };
+    const button = el("button", { type: "button", class: "accept", "data-needs": "look", ...says }, t("accept_view"));
     button.addEventListener("click", () => void this.#acceptView(cameraId, button));
     return button;
   }
@@ -308,7 +309,7 @@ export class IncidentPanel {
   }
 
   #levelButton(): HTMLButtonElement {
-    const button = el("button", { type: "button", class: "level-change" }, t("level_change"));
+    const button = el("button", { type: "button", class: "level-change", "data-needs": "act" }, t("level_change"));
     button.addEventListener("click", () => this.#openJudging(this.#levelForm));
     return button;
   }

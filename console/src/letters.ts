@@ -31,7 +31,7 @@ async function look(): Promise<void> {
 }
 
 function item(letter: LetterShown): HTMLElement {
-  const button = el("button", { type: "button" }, t("letters_replay"));
+  const button = el("button", { type: "button", "data-needs": "replay" }, t("letters_replay"));
   button.addEventListener("click", () => putBack(letter, button));
   const facts = [
     letter.at === null ? null : timeOfDay(Date.parse(letter.at)),

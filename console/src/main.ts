@@ -50,7 +50,7 @@ function openIncident(withFocus: boolean): void {
 function acknowledge(id: string): void {
   choose(id);
   openIncident(true);
-  if (may("act")) void panel.acknowledge();
+  void panel.acknowledge();
 }
 
 // Which seat this is, for the receipts; a name of the tab, not of a person.
@@ -173,9 +173,13 @@ const KEYS: Record<string, () => void> = {
   k: () => feed.step(-1),
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
-  c: () => void panel.confirm(),
+  c: () => {
+    if (may("act")) void panel.confirm();
+  },
   l: () => openLive(panel.camera() ?? stateNow().tour?.recent[0] ?? room.layout.cameras[0]?.id ?? null),
-  p: () => panel.pin(),
+  p: () => {
+    if (may("look")) panel.pin();
+  },
   r: () => void openPrecision(),
   "?": openHelp,
 };

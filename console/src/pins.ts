@@ -74,7 +74,7 @@ export class PinButton {
   constructor({ key, operator, onFailure }: Pinning) {
     this.#operator = operator;
     this.#onFailure = onFailure;
-    this.node = el("button", { type: "button", class: "pin", "aria-pressed": "false" }, this.text);
+    this.node = el("button", { type: "button", class: "pin", "data-needs": "look", "aria-pressed": "false" }, this.text);
     if (key !== undefined) this.node.append(el("kbd", {}, key));
     this.node.addEventListener("click", () => this.press());
   }

@@ -7,7 +7,7 @@ import { targetText } from "./countdown";
 import { coverRow, showCover } from "./cover";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation";
 import { openLetters } from "./letters";
-import { endBanners, may } from "./signed";
+import { endBanners } from "./signed";
 import {
   boundOf, camerasOf, isMaintenance, isOpen, notReal, room, seen, stateNow, titleOf, type Tone, toneOfShare, wordsOf,
 } from "./room";
@@ -169,7 +169,7 @@ export interface Link {
   trouble: string | null;
 }
 
-// `letters`: its button shows the dead letters; `shows`: an incident's id, to which its button leads.
+// `letters`: its button shows the dead letters; `shows`: an incident's id, which its button shows.
 export interface Banner {
   level: Level;
   title?: string;
@@ -194,7 +194,7 @@ export function showBanners(link: Link, onShow: Show): void {
     setAttribute(line, "data-level", banner.level);
     setAttribute(line, "data-urgent", banner.urgent === true);
     setAttribute(line, "role", banner.urgent ? "alert" : null);
-    rebuild(line, [banner, may("act")], () => bannerParts(banner, onShow));
+    rebuild(line, banner, () => bannerParts(banner, onShow));
   });
 }
 
@@ -205,13 +205,13 @@ function bannerParts({ level, title, text, letters, shows }: Banner, onShow: Sho
 }
 
 function showButton(id: string, onShow: Show): HTMLElement {
-  const button = el("button", { type: "button" }, t(may("act") ? "room_asked_show" : "room_asked_look"));
+  const button = el("button", { type: "button", "data-needs": "act" }, t("room_asked_show"));
   button.addEventListener("click", () => onShow(id));
   return button;
 }
 
 function lettersButton(): HTMLElement {
-  const button = el("button", { type: "button", class: "quiet" }, t("letters_show"));
+  const button = el("button", { type: "button", class: "quiet", "data-needs": "see_letters" }, t("letters_show"));
   button.addEventListener("click", () => void openLetters());
   return button;
 }

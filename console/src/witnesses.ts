@@ -69,7 +69,8 @@ export class Witnesses {
 
   #splitButton(witness: Witness, camera: string): HTMLButtonElement {
     const label = t("split_of", { camera });
-    const button = el("button", { type: "button", class: "split", title: t("split_means"), "aria-label": label }, t("split"));
+    const says = { title: t("split_means"), "aria-label": label };
+    const button = el("button", { type: "button", class: "split", "data-needs": "act", ...says }, t("split"));
     button.addEventListener("click", () => this.#does.onSplit(witness, camera, button));
     return button;
   }

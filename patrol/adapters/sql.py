@@ -183,13 +183,19 @@ class SqlStore:
         sql_restoring.refuse_while_behind(connection)
         if once is not None and _effect_stored(connection, once):
             return None
-        incident = incident_of(connection, incident_id)
-        orders = orders_of(connection, (incident_id,))
-        outcome = decision(Situation(incident, orders, self._duties(connection)))
+        outcome = decision(self._situation(connection, incident_id))
         store_outcome(connection, outcome, self._clock.now())
         if once is not None:
             self._keep_effect(connection, once)
         return outcome
+
+    async def situation(self, incident_id: IncidentId) -> Situation:
+        """See IncidentStore."""
+        return await self._door.read(lambda connection: self._situation(connection, incident_id))
+
+    def _situation(self, connection: Connection, incident_id: IncidentId) -> Situation:
+        incident = incident_of(connection, incident_id)
+        return Situation(incident, orders_of(connection, (incident_id,)), self._duties(connection))
 
     def _keep_effect(self, connection: Connection, effect: Effect) -> None:
         at = text_of(self._clock.now())

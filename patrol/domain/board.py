@@ -297,6 +297,21 @@ def waits(situation: Situation, sending: Sending, now: datetime) -> bool:
     return missing(situation, sending.crews) > 0 and is_held(incident, sending.confirm, now) is None
 
 
+def is_chosen_for(situation: Situation, sending: Sending, now: datetime) -> bool:
+    """Whether one more alert of it asks for no choice at once: it wants nobody, is held, or is known to be short.
+
+    Follow-up chooses for all that wait once a second. Red is chosen for at every alert, which may have made it so.
+    """
+    incident = situation.incident
+    until = is_held(incident, sending.confirm, now)
+    if until is not None:
+        return incident.held_until == until and now < until
+    if not missing(situation, sending.crews):
+        return True
+    short = incident.shortfall
+    return short is not None and short.missing > 0 and incident.level is not Level.RED
+
+
 def lost_by(situation: Situation, units: Collection[UnitId]) -> list[Order]:
     """The orders of these units as they are once they are taken back."""
     return [replace(order, state=OrderState.RECALLED) for order in situation.open_orders if order.unit_id in units]

@@ -31,6 +31,7 @@ from patrol.ports import Clock, Effect, IncidentStore
 _log = logging.getLogger(__name__)
 
 NOBODY_FREE = "no unit free"
+CHOSEN_FOR = "chosen for before"
 # Stages by the timestamp that ends them, each with the one that begins it.
 _STAGE_ENDS = {
     ClockName.ORDER_SENT: ("order", ClockName.ACCEPTED),
@@ -59,6 +60,16 @@ class Deciding:
         self._metrics = metrics
         self._sending = sending or Sending()
         self._second_person = second_person
+
+    async def take_alert(self, incident_id: IncidentId, once: Effect) -> Outcome | None:
+        """An alert of it has come: send units, unless it was chosen for before.
+
+        In a storm most alerts join what waits already, and with a choice over hundreds at each, all would wait longer.
+        """
+        situation = await self._store.situation(incident_id)
+        if board.is_chosen_for(situation, self._sending, self._clock.now()):
+            return await self._decide(incident_id, lambda _: Outcome(reason=CHOSEN_FOR), once)
+        return await self.assign(incident_id, once)
 
     async def assign(self, incident_id: IncidentId, once: Effect | None = None) -> Outcome | None:
         """Send units to it, and to whatever waits with it. Returns what became of this incident."""
@@ -247,17 +258,10 @@ class Deciding:
 
     async def _original(self, incident_id: IncidentId) -> Incident:
         """The incident that another is said to be a duplicate of. Raises NotAsAsked."""
-        found: list[Incident] = []
-
-        def look(situation: Situation) -> Outcome:
-            found.append(situation.incident)
-            return Outcome(reason="looked at")
-
         try:
-            await self._store.decide(incident_id, look)
+            return (await self._store.situation(incident_id)).incident
         except KeyError:
             raise NotAsAsked(Objection.ORIGINAL_UNKNOWN, f"there is no incident {incident_id}") from None
-        return found[-1]
 
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> Outcome:
         """The feedback that waits for a second person does not count. Raises NotAsAsked."""

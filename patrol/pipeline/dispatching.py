@@ -65,7 +65,7 @@ class Dispatching:
         alert_id = envelope.data.get("alert_id")
         if not isinstance(alert_id, str):
             raise MessageError(f"data.alert_id: expected a string, got {alert_id!r}")
-        outcome = await self._deciding.assign(envelope.incident_id, once)
+        outcome = await self._deciding.take_alert(envelope.incident_id, once)
         await self._acknowledgements.acknowledge_alert(alert_id, self._clock.now())
         return outcome is not None
 

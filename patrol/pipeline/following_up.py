@@ -207,6 +207,10 @@ def _by_incident(orders: Iterable[Order]) -> defaultdict[IncidentId, list[Order]
 
 
 def _may_come_by_queue(situation: Situation, now: datetime) -> bool:
-    """Whether its alert may still be on its way to dispatch, which then sends."""
+    """Whether its alert may still be on its way to dispatch, which then sends. What is short has been chosen for."""
     incident = situation.incident
-    return incident.state is IncidentState.NEW and (now - incident.accepted_at).total_seconds() <= QUEUE_HAS_S
+    return (
+        incident.state is IncidentState.NEW
+        and incident.shortfall is None
+        and (now - incident.accepted_at).total_seconds() <= QUEUE_HAS_S
+    )

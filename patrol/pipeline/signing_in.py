@@ -9,7 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from patrol.domain.accounts import Account, checked_password, prepared_password
 from patrol.domain.deeds import Action, Deed
@@ -30,6 +30,7 @@ from patrol.metrics import SIGNED_IN, Metrics
 from patrol.ports import AccountStore, Clock, PasswordHasher
 
 _log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 FRESH_S = 5.0  # so long what the store said of somebody is believed: a page asks several times a second
 AWAY_S = 600.0  # and so long while the store is away
@@ -93,7 +94,7 @@ class SigningIn:
         since = self._clock.now() - KNOWN_FOR
         return Attempt(name, source, browser, await self._store.knows_browser(browser_key(name, browser), since))
 
-    async def _in_turn(self, attempt: Attempt, work: Callable[[], Awaitable[SignedIn]]) -> SignedIn:
+    async def _in_turn(self, attempt: Attempt, work: Callable[[], Awaitable[_Answer]]) -> _Answer:
         is_full = self._waiting.total() >= MOST_WAITING and not attempt.is_known
         if is_full or self._waiting[attempt.line] >= MOST_WAITING_OF_ONE:
             raise SignInRefused(Refusal.BUSY, 1.0)
@@ -213,20 +214,25 @@ class SigningIn:
         if visitor is None or visitor.sign_in is None:
             return
         deed = Deed(self._clock.now(), visitor.name, Action.SIGN_OUT, visitor.name, source=source)
-        await self._store.sign_out(visitor.sign_in.id, deed)
-        self._remembered.pop(visitor.sign_in.id, None)
+        try:
+            await self._store.sign_out(visitor.sign_in.id, deed)
+        finally:  # also while the store is away: nobody is to go on by what is remembered
+            self._remembered.pop(visitor.sign_in.id, None)
 
     async def change_password(self, visitor: Visitor, old: str, new: str, source: str) -> None:
         """See SignInDesk. A wrong old one makes wait as a wrong sign-in does, by nothing but this sign-in."""
         assert visitor.sign_in is not None
         prepared = checked_password(new, visitor.name)
         attempt = Attempt(visitor.name, source, visitor.sign_in.id, is_known=True)
-        async with self._one_at_a_time:
-            await self._check_patience(attempt)
-            account = await self._store.account(visitor.name)
-            if account is None or account.is_disabled or not await self._is_right(account, old):
-                await self._refuse(account, attempt)
-            kept = await asyncio.to_thread(self._hasher.hash, prepared)
-            deed = Deed(self._clock.now(), account.name, Action.CHANGE_PASSWORD, account.name, source=source)
-            await self._store.change(replace(account, password=kept), deed, keeping=visitor.sign_in.id)
+        await self._in_turn(attempt, lambda: self._change_password(attempt, old, prepared))
         self._remembered.clear()
+
+    async def _change_password(self, attempt: Attempt, old: str, prepared: str) -> None:
+        """``prepared``: the new one. The sign-in by which it is done goes on; its id stands for the browser."""
+        await self._check_patience(attempt)
+        account = await self._store.account(attempt.name)
+        if account is None or account.is_disabled or not await self._is_right(account, old):
+            await self._refuse(account, attempt)
+        kept = await asyncio.to_thread(self._hasher.hash, prepared)
+        deed = Deed(self._clock.now(), account.name, Action.CHANGE_PASSWORD, account.name, source=attempt.source)
+        await self._store.change(replace(account, password=kept), deed, keeping=attempt.browser)

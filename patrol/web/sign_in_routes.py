@@ -13,10 +13,11 @@ from pydantic import Field, SecretStr, TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from patrol.domain.accounts import LONGEST_PASSWORD, Permission
 from patrol.domain.deeds import Action, Deed
-from patrol.domain.errors import InputError, Refusal, SignInRefused
+from patrol.domain.errors import InputError, Refusal, SignInRefused, StoreError
 from patrol.domain.signing_in import KNOWN_FOR, Visitor
 from patrol.ports import DeedLog, SignInDesk
 from patrol.web.entering import (
@@ -102,14 +103,21 @@ class _FrontDoor:
     async def sign_out(self, request: Request) -> Response:
         check_own_page(request.scope)
         await read(request, SignOutBody)
-        secret = secret_of(request.scope)
-        if secret is not None and self._gate.desk is not None:
-            await in_time(self._gate.desk.sign_out(secret, source_of(request.scope)))
-        response = JSONResponse({"done": True})
+        response = await self._end(request.scope)
+        # In any case: whoever sits down here next is not to go on in somebody else's name.
         _set_cookie(request, response, SIGN_IN_COOKIE, "", timedelta(0))
         if is_https(request.scope):  # elsewhere browsers do not listen
             response.headers["Clear-Site-Data"] = '"cache"'  # the pictures that were looked at
         return response
+
+    async def _end(self, scope: Scope) -> Response:
+        secret = secret_of(scope)
+        if secret is not None and self._gate.desk is not None:
+            try:
+                await in_time(self._gate.desk.sign_out(secret, source_of(scope)))
+            except (StoreError, TimeoutError):
+                return error_response(503, "store_away", "this browser has forgotten it; the store ends it by itself")
+        return JSONResponse({"done": True})
 
     async def change_password(self, request: Request) -> Response:
         visitor, body = visitor_of(request), await read(request, PasswordBody)

@@ -64,6 +64,15 @@ def test_each_action_leaves_a_row_with_who_what_and_why(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_the_deed_of_a_duplicate_says_of_which_incident(tmp_path: Path) -> None:
+    async def story(room: DispatchRoom, deeds: SqlDeeds, incident: IncidentId) -> None:
+        await room.alert(2)
+        await room.desk.close(incident, Disposition.DUPLICATE, "li", "seen twice", duplicate_of=IncidentId("I-2"))
+        assert await told(deeds) == [("li", Action.CLOSE, incident, "duplicate I-2 seen twice")]
+
+    play(tmp_path, story)
+
+
 def test_closing_by_two_people_is_two_deeds(tmp_path: Path) -> None:
     async def story(room: DispatchRoom, deeds: SqlDeeds, incident: IncidentId) -> None:
         assert not await room.desk.close(incident, Disposition.HANDLED, "li", "cleared")

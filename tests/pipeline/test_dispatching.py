@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from patrol.domain.errors import MessageError
+from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Disposition, IncidentState
 from patrol.domain.messages import DEAD_STREAM, INCIDENT, RECEIPT, RECEIPT_STREAM, Envelope
 from patrol.domain.orders import OrderState, ReceiptKind
 from patrol.domain.units import UnitState
-from tests.builders import SQUARE, at, candidate, event
+from tests.builders import SQUARE, at, candidate, event, unit
 from tests.pipeline.dispatch_room import dispatch_room
 from tests.pipeline.parts import counted
 
@@ -99,6 +100,34 @@ def test_a_second_alert_of_the_same_incident_leads_to_no_second_order(tmp_path: 
                 assert await room.dispatching.handle(alert) is True
             assert len(await room.orders()) == 1
             assert (await room.store.totals()).alerts_acknowledged == 2
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("level", [Level.RED, Level.YELLOW, Level.BLUE, Level.GREEN])
+def test_an_alert_that_joins_what_is_known_to_be_short_asks_for_a_choice_at_once_only_where_it_is_red(
+    tmp_path: Path, level: Level
+) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path, (unit("U-1"),)) as room:
+            await room.alert(1)
+            await room.alert(2, level=level)
+            for alert in await room.told("patrol:alert:"):
+                await room.dispatching.handle(alert)
+            assert (await room.incident("I-2")).shortfall is not None
+            (order,) = await room.orders()
+            await room.dispatching.handle(room.receipt(order, ReceiptKind.REJECTED))  # now it is free for the other
+            room.clock.advance(61)  # past its cooling down
+            await room.store.accept(candidate(3, event=event(camera_id="C-2"), level=level), room.clock.now())
+            (third,) = [told for told in await room.told("patrol:alert:") if told.data["alert_id"] == "A-3"]
+            assert third.incident_id == "I-2"
+            assert await room.dispatching.handle(third) is True
+            sent_to = [order.incident_id for order in await room.orders()]
+            assert sent_to == (["I-1", "I-2"] if level is Level.RED else ["I-1"])
+            assert await room.dispatching.handle(third) is False  # handled once, whatever came of it
+            await room.following_up.tick()
+            assert [order.incident_id for order in await room.orders()] == ["I-1", "I-2"]
+            assert (await room.store.totals()).alerts_acknowledged == 3
 
     asyncio.run(check())
 

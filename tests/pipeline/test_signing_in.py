@@ -18,7 +18,7 @@ from patrol.adapters.sql_accounts import SqlAccounts
 from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.domain.accounts import AccountRole
 from patrol.domain.deeds import Action
-from patrol.domain.errors import Refusal, SignInRefused
+from patrol.domain.errors import Refusal, SignInRefused, StoreError
 from patrol.domain.signing_in import KNOWN_FOR, SignedIn, browser_key, buckets_of
 from patrol.metrics import Metrics
 from patrol.pipeline import signing_in
@@ -166,6 +166,23 @@ def test_what_is_wrong_while_somebody_changes_a_password_counts_for_that_sign_in
     play(tmp_path, story)
 
 
+def test_who_changes_a_password_again_and_again_keeps_nobody_at_the_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_in, "MOST_WAITING_OF_ONE", 2)
+
+    async def story(there: Door) -> None:
+        visitor = (await there.desk.sign_in("li", PASSWORD, "10.0.0.66")).visitor
+        changes = [there.desk.change_password(visitor, PASSWORD, PASSWORD, "10.0.0.66") for _ in range(6)]
+        *ones, other = await asyncio.gather(
+            *changes, there.desk.sign_in("li", PASSWORD, "10.0.0.9"), return_exceptions=True
+        )
+        assert [each.why for each in ones if isinstance(each, SignInRefused)] == [Refusal.BUSY] * 4
+        assert isinstance(other, SignedIn)
+
+    play(tmp_path, story)
+
+
 def test_so_many_browsers_are_known_and_the_oldest_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql_accounts, "MOST_BROWSERS_KEPT", 3)
 
@@ -258,6 +275,26 @@ def test_signing_out_twice_is_one_deed(tmp_path: Path) -> None:
         await there.desk.sign_out(secret, "")
         actions = [deed.action for _, deed in await there.deeds.latest(10)]
         assert actions == [Action.SIGN_OUT, Action.SIGN_IN, Action.ADD_ACCOUNT]
+
+    play(tmp_path, story)
+
+
+def test_who_signs_out_while_the_store_is_away_is_not_gone_on_by_what_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(there: Door) -> None:
+        secret = (await there.desk.sign_in("li", PASSWORD, "")).secret
+        assert await there.desk.visitor(secret) is not None
+
+        async def away(*_: object) -> None:
+            raise StoreError("database: away")
+
+        monkeypatch.setattr(there.accounts, "sign_out", away)
+        monkeypatch.setattr(there.accounts, "signed_in", away)
+        with pytest.raises(StoreError):
+            await there.desk.sign_out(secret, "")
+        with pytest.raises(StoreError):
+            await there.desk.visitor(secret)
 
     play(tmp_path, story)
 

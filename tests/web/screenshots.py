@@ -1,4 +1,5 @@
-"""``make screenshots``: the page with the demo on it, at both widths, in both languages and both themes.
+"""``make screenshots``: the page with the demo on it, and the one before it where there are accounts, at both widths,
+in both languages and both themes.
 
 Every picture is there to be looked at: nothing here judges one. ``--readme`` also brings those into docs/images that
 the README shows.
@@ -7,18 +8,21 @@ the README shows.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from .conftest import CHROMIUM, QUIET
+from .fake_room import FakeRoom
+from .test_sign_in_page import served_with_accounts
 
 ROOT = Path(__file__).parents[2]
 WIDTHS = {1440: 900, 390: 844}
@@ -34,23 +38,28 @@ def main() -> int:
     """Exit 1 where the demo did not come up or a script of the page failed."""
     arguments = _arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with _room(arguments.address) as address, sync_playwright() as playwright:
+    shown: list[list[str]] = []
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-        failed = [error for shown in _each(browser, address, arguments.out) for error in shown]
+        with tempfile.TemporaryDirectory() as folder, served_with_accounts(Path(folder), FakeRoom()) as address:
+            shown += _each(browser, f"{address}sign-in", arguments.out / "sign-in", _at_the_door)
+        with _room(arguments.address) as address:
+            shown += _each(browser, f"{address}/", arguments.out / "room", _settled)
         browser.close()
+    failed = [error for of_one in shown for error in of_one]
     for error in failed:
         print(f"the page's script failed: {error}")
     if arguments.readme:
         for name, shot in README.items():
             shutil.copy(arguments.out / shot, ROOT / "docs" / "images" / name)
-    print(f"screenshots: {len(WIDTHS) * len(LANGUAGES) * len(THEMES)} in {arguments.out}; script errors: {len(failed)}")
+    print(f"screenshots: {len(shown)} in {arguments.out}; script errors: {len(failed)}")
     return 1 if failed else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "screenshots", help="folder for the pictures")
-    parser.add_argument("--address", help="of a room that runs already; else a demo is started")
+    parser.add_argument("--address", help="of an open room that runs already; else a demo is started")
     parser.add_argument("--readme", action="store_true", help="also bring the README's pictures up to date")
     return parser.parse_args()
 
@@ -85,21 +94,27 @@ def _address_told(demo: subprocess.Popen[bytes], told: Path) -> str:
     raise RuntimeError(f"the demo ended with {demo.returncode} before it was up:\n{told.read_text()}")
 
 
-def _each(browser: Browser, address: str, out: Path) -> Iterator[list[str]]:
+def _each(browser: Browser, address: str, out: Path, settled: Callable[[Page], None]) -> Iterator[list[str]]:
+    """Each picture's script errors, once it is there. ``out``: where the names of all begin."""
     for width, height in WIDTHS.items():
         for language in LANGUAGES:
             for theme in THEMES:
-                name = f"room-{width}-{language}-{theme}.png"
+                shot = out.with_name(f"{out.name}-{width}-{language}-{theme}.png")
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
                 page = context.new_page()
                 failed: list[str] = []
                 page.on("pageerror", lambda error, failed=failed: failed.append(str(error)))
-                page.goto(f"{address}/?lang={language}")
-                _settled(page)
-                page.screenshot(path=out / name, full_page=width < 1000)
+                page.goto(f"{address}?lang={language}")
+                settled(page)
+                page.screenshot(path=shot, full_page=width < 1000)
                 context.close()
-                print(f"  {name}", flush=True)
+                print(f"  {shot.name}", flush=True)
                 yield failed
+
+
+def _at_the_door(page: Page) -> None:
+    """It has words."""
+    page.locator("#sign-in button", has_text=re.compile(".")).wait_for()
 
 
 def _settled(page: Page) -> None:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from patrol.domain.events import Level
-from patrol.domain.incidents import IncidentId
+from patrol.domain.incidents import EscalationStep, IncidentId
 from patrol.web.app import serve
 
 from .conftest import IN_A_BROWSER, Site
@@ -79,6 +79,12 @@ def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.locator("#password").press("Enter")
 
 
+def offered(page: Page) -> list[str]:
+    """What is needed for the buttons that are shown."""
+    shown = page.locator("[data-needs]:visible").evaluate_all("nodes => nodes.map((node) => node.dataset.needs)")
+    return sorted(set(shown))
+
+
 def close_red(page: Page) -> None:
     page.get_by_role("button", name="结案…").click()
     page.locator("#closing").get_by_text("已处置").click()
@@ -133,14 +139,36 @@ def test_a_viewer_is_offered_nothing_to_do_and_shows_nobody_anything(
     address: str,
     room: FakeRoom,
 ) -> None:
+    room.escalate(RED, EscalationStep.ROOM, "没有派警", "nobody was sent")
     context, page = opened(browser, address)
     sign_in(page, "viewer")
     expect(page.locator("#me")).to_have_text("viewer · 观看")
     expect(page.locator("#incident h2")).to_contain_text("人员聚集")
     expect(page.locator("#incident .actions")).to_be_hidden()
+    expect(page.locator("#banners")).to_contain_text("全室盯办")
+    expect(page.locator(".candidates tbody tr").first).to_be_visible()
+    assert offered(page) == []
+    page.keyboard.press("c")
     page.wait_for_timeout(1500)
     assert room.calls == []  # a screen on the wall is no receipt that a person has seen it
     context.close()
+
+
+def test_an_operator_is_offered_no_unit_to_send_and_a_dispatcher_is(
+    browser: Browser,
+    address: str,
+    room: FakeRoom,
+) -> None:
+    room.escalate(RED, EscalationStep.ROOM, "没有派警", "nobody was sent")
+    (one, operator), (other, dispatcher) = opened(browser, address), opened(browser, address)
+    for page, name in ((operator, "operator"), (dispatcher, "dispatcher")):
+        sign_in(page, name)
+        expect(page.locator("#me")).to_contain_text(name)
+        expect(page.locator(".candidates tbody tr").first).to_be_visible()
+    assert offered(operator) == ["act", "look"]
+    assert offered(dispatcher) == ["act", "dispatch", "look"]
+    one.close()
+    other.close()
 
 
 def test_people_change_their_own_password(browser: Browser, address: str) -> None:
@@ -181,6 +209,8 @@ def test_a_room_without_accounts_says_so(browser: Browser, tmp_path: Path, room:
     with served_with_accounts(tmp_path, room, accounts=False) as address:
         context, page = opened(browser, address)
         expect(page.locator("#open-room")).to_have_text("未设账号 · 仅限本机")
+        name, badge = (page.locator(one).bounding_box() for one in ("#station", "#open-room"))
+        assert name and badge and badge["y"] >= name["y"] + name["height"]  # it stands on nothing
         expect(page.locator("#me")).to_be_hidden()
         expect(page.locator("#operator")).to_be_visible()
         page.goto(f"{address}sign-in")

@@ -12,6 +12,7 @@ import pytest
 from patrol.adapters.memory import FakeClock
 from patrol.domain.accounts import AccountRole, TokenUse
 from patrol.domain.deeds import Action
+from patrol.domain.errors import StoreError
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.signing_in import LASTS, UNSEEN_FOR
@@ -55,6 +56,24 @@ def test_somebody_signs_in_acts_by_name_and_signs_out(site: Site, tmp_path: Path
             assert (await client.get("/api/state", headers={"Cookie": f"patrol={secret}"})).status_code == 401
         newest = [(deed.action, deed.who, deed.source) for deed in await there.deeds()][:2]
         assert newest == [(Action.SIGN_OUT, "operator", "127.0.0.1"), (Action.SIGN_IN, "operator", "127.0.0.1")]
+
+    with_site(tmp_path, site, story)
+
+
+def test_a_browser_forgets_who_signed_out_also_while_the_store_is_away(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(there: Guarded) -> None:
+        async with there.signed_in("operator") as client:
+
+            async def away(*_: object, **__: object) -> None:
+                raise StoreError("database: away")
+
+            monkeypatch.setattr(there.store, "within", away)
+            answer = await client.post("/api/v1/sign-out", json={})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_away")
+            assert "patrol" not in client.cookies
+            assert (await client.get("/api/state")).status_code == 401
 
     with_site(tmp_path, site, story)
 
