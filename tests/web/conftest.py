@@ -20,6 +20,7 @@ from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 
 from .fake_room import FakeRoom, SystemClock
+from .no_live import NoLive
 from .page_files import build_page
 
 HOST = "http://127.0.0.1:8476"
@@ -73,8 +74,8 @@ class Site:
     hosts: tuple[str, ...] = ()
     gate: Gate | None = None
     deeds: DeedLog | None = None
-    live: LiveDesk | None = None
-    stills: StillDesk | None = None
+    live: LiveDesk = field(default_factory=NoLive)
+    stills: StillDesk = field(default_factory=NoLive)
 
     def app(self) -> Starlette:
         room = self.room

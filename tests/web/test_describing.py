@@ -20,7 +20,7 @@ from patrol.domain.events import Kind
 from patrol.domain.incidents import IncidentId
 from patrol.domain.precision import Precision
 from patrol.domain.zones import RuleId
-from patrol.ports import DeedLog, LiveDesk, StillDesk
+from patrol.ports import DeedLog
 from patrol.web.describing import OPERATIONS, openapi, openapi_text
 
 from .conftest import Site
@@ -69,7 +69,6 @@ def served(site: Site) -> Iterator[tuple[str, str]]:
 
 def test_every_route_is_described_and_no_other(site: Site) -> None:
     site.deeds = cast(DeedLog, object())  # never asked here
-    site.live, site.stills = cast(LiveDesk, object()), cast(StillDesk, object())
     assert sorted(served(site)) == sorted((each.method, each.path) for each in OPERATIONS)
 
 
