@@ -127,8 +127,9 @@ function Outlines() {
   );
 }
 
-// What the tour found there when it last looked.
+// What the tour found there when it last looked. Its age goes on with what is watched, once a second.
 function LastVisit() {
+  void watched.value;
   const index = room.cameras.get(cameraId.value ?? "")?.index;
   if (index === undefined || room.state === null) return null;
   const { age: blind, people } = seen(index);

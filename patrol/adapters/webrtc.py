@@ -12,13 +12,12 @@ from collections.abc import Awaitable, Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import av
-
 from patrol.domain.errors import LiveRefusal, LiveRefused
 from patrol.domain.live import TICKS_PER_S, LivePicture
 from patrol.ports import PeerState
 
 if TYPE_CHECKING:
+    import av
     from aiortc import MediaStreamTrack, RTCPeerConnection
 
 TIME_BASE = Fraction(1, TICKS_PER_S)
@@ -98,6 +97,7 @@ async def _negotiate(connection: RTCPeerConnection, offer: str, next_picture: Ne
 
 
 def _track(next_picture: NextPicture) -> MediaStreamTrack:
+    import av
     from aiortc import MediaStreamTrack
 
     class PictureTrack(MediaStreamTrack):
