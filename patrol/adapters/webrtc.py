@@ -7,6 +7,7 @@ address that only an offer names, and nobody waits for the names that browsers g
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
@@ -19,6 +20,8 @@ from patrol.ports import PeerState
 if TYPE_CHECKING:
     import av
     from aiortc import MediaStreamTrack, RTCPeerConnection
+
+_log = logging.getLogger(__name__)
 
 TIME_BASE = Fraction(1, TICKS_PER_S)
 STATES = {"new": PeerState.CONNECTING, "connecting": PeerState.CONNECTING, "connected": PeerState.CONNECTED}
@@ -58,7 +61,10 @@ class AiortcPeer:
         for sender in self._connection.getSenders():
             if sender.track is not None:
                 sender.track.stop()
-        await self._connection.close()
+        try:
+            await self._connection.close()
+        except Exception as error:  # noqa: BLE001  (of one browser's connection, which nobody wants any more)
+            _log.warning("a live view's connection was not closed as it should: %s", type(error).__name__)
 
 
 class AiortcPeers:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -167,6 +168,16 @@ class Streaming:
             refused = LiveRefused(LiveRefusal.CAMERA, error.failure)
         except LiveRefused as error:
             refused = LiveRefused(error.reason, error.failure)
+        except Exception as error:  # noqa: BLE001  (one camera's oddity must not end the tour of all)
+            # Not in its own words: they may hold the address.
+            last = traceback.extract_tb(error.__traceback__, limit=-1)[-1]
+            _log.error(
+                "camera %s: a fault in its live stream: %s at %s:%s",
+                stream.camera.id,
+                type(error).__name__,
+                last.filename,
+                last.lineno,
+            )
         finally:
             if self._streams.get(stream.camera.id) is stream:
                 del self._streams[stream.camera.id]

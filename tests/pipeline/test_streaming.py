@@ -314,9 +314,12 @@ def test_a_browser_that_cannot_show_it_holds_no_place() -> None:
     [
         (CaptureError(CaptureFailure.BROKEN, "gone"), LiveEnd.BROKEN),
         (LiveRefused(LiveRefusal.REORDERED), LiveEnd.REORDERED),
+        (ZeroDivisionError("a mistake, with rtsp://admin:password@host in its words"), LiveEnd.BROKEN),
     ],
 )
-def test_a_stream_that_breaks_ends_all_its_views_and_says_why(error: Exception, end: LiveEnd) -> None:
+def test_a_stream_that_breaks_ends_all_its_views_and_says_why(
+    error: Exception, end: LiveEnd, caplog: pytest.LogCaptureFixture
+) -> None:
     async def check(room: Room) -> None:
         (viewer, peer), (other, _) = await room.look("C-1"), await room.look("C-2")
         room.cameras.fail(ONE, error)
@@ -327,6 +330,7 @@ def test_a_stream_that_breaks_ends_all_its_views_and_says_why(error: Exception, 
         assert still is not None
         assert (status.end, still.end) == (end, None)
         assert room.counted("ends_total", end=end.value) == 1
+        assert "password" not in caplog.text
 
     checked(check)
 
