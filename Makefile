@@ -135,6 +135,10 @@ install-bench-queue: $(VENV)/.run requirements/bench-queue.lock ## add the job q
 bench-visiting: $(VENV)/.run ## what a visit costs, by strategy (needs .ci/run's packages)
 	@$(BIN)/python -m benchmarks.bench_visiting $(ARGS)
 
+.PHONY: bench-live
+bench-live: $(VENV)/.dev ## how far behind a live view is, and how many there can be (2 minutes; needs .ci/run's packages)
+	@$(BIN)/python -m benchmarks.bench_live $(ARGS)
+
 .PHONY: bench-scheduling
 bench-scheduling: $(VENV)/.run ## what a decision of the tour costs, up to 100,000 cameras
 	@$(BIN)/python -m benchmarks.bench_scheduling $(ARGS)

@@ -24,6 +24,7 @@ from patrol.domain.orders import OrderState
 from patrol.domain.room import RingStatus, StageStatus
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import UnitState
+from patrol.live_metrics import LiveMetrics
 from patrol.metric_parts import FAST_SECONDS, start_at_zero
 from patrol.queue_metrics import QueueMetrics, WatchMetrics
 from patrol.storage_metrics import DiskMetrics, EvidenceMetrics, SpoolMetrics, StoreMetrics
@@ -484,6 +485,7 @@ class Metrics:
         self.disks = DiskMetrics(registry)
         self.sign_ins = SignInMetrics(registry)
         self.wall = WallMetrics(registry)
+        self.live = LiveMetrics(registry)
 
     def counts(self) -> Callable[[str], int]:
         """A look at the counters as they are now: the sum over all labels of one of them, by its name."""

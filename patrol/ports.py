@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from patrol.domain.accounts import Account, ApiToken
@@ -26,6 +27,7 @@ from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
 from patrol.domain.heartbeats import Arrival, Heartbeat
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, FalseAlarmReason, Incident, IncidentId, OrderId
+from patrol.domain.live import Glance, LivePicture, LiveStatus, LiveView, LiveWay
 from patrol.domain.message_data import PositionData
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
@@ -898,6 +900,82 @@ class TravelTimes(Protocol):
         Nobody is there sooner than by flying straight, and drones fly: their seconds are always known. Does not raise
         for what a network does.
         """
+
+
+class LiveSource(Protocol):
+    """Streams of cameras, for people to look at."""
+
+    async def read(
+        self, camera: Camera, on_open: Callable[[LiveWay], None], on_picture: Callable[[LivePicture], None]
+    ) -> None:
+        """Tell of every picture until cancelled, then give the camera's session back.
+
+        Raises CaptureError; LiveRefused for pictures out of order, and whatever ``on_open`` raises.
+        """
+
+
+class PeerState(StrEnum):
+    """Where a browser's connection stands."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    OVER = "over"
+
+
+class LivePeer(Protocol):
+    """One browser's connection."""
+
+    @property
+    def answer(self) -> str:
+        """The SDP for the browser."""
+
+    @property
+    def state(self) -> PeerState:
+        """Where it stands."""
+
+    async def heard(self) -> int:
+        """Changes whenever anything comes from the browser."""
+
+    async def close(self) -> None:
+        """Give it up."""
+
+
+class LivePeers(Protocol):
+    """Connections to browsers."""
+
+    async def answered(self, offer: str, next_picture: Callable[[], Awaitable[LivePicture]]) -> LivePeer:
+        """A connection for an offer. ``next_picture``: asked for pictures, one after another, once it stands.
+
+        Raises LiveRefused BROWSER.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Who wants to look. ``key``: the same for all views of one sign-in. ``is_let_in``: whether they still are."""
+
+    key: str
+    is_let_in: Callable[[], Awaitable[bool]]
+
+
+class LiveDesk(Protocol):
+    """What the console does about live views."""
+
+    async def open(self, camera_id: CameraId, offer: str, looker: Looker) -> LiveView:
+        """One more view. Raises LiveRefused; KeyError where there is no such camera."""
+
+    async def leave(self, viewer_id: str, key: str) -> bool:
+        """Nobody looks any more; false where ``key`` has no such view."""
+
+    def status(self, viewer_id: str, key: str) -> LiveStatus | None:
+        """How a view stands, or stood until it ended; None where ``key`` has no such view."""
+
+
+class StillDesk(Protocol):
+    """Pictures of cameras for whoever asks."""
+
+    async def still(self, camera_id: CameraId) -> Glance:
+        """A picture of now, or of a moment ago. Raises CaptureError; KeyError where there is no such camera."""
 
 
 class HealthCheck(Protocol):

@@ -497,6 +497,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/{camera_id}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look at a camera live: a WebRTC offer, and the answer to it */
+        post: operations["post_cameras_camera_live"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live/{viewer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a live view stands, or why it is over */
+        get: operations["get_live_viewer"];
+        put?: never;
+        post?: never;
+        /** Nobody looks any more */
+        delete: operations["delete_live_viewer"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/still": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture of a camera, with its age in X-Patrol-Age-S */
+        get: operations["get_cameras_camera_still"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sign-in": {
         parameters: {
             query?: never;
@@ -668,6 +720,13 @@ export interface components {
             alive: true;
         };
         /**
+         * CameraAway
+         * @description Why a camera cannot be looked at now.
+         */
+        CameraAway: {
+            error: components["schemas"]["CameraProblem"] | components["schemas"]["Problem"];
+        };
+        /**
          * CameraCounts
          * @description How many cameras of a maintenance incident are still in trouble, and how many are back.
          */
@@ -696,6 +755,15 @@ export interface components {
             group: string;
         };
         /**
+         * CameraProblem
+         * @description ``failure``: what the camera failed by, where it is the camera.
+         */
+        CameraProblem: {
+            code: string;
+            message: string;
+            failure: components["schemas"]["CaptureFailure"] | null;
+        };
+        /**
          * Candidate
          * @description One unit that was weighed for an order: its time to the scene in seconds, or why it was left out.
          */
@@ -704,6 +772,12 @@ export interface components {
             eta_s: number | null;
             left_out: string | null;
         };
+        /**
+         * CaptureFailure
+         * @description Why a visit brought no frame. Closed set: also the metric's label.
+         * @enum {string}
+         */
+        CaptureFailure: "refused" | "unreachable" | "unauthorized" | "not_found" | "timed_out" | "no_key_frame" | "busy" | "unsupported" | "broken" | "wrong_picture" | "no_signal";
         /**
          * Cause
          * @description What the cameras of a maintenance incident have in common: where to look first.
@@ -1165,6 +1239,56 @@ export interface components {
             before: components["schemas"]["Level"];
             level: components["schemas"]["Level"];
             reason: string;
+        };
+        /**
+         * LiveBody
+         * @description ``offer``: the browser's SDP, for one video that it receives.
+         */
+        LiveBody: {
+            offer: string;
+        };
+        /**
+         * LiveEnd
+         * @description Why a view ended. Closed set: also the metric's label.
+         * @enum {string}
+         */
+        LiveEnd: "left" | "gone" | "never_came" | "signed_out" | "reordered" | "broken" | "stopping";
+        /**
+         * LiveOpened
+         * @description ``answer``: the SDP of a live view; ``way``: how its pictures get there.
+         */
+        LiveOpened: {
+            viewer_id: string;
+            answer: string;
+            way: components["schemas"]["LiveWay"];
+            zones: components["schemas"]["LiveZone"][];
+        };
+        /**
+         * LiveShown
+         * @description How a live view stands. ``end``: why it is over; ``sent``, ``dropped``: pictures.
+         */
+        LiveShown: {
+            end: components["schemas"]["LiveEnd"] | null;
+            sent: number;
+            dropped: number;
+        };
+        /**
+         * LiveWay
+         * @description How pictures get to the browser. Closed set: also the metric's label.
+         * @enum {string}
+         */
+        LiveWay: "passed" | "encoded";
+        /**
+         * LiveZone
+         * @description What is watched in a picture. ``outline``: corners of a polygon, or both ends of a line, as shares of it.
+         */
+        LiveZone: {
+            name: string;
+            name_en: string;
+            outline: [
+                number,
+                number
+            ][];
         };
         /**
          * Looker
@@ -2013,9 +2137,12 @@ export type AccountRole = components['schemas']['AccountRole'];
 export type AcknowledgeBody = components['schemas']['AcknowledgeBody'];
 export type Action = components['schemas']['Action'];
 export type Alive = components['schemas']['Alive'];
+export type CameraAway = components['schemas']['CameraAway'];
 export type CameraCounts = components['schemas']['CameraCounts'];
 export type CameraOnMap = components['schemas']['CameraOnMap'];
+export type CameraProblem = components['schemas']['CameraProblem'];
 export type Candidate = components['schemas']['Candidate'];
+export type CaptureFailure = components['schemas']['CaptureFailure'];
 export type Cause = components['schemas']['Cause'];
 export type ClockName = components['schemas']['ClockName'];
 export type CloseBody = components['schemas']['CloseBody'];
@@ -2051,6 +2178,12 @@ export type LetterShown = components['schemas']['LetterShown'];
 export type Level = components['schemas']['Level'];
 export type LevelBody = components['schemas']['LevelBody'];
 export type LevelChange = components['schemas']['LevelChange'];
+export type LiveBody = components['schemas']['LiveBody'];
+export type LiveEnd = components['schemas']['LiveEnd'];
+export type LiveOpened = components['schemas']['LiveOpened'];
+export type LiveShown = components['schemas']['LiveShown'];
+export type LiveWay = components['schemas']['LiveWay'];
+export type LiveZone = components['schemas']['LiveZone'];
 export type Looker = components['schemas']['Looker'];
 export type LookingBody = components['schemas']['LookingBody'];
 export type LoopStage = components['schemas']['LoopStage'];
@@ -4623,6 +4756,269 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    post_cameras_camera_live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiveBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveOpened"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraAway"];
+                };
+            };
+        };
+    };
+    get_live_viewer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                viewer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveShown"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    delete_live_viewer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                viewer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_cameras_camera_still: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraAway"];
                 };
             };
         };

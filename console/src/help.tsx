@@ -11,6 +11,7 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["K", "key_previous"],
   ["Enter", "key_open"],
   ["C", "key_confirm"],
+  ["L", "key_live"],
   ["N", "key_note"],
   ["P", "key_pin"],
   ["R", "key_rules"],

@@ -18,6 +18,7 @@ import { overtaken, type Standing, standingOf } from "./overtaken";
 import { keepOperator, operatorName } from "./operator";
 import { dispositionText, earlierLives, FalseReason, LEVELS, ReasonForm, type Said, secondPerson } from "./judging";
 import { MergeForm, mergeable, OriginalChoice } from "./merging";
+import { openLive } from "./live";
 import { PinButton } from "./pins";
 import { PrecisionLine } from "./precision";
 import { StageBar } from "./stages";
@@ -69,6 +70,7 @@ export class IncidentPanel {
     operator: () => this.#operatorOrAsk(),
     onFailure: (error) => this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red"),
   });
+  readonly #liveButton = el("button", { type: "button", class: "live-open", "data-t-title": "live_means" }, el("span", { "data-t": "live_open" }), el("kbd", {}, "L"));
   readonly #reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, "data-t-hint": "reason_hint" });
   readonly #dispositions = DISPOSITIONS.map((value) => el("input", { type: "radio", name: "disposition", value }));
   readonly #falseReason = new FalseReason();
@@ -103,7 +105,7 @@ export class IncidentPanel {
     this.#actions.addEventListener("input", () => this.#onInput());
     const clocks = el("div", { class: "clocks" }, this.#countdown.node, this.#unit);
     const told = [this.#stages.node, this.#why, this.#notes.node, this.#cameras, this.#timeline, this.#candidates.node];
-    const parts = [this.#picture, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
+    const parts = [this.#picture, this.#liveButton, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
     const head = el("header", {}, this.#title, this.#about, this.#lookers.node);
     const scrolls = { class: "scroll", tabindex: 0, role: "group", "data-t-label": "incident" }; // also by the keyboard
     this.#body = el("div", scrolls, head, this.#escalation.node, ...parts);
@@ -171,6 +173,12 @@ export class IncidentPanel {
     setText(this.#unitName, line.unit);
     setText(this.#unitDoing, line.text);
     this.#pinButton.show(incident.camera_id);
+  }
+
+  // The camera whose picture is shown; null where none stands for all that are in trouble.
+  camera(): string | null {
+    const incident = incidentById(this.#id);
+    return incident !== null && hasOneCamera(incident) ? this.#witnesses.cameraOf(incident) : null;
   }
 
   pin(): void {
@@ -420,14 +428,15 @@ export class IncidentPanel {
   }
 
   #showPin(incident: Incident | null): void {
-    // Where many cameras are in trouble, none of them stands for all.
-    const one = incident !== null && (!isMaintenance(incident) || camerasOf(incident).all === 1);
+    const one = incident !== null && hasOneCamera(incident);
+    this.#liveButton.hidden = !one;
     this.#pinButton.node.hidden = !one || this.#closing || this.#merging;
     this.#pinButton.show(incident !== null && one ? incident.camera_id : null);
   }
 
   #makeActions(): HTMLElement {
     keepOperator(this.#operator);
+    this.#liveButton.addEventListener("click", () => openLive(this.camera()));
     this.#confirmButton.addEventListener("click", () => void this.confirm());
     this.#closeButton.addEventListener("click", () => this.#openClosing(!this.#closing));
     this.#mergeButton.addEventListener("click", () => this.#openMerging(!this.#merging));
@@ -569,6 +578,11 @@ function aboutText(incident: Incident): string {
     ...(accepted === null ? [] : [t("accepted_at", { time: timeOfDay(accepted) })]),
     ...(incident.drill ? [t("drill")] : incident.simulated ? [t("simulated")] : []),
   ].join(" · ");
+}
+
+// Where many cameras are in trouble, none of them stands for all.
+function hasOneCamera(incident: Incident): boolean {
+  return !isMaintenance(incident) || camerasOf(incident).all === 1;
 }
 
 function picture(incident: Incident, evidence: string | null): HTMLElement {

@@ -12,6 +12,7 @@ import { ActionFailed } from "./sending";
 import { act, fetchLayout, Stream } from "./stream";
 import { asksTheRoom } from "./escalation";
 import { openHelp, placeHelp } from "./help";
+import { openLive, placeLive } from "./live";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import "./password";
@@ -37,7 +38,7 @@ let layoutVersion: string | null = null;
 let fetchingLayout = false;
 
 const panel = new IncidentPanel(byId("incident"), choose);
-const map = new RoomMap(byId("map"), choose);
+const map = new RoomMap(byId("map"), choose, openLive);
 const feed = new Feed({ onSelect: choose, onOpen: openIncident, onShown: tellDisplayed });
 
 function choose(id: string | null): void {
@@ -192,6 +193,7 @@ const ROOM_KEYS: Record<string, () => void> = {
   n: () => {
     if (may("act")) panel.note();
   },
+  l: () => openLive(panel.camera() ?? stateNow().tour?.recent[0] ?? room.layout.cameras[0]?.id ?? null),
   p: () => {
     if (may("look")) panel.pin();
   },
@@ -222,6 +224,7 @@ byId("theme").addEventListener("click", changeTheme);
 effect(() => showThemeButton(byId("theme")));
 placeWall(byId("wall"));
 watchViews(follow);
+placeLive(byId("live-place"));
 byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();

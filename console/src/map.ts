@@ -10,6 +10,7 @@ import { moveUp } from "./cover";
 import { pinOf } from "./pins";
 import type { CameraOnMap, Incident, Order, Place, RingName, UnitOnMap } from "./api";
 
+const CLICK_PX = 4;
 const METRES_PER_DEGREE = 111195;
 const MARGIN_PX = 26;
 const MAX_ZOOM = 12;
@@ -27,6 +28,7 @@ interface Origin extends Place {
 export class RoomMap {
   readonly #node: HTMLElement;
   readonly #onSelect: (id: string) => void;
+  readonly #onCamera: (id: string) => void;
   // In the order in which they are drawn.
   readonly #layers = {
     grid: svg("g", { class: "grid" }),
@@ -64,9 +66,11 @@ export class RoomMap {
   #selected: string | null = null;
   #isBegun = false;
 
-  constructor(node: HTMLElement, onSelect: (id: string) => void) {
+  // `onSelect`: told of an incident, `onCamera`: of a camera that was clicked.
+  constructor(node: HTMLElement, onSelect: (id: string) => void, onCamera: (id: string) => void) {
     this.#node = node;
     this.#onSelect = onSelect;
+    this.#onCamera = onCamera;
     this.#layers.moveUp.append(...Object.values(this.#move));
     node.append(this.#picture, this.#buttons, this.#legend, this.#scale, this.#tip);
     this.#watchPointer();
@@ -404,6 +408,16 @@ export class RoomMap {
       this.#picture.addEventListener(kind, () => (from = null));
     }
     this.#picture.addEventListener("pointerleave", () => (this.#tip.hidden = true));
+    let pressedAt: Point = { x: 0, y: 0 };
+    this.#picture.addEventListener("pointerdown", (event) => (pressedAt = at(event)));
+    this.#picture.addEventListener("click", (event) => {
+      const { x, y } = at(event);
+      const index = event.target instanceof SVGElement ? event.target.dataset.index : undefined;
+      // Who moved the map has clicked nothing.
+      if (index === undefined || Math.hypot(x - pressedAt.x, y - pressedAt.y) > CLICK_PX) return;
+      const camera = room.layout.cameras[Number(index)];
+      if (camera !== undefined) this.#onCamera(camera.id);
+    });
   }
 
   #showTip(target: EventTarget | null, at: Point): void {

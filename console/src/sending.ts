@@ -11,19 +11,24 @@ type Ids<Operation> = Operation extends { parameters: { path: infer Named } } ? 
 export type GetPath = { [P in keyof paths]: paths[P] extends { get: object } ? P : never }[keyof paths];
 export type PostPath = { [P in keyof paths]: paths[P] extends { post: object } ? P : never }[keyof paths];
 export type BodyOf<P extends PostPath> = paths[P] extends { post: { requestBody: infer R } } ? Json<R> : never;
+export type DeletePath = { [P in keyof paths]: paths[P] extends { delete: object } ? P : never }[keyof paths];
 export type GetAnswer<P extends GetPath> = paths[P] extends { get: infer Operation } ? Answer<Operation> : never;
 export type PostAnswer<P extends PostPath> = paths[P] extends { post: infer Operation } ? Answer<Operation> : never;
 export type IdsOf<P extends PostPath> = paths[P] extends { post: infer Operation } ? Ids<Operation> : never;
+export type IdsOfGet<P extends GetPath> = paths[P] extends { get: infer Operation } ? Ids<Operation> : never;
 
-// `code`: the server's own, or "network"; `retryAfter_s`: when trying again may be of use, 0 where nobody says.
+// `code`: the server's own, or "network"; `retryAfter_s`: when trying again may be of use, 0 where nobody says;
+// `failure`: what a camera failed by, where it is the camera.
 export class ActionFailed extends Error {
   readonly code: string;
   readonly retryAfter_s: number;
+  readonly failure: string | null;
 
-  constructor(code: string, message: string, retryAfter_s = 0) {
+  constructor(code: string, message: string, retryAfter_s = 0, failure: string | null = null) {
     super(message);
     this.code = code;
     this.retryAfter_s = retryAfter_s;
+    this.failure = failure;
   }
 }
 
@@ -32,28 +37,54 @@ export async function get<P extends GetPath>(path: P): Promise<GetAnswer<P>> {
 }
 
 // `ids`: what stands in the path's braces.
+export async function getOf<P extends GetPath>(path: P, ids: IdsOfGet<P>): Promise<GetAnswer<P>> {
+  return (await answered(addressOf(path, ids), {})) as GetAnswer<P>;
+}
+
+// Also from a page that is being closed; what becomes of it is nobody's concern then.
+export function remove(path: DeletePath, ids: Record<string, string>): void {
+  void fetch(addressOf(path, ids), { method: "DELETE", keepalive: true }).catch(() => undefined);
+}
+
+// A picture, and how old it is in seconds.
+export async function picture(path: GetPath, ids: Record<string, string>): Promise<{ blob: Blob; age_s: number }> {
+  const response = await fetched(addressOf(path, ids), {});
+  if (!response.ok) throw failureOf(response.status, await response.json().catch(() => null));
+  return { blob: await response.blob(), age_s: Number(response.headers.get("X-Patrol-Age-S") ?? 0) };
+}
+
 export async function post<P extends PostPath>(path: P, ids: IdsOf<P>, body: BodyOf<P>, operator?: string): Promise<PostAnswer<P>> {
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   // A header takes no Chinese as it is.
   if (operator) headers["X-Patrol-Operator"] = encodeURIComponent(operator);
-  const named = ids as Record<string, string>;
-  const address = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(named[name] ?? ""));
   // What somebody has said counts, also where the page is closed the next moment.
   const request = { method: "POST", headers, body: JSON.stringify(body), keepalive: true };
-  return (await answered(address, request)) as PostAnswer<P>;
+  return (await answered(addressOf(path, ids), request)) as PostAnswer<P>;
 }
 
-async function answered(address: string, request: RequestInit): Promise<unknown> {
-  let response;
+function addressOf(path: string, ids: unknown): string {
+  const named = ids as Record<string, string>;
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(named[name] ?? ""));
+}
+
+async function fetched(address: string, request: RequestInit): Promise<Response> {
   try {
-    response = await fetch(address, { ...request, signal: AbortSignal.timeout(WITHIN_MS) });
+    return await fetch(address, { ...request, signal: AbortSignal.timeout(WITHIN_MS) });
   } catch {
     throw new ActionFailed("network", "");
   }
+}
+
+async function answered(address: string, request: RequestInit): Promise<unknown> {
+  const response = await fetched(address, request);
   // An answer that breaks off is one that did not come.
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
   if (response.ok) throw new ActionFailed("network", "");
-  const { code = "error", message = String(response.status), retry_after_s } = answer?.error ?? {};
-  throw new ActionFailed(code, message, retry_after_s);
+  throw failureOf(response.status, answer);
+}
+
+function failureOf(status: number, answer: { error?: { code?: string; message?: string; retry_after_s?: number; failure?: string | null } } | null): ActionFailed {
+  const { code = "error", message = String(status), retry_after_s, failure } = answer?.error ?? {};
+  return new ActionFailed(code, message, retry_after_s, failure);
 }

@@ -27,6 +27,11 @@ export class Witnesses {
     return (shown ?? incident).evidence_id;
   }
 
+  // Whose picture is shown.
+  cameraOf(incident: Incident): string {
+    return (incident.witnesses.find((witness) => keyOf(witness) === this.#shown) ?? incident).camera_id;
+  }
+
   forget(): void {
     this.#shown = null;
   }

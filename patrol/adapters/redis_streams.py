@@ -21,7 +21,7 @@ from patrol.adapters.redis_connecting import COMMAND_TIMEOUT_S
 from patrol.domain.errors import QueueError
 from patrol.domain.messages import DEAD_STREAM, RED_STREAM, Message
 from patrol.domain.pins import Pin
-from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.requests import LiveSession, TourRequest, ViewAcceptance
 from patrol.domain.room import TourStatus
 from patrol.domain.skips import Skip
 from patrol.domain.streams import EntryId
@@ -56,10 +56,18 @@ class _Skipped:
     skip: Skip
 
 
-_REQUEST: TypeAdapter[Pin | _AcceptedView | _Skipped] = TypeAdapter(Pin | _AcceptedView | _Skipped)
+@dataclass(frozen=True, slots=True)
+class _LiveSession:
+    """A LiveSession on the wire, likewise."""
+
+    live_session: LiveSession
 
 
-def _on_the_wire(request: TourRequest) -> Pin | _AcceptedView | _Skipped:
+_Wire = Pin | _AcceptedView | _Skipped | _LiveSession
+_REQUEST: TypeAdapter[_Wire] = TypeAdapter(_Wire)
+
+
+def _on_the_wire(request: TourRequest) -> _Wire:
     match request:
         case Pin():
             return request
@@ -67,16 +75,20 @@ def _on_the_wire(request: TourRequest) -> Pin | _AcceptedView | _Skipped:
             return _Skipped(request)
         case ViewAcceptance():
             return _AcceptedView(request)
+        case LiveSession():
+            return _LiveSession(request)
 
 
-def _asked(written: Pin | _AcceptedView | _Skipped) -> TourRequest:
-    match written:
+def _off_the_wire(wire: _Wire) -> TourRequest:
+    match wire:
         case Pin():
-            return written
+            return wire
         case _Skipped():
-            return written.skip
+            return wire.skip
         case _AcceptedView():
-            return written.accept_view
+            return wire.accept_view
+        case _LiveSession():
+            return wire.live_session
 
 
 async def ask(command: Awaitable[_Result]) -> _Result:
@@ -376,7 +388,7 @@ class RedisTourRequests:
         bodies: Any = await ask(self._redis.lpop(REQUESTS_KEY, MOST_REQUESTS))
         for body in bodies or ():
             with contextlib.suppress(ValidationError):
-                requests.append(_asked(_REQUEST.validate_json(body)))
+                requests.append(_off_the_wire(_REQUEST.validate_json(body)))
         return requests
 
 

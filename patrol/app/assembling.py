@@ -32,6 +32,7 @@ from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
+from patrol.app.live import LiveParts, live_parts
 from patrol.app.options import SENDING_ROLES, Options, Role
 from patrol.config import Configuration
 from patrol.config.proposed import ProposalWriter
@@ -94,6 +95,7 @@ class Parts:
     units_desk: UnitsDesk
     room: Room
     wall: RedisWall
+    live: LiveParts
     appraising: Appraising
     keeping: Keeping
     tour: TourParts | None
@@ -228,6 +230,7 @@ async def assembled(
                 ),
             ),
             wall=wall,
+            live=live_parts(stack, configuration, requests, clock, metrics),
             appraising=Appraising(
                 SqlJudgements(store),
                 configuration.rules,

@@ -78,6 +78,8 @@ async def run_parts(
             group.create_task(parts.mustering.run(drained))
             group.create_task(parts.following_up.run(drained))
             group.create_task(parts.room.run_gauges(drained))
+        if Role.CONSOLE in options.roles:
+            group.create_task(parts.live.streaming.run(stopping))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
         group.create_task(parts.timekeeping.run(drained))
         group.create_task(_tidy_memory(parts.clock, drained))
@@ -210,6 +212,8 @@ async def _serve(
             deeds=parts.deeds,
             wall=parts.wall,
             wall_metrics=parts.metrics.wall,
+            live=parts.live.streaming,
+            stills=parts.live.glancing,
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping, gate=gate)

@@ -39,6 +39,7 @@ from patrol.domain.events import Level
 from patrol.domain.fixes import FixSettings
 from patrol.domain.lateness import LateAfter
 from patrol.domain.levels import LevelPolicy, Raise
+from patrol.domain.live import LiveSettings
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import ScheduledBound
@@ -76,6 +77,7 @@ def build(
         tour=TourSettings(**file.tour.model_dump(exclude={"hosts"})),
         detector=_detector(file.detector),
         web=_web(file.web, folder),
+        live=LiveSettings(**file.live.model_dump()),
         retention=_retention(file.storage),
         spool_bytes=round(file.storage.spool_gb * GB),
         free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),

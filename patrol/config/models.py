@@ -47,6 +47,7 @@ from patrol.domain.events import Kind, Level
 from patrol.domain.fixes import USUAL as POSITIONS
 from patrol.domain.ground import GroundPlane
 from patrol.domain.incidents import EscalationStep
+from patrol.domain.live import LiveSettings
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.storage import FreeFloor
 from patrol.domain.travel_settings import ON_STREETS, ServiceKind, TravelSettings
@@ -55,7 +56,7 @@ from patrol.domain.visits import TourSettings
 from patrol.domain.wants import Needs, Policy
 
 TOUR, DETECTOR, WEB, RETENTION = TourSettings(), DetectorSettings(), WebSettings(), Retention()
-FLOOR, TRAVEL = FreeFloor(), TravelSettings()
+FLOOR, TRAVEL, LIVE = FreeFloor(), TravelSettings(), LiveSettings()
 FOLLOW_UP = FollowUpPolicy()
 CREWS = {Level.RED: 2}
 GB = 10**9
@@ -742,6 +743,20 @@ class WebModel(Edge):
         return self
 
 
+class LiveModel(Edge):
+    """Who may look at cameras live, all at once."""
+
+    peers: Annotated[WholeNumber, Field(ge=0, le=256)] = Field(
+        default=LIVE.peers, description="live views at once, in all; 0: none, stills only"
+    )
+    peers_of_one: Annotated[WholeNumber, Field(ge=1, le=256)] = Field(
+        default=LIVE.peers_of_one, description="live views at once with one sign-in"
+    )
+    encodings: Annotated[WholeNumber, Field(ge=0, le=64)] = Field(
+        default=LIVE.encodings, description="streams at once that have to be encoded here; each takes much of a core"
+    )
+
+
 class FileModel(Edge):
     """A Patrol configuration."""
 
@@ -776,6 +791,7 @@ class FileModel(Edge):
         default=PositionsModel(), description="how old units' positions may be, and how near is on scene"
     )
     web: WebModel = Field(default=WebModel(), description="where the console listens")
+    live: LiveModel = Field(default=LiveModel(), description="who may look at cameras live, all at once")
 
 
 def json_schema() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from patrol.domain.escalating import FollowUpPolicy
 from patrol.domain.events import Level
 from patrol.domain.fixes import FixSettings
 from patrol.domain.levels import LevelPolicy
+from patrol.domain.live import LiveSettings
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
 from patrol.domain.storage import FreeFloor
@@ -110,8 +111,8 @@ class Configuration:
     ``merging``: when what several cameras see is one incident; ``sending``: who is sent, and what waits for people's
     word; ``second_person``: which levels it takes two people to close; ``follow_up``: when what is late, and who is
     told; ``travel``: what says how long ways take; ``positions``: which positions of units are believed, and for how
-    long; ``written_rules``: the rules as the file writes them; ``warnings``: what is allowed and still looks like a
-    mistake; they carry no secrets.
+    long; ``live``: how many may look at cameras live; ``written_rules``: the rules as the file writes them;
+    ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
     """
 
     station: str
@@ -125,6 +126,7 @@ class Configuration:
     tour: TourSettings
     detector: DetectorSettings
     web: WebSettings
+    live: LiveSettings = field(default_factory=LiveSettings)
     sites: tuple[Site, ...] = ()
     retention: Retention = field(default_factory=Retention)
     spool_bytes: int = USUAL_SPOOL_BYTES

@@ -8,6 +8,7 @@ PatrolError
 ├── StoreError           the database did not take it; try again, and say so
 ├── QueueError           Redis did not answer; try again, and say so
 ├── SignInRefused        nobody was signed in: wrong, too often, or too many at once; says why in one word
+├── LiveRefused          nobody sees this camera live now; says why in one word, and stills are what is left
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
 └── IllegalTransition    a state machine was asked for a step its table does not hold
     ├── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
@@ -82,6 +83,29 @@ class CaptureError(PatrolError):
     def __init__(self, failure: CaptureFailure, detail: str = "") -> None:
         self.failure = failure
         super().__init__(f"{failure.value}: {detail}" if detail else failure.value)
+
+
+class LiveRefusal(StrEnum):
+    """Why a camera is not seen live. Closed set: also the metric's label."""
+
+    VIEWERS = "viewers"  # as many look as may, in all
+    OWN_VIEWERS = "own_viewers"  # as many as one sign-in may
+    HOST = "host"  # the camera's host has no session to spare
+    ENCODINGS = "encodings"  # it would have to be encoded, and as many are as may be
+    NO_STREAM = "no_stream"  # a camera of stills
+    BROWSER = "browser"  # an offer without H.264, or none at all
+    CAMERA = "camera"  # it cannot be opened
+    REORDERED = "reordered"  # its pictures come in another order than they are shown in (B-frames)
+    STOPPING = "stopping"
+
+
+class LiveRefused(PatrolError):  # noqa: N818  (it names what happened)
+    """A camera is not seen live. ``failure``: what the camera failed by, where it is the camera."""
+
+    def __init__(self, reason: LiveRefusal, failure: CaptureFailure | None = None) -> None:
+        self.reason = reason
+        self.failure = failure
+        super().__init__(f"{reason.value}: {failure.value}" if failure else reason.value)
 
 
 class StoreFailure(StrEnum):

@@ -1,4 +1,4 @@
-"""Requests: what operators ask of the tour."""
+"""Requests: what operators ask of the tour, and what else it has to know of the room."""
 
 from __future__ import annotations
 
@@ -17,4 +17,12 @@ class ViewAcceptance:
     operator: str
 
 
-TourRequest = Pin | Skip | ViewAcceptance
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """People look at a camera live: for so many seconds that takes one of its host's sessions, besides the tour's."""
+
+    camera_id: CameraId
+    seconds: float
+
+
+TourRequest = Pin | Skip | ViewAcceptance | LiveSession

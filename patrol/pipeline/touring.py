@@ -15,7 +15,7 @@ from patrol.domain.camera import Camera, CameraId, Ring, RingName
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import USUAL_EVERY_S, Pin
-from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.requests import LiveSession, TourRequest, ViewAcceptance
 from patrol.domain.room import PinnedCamera, SkippedCamera, TourStatus
 from patrol.domain.skips import Skip
 from patrol.domain.tour import Tour
@@ -85,6 +85,11 @@ class TourBook:
         """A session was closed without the camera's word; its host may hold it for so long. See ports.OnUnconfirmed."""
         self._metrics.tour.unconfirmed.labels(camera.ring.value).inc()
         self._tour.unconfirmed(camera.id, held_s, self._clock.monotonic())
+
+    def lent(self, session: LiveSession) -> None:
+        """One of a host's sessions is taken by who looks at a camera live; nothing for one that is not in the tour."""
+        if session.camera_id in self._tour:
+            self._tour.unconfirmed(session.camera_id, session.seconds, self._clock.monotonic())
 
     def visited(self, visit: Visit, frame: Frame, seconds: float) -> None:
         """The visit brought a frame."""
@@ -353,6 +358,8 @@ class Touring:
                 self._book.skipped(request)
             case ViewAcceptance():
                 self._frames.accept_view(request)
+            case LiveSession():
+                self._book.lent(request)
 
     def status(self) -> TourStatus:
         """How the tour stands now."""

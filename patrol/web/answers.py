@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import Literal
 
 from patrol.domain.accounts import AccountRole, Permission
+from patrol.domain.errors import CaptureFailure
 from patrol.domain.incidents import IncidentId
+from patrol.domain.live import LiveEnd, LiveWay
 from patrol.domain.units import UnitState
+from patrol.domain.zones import Polygon
 from patrol.web.layout import RoomLayout
 from patrol.web.schemas import RoomState
 
@@ -83,6 +86,34 @@ class Me:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveZone:
+    """What is watched in a picture. ``outline``: corners of a polygon, or both ends of a line, as shares of it."""
+
+    name: str
+    name_en: str
+    outline: Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOpened:
+    """``answer``: the SDP of a live view; ``way``: how its pictures get there."""
+
+    viewer_id: str
+    answer: str
+    way: LiveWay
+    zones: tuple[LiveZone, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveShown:
+    """How a live view stands. ``end``: why it is over; ``sent``, ``dropped``: pictures."""
+
+    end: LiveEnd | None
+    sent: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alive:
     """The process answers."""
 
@@ -111,6 +142,20 @@ class Problem:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameraProblem(Problem):
+    """``failure``: what the camera failed by, where it is the camera."""
+
+    failure: CaptureFailure | None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraAway:
+    """Why a camera cannot be looked at now."""
+
+    error: CameraProblem | Problem
 
 
 @dataclass(frozen=True, slots=True)

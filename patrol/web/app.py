@@ -18,9 +18,11 @@ from patrol.ports import (
     EvidenceFates,
     EvidenceStore,
     HealthCheck,
+    LiveDesk,
     PrecisionView,
     RoomDesk,
     RoomView,
+    StillDesk,
     UnitDesk,
     Wall,
 )
@@ -34,6 +36,7 @@ from patrol.web.guarding import OwnHostOnly, SecurityHeaders
 from patrol.web.incident_routes import incident_routes
 from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.letter_routes import letter_routes
+from patrol.web.live_routes import live_routes
 from patrol.web.looking import Looking, looking_routes
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.schemas import encode_room, with_time
@@ -66,6 +69,8 @@ def make_web_app(
     deeds: DeedLog | None = None,
     wall: Wall | None = None,
     wall_metrics: WallMetrics | None = None,
+    live: LiveDesk | None = None,
+    stills: StillDesk | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
@@ -74,7 +79,7 @@ def make_web_app(
     ``precision``: how often the rules were right.
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
-    nothing hangs on the tour wall.
+    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -96,6 +101,7 @@ def make_web_app(
             *evidence_routes(evidence, fates),
             *(precision_routes(precision) if precision is not None else ()),
             *letter_routes(desk),
+            *(live_routes(live, stills, gate, clock) if live is not None and stills is not None else ()),
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),
             *(wall_routes(hanging, gate) if hanging is not None else ()),

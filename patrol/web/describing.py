@@ -14,11 +14,14 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from patrol.web.answers import (
     Alive,
+    CameraAway,
     ClosingDone,
     Done,
     Failure,
     FeedTrouble,
     LedTo,
+    LiveOpened,
+    LiveShown,
     Me,
     PositionsTaken,
     Readiness,
@@ -28,6 +31,7 @@ from patrol.web.answers import (
     VersionedLayout,
 )
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
+from patrol.web.live_routes import LiveBody
 from patrol.web.looking import LookingBody
 from patrol.web.schemas import (
     AcceptViewBody,
@@ -159,6 +163,25 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed("/api/v1/units/{unit_id}/state", "What a unit does from now on", UnitStateBody, UnitStateDone),
     _get("/evidence/{evidence_id}.jpg", "The picture of an alert", "image/jpeg", 404, 410),
     _get("/evidence/{clip_id}.webm", "The clip of an alert; ranges may be asked for", "video/webm", 404, 410, 416),
+    Operation(
+        "post",
+        "/api/v1/cameras/{camera_id}/live",
+        "Look at a camera live: a WebRTC offer, and the answer to it",
+        LiveOpened,
+        LiveBody,
+        refuses=(400, 404, 413, 415),
+        away=CameraAway,
+    ),
+    _get("/api/v1/live/{viewer_id}", "How a live view stands, or why it is over", LiveShown, 404),
+    Operation("delete", "/api/v1/live/{viewer_id}", "Nobody looks any more", Done, refuses=(404,)),
+    Operation(
+        "get",
+        "/api/v1/cameras/{camera_id}/still",
+        "A picture of a camera, with its age in X-Patrol-Age-S",
+        "image/jpeg",
+        refuses=(404,),
+        away=CameraAway,
+    ),
     Operation(
         "post",
         "/api/v1/sign-in",

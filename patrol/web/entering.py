@@ -111,12 +111,13 @@ class Gate:
         """A stream's messages, until whoever watches is signed out."""
         async with aclosing(messages):
             async for message in messages:
-                if not await self._is_still_let_in(scope):
+                if not await self.is_still_let_in(scope):
                     yield b"event: signed_out\ndata: {}\n\n"
                     return
                 yield message
 
-    async def _is_still_let_in(self, scope: Scope) -> bool:
+    async def is_still_let_in(self, scope: Scope) -> bool:
+        """Whether whoever asked so once may still look on."""
         try:
             return (await self.visitor(scope)).may(Permission.SEE)
         except StoreError:

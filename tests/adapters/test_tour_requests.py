@@ -15,7 +15,7 @@ from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.camera import CameraId
 from patrol.domain.errors import QueueError
 from patrol.domain.pins import Pin
-from patrol.domain.requests import ViewAcceptance
+from patrol.domain.requests import LiveSession, ViewAcceptance
 from patrol.domain.skips import Skip
 from patrol.ports import TourRequests
 
@@ -49,15 +49,16 @@ def pin(number: int) -> Pin:
 
 ACCEPTANCE = ViewAcceptance(CameraId("C-1"), "李明")
 SKIP = Skip(CameraId("C-1"), 300.0, "李明", "正在检修")
+LOOKED_AT = LiveSession(CameraId("C-1"), 6.0)
 
 
 def test_wishes_are_taken_once_and_in_order(opened: Opened) -> None:
     async def check() -> None:
         async with opened() as requests:
             assert list(await requests.take()) == []
-            for wish in (pin(1), ACCEPTANCE, SKIP, pin(2)):
+            for wish in (pin(1), ACCEPTANCE, SKIP, LOOKED_AT, pin(2)):
                 await requests.ask(wish)
-            assert list(await requests.take()) == [pin(1), ACCEPTANCE, SKIP, pin(2)]
+            assert list(await requests.take()) == [pin(1), ACCEPTANCE, SKIP, LOOKED_AT, pin(2)]
             assert list(await requests.take()) == []
 
     asyncio.run(check())

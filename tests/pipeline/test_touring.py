@@ -19,7 +19,7 @@ from patrol.domain.detections import Detections
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import Pin
-from patrol.domain.requests import ViewAcceptance
+from patrol.domain.requests import LiveSession, ViewAcceptance
 from patrol.domain.room import TourStatus
 from patrol.domain.skips import Skip
 from patrol.domain.tour import Tour
@@ -584,6 +584,23 @@ def test_a_camera_is_held_for_as_long_as_anybody_asks_for_it_and_let_go_at_once_
         station.book.pin(far, 0.0, 0.25, Asker.SUSPICION)
         station.book.pinned(Pin(far, 0.0, 1.0, "seat-1"))
         assert station.sessions.held == [(far, 10.0), (far, 10.0), (far, 4.0), (far, 0.0)]
+
+    asyncio.run(check())
+
+
+def test_a_session_that_a_live_view_takes_is_left_to_its_host_but_never_the_last() -> None:
+    async def check() -> None:
+        cameras = [replace(each, stream=StreamAddress(f"rtsp://10.0.0.1/{each.id}")) for each in ring_cameras(0, 0, 3)]
+        station = Station(cameras, TourSettings(sessions_per_host=2))
+        host = station.tour._standings[cameras[0].id].host
+        for camera_id in (cameras[0].id, cameras[1].id, CameraId("nowhere")):
+            await station.requests.ask(LiveSession(camera_id, 6.0))
+        await station.run_for(3)
+        assert host.unconfirmed == 2
+        assert host.free + host.under_way == 1
+        station.tour.next(station.clock.monotonic() + 6)
+        assert host.unconfirmed == 0
+        assert host.free + host.under_way == 2
 
     asyncio.run(check())
 

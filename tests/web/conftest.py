@@ -16,11 +16,12 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
 from patrol.adapters.clock import SystemClock
-from patrol.ports import DeedLog, HealthCheck
+from patrol.ports import DeedLog, HealthCheck, LiveDesk, StillDesk
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 
 from .fake_room import FakeRoom
+from .no_live import NoLive
 from .page_files import build_page
 
 HOST = "http://127.0.0.1:8476"
@@ -74,6 +75,8 @@ class Site:
     hosts: tuple[str, ...] = ()
     gate: Gate | None = None
     deeds: DeedLog | None = None
+    live: LiveDesk = field(default_factory=NoLive)
+    stills: StillDesk = field(default_factory=NoLive)
 
     def app(self) -> Starlette:
         room = self.room
@@ -94,6 +97,8 @@ class Site:
             gate=self.gate,
             deeds=self.deeds,
             wall=room.wall,
+            live=self.live,
+            stills=self.stills,
         )
 
     @asynccontextmanager

@@ -9,9 +9,10 @@ import pytest
 from patrol.domain.accounts import AccountRole
 from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
-from patrol.domain.errors import Apart, CaptureFailure, Objection, Refusal, Unsendable
+from patrol.domain.errors import Apart, CaptureFailure, LiveRefusal, Objection, Refusal, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
+from patrol.domain.live import LiveEnd
 from patrol.domain.orders import OrderState
 from patrol.domain.retention import Gone
 from patrol.domain.storage import DiskPlace
@@ -41,6 +42,8 @@ CLOSED_SETS = {
     "error_not_as_asked": list(Objection),
     "false_reason": list(FalseAlarmReason),
     "role": list(AccountRole),
+    "error_live": list(LiveRefusal),
+    "live_end": list(LiveEnd),
     "error_sign_in": list(Refusal),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }

@@ -95,6 +95,12 @@ class Session:
         return self._goodbye is not None or self._connection is None or self._connection.ending is not None
 
     @property
+    def video(self) -> VideoTrack:
+        """The track that plays. Not before the camera has described it."""
+        assert self._track is not None, "open comes before"
+        return self._track
+
+    @property
     def progress(self) -> tuple[int, int]:
         """Changes with every packet of video that comes, and with every key frame that is given out."""
         return self.packets, self._given_out
