@@ -210,7 +210,9 @@ def test_a_room_without_accounts_says_so(browser: Browser, tmp_path: Path, room:
         context, page = opened(browser, address)
         expect(page.locator("#open-room")).to_have_text("未设账号 · 仅限本机")
         name, badge = (page.locator(one).bounding_box() for one in ("#station", "#open-room"))
-        assert name and badge and badge["y"] >= name["y"] + name["height"]  # it stands on nothing
+        assert name is not None
+        assert badge is not None
+        assert badge["y"] >= name["y"] + name["height"]  # it stands on nothing
         expect(page.locator("#me")).to_be_hidden()
         expect(page.locator("#operator")).to_be_visible()
         page.goto(f"{address}sign-in")
