@@ -77,7 +77,7 @@ function LiveSheet() {
         <canvas ref={canvas} role="img" hidden={!isStill} aria-label={t("live_still_of", { camera: name })} />
         {showsZones.value && <Outlines />}
       </div>
-      <p class="live-state" role="status" data-kind={watched.value.kind}><State /></p>
+      <p class="live-state" data-kind={watched.value.kind}><State /></p>
       <div class="live-tools">
         <label>
           {t("live_camera")}
@@ -98,18 +98,19 @@ function LiveSheet() {
   );
 }
 
+// What is read aloud changes with what is watched, and not with each second.
 function State() {
   const now = watched.value;
-  if (now.kind === "connecting") return <>{t("live_connecting")}</>;
-  if (now.kind === "stills") {
-    const still = now.age_s === null ? t("live_no_still") : t("live_still", { age: age(now.age_s) });
-    return <>{`${still} — ${reasonText(now.reason)}`}</>;
-  }
   return (
     <>
-      <b>{t("live_now")}</b>
-      {now.delay_ms !== null && <span title={t("live_delay_means")}>{` · ${t("live_delay", { ms: now.delay_ms })}`}</span>}
-      {now.way === "encoded" && <span title={t("live_encoded_means")}>{` · ${t("live_encoded")}`}</span>}
+      <span role="status">
+        {now.kind === "connecting" && t("live_connecting")}
+        {now.kind === "live" && <b>{t("live_now")}</b>}
+        {now.kind === "stills" && reasonText(now.reason)}
+      </span>
+      {now.kind === "stills" && <span>{` · ${now.age_s === null ? t("live_no_still") : t("live_still", { age: age(now.age_s) })}`}</span>}
+      {now.kind === "live" && now.delay_ms !== null && <span title={t("live_delay_means")}>{` · ${t("live_delay", { ms: now.delay_ms })}`}</span>}
+      {now.kind === "live" && now.way === "encoded" && <span title={t("live_encoded_means")}>{` · ${t("live_encoded")}`}</span>}
     </>
   );
 }
