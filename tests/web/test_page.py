@@ -218,7 +218,7 @@ def test_closing_needs_an_outcome_and_a_reason_and_is_shown_with_both(served: Se
     page.locator("#filters [data-filter=closed]").click()
     card(page, incident).click()
     expect(page.locator(".outcome")).to_contain_text("误报 · 李明")
-    expect(page.locator(".outcome")).to_contain_text(re.compile("散场人流重新打开…$"))
+    expect(page.locator(".outcome")).to_contain_text(re.compile("散场人流重新打开…备注$"))
     expect(page.get_by_role("button", name="结案…")).to_be_hidden()
 
 
