@@ -38,7 +38,7 @@ const search = createRef<HTMLInputElement>();
 let grid: WallGrid | null = null;
 let furnished: string | null = null; // the layout's version that hangs
 let saidAt = 0;
-const stills = new WallStills((still) => grid?.take(still));
+const stills = new WallStills({ onStill: (still) => grid?.take(still), onLook: (ids) => grid?.keep(ids) });
 
 export function placeWall(node: Element): void {
   render(<Wall />, node);
@@ -54,7 +54,7 @@ export function follow(): void {
     showWall();
   } else {
     stills.close();
-    grid?.leave();
+    grid?.keep([]);
   }
 }
 

@@ -21,6 +21,7 @@ export class WallGrid {
   readonly #events: GridEvents;
   readonly #tiles = new Map<string, Tile>();
   readonly #inSight = new Set<Tile>();
+  #kept = new Set<Tile>(); // those that the server sends pictures of
   readonly #observer: IntersectionObserver;
   #shown: Tile[] = [];
   #active: Tile | null = null;
@@ -37,13 +38,9 @@ export class WallGrid {
     return this.#active;
   }
 
-  // The tiles that are drawn; the wall may hold many more.
-  get inSight(): ReadonlySet<Tile> {
-    return this.#inSight;
-  }
-
   furnish(): void {
     this.#observer.disconnect();
+    this.keep([]);
     this.#inSight.clear();
     this.#tiles.clear();
     this.#activate(null);
@@ -67,16 +64,19 @@ export class WallGrid {
 
   take(still: StillShown): void {
     const tile = this.#tiles.get(still.camera_id);
-    if (tile !== undefined && this.#inSight.has(tile)) void tile.show(still);
+    if (tile !== undefined && this.#kept.has(tile)) void tile.show(still);
   }
 
   tick(): void {
     for (const tile of this.#inSight) tile.tick();
   }
 
-  // Nobody looks any more.
-  leave(): void {
-    for (const tile of this.#inSight) tile.leave();
+  // The server was told that these are in sight. Only then the others lose their pictures: of one that is back in sight
+  // before it hears of that, it sends none anew.
+  keep(ids: string[]): void {
+    const kept = new Set(ids.flatMap((id) => this.#tiles.get(id) ?? []));
+    for (const tile of this.#kept) if (!kept.has(tile)) tile.leave();
+    this.#kept = kept;
   }
 
   // By arrow keys: `by` tiles on, or to the one above or below.
@@ -138,7 +138,7 @@ export class WallGrid {
       if (isIntersecting) {
         this.#inSight.add(tile);
         tile.tick();
-      } else if (this.#inSight.delete(tile)) tile.leave();
+      } else this.#inSight.delete(tile);
     }
     this.#events.onSight(this.#wanted());
   }

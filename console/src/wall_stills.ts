@@ -8,16 +8,23 @@ const REOPEN_MS = 3000;
 const LOOK_MS = 150; // a hand that scrolls is heard once
 const LOOK_AGAIN_MS = 2000;
 
+// `onLook`: told of what the server sends from now on, just before it hears of it.
+export interface StillEvents {
+  onStill: (still: StillShown) => void;
+  onLook: (ids: string[]) => void;
+}
+
 export class WallStills {
   #source: EventSource | null = null;
   #viewerId: string | null = null;
   #inSight: string[] = [];
   #looking: number | null = null;
+  #telling = false;
   #reopening: number | null = null;
-  readonly #onStill: (still: StillShown) => void;
+  readonly #events: StillEvents;
 
-  constructor(onStill: (still: StillShown) => void) {
-    this.#onStill = onStill;
+  constructor(events: StillEvents) {
+    this.#events = events;
   }
 
   // Whether stills may come at present.
@@ -33,7 +40,7 @@ export class WallStills {
       this.#viewerId = (JSON.parse(event.data as string) as WallHello).viewer_id;
       this.#lookSoon(0);
     });
-    source.addEventListener("still", (event) => this.#onStill(JSON.parse(event.data as string) as StillShown));
+    source.addEventListener("still", (event) => this.#events.onStill(JSON.parse(event.data as string) as StillShown));
     source.addEventListener("signed_out", () => location.replace("/sign-in"));
     source.addEventListener("error", () => {
       this.#viewerId = null; // a new stream is another viewer
@@ -62,14 +69,20 @@ export class WallStills {
     this.#looking = setTimeout(() => void this.#tell(), ms);
   }
 
+  // One at a time: two on their way might arrive in the other order.
   async #tell(): Promise<void> {
     this.#looking = null;
     const viewer_id = this.#viewerId;
     if (viewer_id === null) return; // the next hello tells it
+    if (this.#telling) return this.#lookSoon(LOOK_MS);
+    this.#telling = true;
+    this.#events.onLook(this.#inSight);
     try {
       await post("/api/v1/wall/{viewer_id}/cameras", { viewer_id }, { cameras: this.#inSight });
     } catch {
       if (this.#looking === null && this.#viewerId === viewer_id) this.#lookSoon(LOOK_AGAIN_MS);
+    } finally {
+      this.#telling = false;
     }
   }
 }

@@ -20,6 +20,7 @@ from .fake_wall import BOX, jpeg_of, still_of
 
 pytestmark = IN_A_BROWSER
 Open = Callable[..., Page]
+COMES_MS = 15_000  # a picture's way leads through the tour's side, the server and the page's decoder
 CAR = StillBox(0.6, 0.5, 0.8, 0.7, "car", 0.7)
 
 
@@ -102,7 +103,7 @@ def test_a_tile_shows_what_the_tour_saw_and_changes_when_it_was_there_again(
     page = open_wall()
     expect(tile(page, "C-001").locator(".waiting")).to_contain_text(re.compile("内巡视到|等下一次巡视"))
     visit(served, "C-001", 1, BOX, BOX, CAR)
-    expect(tile(page, "C-001").locator("canvas")).to_be_visible()
+    expect(tile(page, "C-001").locator("canvas")).to_be_visible(timeout=COMES_MS)
     expect(tile(page, "C-001").locator(".count")).to_have_text("2 人")
     expect(tile(page, "C-001").locator(".waiting")).to_be_hidden()
     first = picture(page, "C-001")
@@ -142,9 +143,9 @@ def test_only_what_is_in_sight_is_asked_for_and_scrolling_asks_for_the_rest(
     wait_for(lambda: "F-212" in wished(served) and "C-001" not in wished(served))
     expect(tile(page, "C-001").locator("canvas")).to_have_count(0)  # nobody sees it: it takes no memory
     visit(served, "F-212", 2)
-    expect(tile(page, "F-212").locator("canvas")).to_be_visible()
+    expect(tile(page, "F-212").locator("canvas")).to_be_visible(timeout=COMES_MS)
     page.locator("#wall-tiles").evaluate("node => node.scrollTo(0, 0)")
-    expect(tile(page, "C-001").locator("canvas")).to_be_visible()  # the last one, at once
+    expect(tile(page, "C-001").locator("canvas")).to_be_visible(timeout=COMES_MS)  # the last one, at once
 
 
 def test_in_the_room_no_picture_is_asked_for_and_the_key_leads_back(served: ServedRoom, open_wall: Open) -> None:
