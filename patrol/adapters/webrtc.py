@@ -78,10 +78,18 @@ class AiortcPeers:
         connection = _connection()
         try:
             await _negotiate(connection, CANDIDATE.sub("", offer), next_picture)
+        except asyncio.CancelledError:  # whoever waited has gone
+            await _close(connection)
+            raise
         except Exception as error:
-            await connection.close()
+            await _close(connection)
             raise LiveRefused(LiveRefusal.BROWSER) from error
         return AiortcPeer(connection)
+
+
+async def _close(connection: RTCPeerConnection) -> None:
+    await connection.close()
+    await asyncio.sleep(0)  # asyncio closes the sockets in its next turn
 
 
 def _connection() -> RTCPeerConnection:

@@ -62,14 +62,18 @@ class Showing:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Show until ``stopping``; what waits then is nobody's loss."""
+        ending = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            working = [tasks.create_task(self._listen(stopping)), tasks.create_task(self._show_all(stopping))]
-            await stopping.wait()
+            working = [tasks.create_task(self._listen(ending)), tasks.create_task(self._show_all(ending))]
+            try:
+                await stopping.wait()
+            finally:
+                ending.set()  # also when another part has died: a command of redis-py may miss that, but not this
             for task in working:
                 task.cancel()
 
     async def _listen(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():  # a command of redis-py may miss that it was cancelled
+        while not stopping.is_set():
             try:
                 async with self._wall.wishes() as wishes:
                     while not stopping.is_set():

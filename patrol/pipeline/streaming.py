@@ -77,9 +77,11 @@ class Streaming:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             telling = tasks.create_task(self._tell_sessions())
-            while not await pause(self._clock, stopping, TENDED_EVERY_S):
-                await self._tend()
-            self._tasks = None
+            try:
+                while not await pause(self._clock, stopping, TENDED_EVERY_S):
+                    await self._tend()
+            finally:
+                self._tasks = None
             telling.cancel()
             await self._end_all(list(self._viewers.values()), LiveEnd.STOPPING)
             for stream in list(self._streams.values()):
@@ -218,7 +220,7 @@ class Streaming:
         stream.stop()
 
     async def _tell_sessions(self) -> None:
-        while True:
+        while self._tasks is not None:  # a command of redis-py may miss that it was cancelled, but not this
             for camera in [stream.camera for stream in self._streams.values() if host_of(stream.camera) is not None]:
                 await self._on_session(camera.id)
             await self._clock.sleep(SESSIONS_TOLD_EVERY_S)
