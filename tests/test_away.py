@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -34,8 +35,12 @@ def kill(process: Process) -> None:
 
 def kept(folder: Path) -> dict[str, str]:
     """The alerts that lie in the spool, and when each was detected."""
-    records = (decoded(path.read_bytes())[0] for path in sorted((folder / "spool").glob("*.alert")))
-    return {record.alert_id: record.detected_at.isoformat() for record in records}
+    found: dict[str, str] = {}
+    for path in sorted((folder / "spool").glob("*.alert")):
+        with contextlib.suppress(FileNotFoundError):  # it has just been accepted
+            record = decoded(path.read_bytes())[0]
+            found[record.alert_id] = record.detected_at.isoformat()
+    return found
 
 
 def accepted(folder: Path) -> dict[str, str]:
