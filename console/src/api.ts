@@ -327,6 +327,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every camera as it stands */
+        get: operations["get_cameras"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A camera, and how long it was unseen in the last day, or in so many hours */
+        get: operations["get_cameras_camera"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/visits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The latest visits of a camera, newest first */
+        get: operations["get_cameras_camera_visits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/wall/events": {
         parameters: {
             query?: never;
@@ -735,6 +786,29 @@ export interface components {
             returned: number;
         };
         /**
+         * CameraDetail
+         * @description One camera and its past, since ``since``.
+         *
+         *     ``slots``: of ``slot_s`` seconds each, oldest first; where there is none nobody watched. The last one may still run.
+         *     ``troubles``: what lasts first, then what is over, newest first.
+         */
+        CameraDetail: {
+            /** Format: date-time */
+            at: string;
+            camera: components["schemas"]["CameraShown"];
+            /** Format: date-time */
+            since: string;
+            slot_s: number;
+            slots: components["schemas"]["SlotShown"][];
+            troubles: components["schemas"]["TroubleShown"][];
+        };
+        /**
+         * CameraHealth
+         * @description A camera's state in one word: the first of these that holds.
+         * @enum {string}
+         */
+        CameraHealth: "unknown" | "skipped" | "troubled" | "late" | "failing" | "never" | "ok";
+        /**
          * CameraOnMap
          * @description A camera as the page draws it; never its stream address, which may hold a password.
          *
@@ -762,6 +836,50 @@ export interface components {
             code: string;
             message: string;
             failure: components["schemas"]["CaptureFailure"] | null;
+        };
+        /**
+         * CameraShown
+         * @description One camera as it stands; never its stream address, which may hold a password.
+         *
+         *     ``health``: in one word. ``blind_age_s``: None while nobody knows. ``bound_s``: its revisit bound at this hour;
+         *     ``stretch``: the factor by which all bounds are stretched now, None while no tour reports. ``failing``: why its last
+         *     visit failed. ``worst``: of the last 24 hours. ``source``: what kind of address it has; ``strategy``: how it is
+         *     configured to be looked at. ``calibrated``: its picture is measured out in metres.
+         */
+        CameraShown: {
+            id: string;
+            name: string;
+            name_en: string;
+            site: string;
+            site_en: string;
+            group: string;
+            ring: components["schemas"]["RingName"];
+            place: components["schemas"]["Place"];
+            heading_deg: number;
+            view_deg: number;
+            simulated: boolean;
+            source: components["schemas"]["SourceKind"];
+            strategy: components["schemas"]["Strategy"];
+            zones: number;
+            masks: number;
+            calibrated: boolean;
+            health: components["schemas"]["CameraHealth"];
+            blind_age_s: number | null;
+            bound_s: number;
+            stretch: number | null;
+            failing: string | null;
+            people: number | null;
+            skipped_until: string | null;
+            troubles: components["schemas"]["TroubleShown"][];
+            worst: components["schemas"]["WorstShown"] | null;
+        };
+        /**
+         * CamerasPage
+         * @description Some of them, in the order of the configuration. ``next``: the cursor of the next page, None on the last.
+         */
+        CamerasPage: {
+            items: components["schemas"]["CameraShown"][];
+            next: string | null;
         };
         /**
          * Candidate
@@ -1001,6 +1119,14 @@ export interface components {
             error: components["schemas"]["Problem"];
         };
         /**
+         * FailuresShown
+         * @description How many visits failed by what.
+         */
+        FailuresShown: {
+            failure: components["schemas"]["CaptureFailure"];
+            count: number;
+        };
+        /**
          * FalseAlarmReason
          * @description Why a rule told of what was not there (误报原因).
          * @enum {string}
@@ -1043,6 +1169,12 @@ export interface components {
          * @enum {string}
          */
         Gone: "expired" | "quota" | "pressure" | "by_hand" | "never_kept" | "orphan";
+        /**
+         * How
+         * @description How a camera was looked at.
+         * @enum {string}
+         */
+        How: "opened" | "kept_open" | "still";
         /**
          * Incident
          * @description One thing that happened. ``sequence`` grows by one with every message told about it.
@@ -1791,6 +1923,26 @@ export interface components {
             reason: string;
         };
         /**
+         * SlotShown
+         * @description Ten minutes of a camera: its largest blind age and all bounds' largest stretch, its bound at the end, its visits
+         *     that brought a picture, and those that did not.
+         */
+        SlotShown: {
+            /** Format: date-time */
+            began_at: string;
+            blind_age_s: number;
+            bound_s: number;
+            stretch: number;
+            visits: number;
+            failures: components["schemas"]["FailuresShown"][];
+        };
+        /**
+         * SourceKind
+         * @description What kind of address a camera has; never the address itself, which may hold a password.
+         * @enum {string}
+         */
+        SourceKind: "rtsp" | "http" | "file" | "synthetic" | "other";
+        /**
          * SplitBody
          * @description An alert of the camera that saw something else.
          */
@@ -1882,6 +2034,12 @@ export interface components {
             short: components["schemas"]["DiskSpace"][];
         };
         /**
+         * Strategy
+         * @description How a camera is looked at.
+         * @enum {string}
+         */
+        Strategy: "auto" | "cold" | "warm" | "snapshot";
+        /**
          * TakeBackBody
          * @description Nothing more than that.
          */
@@ -1924,6 +2082,21 @@ export interface components {
          */
         Trouble: "unseen" | "no_signal" | "frozen" | "black" | "covered" | "over_exposed" | "defocused" | "moved" | "wrong_picture";
         /**
+         * TroubleShown
+         * @description A trouble that technicians were told of, by which incident, since when, and when it ended.
+         *
+         *     ``detail``: a closed word, or nothing. ``unsteady``: it comes and goes.
+         */
+        TroubleShown: {
+            incident_id: string;
+            trouble: components["schemas"]["Trouble"];
+            detail: string;
+            /** Format: date-time */
+            since: string;
+            returned_at: string | null;
+            unsteady: boolean;
+        };
+        /**
          * TroubledCamera
          * @description One camera of a maintenance incident.
          *
@@ -1941,6 +2114,12 @@ export interface components {
             /** @default false */
             unsteady: boolean;
         };
+        /**
+         * Turn
+         * @description Why a camera is visited now.
+         * @enum {string}
+         */
+        Turn: "due" | "retry" | "focus";
         /**
          * UnitHome
          * @description Where a unit stands when nothing is known of it.
@@ -2029,6 +2208,38 @@ export interface components {
             version: string;
         };
         /**
+         * VisitEnd
+         * @description What became of a visit.
+         * @enum {string}
+         */
+        VisitEnd: "detecting" | "seen" | "dropped" | "failed";
+        /**
+         * VisitShown
+         * @description One visit. ``at``: when its picture was taken, or when it failed; ``seconds``: how long it took.
+         *
+         *     ``turn``: why it was made; ``how``: by which way; ``end``: what became of it; ``failure``: by what it failed;
+         *     ``people``: boxes of people, None where none was looked for.
+         */
+        VisitShown: {
+            number: number;
+            /** Format: date-time */
+            at: string;
+            turn: components["schemas"]["Turn"];
+            how: components["schemas"]["How"];
+            seconds: number;
+            end: components["schemas"]["VisitEnd"];
+            failure: components["schemas"]["CaptureFailure"] | null;
+            people: number | null;
+        };
+        /**
+         * VisitsPage
+         * @description Some of the latest visits, newest first. ``next``: the cursor of the next page, None on the last.
+         */
+        VisitsPage: {
+            items: components["schemas"]["VisitShown"][];
+            next: string | null;
+        };
+        /**
          * WallCamerasBody
          * @description The cameras that a page has in sight on the tour wall, by id.
          */
@@ -2114,6 +2325,14 @@ export interface components {
             level_why_en: string;
         };
         /**
+         * WorstShown
+         * @description How long a camera was unseen at most within a day, relative to the bound it had then.
+         */
+        WorstShown: {
+            blind_age_s: number;
+            bound_s: number;
+        };
+        /**
          * WrittenChange
          * @description How a change stands in the configuration's file, YAML.
          *
@@ -2139,8 +2358,12 @@ export type Action = components['schemas']['Action'];
 export type Alive = components['schemas']['Alive'];
 export type CameraAway = components['schemas']['CameraAway'];
 export type CameraCounts = components['schemas']['CameraCounts'];
+export type CameraDetail = components['schemas']['CameraDetail'];
+export type CameraHealth = components['schemas']['CameraHealth'];
 export type CameraOnMap = components['schemas']['CameraOnMap'];
 export type CameraProblem = components['schemas']['CameraProblem'];
+export type CameraShown = components['schemas']['CameraShown'];
+export type CamerasPage = components['schemas']['CamerasPage'];
 export type Candidate = components['schemas']['Candidate'];
 export type CaptureFailure = components['schemas']['CaptureFailure'];
 export type Cause = components['schemas']['Cause'];
@@ -2164,11 +2387,13 @@ export type Escalation = components['schemas']['Escalation'];
 export type EscalationStep = components['schemas']['EscalationStep'];
 export type Failing = components['schemas']['Failing'];
 export type Failure = components['schemas']['Failure'];
+export type FailuresShown = components['schemas']['FailuresShown'];
 export type FalseAlarmReason = components['schemas']['FalseAlarmReason'];
 export type FeedTrouble = components['schemas']['FeedTrouble'];
 export type Finding = components['schemas']['Finding'];
 export type FindingKind = components['schemas']['FindingKind'];
 export type Gone = components['schemas']['Gone'];
+export type How = components['schemas']['How'];
 export type Incident = components['schemas']['Incident'];
 export type IncidentState = components['schemas']['IncidentState'];
 export type KeptAlerts = components['schemas']['KeptAlerts'];
@@ -2228,6 +2453,8 @@ export type SignInProblem = components['schemas']['SignInProblem'];
 export type SignOutBody = components['schemas']['SignOutBody'];
 export type SkipBody = components['schemas']['SkipBody'];
 export type SkippedCamera = components['schemas']['SkippedCamera'];
+export type SlotShown = components['schemas']['SlotShown'];
+export type SourceKind = components['schemas']['SourceKind'];
 export type SplitBody = components['schemas']['SplitBody'];
 export type StageStatus = components['schemas']['StageStatus'];
 export type StageTimes = components['schemas']['StageTimes'];
@@ -2236,10 +2463,13 @@ export type StateMessage = components['schemas']['StateMessage'];
 export type StillBox = components['schemas']['StillBox'];
 export type StillShown = components['schemas']['StillShown'];
 export type StorageStatus = components['schemas']['StorageStatus'];
+export type Strategy = components['schemas']['Strategy'];
 export type TakeBackBody = components['schemas']['TakeBackBody'];
 export type TourState = components['schemas']['TourState'];
 export type Trouble = components['schemas']['Trouble'];
+export type TroubleShown = components['schemas']['TroubleShown'];
 export type TroubledCamera = components['schemas']['TroubledCamera'];
+export type Turn = components['schemas']['Turn'];
 export type UnitHome = components['schemas']['UnitHome'];
 export type UnitKind = components['schemas']['UnitKind'];
 export type UnitOnMap = components['schemas']['UnitOnMap'];
@@ -2248,11 +2478,15 @@ export type UnitState = components['schemas']['UnitState'];
 export type UnitStateBody = components['schemas']['UnitStateBody'];
 export type UnitStateDone = components['schemas']['UnitStateDone'];
 export type VersionedLayout = components['schemas']['VersionedLayout'];
+export type VisitEnd = components['schemas']['VisitEnd'];
+export type VisitShown = components['schemas']['VisitShown'];
+export type VisitsPage = components['schemas']['VisitsPage'];
 export type WallCamerasBody = components['schemas']['WallCamerasBody'];
 export type WallHello = components['schemas']['WallHello'];
 export type WatchStatus = components['schemas']['WatchStatus'];
 export type WithdrawBody = components['schemas']['WithdrawBody'];
 export type Witness = components['schemas']['Witness'];
+export type WorstShown = components['schemas']['WorstShown'];
 export type WrittenChange = components['schemas']['WrittenChange'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -3973,6 +4207,209 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_cameras: {
+        parameters: {
+            query?: {
+                ring?: string;
+                site?: string;
+                group?: string;
+                health?: string;
+                q?: string;
+                limit?: string;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CamerasPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_cameras_camera: {
+        parameters: {
+            query?: {
+                hours?: string;
+            };
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_cameras_camera_visits: {
+        parameters: {
+            query?: {
+                limit?: string;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitsPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

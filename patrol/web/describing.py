@@ -30,6 +30,7 @@ from patrol.web.answers import (
     UnitStateDone,
     VersionedLayout,
 )
+from patrol.web.camera_detail_routes import CameraDetail, CamerasPage, VisitsPage
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
 from patrol.web.looking import LookingBody
@@ -71,7 +72,7 @@ class Operation:
 
     ``takes``: the class that checks its body; ``gives``: the one whose JSON it answers, or else the media type.
     ``refuses``: statuses of failures; ``away``: what 503 says; ``failure``: what the others say. ``is_open``: nobody
-    has to be signed in.
+    has to be signed in. ``queries``: what may stand behind the ``?``.
     """
 
     method: str
@@ -85,6 +86,7 @@ class Operation:
     away: Any = Failure
     names_operator: bool = False
     is_open: bool = False
+    queries: tuple[str, ...] = ()
 
 
 def _get(path: str, summary: str, gives: Any, *refuses: int) -> Operation:
@@ -101,6 +103,7 @@ def _report(path: str, summary: str, takes: Any) -> Operation:
     return Operation("post", path, summary, PositionsTaken, takes, status=202, refuses=(400, 404, 413, 415, 422))
 
 
+_PAGED = ("limit", "cursor")
 _INCIDENT = "/api/incidents/{incident_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -142,6 +145,30 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed("/api/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
     _deed("/api/cameras/{camera_id}/skip", "Have the tour leave a camera out for a while, or no longer", SkipBody),
     _deed("/api/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
+    Operation(
+        "get",
+        "/api/v1/cameras",
+        "Every camera as it stands",
+        CamerasPage,
+        refuses=(400,),
+        queries=("ring", "site", "group", "health", "q", *_PAGED),
+    ),
+    Operation(
+        "get",
+        "/api/v1/cameras/{camera_id}",
+        "A camera, and how long it was unseen in the last day, or in so many hours",
+        CameraDetail,
+        refuses=(400, 404),
+        queries=("hours",),
+    ),
+    Operation(
+        "get",
+        "/api/v1/cameras/{camera_id}/visits",
+        "The latest visits of a camera, newest first",
+        VisitsPage,
+        refuses=(400, 404),
+        queries=_PAGED,
+    ),
     _get(
         "/api/v1/wall/events",
         "What the tour sees of the cameras in sight: events hello (WallHello), still (StillShown) and signed_out",
@@ -316,6 +343,9 @@ def _failure(status: int, says: Any, schemas: _Schemas) -> dict[str, Any]:
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     named = re.findall(r"{(\w+)}", operation.path)
     found = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named]
+    found += [
+        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in operation.queries
+    ]
     if operation.names_operator:
         found.append(
             {
