@@ -21,6 +21,8 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["W", "key_wall"],
   ["← → ↑ ↓", "key_tiles"],
   ["P H S A", "key_tile_acts"],
+  ["V", "key_cameras"],
+  ["/", "key_search"],
   ["Esc", "key_escape"],
   ["?", "help"],
 ];

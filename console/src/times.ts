@@ -39,3 +39,10 @@ export function signed(seconds: number): string {
   const text = size < 60 ? `${size.toFixed(1)} s` : minutes(size);
   return `${seconds < 0 ? "−" : "+"}${text}`;
 }
+
+// "04:30"; of another day than `now` with its date: "11-29 04:30".
+export function timeOfMinute(at: number, now: number): string {
+  const [time, today] = [new Date(at), new Date(now)];
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
+  return time.toDateString() === today.toDateString() ? clock : `${two(time.getMonth() + 1)}-${two(time.getDate())} ${clock}`;
+}

@@ -1,18 +1,30 @@
-// Which view is in front, the room or the tour wall: the address says it, so that it can be kept and gone back to.
+// Which view is in front, and what of it: the address says it, so that it can be kept and gone back to.
 
 import { byId, setAttribute } from "./dom";
 
-export type View = "room" | "wall";
+export const VIEWS = ["room", "wall", "cameras"] as const;
+export type View = (typeof VIEWS)[number];
 
 export function view(): View {
-  return location.hash === "#wall" ? "wall" : "room";
+  const [name] = location.hash.slice(1).split("/");
+  return VIEWS.find((one) => one === name) ?? "room";
 }
 
-export function goTo(chosen: View): void {
-  if (view() !== chosen) location.hash = `#${chosen}`;
+// What of the view is looked at, as a camera's id; empty for nothing.
+export function partOfView(): string {
+  return decodeURIComponent(location.hash.slice(1).split("/")[1] ?? "");
 }
 
-// `onChange`: called once at the start, and whenever another view comes to the front.
+export function goTo(chosen: View, part = ""): void {
+  const hash = addressOf(chosen, part);
+  if (view() !== chosen || partOfView() !== part) location.hash = hash;
+}
+
+export function addressOf(chosen: View, part = ""): string {
+  return part ? `#${chosen}/${encodeURIComponent(part)}` : `#${chosen}`;
+}
+
+// `onChange`: called once at the start, and whenever another view, or another part of it, comes to the front.
 export function watchViews(onChange: (view: View) => void): void {
   const show = () => {
     document.body.dataset.view = view();
