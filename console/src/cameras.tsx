@@ -181,7 +181,6 @@ function Cameras() {
 
 function Bar() {
   const { order, standing, ring, site, group, text } = choice.value;
-  void beat.value; // what is counted changes with the room
   const { cameras } = room.layout;
   const groups = groupsOf(cameras);
   return (
@@ -239,6 +238,7 @@ function leaveBy(event: KeyboardEvent): void {
 
 // Where the feed has no room beside this, what is open is told here, and leads there.
 function ToRoom() {
+  void beat.value;
   const open = room.state?.incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length ?? 0;
   return <a class="to-room" href="#room">{t("wall_open", { n: open })}</a>;
 }

@@ -3,7 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { t } from "./words";
-import { age, serverNow, timeOfMinute } from "./times";
+import { age, boundText, serverNow, timeOfMinute } from "./times";
 import { type Bar, dayOf, failuresOf, HIGH, pictureOf, WIDE } from "./cameras_history";
 import type { CameraDetail, SlotShown } from "./api";
 
@@ -22,7 +22,7 @@ export function DayChart({ detail }: { detail: CameraDetail }) {
   if (slots.length === 0) return <p class="means">{t("cam_history_empty")}</p>;
   const { worst } = picture;
   const summary = worst === null ? t("cam_picture_empty") : t("cam_picture", {
-    hours: Math.round((ends - begins) / HOUR_MS), worst: age(worst.blind_age_s), bound: age(worst.bound_s),
+    hours: Math.round((ends - begins) / HOUR_MS), worst: age(worst.blind_age_s), bound: boundText(worst.bound_s),
     time: timeOfMinute(Date.parse(worst.began_at), ends), late: day.late, stretched: day.stretched, n: day.watched,
   });
   return (
@@ -41,7 +41,7 @@ export function DayChart({ detail }: { detail: CameraDetail }) {
         {picture.hours.filter(({ x }) => x > 16 && x < WIDE - 16).map(({ x, at: hour }) => <span key={hour} style={{ left: `${(100 * x) / WIDE}%` }}>{timeOfMinute(hour, hour)}</span>)}
       </div>
       <span class="cam-bound" aria-hidden="true">{t("cam_axis_bound")}</span>
-      {worst !== null && day.late + day.stretched > 0 && <span class="cam-top" aria-hidden="true">{t("cam_axis_worst", { age: age(worst.blind_age_s) })}</span>}
+      {worst !== null && day.late + day.stretched > 0 && <span class="cam-top" aria-hidden="true" style={{ left: `${placeOf(worst, picture.bars)}%` }}>{t("cam_axis_worst", { age: age(worst.blind_age_s) })}</span>}
       <figcaption>
         <span>{t("cam_day", { ...day, n: day.watched })}</span>
         <ul class="cam-legend" aria-hidden="true">
@@ -56,6 +56,12 @@ export function DayChart({ detail }: { detail: CameraDetail }) {
   );
 }
 
+// In percent from the left, and never so near an edge that the words would not fit.
+function placeOf(worst: SlotShown, bars: Bar[]): number {
+  const bar = bars.find(({ slot }) => slot === worst);
+  return Math.max(8, Math.min(92, (100 * ((bar?.x ?? 0) + (bar?.width ?? 0) / 2)) / WIDE));
+}
+
 function isDrawn(tone: (typeof TONES)[number], bars: Bar[], unwatched: number): boolean {
   return tone === "unwatched" ? unwatched > 0 : bars.some((bar) => bar.tone === tone);
 }
@@ -64,7 +70,7 @@ function SlotBar({ bar: { slot, tone, x, y, width, height }, now }: { bar: Bar; 
   const failures = failuresOf(slot);
   return (
     <g class="slot" data-tone={tone}>
-      <title>{t("cam_bar", { time: timeOfMinute(Date.parse(slot.began_at), now), age: age(slot.blind_age_s), bound: age(slot.bound_s), visits: slot.visits, failures })}</title>
+      <title>{t("cam_bar", { time: timeOfMinute(Date.parse(slot.began_at), now), age: age(slot.blind_age_s), bound: boundText(slot.bound_s), visits: slot.visits, failures })}</title>
       <rect class="hit" x={x} y={0} width={width} height={HIGH} />
       <rect x={x.toFixed(1)} y={y.toFixed(1)} width={width.toFixed(1)} height={height.toFixed(1)} />
       {failures > 0 && <path class="failed" d={`M${x.toFixed(1)} ${HIGH + 3}h${Math.max(2, width).toFixed(1)}v3h-${Math.max(2, width).toFixed(1)}z`} />}
@@ -85,7 +91,7 @@ function DayTable({ slots, now }: { slots: SlotShown[]; now: number }) {
             <tr key={slot.began_at}>
               <th scope="row">{timeOfMinute(Date.parse(slot.began_at), now)}</th>
               <td>{age(slot.blind_age_s)}</td>
-              <td>{age(slot.bound_s)}{slot.stretch > 1 ? ` × ${slot.stretch.toFixed(2)}` : ""}</td>
+              <td>{boundText(slot.bound_s)}{slot.stretch > 1 ? ` × ${slot.stretch.toFixed(2)}` : ""}</td>
               <td>{slot.visits}</td>
               <td>{failuresOf(slot) || ""}</td>
             </tr>

@@ -4,7 +4,7 @@ import { createRef } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { batch, signal } from "@preact/signals";
 import { language, pick, t, word } from "./words";
-import { age, serverNow, timeOfMinute, timeOfDay } from "./times";
+import { age, boundText, serverNow, timeOfDay, timeOfMinute } from "./times";
 import { boundOf, room, seen } from "./room";
 import { ActionFailed, getOf, picture } from "./sending";
 import { failureText } from "./stream";
@@ -139,7 +139,7 @@ interface PaneProps {
   beat: number; // another one means that ages have grown
 }
 
-export function CameraDetailPane({ id, known }: PaneProps) {
+export function CameraDetailPane({ id, known, beat }: PaneProps) {
   const found = room.cameras.get(id);
   if (found === undefined) return <div id="camera" class="cam-none"><div class="teach"><h3>{t("cam_none_title")}</h3><p>{t("cam_none_text")}</p></div></div>;
   const { camera, index } = found;
@@ -151,9 +151,13 @@ export function CameraDetailPane({ id, known }: PaneProps) {
         <h2 id="camera-name">{name}</h2>
         <p class="about">{[camera.id, word("ring", camera.ring), pick(camera.site, camera.site_en), camera.group].filter(Boolean).join(" · ")}</p>
       </header>
-      <StillPicture camera={camera} name={name} />
-      <Health camera={camera} index={index} known={known} />
-      <Facts camera={camera} known={known} />
+      <div class="cam-now">
+        <StillPicture camera={camera} name={name} beat={beat} />
+        <div>
+          <Health camera={camera} index={index} known={known} beat={beat} />
+          <Facts camera={camera} known={known} beat={beat} />
+        </div>
+      </div>
       <p class="cam-failure" role="alert">{failure.value}</p>
       {detail.value === null ? null : (
         <>
@@ -168,7 +172,14 @@ export function CameraDetailPane({ id, known }: PaneProps) {
   );
 }
 
-function StillPicture({ camera, name }: { camera: CameraOnMap; name: string }) {
+// A component that is given the same again, and has heard of no signal, is left as it is: hence the beat.
+interface PartProps {
+  camera: CameraOnMap;
+  known: CameraShown | null;
+  beat: number;
+}
+
+function StillPicture({ camera, name }: { camera: CameraOnMap; name: string; beat: number }) {
   const { state, takenAt, why } = still.value;
   const open = zonesOpener.value;
   return (
@@ -187,10 +198,10 @@ function StillPicture({ camera, name }: { camera: CameraOnMap; name: string }) {
   );
 }
 
-function Health({ camera, index, known }: { camera: CameraOnMap; index: number; known: CameraShown | null }) {
+function Health({ camera, index, known }: PartProps & { index: number }) {
   const tour = room.state?.tour ?? null;
   const found = findingsOf({
-    seen: seen(index), toured: tour !== null, bound: boundOf(camera), stretch: tour?.stretch ?? 1, skip: skipOf(camera.id),
+    seen: seen(index), measured: tour?.blind_ages_s[index] ?? null, toured: tour !== null, bound: boundOf(camera), stretch: tour?.stretch ?? 1, skip: skipOf(camera.id),
     troubles: known?.troubles ?? [], now: serverNow(),
   });
   return (
@@ -215,7 +226,7 @@ function FindingMark({ finding }: { finding: Finding }) {
 
 function saidOf({ kind, trouble, since }: Finding, camera: CameraOnMap, index: number): string {
   const { age: blind, failing } = seen(index);
-  const bound = age(boundOf(camera));
+  const bound = boundText(boundOf(camera));
   if (kind === "trouble" && trouble !== null) {
     const said = t("cam_says_trouble", { trouble: word("trouble", trouble.trouble), since: timeOfMinute(since ?? 0, serverNow()) });
     return trouble.unsteady ? `${said} ${t("cam_says_unsteady")}` : said;
@@ -238,9 +249,9 @@ function IncidentLink({ id }: { id: string }) {
   return <button type="button" class="quiet" onClick={() => onIncident(id)}>{t("cam_to_incident", { id })}</button>;
 }
 
-function Facts({ camera, known }: { camera: CameraOnMap; known: CameraShown | null }) {
+function Facts({ camera, known }: PartProps) {
   const facts = [
-    t("cam_bound", { bound: age(boundOf(camera)) }),
+    t("cam_bound", { bound: boundText(boundOf(camera)) }),
     t("cam_heading", { heading: Math.round(camera.heading_deg), angle: Math.round(camera.view_deg) }),
   ];
   if (known !== null) {

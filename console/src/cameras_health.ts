@@ -15,8 +15,10 @@ export interface Finding {
   trouble: TroubleShown | null;
 }
 
+// `measured`: the blind age as the tour told it last; one that grew while the connection was away makes nobody late.
 export interface Standing {
   seen: Seen;
+  measured: number | null;
   toured: boolean;
   bound: number;
   stretch: number;
@@ -28,7 +30,7 @@ export interface Standing {
 const RED: Trouble[] = ["unseen", "no_signal", "wrong_picture", "black", "covered"];
 
 // The gravest first.
-export function findingsOf({ seen, toured, bound, stretch, skip, troubles, now }: Standing): Finding[] {
+export function findingsOf({ seen, measured, toured, bound, stretch, skip, troubles, now }: Standing): Finding[] {
   const found: Finding[] = [];
   const add = (kind: FindingKind, tone: Finding["tone"], advice: string, since: number | null = null, trouble: TroubleShown | null = null) =>
     found.push({ kind, tone, since, advice, trouble });
@@ -36,7 +38,7 @@ export function findingsOf({ seen, toured, bound, stretch, skip, troubles, now }
   if (!toured) add("unknown", "plain", "unknown");
   else if (skip !== null) add("skipped", "yellow", "skipped");
   for (const trouble of lasting) add("trouble", RED.includes(trouble.trouble) ? "red" : "yellow", trouble.trouble, Date.parse(trouble.since), trouble);
-  if (toured && skip === null) addTour(seen, bound * stretch, now, add);
+  if (toured && skip === null) addTour(seen, measured !== null && measured > bound * stretch, now, add);
   if (toured && stretch > 1) add("stretched", "yellow", "stretched");
   if (found.length === 0) add("fine", "green", "fine");
   return found;
@@ -44,8 +46,8 @@ export function findingsOf({ seen, toured, bound, stretch, skip, troubles, now }
 
 type Add = (kind: FindingKind, tone: Finding["tone"], advice: string, since?: number | null) => void;
 
-function addTour({ age, failing }: Seen, bound: number, now: number, add: Add): void {
-  if (age !== null && age > bound) add("late", "red", failing ?? "late", now - age * 1000);
+function addTour({ age, failing }: Seen, isLate: boolean, now: number, add: Add): void {
+  if (age !== null && isLate) add("late", "red", failing ?? "late", now - age * 1000);
   else if (failing !== null) add("failing", "yellow", failing);
   else if (age === null) add("never", "plain", "never");
 }

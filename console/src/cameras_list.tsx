@@ -4,7 +4,7 @@ import { createRef } from "preact";
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { pick, t, word } from "./words";
-import { age } from "./times";
+import { age, boundText } from "./times";
 import { boundOf, room, seen, type Tone } from "./room";
 import { inSight, scrollTo } from "./cameras_choice";
 import { Mark } from "./mark";
@@ -40,7 +40,7 @@ interface ListProps {
   onChoose: (id: string) => void;
 }
 
-export function CamerasList({ ids, known, chosen, onChoose }: ListProps) {
+export function CamerasList({ ids, known, chosen, beat, onChoose }: ListProps) {
   useEffect(() => {
     if (box.current === null) return;
     const resized = new ResizeObserver(look);
@@ -55,7 +55,7 @@ export function CamerasList({ ids, known, chosen, onChoose }: ListProps) {
     <div ref={box} id={LIST_ID} role="listbox" tabIndex={0} aria-label={t("view_cameras")} aria-activedescendant={isThere ? rowId(chosen) : undefined}
       onScroll={look} onClick={(event) => onChoose(name(event) ?? chosen)}>
       <div role="presentation" class="cam-rows" style={{ height: `${ids.length * ROW_PX}px` }}>
-        {rows.map((id, place) => <Row key={id} id={id} place={from + place} all={ids.length} isChosen={id === chosen} shown={known.get(id) ?? null} />)}
+        {rows.map((id, place) => <Row key={id} id={id} place={from + place} all={ids.length} isChosen={id === chosen} shown={known.get(id) ?? null} beat={beat} />)}
       </div>
     </div>
   );
@@ -73,6 +73,7 @@ interface RowProps {
   all: number;
   isChosen: boolean;
   shown: CameraShown | null;
+  beat: number;
 }
 
 function Row({ id, place, all, isChosen, shown }: RowProps) {
@@ -85,9 +86,9 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
   const trouble = shown?.troubles[0]?.trouble ?? null;
   const wrong = isSkipped ? word("health", "skipped") : trouble !== null ? word("trouble", trouble) : failing !== null ? word("failing", failing) : tone === "late" ? word("health", "late") : null;
   const standing = wrong ?? word("health", tone === "never" ? "never" : "ok");
-  const says = blind === null ? "—" : t("cam_age_of_bound", { age: age(blind), bound: age(bound) });
+  const says = blind === null ? "—" : t("cam_age_of_bound", { age: age(blind), bound: boundText(bound) });
   const name = pick(camera.name, camera.name_en);
-  const spoken = t("cam_row_spoken", { name, id, standing, age: blind === null ? "—" : age(blind), bound: age(bound) });
+  const spoken = t("cam_row_spoken", { name, id, standing, age: blind === null ? "—" : age(blind), bound: boundText(bound) });
   const level = MARKS[tone] ?? (trouble !== null ? "yellow" : null);
   return (
     <div role="option" id={rowId(id)} class="cam-row" data-id={id} data-tone={tone} data-skipped={isSkipped} aria-selected={isChosen} aria-setsize={all} aria-posinset={place + 1} aria-label={spoken}
@@ -95,9 +96,11 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
       <span class="cam-mark">{level === null ? null : <Mark level={level} />}</span>
       <b>{name}</b>
       <small class="cam-where">{id} · {word("ring", camera.ring)} · {wrong === null ? placeOf(camera) : <em>{wrong}</em>}</small>
-      <span class="cam-age">{says}</span>
-      <span class="bar"><i style={{ width: `${Math.min(100, (100 * (blind ?? 0)) / bound / FULL)}%` }} /><u /></span>
-      <small class="cam-worst">{shown?.worst ? t("cam_day_worst", { age: age(shown.worst.blind_age_s) }) : ""}</small>
+      <span class="cam-ages">
+        <span class="cam-age">{says}</span>
+        <span class="bar"><i style={{ width: `${Math.min(100, (100 * (blind ?? 0)) / bound / FULL)}%` }} /><u /></span>
+        <small>{shown?.worst ? t("cam_day_worst", { age: age(shown.worst.blind_age_s) }) : ""}</small>
+      </span>
     </div>
   );
 }

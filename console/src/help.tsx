@@ -20,7 +20,7 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["S", "key_settings"],
   ["W", "key_wall"],
   ["← → ↑ ↓", "key_tiles"],
-  ["P H S A", "key_tile_acts"],
+  ["P H S A D", "key_tile_acts"],
   ["V", "key_cameras"],
   ["/", "key_search"],
   ["Esc", "key_escape"],

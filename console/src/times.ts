@@ -34,6 +34,11 @@ export function age(seconds: number): string {
   return minutes(seconds);
 }
 
+// Bounds: "5 s", "7.5 s", "2:30".
+export function boundText(seconds: number): string {
+  return seconds < 60 ? `${Number(seconds.toFixed(1))}\u00a0s` : minutes(seconds);
+}
+
 export function signed(seconds: number): string {
   const size = Math.abs(seconds);
   const text = size < 60 ? `${size.toFixed(1)} s` : minutes(size);

@@ -96,7 +96,8 @@ test("what fails in slots that follow each other is one outage, and the newest c
 });
 
 const standing = (more = {}) => ({
-  seen: { age: 2, tone: "ok", people: 0, failing: null }, toured: true, bound: 5, stretch: 1, skip: null, troubles: [], now: NOON, ...more,
+  seen: { age: 2, tone: "ok", people: 0, failing: null }, measured: more.seen ? more.seen.age : 2, toured: true, bound: 5, stretch: 1, skip: null,
+  troubles: [], now: NOON, ...more,
 });
 const said = (more) => findingsOf(standing(more)).map(({ kind, tone, advice }) => [kind, tone, advice]);
 const trouble = (kind, more = {}) => ({ incident_id: "I-1", trouble: kind, detail: "", since: "2026-01-01T11:00:00Z", returned_at: null, unsteady: false, ...more });
@@ -108,6 +109,10 @@ test("what is wrong with a camera is said with what to do, and nothing where not
   assert.deepEqual(said({ seen: { age: 3, failing: "busy" } }), [["failing", "yellow", "busy"]]);
   assert.deepEqual(said({ seen: { age: null, failing: null } }), [["never", "plain", "never"]]);
   assert.deepEqual(said({ toured: false, seen: { age: null, failing: null } }), [["unknown", "plain", "unknown"]]);
+});
+
+test("nobody is late by an age that grew while the connection was away", () => {
+  assert.deepEqual(said({ seen: { age: 60, failing: null }, measured: 4 }), [["fine", "green", "fine"]]);
 });
 
 test("a stretch excuses, a skip explains, and what technicians know comes first and ends", () => {

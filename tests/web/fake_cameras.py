@@ -24,15 +24,19 @@ class FakeCameras:
         self.room = room
         self.watched = watched
         self.is_silent = False
+        self._worst_of: dict[CameraId, Worst] = {}
 
     async def cameras(self) -> Sequence[CameraOverview]:
         snapshot = await self.room.snapshot()
-        worst = {camera.id: self._worst(camera) for camera in self.room.cameras} if self.watched else {}
-        return overviews(self.room.cameras, snapshot.tour, troubles_of(snapshot.incidents), worst)
+        if self.watched and not self._worst_of:
+            self._worst_of = {camera.id: self._worst(camera) for camera in self.room.cameras}
+        return overviews(self.room.cameras, snapshot.tour, troubles_of(snapshot.incidents), self._worst_of)
 
     def _worst(self, camera: Camera) -> Worst:
-        of_all = [Worst(slot.blind_age_s, slot.bound_s) for slot in self._slots(camera, self.room.now() - DAY)]
-        return max(of_all, key=lambda each: each.share)
+        now, place = self.room.now(), self.room.cameras.index(camera)
+        night = slot_at(now).replace(hour=3, minute=20)
+        slots = (self._slot(camera, place, began_at, now) for began_at in (night, slot_at(now)))
+        return max((Worst(slot.blind_age_s, slot.bound_s) for slot in slots), key=lambda each: each.share)
 
     async def history(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSlot]:
         return self._slots(self._camera(camera_id), since)
