@@ -187,13 +187,13 @@ function Bar() {
     <header class="wall-bar cam-bar">
       <div class="wall-head">
         <h2 id="cameras-title">{t("view_cameras")}</h2>
-        <p class="wall-facts">{t("cam_count", { n: shown.value.length, all: cameras.length })}</p>
+        <p class="cam-count">{t("cam_count", { n: shown.value.length, all: cameras.length })}</p>
         {isChanged.value ? <button type="button" id="cam-changed" onClick={arrange}>{t("cam_changed")}</button> : null}
         <p class="cam-failure" role="alert">{failure.value}</p>
         <ToRoom />
       </div>
       <div class="cam-choice">
-        <label class="wall-search">
+        <label class="cam-search">
           <span class="unseen">{t("cam_search")}</span>
           <input ref={search} type="search" maxLength={64} placeholder={t("cam_search")} value={text} onInput={(event) => pickOut({ text: event.currentTarget.value })} onKeyDown={leaveBy} />
         </label>
@@ -240,7 +240,7 @@ function leaveBy(event: KeyboardEvent): void {
 function ToRoom() {
   void beat.value;
   const open = room.state?.incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length ?? 0;
-  return <a class="to-room" href="#room">{t("wall_open", { n: open })}</a>;
+  return <a class="to-room cam-room" href="#room">{t("wall_open", { n: open })}</a>;
 }
 
 function Empty() {

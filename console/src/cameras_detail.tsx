@@ -13,7 +13,7 @@ import { Mark } from "./mark";
 import { showPrecisionOf } from "./precision";
 import { skipOf } from "./skips";
 import { addressOf } from "./views";
-import { zonesOpener } from "./zones_place";
+import { zonesAt } from "./zones_place";
 import { DayChart } from "./cameras_chart";
 import { type Finding, findingsOf } from "./cameras_health";
 import { outagesOf } from "./cameras_history";
@@ -181,7 +181,7 @@ interface PartProps {
 
 function StillPicture({ camera, name }: { camera: CameraOnMap; name: string; beat: number }) {
   const { state, takenAt, why } = still.value;
-  const open = zonesOpener.value;
+  const zones = zonesAt.value;
   return (
     <div class="cam-still">
       <div class="cam-screen" data-state={state}>
@@ -192,7 +192,7 @@ function StillPicture({ camera, name }: { camera: CameraOnMap; name: string; bea
       <div class="cam-deeds">
         <button type="button" class="main" onClick={() => openLive(camera.id)}>{t("live_open")}<kbd>L</kbd></button>
         <button type="button" onClick={() => void takeStill()}>{t("cam_still_new")}</button>
-        {open !== null && <button type="button" class="cam-zones" title={t("cam_zones_means")} onClick={() => open(camera.id)}>{t("cam_zones")}</button>}
+        {zones !== null && <a class="cam-zones" href={zones(camera.id)} title={t("cam_zones_means")}>{t("cam_zones")}</a>}
       </div>
     </div>
   );

@@ -5,23 +5,35 @@ import { byId, setAttribute } from "./dom";
 export const VIEWS = ["room", "wall", "cameras"] as const;
 export type View = (typeof VIEWS)[number];
 
+let front: View = "room";
+let part = "";
+
+// What lies over the page, and has an address of its own, leaves the view as it was.
+function read(): void {
+  const [name = "", rest = ""] = location.hash.slice(1).split("/");
+  const found = name === "" ? "room" : VIEWS.find((one) => one === name);
+  if (found === undefined) return;
+  front = found;
+  part = decodeURIComponent(rest);
+}
+
 export function view(): View {
-  const [name] = location.hash.slice(1).split("/");
-  return VIEWS.find((one) => one === name) ?? "room";
+  read();
+  return front;
 }
 
 // What of the view is looked at, as a camera's id; empty for nothing.
 export function partOfView(): string {
-  return decodeURIComponent(location.hash.slice(1).split("/")[1] ?? "");
+  read();
+  return part;
 }
 
-export function goTo(chosen: View, part = ""): void {
-  const hash = addressOf(chosen, part);
-  if (view() !== chosen || partOfView() !== part) location.hash = hash;
+export function goTo(chosen: View, of = ""): void {
+  if (view() !== chosen || partOfView() !== of) location.hash = addressOf(chosen, of);
 }
 
-export function addressOf(chosen: View, part = ""): string {
-  return part ? `#${chosen}/${encodeURIComponent(part)}` : `#${chosen}`;
+export function addressOf(chosen: View, of = ""): string {
+  return of ? `#${chosen}/${encodeURIComponent(of)}` : `#${chosen}`;
 }
 
 // `onChange`: called once at the start, and whenever another view, or another part of it, comes to the front.

@@ -1,5 +1,5 @@
-// What opens the editor of a camera's zones and calibration, once there is one; until then nothing offers it.
+// Where the editor of a camera's zones and calibration is, once there is one; until then nothing leads there.
 
 import { signal } from "@preact/signals";
 
-export const zonesOpener = signal<((cameraId: string) => void) | null>(null);
+export const zonesAt = signal<((cameraId: string) => string) | null>(null);

@@ -247,7 +247,7 @@ async def assembled(
                 ),
             ),
             wall=wall,
-            recounting=Recounting(configuration.cameras, reports, records, history, store, clock),
+            recounting=Recounting(cameras, reports, records, history, store, clock),
             live=live_parts(stack, configuration, requests, clock, metrics),
             appraising=Appraising(
                 SqlJudgements(store),

@@ -21,18 +21,21 @@ WAIT_S, LOOK_AGAIN_S = 2.5, 0.1
 
 
 class Recounting:
-    """CameraView. Everything of all cameras is worked out no oftener than once a second, however many people look."""
+    """CameraView. Everything of all cameras is worked out no oftener than once a second, however many people look.
+
+    ``cameras``: those that are configured, as they are now.
+    """
 
     def __init__(
         self,
-        cameras: Sequence[Camera],
+        cameras: Mapping[CameraId, Camera],
         reports: TourReports,
         records: VisitRecords,
         history: CameraHistory,
         maintenance: MaintenanceStore,
         clock: Clock,
     ) -> None:
-        self._cameras = {camera.id: camera for camera in cameras}
+        self._cameras = cameras
         self._reports = reports
         self._records = records
         self._history = history

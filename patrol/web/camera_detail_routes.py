@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
@@ -32,11 +33,13 @@ from patrol.domain.visits import Turn
 from patrol.ports import CameraView, Clock
 from patrol.web.entering import DeclaredRoute, declared
 from patrol.web.guarding import error_response
-from patrol.web.paging import page
 from patrol.web.reading import id_in, in_time
 
 USUAL_HOURS = 24
 MOST_HOURS = KEPT_FOR // timedelta(hours=1)
+USUAL_AT_ONCE, MOST_AT_ONCE = 100, 500
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +277,7 @@ class _Cameras:
 
     async def cameras(self, request: Request) -> Response:
         found = _wanted(request, await in_time(self._cameras.cameras()))
-        items, cursor = page(request, found, lambda one: one.camera.id)
+        items, cursor = _page(request, found, lambda one: one.camera.id)
         return _json(_CAMERAS.dump_json(CamerasPage(tuple(CameraShown.of(one) for one in items), cursor)))
 
     async def camera(self, request: Request) -> Response:
@@ -302,7 +305,7 @@ class _Cameras:
             raise _no_camera() from None
         if record is None:
             return error_response(503, "tour_silent", "the tour does not tell of its visits now; try again")
-        items, cursor = page(request, record.visits, lambda visit: str(visit.number))
+        items, cursor = _page(request, record.visits, lambda visit: str(visit.number))
         return _json(_VISITS.dump_json(VisitsPage(tuple(VisitShown.of(visit) for visit in items), cursor)))
 
 
@@ -319,11 +322,26 @@ def _says(one: CameraOverview, words: str) -> bool:
 
 
 def _hours(request: Request) -> int:
-    text = request.query_params.get("hours", str(USUAL_HOURS))
-    hours = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
-    if not 1 <= hours <= MOST_HOURS:
-        raise HTTPException(400, f"hours: expected 1 to {MOST_HOURS}")
-    return hours
+    return _number(request, "hours", USUAL_HOURS, MOST_HOURS)
+
+
+def _page(request: Request, items: Sequence[Item], key: Callable[[Item], str]) -> tuple[tuple[Item, ...], str | None]:
+    """The items after ``cursor``, at most ``limit``, and the next page's cursor. ``key``: what tells items apart."""
+    limit, cursor = _number(request, "limit", USUAL_AT_ONCE, MOST_AT_ONCE), request.query_params.get("cursor")
+    keys = [key(item) for item in items]
+    if cursor is not None and cursor not in keys:
+        raise HTTPException(400, "cursor: what it stood for is not there any more; begin anew without one")
+    begins = 0 if cursor is None else keys.index(cursor) + 1
+    found = tuple(items[begins : begins + limit])
+    return found, key(found[-1]) if begins + limit < len(items) else None
+
+
+def _number(request: Request, name: str, usual: int, most: int) -> int:
+    text = request.query_params.get(name, str(usual))
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
+    if not 1 <= number <= most:
+        raise HTTPException(400, f"{name}: expected 1 to {most}")
+    return number
 
 
 def _no_camera() -> HTTPException:

@@ -67,7 +67,7 @@ class Room:
     troubles: Troubles = field(default_factory=Troubles)
 
     def recounting(self) -> Recounting:
-        cameras = [camera("C-1"), camera("C-2")]
+        cameras = {ONE: camera("C-1"), OTHER: camera("C-2")}
         return Recounting(cameras, self.reports, self.records, self.history, self.troubles, self.clock)
 
     async def tour(self) -> None:
