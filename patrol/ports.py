@@ -15,7 +15,7 @@ from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.auditing import Audit, AuditView
 from patrol.domain.board import Board
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.camera_history import CameraSlot, VisitRecord
+from patrol.domain.camera_history import CameraSpan, VisitRecord
 from patrol.domain.camera_overview import CameraOverview, CameraTrouble, Worst
 from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
@@ -670,16 +670,16 @@ class TourRequests(Protocol):
 
 
 class CameraHistory(Protocol):
-    """How long cameras were unseen, slot by slot. Each raises StoreError."""
+    """How long cameras were unseen, span by span. Each raises StoreError."""
 
-    async def keep(self, slots: Sequence[CameraSlot], before: datetime) -> None:
-        """Write these down, with what is there of the same slots; of these cameras forget what began before then."""
+    async def keep(self, spans: Sequence[CameraSpan], before: datetime) -> None:
+        """Write these down, with what is there of the same spans; of these cameras forget what began before then."""
 
-    async def slots(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSlot]:
+    async def spans(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
         """One camera's, that began no earlier than ``since``, the oldest first."""
 
     async def worst(self, cameras: Sequence[CameraId], since: datetime) -> Mapping[CameraId, Worst]:
-        """Of each of them, of which there is any slot since then, the one in which it was unseen longest, relative to
+        """Of each of them, of which there is any span since then, the one in which it was unseen longest, relative to
         its bound."""
 
 
@@ -708,8 +708,8 @@ class CameraView(Protocol):
     async def cameras(self) -> Sequence[CameraOverview]:
         """Every camera as it stands, in the order of the configuration."""
 
-    async def history(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSlot]:
-        """Its slots since then, oldest first, the running one among them where the tour tells of it."""
+    async def history(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
+        """Its spans since then, oldest first, the running one among them where the tour tells of it."""
 
     async def troubles(self, camera_id: CameraId, since: datetime) -> Sequence[CameraTrouble]:
         """What technicians were told of it: what lasts first, then what ended since then, newest first."""

@@ -789,7 +789,7 @@ export interface components {
          * CameraDetail
          * @description One camera and its past, since ``since``.
          *
-         *     ``slots``: of ``slot_s`` seconds each, oldest first; where there is none nobody watched. The last one may still run.
+         *     ``spans``: of ``span_s`` seconds each, oldest first; where there is none nobody watched. The last one may still run.
          *     ``troubles``: what lasts first, then what is over, newest first.
          */
         CameraDetail: {
@@ -798,8 +798,8 @@ export interface components {
             camera: components["schemas"]["CameraShown"];
             /** Format: date-time */
             since: string;
-            slot_s: number;
-            slots: components["schemas"]["SlotShown"][];
+            span_s: number;
+            spans: components["schemas"]["SpanShown"][];
             troubles: components["schemas"]["TroubleShown"][];
         };
         /**
@@ -1923,11 +1923,17 @@ export interface components {
             reason: string;
         };
         /**
-         * SlotShown
+         * SourceKind
+         * @description What kind of address a camera has; never the address itself, which may hold a password.
+         * @enum {string}
+         */
+        SourceKind: "rtsp" | "http" | "file" | "synthetic" | "other";
+        /**
+         * SpanShown
          * @description Ten minutes of a camera: its largest blind age and all bounds' largest stretch, its bound at the end, its visits
          *     that brought a picture, and those that did not.
          */
-        SlotShown: {
+        SpanShown: {
             /** Format: date-time */
             began_at: string;
             blind_age_s: number;
@@ -1936,12 +1942,6 @@ export interface components {
             visits: number;
             failures: components["schemas"]["FailuresShown"][];
         };
-        /**
-         * SourceKind
-         * @description What kind of address a camera has; never the address itself, which may hold a password.
-         * @enum {string}
-         */
-        SourceKind: "rtsp" | "http" | "file" | "synthetic" | "other";
         /**
          * SplitBody
          * @description An alert of the camera that saw something else.
@@ -2453,8 +2453,8 @@ export type SignInProblem = components['schemas']['SignInProblem'];
 export type SignOutBody = components['schemas']['SignOutBody'];
 export type SkipBody = components['schemas']['SkipBody'];
 export type SkippedCamera = components['schemas']['SkippedCamera'];
-export type SlotShown = components['schemas']['SlotShown'];
 export type SourceKind = components['schemas']['SourceKind'];
+export type SpanShown = components['schemas']['SpanShown'];
 export type SplitBody = components['schemas']['SplitBody'];
 export type StageStatus = components['schemas']['StageStatus'];
 export type StageTimes = components['schemas']['StageTimes'];

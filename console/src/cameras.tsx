@@ -240,7 +240,7 @@ function leaveBy(event: KeyboardEvent): void {
 function ToRoom() {
   void beat.value;
   const open = room.state?.incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length ?? 0;
-  return <a class="to-room cam-room" href="#room">{t("wall_open", { n: open })}</a>;
+  return <a class="cam-room" href="#room">{t("wall_open", { n: open })}</a>;
 }
 
 function Empty() {

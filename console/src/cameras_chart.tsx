@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import { t } from "./words";
 import { age, boundText, serverNow, timeOfMinute } from "./times";
 import { type Bar, dayOf, failuresOf, HIGH, pictureOf, WIDE } from "./cameras_history";
-import type { CameraDetail, SlotShown } from "./api";
+import type { CameraDetail, SpanShown } from "./api";
 
 const AXIS = 18; // below the bars, for hours
 const HEAD = 14; // above them, for the worst
@@ -15,11 +15,11 @@ const TONES = ["ok", "stretched", "late", "unwatched"] as const;
 const isTableOpen = signal(false);
 
 export function DayChart({ detail }: { detail: CameraDetail }) {
-  const { slots, slot_s, since, at } = detail;
+  const { spans, span_s, since, at } = detail;
   const [begins, ends] = [Date.parse(since), Math.max(Date.parse(at), serverNow())];
-  const picture = pictureOf(slots, slot_s, begins, ends);
-  const day = dayOf(slots);
-  if (slots.length === 0) return <p class="means">{t("cam_history_empty")}</p>;
+  const picture = pictureOf(spans, span_s, begins, ends);
+  const day = dayOf(spans);
+  if (spans.length === 0) return <p class="means">{t("cam_history_empty")}</p>;
   const { worst } = picture;
   const summary = worst === null ? t("cam_picture_empty") : t("cam_picture", {
     hours: Math.round((ends - begins) / HOUR_MS), worst: age(worst.blind_age_s), bound: boundText(worst.bound_s),
@@ -33,7 +33,7 @@ export function DayChart({ detail }: { detail: CameraDetail }) {
         </defs>
         {picture.unwatched.map(({ x, width }) => <rect key={x} class="unwatched" x={x} y={0} width={width} height={HIGH} fill="url(#cam-hatch)" />)}
         {picture.hours.map(({ x, at: hour }) => <path key={hour} class="hour" d={`M${x.toFixed(1)} 0V${HIGH + 4}`} />)}
-        {picture.bars.map((bar) => <SlotBar key={bar.slot.began_at} bar={bar} now={ends} />)}
+        {picture.bars.map((bar) => <SpanBar key={bar.span.began_at} bar={bar} now={ends} />)}
         <path class="bound" d={`M0 ${picture.boundY}H${WIDE}`} />
         <path class="ground" d={`M0 ${HIGH}H${WIDE}`} />
       </svg>
@@ -50,15 +50,15 @@ export function DayChart({ detail }: { detail: CameraDetail }) {
       </figcaption>
       <details open={isTableOpen.value} onToggle={(event) => (isTableOpen.value = event.currentTarget.open)}>
         <summary>{t("cam_table")}</summary>
-        {isTableOpen.value && <DayTable slots={slots} now={ends} />}
+        {isTableOpen.value && <DayTable spans={spans} now={ends} />}
       </details>
     </figure>
   );
 }
 
 // In percent from the left, and never so near an edge that the words would not fit.
-function placeOf(worst: SlotShown, bars: Bar[]): number {
-  const bar = bars.find(({ slot }) => slot === worst);
+function placeOf(worst: SpanShown, bars: Bar[]): number {
+  const bar = bars.find(({ span }) => span === worst);
   return Math.max(8, Math.min(92, (100 * ((bar?.x ?? 0) + (bar?.width ?? 0) / 2)) / WIDE));
 }
 
@@ -66,11 +66,11 @@ function isDrawn(tone: (typeof TONES)[number], bars: Bar[], unwatched: number): 
   return tone === "unwatched" ? unwatched > 0 : bars.some((bar) => bar.tone === tone);
 }
 
-function SlotBar({ bar: { slot, tone, x, y, width, height }, now }: { bar: Bar; now: number }) {
-  const failures = failuresOf(slot);
+function SpanBar({ bar: { span, tone, x, y, width, height }, now }: { bar: Bar; now: number }) {
+  const failures = failuresOf(span);
   return (
-    <g class="slot" data-tone={tone}>
-      <title>{t("cam_bar", { time: timeOfMinute(Date.parse(slot.began_at), now), age: age(slot.blind_age_s), bound: boundText(slot.bound_s), visits: slot.visits, failures })}</title>
+    <g class="span" data-tone={tone}>
+      <title>{t("cam_bar", { time: timeOfMinute(Date.parse(span.began_at), now), age: age(span.blind_age_s), bound: boundText(span.bound_s), visits: span.visits, failures })}</title>
       <rect class="hit" x={x} y={0} width={width} height={HIGH} />
       <rect x={x.toFixed(1)} y={y.toFixed(1)} width={width.toFixed(1)} height={height.toFixed(1)} />
       {failures > 0 && <path class="failed" d={`M${x.toFixed(1)} ${HIGH + 3}h${Math.max(2, width).toFixed(1)}v3h-${Math.max(2, width).toFixed(1)}z`} />}
@@ -79,7 +79,7 @@ function SlotBar({ bar: { slot, tone, x, y, width, height }, now }: { bar: Bar; 
 }
 
 // The newest first.
-function DayTable({ slots, now }: { slots: SlotShown[]; now: number }) {
+function DayTable({ spans, now }: { spans: SpanShown[]; now: number }) {
   return (
     <div class="cam-table" tabIndex={0} role="group" aria-label={t("cam_history")}>
       <table>
@@ -87,13 +87,13 @@ function DayTable({ slots, now }: { slots: SlotShown[]; now: number }) {
           <tr>{(["time", "age", "bound", "visits", "failures"] as const).map((key) => <th key={key} scope="col">{t(`cam_table_${key}`)}</th>)}</tr>
         </thead>
         <tbody>
-          {[...slots].reverse().map((slot) => (
-            <tr key={slot.began_at}>
-              <th scope="row">{timeOfMinute(Date.parse(slot.began_at), now)}</th>
-              <td>{age(slot.blind_age_s)}</td>
-              <td>{boundText(slot.bound_s)}{slot.stretch > 1 ? ` × ${slot.stretch.toFixed(2)}` : ""}</td>
-              <td>{slot.visits}</td>
-              <td>{failuresOf(slot) || ""}</td>
+          {[...spans].reverse().map((span) => (
+            <tr key={span.began_at}>
+              <th scope="row">{timeOfMinute(Date.parse(span.began_at), now)}</th>
+              <td>{age(span.blind_age_s)}</td>
+              <td>{boundText(span.bound_s)}{span.stretch > 1 ? ` × ${span.stretch.toFixed(2)}` : ""}</td>
+              <td>{span.visits}</td>
+              <td>{failuresOf(span) || ""}</td>
             </tr>
           ))}
         </tbody>

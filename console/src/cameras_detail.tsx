@@ -263,9 +263,9 @@ function Facts({ camera, known }: PartProps) {
   return <ul class="cam-facts">{facts.map((fact) => <li key={fact}>{fact}</li>)}</ul>;
 }
 
-function Errors({ detail: { slots, slot_s } }: { detail: CameraDetail }) {
+function Errors({ detail: { spans, span_s } }: { detail: CameraDetail }) {
   const now = serverNow();
-  const found = outagesOf(slots, slot_s, now).slice(0, ERRORS_SHOWN);
+  const found = outagesOf(spans, span_s, now).slice(0, ERRORS_SHOWN);
   return (
     <section aria-labelledby="cam-errors">
       <h3 id="cam-errors">{t("cam_errors")}</h3>

@@ -1,6 +1,6 @@
 // A camera's day as a picture: how long it was unseen in every ten minutes, against its bound; and what failed when.
 
-import type { CaptureFailure, SlotShown } from "./api";
+import type { CaptureFailure, SpanShown } from "./api";
 
 // The bound stands in the middle, whatever it is: below it in proportion, above it by the logarithm up to the worst.
 export const WIDE = 720;
@@ -10,11 +10,11 @@ const THINNEST = 1.6;
 const HOUR_MS = 3_600_000;
 const HOURS_APART = 4;
 
-export type SlotTone = "ok" | "stretched" | "late";
+export type SpanTone = "ok" | "stretched" | "late";
 
 export interface Bar {
-  slot: SlotShown;
-  tone: SlotTone;
+  span: SpanShown;
+  tone: SpanTone;
   x: number;
   y: number;
   width: number;
@@ -26,37 +26,37 @@ export interface Picture {
   unwatched: { x: number; width: number }[]; // stretches of time of which there is nothing
   hours: { x: number; at: number }[];
   boundY: number;
-  worst: SlotShown | null; // relative to its bound
+  worst: SpanShown | null; // relative to its bound
 }
 
-export function shareOf(slot: SlotShown): number {
-  return slot.blind_age_s / slot.bound_s;
+export function shareOf(span: SpanShown): number {
+  return span.blind_age_s / span.bound_s;
 }
 
 // As it was promised then; as it was promised while all bounds were stretched; or later than that.
-export function toneOfSlot(slot: SlotShown): SlotTone {
-  const share = shareOf(slot);
+export function toneOfSpan(span: SpanShown): SpanTone {
+  const share = shareOf(span);
   if (share <= 1) return "ok";
-  return share <= slot.stretch ? "stretched" : "late";
+  return share <= span.stretch ? "stretched" : "late";
 }
 
-export function worstOf(slots: SlotShown[]): SlotShown | null {
-  return slots.reduce<SlotShown | null>((worst, slot) => (worst === null || shareOf(slot) > shareOf(worst) ? slot : worst), null);
+export function worstOf(spans: SpanShown[]): SpanShown | null {
+  return spans.reduce<SpanShown | null>((worst, span) => (worst === null || shareOf(span) > shareOf(worst) ? span : worst), null);
 }
 
-// `since`, `until`: milliseconds since 1970, as Date.now(); `slot_s`: how long a slot is.
-export function pictureOf(slots: SlotShown[], slot_s: number, since: number, until: number): Picture {
-  const worst = worstOf(slots);
+// `since`, `until`: milliseconds since 1970, as Date.now(); `span_s`: how long a span is.
+export function pictureOf(spans: SpanShown[], span_s: number, since: number, until: number): Picture {
+  const worst = worstOf(spans);
   const top = Math.max(LEAST_TOP, worst === null ? 0 : shareOf(worst));
   const x = (at: number) => (WIDE * (at - since)) / (until - since);
-  const bars = slots.map((slot) => {
-    const begins = Date.parse(slot.began_at);
-    const [left, right] = [Math.max(0, x(begins)), Math.min(WIDE, x(begins + slot_s * 1000))];
-    const height = Math.max(THINNEST, heightOf(shareOf(slot), top));
+  const bars = spans.map((span) => {
+    const begins = Date.parse(span.began_at);
+    const [left, right] = [Math.max(0, x(begins)), Math.min(WIDE, x(begins + span_s * 1000))];
+    const height = Math.max(THINNEST, heightOf(shareOf(span), top));
     const width = Math.max(THINNEST, right - left - 0.6);
-    return { slot, tone: toneOfSlot(slot), x: Math.min(left, WIDE - width), y: HIGH - height, width, height };
+    return { span, tone: toneOfSpan(span), x: Math.min(left, WIDE - width), y: HIGH - height, width, height };
   });
-  return { bars, unwatched: gaps(slots, slot_s, since, until, x), hours: hoursOf(since, until, x), boundY: HIGH / 2, worst };
+  return { bars, unwatched: gaps(spans, span_s, since, until, x), hours: hoursOf(since, until, x), boundY: HIGH / 2, worst };
 }
 
 export function heightOf(share: number, top: number): number {
@@ -64,12 +64,12 @@ export function heightOf(share: number, top: number): number {
   return (HIGH / 2) * (1 + Math.min(1, Math.log(share) / Math.log(top)));
 }
 
-function gaps(slots: SlotShown[], slot_s: number, since: number, until: number, x: (at: number) => number): { x: number; width: number }[] {
+function gaps(spans: SpanShown[], span_s: number, since: number, until: number, x: (at: number) => number): { x: number; width: number }[] {
   const found: { x: number; width: number }[] = [];
   let known = since;
-  for (const begins of [...slots.map((slot) => Date.parse(slot.began_at)), until]) {
-    if (begins - known > slot_s * 1000) found.push({ x: x(known), width: x(begins) - x(known) });
-    known = Math.max(known, begins + slot_s * 1000);
+  for (const begins of [...spans.map((span) => Date.parse(span.began_at)), until]) {
+    if (begins - known > span_s * 1000) found.push({ x: x(known), width: x(begins) - x(known) });
+    known = Math.max(known, begins + span_s * 1000);
   }
   return found;
 }
@@ -86,45 +86,45 @@ function hoursOf(since: number, until: number, x: (at: number) => number): { x: 
 }
 
 export interface DayInWords {
-  watched: number; // slots
+  watched: number; // spans
   late: number;
   stretched: number;
   visits: number;
   failures: number;
 }
 
-export function dayOf(slots: SlotShown[]): DayInWords {
-  const count = (tone: SlotTone) => slots.filter((slot) => toneOfSlot(slot) === tone).length;
+export function dayOf(spans: SpanShown[]): DayInWords {
+  const count = (tone: SpanTone) => spans.filter((span) => toneOfSpan(span) === tone).length;
   return {
-    watched: slots.length,
+    watched: spans.length,
     late: count("late"),
     stretched: count("stretched"),
-    visits: slots.reduce((sum, { visits }) => sum + visits, 0),
-    failures: slots.reduce((sum, slot) => sum + failuresOf(slot), 0),
+    visits: spans.reduce((sum, { visits }) => sum + visits, 0),
+    failures: spans.reduce((sum, span) => sum + failuresOf(span), 0),
   };
 }
 
-export function failuresOf({ failures }: SlotShown): number {
+export function failuresOf({ failures }: SpanShown): number {
   return failures.reduce((sum, { count }) => sum + count, 0);
 }
 
-// One kind of failure, from the first of successive slots in which there was any to the end of the last.
+// One kind of failure, from the first of successive spans in which there was any to the end of the last.
 export interface Outage {
   failure: CaptureFailure;
   from: number;
   until: number;
   count: number;
-  isRunning: boolean; // it reaches into the slot that runs
+  isRunning: boolean; // it reaches into the span that runs
 }
 
 // The newest first.
-export function outagesOf(slots: SlotShown[], slot_s: number, now: number): Outage[] {
+export function outagesOf(spans: SpanShown[], span_s: number, now: number): Outage[] {
   const found: Outage[] = [];
   const open = new Map<CaptureFailure, Outage>();
-  for (const slot of slots) {
-    const from = Date.parse(slot.began_at);
-    const until = from + slot_s * 1000;
-    for (const { failure, count } of slot.failures) {
+  for (const span of spans) {
+    const from = Date.parse(span.began_at);
+    const until = from + span_s * 1000;
+    for (const { failure, count } of span.failures) {
       const before = open.get(failure);
       if (before !== undefined && before.until === from) {
         before.until = until;

@@ -6,7 +6,7 @@ import { runnerImport } from "vite";
 
 const load = async (name) => (await runnerImport(`/src/${name}.ts`, { configFile: false })).module;
 const { inSight, listed, scrollTo, USUAL_CHOICE } = await load("cameras_choice");
-const { dayOf, heightOf, HIGH, outagesOf, pictureOf, toneOfSlot, WIDE } = await load("cameras_history");
+const { dayOf, heightOf, HIGH, outagesOf, pictureOf, toneOfSpan, WIDE } = await load("cameras_history");
 const { findingsOf } = await load("cameras_health");
 
 const camera = (id, ring = "core", more = {}) => ({
@@ -49,21 +49,21 @@ test("of a thousand rows only those in sight are drawn, and a chosen one comes i
 });
 
 const NOON = Date.parse("2026-01-01T12:00:00Z");
-const SLOT_S = 600;
-const slot = (place, age, more = {}) => ({
-  began_at: new Date(NOON + place * SLOT_S * 1000).toISOString(), blind_age_s: age, bound_s: 5, stretch: 1, visits: 100, failures: [], ...more,
+const SPAN_S = 600;
+const span = (place, age, more = {}) => ({
+  began_at: new Date(NOON + place * SPAN_S * 1000).toISOString(), blind_age_s: age, bound_s: 5, stretch: 1, visits: 100, failures: [], ...more,
 });
-const failed = (place, ...failures) => slot(place, 9, { failures: failures.map(([failure, count]) => ({ failure, count })) });
+const failed = (place, ...failures) => span(place, 9, { failures: failures.map(([failure, count]) => ({ failure, count })) });
 
-test("a slot is in time, excused by a stretch, or late", () => {
-  assert.deepEqual([slot(0, 5), slot(0, 6, { stretch: 1.2 }), slot(0, 6.1, { stretch: 1.2 })].map(toneOfSlot), ["ok", "stretched", "late"]);
+test("a span is in time, excused by a stretch, or late", () => {
+  assert.deepEqual([span(0, 5), span(0, 6, { stretch: 1.2 }), span(0, 6.1, { stretch: 1.2 })].map(toneOfSpan), ["ok", "stretched", "late"]);
 });
 
 test("the bound is in the middle, and the worst reaches the top", () => {
   assert.equal(heightOf(0.5, 8), HIGH / 4);
   assert.equal(heightOf(1, 8), HIGH / 2);
   assert.equal(heightOf(8, 8), HIGH);
-  const drawn = pictureOf([slot(0, 2.5), slot(1, 40), slot(2, 4)], SLOT_S, NOON, NOON + 3 * SLOT_S * 1000);
+  const drawn = pictureOf([span(0, 2.5), span(1, 40), span(2, 4)], SPAN_S, NOON, NOON + 3 * SPAN_S * 1000);
   assert.deepEqual(drawn.bars.map(({ tone, height }) => [tone, Math.round(height)]), [["ok", HIGH / 4], ["late", HIGH], ["ok", Math.round(0.4 * HIGH)]]);
   assert.equal(drawn.worst.blind_age_s, 40);
   assert.ok(drawn.bars.every(({ x, width }) => x >= 0 && x + width <= WIDE + 0.001));
@@ -71,27 +71,27 @@ test("the bound is in the middle, and the worst reaches the top", () => {
 });
 
 test("where nobody watched nothing is drawn, and that is said", () => {
-  const { bars, unwatched } = pictureOf([slot(3, 4)], SLOT_S, NOON, NOON + 6 * SLOT_S * 1000);
+  const { bars, unwatched } = pictureOf([span(3, 4)], SPAN_S, NOON, NOON + 6 * SPAN_S * 1000);
   assert.equal(bars.length, 1);
   assert.deepEqual(unwatched, [{ x: 0, width: WIDE / 2 }, { x: (WIDE * 4) / 6, width: (WIDE * 2) / 6 }]);
-  const empty = pictureOf([], SLOT_S, NOON, NOON + 6 * SLOT_S * 1000);
+  const empty = pictureOf([], SPAN_S, NOON, NOON + 6 * SPAN_S * 1000);
   assert.deepEqual([empty.bars, empty.worst, empty.unwatched], [[], null, [{ x: 0, width: WIDE }]]);
 });
 
-test("a slot that began before the picture, or has not ended with it, stays inside", () => {
-  const { bars } = pictureOf([slot(-1, 4), slot(1, 4)], SLOT_S, NOON - 300_000, NOON + 601_000);
+test("a span that began before the picture, or has not ended with it, stays inside", () => {
+  const { bars } = pictureOf([span(-1, 4), span(1, 4)], SPAN_S, NOON - 300_000, NOON + 601_000);
   assert.equal(bars[0].x, 0);
   assert.ok(bars[1].x + bars[1].width <= WIDE + 0.001);
 });
 
 test("a day adds up", () => {
-  const day = dayOf([slot(0, 4), failed(1, ["busy", 2]), slot(2, 6, { stretch: 2 }), failed(3, ["busy", 1], ["broken", 4])]);
+  const day = dayOf([span(0, 4), failed(1, ["busy", 2]), span(2, 6, { stretch: 2 }), failed(3, ["busy", 1], ["broken", 4])]);
   assert.deepEqual(day, { watched: 4, late: 2, stretched: 1, visits: 400, failures: 7 });
 });
 
-test("what fails in slots that follow each other is one outage, and the newest comes first", () => {
-  const slots = [failed(0, ["busy", 2]), failed(1, ["busy", 3], ["broken", 1]), slot(2, 4), failed(3, ["busy", 7])];
-  const told = outagesOf(slots, SLOT_S, NOON + 3.5 * SLOT_S * 1000).map((one) => [one.failure, one.count, (one.from - NOON) / 1000, (one.until - NOON) / 1000, one.isRunning]);
+test("what fails in spans that follow each other is one outage, and the newest comes first", () => {
+  const spans = [failed(0, ["busy", 2]), failed(1, ["busy", 3], ["broken", 1]), span(2, 4), failed(3, ["busy", 7])];
+  const told = outagesOf(spans, SPAN_S, NOON + 3.5 * SPAN_S * 1000).map((one) => [one.failure, one.count, (one.from - NOON) / 1000, (one.until - NOON) / 1000, one.isRunning]);
   assert.deepEqual(told, [["busy", 7, 1800, 2400, true], ["broken", 1, 600, 1200, false], ["busy", 5, 0, 1200, false]]);
 });
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_history import CameraSlot, VisitRecord, together
+from patrol.domain.camera_history import CameraSpan, VisitRecord, together
 from patrol.domain.camera_overview import Worst
 
 MOST_WANTED = 64
@@ -16,29 +16,29 @@ class MemoryCameraHistory:
     """CameraHistory in a mapping."""
 
     def __init__(self) -> None:
-        self._slots: dict[tuple[CameraId, datetime], CameraSlot] = {}
+        self._spans: dict[tuple[CameraId, datetime], CameraSpan] = {}
 
-    async def keep(self, slots: Sequence[CameraSlot], before: datetime) -> None:
+    async def keep(self, spans: Sequence[CameraSpan], before: datetime) -> None:
         """See CameraHistory."""
-        for slot in slots:
-            key = slot.camera_id, slot.began_at
-            known = self._slots.get(key)
-            self._slots[key] = together(known, slot) if known is not None else slot
-        cameras = {slot.camera_id for slot in slots}
-        for camera_id, began_at in list(self._slots):
+        for span in spans:
+            key = span.camera_id, span.began_at
+            known = self._spans.get(key)
+            self._spans[key] = together(known, span) if known is not None else span
+        cameras = {span.camera_id for span in spans}
+        for camera_id, began_at in list(self._spans):
             if camera_id in cameras and began_at < before:
-                del self._slots[camera_id, began_at]
+                del self._spans[camera_id, began_at]
 
-    async def slots(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSlot]:
+    async def spans(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
         """See CameraHistory."""
-        found = (slot for slot in self._slots.values() if slot.camera_id == camera_id and slot.began_at >= since)
-        return sorted(found, key=lambda slot: slot.began_at)
+        found = (span for span in self._spans.values() if span.camera_id == camera_id and span.began_at >= since)
+        return sorted(found, key=lambda span: span.began_at)
 
     async def worst(self, cameras: Sequence[CameraId], since: datetime) -> Mapping[CameraId, Worst]:
         """See CameraHistory."""
         found: dict[CameraId, Worst] = {}
         for camera_id in cameras:
-            of_one = [Worst(slot.blind_age_s, slot.bound_s) for slot in await self.slots(camera_id, since)]
+            of_one = [Worst(span.blind_age_s, span.bound_s) for span in await self.spans(camera_id, since)]
             if of_one:
                 found[camera_id] = max(of_one, key=lambda each: each.share)
         return found

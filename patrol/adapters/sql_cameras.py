@@ -14,15 +14,15 @@ from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_outbox import METADATA
 from patrol.adapters.sql_prepared import Prepared, put
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_history import SLOT, CameraSlot, together
+from patrol.domain.camera_history import SPAN, CameraSpan, together
 from patrol.domain.camera_overview import Worst
 from patrol.domain.errors import CaptureFailure
 
-_SLOTS = Table(
-    "camera_slots",
+_SPANS = Table(
+    "camera_spans",
     METADATA,
     Column("camera_id", String, primary_key=True),
-    Column("slot", Integer, primary_key=True, autoincrement=False),  # whole slots since 1970, UTC
+    Column("span", Integer, primary_key=True, autoincrement=False),  # whole spans since 1970, UTC
     Column("blind_age_s", Float, nullable=False),
     Column("bound_s", Float, nullable=False),
     Column("stretch", Float, nullable=False),
@@ -30,19 +30,19 @@ _SLOTS = Table(
     Column("failures", Text, nullable=False),  # {"timed_out": 3}; empty for none
     sqlite_with_rowid=False,  # a camera's rows lie together: they are read together
 )
-_COLUMNS = [column.name for column in _SLOTS.columns]
-_ADD = Prepared(insert(_SLOTS).on_conflict_do_nothing(), *_COLUMNS)
-_OF_CAMERA = _SLOTS.c.camera_id == bindparam("of")
-_ONE = Prepared(select(_SLOTS).where(_OF_CAMERA, _SLOTS.c.slot == bindparam("at")))
-_SINCE = Prepared(select(_SLOTS).where(_OF_CAMERA, _SLOTS.c.slot >= bindparam("since")).order_by(_SLOTS.c.slot))
+_COLUMNS = [column.name for column in _SPANS.columns]
+_ADD = Prepared(insert(_SPANS).on_conflict_do_nothing(), *_COLUMNS)
+_OF_CAMERA = _SPANS.c.camera_id == bindparam("of")
+_ONE = Prepared(select(_SPANS).where(_OF_CAMERA, _SPANS.c.span == bindparam("at")))
+_SINCE = Prepared(select(_SPANS).where(_OF_CAMERA, _SPANS.c.span >= bindparam("since")).order_by(_SPANS.c.span))
 _WORST = Prepared(
-    select(_SLOTS.c.blind_age_s, _SLOTS.c.bound_s)
-    .where(_OF_CAMERA, _SLOTS.c.slot >= bindparam("since"))
-    .order_by((_SLOTS.c.blind_age_s / _SLOTS.c.bound_s).desc())
+    select(_SPANS.c.blind_age_s, _SPANS.c.bound_s)
+    .where(_OF_CAMERA, _SPANS.c.span >= bindparam("since"))
+    .order_by((_SPANS.c.blind_age_s / _SPANS.c.bound_s).desc())
     .limit(1)
 )
-_FORGET = Prepared(delete(_SLOTS).where(_OF_CAMERA, _SLOTS.c.slot < bindparam("before")))
-_FORGET_ALL = Prepared(delete(_SLOTS).where(_SLOTS.c.slot < bindparam("before")))
+_FORGET = Prepared(delete(_SPANS).where(_OF_CAMERA, _SPANS.c.span < bindparam("before")))
+_FORGET_ALL = Prepared(delete(_SPANS).where(_SPANS.c.span < bindparam("before")))
 
 _FAILURES = TypeAdapter(dict[CaptureFailure, int])
 
@@ -54,25 +54,25 @@ class SqlCameraHistory:
         self._store = store
         self._has_cleared = False  # what is left of cameras that are not configured any more
 
-    async def keep(self, slots: Sequence[CameraSlot], before: datetime) -> None:
+    async def keep(self, spans: Sequence[CameraSpan], before: datetime) -> None:
         """See CameraHistory."""
-        await self._store.fleeting(lambda connection: self._keep(connection, slots, _number(before)))
+        await self._store.fleeting(lambda connection: self._keep(connection, spans, _number(before)))
         self._has_cleared = True
 
-    def _keep(self, connection: Connection, slots: Sequence[CameraSlot], before: int) -> None:
+    def _keep(self, connection: Connection, spans: Sequence[CameraSpan], before: int) -> None:
         if not self._has_cleared:
             _FORGET_ALL.changed(connection, before=before)
-        for slot in slots:
-            if not _ADD.changed(connection, **_row(slot)):
-                (known,) = _ONE.rows(connection, of=slot.camera_id, at=_number(slot.began_at))
-                put(connection, _SLOTS, **_row(together(_slot(known), slot)))
-        _FORGET.run(connection, [{"of": slot.camera_id, "before": before} for slot in slots])
+        for span in spans:
+            if not _ADD.changed(connection, **_row(span)):
+                (known,) = _ONE.rows(connection, of=span.camera_id, at=_number(span.began_at))
+                put(connection, _SPANS, **_row(together(_span(known), span)))
+        _FORGET.run(connection, [{"of": span.camera_id, "before": before} for span in spans])
 
-    async def slots(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSlot]:
+    async def spans(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
         """See CameraHistory."""
         number = _first(since)
         rows = await self._store.read(lambda connection: _SINCE.rows(connection, of=camera_id, since=number))
-        return [_slot(row) for row in rows]
+        return [_span(row) for row in rows]
 
     async def worst(self, cameras: Sequence[CameraId], since: datetime) -> Mapping[CameraId, Worst]:
         """See CameraHistory."""
@@ -86,31 +86,31 @@ class SqlCameraHistory:
 
 
 def _number(began_at: datetime) -> int:
-    return int(began_at.timestamp() // SLOT.total_seconds())
+    return int(began_at.timestamp() // SPAN.total_seconds())
 
 
 def _first(since: datetime) -> int:
-    """The first slot that began no earlier."""
-    return -int(-since.timestamp() // SLOT.total_seconds())
+    """The first span that began no earlier."""
+    return -int(-since.timestamp() // SPAN.total_seconds())
 
 
-def _row(slot: CameraSlot) -> dict[str, Any]:
+def _row(span: CameraSpan) -> dict[str, Any]:
     return {
-        "camera_id": slot.camera_id,
-        "slot": _number(slot.began_at),
-        "blind_age_s": slot.blind_age_s,
-        "bound_s": slot.bound_s,
-        "stretch": slot.stretch,
-        "visits": slot.visits,
-        "failures": _FAILURES.dump_json(dict(slot.failures)).decode() if slot.failures else "",
+        "camera_id": span.camera_id,
+        "span": _number(span.began_at),
+        "blind_age_s": span.blind_age_s,
+        "bound_s": span.bound_s,
+        "stretch": span.stretch,
+        "visits": span.visits,
+        "failures": _FAILURES.dump_json(dict(span.failures)).decode() if span.failures else "",
     }
 
 
-def _slot(row: tuple[Any, ...]) -> CameraSlot:
+def _span(row: tuple[Any, ...]) -> CameraSpan:
     camera_id, number, blind_age_s, bound_s, stretch, visits, failures = row
-    return CameraSlot(
+    return CameraSpan(
         CameraId(camera_id),
-        datetime.fromtimestamp(number * SLOT.total_seconds(), UTC),
+        datetime.fromtimestamp(number * SPAN.total_seconds(), UTC),
         blind_age_s,
         bound_s,
         stretch,

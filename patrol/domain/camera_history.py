@@ -1,4 +1,4 @@
-"""What is remembered of each camera: its latest visits, and how long it was unseen, slot by slot of a day.
+"""What is remembered of each camera: its latest visits, and how long it was unseen, span by span of a day.
 
 A visit is remembered by closed words alone: what failed, never in whose words, so that no address can be among them.
 """
@@ -15,7 +15,7 @@ from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.visits import Turn, Visit
 
-SLOT = timedelta(minutes=10)
+SPAN = timedelta(minutes=10)
 KEPT_FOR = timedelta(days=7)
 LATEST = 40  # visits of each camera
 STILL_PICTURES = frozenset({"http", "https"})
@@ -57,8 +57,8 @@ class PastVisit:
 
 
 @dataclass(frozen=True, slots=True)
-class CameraSlot:
-    """Ten minutes of one camera, or as much of them as is over. ``began_at``: aware UTC, a whole slot of the day.
+class CameraSpan:
+    """Ten minutes of one camera, or as much of them as is over. ``began_at``: aware UTC, a whole span of the day.
 
     ``blind_age_s``: the largest; ``stretch``: likewise. ``bound_s``: its revisit bound at the end. ``visits``: how many
     brought a picture; ``failures``: how many did not, by what they failed by.
@@ -75,12 +75,12 @@ class CameraSlot:
 
 @dataclass(frozen=True, slots=True)
 class VisitRecord:
-    """What the tour remembers of one camera at ``at``: its latest visits, newest first, and the slot so far."""
+    """What the tour remembers of one camera at ``at``: its latest visits, newest first, and the span so far."""
 
     camera_id: CameraId
     at: datetime
     visits: tuple[PastVisit, ...]
-    slot: CameraSlot
+    span: CameraSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,13 @@ class Unseen:
     bound_s: float
 
 
-def slot_at(at: datetime) -> datetime:
-    """When the slot began that a moment is in."""
-    return datetime.fromtimestamp(at.timestamp() // SLOT.total_seconds() * SLOT.total_seconds(), UTC)
+def span_at(at: datetime) -> datetime:
+    """When the span began that a moment is in."""
+    return datetime.fromtimestamp(at.timestamp() // SPAN.total_seconds() * SPAN.total_seconds(), UTC)
 
 
-def together(one: CameraSlot, other: CameraSlot) -> CameraSlot:
-    """The same slot of the same camera, told in two parts: a process ended in it, and another began."""
+def together(one: CameraSpan, other: CameraSpan) -> CameraSpan:
+    """The same span of the same camera, told in two parts: a process ended in it, and another began."""
     failures = Counter(one.failures)
     failures.update(other.failures)
     return replace(
@@ -112,7 +112,7 @@ def together(one: CameraSlot, other: CameraSlot) -> CameraSlot:
 
 @dataclass(slots=True)
 class _Remembered:
-    """``longest_gap_s``: of the gaps that ended in this slot."""
+    """``longest_gap_s``: of the gaps that ended in this span."""
 
     latest: deque[PastVisit] = field(default_factory=lambda: deque(maxlen=LATEST))
     made: int = 0
@@ -167,20 +167,20 @@ class VisitMemory:
     def record(self, unseen: Unseen, at: datetime) -> VisitRecord:
         """One camera's, as it stands."""
         one = self._of(unseen.camera_id)
-        return VisitRecord(unseen.camera_id, at, tuple(reversed(one.latest)), self._slot(one, unseen, slot_at(at)))
+        return VisitRecord(unseen.camera_id, at, tuple(reversed(one.latest)), self._span(one, unseen, span_at(at)))
 
-    def end_slot(self, began_at: datetime, unseen: Iterable[Unseen]) -> tuple[CameraSlot, ...]:
-        """The slot of all of these is over; the next one begins."""
-        slots: list[CameraSlot] = []
+    def end_span(self, began_at: datetime, unseen: Iterable[Unseen]) -> tuple[CameraSpan, ...]:
+        """The span of all of these is over; the next one begins."""
+        spans: list[CameraSpan] = []
         for each in unseen:
             one = self._of(each.camera_id)
-            slots.append(self._slot(one, each, began_at))
+            spans.append(self._span(one, each, began_at))
             one.longest_gap_s, one.visits, one.failures = 0.0, 0, Counter()
         self._stretch = 1.0
-        return tuple(slots)
+        return tuple(spans)
 
-    def _slot(self, one: _Remembered, unseen: Unseen, began_at: datetime) -> CameraSlot:
-        return CameraSlot(
+    def _span(self, one: _Remembered, unseen: Unseen, began_at: datetime) -> CameraSpan:
+        return CameraSpan(
             unseen.camera_id,
             began_at,
             max(one.longest_gap_s, unseen.blind_age_s),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.camera_history import CameraSlot, VisitRecord
+from patrol.domain.camera_history import CameraSpan, VisitRecord
 from patrol.domain.camera_overview import CameraOverview, CameraTrouble, Worst, overviews, troubles_of
 from patrol.domain.errors import QueueError
 from patrol.domain.room import TourStatus
@@ -74,18 +74,18 @@ class Recounting:
         is_old = tour is not None and (self._clock.now() - tour.at).total_seconds() > TOUR_SILENT_AFTER_S
         return None if is_old else tour
 
-    async def history(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSlot]:
+    async def history(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
         """See CameraView."""
-        slots = await self._history.slots(self._cameras[camera_id].id, since)
+        spans = await self._history.spans(self._cameras[camera_id].id, since)
         try:
             record = await self._records.latest(camera_id)
             await self._records.want(camera_id)
         except QueueError:
             record = None
         if record is None:
-            return slots
+            return spans
         # Of the running one the store has what an earlier process saw, if anything.
-        return [*(slot for slot in slots if slot.began_at != record.slot.began_at), record.slot]
+        return [*(span for span in spans if span.began_at != record.span.began_at), record.span]
 
     async def troubles(self, camera_id: CameraId, since: datetime) -> Sequence[CameraTrouble]:
         """See CameraView."""

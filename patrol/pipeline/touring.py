@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
-from patrol.domain.camera_history import CameraSlot, Unseen, VisitMemory, VisitRecord
+from patrol.domain.camera_history import CameraSpan, Unseen, VisitMemory, VisitRecord
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import USUAL_EVERY_S, Pin
@@ -234,9 +234,9 @@ class TourBook:
         self._memory.stretched(stretch)
         return stretch
 
-    def end_slot(self, began_at: datetime) -> tuple[CameraSlot, ...]:
+    def end_span(self, began_at: datetime) -> tuple[CameraSpan, ...]:
         """See remembering.MemorySide."""
-        return self._memory.end_slot(began_at, self._tour.unseen(self._clock.monotonic()))
+        return self._memory.end_span(began_at, self._tour.unseen(self._clock.monotonic()))
 
     def record(self, camera_id: CameraId) -> VisitRecord | None:
         """See remembering.MemorySide."""

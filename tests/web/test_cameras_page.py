@@ -110,8 +110,8 @@ def test_a_camera_says_what_is_wrong_since_when_and_what_to_do(open_cameras: Ope
     expect(health).to_contain_text(re.compile(r"已 .+ 没有看到，上限 5\s?s：超时。.*查网络"))
     picture = page.locator(".cam-day > svg")
     expect(picture).to_have_attribute("aria-label", re.compile(r"24 小时的失视时长.*段超限"))
-    assert page.locator('.slot[data-tone="late"]').count() >= 2
-    assert page.locator('.slot[data-tone="ok"]').count() > 100
+    assert page.locator('.span[data-tone="late"]').count() >= 2
+    assert page.locator('.span[data-tone="ok"]').count() > 100
     page.locator(".cam-day summary").click()
     expect(page.locator(".cam-table tbody tr").nth(143)).to_be_attached()
     assert page.locator(".cam-table tbody tr").count() in {144, 145}
@@ -168,6 +168,6 @@ def test_where_no_tour_reports_that_is_said_and_the_past_is_there_all_the_same(
     try:
         page = open_cameras("#cameras/C-006")
         expect(page.locator(".cam-health")).to_contain_text("没有轮巡报告")
-        expect(page.locator(".slot").nth(100)).to_be_attached()
+        expect(page.locator(".span").nth(100)).to_be_attached()
     finally:
         served.do(lambda: setattr(served.room, "toured", True))
