@@ -34,7 +34,7 @@ export class Stream {
 
   #open(): void {
     this.#reopening = null;
-    const source = new EventSource("/events");
+    const source = new EventSource("/api/v1/events");
     source.addEventListener("state", (event) => this.#take(event, this.#onState));
     source.addEventListener("trouble", (event) => this.#take(event, this.#onTrouble));
     // The browser reconnects by itself after a broken connection, but gives up after an answer such as 503.
@@ -68,7 +68,7 @@ export class Stream {
   }
 }
 
-type Incidents = "/api/incidents/{incident_id}/";
+type Incidents = "/api/v1/incidents/{incident_id}/";
 // What an operator can do with an incident: the last part of the address.
 export type Action = PostPath extends infer P ? (P extends `${Incidents}${infer Name}` ? (Name extends `${string}/${string}` ? never : Name) : never) : never;
 export type ActionBody<A extends Action> = BodyOf<`${Incidents}${A}`>;
@@ -76,21 +76,21 @@ export type ActionAnswer<A extends Action> = PostAnswer<`${Incidents}${A}`>;
 
 // All raise ActionFailed with the server's own code, or "network"; they return what the server answered.
 export function act<A extends Action>(incident_id: string, action: A, body: ActionBody<A>, operator?: string): Promise<ActionAnswer<A>> {
-  const path: `${Incidents}${A}` = `/api/incidents/{incident_id}/${action}`;
+  const path: `${Incidents}${A}` = `/api/v1/incidents/{incident_id}/${action}`;
   return post(path, { incident_id } as unknown as IdsOf<`${Incidents}${A}`>, body, operator);
 }
 
 export function takeBack(incident_id: string, order_id: string, operator: string): Promise<unknown> {
-  return post("/api/incidents/{incident_id}/orders/{order_id}/take-back", { incident_id, order_id }, {}, operator);
+  return post("/api/v1/incidents/{incident_id}/orders/{order_id}/take-back", { incident_id, order_id }, {}, operator);
 }
 
 export function pinCamera(camera_id: string, body: PinBody, operator: string): Promise<unknown> {
-  return post("/api/cameras/{camera_id}/pin", { camera_id }, body, operator);
+  return post("/api/v1/cameras/{camera_id}/pin", { camera_id }, body, operator);
 }
 
 // The strange view that a camera shows is its own.
 export function acceptView(camera_id: string, operator: string): Promise<unknown> {
-  return post("/api/cameras/{camera_id}/accept-view", { camera_id }, {}, operator);
+  return post("/api/v1/cameras/{camera_id}/accept-view", { camera_id }, {}, operator);
 }
 
 // Raises ActionFailed; its `retryAfter_s` says when trying again may be of use.
@@ -99,12 +99,12 @@ export function signIn(name: string, password: string): Promise<unknown> {
 }
 
 export function fetchLayout(): Promise<VersionedLayout> {
-  return get("/api/layout");
+  return get("/api/v1/layout");
 }
 
 // Messages that could not be handled, newest first.
 export function deadLetters(): Promise<LetterShown[]> {
-  return get("/api/dead-letters");
+  return get("/api/v1/dead-letters");
 }
 
 // How often the rules were right, the worst first, and what is proposed.
@@ -113,7 +113,7 @@ export function fetchPrecision(): Promise<PrecisionShown> {
 }
 
 export function replayLetter(letter_id: string, operator: string): Promise<unknown> {
-  return post("/api/dead-letters/{letter_id}/replay", { letter_id }, {}, operator);
+  return post("/api/v1/dead-letters/{letter_id}/replay", { letter_id }, {}, operator);
 }
 
 // An action's failure in words; `missing`: the words for what is not there. Anything else is a mistake of ours.

@@ -101,11 +101,11 @@ def _report(path: str, summary: str, takes: Any) -> Operation:
     return Operation("post", path, summary, PositionsTaken, takes, status=202, refuses=(400, 404, 413, 415, 422))
 
 
-_INCIDENT = "/api/incidents/{incident_id}"
+_INCIDENT = "/api/v1/incidents/{incident_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
-    _get("/api/layout", "Where cameras, rings and units' homes are", VersionedLayout),
-    _get("/api/state", "The room as it is", StateMessage),
+    _get("/api/v1/layout", "Where cameras, rings and units' homes are", VersionedLayout),
+    _get("/api/v1/state", "The room as it is", StateMessage),
     Operation(
         "post",
         "/api/v1/looking",
@@ -116,7 +116,7 @@ OPERATIONS: tuple[Operation, ...] = (
         names_operator=True,
     ),
     _get(
-        "/events",
+        "/api/v1/events",
         "The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out",
         "text/event-stream",
     ),
@@ -139,9 +139,9 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed(f"{_INCIDENT}/split", "A camera of it saw something else", SplitBody, LedTo),
     _deed(f"{_INCIDENT}/orders", "Send a unit", OrderBody),
     _deed(f"{_INCIDENT}/orders/{{order_id}}/take-back", "Take an order back", TakeBackBody),
-    _deed("/api/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
-    _deed("/api/cameras/{camera_id}/skip", "Have the tour leave a camera out for a while, or no longer", SkipBody),
-    _deed("/api/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
+    _deed("/api/v1/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
+    _deed("/api/v1/cameras/{camera_id}/skip", "Have the tour leave a camera out for a while, or no longer", SkipBody),
+    _deed("/api/v1/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
     _get(
         "/api/v1/wall/events",
         "What the tour sees of the cameras in sight: events hello (WallHello), still (StillShown) and signed_out",
@@ -156,8 +156,8 @@ OPERATIONS: tuple[Operation, ...] = (
         refuses=(400, 404, 413, 415),
     ),
     _get("/api/v1/precision", "How often the rules were right", PrecisionShown),
-    _get("/api/dead-letters", "Messages that could not be handled, newest first", tuple[LetterShown, ...]),
-    _deed("/api/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),
+    _get("/api/v1/dead-letters", "Messages that could not be handled, newest first", tuple[LetterShown, ...]),
+    _deed("/api/v1/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),
     _report("/api/v1/units/{unit_id}/position", "Where a unit is", PositionBody),
     _report("/api/v1/positions", "Where many units are", PositionsBody),
     _deed("/api/v1/units/{unit_id}/state", "What a unit does from now on", UnitStateBody, UnitStateDone),
@@ -330,6 +330,5 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _name(operation: Operation) -> str:
-    words = re.findall(r"[a-zA-Z]+", re.sub(r"{(\w+?)(?:_id)?}", r"\1", operation.path.removeprefix("/api")))
-    kept = [word for word in words if word != "v"]
-    return "_".join([operation.method, *kept])
+    words = re.findall(r"[a-zA-Z]+", re.sub(r"{(\w+?)(?:_id)?}", r"\1", operation.path.removeprefix("/api/v1")))
+    return "_".join([operation.method, *words])

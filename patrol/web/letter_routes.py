@@ -21,8 +21,8 @@ def letter_routes(desk: RoomDesk) -> list[DeclaredRoute]:
     """To look at them, and to put them back."""
     letters = _Letters(desk)
     return [
-        declared("/api/dead-letters", letters.latest, Permission.SEE_LETTERS),
-        declared("/api/dead-letters/{letter_id}/replay", letters.replay, Permission.REPLAY, "POST"),
+        declared("/api/v1/dead-letters", letters.latest, Permission.SEE_LETTERS),
+        declared("/api/v1/dead-letters/{letter_id}/replay", letters.replay, Permission.REPLAY, "POST"),
     ]
 
 

@@ -40,9 +40,9 @@ def room_routes(
     """The room, once and live."""
     room = _Room(view, layout, encode)
     return [
-        declared("/api/layout", room.layout, Permission.SEE),
-        declared("/api/state", room.state, Permission.SEE),
-        declared("/events", _Events(feed, gate), Permission.SEE),
+        declared("/api/v1/layout", room.layout, Permission.SEE),
+        declared("/api/v1/state", room.state, Permission.SEE),
+        declared("/api/v1/events", _Events(feed, gate), Permission.SEE),
     ]
 
 

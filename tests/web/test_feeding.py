@@ -45,7 +45,7 @@ class Viewer:
 
 @asynccontextmanager
 async def watching(address: str) -> AsyncIterator[Viewer]:
-    async with httpx.AsyncClient(base_url=address) as client, client.stream("GET", "/events") as answer:
+    async with httpx.AsyncClient(base_url=address) as client, client.stream("GET", "/api/v1/events") as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert "content-encoding" not in answer.headers
@@ -129,7 +129,7 @@ def test_one_viewer_too_many_is_told_to_come_back_and_a_place_given_up_is_free(s
     async def check() -> None:
         async with site.served() as address, httpx.AsyncClient(base_url=address) as client:
             async with watching(address), watching(address):
-                full = await client.get("/events")
+                full = await client.get("/api/v1/events")
                 assert full.status_code == 503
                 assert full.json()["error"]["code"] == "feed_full"
                 assert "retry-after" in full.headers
@@ -197,7 +197,7 @@ def test_a_viewer_that_does_not_read_costs_the_others_nothing(site: Site) -> Non
         async with site.served() as address:
             host, port = address.removeprefix("http://").rstrip("/").split(":")
             _, writer = await asyncio.open_connection(host, int(port), limit=1024)
-            writer.write(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             await writer.drain()
             async with watching(address) as viewer:
                 ids = [(await viewer.event("state"))["id"] for _ in range(12)]
@@ -211,7 +211,7 @@ def test_a_viewer_that_does_not_read_costs_the_others_nothing(site: Site) -> Non
 def test_asking_only_for_the_head_takes_no_place(site: Site) -> None:
     async def check() -> None:
         async with site.served() as address, httpx.AsyncClient(base_url=address) as client:
-            answer = await client.head("/events")
+            answer = await client.head("/api/v1/events")
             assert answer.headers["content-type"].startswith("text/event-stream")
         assert site.room.snapshots == 0
 

@@ -28,7 +28,7 @@ def test_it_is_gone_within_two_seconds_with_viewers_connected_even_one_that_neve
             port = int(address.rstrip("/").rpartition(":")[2])
             stalled = socket.create_connection(("127.0.0.1", port))
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            stalled.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            stalled.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             async with watching(address) as viewer:
                 for _ in range(25):
                     await viewer.event("state")

@@ -124,7 +124,7 @@ def test_an_operator_says_what_a_unit_does_by_name_and_with_a_reason(site: Site,
     answer = post(site, STATE, {"state": state, "reason": " 车辆故障 "}, **OPERATOR)
     assert (answer.status_code, answer.json()) == (200, {"done": True, "state": state})
     assert site.room.calls == [("unit", "U-P3", state, "李明", "车辆故障")]
-    shown = next(unit for unit in get(site, "/api/state").json()["room"]["units"] if unit["id"] == "U-P3")
+    shown = next(unit for unit in get(site, "/api/v1/state").json()["room"]["units"] if unit["id"] == "U-P3")
     assert shown["state"] == state
 
 
