@@ -1,6 +1,6 @@
 // The way to the server: the live stream with its reconnections, and an operator's actions.
 
-import { lookUp, type PlainKey, t } from "./words";
+import { lookUp, type PlainKey, t, word } from "./words";
 import { ActionFailed, type BodyOf, get, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
 import { askWhoIsHere } from "./signed";
 import type { FeedTrouble, LetterShown, PinBody, PrecisionShown, StateMessage, VersionedLayout } from "./api";
@@ -120,6 +120,6 @@ export function replayLetter(letter_id: string, operator: string): Promise<unkno
 export function failureText(error: unknown, missing: PlainKey = "error_not_found"): string {
   if (!(error instanceof ActionFailed)) throw error;
   if (error.code === "network") return t("failed_network");
-  if (error.code === "not_found") return t(missing);
-  return lookUp(`error_${error.code}`) ?? error.message;
+  const why = error.code === "not_found" ? t(missing) : (lookUp(`error_${error.code}`) ?? error.message);
+  return error.by === null ? why : t("failed_by", { why, who: word("source", error.by) });
 }

@@ -14,10 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from patrol.web.answers import (
     Alive,
-    CameraAway,
     ClosingDone,
     Done,
-    Failure,
     FeedTrouble,
     LedTo,
     LiveOpened,
@@ -25,7 +23,6 @@ from patrol.web.answers import (
     Me,
     PositionsTaken,
     Readiness,
-    SignInFailure,
     StateMessage,
     UnitStateDone,
     VersionedLayout,
@@ -33,6 +30,7 @@ from patrol.web.answers import (
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
 from patrol.web.looking import LookingBody
+from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
 from patrol.web.schemas import (
     AcceptViewBody,
     AcknowledgeBody,
@@ -70,8 +68,8 @@ class Operation:
     """What one route does with one method.
 
     ``takes``: the class that checks its body; ``gives``: the one whose JSON it answers, or else the media type.
-    ``refuses``: statuses of failures; ``away``: what 503 says; ``failure``: what the others say. ``is_open``: nobody
-    has to be signed in.
+    ``refuses``: statuses of problems; ``away``: the class that 503 says, where that is none. ``is_open``: nobody has to
+    be signed in.
     """
 
     method: str
@@ -81,8 +79,7 @@ class Operation:
     takes: Any = None
     status: int = 200
     refuses: tuple[int, ...] = ()
-    failure: Any = Failure
-    away: Any = Failure
+    away: Any = None
     names_operator: bool = False
     is_open: bool = False
 
@@ -170,7 +167,6 @@ OPERATIONS: tuple[Operation, ...] = (
         LiveOpened,
         LiveBody,
         refuses=(400, 404, 413, 415),
-        away=CameraAway,
     ),
     _get("/api/v1/live/{viewer_id}", "How a live view stands, or why it is over", LiveShown, 404),
     Operation("delete", "/api/v1/live/{viewer_id}", "Nobody looks any more", Done, refuses=(404,)),
@@ -180,7 +176,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "A picture of a camera, with its age in X-Patrol-Age-S",
         "image/jpeg",
         refuses=(404,),
-        away=CameraAway,
     ),
     Operation(
         "post",
@@ -189,8 +184,6 @@ OPERATIONS: tuple[Operation, ...] = (
         Me,
         SignInBody,
         refuses=(400, 401, 403, 409, 413, 415, 429),
-        failure=SignInFailure,
-        away=SignInFailure,
         is_open=True,
     ),
     Operation("post", "/api/v1/sign-out", "No longer", Done, SignOutBody, refuses=(400, 403, 413, 415), is_open=True),
@@ -202,8 +195,6 @@ OPERATIONS: tuple[Operation, ...] = (
         Done,
         PasswordBody,
         refuses=(400, 409, 413, 415, 422, 429),
-        failure=SignInFailure,
-        away=SignInFailure,
     ),
     _get(
         "/api/v1/deeds", "What everybody did, newest first (before=NUMBER: those before it)", tuple[DeedShown, ...], 400
@@ -261,15 +252,15 @@ class _Schemas:
 
     @classmethod
     def of(cls, operations: Iterable[Operation]) -> _Schemas:
-        says = {what for each in operations for what in (each.gives, each.failure, each.away)}
-        answers = {each for each in says if not isinstance(each, str)} | {
+        says = {what for each in operations for what in (each.gives, each.away)}
+        answers = {each for each in says if each is not None and not isinstance(each, str)} | {
             StateMessage,
             FeedTrouble,
             WallHello,
             StillShown,
-            Failure,
         }
-        bodies = {each.takes for each in operations if each.takes is not None}
+        # A problem, too, says only what there is to say: as what is taken does.
+        bodies = {each.takes for each in operations if each.takes is not None} | {Problem}
         modes: list[tuple[Any, JsonSchemaMode]] = [(each, "serialization") for each in answers]
         modes += [(each, "validation") for each in bodies]
         inputs = [(each, mode, TypeAdapter(each)) for each, mode in sorted(modes, key=str)]
@@ -287,8 +278,8 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
                 "description": HTTPStatus(operation.status).phrase,
                 "content": _content(operation.gives, schemas),
             },
-            **{str(status): _failure(status, operation.failure, schemas) for status in _refuses(operation)},
-            "503": _failure(503, operation.away, schemas),
+            **{str(status): _problem(status, schemas) for status in _refuses(operation)},
+            **_away(operation, schemas),
         },
     }
     if operation.takes is not None:
@@ -298,8 +289,8 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _refuses(operation: Operation) -> list[int]:
-    """Where somebody has to be signed in, nobody may be, or somebody who may not."""
-    return sorted({*operation.refuses} if operation.is_open else {*operation.refuses, 401, 403})
+    """Where somebody has to be signed in, nobody may be, or somebody who may not; and the name may be another's."""
+    return sorted({*operation.refuses, 421} if operation.is_open else {*operation.refuses, 401, 403, 421})
 
 
 def _content(gives: Any, schemas: _Schemas) -> dict[str, Any]:
@@ -309,8 +300,16 @@ def _content(gives: Any, schemas: _Schemas) -> dict[str, Any]:
     return {JSON: {"schema": schemas.by_class[gives, "serialization"]}}
 
 
-def _failure(status: int, says: Any, schemas: _Schemas) -> dict[str, Any]:
-    return {"description": HTTPStatus(status).phrase, "content": _content(says, schemas)}
+def _problem(status: int, schemas: _Schemas) -> dict[str, Any]:
+    schema = schemas.by_class[Problem, "validation"]
+    return {"description": phrase_of(status), "content": {PROBLEM_JSON: {"schema": schema}}}
+
+
+def _away(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    if operation.away is None:
+        return {str(status): _problem(status, schemas) for status in (500, 503)}
+    says = {"description": HTTPStatus(503).phrase, "content": _content(operation.away, schemas)}
+    return {"500": _problem(500, schemas), "503": says}
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from patrol.domain.errors import MessageError
 from patrol.ports import RoomDesk
 from patrol.web.answering import done
 from patrol.web.entering import DeclaredRoute, declared, operator_of
-from patrol.web.guarding import error_response
+from patrol.web.problems import error_response
 from patrol.web.reading import id_in, in_time, read
 from patrol.web.schemas import ReplayBody, encode_letters
 

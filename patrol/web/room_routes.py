@@ -15,7 +15,7 @@ from patrol.ports import PrecisionView, RoomView
 from patrol.web.assets import load_assets
 from patrol.web.entering import OPEN, DeclaredRoute, Gate, declared
 from patrol.web.feeding import FeedFull, RoomFeed
-from patrol.web.guarding import error_response
+from patrol.web.problems import error_response
 from patrol.web.layout import EncodedLayout
 from patrol.web.reading import in_time
 from patrol.web.schemas import encode_precision, with_time

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from patrol.domain.accounts import Permission
 from patrol.web.entering import DeclaredRoute, Gate, declared
-from patrol.web.guarding import error_response
+from patrol.web.problems import error_response
 from patrol.web.reading import read
 from patrol.web.schemas import WallCamerasBody
 from patrol.web.wall_feeding import WallFeed, WallFull

@@ -34,7 +34,8 @@ DOCUMENT = openapi()
 def complaints(method: str, path: str, answer: httpx.Response) -> list[str]:
     """What is wrong with an answer, by the document; a field that the document does not know is wrong, too."""
     content = DOCUMENT["paths"][path][method]["responses"][str(answer.status_code)]["content"]
-    schema = {**strict(DOCUMENT["components"], "components"), **strict(content["application/json"]["schema"])}
+    described = content[answer.headers["content-type"].partition(";")[0]]["schema"]
+    schema = {**strict(DOCUMENT["components"], "components"), **strict(described)}
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(answer.json())]
 
 

@@ -19,7 +19,7 @@ from patrol.web.app import FeedLimits, make_status_app
 from patrol.web.entering import DeclaredRoute
 from tests.builders import NOON
 
-from .conftest import HOST, Site
+from .conftest import HOST, Site, code_of
 from .signed_in import PASSWORD, Guarded, sign_in, with_site
 
 INCIDENT = IncidentId("I-20261123-000147")
@@ -113,7 +113,7 @@ def test_each_role_gets_to_what_it_may_and_to_nothing_else(site: Site, tmp_path:
                     assert answer.status_code not in {401, 403}, (route.path, answer.text)
                 else:
                     assert answer.status_code == 403, route.path
-                    assert answer.json()["error"]["code"] == "not_allowed"
+                    assert code_of(answer) == "not_allowed"
 
     with_site(tmp_path, site, story)
 
@@ -193,7 +193,7 @@ def test_without_accounts_the_room_is_open_to_this_machine_alone(site: Site, tmp
             assert (await client.get("/api/v1/state")).status_code == 200
             assert (await client.get("/api/v1/me")).json()["name"] == ""
             answer = await client.get("/api/v1/state", headers={"X-Forwarded-For": "10.0.0.9"})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no_accounts")
+            assert (answer.status_code, code_of(answer)) == (403, "no_accounts")
             assert (await sign_in(client, "operator")).status_code == 409
             for path in ("/metrics", "/api/v1/state"):  # a name that another site has pointed here
                 answer = await client.get(path, headers={"Host": "elsewhere.example"})

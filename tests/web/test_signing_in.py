@@ -19,7 +19,7 @@ from patrol.domain.signing_in import LASTS, UNSEEN_FOR
 from patrol.web.entering import Gate
 from tests.builders import NOON
 
-from .conftest import HOST, Site
+from .conftest import HOST, Site, code_of
 from .signed_in import CANARY, PASSWORD, Guarded, sign_in, with_site
 
 INCIDENT = IncidentId("I-20261123-000147")
@@ -71,7 +71,7 @@ def test_a_browser_forgets_who_signed_out_also_while_the_store_is_away(
 
             monkeypatch.setattr(there.store, "within", away)
             answer = await client.post("/api/v1/sign-out", json={})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_away")
+            assert (answer.status_code, code_of(answer)) == (503, "store_away")
             assert "patrol" not in client.cookies
             assert (await client.get("/api/v1/state")).status_code == 401
 
@@ -106,9 +106,9 @@ def test_over_plain_http_from_elsewhere_nobody_is_let_in_whatever_they_have(site
         token = await there.enrolling.add_token("administrator", {TokenUse.READ}, "a machine")
         async with there.browser("10.0.0.9") as client:
             answer = await sign_in(client, "operator")
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_private")
+            assert (answer.status_code, code_of(answer)) == (403, "not_private")
             answer = await client.get("/api/v1/state", headers={"Authorization": f"Bearer {token}"})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_private")
+            assert (answer.status_code, code_of(answer)) == (403, "not_private")
         there.site.gate = Gate(there.signing_in, plain_http=True)
         async with there.browser("10.0.0.9") as client:
             assert (await sign_in(client, "operator")).status_code == 200
@@ -177,9 +177,9 @@ def test_people_change_their_own_password_and_stay(site: Site, tmp_path: Path) -
     async def story(there: Guarded) -> None:
         async with there.signed_in("operator") as other, there.signed_in("operator") as client:
             weak = await client.post("/api/v1/password", json={"old": PASSWORD, "new": "short"})
-            assert (weak.status_code, weak.json()["error"]["code"]) == (422, "weak_password")
+            assert (weak.status_code, code_of(weak)) == (422, "weak_password")
             wrong = await client.post("/api/v1/password", json={"old": "not that one at all", "new": new})
-            assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "sign_in_wrong")
+            assert (wrong.status_code, code_of(wrong)) == (401, "sign_in_wrong")
             done = await client.post("/api/v1/password", json={"old": PASSWORD, "new": new})
             assert done.status_code == 200
             assert (await client.get("/api/v1/state")).status_code == 200
@@ -202,7 +202,7 @@ def test_guessing_takes_ever_longer_and_shuts_out_nobody_else(site: Site, tmp_pa
             for _ in range(5):
                 assert (await sign_in(guessing, "operator", "guess, guess, guess")).status_code == 401
             told = await sign_in(guessing, "operator")  # right, but too soon
-            assert (told.status_code, told.json()["error"]["code"]) == (429, "sign_in_too_often")
+            assert (told.status_code, code_of(told)) == (429, "sign_in_too_often")
             assert told.headers["retry-after"] == "2"
             assert (await sign_in(client, "operator")).status_code == 200
             clock.advance(2.0)
@@ -284,7 +284,7 @@ def test_red_is_closed_by_two_accounts_whatever_names_are_typed(site: Site, tmp_
             path = f"/api/v1/incidents/{INCIDENT}/close"
             assert (await first.post(path, json=CLOSE)).json()["closed"] is False
             again = await first.post(path, json=CLOSE, headers={"X-Patrol-Operator": "somebody-else"})
-            assert (again.status_code, again.json()["error"]["code"]) == (409, "not_as_asked_same_person")
+            assert (again.status_code, code_of(again)) == (409, "not_as_asked_same_person")
             assert (await second.post(path, json=CLOSE)).json()["closed"] is True
         incident = there.site.room.incidents[INCIDENT]
         assert incident.closed_by == "supervisor"
