@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out */
+        /** The room, and then whatever changes: events state (StateMessage: take it whole), change (ChangeMessage), trouble (FeedTrouble) and signed_out */
         get: operations["get_events"];
         put?: never;
         post?: never;
@@ -768,6 +768,17 @@ export interface components {
          * @enum {string}
          */
         Cause: "camera" | "host" | "segment" | "site" | "station" | "digest";
+        /**
+         * ChangeMessage
+         * @description What is otherwise in the room than the message before said: those fields of its state, each whole.
+         */
+        ChangeMessage: {
+            /** Format: date-time */
+            at: string;
+            room: {
+                [key: string]: unknown;
+            };
+        };
         /**
          * ClockName
          * @description The timestamps every incident collects, each with its source.
@@ -2127,6 +2138,7 @@ export type CameraOnMap = components['schemas']['CameraOnMap'];
 export type Candidate = components['schemas']['Candidate'];
 export type CaptureFailure = components['schemas']['CaptureFailure'];
 export type Cause = components['schemas']['Cause'];
+export type ChangeMessage = components['schemas']['ChangeMessage'];
 export type ClockName = components['schemas']['ClockName'];
 export type CloseBody = components['schemas']['CloseBody'];
 export type ClosingDone = components['schemas']['ClosingDone'];
@@ -2468,8 +2480,14 @@ export interface operations {
     };
     get_events: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The same, for who cannot send the header. */
+                after?: string;
+            };
+            header?: {
+                /** @description The newest message that is there: what was missed follows. */
+                "Last-Event-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -3,7 +3,7 @@
 import { lookUp, type PlainKey, t, word } from "./words";
 import { ActionFailed, type BodyOf, get, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
 import { askWhoIsHere } from "./signed";
-import type { FeedTrouble, LetterShown, PinBody, PrecisionShown, StateMessage, VersionedLayout } from "./api";
+import type { ChangeMessage, FeedTrouble, LetterShown, PinBody, PrecisionShown, RoomState, StateMessage, VersionedLayout } from "./api";
 
 const QUIET_MS = 7000; // the server speaks at least every 5 s
 const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks
@@ -12,6 +12,8 @@ const REOPEN_MS = 3000;
 
 export class Stream {
   #source: EventSource | null = null;
+  #room: RoomState | null = null;
+  #newest = ""; // the id of the newest message of it
   #heard: number | null = null;
   #opening = performance.now();
   #reopening: number | null = null;
@@ -34,8 +36,12 @@ export class Stream {
 
   #open(): void {
     this.#reopening = null;
-    const source = new EventSource("/api/v1/events");
-    source.addEventListener("state", (event) => this.#take(event, this.#onState));
+    // The browser says by itself which message was the newest when it connects again; a new source has to be told.
+    const source = new EventSource(this.#newest ? `/api/v1/events?after=${this.#newest}` : "/api/v1/events");
+    source.addEventListener("state", (event) => this.#take(event, (message: StateMessage) => this.#show(event, message.at, message.room)));
+    source.addEventListener("change", (event) => this.#take(event, (message: ChangeMessage) => {
+      if (this.#room !== null) this.#show(event, message.at, { ...this.#room, ...(message.room as Partial<RoomState>) });
+    }));
     source.addEventListener("trouble", (event) => this.#take(event, this.#onTrouble));
     // The browser reconnects by itself after a broken connection, but gives up after an answer such as 503.
     source.addEventListener("error", () => {
@@ -45,6 +51,12 @@ export class Stream {
     });
     source.addEventListener("signed_out", () => location.replace("/sign-in"));
     this.#source = source;
+  }
+
+  #show(event: MessageEvent<string>, at: string, now: RoomState): void {
+    this.#room = now;
+    this.#newest = event.lastEventId;
+    this.#onState({ at, room: now });
   }
 
   #take<Message>(event: MessageEvent<string>, handle: (message: Message) => void): void {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from patrol.domain.accounts import AccountRole, Permission
 from patrol.domain.incidents import IncidentId
@@ -28,6 +29,14 @@ class StateMessage:
 
     at: datetime
     room: RoomState
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMessage:
+    """What is otherwise in the room than the message before said: those fields of its state, each whole."""
+
+    at: datetime
+    room: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

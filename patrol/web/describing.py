@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from patrol.web.answers import (
     Alive,
+    ChangeMessage,
     ClosingDone,
     Done,
     FeedTrouble,
@@ -31,6 +32,7 @@ from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
 from patrol.web.looking import LookingBody
 from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
+from patrol.web.room_routes import AFTER
 from patrol.web.schemas import (
     AcceptViewBody,
     AcknowledgeBody,
@@ -64,6 +66,16 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """What may be said beside the path and the body. ``where``: in the query, or in a header."""
+
+    name: str
+    description: str
+    where: str = "query"
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """What one route does with one method.
 
@@ -80,6 +92,7 @@ class Operation:
     status: int = 200
     refuses: tuple[int, ...] = ()
     away: Any = None
+    parameters: tuple[Parameter, ...] = ()
     names_operator: bool = False
     is_open: bool = False
 
@@ -112,10 +125,16 @@ OPERATIONS: tuple[Operation, ...] = (
         refuses=(400, 413, 415),
         names_operator=True,
     ),
-    _get(
+    Operation(
+        "get",
         "/api/v1/events",
-        "The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out",
+        "The room, and then whatever changes: events state (StateMessage: take it whole), change (ChangeMessage),"
+        " trouble (FeedTrouble) and signed_out",
         "text/event-stream",
+        parameters=(
+            Parameter("Last-Event-ID", "The newest message that is there: what was missed follows.", where="header"),
+            Parameter(AFTER, "The same, for who cannot send the header."),
+        ),
     ),
     Operation(
         "post",
@@ -255,6 +274,7 @@ class _Schemas:
         says = {what for each in operations for what in (each.gives, each.away)}
         answers = {each for each in says if each is not None and not isinstance(each, str)} | {
             StateMessage,
+            ChangeMessage,
             FeedTrouble,
             WallHello,
             StillShown,
@@ -314,7 +334,19 @@ def _away(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     named = re.findall(r"{(\w+)}", operation.path)
-    found = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named]
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named
+    ]
+    found += [
+        {
+            "name": each.name,
+            "in": each.where,
+            "required": False,
+            "description": each.description,
+            "schema": dict(each.schema),
+        }
+        for each in operation.parameters
+    ]
     if operation.names_operator:
         found.append(
             {
