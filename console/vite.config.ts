@@ -39,6 +39,6 @@ export default defineConfig({
     rolldownOptions: { input: readdirSync(import.meta.dirname).filter((name) => name.endsWith(".html")) },
   },
   server: {
-    proxy: Object.fromEntries(["/api", "/events", "/evidence"].map((path) => [path, PATROL])),
+    proxy: Object.fromEntries(["/api", "/evidence"].map((path) => [path, PATROL])),
   },
 });

@@ -4,7 +4,7 @@
  */
 
 export interface paths {
-    "/api/layout": {
+    "/api/v1/layout": {
         parameters: {
             query?: never;
             header?: never;
@@ -21,7 +21,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/state": {
+    "/api/v1/state": {
         parameters: {
             query?: never;
             header?: never;
@@ -55,14 +55,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/events": {
+    "/api/v1/events": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out */
+        /** The room, and then whatever changes: events state (StateMessage: take it whole), change (ChangeMessage), trouble (FeedTrouble) and signed_out */
         get: operations["get_events"];
         put?: never;
         post?: never;
@@ -72,7 +72,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/displayed": {
+    "/api/v1/incidents/{incident_id}/displayed": {
         parameters: {
             query?: never;
             header?: never;
@@ -89,7 +89,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/confirm": {
+    "/api/v1/incidents/{incident_id}/confirm": {
         parameters: {
             query?: never;
             header?: never;
@@ -106,7 +106,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/acknowledge": {
+    "/api/v1/incidents/{incident_id}/acknowledge": {
         parameters: {
             query?: never;
             header?: never;
@@ -123,7 +123,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/close": {
+    "/api/v1/incidents/{incident_id}/close": {
         parameters: {
             query?: never;
             header?: never;
@@ -140,7 +140,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/withdraw-closing": {
+    "/api/v1/incidents/{incident_id}/withdraw-closing": {
         parameters: {
             query?: never;
             header?: never;
@@ -157,7 +157,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/reopen": {
+    "/api/v1/incidents/{incident_id}/reopen": {
         parameters: {
             query?: never;
             header?: never;
@@ -174,7 +174,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/level": {
+    "/api/v1/incidents/{incident_id}/level": {
         parameters: {
             query?: never;
             header?: never;
@@ -191,7 +191,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/note": {
+    "/api/v1/incidents/{incident_id}/note": {
         parameters: {
             query?: never;
             header?: never;
@@ -208,7 +208,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/merge": {
+    "/api/v1/incidents/{incident_id}/merge": {
         parameters: {
             query?: never;
             header?: never;
@@ -225,7 +225,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/split": {
+    "/api/v1/incidents/{incident_id}/split": {
         parameters: {
             query?: never;
             header?: never;
@@ -242,7 +242,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/orders": {
+    "/api/v1/incidents/{incident_id}/orders": {
         parameters: {
             query?: never;
             header?: never;
@@ -259,7 +259,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/orders/{order_id}/take-back": {
+    "/api/v1/incidents/{incident_id}/orders/{order_id}/take-back": {
         parameters: {
             query?: never;
             header?: never;
@@ -276,7 +276,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/cameras/{camera_id}/pin": {
+    "/api/v1/cameras/{camera_id}/pin": {
         parameters: {
             query?: never;
             header?: never;
@@ -293,7 +293,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/cameras/{camera_id}/skip": {
+    "/api/v1/cameras/{camera_id}/skip": {
         parameters: {
             query?: never;
             header?: never;
@@ -310,7 +310,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/cameras/{camera_id}/accept-view": {
+    "/api/v1/cameras/{camera_id}/accept-view": {
         parameters: {
             query?: never;
             header?: never;
@@ -378,7 +378,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/dead-letters": {
+    "/api/v1/dead-letters": {
         parameters: {
             query?: never;
             header?: never;
@@ -395,7 +395,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/dead-letters/{letter_id}/replay": {
+    "/api/v1/dead-letters/{letter_id}/replay": {
         parameters: {
             query?: never;
             header?: never;
@@ -720,13 +720,6 @@ export interface components {
             alive: true;
         };
         /**
-         * CameraAway
-         * @description Why a camera cannot be looked at now.
-         */
-        CameraAway: {
-            error: components["schemas"]["CameraProblem"] | components["schemas"]["Problem"];
-        };
-        /**
          * CameraCounts
          * @description How many cameras of a maintenance incident are still in trouble, and how many are back.
          */
@@ -755,15 +748,6 @@ export interface components {
             group: string;
         };
         /**
-         * CameraProblem
-         * @description ``failure``: what the camera failed by, where it is the camera.
-         */
-        CameraProblem: {
-            code: string;
-            message: string;
-            failure: components["schemas"]["CaptureFailure"] | null;
-        };
-        /**
          * Candidate
          * @description One unit that was weighed for an order: its time to the scene in seconds, or why it was left out.
          */
@@ -784,6 +768,17 @@ export interface components {
          * @enum {string}
          */
         Cause: "camera" | "host" | "segment" | "site" | "station" | "digest";
+        /**
+         * ChangeMessage
+         * @description What is otherwise in the room than the message before said: those fields of its state, each whole.
+         */
+        ChangeMessage: {
+            /** Format: date-time */
+            at: string;
+            room: {
+                [key: string]: unknown;
+            };
+        };
         /**
          * ClockName
          * @description The timestamps every incident collects, each with its source.
@@ -992,13 +987,6 @@ export interface components {
         Failing: {
             name: string;
             problem: string;
-        };
-        /**
-         * Failure
-         * @description The body of every answer that is none.
-         */
-        Failure: {
-            error: components["schemas"]["Problem"];
         };
         /**
          * FalseAlarmReason
@@ -1565,11 +1553,35 @@ export interface components {
         };
         /**
          * Problem
-         * @description What went wrong: ``code`` for programs, ``message`` in words.
+         * @description What went wrong. ``type`` for programs, ``title`` what it is in general, ``detail`` what it was this time.
+         *
+         *     The others are left out where they say nothing. ``instance``: by which it is found in Patrol's log. ``errors``: of
+         *     a request that cannot be read. ``by``: who was quicker. ``retry_after_s``: when trying again may be of use, seconds.
+         *     ``failure``: what a camera failed by.
          */
         Problem: {
-            code: string;
-            message: string;
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            /** @default null */
+            instance: string | null;
+            /** @default null */
+            errors: components["schemas"]["ProblemAt"][] | null;
+            /** @default null */
+            by: string | null;
+            /** @default null */
+            retry_after_s: number | null;
+            /** @default null */
+            failure: components["schemas"]["CaptureFailure"] | null;
+        };
+        /**
+         * ProblemAt
+         * @description What is wrong with one part of a request. ``path``: where in its body, or which parameter.
+         */
+        ProblemAt: {
+            path: string;
+            detail: string;
         };
         /**
          * Proposal
@@ -1748,22 +1760,6 @@ export interface components {
             name: string;
             /** Format: password */
             password: string;
-        };
-        /**
-         * SignInFailure
-         * @description Why nobody was let in, or a password was not changed.
-         */
-        SignInFailure: {
-            error: components["schemas"]["SignInProblem"] | components["schemas"]["Problem"];
-        };
-        /**
-         * SignInProblem
-         * @description ``retry_after_s``: when trying again may be of use, seconds; 0: at once.
-         */
-        SignInProblem: {
-            code: string;
-            message: string;
-            retry_after_s: number;
         };
         /**
          * SignOutBody
@@ -2137,13 +2133,12 @@ export type AccountRole = components['schemas']['AccountRole'];
 export type AcknowledgeBody = components['schemas']['AcknowledgeBody'];
 export type Action = components['schemas']['Action'];
 export type Alive = components['schemas']['Alive'];
-export type CameraAway = components['schemas']['CameraAway'];
 export type CameraCounts = components['schemas']['CameraCounts'];
 export type CameraOnMap = components['schemas']['CameraOnMap'];
-export type CameraProblem = components['schemas']['CameraProblem'];
 export type Candidate = components['schemas']['Candidate'];
 export type CaptureFailure = components['schemas']['CaptureFailure'];
 export type Cause = components['schemas']['Cause'];
+export type ChangeMessage = components['schemas']['ChangeMessage'];
 export type ClockName = components['schemas']['ClockName'];
 export type CloseBody = components['schemas']['CloseBody'];
 export type ClosingDone = components['schemas']['ClosingDone'];
@@ -2163,7 +2158,6 @@ export type EarlierLife = components['schemas']['EarlierLife'];
 export type Escalation = components['schemas']['Escalation'];
 export type EscalationStep = components['schemas']['EscalationStep'];
 export type Failing = components['schemas']['Failing'];
-export type Failure = components['schemas']['Failure'];
 export type FalseAlarmReason = components['schemas']['FalseAlarmReason'];
 export type FeedTrouble = components['schemas']['FeedTrouble'];
 export type Finding = components['schemas']['Finding'];
@@ -2210,6 +2204,7 @@ export type PositionsTaken = components['schemas']['PositionsTaken'];
 export type Post = components['schemas']['Post'];
 export type PrecisionShown = components['schemas']['PrecisionShown'];
 export type Problem = components['schemas']['Problem'];
+export type ProblemAt = components['schemas']['ProblemAt'];
 export type Proposal = components['schemas']['Proposal'];
 export type QueueStatus = components['schemas']['QueueStatus'];
 export type Readiness = components['schemas']['Readiness'];
@@ -2223,8 +2218,6 @@ export type RuleShown = components['schemas']['RuleShown'];
 export type Shortfall = components['schemas']['Shortfall'];
 export type ShortfallReason = components['schemas']['ShortfallReason'];
 export type SignInBody = components['schemas']['SignInBody'];
-export type SignInFailure = components['schemas']['SignInFailure'];
-export type SignInProblem = components['schemas']['SignInProblem'];
 export type SignOutBody = components['schemas']['SignOutBody'];
 export type SkipBody = components['schemas']['SkipBody'];
 export type SkippedCamera = components['schemas']['SkippedCamera'];
@@ -2274,31 +2267,49 @@ export interface operations {
                     "application/json": components["schemas"]["VersionedLayout"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2321,31 +2332,49 @@ export interface operations {
                     "application/json": components["schemas"]["StateMessage"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2375,66 +2404,90 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
     get_events: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The same, for who cannot send the header. */
+                after?: string;
+            };
+            header?: {
+                /** @description The newest message that is there: what was missed follows. */
+                "Last-Event-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2449,31 +2502,49 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2502,76 +2573,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2603,76 +2692,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2704,76 +2811,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2805,76 +2930,94 @@ export interface operations {
                     "application/json": components["schemas"]["ClosingDone"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2906,76 +3049,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3007,76 +3168,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3108,76 +3287,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3209,76 +3406,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3310,76 +3525,94 @@ export interface operations {
                     "application/json": components["schemas"]["LedTo"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3411,76 +3644,94 @@ export interface operations {
                     "application/json": components["schemas"]["LedTo"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3512,76 +3763,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3614,76 +3883,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3715,76 +4002,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3816,76 +4121,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3917,76 +4240,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4009,31 +4350,49 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4062,67 +4421,85 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4145,31 +4522,49 @@ export interface operations {
                     "application/json": components["schemas"]["PrecisionShown"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4192,31 +4587,49 @@ export interface operations {
                     "application/json": components["schemas"]["LetterShown"][];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4248,76 +4661,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4346,76 +4777,94 @@ export interface operations {
                     "application/json": components["schemas"]["PositionsTaken"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4442,76 +4891,94 @@ export interface operations {
                     "application/json": components["schemas"]["PositionsTaken"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4543,76 +5010,94 @@ export interface operations {
                     "application/json": components["schemas"]["UnitStateDone"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4637,49 +5122,67 @@ export interface operations {
                     "image/jpeg": unknown;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Gone */
+            /** @description Gone: gone_expired, gone_quota, gone_pressure, gone_by_hand, gone_never_kept, gone_orphan */
             410: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4704,58 +5207,76 @@ export interface operations {
                     "video/webm": unknown;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Gone */
+            /** @description Gone: gone_expired, gone_quota, gone_pressure, gone_by_hand, gone_never_kept, gone_orphan */
             410: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Requested Range Not Satisfiable */
+            /** @description Requested Range Not Satisfiable: no_such_part */
             416: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4784,67 +5305,85 @@ export interface operations {
                     "application/json": components["schemas"]["LiveOpened"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CameraAway"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4869,40 +5408,58 @@ export interface operations {
                     "application/json": components["schemas"]["LiveShown"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4927,40 +5484,58 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4985,40 +5560,58 @@ export interface operations {
                     "image/jpeg": unknown;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CameraAway"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5045,76 +5638,94 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: sign_in_too_often */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5141,49 +5752,67 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5206,31 +5835,49 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5257,85 +5904,103 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too Many Requests: sign_in_too_often */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5358,40 +6023,58 @@ export interface operations {
                     "application/json": components["schemas"]["DeedShown"][];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5414,13 +6097,31 @@ export interface operations {
                     "application/json": components["schemas"]["Alive"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5441,6 +6142,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -5472,31 +6191,49 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

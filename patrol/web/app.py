@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -85,7 +85,7 @@ def make_web_app(
     encoded = EncodedLayout.of(layout)
     looking = Looking(clock)
 
-    def encode(snapshot: RoomSnapshot) -> bytes:
+    def encode(snapshot: RoomSnapshot) -> Mapping[str, bytes]:
         return encode_room(snapshot, layout, encoded.version, looking.now())
 
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())

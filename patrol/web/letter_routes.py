@@ -10,7 +10,7 @@ from patrol.domain.errors import MessageError
 from patrol.ports import RoomDesk
 from patrol.web.answering import done
 from patrol.web.entering import DeclaredRoute, declared, operator_of
-from patrol.web.guarding import error_response
+from patrol.web.problems import error_response
 from patrol.web.reading import id_in, in_time, read
 from patrol.web.schemas import ReplayBody, encode_letters
 
@@ -21,8 +21,8 @@ def letter_routes(desk: RoomDesk) -> list[DeclaredRoute]:
     """To look at them, and to put them back."""
     letters = _Letters(desk)
     return [
-        declared("/api/dead-letters", letters.latest, Permission.SEE_LETTERS),
-        declared("/api/dead-letters/{letter_id}/replay", letters.replay, Permission.REPLAY, "POST"),
+        declared("/api/v1/dead-letters", letters.latest, Permission.SEE_LETTERS),
+        declared("/api/v1/dead-letters/{letter_id}/replay", letters.replay, Permission.REPLAY, "POST"),
     ]
 
 

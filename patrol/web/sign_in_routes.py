@@ -33,7 +33,8 @@ from patrol.web.entering import (
     source_of,
     visitor_of,
 )
-from patrol.web.guarding import check_own_page, error_response, is_https
+from patrol.web.guarding import check_own_page, is_https
+from patrol.web.problems import error_response
 from patrol.web.reading import in_time, read
 from patrol.web.schemas import Body
 

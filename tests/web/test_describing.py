@@ -34,7 +34,8 @@ DOCUMENT = openapi()
 def complaints(method: str, path: str, answer: httpx.Response) -> list[str]:
     """What is wrong with an answer, by the document; a field that the document does not know is wrong, too."""
     content = DOCUMENT["paths"][path][method]["responses"][str(answer.status_code)]["content"]
-    schema = {**strict(DOCUMENT["components"], "components"), **strict(content["application/json"]["schema"])}
+    described = content[answer.headers["content-type"].partition(";")[0]]["schema"]
+    schema = {**strict(DOCUMENT["components"], "components"), **strict(described)}
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(answer.json())]
 
 
@@ -93,7 +94,16 @@ def test_whatever_is_referred_to_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/layout", "/api/state", "/api/dead-letters", "/api/v1/precision", "/api/v1/me", "/healthz", "/readyz"]
+    "path",
+    [
+        "/api/v1/layout",
+        "/api/v1/state",
+        "/api/v1/dead-letters",
+        "/api/v1/precision",
+        "/api/v1/me",
+        "/healthz",
+        "/readyz",
+    ],
 )
 def test_what_can_be_read_is_as_described(site: Site, path: str) -> None:
     site.room.bury(1)
@@ -104,22 +114,22 @@ def test_what_can_be_read_is_as_described(site: Site, path: str) -> None:
 
 
 ACTIONS: list[tuple[str, str, object]] = [
-    ("/api/incidents/{incident_id}/displayed", f"/api/incidents/{INCIDENT}/displayed", {"seat": "seat-1"}),
-    ("/api/incidents/{incident_id}/confirm", f"/api/incidents/{INCIDENT}/confirm", {}),
-    ("/api/incidents/{incident_id}/level", f"/api/incidents/{INCIDENT}/level", {"level": "red", "reason": "x"}),
+    ("/api/v1/incidents/{incident_id}/displayed", f"/api/v1/incidents/{INCIDENT}/displayed", {"seat": "seat-1"}),
+    ("/api/v1/incidents/{incident_id}/confirm", f"/api/v1/incidents/{INCIDENT}/confirm", {}),
+    ("/api/v1/incidents/{incident_id}/level", f"/api/v1/incidents/{INCIDENT}/level", {"level": "red", "reason": "x"}),
     (
-        "/api/incidents/{incident_id}/close",
-        f"/api/incidents/{INCIDENT}/close",
+        "/api/v1/incidents/{incident_id}/close",
+        f"/api/v1/incidents/{INCIDENT}/close",
         {"disposition": "handled", "reason": "x"},
     ),
-    ("/api/cameras/{camera_id}/pin", "/api/cameras/C-017/pin", {}),
-    ("/api/cameras/{camera_id}/skip", "/api/cameras/C-017/skip", {"seconds": 60, "reason": "x"}),
+    ("/api/v1/cameras/{camera_id}/pin", "/api/v1/cameras/C-017/pin", {}),
+    ("/api/v1/cameras/{camera_id}/skip", "/api/v1/cameras/C-017/skip", {"seconds": 60, "reason": "x"}),
     ("/api/v1/wall/{viewer_id}/cameras", "/api/v1/wall/nobody/cameras", {"cameras": []}),
     ("/api/v1/units/{unit_id}/state", "/api/v1/units/U-JP1/state", {"state": "off_duty", "reason": "x"}),
     ("/api/v1/positions", "/api/v1/positions", {"positions": [{"unit_id": "U-1", "place": {}, "at": "now"}]}),
-    ("/api/incidents/{incident_id}/confirm", "/api/incidents/I-0/confirm", {}),
-    ("/api/incidents/{incident_id}/confirm", f"/api/incidents/{INCIDENT}/confirm", {"more": 1}),
-    ("/api/cameras/{camera_id}/pin", "/api/cameras/none/pin", {}),
+    ("/api/v1/incidents/{incident_id}/confirm", "/api/v1/incidents/I-0/confirm", {}),
+    ("/api/v1/incidents/{incident_id}/confirm", f"/api/v1/incidents/{INCIDENT}/confirm", {"more": 1}),
+    ("/api/v1/cameras/{camera_id}/pin", "/api/v1/cameras/none/pin", {}),
 ]
 
 
