@@ -198,10 +198,13 @@ const ROOM_KEYS: Record<string, () => void> = {
     if (may("look")) panel.pin();
   },
   s: openSettings,
+  h: () => map.toggleHeat(),
+  f: () => map.list(),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") panel.escape();
+  if (event.defaultPrevented) return; // the map was moved by its own keys
   const on = event.target instanceof Element ? event.target : null;
   const writing = on?.closest("input, textarea, select, video");
   // Of a button only what presses it; the keys go on after it was clicked.

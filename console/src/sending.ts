@@ -36,8 +36,10 @@ export class ActionFailed extends Error {
   }
 }
 
-export async function get<P extends GetPath>(path: P): Promise<GetAnswer<P>> {
-  return (await answered(path, {})) as GetAnswer<P>;
+// `query`: what stands behind the path's question mark.
+export async function get<P extends GetPath>(path: P, query: Record<string, string> = {}): Promise<GetAnswer<P>> {
+  const asked = new URLSearchParams(query).toString();
+  return (await answered(asked === "" ? path : `${path}?${asked}`, {})) as GetAnswer<P>;
 }
 
 // `ids`: what stands in the path's braces.

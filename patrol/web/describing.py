@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
+from patrol.domain.heat import Heat
 from patrol.web.answers import (
     Alive,
     ChangeMessage,
@@ -31,6 +32,7 @@ from patrol.web.answers import (
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
 from patrol.web.looking import LookingBody
+from patrol.web.map_routes import BASE, PMTILES, TILES, MapShown
 from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
 from patrol.web.room_routes import AFTER
 from patrol.web.schemas import (
@@ -116,6 +118,16 @@ _INCIDENT = "/api/v1/incidents/{incident_id}"
 OPERATIONS: tuple[Operation, ...] = (
     _get("/api/v1/layout", "Where cameras, rings and units' homes are", VersionedLayout),
     _get("/api/v1/state", "The room as it is", StateMessage),
+    _get("/api/v1/map", "What lies under the map's marks", MapShown),
+    _get(BASE, "Streets, buildings and the like, as GeoJSON in WGS-84", "application/geo+json", 404),
+    _get(PMTILES, "A part of the PMTiles file: Range: bytes=FIRST-LAST", "application/octet-stream", 404, 416),
+    _get(TILES, "A map tile, by the way of Patrol", "image/png", 404),
+    _get(
+        "/api/v1/heat",
+        "Where incidents were over the last hours=8, 24 or 168, of least=LEVEL and more urgent ones",
+        Heat,
+        400,
+    ),
     Operation(
         "post",
         "/api/v1/looking",
