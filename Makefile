@@ -19,6 +19,7 @@ PAGE_SOURCES := $(shell find console -name node_modules -prune -o -type f -print
 NODE_FITS := $(shell node console/node-fits.mjs 2>/dev/null && echo yes)
 # How many tests at once: one more than processors, as tests wait for what they started, four at most. A file's stay together.
 TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile
 
 
 .PHONY: help
@@ -73,7 +74,12 @@ demo: $(VENV)/.run $(PAGE) ## watch Patrol work: 476 cameras, alerts, units, clo
 .PHONY: test
 test: $(VENV)/.dev $(PAGE) ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-profile=full tries properties as often as CI does)
 	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
-	@$(BIN)/python -m pytest -m "not acceptance" --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(PYTEST) -m "not acceptance and not long" $(ARGS)
+
+.PHONY: test-long
+test-long: $(VENV)/.dev $(PAGE) ## run the tests that take long, as CI does (ARGS as of make test)
+	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
+	@$(PYTEST) -m "not acceptance and long" $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev $(PAGE) ## the page at 1440 and 390 px, in both languages and themes, into var/screenshots (3 minutes; ARGS=--readme; needs Chromium)
