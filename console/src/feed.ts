@@ -8,6 +8,8 @@ import { DigestLine } from "./digest";
 import { EscalationLine } from "./escalation";
 import { thumbnail } from "./evidence";
 import { lookersInShort } from "./looking";
+import { OlderButton } from "./older";
+import { fetchOlder, hasOlder, pastIncidents } from "./past";
 import {
   cameraName, camerasThatSaw, incidentById, isMaintenance, isOpen, notReal, room, stateNow, titleOf, unitLine, whyGone, wordsOf,
 } from "./room";
@@ -42,6 +44,7 @@ export class Feed {
   readonly #digest: DigestLine;
   readonly #visible: IntersectionObserver;
   readonly #cards = new Map<string, Card>();
+  readonly #older = new OlderButton(() => this.#fetchOlder());
   #order: string[] = []; // the ids shown, top to bottom
   #filter: Filter = "open";
   #hovering = false;
@@ -60,6 +63,7 @@ export class Feed {
     this.#watchTouch();
     this.#pill.addEventListener("click", () => this.#takeNews());
     for (const name of Object.keys(FILTERS) as Filter[]) this.#filters.set(name, this.#filterButton(name));
+    this.#list.after(this.#older.node);
     byId("filters").append(...this.#filters.values());
   }
 
@@ -107,7 +111,7 @@ export class Feed {
     // What stands there already does not jump into the digest under somebody's eyes.
     const there = new Set(this.#order);
     const shown = (id: string) => !this.#digest.folds(id) || there.has(id) || id === this.#selected;
-    return stateNow().incidents.filter(FILTERS[this.#filter]).map((incident) => incident.id).filter(shown);
+    return known().filter(FILTERS[this.#filter]).map((incident) => incident.id).filter(shown);
   }
 
   #waiting(): string[] {
@@ -153,13 +157,19 @@ export class Feed {
 
   #showNews(): void {
     const ids = new Set(this.#waiting());
-    const waiting = stateNow().incidents.filter((incident) => ids.has(incident.id));
+    const waiting = known().filter((incident) => ids.has(incident.id));
     this.#pill.hidden = waiting.length === 0;
     if (waiting.length === 0) return;
     const level = URGENCY.find((one) => waiting.some((incident) => incident.level === one)) ?? "blue";
     const text = t(waiting.length === 1 ? "news_one" : "news_many", { n: waiting.length });
     setAttribute(this.#pill, "data-level", level);
     rebuild(this.#pill, [level, text], () => [mark(level, word("level", level)), el("span", {}, `↑ ${text}`)]);
+  }
+
+  async #fetchOlder(): Promise<void> {
+    await fetchOlder();
+    this.#arrange(); // asked to come, whatever is touched
+    this.update();
   }
 
   #announce(): void {
@@ -188,7 +198,7 @@ export class Feed {
   }
 
   #showFilters(): void {
-    const { incidents, maintenance } = stateNow();
+    const [incidents, { maintenance }] = [known(), stateNow()];
     for (const [filter, button] of this.#filters) {
       setText(part(button, 0), t(`filter_${filter}`));
       const shown = incidents.filter(FILTERS[filter]).length;
@@ -203,6 +213,7 @@ export class Feed {
   #showEmpty(): void {
     const nothing = this.#order.length === 0 && this.#digest.node.hidden;
     this.#empty.hidden = !nothing;
+    this.#older.node.hidden = nothing || this.#filter !== "closed" || !hasOlder();
     this.#list.hidden = nothing;
     if (!nothing) return;
     const cameras = room.layout.cameras.length;
@@ -257,6 +268,11 @@ export class Feed {
       section.addEventListener(kind, () => (this.#touchedAt = performance.now()), { passive: true });
     }
   }
+}
+
+// What the state tells of, and what was over before that.
+function known(): Incident[] {
+  return [...stateNow().incidents, ...pastIncidents()];
 }
 
 class Card {

@@ -42,6 +42,11 @@ export async function get<P extends GetPath>(path: P, query: Record<string, stri
   return (await answered(asked === "" ? path : `${path}?${asked}`, {})) as GetAnswer<P>;
 }
 
+// Of a list that grows: its newest, or what is older by the page before.
+export async function getPage<P extends GetPath>(path: P, next: string | null): Promise<GetAnswer<P>> {
+  return (await answered(next === null ? path : `${path}?cursor=${encodeURIComponent(next)}`, {})) as GetAnswer<P>;
+}
+
 // `ids`: what stands in the path's braces.
 export async function getOf<P extends GetPath>(path: P, ids: IdsOfGet<P>): Promise<GetAnswer<P>> {
   return (await answered(addressOf(path, ids), {})) as GetAnswer<P>;

@@ -1,9 +1,9 @@
 // The way to the server: the live stream with its reconnections, and an operator's actions.
 
 import { lookUp, type PlainKey, t, word } from "./words";
-import { ActionFailed, type BodyOf, get, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
+import { ActionFailed, type BodyOf, get, getPage, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
 import { askWhoIsHere } from "./signed";
-import type { ChangeMessage, FeedTrouble, LetterShown, PinBody, PrecisionShown, RoomState, StateMessage, VersionedLayout } from "./api";
+import type { ChangeMessage, FeedTrouble, LettersPage, PastPage, PinBody, PrecisionShown, RoomState, StateMessage, VersionedLayout } from "./api";
 
 const QUIET_MS = 7000; // the server speaks at least every 5 s
 const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks
@@ -115,8 +115,13 @@ export function fetchLayout(): Promise<VersionedLayout> {
 }
 
 // Messages that could not be handled, newest first.
-export function deadLetters(): Promise<LetterShown[]> {
-  return get("/api/v1/dead-letters");
+export function deadLetters(next: string | null): Promise<LettersPage> {
+  return getPage("/api/v1/dead-letters", next);
+}
+
+// Incidents that are over, the one closed last first.
+export function closedIncidents(next: string | null): Promise<PastPage> {
+  return getPage("/api/v1/incidents/closed", next);
 }
 
 // How often the rules were right, the worst first, and what is proposed.

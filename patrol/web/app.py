@@ -30,6 +30,7 @@ from patrol.ports import (
 from patrol.wall_metrics import WallMetrics
 from patrol.web.answering import FAILURES
 from patrol.web.camera_routes import camera_routes
+from patrol.web.describing import describing_routes
 from patrol.web.entering import DeclaredRoute, Gate
 from patrol.web.evidence_routes import evidence_routes
 from patrol.web.feeding import FeedLimits, RoomFeed
@@ -112,6 +113,7 @@ def make_web_app(
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),
             *(wall_routes(hanging, gate) if hanging is not None else ()),
+            *describing_routes(),
             *status_routes(checks, registry, stopping),
         ],
         gate,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from starlette.requests import Request
+from starlette.responses import Response
 
+from patrol.domain.accounts import Permission
 from patrol.domain.heat import Heat
 from patrol.web.answers import (
     Alive,
@@ -29,10 +34,12 @@ from patrol.web.answers import (
     UnitStateDone,
     VersionedLayout,
 )
+from patrol.web.entering import DeclaredRoute, declared
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
 from patrol.web.looking import LookingBody
 from patrol.web.map_routes import BASE, PMTILES, TILES, MapShown
+from patrol.web.paging import MOST, USUAL
 from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
 from patrol.web.room_routes import AFTER
 from patrol.web.schemas import (
@@ -41,11 +48,12 @@ from patrol.web.schemas import (
     CloseBody,
     ConfirmBody,
     DisplayedBody,
-    LetterShown,
+    LettersPage,
     LevelBody,
     MergeBody,
     NoteBody,
     OrderBody,
+    PastPage,
     PinBody,
     PositionBody,
     PositionsBody,
@@ -59,7 +67,7 @@ from patrol.web.schemas import (
     WallCamerasBody,
     WithdrawBody,
 )
-from patrol.web.sign_in_routes import DeedShown, PasswordBody, SignInBody, SignOutBody
+from patrol.web.sign_in_routes import DeedsPage, PasswordBody, SignInBody, SignOutBody
 from patrol.web.wall_feeding import StillShown, WallHello
 
 VERSION = "1"
@@ -101,6 +109,15 @@ class Operation:
 
 def _get(path: str, summary: str, gives: Any, *refuses: int) -> Operation:
     return Operation("get", path, summary, gives, refuses=refuses)
+
+
+def _list(path: str, summary: str, gives: Any) -> Operation:
+    """Of a list that grows, a page."""
+    pages = (
+        Parameter("limit", "How many.", schema={"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+        Parameter("cursor", "What the page before gave as next: what is older."),
+    )
+    return Operation("get", path, summary, gives, refuses=(400,), parameters=pages)
 
 
 def _deed(path: str, summary: str, takes: Any, gives: Any = Done) -> Operation:
@@ -148,6 +165,7 @@ OPERATIONS: tuple[Operation, ...] = (
             Parameter(AFTER, "The same, for who cannot send the header."),
         ),
     ),
+    _list("/api/v1/incidents/closed", "Incidents that are over, the one closed last first", PastPage),
     Operation(
         "post",
         f"{_INCIDENT}/displayed",
@@ -184,7 +202,7 @@ OPERATIONS: tuple[Operation, ...] = (
         refuses=(400, 404, 413, 415),
     ),
     _get("/api/v1/precision", "How often the rules were right", PrecisionShown),
-    _get("/api/v1/dead-letters", "Messages that could not be handled, newest first", tuple[LetterShown, ...]),
+    _list("/api/v1/dead-letters", "Messages that could not be handled, newest first", LettersPage),
     _deed("/api/v1/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),
     _report("/api/v1/units/{unit_id}/position", "Where a unit is", PositionBody),
     _report("/api/v1/positions", "Where many units are", PositionsBody),
@@ -227,9 +245,8 @@ OPERATIONS: tuple[Operation, ...] = (
         PasswordBody,
         refuses=(400, 409, 413, 415, 422, 429),
     ),
-    _get(
-        "/api/v1/deeds", "What everybody did, newest first (before=NUMBER: those before it)", tuple[DeedShown, ...], 400
-    ),
+    _list("/api/v1/deeds", "What everybody did, newest first", DeedsPage),
+    _get("/api/v1/openapi.json", "This document", JSON),
     Operation("get", "/healthz", "Whether the process answers", Alive, is_open=True),
     Operation("get", "/readyz", "Whether Patrol is fit for work", Readiness, away=Readiness, is_open=True),
     _get("/metrics", "Metrics for Prometheus", "text/plain"),
@@ -259,9 +276,19 @@ def openapi() -> dict[str, Any]:
     }
 
 
+@cache
 def openapi_text() -> str:
     """The document as it is kept in docs/."""
     return json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n"
+
+
+def describing_routes() -> list[DeclaredRoute]:
+    """The document itself. For who may see the room: others find it in docs/, and need not know what runs here."""
+    return [declared("/api/v1/openapi.json", _document, Permission.SEE)]
+
+
+async def _document(request: Request) -> Response:
+    return Response(await asyncio.to_thread(openapi_text), media_type=JSON)
 
 
 class _AsItIsSent(GenerateJsonSchema):
@@ -327,8 +354,8 @@ def _refuses(operation: Operation) -> list[int]:
 
 def _content(gives: Any, schemas: _Schemas) -> dict[str, Any]:
     if isinstance(gives, str):
-        binary = gives.startswith(("image/", "video/"))
-        return {gives: {} if binary else {"schema": {"type": "string"}}}
+        is_text = gives.startswith("text/")
+        return {gives: {"schema": {"type": "string"}} if is_text else {}}
     return {JSON: {"schema": schemas.by_class[gives, "serialization"]}}
 
 

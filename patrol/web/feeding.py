@@ -1,8 +1,7 @@
 """The live feed: one loop looks at the room for all viewers, and only while somebody watches.
 
 A viewer is told the whole room first, and then what has changed. Who comes back with the id of the newest message he
-has (Last-Event-ID) is told what he missed, and nothing twice; where this feed has never told that message, the whole
-room.
+has (Last-Event-ID) is told what he missed, and nothing twice; where this feed never told that message, the whole room.
 """
 
 from __future__ import annotations

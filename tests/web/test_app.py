@@ -722,7 +722,7 @@ REPLAY = "/api/v1/dead-letters/1777999900001-0/replay"
 def test_dead_letters_are_told_with_what_they_say_of_themselves(site: Site) -> None:
     site.room.bury(1)
     site.room.bury(2, body=b"\xff", reason="expected JSON", at=None, replays=2, replayed_by="李明")
-    newest, oldest = get(site, "/api/v1/dead-letters").json()
+    newest, oldest = get(site, "/api/v1/dead-letters").json()["items"]
     assert (oldest["message_id"], oldest["incident_id"], oldest["attempts"]) == ("A-1", "I-1", 5)
     assert (newest["message_id"], newest["at"], newest["replays"], newest["replayed_by"]) == (None, None, 2, "李明")
     assert "body" not in newest

@@ -77,6 +77,10 @@ def test_what_is_committed_is_what_the_code_says() -> None:
     assert COMMITTED.read_text("utf-8") == openapi_text(), "patrol openapi > docs/openapi.json writes it anew"
 
 
+def test_whoever_may_see_the_room_gets_the_same_document(site: Site) -> None:
+    assert asked(site, "GET", "/api/v1/openapi.json").text == COMMITTED.read_text("utf-8")
+
+
 def test_the_command_prints_it() -> None:
     done = CliRunner().invoke(make_cli(), ["openapi"])
     assert done.exit_code == 0, done.output
@@ -99,6 +103,7 @@ def test_whatever_is_referred_to_is_there() -> None:
         "/api/v1/layout",
         "/api/v1/state",
         "/api/v1/dead-letters",
+        "/api/v1/incidents/closed",
         "/api/v1/precision",
         "/api/v1/me",
         "/healthz",

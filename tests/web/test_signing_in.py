@@ -17,6 +17,7 @@ from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.signing_in import LASTS, UNSEEN_FOR
 from patrol.web.entering import Gate
+from patrol.web.paging import cursor_of
 from tests.builders import NOON
 
 from .conftest import HOST, Site, code_of
@@ -328,13 +329,17 @@ def test_no_secret_is_seen_anywhere(site: Site, tmp_path: Path, caplog: pytest.L
 def test_supervisors_read_who_did_what(site: Site, tmp_path: Path) -> None:
     async def story(there: Guarded) -> None:
         async with there.signed_in("supervisor") as client:
-            deeds = (await client.get("/api/v1/deeds")).json()
+            page = (await client.get("/api/v1/deeds", params={"limit": 200})).json()
+            deeds = page["items"]
+            assert page["next"] is None
             assert (deeds[0]["action"], deeds[0]["who"], deeds[0]["source"]) == ("sign_in", "supervisor", "127.0.0.1")
             assert [deed["number"] for deed in deeds] == list(range(len(deeds), 0, -1))
-            older = (await client.get("/api/v1/deeds", params={"before": deeds[1]["number"]})).json()
-            assert older == deeds[2:]
+            first = (await client.get("/api/v1/deeds", params={"limit": 2})).json()
+            older = (await client.get("/api/v1/deeds", params={"limit": 2, "cursor": first["next"]})).json()
+            assert [*first["items"], *older["items"]] == deeds[:4]
             for wrong in ("x", "-1", "1" * 30, "１"):
-                assert (await client.get("/api/v1/deeds", params={"before": wrong})).status_code == 400
+                answer = await client.get("/api/v1/deeds", params={"cursor": cursor_of("deeds", wrong)})
+                assert answer.status_code == 400
 
     with_site(tmp_path, site, story)
 
