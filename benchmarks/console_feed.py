@@ -29,8 +29,8 @@ FILTERS = ("unconfirmed", "closed", "open")
 NOTE_INTERACTIONS = """() => {
   window.interactions = new Map();
   new PerformanceObserver((list) => {
-    for (const { interactionId, duration } of list.getEntries()) {
-      if (interactionId) window.interactions.set(interactionId, Math.max(duration, window.interactions.get(interactionId) ?? 0));
+    for (const { interactionId: id, duration } of list.getEntries()) {
+      if (id) window.interactions.set(id, Math.max(duration, window.interactions.get(id) ?? 0));
     }
   }).observe({ type: "event", durationThreshold: 16 });
 }"""

@@ -4,7 +4,8 @@ Alerts come at a steady rate into a room in memory behind the console's real ser
 would; they are confirmed, some are reached by a unit, all are closed and forgotten. An operator goes through the feed
 by keys, begins a note and drops it, and looks at the tour wall now and then. The heap is read after a forced
 collection. *The first* are the samples right after the warm-up: no later one may differ from their middle by more than
-the target says; long tasks count from then on, too. How long tasks take depends on what else the machine does: it needs quiet. The heap does not.
+the target says; long tasks count from then on, too. How long these take depends on what else the machine does: for them
+it needs quiet. The heap does not.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ CAMERAS = [f"core-{number}" for number in range(1, 13)]
 # Noted by the page itself, before anything of it runs.
 NOTE_USEFUL = """
   const look = () => {
-    const isUseful = document.querySelector("body[data-ready=true]") && document.querySelector("#cards .card, #feed-empty:not([hidden])");
+    const isThere = (selector) => document.querySelector(selector) !== null;
+    const isUseful = isThere("body[data-ready=true]") && isThere("#cards .card, #feed-empty:not([hidden])");
     if (!isUseful) return requestAnimationFrame(look);
     requestAnimationFrame(() => setTimeout(() => (window.usefulAt = performance.now())));
   };

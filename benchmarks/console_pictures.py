@@ -103,7 +103,11 @@ def _report(floor: Drawn, stills: Drawn, views: Drawn | None, missing: str | Non
     everything = [each for each in (floor, stills, views) if each is not None]
     rows = [(each.what, each.least_per_s, each.middle_per_s, each.cores) for each in everything]
     tables = [Table("frames a second", ("shown", "worst second", "middle", "cores, all together"), rows)]
-    targets = [Target(f"frames a second with {STILLS} stills and more, worst", stills.least_per_s, LEAST_PER_S, Relation.AT_LEAST)]
+    targets = [
+        Target(
+            f"frames a second with {STILLS} stills and more, worst", stills.least_per_s, LEAST_PER_S, Relation.AT_LEAST
+        )
+    ]
     if views is not None:
         name = f"frames a second with {VIEWS} live views, worst"
         targets.append(Target(name, views.least_per_s, LEAST_PER_S, Relation.AT_LEAST))

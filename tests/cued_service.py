@@ -29,7 +29,8 @@ from patrol.domain.levels import LevelPolicy
 from tests.builders import SQUARE, camera, north, ring, unit
 from tests.service import CrowdDetector, configuration
 
-UNITS = 3
+UNITS = 6
+ACCEPT_WITHIN_S = 120.0  # nobody else is sent while a test looks
 RED_TAKES_TWO = frozenset({Level.RED})
 AWAITED = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(600.0, Then.SEND)}}, two_people=RED_TAKES_TWO)
 RINGS = (RingName.CORE, RingName.PERIPHERY, RingName.FAR)
@@ -62,9 +63,7 @@ def cue(folder: Path, camera_ids: Iterable[str]) -> None:
 
 def cameras(counts: Sequence[int], bounds_s: Mapping[RingName, float]) -> list[Camera]:
     """So many in each ring, side by side: core-1, core-2, ..."""
-    named = [
-        (name, number) for name, count in zip(RINGS, counts, strict=True) for number in range(1, count + 1)
-    ]
+    named = [(name, number) for name, count in zip(RINGS, counts, strict=True) for number in range(1, count + 1)]
     return [
         camera(
             f"{name}-{number}",
@@ -94,7 +93,10 @@ def settings(counts: Sequence[int] = FEW, bounds_s: Sequence[float] = SOON_S) ->
     homes = {f"U-{number}": north(-100.0 - 20.0 * number) for number in range(1, UNITS + 1)}
     return replace(
         configuration(),
-        rings={name: ring(name, revisit_bound_s=seconds) for name, seconds in bounds.items()},
+        rings={
+            name: ring(name, revisit_bound_s=seconds, accept_within_s=ACCEPT_WITHIN_S)
+            for name, seconds in bounds.items()
+        },
         levels=LevelPolicy({Kind.CROWD: {RingName.CORE: Level.RED, RingName.FAR: Level.BLUE}}, Level.YELLOW),
         cameras=tuple(cameras(counts, bounds)),
         units=tuple(

@@ -384,7 +384,7 @@ async def waited_s(store: SqlStore, within_s: float) -> float:
     return time.monotonic() - began
 
 
-async def told(store: SqlStore) -> None:
+async def hears_news(store: SqlStore) -> None:
     """Of something, and not by the hour's end. How soon is for ``make bench-queue`` to say."""
     async with asyncio.timeout(30):
         await store.news(3600.0)
@@ -404,10 +404,10 @@ def test_who_waits_for_messages_is_told_of_those_of_this_process_and_of_those_of
             await until_quiet(store)
             assert await waited_s(store, 0.3) >= 0.3  # nothing came
             await store.accept(candidate(), at(0))
-            await told(store)
+            await hears_news(store)
             await store.news(5.0)  # another may hide behind it
             assert await waited_s(store, 0.3) >= 0.3  # and it is told once
-            waiting = asyncio.create_task(told(store))
+            waiting = asyncio.create_task(hears_news(store))
             await asyncio.sleep(0.1)
             await other.accept(by_camera(2, "C-2"), at(0))
             await waiting
@@ -424,7 +424,7 @@ def test_a_commit_that_looks_like_the_one_before_it_is_found_all_the_same(
         async with on_real_time(tmp_path) as store:
             monkeypatch.setattr(store, "_written", lambda: (7, 7))
             await store.news(0.1)  # one is found
-            await told(store)  # and another may hide behind it
+            await hears_news(store)  # and another may hide behind it
             assert await waited_s(store, 0.3) >= 0.3
 
     asyncio.run(check())
@@ -435,7 +435,7 @@ def test_of_messages_that_came_while_nobody_waited_one_is_told_all_the_same(tmp_
         async with on_real_time(tmp_path) as store, on_real_time(tmp_path) as other:
             await until_quiet(store)
             await other.accept(candidate(), at(0))
-            await told(store)
+            await hears_news(store)
             assert [row.message.id for row in await store.unpublished(10)] == ["A-1", "I-1:2"]
 
     asyncio.run(check())
