@@ -63,7 +63,8 @@ def _alarm(service: RunningService, page: Page) -> dict[str, float]:
 
 def _accepted(database: Path) -> dict[str, float]:
     """When each incident was accepted, seconds since 1970."""
-    statement = "select id, json_extract(body, '$.clocks.t3.at') from incidents"
+    seen = "json_extract(body, '$.kind') = 'crowd'"  # and nothing about the drawn cameras themselves
+    statement = f"select id, json_extract(body, '$.clocks.t3.at') from incidents where {seen}"
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         return {incident: datetime.fromisoformat(at).timestamp() for incident, at in connection.execute(statement)}
 

@@ -1,7 +1,7 @@
 """How soon the page answers an operator's hand with 500 open incidents in it.
 
-All 500 are cards: more than the real room ever shows (100, the rest counted; patrol/pipeline/viewing.py). The state is
-sent anew each second meanwhile. An operator steps through the feed by keys, clicks cards, and switches its filters; the
+All 500 are cards: more than the real room ever shows (100, the rest counted; patrol/pipeline/viewing.py), and the digest,
+which folds a flood into one line, is unfolded. The state is sent anew each second meanwhile. An operator steps through the feed by keys, clicks cards, and switches its filters; the
 browser itself says how long each took from the input to the next paint (Event Timing: in steps of 8 ms, and nothing of
 what took under 16 ms, which counts as 16). It needs quiet.
 """
@@ -44,7 +44,8 @@ def measure(plan: Plan) -> Report:
     build_page()
     with served_in_thread(crowded_room(INCIDENTS)) as served, a_browser() as browser:
         page = opened(browser, served.address)
-        page.wait_for_function(f"document.querySelectorAll('.card').length === {INCIDENTS}")
+        page.locator("#digest button").click()  # which would count most of them in one line
+        page.wait_for_function(f"() => document.querySelectorAll('.card').length === {INCIDENTS}")
         page.wait_for_timeout(3000)
         page.evaluate(NOTE_INTERACTIONS)
         long_tasks(page)

@@ -70,7 +70,7 @@ def script_size() -> tuple[float, float]:
 def _wait_for_cards(browser: Browser, address: str, count: int) -> None:
     page = browser.new_page()
     page.goto(address)
-    page.wait_for_function(f"document.querySelectorAll('.card').length >= {count}", timeout=60_000)
+    page.wait_for_function(f"() => document.querySelectorAll('.card').length >= {count}", timeout=60_000)
     page.close()
 
 
@@ -85,7 +85,7 @@ def _loads(browser: Browser, address: str) -> list[dict[str, Any]]:
         session.send("Network.clearBrowserCache")
         page.goto(address, wait_until="commit")
         page.locator(READY).wait_for()
-        page.wait_for_function("window.usefulAt !== undefined")
+        page.wait_for_function("() => window.usefulAt !== undefined")
         if number > 0:  # the first one starts the browser's own processes
             found.append(page.evaluate(FOUND))
             progress(f"load {number} of {LOADS}: useful after {found[-1]['useful_ms']:.0f} ms")
