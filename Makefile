@@ -97,7 +97,7 @@ test-oldest-redis: $(VENV)/.dev requirements/oldest-redis.lock ## run what touch
 	  $(BIN)/python -m pytest $(QUEUE_TESTS) $(ARGS)
 
 .PHONY: acceptance
-acceptance: $(VENV)/.dev ## recorded people on a real RTSP server, to a closed order (needs .ci/run's packages, and recorded clips: PATROL_SHARED_DATA)
+acceptance: $(VENV)/.dev $(PAGE) ## recorded people on a real RTSP server, to a closed order; a night on the page (needs .ci/run's packages, and for the former recorded clips: PATROL_SHARED_DATA)
 	@$(BIN)/patrol model get
 	@$(BIN)/python -m pytest -m acceptance tests/acceptance $(ARGS)
 
@@ -158,7 +158,7 @@ bench-storm: $(VENV)/.run ## 5,000 events of 476 cameras in 10 s: how soon a con
 	@$(BIN)/python -m benchmarks.bench_storm $(ARGS)
 
 .PHONY: bench-console
-bench-console: $(VENV)/.dev $(PAGE) ## how smoothly the tour wall scrolls with 476 tiles, in a browser (2 minutes; needs Chromium)
+bench-console: $(VENV)/.dev $(PAGE) ## what the page promises, in a browser: paint, alerts, inputs, frames, memory (36 minutes; ARGS="--minutes 2"; needs Chromium)
 	@$(BIN)/python -m benchmarks.bench_console $(ARGS)
 
 .PHONY: bench-detector
