@@ -315,6 +315,7 @@ export class RoomMap {
     const over = [this.#buttons, this.#legend, this.#scale, this.#credit, this.#heat.node, byId("banners"), byId("move-up")];
     this.#namesTaken = over.map((node) => boxAround(node, left, top));
     placeFixedNames(names, this.#namesTaken, this.#whole);
+    this.#ground.keepClear(this.#namesTaken);
   }
 
   get #whole(): Box {
