@@ -15,13 +15,15 @@ import type BaseLayer from "ol/layer/Base";
 import TileLayer from "ol/layer/Tile";
 import VectorLayer from "ol/layer/Vector";
 import VectorImageLayer from "ol/layer/VectorImage";
+import { getCenter } from "ol/extent";
 import { fromLonLat } from "ol/proj";
 import VectorSource from "ol/source/Vector";
 import XYZ from "ol/source/XYZ";
+import type Style from "ol/style/Style";
 import { type BaseFeature, nameStyle, type Painted, painted, shapeStyle } from "./base_style";
 import { toGcj02 } from "./gcj02";
 import { HeatLayer } from "./heat_layer";
-import type { Point } from "./labels";
+import type { Box, Point } from "./labels";
 import { ActionFailed, get } from "./sending";
 import { theme } from "./theme";
 import type { CoordinateSystem, HeatCell, MapShown, Place } from "./api";
@@ -31,6 +33,8 @@ const FARTHEST_M_PER_PX = 60;
 const TILES_URL = "/api/v1/map/tiles/{z}/{x}/{y}";
 const CALM_MS = 250; // of a zoom by wheel or key
 const NAMED_WITHIN_PX = 4;
+// Half a line, and letters, of a name on the ground.
+const [LINE_PX, WIDE_PX, NARROW_PX] = [9, 11, 6];
 // Who asks for less motion gets none.
 const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -55,13 +59,14 @@ export class Ground {
   #scale = 1; // of a metre at the station on the map's own plane
   #drawn: { x: number; y: number; resolution: number } | null = null;
   #attribution = "";
+  #taken: Box[] = [];
   isThere = false; // whether there is anything to be seen under the marks
 
   constructor(node: HTMLElement, marks: SVGSVGElement, watching: Watching) {
     this.node = node;
     this.#palette = painted(node);
     this.#base = new VectorImageLayer({ source: this.#source, imageRatio: 1.6, style: (feature, resolution) => shapeStyle(feature as BaseFeature, resolution / this.#scale, this.#palette) });
-    this.#names = new VectorLayer({ source: this.#source, declutter: true, style: (feature, resolution) => nameStyle(feature as BaseFeature, resolution / this.#scale, this.#palette) });
+    this.#names = new VectorLayer({ source: this.#source, declutter: true, style: (feature, resolution) => this.#nameOf(feature as BaseFeature, resolution) });
     this.#heat = new HeatLayer(() => this.#scale);
     this.#view = new View({ center: [0, 0], resolution: 1, enableRotation: false, constrainResolution: false });
     this.#map = new OpenLayersMap({
@@ -119,7 +124,10 @@ export class Ground {
 
   // In pixels from the map's corner, as the view is now.
   pixels(place: Place): Point {
-    const [x, y] = this.project(place);
+    return this.#pixelsOf(this.project(place));
+  }
+
+  #pixelsOf([x, y]: [number, number]): Point {
     const [centreX = 0, centreY = 0] = this.#view.getCenter() ?? [];
     return {
       x: this.node.clientWidth / 2 + (x - centreX) / this.#resolution,
@@ -161,6 +169,25 @@ export class Ground {
   // Names are in the language of the page.
   speak(): void {
     this.#names.changed();
+  }
+
+  // Where names of the marks stand, and what lies over the map: no name of the ground is written there.
+  keepClear(boxes: Box[]): void {
+    const same = JSON.stringify(boxes) === JSON.stringify(this.#taken);
+    this.#taken = boxes;
+    if (!same) this.#names.changed();
+  }
+
+  #nameOf(feature: BaseFeature, resolution: number): Style[] {
+    const styles = nameStyle(feature, resolution / this.#scale, this.#palette);
+    const text = styles[0]?.getText()?.getText();
+    const extent = feature.getGeometry()?.getExtent();
+    if (typeof text !== "string" || extent === undefined || styles[0]?.getText()?.getPlacement() === "line") return styles;
+    const [x, y] = getCenter(extent) as [number, number];
+    const at = this.#pixelsOf([x, y]);
+    const half = (text.length * (text > "\u2e80" ? WIDE_PX : NARROW_PX)) / 2;
+    const isTaken = this.#taken.some((box) => box.left < at.x + half && at.x - half < box.right && box.top < at.y + LINE_PX && at.y - LINE_PX < box.bottom);
+    return isTaken ? [] : styles;
   }
 
   #movedBy(): Point | null {

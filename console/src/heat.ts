@@ -2,6 +2,7 @@
 // how grave they are; drills and false alarms are left out, and so is maintenance.
 
 import { el, setAttribute, setText, svg } from "./dom";
+import { FULL_FROM } from "./heat_layer";
 import type { Point } from "./labels";
 import { ActionFailed, get } from "./sending";
 import { type PlainKey, t, word } from "./words";
@@ -99,10 +100,10 @@ export class Heat {
   #say(): void {
     const told = this.#told;
     const most = Math.max(0, ...(told?.cells ?? []).map((cell) => cell.incidents));
-    setText(this.#scale.firstElementChild as Element, most > 1 ? "1" : "");
-    setText(this.#scale.lastElementChild as Element, most > 0 ? t("heat_most", { n: most }) : "");
+    setText(this.#scale.firstElementChild as Element, "1");
+    setText(this.#scale.lastElementChild as Element, String(Math.max(FULL_FROM, most)));
     this.#scale.hidden = most === 0;
-    setText(this.#text, told === null ? "" : told.incidents === 0 ? t("heat_none") : t("heat_means", { n: told.incidents }));
+    setText(this.#text, told === null ? "" : told.incidents === 0 ? t("heat_none") : t("heat_means", { n: told.incidents, most }));
   }
 }
 

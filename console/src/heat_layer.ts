@@ -14,6 +14,7 @@ const REACH_M = 90; // of one glow
 const LEAST_PX = 16;
 const MOST_PX = 70;
 const STRONGEST = 0.62;
+export const FULL_FROM = 3; // so many in one place at least are a full red
 const STEPS = 256;
 
 export class HeatLayer {
@@ -51,9 +52,9 @@ export class HeatLayer {
 
   #drawn([west = 0, , , north = 0]: Extent, resolution: number, pixelRatio: number, [width, height]: [number, number], scale: number): HTMLCanvasElement {
     const [glow, canvas] = canvasOf(width, height);
-    const px = (resolution / pixelRatio);
+    const px = resolution / pixelRatio;
     const radius = Math.min(MOST_PX * pixelRatio, Math.max(LEAST_PX * pixelRatio, (REACH_M * scale) / px));
-    const most = Math.max(1, ...this.#points.map((point) => point.incidents));
+    const most = Math.max(FULL_FROM, ...this.#points.map((point) => point.incidents));
     for (const { at, incidents } of this.#points) {
       const [x, y] = [(at[0] - west) / px, (north - at[1]) / px];
       if (x < -radius || y < -radius || x > width + radius || y > height + radius) continue;

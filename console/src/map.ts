@@ -9,7 +9,7 @@ import { boundOf, incidentById, isMaintenance, isOpen, orderOfUnit, ordersOf, pe
 import { moveUp } from "./cover";
 import { Ground } from "./ground";
 import { Heat } from "./heat";
-import { type Mark, nearest } from "./marks";
+import { type Mark, type MarkKind, nearest } from "./marks";
 import { closeCard, openCard, placeCard, showCard, type Subject } from "./map_card";
 import { pinOf } from "./pins";
 import { wedgePath } from "./wedges";
@@ -315,6 +315,7 @@ export class RoomMap {
     const over = [this.#buttons, this.#legend, this.#scale, this.#credit, this.#heat.node, byId("banners"), byId("move-up")];
     this.#namesTaken = over.map((node) => boxAround(node, left, top));
     placeFixedNames(names, this.#namesTaken, this.#whole);
+    this.#ground.keepClear(this.#namesTaken);
   }
 
   get #whole(): Box {
@@ -468,20 +469,29 @@ export class RoomMap {
       const spot = at(event);
       // Who moved the map has clicked nothing.
       if (Math.hypot(spot.x - pressedAt.x, spot.y - pressedAt.y) > CLICK_PX) return;
-      this.#click(spot, event instanceof PointerEvent && event.pointerType === "touch" ? FINGER_PX : POINTER_PX);
+      const isFinger = event instanceof PointerEvent && event.pointerType === "touch";
+      const hit = isFinger ? null : hitBy(event.target);
+      const ring = event.target instanceof SVGTextElement ? event.target.dataset.ring : undefined;
+      if (ring !== undefined) openCard({ kind: "ring", id: ring });
+      else if (hit === null) this.#click(spot, isFinger ? FINGER_PX : POINTER_PX);
+      else this.#choose(hit.kind, hit.id);
     });
   }
 
   // What is nearest is meant: marks crowd, and a finger is wide.
   #click(spot: Point, reach: number): void {
     const found = nearest(spot, this.#marks(), reach);
-    if (found?.kind === "incident") this.#onSelect(found.id);
-    else if (found !== null) openCard({ kind: found.kind, id: found.id });
+    if (found !== null) this.#choose(found.kind, found.id);
     else {
       const subject = this.#under(spot, reach);
       if (subject === null) closeCard();
       else openCard(subject);
     }
+  }
+
+  #choose(kind: MarkKind, id: string): void {
+    if (kind === "incident") this.#onSelect(id);
+    else openCard({ kind, id });
   }
 
   #marks(): Mark[] {
@@ -525,6 +535,17 @@ export class RoomMap {
     const left = Math.min(at.x + 12, this.#node.clientWidth - this.#tip.offsetWidth - 8);
     this.#tip.style.transform = `translate(${Math.max(8, left).toFixed(0)}px, ${(at.y + 14).toFixed(0)}px)`;
   }
+}
+
+// The mark that a pointer is on.
+function hitBy(target: EventTarget | null): { kind: MarkKind; id: string } | null {
+  if (!(target instanceof SVGElement)) return null;
+  const { index, unit } = target.dataset;
+  const incident = target.closest<SVGElement>("[data-incident]")?.dataset.incident;
+  if (incident !== undefined) return { kind: "incident", id: incident };
+  if (unit !== undefined) return { kind: "unit", id: unit };
+  const camera = index === undefined ? undefined : room.layout.cameras[Number(index)];
+  return camera === undefined ? null : { kind: "camera", id: camera.id };
 }
 
 function cameraText(index: number): string | null {
@@ -621,6 +642,7 @@ class IncidentNode {
 
   show(incident: Incident): void {
     setAttribute(this.node, "data-level", incident.level);
+    setAttribute(this.node, "data-incident", incident.id);
     setAttribute(this.#shape, "d", markPath(incident.level));
     setText(this.#title, titleOf(incident));
   }

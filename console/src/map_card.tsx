@@ -3,7 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { createRef, render } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Mark } from "./mark";
 import { pick, t, word } from "./words";
 import { age, minutes, serverNow, timeOfDay } from "./times";
@@ -40,9 +40,9 @@ export function placeCard(node: Element, doing: Doing): void {
   render(<Card {...doing} />, node);
 }
 
-export function openCard(subject: { kind: string; id?: string } | Subject): void {
+export function openCard(subject: Subject): void {
   if (trail.value.length === 0) cameFrom = document.activeElement;
-  trail.value = [subject as Subject];
+  trail.value = [subject];
 }
 
 export function closeCard(): void {
@@ -69,7 +69,7 @@ function Card(doing: Doing) {
   void beat.value;
   const subject = trail.value.at(-1);
   const key = subject === undefined ? "" : JSON.stringify([trail.value.length, subject]);
-  useEffect(() => card.current?.focus({ preventScroll: true }), [key]);
+  useLayoutEffect(() => card.current?.focus({ preventScroll: true }), [key]);
   if (subject === undefined) return null;
   const keys = (event: KeyboardEvent) => {
     if (event.key !== "Escape") return;

@@ -252,7 +252,7 @@ def _footprint(site: Site, at: Sequence[At]) -> BaseGeometry | None:
     if site.name == "泽州会堂":
         return Polygon([(-48, -268), (28, -268), (28, -228), (16, -216), (-36, -216), (-48, -228)])
     if site.name == "广播电视台":
-        return shapely.union_all([shapely.box(203, 120, 262, 138), shapely.box(222, 138, 246, 152)])
+        return shapely.union_all([shapely.box(203, 125, 262, 141), shapely.box(222, 141, 246, 155)])
     if site.name == "物贸广场":
         return shapely.union_all([shapely.box(200, -194, 228, -148), shapely.box(262, -194, 294, -172)])
     if site.kind not in {SiteKind.KEY_SITE, SiteKind.SCHOOL, SiteKind.POLICE_ROOM} or site.name.endswith("桥"):
