@@ -216,6 +216,8 @@ async def _serve(
             live=parts.live.streaming,
             stills=parts.live.glancing,
             cameras=parts.recounting,
+            map_parts=parts.map,
+            heat=parts.heating,
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping, gate=gate)

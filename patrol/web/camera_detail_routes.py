@@ -32,12 +32,14 @@ from patrol.domain.troubles import Trouble
 from patrol.domain.visits import Turn
 from patrol.ports import CameraView, Clock
 from patrol.web.entering import DeclaredRoute, declared
-from patrol.web.guarding import error_response
+from patrol.web.paging import Asked, asked_in, page_of, refuse, refuse_cursor
+from patrol.web.problems import error_response
 from patrol.web.reading import id_in, in_time
 
 USUAL_HOURS = 24
 MOST_HOURS = KEPT_FOR // timedelta(hours=1)
-USUAL_AT_ONCE, MOST_AT_ONCE = 100, 500
+MOST_CAMERAS = 500
+CAMERAS, VISITS = "cameras", "visits"
 
 Item = TypeVar("Item")
 
@@ -276,8 +278,9 @@ class _Cameras:
         self._clock = clock
 
     async def cameras(self, request: Request) -> Response:
+        asked = asked_in(request, CAMERAS, MOST_CAMERAS)
         found = _wanted(request, await in_time(self._cameras.cameras()))
-        items, cursor = _page(request, found, lambda one: one.camera.id)
+        items, cursor = _page(found, asked, CAMERAS, lambda one: one.camera.id)
         return _json(_CAMERAS.dump_json(CamerasPage(tuple(CameraShown.of(one) for one in items), cursor)))
 
     async def camera(self, request: Request) -> Response:
@@ -299,13 +302,14 @@ class _Cameras:
         return _json(_DETAIL.dump_json(detail))
 
     async def visits(self, request: Request) -> Response:
+        asked = asked_in(request, VISITS)
         try:
             record = await in_time(self._cameras.visits(CameraId(id_in(request, "camera_id"))))
         except KeyError:
             raise _no_camera() from None
         if record is None:
             return error_response(503, "tour_silent", "the tour does not tell of its visits now; try again")
-        items, cursor = _page(request, record.visits, lambda visit: str(visit.number))
+        items, cursor = _page(record.visits, asked, VISITS, lambda visit: str(visit.number))
         return _json(_VISITS.dump_json(VisitsPage(tuple(VisitShown.of(visit) for visit in items), cursor)))
 
 
@@ -321,27 +325,23 @@ def _says(one: CameraOverview, words: str) -> bool:
     return all(word in said for word in words.lower().split())
 
 
+def _page(
+    items: Sequence[Item], asked: Asked, list_name: str, place_of: Callable[[Item], str]
+) -> tuple[Sequence[Item], str | None]:
+    """Of all items the page that is asked for. Raises Refused where what it comes after is not there any more."""
+    places = [place_of(item) for item in items]
+    if asked.after is not None and asked.after not in places:
+        refuse_cursor()
+    begins = 0 if asked.after is None else places.index(asked.after) + 1
+    return page_of(items[begins : begins + asked.with_one_more], asked, list_name, place_of)
+
+
 def _hours(request: Request) -> int:
-    return _number(request, "hours", USUAL_HOURS, MOST_HOURS)
-
-
-def _page(request: Request, items: Sequence[Item], key: Callable[[Item], str]) -> tuple[tuple[Item, ...], str | None]:
-    """The items after ``cursor``, at most ``limit``, and the next page's cursor. ``key``: what tells items apart."""
-    limit, cursor = _number(request, "limit", USUAL_AT_ONCE, MOST_AT_ONCE), request.query_params.get("cursor")
-    keys = [key(item) for item in items]
-    if cursor is not None and cursor not in keys:
-        raise HTTPException(400, "cursor: what it stood for is not there any more; begin anew without one")
-    begins = 0 if cursor is None else keys.index(cursor) + 1
-    found = tuple(items[begins : begins + limit])
-    return found, key(found[-1]) if begins + limit < len(items) else None
-
-
-def _number(request: Request, name: str, usual: int, most: int) -> int:
-    text = request.query_params.get(name, str(usual))
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
-    if not 1 <= number <= most:
-        raise HTTPException(400, f"{name}: expected 1 to {most}")
-    return number
+    text = request.query_params.get("hours", str(USUAL_HOURS))
+    hours = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+    if not 1 <= hours <= MOST_HOURS:
+        refuse("hours", f"expected 1 to {MOST_HOURS}, got {text[:20]}")
+    return hours
 
 
 def _no_camera() -> HTTPException:

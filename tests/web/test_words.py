@@ -20,7 +20,7 @@ from patrol.domain.orders import OrderState
 from patrol.domain.retention import Gone
 from patrol.domain.storage import DiskPlace
 from patrol.domain.troubles import WORDS, Trouble
-from patrol.domain.units import UnitState
+from patrol.domain.units import UnitKind, UnitState
 from patrol.domain.visits import Turn
 
 from .page_files import CONSOLE, SOURCES
@@ -34,6 +34,7 @@ CLOSED_SETS: dict[str, list[StrEnum]] = {
     "disposition": list(Disposition),
     "order": list(OrderState),
     "unit": list(UnitState),
+    "unit_kind": list(UnitKind),
     "failing": list(CaptureFailure),
     "trouble": list(Trouble),
     "advice": [*CaptureFailure, *Trouble],
