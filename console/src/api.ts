@@ -2451,6 +2451,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -2519,6 +2521,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2699,7 +2710,10 @@ export interface operations {
     post_incidents_incident_displayed: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 incident_id: string;
             };
@@ -2792,6 +2806,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -2816,6 +2839,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -2911,6 +2936,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -2935,6 +2969,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3030,6 +3066,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3054,6 +3099,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3149,6 +3196,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3173,6 +3229,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3268,6 +3326,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3292,6 +3359,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3387,6 +3456,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3411,6 +3489,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3506,6 +3586,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3530,6 +3619,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3625,6 +3716,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3649,6 +3749,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3744,6 +3846,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3768,6 +3879,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3863,6 +3976,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3887,6 +4009,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3982,6 +4106,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4006,6 +4139,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4102,6 +4237,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4126,6 +4270,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4221,6 +4367,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4245,6 +4400,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4340,6 +4497,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4364,6 +4530,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4459,6 +4627,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4547,7 +4724,10 @@ export interface operations {
     post_wall_viewer_cameras: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 viewer_id: string;
             };
@@ -4624,6 +4804,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4799,6 +4988,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4894,6 +5085,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4917,7 +5117,10 @@ export interface operations {
     post_units_unit_position: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 unit_id: string;
             };
@@ -5033,7 +5236,10 @@ export interface operations {
     post_positions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5148,6 +5354,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -5236,6 +5444,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5445,7 +5662,10 @@ export interface operations {
     post_cameras_camera_live: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 camera_id: string;
             };
@@ -5522,6 +5742,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5628,7 +5857,10 @@ export interface operations {
     delete_live_viewer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 viewer_id: string;
             };
@@ -5643,6 +5875,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized: not_signed_in, sign_in_wrong */
@@ -5672,8 +5913,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Entity Too Large: too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6046,7 +6305,10 @@ export interface operations {
     post_password: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -9,6 +9,7 @@ PatrolError
 ├── QueueError           Redis did not answer; try again, and say so
 ├── SignInRefused        nobody was signed in: wrong, too often, or too many at once; says why in one word
 ├── LiveRefused          nobody sees this camera live now; says why in one word, and stills are what is left
+├── DoneBefore           a request that names itself has been done; what came of it is with the deed
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
 └── IllegalTransition    a state machine was asked for a step its table does not hold
     ├── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
@@ -153,6 +154,10 @@ class SignInRefused(PatrolError):  # noqa: N818  (it names what happened)
 
 class MessageError(PatrolError):
     """A message on the queue is not what its type promises."""
+
+
+class DoneBefore(PatrolError):  # noqa: N818  (it names what happened)
+    """What a request by this key asked for is done already; this one changed nothing."""
 
 
 class IllegalTransition(PatrolError):  # noqa: N818  (it names what happened, as StopIteration does)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.deeds import Action
-from patrol.domain.errors import QueueError
+from patrol.domain.errors import DoneBefore, QueueError
 from patrol.domain.events import Level
 from patrol.domain.incidents import AlertId, Disposition, FalseAlarmReason, IncidentId, OrderId
 from patrol.domain.pins import Pin
@@ -21,7 +21,8 @@ from patrol.ports import DeadLetters, DeedLog, TourRequests
 class Desk:
     """RoomDesk over the store, the way to the tour and the dead letters. What it is not given, it says it has not.
 
-    ``deeds``: where it is noted who asked for what does not go through the store; before it is asked.
+    ``deeds``: where it is noted who asked for what does not go through the store; before it is asked. ``request``: by
+    which what is asked for names itself.
     """
 
     def __init__(
@@ -30,11 +31,17 @@ class Desk:
         requests: TourRequests | None = None,
         letters: DeadLetters | None = None,
         deeds: DeedLog | None = None,
+        request: str = "",
     ) -> None:
-        self._deciding = deciding
+        self._deciding = deciding if not request else deciding.asked(request)
         self._requests = requests
         self._letters = letters
         self._deeds = deeds
+        self._request = request
+
+    def asked(self, request: str) -> Desk:
+        """See RoomDesk."""
+        return Desk(self._deciding, self._requests, self._letters, self._deeds, request)
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         """See RoomDesk."""
@@ -116,12 +123,22 @@ class Desk:
     async def replay(self, letter_id: str, operator: str) -> None:
         """See RoomDesk."""
         letters = self._of_the_queue()
-        await self._note(operator, Action.REPLAY, letter_id)
-        await letters.replay(letter_id, operator)
+        is_first = await self._note(operator, Action.REPLAY, letter_id)
+        try:
+            await letters.replay(letter_id, operator)
+        except KeyError:
+            if is_first:  # else it was put back then
+                raise
 
-    async def _note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
-        if self._deeds is not None:
-            await self._deeds.note(who, action, subject, detail)
+    async def _note(self, who: str, action: Action, subject: str, detail: str = "") -> bool:
+        """Whether it was not noted before. What was may not have reached the queue then: it is asked again."""
+        if self._deeds is None:
+            return True
+        try:
+            await self._deeds.note(who, action, subject, detail, self._request)
+        except DoneBefore:
+            return False
+        return True
 
     def _of_the_queue(self) -> DeadLetters:
         if self._letters is None:

@@ -318,7 +318,9 @@ class FakeRoom:
             raise MessageError("coordinate_system: expected wgs84")
         self.positions += positions
 
-    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
+    async def set_state(
+        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, request: str = ""
+    ) -> UnitState:
         self._answer()
         if any(order.unit_id == unit_id and order.is_open for order in self.orders.values()):
             raise UnitBusy(f"unit {unit_id} is on an order")
@@ -327,6 +329,9 @@ class FakeRoom:
         return state
 
     # RoomDesk
+
+    def asked(self, request: str) -> FakeRoom:
+        return self
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         self._stamp("displayed", incident_id, seat, ClockName.DISPLAYED)
