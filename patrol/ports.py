@@ -763,8 +763,13 @@ class RoomDesk(Protocol):
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
         """The feedback that waits for a second person does not count. Raises NotAsAsked."""
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
-        """An operator says how urgent it is. Raises NotAsAsked."""
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> None:
+        """An operator says how urgent it is. Raises NotAsAsked.
+
+        ``seen_at``: when the room was as the operator saw it.
+        """
 
     async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
         """Somebody writes something down about it, open or closed."""
@@ -778,8 +783,13 @@ class RoomDesk(Protocol):
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         """Take the camera with this alert out: the id of its own incident. Raises NotTogether."""
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
-        """Send this unit, whatever it was ordered to do before it was on scene. Raises NotToBeSent."""
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
+        """Send this unit, whatever it was ordered to do before it was on scene. Raises NotToBeSent.
+
+        ``seen_at``: when the room was as the dispatcher saw it.
+        """
 
     async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
         """Take an order back whose unit is not on scene yet. Raises NotToBeSent."""

@@ -199,6 +199,7 @@ class Unsendable(StrEnum):
     OUT_OF_SERVICE = "out_of_service"
     THERE_ALREADY = "there_already"
     ON_SCENE = "on_scene"  # where it is, or of another incident
+    OVERTAKEN = "overtaken"  # somebody else has sent it elsewhere, and the sender had not seen that
 
 
 class NotToBeSent(IllegalTransition):
@@ -218,6 +219,7 @@ class Objection(StrEnum):
     MAINTENANCE = "maintenance"  # begins and ends with its cameras
     REASON_MISSING = "reason_missing"  # of a false alarm
     SAME_PERSON = "same_person"  # the second of two people must be another one
+    OVERTAKEN = "overtaken"  # somebody else has said otherwise, and whoever says this had not seen that
     NOT_CLOSING = "not_closing"  # there is no feedback that waits for a second person
     ORIGINAL_MISSING = "original_missing"  # of a duplicate: which incident is the same thing
     ORIGINAL_UNKNOWN = "original_unknown"

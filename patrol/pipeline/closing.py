@@ -4,6 +4,7 @@ and of the queue."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.deeds import Action
@@ -72,9 +73,11 @@ class Desk:
         """See RoomDesk."""
         await self._deciding.withdraw_closing(incident_id, operator)
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> None:
         """See RoomDesk."""
-        await self._deciding.change_level(incident_id, level, operator, reason)
+        await self._deciding.change_level(incident_id, level, operator, reason, seen_at)
 
     async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
         """See RoomDesk."""
@@ -92,9 +95,11 @@ class Desk:
         """See RoomDesk."""
         return await self._deciding.split(incident_id, alert_id, operator)
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
         """See RoomDesk."""
-        await self._deciding.order_unit(incident_id, unit_id, operator)
+        await self._deciding.order_unit(incident_id, unit_id, operator, seen_at)
 
     async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
         """See RoomDesk."""

@@ -124,7 +124,9 @@ class Deciding:
 
         return await self._decide(incident_id, decision)
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
         """A dispatcher sends this unit. Raises NotToBeSent."""
         ways = await self._ways(incident_id)
         now, crews = self._clock.now(), self._sending.crews
@@ -134,7 +136,7 @@ class Deciding:
             nonlocal before
             before = there.situations
             of_order = incident_id, unit_id, _order_id(now), operator
-            *losing, sent = overriding.send_unit(there, *of_order, ways, crews, now)
+            *losing, sent = overriding.send_unit(there, *of_order, ways, crews, now, seen_at)
             return *losing, sent.done_by(self._named(Deed(now, operator, Action.ORDER_UNIT, incident_id, unit_id)))
 
         self._count_all(await self._store.decide_board(incident_id, decision, unit_id=unit_id) or (), before)
@@ -280,7 +282,9 @@ class Deciding:
         _log.info("%s withdrew the closing of incident %s", operator, incident_id)
         return _decided(outcome)
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> Outcome:
         """An operator says how urgent it is; more urgent, or held until now, and a unit is sent. Raises NotAsAsked."""
         now, crews = self._clock.now(), self._sending.crews
         before, was_held = level, False
@@ -288,7 +292,7 @@ class Deciding:
         def decision(situation: Situation) -> Outcome:
             nonlocal before, was_held
             before, was_held = situation.incident.level, situation.incident.held_until is not None
-            return feedback.change_level(situation, level, operator, reason, now, crews)
+            return feedback.change_level(situation, level, operator, reason, now, crews, seen_at)
 
         deed = Deed(now, operator, Action.CHANGE_LEVEL, incident_id, f"{level}: {reason}")
         outcome = _decided(await self._decide(incident_id, decision, deed=deed))

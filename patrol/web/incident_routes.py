@@ -96,7 +96,9 @@ class _Actions:
     async def change_level(self, request: Request) -> Response:
         body = await read(request, LevelBody)
         operator = operator_of(request)
-        return await done(self._for(request).change_level(_incident_id(request), body.level, operator, body.reason))
+        return await done(
+            self._for(request).change_level(_incident_id(request), body.level, operator, body.reason, body.seen_at)
+        )
 
     async def note(self, request: Request) -> Response:
         body = await read(request, NoteBody)
@@ -116,7 +118,7 @@ class _Actions:
     async def order_unit(self, request: Request) -> Response:
         body = await read(request, OrderBody)
         operator, incident_id = operator_of(request), _incident_id(request)
-        return await done(self._for(request).order_unit(incident_id, UnitId(body.unit_id), operator))
+        return await done(self._for(request).order_unit(incident_id, UnitId(body.unit_id), operator, body.seen_at))
 
     async def take_back(self, request: Request) -> Response:
         await read(request, TakeBackBody)

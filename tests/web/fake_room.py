@@ -371,9 +371,12 @@ class FakeRoom:
         self._take(feedback.withdraw(self._situation(incident_id), operator, self.now()))
         self.calls.append(("withdraw-closing", incident_id, operator))
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> None:
         self._answer()
-        self._take(feedback.change_level(self._situation(incident_id), level, operator, reason, self.now()))
+        there, now = self._situation(incident_id), self.now()
+        self._take(feedback.change_level(there, level, operator, reason, now, seen_at=seen_at))
         self.calls.append(("level", incident_id, level.value, operator, reason))
 
     async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
@@ -423,7 +426,9 @@ class FakeRoom:
         self.orders.update({order.incident_id: order for outcome in outcomes for order in outcome.orders})
         return taken[0].id if taken else None
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
         self._answer()
         self.calls.append(("order-unit", self.incidents[incident_id].id, unit_id, operator))
 
