@@ -256,6 +256,7 @@ class FakeRoom:
     told: list[Precision] = field(default_factory=list)
     cover: CoverStatus | None = None
     snapshots: int = 0
+    closed_shown: int = 1000
     skips: dict[CameraId, SkippedCamera] = field(default_factory=dict)
     wall: MemoryWall = field(default_factory=MemoryWall)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -280,6 +281,9 @@ class FakeRoom:
                 one.accepted_at,
             ),
         )
+        closed = sorted((place for one in ordered if (place := ClosedPlace.of(one))), key=astuple, reverse=True)
+        hidden = {place.id for place in closed[self.closed_shown :]}
+        ordered = [one for one in ordered if one.id not in hidden]
         repairs = [one.maintenance for one in ordered if one.is_open and one.maintenance is not None]
         return RoomSnapshot(
             at=now,
