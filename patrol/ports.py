@@ -26,8 +26,10 @@ from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
 from patrol.domain.heartbeats import Arrival, Heartbeat
+from patrol.domain.heat import Heat, HeatCell, Span
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, FalseAlarmReason, Incident, IncidentId, OrderId
 from patrol.domain.live import Glance, LivePicture, LiveStatus, LiveView, LiveWay
+from patrol.domain.map_settings import MapTile
 from patrol.domain.message_data import PositionData
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
@@ -825,6 +827,30 @@ class PrecisionView(Protocol):
 
     async def precision(self) -> PrecisionReport:
         """As of now, or of a minute ago. Raises StoreError."""
+
+
+class HeatSource(Protocol):
+    """Where incidents were."""
+
+    async def cells(self, since: datetime, least: Level | None) -> Sequence[HeatCell]:
+        """Of those accepted since then, of this level and more urgent ones (None: of all). Raises StoreError.
+
+        The fullest first, MOST_CELLS at most; see Heat for what counts.
+        """
+
+
+class HeatView(Protocol):
+    """Where incidents were over the last hours."""
+
+    async def heat(self, span: Span, least: Level | None) -> Heat:
+        """As of now, or of some seconds ago. Raises StoreError."""
+
+
+class TileStore(Protocol):
+    """Map tiles."""
+
+    async def tile(self, zoom: int, column: int, row: int) -> MapTile | None:
+        """One of them; None where there is none. Raises TilesAway."""
 
 
 class UnitDesk(Protocol):

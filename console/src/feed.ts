@@ -43,6 +43,7 @@ export class Feed {
   readonly #filters = new Map<Filter, HTMLButtonElement>();
   readonly #digest: DigestLine;
   readonly #visible: IntersectionObserver;
+  readonly #near: IntersectionObserver;
   readonly #cards = new Map<string, Card>();
   readonly #older = new OlderButton(() => this.#fetchOlder());
   #order: string[] = []; // the ids shown, top to bottom
@@ -60,6 +61,7 @@ export class Feed {
       this.update();
     });
     this.#visible = this.#watchVisibility();
+    this.#near = this.#watchNearness();
     this.#watchTouch();
     this.#pill.addEventListener("click", () => this.#takeNews());
     for (const name of Object.keys(FILTERS) as Filter[]) this.#filters.set(name, this.#filterButton(name));
@@ -83,7 +85,10 @@ export class Feed {
   }
 
   tick(now: number): void {
-    for (const id of this.#order) this.#cards.get(id)?.tick(now);
+    for (const id of this.#order) {
+      const card = this.#cards.get(id);
+      if (card?.isNear) card.tick(now); // clocks that nobody sees stand still
+    }
     if (!this.#touched() && this.#waiting().length > 0) this.update();
   }
 
@@ -92,7 +97,7 @@ export class Feed {
     for (const [cardId, card] of this.#cards) card.select(cardId === id);
     // One stop for the Tab key: the selected card, or the first.
     const stop = id !== null && this.#order.includes(id) ? id : this.#order[0];
-    for (const [cardId, card] of this.#cards) card.node.tabIndex = cardId === stop ? 0 : -1;
+    for (const [cardId, card] of this.#cards) setAttribute(card.node, "tabindex", cardId === stop ? 0 : -1);
   }
 
   // Moves the selection by one card, for the keyboard.
@@ -132,6 +137,7 @@ export class Feed {
     for (const [id, card] of this.#cards) {
       if (staying.has(id)) continue;
       this.#visible.unobserve(card.node);
+      this.#near.unobserve(card.node);
       card.node.remove();
       this.#cards.delete(id);
     }
@@ -234,6 +240,7 @@ export class Feed {
       this.#does.onOpen(false);
     });
     this.#visible.observe(card.node);
+    this.#near.observe(card.node);
     this.#cards.set(id, card);
     return card;
   }
@@ -253,6 +260,18 @@ export class Feed {
       }
     });
     return visible;
+  }
+
+  // In sight, or about to be.
+  #watchNearness(): IntersectionObserver {
+    return new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) {
+        const card = this.#cards.get((target as HTMLElement).dataset.id ?? "");
+        if (card === undefined) continue;
+        card.isNear = isIntersecting;
+        if (isIntersecting) card.tick(serverNow());
+      }
+    }, { rootMargin: "50% 0px" });
   }
 
   #watchTouch(): void {
@@ -291,6 +310,7 @@ class Card {
   readonly #picture = el("div", { class: "thumb" });
   readonly #countdown = new Countdown();
   #incident: Incident | null = null;
+  isNear = true; // until it is known
 
   constructor(id: string) {
     this.#id = id;

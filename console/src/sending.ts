@@ -37,8 +37,10 @@ export class ActionFailed extends Error {
   }
 }
 
-export async function get<P extends GetPath>(path: P): Promise<GetAnswer<P>> {
-  return (await answered(path, {})) as GetAnswer<P>;
+// `query`: what stands behind the path's question mark.
+export async function get<P extends GetPath>(path: P, query: Record<string, string> = {}): Promise<GetAnswer<P>> {
+  const asked = new URLSearchParams(query).toString();
+  return (await answered(asked === "" ? path : `${path}?${asked}`, {})) as GetAnswer<P>;
 }
 
 // Of a list that grows: its newest, or what is older by the page before.

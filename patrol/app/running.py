@@ -214,6 +214,8 @@ async def _serve(
             wall_metrics=parts.metrics.wall,
             live=parts.live.streaming,
             stills=parts.live.glancing,
+            map_parts=parts.map,
+            heat=parts.heating,
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping, gate=gate)

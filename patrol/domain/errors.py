@@ -7,6 +7,7 @@ PatrolError
 ├── CaptureError         one visit of one camera failed; the tour backs off and comes again
 ├── StoreError           the database did not take it; try again, and say so
 ├── QueueError           Redis did not answer; try again, and say so
+├── TilesAway            the tile server did not give a map tile; the map goes on without it
 ├── SignInRefused        nobody was signed in: wrong, too often, or too many at once; says why in one word
 ├── LiveRefused          nobody sees this camera live now; says why in one word, and stills are what is left
 ├── DoneBefore           a request that names itself has been done; what came of it is with the deed
@@ -133,6 +134,10 @@ class StoreError(PatrolError):
 
 class QueueError(PatrolError):
     """Redis refused or did not answer; what was sent may or may not have arrived."""
+
+
+class TilesAway(PatrolError):  # noqa: N818  (it names what happened)
+    """The tile server did not answer, or with something else; a map goes on without its tiles."""
 
 
 class Refusal(StrEnum):

@@ -18,6 +18,7 @@ from patrol.ports import (
     EvidenceFates,
     EvidenceStore,
     HealthCheck,
+    HeatView,
     LiveDesk,
     PrecisionView,
     RoomDesk,
@@ -39,6 +40,7 @@ from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.letter_routes import letter_routes
 from patrol.web.live_routes import live_routes
 from patrol.web.looking import Looking, looking_routes
+from patrol.web.map_routes import MapParts, heat_routes, map_routes
 from patrol.web.repeating import Repeats
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.schemas import encode_room, with_time
@@ -73,6 +75,8 @@ def make_web_app(
     wall_metrics: WallMetrics | None = None,
     live: LiveDesk | None = None,
     stills: StillDesk | None = None,
+    map_parts: MapParts | None = None,
+    heat: HeatView | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
@@ -81,7 +85,8 @@ def make_web_app(
     ``precision``: how often the rules were right.
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
-    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are.
+    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
+    the map's marks; ``heat``: where incidents were.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -96,6 +101,8 @@ def make_web_app(
         [
             *asset_routes(),
             *room_routes(view, encoded, encode, feed, gate),
+            *map_routes(map_parts or MapParts()),
+            *(heat_routes(heat) if heat is not None else ()),
             *looking_routes(looking),
             *incident_routes(desk),
             *camera_routes(desk, layout),

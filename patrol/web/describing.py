@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from patrol.domain.accounts import Permission
+from patrol.domain.heat import Heat
 from patrol.web.answers import (
     Alive,
     ChangeMessage,
@@ -37,6 +38,7 @@ from patrol.web.entering import DeclaredRoute, declared
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
 from patrol.web.looking import LookingBody
+from patrol.web.map_routes import BASE, PMTILES, TILES, MapShown
 from patrol.web.paging import MOST, USUAL
 from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
 from patrol.web.repeating import KEY_HEADER, KEY_PATTERN
@@ -134,6 +136,16 @@ _INCIDENT = "/api/v1/incidents/{incident_id}"
 OPERATIONS: tuple[Operation, ...] = (
     _get("/api/v1/layout", "Where cameras, rings and units' homes are", VersionedLayout),
     _get("/api/v1/state", "The room as it is", StateMessage),
+    _get("/api/v1/map", "What lies under the map's marks", MapShown),
+    _get(BASE, "Streets, buildings and the like, as GeoJSON in WGS-84", "application/geo+json", 404),
+    _get(PMTILES, "A part of the PMTiles file: Range: bytes=FIRST-LAST", "application/octet-stream", 404, 416),
+    _get(TILES, "A map tile, by the way of Patrol", "image/png", 404),
+    _get(
+        "/api/v1/heat",
+        "Where incidents were over the last hours=8, 24 or 168, of least=LEVEL and more urgent ones",
+        Heat,
+        400,
+    ),
     Operation(
         "post",
         "/api/v1/looking",

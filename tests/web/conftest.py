@@ -111,6 +111,8 @@ class Site:
             wall=room.wall,
             live=self.live,
             stills=self.stills,
+            map_parts=room.map_parts,
+            heat=room,
         )
 
     @asynccontextmanager

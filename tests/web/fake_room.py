@@ -9,6 +9,7 @@ import asyncio
 import math
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -38,6 +39,7 @@ from patrol.domain.errors import (
     UnitBusy,
 )
 from patrol.domain.events import IncidentClass, Kind, Level
+from patrol.domain.heat import Heat, HeatCell, Span
 from patrol.domain.incidents import (
     AlertId,
     Cause,
@@ -95,6 +97,7 @@ from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import CoordinateSystem
 from patrol.domain.zones import RuleId, ZoneId
 from patrol.web.app import RoomLayout, make_web_app, serve
+from patrol.web.map_routes import MapParts
 from tests.builders import rule
 
 CANARY = "canary-password"
@@ -259,6 +262,7 @@ class FakeRoom:
     closed_shown: int = 1000
     skips: dict[CameraId, SkippedCamera] = field(default_factory=dict)
     wall: MemoryWall = field(default_factory=MemoryWall)
+    map_parts: MapParts = field(default_factory=MapParts)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -394,6 +398,14 @@ class FakeRoom:
         self._answer()
         self._take(feedback.reopen(self._situation(incident_id), operator, reason, self.now()))
         self.calls.append(("reopen", incident_id, operator, reason))
+
+    async def heat(self, span: Span, least: Level | None) -> Heat:
+        """See HeatView: each place by itself."""
+        self._answer()
+        told = [one for one in self.incidents.values() if one.incident_class is IncidentClass.SECURITY]
+        places = Counter(one.place for one in told if least is None or one.level.rank <= least.rank)
+        cells = tuple(HeatCell(place, n) for place, n in places.most_common())
+        return Heat(self.now(), self.now() - span.length, least, places.total(), cells)
 
     async def precision(self) -> PrecisionReport:
         self._answer()

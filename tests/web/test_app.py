@@ -132,7 +132,7 @@ def test_the_state_tells_the_cover_of_each_ring_and_whom_to_move(site: Site) -> 
     move_up = cover["move_up"]
     assert (move_up["unit_id"], move_up["post"]["name"]) == ("U-P3", "联勤1组驻点")
     assert move_up["post"]["place"].keys() == {"latitude", "longitude"}
-    assert move_up["after"]["periphery"] == 1.0
+    assert move_up["after"]["periphery"] == pytest.approx(1.0)
     site.room.cover = None
     assert get(site, "/api/v1/state").json()["room"]["cover"] is None
 
