@@ -45,6 +45,6 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: Object.fromEntries(["/api", "/events", "/evidence"].map((path) => [path, PATROL])),
+    proxy: Object.fromEntries(["/api", "/evidence"].map((path) => [path, PATROL])),
   },
 });

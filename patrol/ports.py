@@ -48,7 +48,7 @@ from patrol.domain.retention import (
     StoredFile,
     Usage,
 )
-from patrol.domain.room import RoomSnapshot, TourStatus
+from patrol.domain.room import ClosedPlace, PastIncidents, RoomSnapshot, TourStatus
 from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
 from patrol.domain.skips import Skip
 from patrol.domain.storage import DiskSpace, StorageStatus
@@ -482,8 +482,11 @@ class IncidentReader(Protocol):
     async def open_ledger(self) -> Ledger:
         """All open incidents with their orders, and every unit's duty. Raises StoreError."""
 
-    async def latest_closed(self, limit: int) -> Ledger:
-        """The incidents closed last, with their orders; no duties. Raises StoreError."""
+    async def latest_closed(self, limit: int, before: ClosedPlace | None = None) -> Ledger:
+        """The incidents closed last, with their orders; no duties. ``before``: only those behind that place.
+
+        Raises StoreError.
+        """
 
     async def totals(self) -> Totals:
         """Counts of alerts. Raises StoreError."""
@@ -558,8 +561,8 @@ class Subscription(Protocol):
 class DeadLetters(Protocol):
     """What could not be handled."""
 
-    async def latest(self, limit: int) -> Sequence[DeadLetter]:
-        """The newest ones, newest first. Raises QueueError."""
+    async def latest(self, limit: int, before: str | None = None) -> Sequence[DeadLetter]:
+        """The newest ones, newest first; ``before``: only those older than this one, by id. Raises QueueError."""
 
     async def replay(self, letter_id: str, operator: str) -> DeadLetter:
         """Put the message back on its stream, under the same id; it is a dead letter no more, and that is counted.
@@ -718,6 +721,9 @@ class RoomView(Protocol):
     async def snapshot(self) -> RoomSnapshot:
         """The room as it is now. Raises StoreError."""
 
+    async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
+        """The incidents closed last; ``before``: only those behind that place. Raises StoreError."""
+
 
 class RoomDesk(Protocol):
     """What an operator can do in the feed. Each raises StoreError; KeyError for an unknown incident."""
@@ -780,8 +786,8 @@ class RoomDesk(Protocol):
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         """Tell the tour that a camera shows what it shall show. Raises QueueError."""
 
-    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
-        """What could not be handled, newest first. Raises QueueError."""
+    async def dead_letters(self, limit: int, before: str | None = None) -> Sequence[DeadLetter]:
+        """What could not be handled, newest first; ``before``: only what is older than that one. Raises QueueError."""
 
     async def replay(self, letter_id: str, operator: str) -> None:
         """Put a dead letter back on its stream; see DeadLetters. Raises KeyError, MessageError, QueueError."""

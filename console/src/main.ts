@@ -63,19 +63,26 @@ function acknowledge(id: string): void {
   void panel.acknowledge();
 }
 
-const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]") as string[]);
+const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]") as string[]); // the oldest first
 
 async function tellDisplayed(id: string): Promise<void> {
   const incident = incidentById(id);
   if (incident === null || !isOpen(incident) || told.has(id) || !may("act")) return;
-  told.add(id);
+  remember(id);
   try {
     await act(id, "displayed", { seat: seat() });
-    sessionStorage.setItem("patrol.displayed", JSON.stringify([...told].slice(-MAX_REMEMBERED)));
+    sessionStorage.setItem("patrol.displayed", JSON.stringify([...told]));
   } catch (error) {
     if (!(error instanceof ActionFailed)) throw error;
     if (["network", "store_away", "too_slow"].includes(error.code)) setTimeout(() => tellAgain(id), RETRY_MS);
   }
+}
+
+// A page stays open for months.
+function remember(id: string): void {
+  told.add(id);
+  const [oldest] = told;
+  if (told.size > MAX_REMEMBERED && oldest !== undefined) told.delete(oldest);
 }
 
 function tellAgain(id: string): void {

@@ -161,7 +161,11 @@ class MessageError(PatrolError):
 
 
 class IllegalTransition(PatrolError):  # noqa: N818  (it names what happened, as StopIteration does)
-    """A state machine was asked for a step that its table does not hold."""
+    """A state machine was asked for a step that its table does not hold. ``by``: who was quicker, where it is known."""
+
+    def __init__(self, message: str, by: str | None = None) -> None:
+        self.by = by
+        super().__init__(message)
 
 
 class Apart(StrEnum):
@@ -180,9 +184,9 @@ class Apart(StrEnum):
 class NotTogether(IllegalTransition):
     """Two incidents cannot become one, or one not two, as they stand."""
 
-    def __init__(self, why: Apart, message: str) -> None:
+    def __init__(self, why: Apart, message: str, by: str | None = None) -> None:
         self.why = why
-        super().__init__(message)
+        super().__init__(message, by)
 
 
 class Unsendable(StrEnum):
@@ -200,9 +204,9 @@ class Unsendable(StrEnum):
 class NotToBeSent(IllegalTransition):
     """A dispatcher cannot send, or take back, this unit as things stand."""
 
-    def __init__(self, why: Unsendable, message: str) -> None:
+    def __init__(self, why: Unsendable, message: str, by: str | None = None) -> None:
         self.why = why
-        super().__init__(message)
+        super().__init__(message, by)
 
 
 class Objection(StrEnum):
@@ -225,9 +229,9 @@ class Objection(StrEnum):
 class NotAsAsked(IllegalTransition):
     """What an operator says of an incident cannot be taken as the incident stands."""
 
-    def __init__(self, why: Objection, message: str) -> None:
+    def __init__(self, why: Objection, message: str, by: str | None = None) -> None:
         self.why = why
-        super().__init__(message)
+        super().__init__(message, by)
 
 
 class UnitBusy(IllegalTransition):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -30,6 +30,7 @@ from patrol.ports import (
 from patrol.wall_metrics import WallMetrics
 from patrol.web.answering import FAILURES
 from patrol.web.camera_routes import camera_routes
+from patrol.web.describing import describing_routes
 from patrol.web.entering import DeclaredRoute, Gate
 from patrol.web.evidence_routes import evidence_routes
 from patrol.web.feeding import FeedLimits, RoomFeed
@@ -90,7 +91,7 @@ def make_web_app(
     encoded = EncodedLayout.of(layout)
     looking = Looking(clock)
 
-    def encode(snapshot: RoomSnapshot) -> bytes:
+    def encode(snapshot: RoomSnapshot) -> Mapping[str, bytes]:
         return encode_room(snapshot, layout, encoded.version, looking.now())
 
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
@@ -112,6 +113,7 @@ def make_web_app(
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),
             *(wall_routes(hanging, gate) if hanging is not None else ()),
+            *describing_routes(),
             *status_routes(checks, registry, stopping),
         ],
         gate,

@@ -23,7 +23,7 @@ from patrol.domain.map_settings import NO_MAP, BaseMap, MapSettings
 from patrol.domain.vocabulary import CoordinateSystem
 from patrol.ports import HeatView, TileStore
 from patrol.web.entering import DeclaredRoute, declared
-from patrol.web.guarding import error_response
+from patrol.web.problems import Refused
 from patrol.web.reading import in_time
 
 BASE = "/api/v1/map/base"
@@ -137,7 +137,7 @@ class _Map:
         try:
             found = await in_time(tiles.tile(zoom, column, row))
         except TilesAway as error:
-            return error_response(503, "tiles_away", str(error))
+            raise Refused(503, "tiles_away", str(error)) from None
         if found is None:
             raise HTTPException(404, "there is no such tile")
         headers = {**TILE_HEADERS, **NOT_COMPRESSED, "ETag": found.etag}
@@ -161,9 +161,9 @@ def _part_of(path: Path, request: Request) -> Response:
     first, _, last = request.headers.get("range", "").strip().removeprefix("bytes=").partition("-")
     begins, ends = _number(first), _number(last)
     if begins is None or ends is None or "if-range" in request.headers:
-        return error_response(416, "out_of_range", "expected Range: bytes=FIRST-LAST")
+        raise Refused(416, "no_such_part", "expected Range: bytes=FIRST-LAST")
     if not 0 <= ends - begins < MOST_AT_ONCE:
-        return error_response(416, "out_of_range", f"expected a range of at most {MOST_AT_ONCE} bytes")
+        raise Refused(416, "no_such_part", f"expected a range of at most {MOST_AT_ONCE} bytes")
     try:
         found = path.stat()
     except OSError:

@@ -11,7 +11,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import cv2
@@ -76,8 +76,10 @@ from patrol.domain.requests import ViewAcceptance
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
+    ClosedPlace,
     CoverStatus,
     MaintenanceStatus,
+    PastIncidents,
     PinnedCamera,
     QueueStatus,
     RingStatus,
@@ -303,6 +305,14 @@ class FakeRoom:
             cover=self.cover,
         )
 
+    async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
+        self._answer()
+        places = {place: one for one in self.incidents.values() if (place := ClosedPlace.of(one)) is not None}
+        behind = [place for place in places if before is None or astuple(place) < astuple(before)]
+        found = tuple(places[place] for place in sorted(behind, key=astuple, reverse=True)[:limit])
+        orders = {str(one.id): (self.orders[one.id],) for one in found if one.id in self.orders}
+        return PastIncidents(found, orders, self.gone)
+
     # UnitDesk
 
     async def report(self, positions: Sequence[PositionData]) -> None:
@@ -451,10 +461,11 @@ class FakeRoom:
             raise QueueError(self.queue_away)
         self.calls.append(("accept-view", acceptance.camera_id, acceptance.operator))
 
-    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+    async def dead_letters(self, limit: int, before: str | None = None) -> list[DeadLetter]:
         if self.queue_away is not None:
             raise QueueError(self.queue_away)
-        return self.letters[:limit]
+        older = [letter for letter in self.letters if before is None or letter.id < before]
+        return older[:limit]
 
     async def replay(self, letter_id: str, operator: str) -> None:
         if self.queue_away is not None:
