@@ -339,8 +339,11 @@ class DutyStore(Protocol):
 class DeedLog(Protocol):
     """What people did. Each raises StoreError."""
 
-    async def note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
-        """Keep one that goes with no decision, durably, as of now."""
+    async def note(self, who: str, action: Action, subject: str, detail: str = "", request: str = "") -> None:
+        """Keep one that goes with no decision, durably, as of now. Raises DoneBefore where its request was done."""
+
+    async def done(self, who: str, request: str) -> Deed | None:
+        """What was done for a request of theirs that named itself so; None: nothing yet."""
 
     async def latest(self, limit: int, before: int | None = None) -> Sequence[tuple[int, Deed]]:
         """The newest ones, newest first, with their numbers; ``before``: only those with lower numbers."""
@@ -779,6 +782,12 @@ class RoomView(Protocol):
 class RoomDesk(Protocol):
     """What an operator can do in the feed. Each raises StoreError; KeyError for an unknown incident."""
 
+    def asked(self, request: str) -> RoomDesk:
+        """This desk, for one request that names itself: what it asks for is done once, however often it comes.
+
+        What is done already raises DoneBefore, and changes nothing; what was asked of the queue is asked again.
+        """
+
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         """A seat has shown this incident to a person (t4)."""
 
@@ -807,8 +816,13 @@ class RoomDesk(Protocol):
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
         """The feedback that waits for a second person does not count. Raises NotAsAsked."""
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
-        """An operator says how urgent it is. Raises NotAsAsked."""
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> None:
+        """An operator says how urgent it is. Raises NotAsAsked.
+
+        ``seen_at``: when the room was as the operator saw it.
+        """
 
     async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
         """Somebody writes something down about it, open or closed."""
@@ -822,8 +836,13 @@ class RoomDesk(Protocol):
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         """Take the camera with this alert out: the id of its own incident. Raises NotTogether."""
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
-        """Send this unit, whatever it was ordered to do before it was on scene. Raises NotToBeSent."""
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
+        """Send this unit, whatever it was ordered to do before it was on scene. Raises NotToBeSent.
+
+        ``seen_at``: when the room was as the dispatcher saw it.
+        """
 
     async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
         """Take an order back whose unit is not on scene yet. Raises NotToBeSent."""
@@ -891,10 +910,13 @@ class UnitDesk(Protocol):
     async def report(self, positions: Sequence[PositionData]) -> None:
         """Give these to dispatch, which judges them. Raises MessageError where one cannot be converted, QueueError."""
 
-    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
-        """An operator says what a unit does. Returns what it is from now on.
+    async def set_state(
+        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, request: str = ""
+    ) -> UnitState:
+        """An operator says what a unit does. Returns what it is from now on. ``request``: see ``RoomDesk.asked``.
 
-        Raises KeyError for an unknown unit, UnitBusy while it is on an order, IllegalTransition, StoreError.
+        Raises KeyError for an unknown unit, UnitBusy while it is on an order, IllegalTransition, DoneBefore,
+        StoreError.
         """
 
 

@@ -1501,11 +1501,13 @@ export interface components {
         Level: "red" | "yellow" | "blue" | "green";
         /**
          * LevelBody
-         * @description How urgent an incident is, and why, in words.
+         * @description How urgent an incident is, and why, in words. ``seen_at``: when the room was as whoever says so saw it.
          */
         LevelBody: {
             level: components["schemas"]["Level"];
             reason: string;
+            /** @default null */
+            seen_at: string | null;
         };
         /**
          * LevelChange
@@ -1725,10 +1727,12 @@ export interface components {
         };
         /**
          * OrderBody
-         * @description Which unit to send.
+         * @description Which unit to send. ``seen_at``: when the room was as whoever sends it saw it.
          */
         OrderBody: {
             unit_id: string;
+            /** @default null */
+            seen_at: string | null;
         };
         /**
          * OrderLine
@@ -3198,6 +3202,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3266,6 +3272,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3446,7 +3461,10 @@ export interface operations {
     post_incidents_incident_displayed: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 incident_id: string;
             };
@@ -3503,7 +3521,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3539,6 +3557,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3563,6 +3590,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3622,7 +3651,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3658,6 +3687,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3682,6 +3720,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3741,7 +3781,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3777,6 +3817,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3801,6 +3850,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3860,7 +3911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3896,6 +3947,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3920,6 +3980,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3979,7 +4041,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4015,6 +4077,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4039,6 +4110,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4098,7 +4171,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4134,6 +4207,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4158,6 +4240,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4217,7 +4301,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4253,6 +4337,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4277,6 +4370,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4336,7 +4431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4372,6 +4467,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4396,6 +4500,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4455,7 +4561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4491,6 +4597,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4515,6 +4630,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4574,7 +4691,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4610,6 +4727,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4634,6 +4760,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4693,7 +4821,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4729,6 +4857,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4753,6 +4890,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4813,7 +4952,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4849,6 +4988,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4873,6 +5021,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4932,7 +5082,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4968,6 +5118,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4992,6 +5151,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -5051,7 +5212,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5087,6 +5248,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -5111,6 +5281,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -5170,7 +5342,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5199,6 +5371,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5561,7 +5742,10 @@ export interface operations {
     post_wall_viewer_cameras: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 viewer_id: string;
             };
@@ -5638,6 +5822,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5813,6 +6006,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -5872,7 +6067,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5908,6 +6103,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -5931,7 +6135,10 @@ export interface operations {
     post_units_unit_position: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 unit_id: string;
             };
@@ -6047,7 +6254,10 @@ export interface operations {
     post_positions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6162,6 +6372,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -6221,7 +6433,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6250,6 +6462,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6459,7 +6680,10 @@ export interface operations {
     post_cameras_camera_live: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 camera_id: string;
             };
@@ -6536,6 +6760,15 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6642,7 +6875,10 @@ export interface operations {
     delete_live_viewer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 viewer_id: string;
             };
@@ -6657,6 +6893,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized: not_signed_in, sign_in_wrong */
@@ -6686,8 +6931,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Entity Too Large: too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6840,7 +7103,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7060,7 +7323,10 @@ export interface operations {
     post_password: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7106,7 +7372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -5,7 +5,7 @@ import { type Key, language, pick, type PlainKey, t, word } from "./words";
 import { serverNow, signed, timeOfDay } from "./times";
 import { Countdown, stampOf } from "./countdown";
 import {
-  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, stateNow, titleOf,
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, seenAt, showsStrangeView, stateNow, titleOf,
   unitLine, unitName, whyGone, wordsOf,
 } from "./room";
 import { Candidates } from "./candidates";
@@ -271,7 +271,7 @@ export class IncidentPanel {
 
   // A dispatcher's own choice: it wins over the one that was made. `takes`: from what it takes the unit away, or "".
   #orderButton(incidentId: string, unitId: string, takes: string): HTMLButtonElement {
-    return this.#quietButton("send_unit", unitId, (operator) => act(incidentId, "orders", { unit_id: unitId }, operator), takes);
+    return this.#quietButton("send_unit", unitId, (operator) => act(incidentId, "orders", { unit_id: unitId, seen_at: seenAt() }, operator), takes);
   }
 
   #takeBackButton(order: Order): Child {
@@ -371,7 +371,7 @@ export class IncidentPanel {
     const level = LEVELS.find((one) => one === choice);
     if (level === undefined) return this.#ask("level_missing", this.#levelForm.choices[0]);
     if (!reason) return this.#ask("reason_missing", this.#levelForm.reason);
-    if ((await this.#sendHere("level", { level, reason })) !== null) this.#openJudging(null);
+    if ((await this.#sendHere("level", { level, reason, seen_at: seenAt() })) !== null) this.#openJudging(null);
   }
 
   async #reopen({ reason }: Said): Promise<void> {

@@ -69,19 +69,25 @@ export function showWall(): void {
   wanted.value = chosen().map(({ id }) => id);
   const incidents = room.state.incidents.filter((one) => isOpen(one) && !isMaintenance(one));
   opened.value = incidents[0] ? { n: incidents.length, level: incidents[0].level } : null;
-  tickWall();
 }
 
+// Called some times a second.
 export function tickWall(): void {
   if (view() !== "wall" || furnished === null) return;
   connected.value = stills.connected;
   if (said.value && performance.now() - saidAt > SAID_MS) said.value = "";
-  grid?.tick();
+  grid?.tickSome();
   beat.value += 1;
+}
+
+function showDone(): void {
+  grid?.tick();
+  tickWall();
 }
 
 export function speakWall(): void {
   grid?.speak();
+  grid?.tick();
   if (furnished !== null) hang();
 }
 
@@ -175,7 +181,7 @@ function toggleOwn(id: string): void {
 function byName(deed: (operator: string) => Promise<void>): void {
   if (!may("look") || !room.state?.tour) return;
   const doIt = (name: string) => {
-    deed(name).then(() => tickWall(), (error: unknown) => {
+    deed(name).then(showDone, (error: unknown) => {
       if (!(error instanceof ActionFailed)) throw error;
       say(t("failed", { why: failureText(error, "error_no_camera") }));
     });

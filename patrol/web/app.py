@@ -43,6 +43,7 @@ from patrol.web.letter_routes import letter_routes
 from patrol.web.live_routes import live_routes
 from patrol.web.looking import Looking, looking_routes
 from patrol.web.map_routes import MapParts, heat_routes, map_routes
+from patrol.web.repeating import Repeats
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.schemas import encode_room, with_time
 from patrol.web.serving import serve
@@ -127,6 +128,7 @@ def make_web_app(
         ],
     )
     app.state.feed, app.state.wall = feed, hanging
+    app.state.repeats = Repeats(deeds)
     return app
 
 
@@ -151,5 +153,5 @@ def _guarded(routes: Sequence[Route], gate: Gate, more: Sequence[Middleware] = (
         if not isinstance(route, DeclaredRoute):
             raise TypeError(f"{route.path}: expected what it needs, or that it is open; see declared()")
     app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders), *more], exception_handlers=dict(FAILURES))
-    app.state.gate = gate
+    app.state.gate, app.state.repeats = gate, Repeats()
     return app

@@ -49,6 +49,7 @@ from patrol.web.looking import LookingBody
 from patrol.web.map_routes import BASE, PMTILES, TILES, MapShown
 from patrol.web.paging import MOST, USUAL
 from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
+from patrol.web.repeating import KEY_HEADER, KEY_PATTERN
 from patrol.web.room_routes import AFTER
 from patrol.web.schemas import (
     AcceptViewBody,
@@ -306,7 +307,8 @@ def openapi() -> dict[str, Any]:
             "license": {"name": "AGPL-3.0-only", "identifier": "AGPL-3.0-only"},
             "description": (
                 "What the console's page uses, and terminals may. Times are ISO 8601 with their zone; whatever ends in"
-                " _s is in seconds. Every action may be sent again: the second time changes nothing."
+                " _s is in seconds. Every action may be sent again by the same Idempotency-Key: it is done once, and"
+                " answered alike."
             ),
         },
         "paths": paths,
@@ -387,7 +389,10 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 def _refuses(operation: Operation) -> list[int]:
     """Where somebody has to be signed in, nobody may be, or somebody who may not; and the name may be another's."""
-    return sorted({*operation.refuses, 421} if operation.is_open else {*operation.refuses, 401, 403, 421})
+    if operation.is_open:
+        return sorted({*operation.refuses, 421})
+    changes = {400, 413, 422} if operation.method != "get" else set()
+    return sorted({*operation.refuses, *changes, 401, 403, 421})
 
 
 def _content(gives: Any, schemas: _Schemas) -> dict[str, Any]:
@@ -424,6 +429,16 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         }
         for each in operation.parameters
     ]
+    if operation.method not in ("get", "head") and not operation.is_open:
+        found.append(
+            {
+                "name": KEY_HEADER,
+                "in": "header",
+                "required": False,
+                "description": "By which a request names itself: what comes again by the same is done once.",
+                "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
+            }
+        )
     if operation.names_operator:
         found.append(
             {
