@@ -15,6 +15,8 @@ from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.auditing import Audit, AuditView
 from patrol.domain.board import Board
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.camera_history import CameraSpan, VisitRecord
+from patrol.domain.camera_overview import CameraOverview, CameraTrouble, Worst
 from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.deeds import Action, Deed
@@ -673,6 +675,55 @@ class TourRequests(Protocol):
 
     async def take(self) -> Sequence[TourRequest]:
         """What was asked for since the last time, oldest first. Raises QueueError."""
+
+
+class CameraHistory(Protocol):
+    """How long cameras were unseen, span by span. Each raises StoreError."""
+
+    async def keep(self, spans: Sequence[CameraSpan], before: datetime) -> None:
+        """Write these down, with what is there of the same spans; of these cameras forget what began before then."""
+
+    async def spans(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
+        """One camera's, that began no earlier than ``since``, the oldest first."""
+
+    async def worst(self, cameras: Sequence[CameraId], since: datetime) -> Mapping[CameraId, Worst]:
+        """Of each of them, of which there is any span since then, the one in which it was unseen longest, relative to
+        its bound."""
+
+
+class VisitRecords(Protocol):
+    """What the tour remembers of a camera that somebody looks at, also in another process. Each raises QueueError.
+
+    Nothing is told of others; a record that nobody fetches soon is gone.
+    """
+
+    async def want(self, camera_id: CameraId) -> None:
+        """Somebody wants to know; the newest wishes are kept for some seconds, not many."""
+
+    async def wanted(self) -> Sequence[CameraId]:
+        """What was wanted since the last time, each once."""
+
+    async def show(self, record: VisitRecord) -> None:
+        """Tell of one."""
+
+    async def latest(self, camera_id: CameraId) -> VisitRecord | None:
+        """The newest record of the camera, or None if there is none younger than some seconds."""
+
+
+class CameraView(Protocol):
+    """What people who look after cameras see of them. Each raises StoreError; KeyError where there is no such one."""
+
+    async def cameras(self) -> Sequence[CameraOverview]:
+        """Every camera as it stands, in the order of the configuration."""
+
+    async def history(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
+        """Its spans since then, oldest first, the running one among them where the tour tells of it."""
+
+    async def troubles(self, camera_id: CameraId, since: datetime) -> Sequence[CameraTrouble]:
+        """What technicians were told of it: what lasts first, then what ended since then, newest first."""
+
+    async def visits(self, camera_id: CameraId) -> VisitRecord | None:
+        """Its latest visits; None where the tour does not tell of them in time."""
 
 
 class Arriving(Protocol[_Arrived_co]):

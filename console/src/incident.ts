@@ -23,6 +23,7 @@ import { PinButton } from "./pins";
 import { PrecisionLine } from "./precision";
 import { StageBar } from "./stages";
 import { acceptView, act, type Action, type ActionAnswer, type ActionBody, failureText, takeBack } from "./stream";
+import { addressOf } from "./views";
 import { Witnesses } from "./witnesses";
 import type { ClockName, ClosingRequest, Disposition, Incident, IncidentState, Order, TroubledCamera, Witness } from "./api";
 
@@ -71,6 +72,7 @@ export class IncidentPanel {
     onFailure: (error) => this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red"),
   });
   readonly #liveButton = el("button", { type: "button", class: "live-open", "data-t-title": "live_means" }, el("span", { "data-t": "live_open" }), el("kbd", {}, "L"));
+  readonly #cameraLink = el("a", { class: "to-camera", "data-t": "cam_details" });
   readonly #reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, "data-t-hint": "reason_hint" });
   readonly #dispositions = DISPOSITIONS.map((value) => el("input", { type: "radio", name: "disposition", value }));
   readonly #falseReason = new FalseReason();
@@ -105,7 +107,8 @@ export class IncidentPanel {
     this.#actions.addEventListener("input", () => this.#onInput());
     const clocks = el("div", { class: "clocks" }, this.#countdown.node, this.#unit);
     const told = [this.#stages.node, this.#why, this.#notes.node, this.#cameras, this.#timeline, this.#candidates.node];
-    const parts = [this.#picture, this.#liveButton, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
+    const looks = el("p", { class: "looks" }, this.#liveButton, this.#cameraLink);
+    const parts = [this.#picture, looks, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
     const head = el("header", {}, this.#title, this.#about, this.#lookers.node);
     const scrolls = { class: "scroll", tabindex: 0, role: "group", "data-t-label": "incident" }; // also by the keyboard
     this.#body = el("div", scrolls, head, this.#escalation.node, ...parts);
@@ -429,7 +432,8 @@ export class IncidentPanel {
 
   #showPin(incident: Incident | null): void {
     const one = incident !== null && hasOneCamera(incident);
-    this.#liveButton.hidden = !one;
+    this.#liveButton.hidden = this.#cameraLink.hidden = !one;
+    setAttribute(this.#cameraLink, "href", one ? addressOf("cameras", this.camera() ?? "") : null);
     this.#pinButton.node.hidden = !one || this.#closing || this.#merging;
     this.#pinButton.show(incident !== null && one ? incident.camera_id : null);
   }

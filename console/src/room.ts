@@ -214,7 +214,7 @@ function maintenanceText(incident: Incident): string {
 }
 
 // `more`: the incident's other orders.
-function orderText(order: Order, now: number, more: Order[]): string {
+export function orderText(order: Order, now: number, more: Order[]): string {
   const elapsed = (now - Date.parse(order.sent_at)) / 1000;
   const left = order.eta_s - elapsed;
   if (order.state === "sent") return t("order_sent", { time: minutes(elapsed) });

@@ -48,9 +48,10 @@ export async function getPage<P extends GetPath>(path: P, next: string | null): 
   return (await answered(next === null ? path : `${path}?cursor=${encodeURIComponent(next)}`, {})) as GetAnswer<P>;
 }
 
-// `ids`: what stands in the path's braces.
-export async function getOf<P extends GetPath>(path: P, ids: IdsOfGet<P>): Promise<GetAnswer<P>> {
-  return (await answered(addressOf(path, ids), {})) as GetAnswer<P>;
+// `ids`: what stands in the path's braces; `query`: what stands behind it.
+export async function getOf<P extends GetPath>(path: P, ids: IdsOfGet<P>, query: Record<string, string> = {}): Promise<GetAnswer<P>> {
+  const behind = new URLSearchParams(query).toString();
+  return (await answered(addressOf(path, ids) + (behind && `?${behind}`), {})) as GetAnswer<P>;
 }
 
 // Also from a page that is being closed; what becomes of it is nobody's concern then.

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from patrol.domain.room import RoomSnapshot
 from patrol.ports import (
+    CameraView,
     Clock,
     DeedLog,
     EvidenceFates,
@@ -29,6 +30,7 @@ from patrol.ports import (
 )
 from patrol.wall_metrics import WallMetrics
 from patrol.web.answering import FAILURES
+from patrol.web.camera_detail_routes import camera_detail_routes
 from patrol.web.camera_routes import camera_routes
 from patrol.web.describing import describing_routes
 from patrol.web.entering import DeclaredRoute, Gate
@@ -77,6 +79,7 @@ def make_web_app(
     stills: StillDesk | None = None,
     map_parts: MapParts | None = None,
     heat: HeatView | None = None,
+    cameras: CameraView | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
@@ -86,7 +89,7 @@ def make_web_app(
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
     nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
-    the map's marks; ``heat``: where incidents were.
+    the map's marks; ``heat``: where incidents were. ``cameras``: how they stand.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -106,6 +109,7 @@ def make_web_app(
             *looking_routes(looking),
             *incident_routes(desk),
             *camera_routes(desk, layout),
+            *(camera_detail_routes(cameras, clock) if cameras is not None else ()),
             *(unit_routes(units, layout) if units is not None else ()),
             *evidence_routes(evidence, fates),
             *(precision_routes(precision) if precision is not None else ()),

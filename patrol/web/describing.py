@@ -34,6 +34,14 @@ from patrol.web.answers import (
     UnitStateDone,
     VersionedLayout,
 )
+from patrol.web.camera_detail_routes import (
+    MOST_CAMERAS,
+    MOST_HOURS,
+    USUAL_HOURS,
+    CameraDetail,
+    CamerasPage,
+    VisitsPage,
+)
 from patrol.web.entering import DeclaredRoute, declared
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
@@ -112,13 +120,15 @@ def _get(path: str, summary: str, gives: Any, *refuses: int) -> Operation:
     return Operation("get", path, summary, gives, refuses=refuses)
 
 
-def _list(path: str, summary: str, gives: Any) -> Operation:
-    """Of a list that grows, a page."""
+def _list(
+    path: str, summary: str, gives: Any, *more: Parameter, most: int = MOST, refuses: tuple[int, ...] = ()
+) -> Operation:
+    """Of a list that is long, or grows, a page. ``more``: what it may be asked for besides."""
     pages = (
-        Parameter("limit", "How many.", schema={"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
-        Parameter("cursor", "What the page before gave as next: what is older."),
+        Parameter("limit", "How many.", schema={"type": "integer", "minimum": 1, "maximum": most, "default": USUAL}),
+        Parameter("cursor", "What the page before gave as next: what comes after it."),
     )
-    return Operation("get", path, summary, gives, refuses=(400,), parameters=pages)
+    return Operation("get", path, summary, gives, refuses=(400, *refuses), parameters=(*more, *pages))
 
 
 def _deed(path: str, summary: str, takes: Any, gives: Any = Done) -> Operation:
@@ -189,6 +199,34 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed("/api/v1/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
     _deed("/api/v1/cameras/{camera_id}/skip", "Have the tour leave a camera out for a while, or no longer", SkipBody),
     _deed("/api/v1/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
+    _list(
+        "/api/v1/cameras",
+        "Every camera as it stands, in the configuration's order",
+        CamerasPage,
+        Parameter("ring", "Of this ring alone."),
+        Parameter("site", "Of this place alone, by its Chinese name."),
+        Parameter("group", "Of this group alone."),
+        Parameter("health", "In this state alone."),
+        Parameter("q", "Whose id, name, place or group has these words."),
+        most=MOST_CAMERAS,
+    ),
+    Operation(
+        "get",
+        "/api/v1/cameras/{camera_id}",
+        "A camera, and how long it was unseen",
+        CameraDetail,
+        refuses=(400, 404),
+        parameters=(
+            Parameter(
+                "hours",
+                "How far back.",
+                schema={"type": "integer", "minimum": 1, "maximum": MOST_HOURS, "default": USUAL_HOURS},
+            ),
+        ),
+    ),
+    _list(
+        "/api/v1/cameras/{camera_id}/visits", "The latest visits of a camera, newest first", VisitsPage, refuses=(404,)
+    ),
     _get(
         "/api/v1/wall/events",
         "What the tour sees of the cameras in sight: events hello (WallHello), still (StillShown) and signed_out",

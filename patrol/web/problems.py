@@ -145,6 +145,7 @@ KINDS: Mapping[str, Kind] = {
     "too_slow": Kind((503,), "No answer in time"),
     "feed_full": Kind((503,), "As many pages watch as the feed takes"),
     "wall_full": Kind((503,), "As many pages show the wall as it takes"),
+    "tour_silent": Kind((503,), "The tour does not tell of its visits"),
     "tiles_away": Kind((503,), "The tile server does not answer"),
     "no_picture": Kind((503,), "The camera gives no picture"),
     **{f"live_{why.value}": Kind((503,), title) for why, title in _LIVE.items()},

@@ -803,14 +803,26 @@ class FakeRoom:
 
 
 async def _main() -> None:
-    from .fake_wall import tour_the_wall  # it needs this module
+    from .fake_cameras import FakeCameras  # they need this module
+    from .fake_wall import tour_the_wall
 
     room, stopping = FakeRoom(), asyncio.Event()
     room.fill()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     registry = CollectorRegistry()
-    app = make_web_app(room, room, room, (), registry, room.layout, SystemClock(), stopping=stopping, wall=room.wall)
+    app = make_web_app(
+        room,
+        room,
+        room,
+        (),
+        registry,
+        room.layout,
+        SystemClock(),
+        stopping=stopping,
+        wall=room.wall,
+        cameras=FakeCameras(room),
+    )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(tour_the_wall(room, stopping))
         await serve(app, "127.0.0.1", 8477, stopping, print)
