@@ -13,6 +13,7 @@ import { PinButton } from "./pins";
 import { boundOf, incidentById, isOpen, type KnownCamera, orderOfUnit, ordersOf, orderText, peopleText, room, seen, stateNow, titleOf, unitName } from "./room";
 import { may } from "./signed";
 import { failureText } from "./stream";
+import { addressOf } from "./views";
 import { wedgePath } from "./wedges";
 import type { Place, RingName } from "./api";
 
@@ -222,7 +223,7 @@ function Camera({ id, onLive, onFind }: { id: string } & Doing) {
         <button type="button" class="main" onClick={() => onLive(id)}>{t("live_open")}</button>
         {may("look") && <Pin id={id} />}
         <button type="button" class="quiet" onClick={() => onFind(camera.place)}>{t("map_find")}</button>
-        {document.querySelector('#views a[href="#cameras"]') && <a href={`#cameras/${encodeURIComponent(id)}`}>{t("map_more")}</a>}
+        <a href={addressOf("cameras", id)}>{t("map_more")}</a>
       </div>
     </>
   );

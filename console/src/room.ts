@@ -53,6 +53,11 @@ export function takeState(message: StateMessage): void {
   room.at = Date.parse(message.at);
 }
 
+// When the room was as it is shown: what others have done since is not undone unseen.
+export function seenAt(): string | null {
+  return room.at === null ? null : new Date(room.at).toISOString();
+}
+
 export function incidentById(id: string | null): Incident | null {
   return id === null ? null : (room.incidents.get(id) ?? room.past.get(id) ?? null);
 }
