@@ -82,19 +82,20 @@ export class Ground {
     effect(() => this.#paint(theme()));
   }
 
-  // What lies under the marks here, as the server tells it. Nothing where it is away: the marks alone say what matters.
-  async load(): Promise<void> {
+  // What lies under the marks here, as the server tells it. False where it is away: the marks alone say what matters.
+  async load(): Promise<boolean> {
     try {
       const shown = await get("/api/v1/map");
-      if (shown.datum !== this.#datum) {
-        this.#datum = shown.datum;
-        this.#drawn = null;
-      }
+      this.#datum = shown.datum;
+      this.#drawn = null;
       await this.#layTiles(shown);
       if (shown.base) await this.#layBase();
       this.isThere = shown.base || this.#tiles !== null;
+      return true;
     } catch (error) {
-      if (!(error instanceof ActionFailed)) throw error;
+      // The network, or a file that is not what it should be.
+      if (!(error instanceof ActionFailed || error instanceof TypeError)) console.warn(error);
+      return false;
     }
   }
 

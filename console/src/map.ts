@@ -72,6 +72,7 @@ export class RoomMap {
   readonly #units = new Map<string, UnitNode>();
   readonly #incidents = new Map<string, IncidentNode>();
   readonly #orders = new Map<string, SVGLineElement>();
+  #isLaid = false;
   #looksAt: RingName | null = null; // until somebody moves the map
   #size = "";
   #origin: Origin = { latitude: 0, longitude: 0, shrink: 1 };
@@ -96,17 +97,20 @@ export class RoomMap {
     });
     placeCard(this.#card, { onIncident: (id) => this.#onSelect(id), onLive: (id) => this.#onLive(id), onFind: (place) => this.#find(place) });
     this.#watchPointer();
-    void this.#lay();
     new ResizeObserver(() => this.#resize()).observe(node);
   }
 
-  // What lies under the marks comes when it comes.
+  // What lies under the marks comes when it comes; where it did not, it is asked for again at the next occasion.
   async #lay(): Promise<void> {
-    await this.#ground.load();
+    if (this.#isLaid) return;
+    this.#isLaid = true;
+    this.#isLaid = await this.#ground.load();
     setAttribute(this.#node, "data-ground", this.#ground.isThere);
     setText(this.#credit, this.#ground.attribution);
     this.#heat.draw();
-    this.#draw();
+    // The tiles may be in another system of coordinates than what was looked at before.
+    if (this.#looksAt !== null) this.#look(this.#looksAt);
+    else this.#draw();
   }
 
   #resize(): void {
@@ -120,9 +124,7 @@ export class RoomMap {
 
   // The view has changed: only moved, everything goes along as it is, until it rests.
   #follow(moved: Point | null): void {
-    if (moved !== null && moved.x === 0 && moved.y === 0) {
-      if (!this.#world.hasAttribute("transform")) return;
-    }
+    if (moved?.x === 0 && moved.y === 0 && !this.#world.hasAttribute("transform")) return;
     if (moved === null) this.#still();
     else setAttribute(this.#world, "transform", `translate(${moved.x.toFixed(1)} ${moved.y.toFixed(1)})`);
   }
@@ -149,6 +151,7 @@ export class RoomMap {
     this.#furnishButtons();
     this.#furnishLegend();
     this.#heat.speak();
+    void this.#lay();
     this.#draw();
   }
 
@@ -167,7 +170,8 @@ export class RoomMap {
     setAttribute(this.#picture, "aria-label", t("map_label", counts));
     this.#begin(open);
     showCard();
-    if (this.#units.size > units || this.#world.hasAttribute("transform")) this.#still(); // who is new stands there at once, and does not glide in from the corner
+    // Who is new stands there at once, and does not glide in from the corner; and what is being moved is not placed twice.
+    if (this.#units.size > units || this.#world.hasAttribute("transform")) this.#still();
     else this.#place();
   }
 
@@ -413,7 +417,8 @@ export class RoomMap {
       el("li", { "data-tone": tone }, svg("svg", { viewBox: "-9 -11 18 18", "aria-hidden": "true" }, svg("path", { d: wedgePath(70, tone) })), t(`seen_${tone}`)),
     );
     const unit = el("li", { class: "unit-key" }, el("i"), t("units"));
-    this.#legend.replaceChildren(el("li", { class: "what" }, t("blind_age")), ...tones, unit);
+    const fingers = el("li", { class: "fingers" }, t("map_two_fingers"));
+    this.#legend.replaceChildren(el("li", { class: "what" }, t("blind_age")), ...tones, unit, fingers);
   }
 
   #look(ring: RingName): void {

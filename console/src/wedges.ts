@@ -9,8 +9,17 @@ const BANDS: Partial<Record<Tone, number>> = { soon: 1, late: 2 };
 const BAND = 1.7;
 const GAP = 1.6;
 
+const drawn = new Map<string, string>(); // hundreds of cameras have a few shapes
+
 // It looks up; `viewDeg`: its angle of view.
 export function wedgePath(viewDeg: number, tone: Tone): string {
+  const key = `${viewDeg} ${tone}`;
+  const known = drawn.get(key) ?? drawnAnew(viewDeg, tone);
+  drawn.set(key, known);
+  return known;
+}
+
+function drawnAnew(viewDeg: number, tone: Tone): string {
   const half = (Math.min(110, Math.max(36, viewDeg)) / 2) * (Math.PI / 180);
   const at = (radius: number, side: 1 | -1) => `${(side * Math.sin(half) * radius).toFixed(2)} ${(PULLED_BACK - Math.cos(half) * radius).toFixed(2)}`;
   const wedge = `M0 ${PULLED_BACK}L${at(REACH, 1)}A${REACH} ${REACH} 0 0 0 ${at(REACH, -1)}Z`;

@@ -252,6 +252,7 @@ def test_whatever_is_clicked_says_what_it_is_and_leads_on(served: ServedRoom, op
     expect(card.locator("h3")).to_have_text(camera.name_en)
     expect(card).to_contain_text(camera.id)
     expect(card).to_contain_text(re.compile(rf"Blind age.*/ {camera.revisit_bound_s:.1f} s"))
+    expect(card.get_by_role("link", name="Camera details")).to_have_attribute("href", f"#cameras/{camera.id}")
     card.locator(".pin").click()
     expect(card.locator("[role=alert]")).to_have_text("Fill in the operator first")
     click_at(page, '#map .ring-names [data-ring="periphery"]')
