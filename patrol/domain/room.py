@@ -13,6 +13,7 @@ from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.covering import MoveUp
 from patrol.domain.digest import Digest
+from patrol.domain.drawing import SceneStanding
 from patrol.domain.incidents import EvidenceId, Incident, LoopStage
 from patrol.domain.orders import Order
 from patrol.domain.retention import Gone
@@ -82,7 +83,7 @@ class TourStatus:
     ``recent``: the cameras seen last, newest first. ``frames_*``: counts since the start, where
     captured = processed + dropped + still under way. ``pinned``, ``skipped``: by operators; None: this tour does not
     say. ``capacity_per_s``, ``needed_per_s``: visits a second that the machine could make, and that the bounds ask for;
-    None until they are known.
+    None until they are known. ``scenes``: how far it has taken up what was drawn; None: it does not say.
     """
 
     at: datetime
@@ -98,6 +99,7 @@ class TourStatus:
     capacity_per_s: float | None = None
     needed_per_s: float | None = None
     skipped: tuple[SkippedCamera, ...] | None = None
+    scenes: SceneStanding | None = None
 
 
 @dataclass(frozen=True, slots=True)

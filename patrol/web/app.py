@@ -22,6 +22,7 @@ from patrol.ports import (
     PrecisionView,
     RoomDesk,
     RoomView,
+    SceneDesk,
     StillDesk,
     UnitDesk,
     Wall,
@@ -46,6 +47,7 @@ from patrol.web.status_routes import status_routes
 from patrol.web.unit_routes import unit_routes
 from patrol.web.wall_feeding import WallFeed, WallLimits
 from patrol.web.wall_routes import wall_routes
+from patrol.web.zone_routes import zone_routes
 
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
 
@@ -71,6 +73,7 @@ def make_web_app(
     wall_metrics: WallMetrics | None = None,
     live: LiveDesk | None = None,
     stills: StillDesk | None = None,
+    scenes: SceneDesk | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
@@ -79,7 +82,8 @@ def make_web_app(
     ``precision``: how often the rules were right.
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
-    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are.
+    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``scenes``: to draw in their
+    pictures; without it nobody can.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -102,6 +106,7 @@ def make_web_app(
             *(precision_routes(precision) if precision is not None else ()),
             *letter_routes(desk),
             *(live_routes(live, stills, gate, clock) if live is not None and stills is not None else ()),
+            *(zone_routes(scenes) if scenes is not None else ()),
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),
             *(wall_routes(hanging, gate) if hanging is not None else ()),
