@@ -6,6 +6,7 @@ import { lookUp, pick, t, word } from "./words";
 import { age } from "./times";
 import { peopleText, room, seen } from "./room";
 import { type Reason, Watch, type Watched } from "./watching";
+import { zonesAddress } from "./zone_editor";
 import type { LiveZone } from "./api";
 
 const sheet = createRef<HTMLDialogElement>();
@@ -92,6 +93,7 @@ function LiveSheet() {
           {t("live_zones", { zones: zones.value.map((zone) => pick(zone.name, zone.name_en)).join(" · ") })}
         </label>
         <button type="button" class="quiet" hidden={!isStill} onClick={() => void watch?.again()}>{t("live_again")}</button>
+        {cameraId.value !== null && <a href={zonesAddress(cameraId.value)} title={t("zones_open_means")} onClick={() => sheet.current?.close()}>{t("zones_open")}</a>}
         <LastVisit />
       </div>
     </dialog>

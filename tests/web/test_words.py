@@ -12,6 +12,7 @@ from patrol.domain.camera import RingName
 from patrol.domain.errors import Apart, CaptureFailure, LiveRefusal, Objection, Refusal, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
+from patrol.domain.drawing import DrawingWarning, SceneState
 from patrol.domain.live import LiveEnd
 from patrol.domain.orders import OrderState
 from patrol.domain.retention import Gone
@@ -44,6 +45,8 @@ CLOSED_SETS = {
     "role": list(AccountRole),
     "error_live": list(LiveRefusal),
     "live_end": list(LiveEnd),
+    "zones_state": list(SceneState),
+    "zones_warning": [each for each in DrawingWarning if each is not DrawingWarning.OTHER],
     "error_sign_in": list(Refusal),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
