@@ -21,7 +21,7 @@ from patrol.domain.deeds import Action, Deed
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
-from patrol.domain.drawing import DrawnScene, DrawnScenes, SceneStanding, SceneVerdict, WrittenScene
+from patrol.domain.drawing import DrawnScene, DrawnScenes, SceneVerdict, WrittenScene
 from patrol.domain.errors import QueueError
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
@@ -47,7 +47,7 @@ from patrol.domain.retention import (
     StoredFile,
     Usage,
 )
-from patrol.domain.room import RoomSnapshot, TourStatus
+from patrol.domain.room import RoomSnapshot, SceneStanding, TourStatus
 from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
 from patrol.domain.skips import Skip
 from patrol.domain.storage import DiskSpace, StorageStatus

@@ -2405,6 +2405,8 @@ export interface components {
          */
         WrittenScene: {
             camera_id: string;
+            name: string;
+            name_en: string;
             file: string;
             file_version: string;
             version: string;

@@ -253,14 +253,20 @@ export function focusCorner(place: number): void {
 
 function Names({ high, unit }: Sized) {
   const named = [
-    ...scene.value.masks.map((mask) => ({ at: middle(mask.polygon), text: pick(mask.name, mask.name_en || mask.name) || t("zones_mask") })),
-    ...scene.value.zones.map((zone) => ({ at: middle(zone.polygon ?? zone.line ?? [[0, 0]]), text: pick(zone.name, zone.name_en || zone.name) || zone.id })),
+    ...scene.value.masks.map((mask) => ({ at: topOf(mask.polygon), text: pick(mask.name, mask.name_en || mask.name) || t("zones_mask") })),
+    ...scene.value.zones.map((zone) => ({ at: topOf(zone.polygon ?? zone.line ?? [[0, 0]]), text: pick(zone.name, zone.name_en || zone.name) || zone.id })),
   ];
   return (
     <g class="names" font-size={13 * unit} aria-hidden="true">
-      {named.map(({ at, text }, place) => <text key={place} x={at[0] * WIDE} y={at[1] * high} stroke-width={4 * unit}>{text}</text>)}
+      {named.map(({ at, text }, place) => <text key={place} x={at[0] * WIDE} y={at[1] * high + 18 * unit} stroke-width={4 * unit}>{text}</text>)}
     </g>
   );
+}
+
+// Where a shape's name stands: under the middle of its upper edge, as far as it has one.
+function topOf(points: readonly Point[]): Point {
+  const [top, next] = [...points].sort((one, other) => one[1] - other[1]);
+  return top === undefined || next === undefined ? [0, 0] : [(top[0] + next[0]) / 2, (top[1] + next[1]) / 2];
 }
 
 function Draft({ high, unit }: Sized) {

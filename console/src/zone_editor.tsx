@@ -4,7 +4,6 @@ import { createRef, render } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { lookUp, pick, t } from "./words";
 import { operatorName, typeOperator } from "./operator";
-import { room } from "./room";
 import { may, signedInName } from "./signed";
 import { Canvas, drawInTheMiddle, finish, focusCorner } from "./zone_canvas";
 import { Panel } from "./zone_panel";
@@ -83,9 +82,7 @@ function closed(): void {
 const leaving: { open: (go: () => void) => void } = { open: () => {} };
 
 function Sheet() {
-  const id = cameraId.value;
-  const known = room.cameras.get(id ?? "");
-  const name = known ? pick(known.camera.name, known.camera.name_en) : id ?? "";
+  const { name = "", name_en = "" } = shown.value?.written ?? {};
   const isWide = !matchMedia(NARROW).matches;
   const mayDraw = isWide && may("configure") && shown.value !== null;
   return (
@@ -94,7 +91,7 @@ function Sheet() {
       escape();
     }} onClose={closed} onKeyDown={(event) => keys(event, mayDraw)}>
       <div class="panel-head">
-        <h2 id="zones-title">{t("zones_of", { camera: name })}</h2>
+        <h2 id="zones-title">{t("zones_of", { camera: pick(name, name_en) || cameraId.value })}</h2>
         <button type="button" class="quiet" onClick={close}>{t("letters_close")}</button>
       </div>
       {!isWide && <p class="zones-note">{t("zones_narrow")}</p>}

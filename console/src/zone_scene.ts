@@ -69,7 +69,16 @@ export function redone({ past, now, future }: History): History {
 }
 
 export function same(one: Scene, other: Scene): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+  return JSON.stringify(said(one)) === JSON.stringify(said(other));
+}
+
+// What a scene says, in one order of its parts.
+function said({ zones, masks, ground }: Scene): unknown {
+  return [
+    zones.map((zone) => [zone.id, zone.name, zone.name_en, zone.rules, zone.polygon, zone.line, zone.direction_deg]),
+    masks.map((mask) => [mask.name, mask.name_en, mask.polygon]),
+    ground === null ? null : [ground.points.map(({ at, metres }) => [at, metres]), ground.error],
+  ];
 }
 
 export function freeId(zones: readonly Zone[]): string {

@@ -104,6 +104,8 @@ class SceneBook:
         template = opened.parts.template_of(part)
         return WrittenScene(
             camera_id=camera.id,
+            name=camera.name,
+            name_en=camera.name_en,
             file=self._file.name,
             file_version=opened.version,
             version=_version_of(effective),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
@@ -16,6 +15,7 @@ from patrol.domain.errors import ConfigProblem
 from patrol.domain.events import Kind
 from patrol.domain.ground import GroundPlane, Homography
 from patrol.domain.masks import touched
+from patrol.domain.room import SceneStanding
 from patrol.domain.zones import Line, Polygon, RuleId, Zone, ZoneId
 
 SMALLEST_ZONE = 0.002  # share of the picture: 20 x 14 of 512 x 288 pixels hold nobody's feet for long
@@ -84,6 +84,8 @@ class WrittenScene:
     """
 
     camera_id: CameraId
+    name: str
+    name_en: str
     file: str
     file_version: str
     version: str
@@ -186,15 +188,6 @@ class DrawnScenes:
 
     version: str
     scenes: Mapping[CameraId, CameraScene]
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SceneStanding:
-    """Up to which version of the file a process has taken its scenes, when, and why not farther. ``at``: aware UTC."""
-
-    version: str
-    at: datetime
     problem: str | None = None
 
 

@@ -13,7 +13,6 @@ from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.covering import MoveUp
 from patrol.domain.digest import Digest
-from patrol.domain.drawing import SceneStanding
 from patrol.domain.incidents import EvidenceId, Incident, LoopStage
 from patrol.domain.orders import Order
 from patrol.domain.retention import Gone
@@ -74,6 +73,15 @@ class SkippedCamera:
     until: datetime
     operator: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SceneStanding:
+    """Up to which version of the file a process has taken its scenes, when, and why not farther. ``at``: aware UTC."""
+
+    version: str
+    at: datetime
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

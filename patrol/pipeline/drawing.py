@@ -10,8 +10,9 @@ from dataclasses import asdict
 
 from patrol.domain.camera import CameraId
 from patrol.domain.deeds import Action, Deed
-from patrol.domain.drawing import DrawnScene, SceneStanding, SceneVerdict, WrittenScene
+from patrol.domain.drawing import DrawnScene, SceneVerdict, WrittenScene
 from patrol.domain.errors import FileChanged, NotWritten, QueueError, StoreError
+from patrol.domain.room import SceneStanding
 from patrol.ports import DeedLog, SceneBook, TourReports
 
 LOOKED_BACK = 200  # deeds: for who was quicker

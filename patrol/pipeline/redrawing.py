@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.drawing import DrawnScenes, SceneStanding, redrawn
+from patrol.domain.drawing import DrawnScenes, redrawn
+from patrol.domain.room import SceneStanding
 from patrol.domain.zones import RuleId
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, SceneBook

@@ -12,12 +12,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
-from patrol.domain.drawing import SceneStanding
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import USUAL_EVERY_S, Pin
 from patrol.domain.requests import LiveSession, TourRequest, ViewAcceptance
-from patrol.domain.room import PinnedCamera, SkippedCamera, TourStatus
+from patrol.domain.room import PinnedCamera, SceneStanding, SkippedCamera, TourStatus
 from patrol.domain.skips import Skip
 from patrol.domain.tour import Tour
 from patrol.domain.visits import Asker, Turn, Visit

@@ -9,10 +9,10 @@ import pytest
 from patrol.domain.accounts import AccountRole
 from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
+from patrol.domain.drawing import DrawingWarning, SceneState
 from patrol.domain.errors import Apart, CaptureFailure, LiveRefusal, Objection, Refusal, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
-from patrol.domain.drawing import DrawingWarning, SceneState
 from patrol.domain.live import LiveEnd
 from patrol.domain.orders import OrderState
 from patrol.domain.retention import Gone
