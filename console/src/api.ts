@@ -1951,11 +1951,8 @@ export interface components {
         SceneRefusal: {
             code: string;
             message: string;
-            /** @default [] */
             problems: components["schemas"]["SceneProblem"][];
-            /** @default null */
             who: string | null;
-            /** @default null */
             at: string | null;
         };
         /**

@@ -144,9 +144,9 @@ class SceneChecked:
 class SceneRefusal(Problem):
     """``problems``: what is wrong with it; ``who``, ``at``: who was quicker, where that is known."""
 
-    problems: tuple[SceneProblem, ...] = ()
-    who: str | None = None
-    at: datetime | None = None
+    problems: tuple[SceneProblem, ...]
+    who: str | None
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +201,11 @@ class _Scenes:
         except KeyError:
             raise HTTPException(404, "there is no such camera") from None
         except ConfigError as error:
-            problems = [{"path": each.path, "message": each.message} for each in error.problems]
-            return error_response(422, "scene_unusable", "the scene cannot be used", problems=problems)
+            return _refused(422, "scene_unusable", "the scene cannot be used", error.problems)
         except FileChanged as error:
-            at = error.at.isoformat() if error.at is not None else None
-            return error_response(409, "scene_changed", str(error), who=error.who, at=at)
+            return _refused(409, "scene_changed", str(error), who=error.who, at=error.at)
         except NotWritten as error:
-            return error_response(503, "not_written", str(error))
+            return _refused(503, "not_written", str(error))
         return await self._shown(written)
 
     async def _shown(self, written: WrittenScene) -> Response:
@@ -218,8 +216,19 @@ class _Scenes:
 
 
 def _unusable_file(error: ConfigError) -> Response:
-    problems = [{"path": each.path, "message": each.message} for each in error.problems[:10]]
-    return error_response(503, "file_unusable", "the configuration cannot be used as it is now", problems=problems)
+    return _refused(503, "file_unusable", "the configuration cannot be used as it is now", error.problems[:MOST])
+
+
+def _refused(
+    status: int,
+    code: str,
+    message: str,
+    problems: Sequence[ConfigProblem] = (),
+    who: str | None = None,
+    at: datetime | None = None,
+) -> Response:
+    told = [{"path": each.path, "message": each.message} for each in problems]
+    return error_response(status, code, message, problems=told, who=who, at=at.isoformat() if at else None)
 
 
 def _told(problems: Sequence[ConfigProblem]) -> tuple[SceneProblem, ...]:
