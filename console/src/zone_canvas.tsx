@@ -214,7 +214,7 @@ function Corners({ of, high, unit, mayDraw, onPress }: CornersOf) {
       })}
       {points.map((point, place) => (
         <circle key={`c${place}`} class="corner" cx={point[0] * WIDE} cy={point[1] * high} r={7 * unit}
-          tabIndex={mayDraw ? 0 : -1} role="button" data-place={place}
+          tabindex={mayDraw ? 0 : -1} role="button" data-place={place}
           aria-label={t("zones_corner", { n: place + 1, x: (point[0] * 100).toFixed(1), y: (point[1] * 100).toFixed(1) })}
           onPointerDown={(event) => onPress(event, of, place)}
           onKeyDown={(event) => cornerKey(event, of, place)} />
