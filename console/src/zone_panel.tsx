@@ -12,10 +12,12 @@ export function Panel({ mayDraw }: { mayDraw: boolean }) {
   return (
     <aside class="zones-panel">
       <Shapes />
-      <fieldset disabled={!mayDraw} class="zones-form">
-        <legend class="unseen">{t("zones_picked")}</legend>
-        <Form />
-      </fieldset>
+      {(mayDraw || picked.value !== null) && (
+        <fieldset disabled={!mayDraw} class="zones-form">
+          <legend class="unseen">{t("zones_picked")}</legend>
+          <Form />
+        </fieldset>
+      )}
       <Troubles />
     </aside>
   );
