@@ -294,6 +294,7 @@ units:
 """
 
 
+@pytest.mark.long
 @pytest.mark.weights
 def test_the_whole_service_works_without_the_packages_that_stay_out_of_the_image(tmp_path: Path) -> None:
     models = real_model().folder.parent.resolve()

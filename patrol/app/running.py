@@ -216,6 +216,8 @@ async def _serve(
             live=parts.live.streaming,
             stills=parts.live.glancing,
             scenes=parts.drawing,
+            map_parts=parts.map,
+            heat=parts.heating,
         )
         parts.redrawing.follow(lambda _, after: app.state.wall.forget(after.id))
     else:

@@ -143,6 +143,8 @@ def _false_alarm(page: Page) -> None:
 # How one comes there, and the part of the page that is new then.
 VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "help": (_press("?"), "#help"),
+    "map list": (_press("f"), ".map-card"),
+    "heat": (_press("h"), "#map"),
     "settings": (_press("s"), "#settings"),
     "precision": (_press("r"), "#precision"),
     "letters": (_click(".banner[data-level=blue] button"), "#letters"),
