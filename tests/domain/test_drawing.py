@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from patrol.domain.calibrating import PickedPoint, from_points
+from patrol.domain.camera import CameraId
 from patrol.domain.drawing import (
     CameraScene,
     DrawingWarning,
@@ -20,7 +22,10 @@ from patrol.domain.drawing import (
     uncovers,
     zones_to_forget,
 )
+from patrol.domain.health_memory import HealthMemory, KnownScene, Tally, troubles_on
+from patrol.domain.health_watching import HealthWatcher
 from patrol.domain.room import SceneStanding
+from patrol.domain.troubles import Trouble
 from patrol.domain.zones import RuleId, ZoneId
 from tests.builders import NOON, camera, zone
 
@@ -110,3 +115,12 @@ def test_it_holds_only_when_the_tour_says_so() -> None:
     assert state_of("v2", True, replace(read, problem="a new rule")) is SceneState.PARTLY
     assert state_of("v2", True, None) is SceneState.UNTOLD
     assert state_of("v2", False, read) is SceneState.NO_TOUR
+
+
+def test_where_a_mask_goes_scenes_are_learned_again_and_troubles_stay() -> None:
+    known = KnownScene(np.zeros((27, 48, 2), np.int8), 9, 1.0, 1.0, 1.0)
+    watcher, one = HealthWatcher(), CameraId("C-1")
+    watcher.remember(one, HealthMemory((known,), tallies={Trouble.FROZEN: Tally(on=True)}))
+    watcher.learn_anew(one)
+    assert watcher.memory_of(one).scenes == ()
+    assert troubles_on(watcher.memory_of(one)) == {Trouble.FROZEN}
