@@ -429,6 +429,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every camera as it stands, in the configuration's order */
+        get: operations["get_cameras"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A camera, and how long it was unseen */
+        get: operations["get_cameras_camera"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/visits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The latest visits of a camera, newest first */
+        get: operations["get_cameras_camera_visits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/wall/events": {
         parameters: {
             query?: never;
@@ -882,6 +933,29 @@ export interface components {
             returned: number;
         };
         /**
+         * CameraDetail
+         * @description One camera and its past, since ``since``.
+         *
+         *     ``spans``: of ``span_s`` seconds each, oldest first; where there is none nobody watched. The last one may still run.
+         *     ``troubles``: what lasts first, then what is over, newest first.
+         */
+        CameraDetail: {
+            /** Format: date-time */
+            at: string;
+            camera: components["schemas"]["CameraShown"];
+            /** Format: date-time */
+            since: string;
+            span_s: number;
+            spans: components["schemas"]["SpanShown"][];
+            troubles: components["schemas"]["TroubleShown"][];
+        };
+        /**
+         * CameraHealth
+         * @description A camera's state in one word: the first of these that holds.
+         * @enum {string}
+         */
+        CameraHealth: "unknown" | "skipped" | "troubled" | "late" | "failing" | "never" | "ok";
+        /**
          * CameraOnMap
          * @description A camera as the page draws it; never its stream address, which may hold a password.
          *
@@ -900,6 +974,50 @@ export interface components {
             revisit_bound_s: number;
             simulated: boolean;
             group: string;
+        };
+        /**
+         * CameraShown
+         * @description One camera as it stands; never its stream address, which may hold a password.
+         *
+         *     ``health``: in one word. ``blind_age_s``: None while nobody knows. ``bound_s``: its revisit bound at this hour;
+         *     ``stretch``: the factor by which all bounds are stretched now, None while no tour reports. ``failing``: why its last
+         *     visit failed. ``worst``: of the last 24 hours. ``source``: what kind of address it has; ``strategy``: how it is
+         *     configured to be looked at. ``calibrated``: its picture is measured out in metres.
+         */
+        CameraShown: {
+            id: string;
+            name: string;
+            name_en: string;
+            site: string;
+            site_en: string;
+            group: string;
+            ring: components["schemas"]["RingName"];
+            place: components["schemas"]["Place"];
+            heading_deg: number;
+            view_deg: number;
+            simulated: boolean;
+            source: components["schemas"]["SourceKind"];
+            strategy: components["schemas"]["Strategy"];
+            zones: number;
+            masks: number;
+            calibrated: boolean;
+            health: components["schemas"]["CameraHealth"];
+            blind_age_s: number | null;
+            bound_s: number;
+            stretch: number | null;
+            failing: string | null;
+            people: number | null;
+            skipped_until: string | null;
+            troubles: components["schemas"]["TroubleShown"][];
+            worst: components["schemas"]["WorstShown"] | null;
+        };
+        /**
+         * CamerasPage
+         * @description Some of them, in the order of the configuration. ``next``: the cursor of the next page, None on the last.
+         */
+        CamerasPage: {
+            items: components["schemas"]["CameraShown"][];
+            next: string | null;
         };
         /**
          * Candidate
@@ -1232,6 +1350,14 @@ export interface components {
             problem: string;
         };
         /**
+         * FailuresShown
+         * @description How many visits failed by what.
+         */
+        FailuresShown: {
+            failure: components["schemas"]["CaptureFailure"];
+            count: number;
+        };
+        /**
          * FalseAlarmReason
          * @description Why a rule told of what was not there (误报原因).
          * @enum {string}
@@ -1340,6 +1466,12 @@ export interface components {
             place: components["schemas"]["Place"];
             incidents: number;
         };
+        /**
+         * How
+         * @description How a camera was looked at.
+         * @enum {string}
+         */
+        How: "opened" | "kept_open" | "still";
         /**
          * Incident
          * @description One thing that happened. ``sequence`` grows by one with every message told about it.
@@ -1527,11 +1659,13 @@ export interface components {
         Level: "red" | "yellow" | "blue" | "green";
         /**
          * LevelBody
-         * @description How urgent an incident is, and why, in words.
+         * @description How urgent an incident is, and why, in words. ``seen_at``: when the room was as whoever says so saw it.
          */
         LevelBody: {
             level: components["schemas"]["Level"];
             reason: string;
+            /** @default null */
+            seen_at: string | null;
         };
         /**
          * LevelChange
@@ -1765,10 +1899,12 @@ export interface components {
         };
         /**
          * OrderBody
-         * @description Which unit to send.
+         * @description Which unit to send. ``seen_at``: when the room was as whoever sends it saw it.
          */
         OrderBody: {
             unit_id: string;
+            /** @default null */
+            seen_at: string | null;
         };
         /**
          * OrderLine
@@ -2212,6 +2348,26 @@ export interface components {
             reason: string;
         };
         /**
+         * SourceKind
+         * @description What kind of address a camera has; never the address itself, which may hold a password.
+         * @enum {string}
+         */
+        SourceKind: "rtsp" | "http" | "file" | "synthetic" | "other";
+        /**
+         * SpanShown
+         * @description Ten minutes of a camera: its largest blind age and all bounds' largest stretch, its bound at the end, its visits
+         *     that brought a picture, and those that did not.
+         */
+        SpanShown: {
+            /** Format: date-time */
+            began_at: string;
+            blind_age_s: number;
+            bound_s: number;
+            stretch: number;
+            visits: number;
+            failures: components["schemas"]["FailuresShown"][];
+        };
+        /**
          * SplitBody
          * @description An alert of the camera that saw something else.
          */
@@ -2303,6 +2459,12 @@ export interface components {
             short: components["schemas"]["DiskSpace"][];
         };
         /**
+         * Strategy
+         * @description How a camera is looked at.
+         * @enum {string}
+         */
+        Strategy: "auto" | "cold" | "warm" | "snapshot";
+        /**
          * TakeBackBody
          * @description Nothing more than that.
          */
@@ -2353,6 +2515,21 @@ export interface components {
          */
         Trouble: "unseen" | "no_signal" | "frozen" | "black" | "covered" | "over_exposed" | "defocused" | "moved" | "wrong_picture";
         /**
+         * TroubleShown
+         * @description A trouble that technicians were told of, by which incident, since when, and when it ended.
+         *
+         *     ``detail``: a closed word, or nothing. ``unsteady``: it comes and goes.
+         */
+        TroubleShown: {
+            incident_id: string;
+            trouble: components["schemas"]["Trouble"];
+            detail: string;
+            /** Format: date-time */
+            since: string;
+            returned_at: string | null;
+            unsteady: boolean;
+        };
+        /**
          * TroubledCamera
          * @description One camera of a maintenance incident.
          *
@@ -2370,6 +2547,12 @@ export interface components {
             /** @default false */
             unsteady: boolean;
         };
+        /**
+         * Turn
+         * @description Why a camera is visited now.
+         * @enum {string}
+         */
+        Turn: "due" | "retry" | "focus";
         /**
          * UnitHome
          * @description Where a unit stands when nothing is known of it.
@@ -2456,6 +2639,38 @@ export interface components {
             rings: components["schemas"]["RingOnMap"][];
             units: components["schemas"]["UnitHome"][];
             version: string;
+        };
+        /**
+         * VisitEnd
+         * @description What became of a visit.
+         * @enum {string}
+         */
+        VisitEnd: "detecting" | "seen" | "dropped" | "failed";
+        /**
+         * VisitShown
+         * @description One visit. ``at``: when its picture was taken, or when it failed; ``seconds``: how long it took.
+         *
+         *     ``turn``: why it was made; ``how``: by which way; ``end``: what became of it; ``failure``: by what it failed;
+         *     ``people``: boxes of people, None where none was looked for.
+         */
+        VisitShown: {
+            number: number;
+            /** Format: date-time */
+            at: string;
+            turn: components["schemas"]["Turn"];
+            how: components["schemas"]["How"];
+            seconds: number;
+            end: components["schemas"]["VisitEnd"];
+            failure: components["schemas"]["CaptureFailure"] | null;
+            people: number | null;
+        };
+        /**
+         * VisitsPage
+         * @description Some of the latest visits, newest first. ``next``: the cursor of the next page, None on the last.
+         */
+        VisitsPage: {
+            items: components["schemas"]["VisitShown"][];
+            next: string | null;
         };
         /**
          * WallCamerasBody
@@ -2552,6 +2767,14 @@ export interface components {
             level_why_en: string;
         };
         /**
+         * WorstShown
+         * @description How long a camera was unseen at most within a day, relative to the bound it had then.
+         */
+        WorstShown: {
+            blind_age_s: number;
+            bound_s: number;
+        };
+        /**
          * WrittenChange
          * @description How a change stands in the configuration's file, YAML.
          *
@@ -2624,7 +2847,11 @@ export type AcknowledgeBody = components['schemas']['AcknowledgeBody'];
 export type Action = components['schemas']['Action'];
 export type Alive = components['schemas']['Alive'];
 export type CameraCounts = components['schemas']['CameraCounts'];
+export type CameraDetail = components['schemas']['CameraDetail'];
+export type CameraHealth = components['schemas']['CameraHealth'];
 export type CameraOnMap = components['schemas']['CameraOnMap'];
+export type CameraShown = components['schemas']['CameraShown'];
+export type CamerasPage = components['schemas']['CamerasPage'];
 export type Candidate = components['schemas']['Candidate'];
 export type CaptureFailure = components['schemas']['CaptureFailure'];
 export type Cause = components['schemas']['Cause'];
@@ -2655,6 +2882,7 @@ export type EarlierLife = components['schemas']['EarlierLife'];
 export type Escalation = components['schemas']['Escalation'];
 export type EscalationStep = components['schemas']['EscalationStep'];
 export type Failing = components['schemas']['Failing'];
+export type FailuresShown = components['schemas']['FailuresShown'];
 export type FalseAlarmReason = components['schemas']['FalseAlarmReason'];
 export type FeedTrouble = components['schemas']['FeedTrouble'];
 export type Finding = components['schemas']['Finding'];
@@ -2665,6 +2893,7 @@ export type GroundFound = components['schemas']['GroundFound'];
 export type GroundPointBody = components['schemas']['GroundPointBody'];
 export type Heat = components['schemas']['Heat'];
 export type HeatCell = components['schemas']['HeatCell'];
+export type How = components['schemas']['How'];
 export type Incident = components['schemas']['Incident'];
 export type IncidentState = components['schemas']['IncidentState'];
 export type KeptAlerts = components['schemas']['KeptAlerts'];
@@ -2734,6 +2963,8 @@ export type SignInBody = components['schemas']['SignInBody'];
 export type SignOutBody = components['schemas']['SignOutBody'];
 export type SkipBody = components['schemas']['SkipBody'];
 export type SkippedCamera = components['schemas']['SkippedCamera'];
+export type SourceKind = components['schemas']['SourceKind'];
+export type SpanShown = components['schemas']['SpanShown'];
 export type SplitBody = components['schemas']['SplitBody'];
 export type StageStatus = components['schemas']['StageStatus'];
 export type StageTimes = components['schemas']['StageTimes'];
@@ -2742,11 +2973,14 @@ export type StateMessage = components['schemas']['StateMessage'];
 export type StillBox = components['schemas']['StillBox'];
 export type StillShown = components['schemas']['StillShown'];
 export type StorageStatus = components['schemas']['StorageStatus'];
+export type Strategy = components['schemas']['Strategy'];
 export type TakeBackBody = components['schemas']['TakeBackBody'];
 export type TilesShown = components['schemas']['TilesShown'];
 export type TourState = components['schemas']['TourState'];
 export type Trouble = components['schemas']['Trouble'];
+export type TroubleShown = components['schemas']['TroubleShown'];
 export type TroubledCamera = components['schemas']['TroubledCamera'];
+export type Turn = components['schemas']['Turn'];
 export type UnitHome = components['schemas']['UnitHome'];
 export type UnitKind = components['schemas']['UnitKind'];
 export type UnitOnMap = components['schemas']['UnitOnMap'];
@@ -2755,12 +2989,16 @@ export type UnitState = components['schemas']['UnitState'];
 export type UnitStateBody = components['schemas']['UnitStateBody'];
 export type UnitStateDone = components['schemas']['UnitStateDone'];
 export type VersionedLayout = components['schemas']['VersionedLayout'];
+export type VisitEnd = components['schemas']['VisitEnd'];
+export type VisitShown = components['schemas']['VisitShown'];
+export type VisitsPage = components['schemas']['VisitsPage'];
 export type WallCamerasBody = components['schemas']['WallCamerasBody'];
 export type WallHello = components['schemas']['WallHello'];
 export type Warned = components['schemas']['Warned'];
 export type WatchStatus = components['schemas']['WatchStatus'];
 export type WithdrawBody = components['schemas']['WithdrawBody'];
 export type Witness = components['schemas']['Witness'];
+export type WorstShown = components['schemas']['WorstShown'];
 export type WrittenChange = components['schemas']['WrittenChange'];
 export type WrittenScene = components['schemas']['WrittenScene'];
 export type ZoneBody = components['schemas']['ZoneBody'];
@@ -2820,7 +3058,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2885,7 +3123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2950,7 +3188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3024,7 +3262,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3107,7 +3345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3185,7 +3423,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3259,7 +3497,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3274,6 +3512,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3349,6 +3589,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3358,7 +3607,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3429,7 +3678,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3445,7 +3694,7 @@ export interface operations {
             query?: {
                 /** @description How many. */
                 limit?: number;
-                /** @description What the page before gave as next: what is older. */
+                /** @description What the page before gave as next: what comes after it. */
                 cursor?: string;
             };
             header?: never;
@@ -3508,7 +3757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3522,7 +3771,10 @@ export interface operations {
     post_incidents_incident_displayed: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 incident_id: string;
             };
@@ -3579,7 +3831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3615,6 +3867,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3624,7 +3885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3639,6 +3900,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3698,7 +3961,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3734,6 +3997,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3743,7 +4015,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3758,6 +4030,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3817,7 +4091,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3853,6 +4127,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3862,7 +4145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3877,6 +4160,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -3936,7 +4221,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3972,6 +4257,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -3981,7 +4275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3996,6 +4290,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4055,7 +4351,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4091,6 +4387,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4100,7 +4405,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4115,6 +4420,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4174,7 +4481,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4210,6 +4517,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4219,7 +4535,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4234,6 +4550,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4293,7 +4611,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4329,6 +4647,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4338,7 +4665,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4353,6 +4680,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4412,7 +4741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4448,6 +4777,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4457,7 +4795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4472,6 +4810,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4531,7 +4871,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4567,6 +4907,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4576,7 +4925,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4591,6 +4940,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4650,7 +5001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4686,6 +5037,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4695,7 +5055,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4710,6 +5070,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4769,7 +5131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4805,6 +5167,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4814,7 +5185,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4829,6 +5200,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -4889,7 +5262,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4925,6 +5298,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -4934,7 +5316,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4949,6 +5331,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -5008,7 +5392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5044,6 +5428,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -5053,7 +5446,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5068,6 +5461,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -5127,7 +5522,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5163,6 +5558,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -5172,7 +5576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5187,6 +5591,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -5246,7 +5652,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5282,6 +5688,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -5291,7 +5706,274 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cameras: {
+        parameters: {
+            query?: {
+                /** @description Of this ring alone. */
+                ring?: string;
+                /** @description Of this place alone, by its Chinese name. */
+                site?: string;
+                /** @description Of this group alone. */
+                group?: string;
+                /** @description In this state alone. */
+                health?: string;
+                /** @description Whose id, name, place or group has these words. */
+                q?: string;
+                /** @description How many. */
+                limit?: number;
+                /** @description What the page before gave as next: what comes after it. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CamerasPage"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cameras_camera: {
+        parameters: {
+            query?: {
+                /** @description How far back. */
+                hours?: number;
+            };
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraDetail"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cameras_camera_visits: {
+        parameters: {
+            query?: {
+                /** @description How many. */
+                limit?: number;
+                /** @description What the page before gave as next: what comes after it. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitsPage"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5356,7 +6038,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5370,7 +6052,10 @@ export interface operations {
     post_wall_viewer_cameras: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 viewer_id: string;
             };
@@ -5454,6 +6139,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -5463,7 +6157,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5528,7 +6222,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5544,7 +6238,7 @@ export interface operations {
             query?: {
                 /** @description How many. */
                 limit?: number;
-                /** @description What the page before gave as next: what is older. */
+                /** @description What the page before gave as next: what comes after it. */
                 cursor?: string;
             };
             header?: never;
@@ -5607,7 +6301,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5622,6 +6316,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -5681,7 +6377,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5717,6 +6413,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -5726,7 +6431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5740,7 +6445,10 @@ export interface operations {
     post_units_unit_position: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 unit_id: string;
             };
@@ -5842,7 +6550,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5856,7 +6564,10 @@ export interface operations {
     post_positions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5956,7 +6667,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5971,6 +6682,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -6030,7 +6743,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6066,6 +6779,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -6075,7 +6797,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6160,7 +6882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6254,7 +6976,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6268,7 +6990,10 @@ export interface operations {
     post_cameras_camera_live: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 camera_id: string;
             };
@@ -6352,6 +7077,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -6361,7 +7095,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6437,7 +7171,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6451,7 +7185,10 @@ export interface operations {
     delete_live_viewer: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 viewer_id: string;
             };
@@ -6466,6 +7203,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized: not_signed_in, sign_in_wrong */
@@ -6495,8 +7241,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Entity Too Large: too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6513,7 +7277,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6589,7 +7353,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6665,7 +7429,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6680,6 +7444,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
                 /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
                 "X-Patrol-Operator"?: string;
             };
@@ -6739,7 +7505,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6793,7 +7559,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6807,7 +7573,10 @@ export interface operations {
     post_cameras_camera_scene_check: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 camera_id: string;
             };
@@ -6891,6 +7660,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: internal */
             500: {
                 headers: {
@@ -6900,7 +7678,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6960,7 +7738,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7014,7 +7792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7101,7 +7879,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7166,7 +7944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7180,7 +7958,10 @@ export interface operations {
     post_password: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7226,7 +8007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7289,7 +8070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7305,7 +8086,7 @@ export interface operations {
             query?: {
                 /** @description How many. */
                 limit?: number;
-                /** @description What the page before gave as next: what is older. */
+                /** @description What the page before gave as next: what comes after it. */
                 cursor?: string;
             };
             header?: never;
@@ -7368,7 +8149,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7433,7 +8214,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7480,7 +8261,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7592,7 +8373,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -11,7 +11,7 @@ import { pinOf, togglePin } from "./pins";
 import { skipCamera, skipOf } from "./skips";
 import { ActionFailed } from "./sending";
 import { failureText } from "./stream";
-import { view } from "./views";
+import { goTo, view } from "./views";
 import { FILTERS, groupsOf, GROUPINGS, isOnWall, keepChoice, keptChoice, type Standing, type WallChoice } from "./wall_choice";
 import { WallGrid } from "./wall_grid";
 import { askToSkip, SkipDialog } from "./wall_skip";
@@ -69,19 +69,25 @@ export function showWall(): void {
   wanted.value = chosen().map(({ id }) => id);
   const incidents = room.state.incidents.filter((one) => isOpen(one) && !isMaintenance(one));
   opened.value = incidents[0] ? { n: incidents.length, level: incidents[0].level } : null;
-  tickWall();
 }
 
+// Called some times a second.
 export function tickWall(): void {
   if (view() !== "wall" || furnished === null) return;
   connected.value = stills.connected;
   if (said.value && performance.now() - saidAt > SAID_MS) said.value = "";
-  grid?.tick();
+  grid?.tickSome();
   beat.value += 1;
+}
+
+function showDone(): void {
+  grid?.tick();
+  tickWall();
 }
 
 export function speakWall(): void {
   grid?.speak();
+  grid?.tick();
   if (furnished !== null) hang();
 }
 
@@ -153,6 +159,11 @@ const DEEDS: Deed[] = [
     pressed: ({ camera }) => choice.value.own.includes(camera.id),
     press: ({ camera }) => toggleOwn(camera.id),
   },
+  {
+    key: "D", name: "cam_short", means: "cam_details", needsLook: false,
+    pressed: () => false,
+    press: ({ camera }) => goTo("cameras", camera.id),
+  },
 ];
 
 function openSkip(tile: Tile): void {
@@ -170,7 +181,7 @@ function toggleOwn(id: string): void {
 function byName(deed: (operator: string) => Promise<void>): void {
   if (!may("look") || !room.state?.tour) return;
   const doIt = (name: string) => {
-    deed(name).then(() => tickWall(), (error: unknown) => {
+    deed(name).then(showDone, (error: unknown) => {
       if (!(error instanceof ActionFailed)) throw error;
       say(t("failed", { why: failureText(error, "error_no_camera") }));
     });

@@ -8,6 +8,7 @@ import { Tile } from "./wall_tile";
 import type { Grouping, WallGroup } from "./wall_choice";
 import type { StillShown } from "./api";
 
+const TURNS = 4; // a second, as often as the page's clocks go on
 const MOST_IN_SIGHT = 128; // as the server takes
 
 // `onSight`: which cameras' stills are wanted now; `onActive`: the tile that was chosen.
@@ -21,6 +22,7 @@ export class WallGrid {
   readonly #events: GridEvents;
   readonly #tiles = new Map<string, Tile>();
   readonly #inSight = new Set<Tile>();
+  #turn = 0;
   #kept = new Set<Tile>(); // those that the server sends pictures of
   readonly #observer: IntersectionObserver;
   #shown: Tile[] = [];
@@ -69,6 +71,13 @@ export class WallGrid {
 
   tick(): void {
     for (const tile of this.#inSight) tile.tick();
+  }
+
+  // A share of those in sight, so that all come once in so many calls: ages that change all at once paint it all anew.
+  tickSome(): void {
+    this.#turn = (this.#turn + 1) % TURNS;
+    let place = 0;
+    for (const tile of this.#inSight) if (place++ % TURNS === this.#turn) tile.tick();
   }
 
   // The server was told that these are in sight. Only then the others lose their pictures: of one that is back in sight

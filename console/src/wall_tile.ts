@@ -8,7 +8,7 @@ import { pinOf } from "./pins";
 import { skipOf } from "./skips";
 import type { CameraOnMap, Level, StillBox, StillShown } from "./api";
 
-const LIT_MS = 900;
+const LIT_MS = 600; // and until its clocks go on
 const OVERTAKEN_S = 2; // the camera was seen so much later than its picture was taken: the picture is an old one
 const MARKS: Partial<Record<Tone, Level>> = { soon: "yellow", late: "red", failing: "red" };
 
@@ -23,9 +23,9 @@ export class Tile {
   readonly #name = el("b");
   readonly #mark = el("span", { class: "level" });
   readonly #age = el("span", { class: "age" });
-  readonly #lit = el("i", { class: "lit" });
   #still: StillShown | null = null;
   #canvas: HTMLCanvasElement | null = null;
+  #litAt = -Infinity;
 
   constructor(camera: CameraOnMap, index: number) {
     this.camera = camera;
@@ -33,7 +33,7 @@ export class Tile {
     this.#view.append(this.#waiting, this.#count, this.#state);
     const when = el("span", { class: "when" }, this.#mark, this.#age);
     const caption = el("div", { class: "caption" }, el("small", {}, camera.id), this.#name, when);
-    this.node = el("div", { class: "tile", role: "group", tabindex: -1, "data-id": camera.id }, this.#view, caption, this.#lit);
+    this.node = el("div", { class: "tile", role: "group", tabindex: -1, "data-id": camera.id }, this.#view, caption);
     this.speak();
   }
 
@@ -74,6 +74,7 @@ export class Tile {
     const standing = seen(this.#index);
     const people = this.#people();
     setAttribute(this.node, "data-tone", standing.tone);
+    setAttribute(this.node, "data-lit", performance.now() - this.#litAt < LIT_MS);
     this.#count.hidden = people === null || (this.#still === null && standing.failing !== null);
     setText(this.#count, people === null ? "" : peopleText(people));
     setAttribute(this.#count, "data-people", (people ?? 0) > 0);
@@ -126,9 +127,7 @@ export class Tile {
 
   // The one being visited lights for a moment.
   #light(): void {
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    // Its opacity alone: what is not painted anew in each frame leaves the frames to whoever scrolls.
-    this.#lit.animate([{ opacity: 1 }, { opacity: 0 }], { duration: LIT_MS, easing: "ease-out" });
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.#litAt = performance.now();
   }
 }
 

@@ -10,6 +10,7 @@ import { Panel } from "./zone_panel";
 import {
   cameraId, draft, forget, history, isChanged, isOvertaken, isSaving, load, measured, message, missing, open, picked, redo, save, shown, still, takeStill, tool, type Tool, undo, zoom,
 } from "./zone_state";
+import { zonesAt } from "./zones_place";
 
 const HASH = /^#zones\/(.+)$/;
 const NARROW = "(max-width: 900px)";
@@ -23,6 +24,7 @@ let before = "#room"; // where the address leads back to
 
 export function placeZones(node: Element): void {
   render(<Sheet />, node);
+  zonesAt.value = zonesAddress;
   addEventListener("hashchange", (event) => follow(new URL(event.oldURL).hash));
   addEventListener("beforeunload", (event) => {
     if (isChanged.value) event.preventDefault();

@@ -24,10 +24,12 @@ from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
 from patrol.adapters.redis_told import RedisToldMessages
+from patrol.adapters.redis_visits import RedisVisitRecords
 from patrol.adapters.redis_wall import RedisWall
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_accounts import SqlAccounts
 from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_cameras import SqlCameraHistory
 from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.adapters.sql_duties import SqlDuties
 from patrol.adapters.sql_heat import SqlHeat
@@ -62,6 +64,7 @@ from patrol.pipeline.keeping import Keeping
 from patrol.pipeline.mustering import Mustering, UnitsDesk
 from patrol.pipeline.opening import Opening
 from patrol.pipeline.reconciling import Reconciling
+from patrol.pipeline.recounting import Recounting
 from patrol.pipeline.recovering import Recovering
 from patrol.pipeline.redrawing import Redrawing
 from patrol.pipeline.relaying import Relaying
@@ -105,6 +108,7 @@ class Parts:
     units_desk: UnitsDesk
     room: Room
     wall: RedisWall
+    recounting: Recounting
     live: LiveParts
     redrawing: Redrawing
     drawing: Drawing | None
@@ -161,6 +165,7 @@ async def assembled(
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         wall = RedisWall(redis)
+        history, records = SqlCameraHistory(store), RedisVisitRecords(redis)
         if options.roles & {Role.DISPATCH, Role.RELAY}:  # who chooses, and who audits that
             await asyncio.to_thread(load_solver)
         scene_book = _scene_book(options)
@@ -178,7 +183,20 @@ async def assembled(
             scenes = options.var / "scenes.json"
             spool = await open_spool(stack, configuration, options)
             outside = TourOutside(
-                detector, networks, store, evidence, spool, reports, requests, wall, deciding, scenes, redrawing, on_gap
+                detector,
+                networks,
+                store,
+                evidence,
+                spool,
+                reports,
+                requests,
+                wall,
+                deciding,
+                scenes,
+                redrawing,
+                on_gap,
+                history,
+                records,
             )
             tour = tour_parts(stack, configuration, cameras, outside, clock, metrics)
         live = live_parts(stack, configuration, cameras, requests, clock, metrics)
@@ -249,6 +267,7 @@ async def assembled(
                 ),
             ),
             wall=wall,
+            recounting=Recounting(cameras, reports, records, history, store, clock),
             live=live,
             redrawing=redrawing,
             drawing=Drawing(scene_book, deeds, reports, redrawing.look) if scene_book is not None else None,

@@ -113,6 +113,7 @@ async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> N
         group.create_task(tour.touring.run_reports(stopping))
         group.create_task(tour.maintaining.run(stopping))
         group.create_task(tour.showing.run(stopping))
+        group.create_task(tour.remembering.run(stopping))
         group.create_task(tour.inspecting.run(stopping))
         async with asyncio.TaskGroup() as frames:
             frames.create_task(tour.touring.run(stopping))
@@ -216,6 +217,7 @@ async def _serve(
             live=parts.live.streaming,
             stills=parts.live.glancing,
             scenes=parts.drawing,
+            cameras=parts.recounting,
             map_parts=parts.map,
             heat=parts.heating,
         )

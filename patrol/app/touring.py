@@ -19,9 +19,11 @@ from patrol.adapters.disk_spool import DiskSpool
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.processor import MachineProcessor
 from patrol.adapters.redis_streams import RedisTourReports, RedisTourRequests
+from patrol.adapters.redis_visits import RedisVisitRecords
 from patrol.adapters.redis_wall import RedisWall
 from patrol.adapters.scene_file import SceneFile
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_cameras import SqlCameraHistory
 from patrol.adapters.tracking import ByteTracker, import_tracking
 from patrol.adapters.wall_picture import as_wall_still
 from patrol.app.looking import frame_sources, open_closer_looks, opened_detector, usual_detector
@@ -42,6 +44,7 @@ from patrol.pipeline.inspecting import Inspecting
 from patrol.pipeline.looking_closer import LookingCloser, Networks, SpareLooks
 from patrol.pipeline.maintaining import Maintaining
 from patrol.pipeline.redrawing import Redrawing
+from patrol.pipeline.remembering import Remembering
 from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.showing import Showing
@@ -63,6 +66,7 @@ class TourParts:
     filming: Filming
     showing: Showing
     maintaining: Maintaining
+    remembering: Remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class TourOutside:
     scenes: Path
     redrawing: Redrawing
     on_gap: OnGap
+    history: SqlCameraHistory
+    records: RedisVisitRecords
 
 
 async def open_eyes(
@@ -197,7 +203,8 @@ def tour_parts(
 
     for follower in (book.redrawn, watcher.redrawn, inspecting.redrawn, confirming.redrawn, hide):
         outside.redrawing.follow(follower)
-    return TourParts(touring, inspecting, detecting, alerting, filming, showing, maintaining)
+    remembering = Remembering(book, outside.history, outside.records, clock)
+    return TourParts(touring, inspecting, detecting, alerting, filming, showing, maintaining, remembering)
 
 
 def _rested(detector: Detector, look_every: int, is_watched: Callable[[CameraId], bool], metrics: Metrics) -> Detector:
