@@ -7,6 +7,7 @@ import { age } from "./times";
 import { peopleText, room, seen } from "./room";
 import { addressOf } from "./views";
 import { type Reason, Watch, type Watched } from "./watching";
+import { zonesAddress } from "./zone_editor";
 import type { LiveZone } from "./api";
 
 const sheet = createRef<HTMLDialogElement>();
@@ -93,6 +94,7 @@ function LiveSheet() {
           {t("live_zones", { zones: zones.value.map((zone) => pick(zone.name, zone.name_en)).join(" · ") })}
         </label>
         <button type="button" class="quiet" hidden={!isStill} onClick={() => void watch?.again()}>{t("live_again")}</button>
+        {cameraId.value !== null && <a href={zonesAddress(cameraId.value)} title={t("zones_open_means")} onClick={() => sheet.current?.close()}>{t("zones_open")}</a>}
         <a class="to-camera" href={addressOf("cameras", cameraId.value ?? "")} onClick={() => sheet.current?.close()}>{t("cam_details")} ›</a>
         <LastVisit />
       </div>

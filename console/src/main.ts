@@ -27,6 +27,7 @@ import { goTo, view, watchViews } from "./views";
 import { showVisited, tickVisited } from "./visited";
 import { cameraKey, followCameras, placeCameras, showCameras, speakCameras, tickCameras } from "./cameras";
 import { follow, placeWall, showWall, speakWall, tickWall, wallKey } from "./wall";
+import { placeZones } from "./zone_editor";
 import type { StateMessage } from "./api";
 
 const TICK_MS = 250;
@@ -247,6 +248,7 @@ watchViews(() => {
   followCameras();
 });
 placeLive(byId("live-place"));
+placeZones(byId("zones-place"));
 byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();

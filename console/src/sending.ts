@@ -1,6 +1,6 @@
 // One request to the server, in the types of its OpenAPI document, and how it fails.
 
-import type { paths, Problem } from "./api";
+import type { paths, Problem, ProblemAt } from "./api";
 
 const WITHIN_MS = 10_000;
 const AGAIN_MS = 400;
@@ -12,6 +12,10 @@ type Ids<Operation> = Operation extends { parameters: { path: infer Named } } ? 
 export type GetPath = { [P in keyof paths]: paths[P] extends { get: object } ? P : never }[keyof paths];
 export type PostPath = { [P in keyof paths]: paths[P] extends { post: object } ? P : never }[keyof paths];
 export type BodyOf<P extends PostPath> = paths[P] extends { post: { requestBody: infer R } } ? Json<R> : never;
+export type PutPath = { [P in keyof paths]: paths[P] extends { put: object } ? P : never }[keyof paths];
+export type PutBodyOf<P extends PutPath> = paths[P] extends { put: { requestBody: infer R } } ? Json<R> : never;
+export type PutAnswer<P extends PutPath> = paths[P] extends { put: infer Operation } ? Answer<Operation> : never;
+export type IdsOfPut<P extends PutPath> = paths[P] extends { put: infer Operation } ? Ids<Operation> : never;
 export type DeletePath = { [P in keyof paths]: paths[P] extends { delete: object } ? P : never }[keyof paths];
 export type GetAnswer<P extends GetPath> = paths[P] extends { get: infer Operation } ? Answer<Operation> : never;
 export type PostAnswer<P extends PostPath> = paths[P] extends { post: infer Operation } ? Answer<Operation> : never;
@@ -21,19 +25,21 @@ export type IdsOfGet<P extends GetPath> = paths[P] extends { get: infer Operatio
 const PROBLEM = "urn:patrol:problem:";
 
 // `code`: the server's own, or "network"; `by`: who was quicker; `retryAfter_s`: when trying again may be of use, 0 where
-// nobody says; `failure`: what a camera failed by, where it is the camera.
+// nobody says; `failure`: what a camera failed by, where it is the camera; `errors`: what is wrong with parts of what was sent.
 export class ActionFailed extends Error {
   readonly code: string;
   readonly by: string | null;
   readonly retryAfter_s: number;
   readonly failure: string | null;
+  readonly errors: readonly ProblemAt[];
 
-  constructor(code: string, { detail = "", by, retry_after_s, failure }: Partial<Problem> = {}) {
+  constructor(code: string, { detail = "", by, retry_after_s, failure, errors }: Partial<Problem> = {}) {
     super(detail);
     this.code = code;
     this.by = by ?? null;
     this.retryAfter_s = retry_after_s ?? 0;
     this.failure = failure ?? null;
+    this.errors = errors ?? [];
   }
 }
 
@@ -67,11 +73,8 @@ export async function picture(path: GetPath, ids: Record<string, string>): Promi
 }
 
 export async function post<P extends PostPath>(path: P, ids: IdsOf<P>, body: BodyOf<P>, operator?: string): Promise<PostAnswer<P>> {
-  const headers: Record<string, string> = { "Content-Type": "application/json" };
-  // A header takes no Chinese as it is.
-  if (operator) headers["X-Patrol-Operator"] = encodeURIComponent(operator);
   // It may have arrived where no answer has: asked again by the same key, it is done once.
-  headers["Idempotency-Key"] = newKey();
+  const headers = { ...headersFor(operator), "Idempotency-Key": newKey() };
   // What somebody has said counts, also where the page is closed the next moment.
   const request = { method: "POST", headers, body: JSON.stringify(body), keepalive: true };
   const address = addressOf(path, ids);
@@ -82,6 +85,19 @@ export async function post<P extends PostPath>(path: P, ids: IdsOf<P>, body: Bod
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     return (await answered(address, request)) as PostAnswer<P>;
   }
+}
+
+// What is put a second time is so already.
+export async function put<P extends PutPath>(path: P, ids: IdsOfPut<P>, body: PutBodyOf<P>, operator?: string): Promise<PutAnswer<P>> {
+  const request = { method: "PUT", headers: headersFor(operator), body: JSON.stringify(body) };
+  return (await answered(addressOf(path, ids), request)) as PutAnswer<P>;
+}
+
+function headersFor(operator: string | undefined): Record<string, string> {
+  const headers: Record<string, string> = { "Content-Type": "application/json" };
+  // A header takes no Chinese as it is.
+  if (operator) headers["X-Patrol-Operator"] = encodeURIComponent(operator);
+  return headers;
 }
 
 // crypto.randomUUID is there on secure pages only.

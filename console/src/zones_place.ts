@@ -1,4 +1,4 @@
-// Where the editor of a camera's zones and calibration is, once there is one; until then nothing leads there.
+// Where the editor of a camera's zones and calibration is; the editor says it.
 
 import { signal } from "@preact/signals";
 

@@ -81,6 +81,7 @@ async def run_parts(
         if Role.CONSOLE in options.roles:
             group.create_task(parts.live.streaming.run(stopping))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
+        group.create_task(parts.redrawing.run(stopping))
         group.create_task(parts.timekeeping.run(drained))
         group.create_task(_tidy_memory(parts.clock, drained))
         for companion in companions:
@@ -215,10 +216,12 @@ async def _serve(
             wall_metrics=parts.metrics.wall,
             live=parts.live.streaming,
             stills=parts.live.glancing,
+            scenes=parts.drawing,
             cameras=parts.recounting,
             map_parts=parts.map,
             heat=parts.heating,
         )
+        parts.redrawing.follow(lambda _, after: app.state.wall.forget(after.id))
     else:
         app = make_status_app(checks, registry, stopping=stopping, gate=gate)
     web = configuration.web

@@ -24,6 +24,7 @@ from patrol.ports import (
     PrecisionView,
     RoomDesk,
     RoomView,
+    SceneDesk,
     StillDesk,
     UnitDesk,
     Wall,
@@ -52,6 +53,7 @@ from patrol.web.status_routes import status_routes
 from patrol.web.unit_routes import unit_routes
 from patrol.web.wall_feeding import WallFeed, WallLimits
 from patrol.web.wall_routes import wall_routes
+from patrol.web.zone_routes import zone_routes
 
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
 
@@ -77,6 +79,7 @@ def make_web_app(
     wall_metrics: WallMetrics | None = None,
     live: LiveDesk | None = None,
     stills: StillDesk | None = None,
+    scenes: SceneDesk | None = None,
     map_parts: MapParts | None = None,
     heat: HeatView | None = None,
     cameras: CameraView | None = None,
@@ -89,7 +92,8 @@ def make_web_app(
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
     nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
-    the map's marks; ``heat``: where incidents were. ``cameras``: how they stand.
+    the map's marks; ``heat``: where incidents were. ``cameras``: how they stand. ``scenes``: to draw in their pictures;
+    without it nobody can.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -115,6 +119,7 @@ def make_web_app(
             *(precision_routes(precision) if precision is not None else ()),
             *letter_routes(desk),
             *(live_routes(live, stills, gate, clock) if live is not None and stills is not None else ()),
+            *(zone_routes(scenes) if scenes is not None else ()),
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),
             *(wall_routes(hanging, gate) if hanging is not None else ()),

@@ -78,6 +78,7 @@ from patrol.web.schemas import (
 )
 from patrol.web.sign_in_routes import DeedsPage, PasswordBody, SignInBody, SignOutBody
 from patrol.web.wall_feeding import StillShown, WallHello
+from patrol.web.zone_routes import DrawBody, SceneBody, SceneChecked, SceneShown
 
 VERSION = "1"
 REFERENCE = "#/components/schemas/{model}"
@@ -264,6 +265,30 @@ OPERATIONS: tuple[Operation, ...] = (
         "A picture of a camera, with its age in X-Patrol-Age-S",
         "image/jpeg",
         refuses=(404,),
+    ),
+    Operation(
+        "get",
+        "/api/v1/cameras/{camera_id}/scene",
+        "What is drawn in a camera's picture, and whether the tour has taken it up",
+        SceneShown,
+        refuses=(404,),
+    ),
+    Operation(
+        "post",
+        "/api/v1/cameras/{camera_id}/scene/check",
+        "What is to be said of a scene; nothing changes",
+        SceneChecked,
+        SceneBody,
+        refuses=(400, 404, 413, 415),
+    ),
+    Operation(
+        "put",
+        "/api/v1/cameras/{camera_id}/scene",
+        "Draw in a camera's picture: written to the configuration, and taken up while Patrol runs",
+        SceneShown,
+        DrawBody,
+        refuses=(400, 404, 409, 413, 415, 422),
+        names_operator=True,
     ),
     Operation(
         "post",

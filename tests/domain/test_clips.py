@@ -102,3 +102,13 @@ def test_it_is_bounded_whatever_comes(added: list[tuple[CameraId, float, int]]) 
             assert len(times) <= MOST_FRAMES
             assert not times or times[-1] - times[0] <= timedelta(seconds=LONGEST_S)
     assert films.size >= 0
+
+
+def test_what_was_filmed_of_a_camera_is_in_no_clip_once_it_is_forgotten() -> None:
+    films = Films()
+    filmed(films, 0, 0.25, 0.5, 0.75, 1.0)
+    filmed(films, 0, 0.25, camera_id=OTHER)
+    films.forget(ONE)
+    films.forget(CameraId("C-9"))
+    assert seconds_of(films, 1.0) == []
+    assert films.size == 20

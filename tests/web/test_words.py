@@ -12,6 +12,7 @@ from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName, Strategy
 from patrol.domain.camera_history import How, VisitEnd
 from patrol.domain.camera_overview import CameraHealth, SourceKind
+from patrol.domain.drawing import DrawingWarning, SceneState
 from patrol.domain.errors import Apart, CaptureFailure, LiveRefusal, Objection, Refusal, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
@@ -56,6 +57,8 @@ CLOSED_SETS: dict[str, list[StrEnum]] = {
     "role": list(AccountRole),
     "error_live": list(LiveRefusal),
     "live_end": list(LiveEnd),
+    "zones_state": list(SceneState),
+    "zones_warning": [each for each in DrawingWarning if each is not DrawingWarning.OTHER],
     "error_sign_in": list(Refusal),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
