@@ -361,6 +361,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The units, their shifts, and who is on duty */
+        get: operations["get_units"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is watched where, what makes it how urgent, and what waits for a person */
+        get: operations["get_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/precision": {
         parameters: {
             query?: never;
@@ -1241,6 +1275,17 @@ export interface components {
             reason: string;
         };
         /**
+         * LevelTold
+         * @description How urgent a kind is in each ring, before anything raises it.
+         */
+        LevelTold: {
+            kind: components["schemas"]["Kind"];
+            by_ring: {
+                [key: string]: components["schemas"]["Level"];
+            };
+            path: string;
+        };
+        /**
          * LiveBody
          * @description ``offer``: the browser's SDP, for one video that it receives.
          */
@@ -1597,6 +1642,17 @@ export interface components {
             dead_letters: number;
         };
         /**
+         * RaiseTold
+         * @description What makes events more urgent, and when.
+         */
+        RaiseTold: {
+            name: string;
+            name_en: string;
+            words_zh: string;
+            words_en: string;
+            path: string;
+        };
+        /**
          * Readiness
          * @description Whether Patrol is fit for work.
          */
@@ -1695,6 +1751,16 @@ export interface components {
             };
         };
         /**
+         * RosterShown
+         * @description All units. ``hour``: of the station's day at ``at``, 0 to 24.
+         */
+        RosterShown: {
+            /** Format: date-time */
+            at: string;
+            hour: number;
+            units: components["schemas"]["UnitShown"][];
+        };
+        /**
          * RuleShown
          * @description One rule on one camera: how often people found it right, and where that share lies at 95% (Wilson).
          *
@@ -1711,6 +1777,43 @@ export interface components {
             share: number | null;
             low: number | null;
             high: number | null;
+        };
+        /**
+         * RuleTold
+         * @description A rule as people read it. Times in seconds; ``path``: where it stands in the configuration file.
+         *
+         *     ``words_zh``, ``words_en``: its condition with its thresholds. ``hours_zh``, ``hours_en``: empty where it is always
+         *     watched. ``min_confidence``: what the model must be sure of, 0..1.
+         */
+        RuleTold: {
+            id: string;
+            name: string;
+            name_en: string;
+            kind: components["schemas"]["Kind"];
+            words_zh: string;
+            words_en: string;
+            for_s: number;
+            clear_after_s: number;
+            cool_down_s: number;
+            min_confidence: number;
+            hours_zh: string;
+            hours_en: string;
+            path: string;
+            zones: components["schemas"]["WatchedZone"][];
+        };
+        /**
+         * Rulebook
+         * @description All of it. ``otherwise``: the level of every kind and ring that is not listed.
+         *
+         *     ``second_person``: levels that take two people to close, the most urgent first.
+         */
+        Rulebook: {
+            rules: components["schemas"]["RuleTold"][];
+            levels: components["schemas"]["LevelTold"][];
+            otherwise: components["schemas"]["Level"];
+            raises: components["schemas"]["RaiseTold"][];
+            waiting: components["schemas"]["WaitingTold"][];
+            second_person: components["schemas"]["Level"][];
         };
         /**
          * Shortfall
@@ -1882,10 +1985,24 @@ export interface components {
             short: components["schemas"]["DiskSpace"][];
         };
         /**
+         * Stretch
+         * @description A stretch of one day, in hours from its midnight, 0 to 24, as the station's clocks show.
+         */
+        Stretch: {
+            begins_h: number;
+            ends_h: number;
+        };
+        /**
          * TakeBackBody
          * @description Nothing more than that.
          */
         TakeBackBody: Record<string, never>;
+        /**
+         * Then
+         * @description What the rule does when nobody has said a word in time.
+         * @enum {string}
+         */
+        Then: "send" | "close";
         /**
          * TourState
          * @description The tour without 476 objects in it.
@@ -1917,6 +2034,12 @@ export interface components {
             needed_per_s: number | null;
             skipped: components["schemas"]["SkippedCamera"][] | null;
         };
+        /**
+         * TravelMode
+         * @description How a unit gets to a place (出行方式): which ways are open to it. How fast is the unit's own.
+         * @enum {string}
+         */
+        TravelMode: "foot" | "scooter" | "car" | "drone";
         /**
          * Trouble
          * @description What is wrong with a camera.
@@ -1994,6 +2117,33 @@ export interface components {
             unit_id: string;
         };
         /**
+         * UnitShown
+         * @description A unit as it is configured. ``path``: where it stands in the configuration file.
+         *
+         *     ``shift_zh``, ``shift_en``: empty where it is always on duty. ``today``: when it is, on the station's day of ``at``.
+         *     ``changes_at``: when its shift next begins or ends. What it does now is in the room's state.
+         */
+        UnitShown: {
+            id: string;
+            name: string;
+            name_en: string;
+            kind: components["schemas"]["UnitKind"];
+            simulated: boolean;
+            crew: number;
+            rings: components["schemas"]["RingName"][];
+            home: components["schemas"]["Place"];
+            capabilities: string[];
+            mode: components["schemas"]["TravelMode"];
+            speed_m_s: number;
+            mobilise_s: number;
+            shift_zh: string;
+            shift_en: string;
+            is_on_shift: boolean;
+            changes_at: string | null;
+            today: components["schemas"]["Stretch"][];
+            path: string;
+        };
+        /**
          * UnitState
          * @description What a unit is doing.
          * @enum {string}
@@ -2029,6 +2179,17 @@ export interface components {
             version: string;
         };
         /**
+         * WaitingTold
+         * @description What waits for a person's word before a unit is sent: for so many seconds, and what comes then.
+         */
+        WaitingTold: {
+            kind: components["schemas"]["Kind"];
+            level: components["schemas"]["Level"];
+            within_s: number;
+            then: components["schemas"]["Then"];
+            path: string;
+        };
+        /**
          * WallCamerasBody
          * @description The cameras that a page has in sight on the tour wall, by id.
          */
@@ -2061,6 +2222,15 @@ export interface components {
             found: number;
             /** @default null */
             clock_off_s: number | null;
+        };
+        /**
+         * WatchedZone
+         * @description A zone of a camera in which a rule holds.
+         */
+        WatchedZone: {
+            camera_id: string;
+            name: string;
+            name_en: string;
         };
         /**
          * WithdrawBody
@@ -2178,6 +2348,7 @@ export type LetterShown = components['schemas']['LetterShown'];
 export type Level = components['schemas']['Level'];
 export type LevelBody = components['schemas']['LevelBody'];
 export type LevelChange = components['schemas']['LevelChange'];
+export type LevelTold = components['schemas']['LevelTold'];
 export type LiveBody = components['schemas']['LiveBody'];
 export type LiveEnd = components['schemas']['LiveEnd'];
 export type LiveOpened = components['schemas']['LiveOpened'];
@@ -2212,6 +2383,7 @@ export type PrecisionShown = components['schemas']['PrecisionShown'];
 export type Problem = components['schemas']['Problem'];
 export type Proposal = components['schemas']['Proposal'];
 export type QueueStatus = components['schemas']['QueueStatus'];
+export type RaiseTold = components['schemas']['RaiseTold'];
 export type Readiness = components['schemas']['Readiness'];
 export type ReopenBody = components['schemas']['ReopenBody'];
 export type ReplayBody = components['schemas']['ReplayBody'];
@@ -2219,7 +2391,10 @@ export type RingName = components['schemas']['RingName'];
 export type RingOnMap = components['schemas']['RingOnMap'];
 export type RingStatus = components['schemas']['RingStatus'];
 export type RoomState = components['schemas']['RoomState'];
+export type RosterShown = components['schemas']['RosterShown'];
 export type RuleShown = components['schemas']['RuleShown'];
+export type RuleTold = components['schemas']['RuleTold'];
+export type Rulebook = components['schemas']['Rulebook'];
 export type Shortfall = components['schemas']['Shortfall'];
 export type ShortfallReason = components['schemas']['ShortfallReason'];
 export type SignInBody = components['schemas']['SignInBody'];
@@ -2236,21 +2411,27 @@ export type StateMessage = components['schemas']['StateMessage'];
 export type StillBox = components['schemas']['StillBox'];
 export type StillShown = components['schemas']['StillShown'];
 export type StorageStatus = components['schemas']['StorageStatus'];
+export type Stretch = components['schemas']['Stretch'];
 export type TakeBackBody = components['schemas']['TakeBackBody'];
+export type Then = components['schemas']['Then'];
 export type TourState = components['schemas']['TourState'];
+export type TravelMode = components['schemas']['TravelMode'];
 export type Trouble = components['schemas']['Trouble'];
 export type TroubledCamera = components['schemas']['TroubledCamera'];
 export type UnitHome = components['schemas']['UnitHome'];
 export type UnitKind = components['schemas']['UnitKind'];
 export type UnitOnMap = components['schemas']['UnitOnMap'];
 export type UnitPositionBody = components['schemas']['UnitPositionBody'];
+export type UnitShown = components['schemas']['UnitShown'];
 export type UnitState = components['schemas']['UnitState'];
 export type UnitStateBody = components['schemas']['UnitStateBody'];
 export type UnitStateDone = components['schemas']['UnitStateDone'];
 export type VersionedLayout = components['schemas']['VersionedLayout'];
+export type WaitingTold = components['schemas']['WaitingTold'];
 export type WallCamerasBody = components['schemas']['WallCamerasBody'];
 export type WallHello = components['schemas']['WallHello'];
 export type WatchStatus = components['schemas']['WatchStatus'];
+export type WatchedZone = components['schemas']['WatchedZone'];
 export type WithdrawBody = components['schemas']['WithdrawBody'];
 export type Witness = components['schemas']['Witness'];
 export type WrittenChange = components['schemas']['WrittenChange'];
@@ -4109,6 +4290,100 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_units: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterShown"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rulebook"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,10 +3,15 @@
 import { signal } from "@preact/signals";
 import { createRef, render } from "preact";
 import { lookUp, pick, t, word } from "./words";
-import { age } from "./times";
+import { age, serverNow } from "./times";
 import { peopleText, room, seen } from "./room";
+import { type Overlay, overlayOf, strengthOf } from "./overlay";
+import { wallStills } from "./wall_stills";
 import { type Reason, Watch, type Watched } from "./watching";
-import type { LiveZone } from "./api";
+import type { LiveZone, StillBox, StillShown } from "./api";
+
+const KEPT = "patrol.live";
+const TICK_MS = 500;
 
 const sheet = createRef<HTMLDialogElement>();
 const video = createRef<HTMLVideoElement>();
@@ -14,9 +19,20 @@ const canvas = createRef<HTMLCanvasElement>();
 const cameraId = signal<string | null>(null);
 const watched = signal<Watched>({ kind: "connecting" });
 const zones = signal<LiveZone[]>([]);
-const showsZones = signal(true);
+const found = signal<StillShown | null>(null); // what the tour found there last
+const overlay = signal<Overlay>(overlayOf(localStorage.getItem(KEPT)));
+const beat = signal(0); // counts up as what was found grows old
 const size = signal({ width: 16, height: 9 });
 let watch: Watch | null = null;
+let ticking: number | undefined;
+
+// Of the camera at hand, whatever else the page shows of the tour.
+const looker = {
+  onStill: (still: StillShown) => {
+    if (still.camera_id === cameraId.value) found.value = still;
+  },
+  onLook: () => undefined,
+};
 
 export function placeLive(node: Element): void {
   render(<LiveSheet />, node);
@@ -35,6 +51,8 @@ function begin(id: string): void {
   watch = null;
   cameraId.value = id;
   zones.value = [];
+  found.value = null;
+  lookForFound();
   if (video.current === null || canvas.current === null) return;
   watch = new Watch(id, {
     video: video.current,
@@ -51,6 +69,30 @@ function end(): void {
   watch?.stop();
   watch = null;
   cameraId.value = null;
+  lookForFound();
+}
+
+// Stills come only for somebody who wants to see what is in them.
+function lookForFound(): void {
+  clearInterval(ticking);
+  const id = cameraId.value;
+  wallStills.look(looker, id === null ? [] : [id]);
+  if (id === null || !overlay.value.found) return wallStills.close(looker);
+  wallStills.open(looker);
+  ticking = setInterval(() => (beat.value += 1), TICK_MS);
+}
+
+function choose(change: Partial<Overlay>): void {
+  overlay.value = { ...overlay.value, ...change };
+  localStorage.setItem(KEPT, JSON.stringify(overlay.value));
+  if ("found" in change) lookForFound();
+}
+
+function press(event: KeyboardEvent): void {
+  const isElsewhere = event.target instanceof HTMLSelectElement || event.ctrlKey || event.metaKey || event.altKey;
+  if (isElsewhere || !["z", "d"].includes(event.key)) return;
+  event.preventDefault();
+  choose(event.key === "z" ? { zones: !overlay.value.zones } : { found: !overlay.value.found });
 }
 
 // The outlines lie over the picture itself, so its place has its shape.
@@ -67,15 +109,15 @@ function LiveSheet() {
   const isStill = watched.value.kind === "stills";
   const { width, height } = size.value;
   return (
-    <dialog ref={sheet} id="live" aria-labelledby="live-title" onClose={end}>
+    <dialog ref={sheet} id="live" aria-labelledby="live-title" onClose={end} onKeyDown={press}>
       <div class="panel-head">
         <h2 id="live-title">{t("live_of", { camera: name })}</h2>
         <button type="button" class="quiet" onClick={() => sheet.current?.close()}>{t("letters_close")}</button>
       </div>
-      <div class="screen" style={{ aspectRatio: `${width} / ${height}` }}>
+      <div class="screen" style={{ "--shape": String(width / height) }}>
         <video ref={video} muted autoplay playsInline hidden={isStill} aria-label={t("live_of", { camera: name })} onResize={measure} />
         <canvas ref={canvas} role="img" hidden={!isStill} aria-label={t("live_still_of", { camera: name })} />
-        {showsZones.value && <Outlines />}
+        <Drawn />
       </div>
       <p class="live-state" data-kind={watched.value.kind}><State /></p>
       <div class="live-tools">
@@ -87,9 +129,15 @@ function LiveSheet() {
             ))}
           </select>
         </label>
-        <label hidden={zones.value.length === 0}>
-          <input type="checkbox" checked={showsZones.value} onChange={(event) => (showsZones.value = event.currentTarget.checked)} />
-          {t("live_zones", { zones: zones.value.map((zone) => pick(zone.name, zone.name_en)).join(" · ") })}
+        <label class="drawn" hidden={zones.value.length === 0}>
+          <input type="checkbox" checked={overlay.value.zones} onChange={(event) => choose({ zones: event.currentTarget.checked })} />
+          <span>{t("live_zones", { zones: zones.value.map((zone) => pick(zone.name, zone.name_en)).join(" · ") })}</span>
+          <kbd aria-hidden="true">Z</kbd>
+        </label>
+        <label class="drawn">
+          <input type="checkbox" checked={overlay.value.found} onChange={(event) => choose({ found: event.currentTarget.checked })} />
+          <span>{t("live_found")}</span>
+          <kbd aria-hidden="true">D</kbd>
         </label>
         <button type="button" class="quiet" hidden={!isStill} onClick={() => void watch?.again()}>{t("live_again")}</button>
         <LastVisit />
@@ -120,17 +168,53 @@ function reasonText({ why, failure }: Reason): string {
   return failure === null ? text : `${text}：${word("failing", failure)}`;
 }
 
-function Outlines() {
+// Fitted as the picture is, whatever shape its place has: a viewBox of its size, kept whole, in the middle.
+function Drawn() {
+  const { width, height } = size.value;
   return (
-    <svg class="outlines" viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
-      {zones.value.map(({ outline }) => <polygon key={JSON.stringify(outline)} points={outline.map(([x, y]) => `${x},${y}`).join(" ")} />)}
+    <svg class="outlines" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="xMidYMid meet" aria-hidden="true">
+      {overlay.value.zones && zones.value.map(({ outline }) => (
+        <polygon key={JSON.stringify(outline)} points={outline.map(([x, y]) => `${x * width},${y * height}`).join(" ")} />
+      ))}
+      <Boxes />
     </svg>
   );
 }
 
-// What the tour found there when it last looked. Its age goes on with what is watched, once a second.
+function ageOf(still: StillShown): number {
+  return Math.max(0, (serverNow() - Date.parse(still.at)) / 1000);
+}
+
+// What the tour found, where it stood then: fainter the older it is.
+function Boxes() {
+  void beat.value;
+  const still = found.value;
+  const strength = still === null ? 0 : strengthOf(ageOf(still));
+  if (still === null || strength === 0 || !overlay.value.found) return null;
+  const { width, height } = size.value;
+  const lines = (some: StillBox[]) =>
+    some.map(({ x1, y1, x2, y2 }) => `M${x1 * width} ${y1 * height}H${x2 * width}V${y2 * height}H${x1 * width}Z`).join("");
+  return (
+    <g class="found" opacity={strength.toFixed(2)}>
+      <path class="people" d={lines(still.boxes.filter(isPerson))} />
+      <path class="things" d={lines(still.boxes.filter((box) => !isPerson(box)))} />
+    </g>
+  );
+}
+
+function isPerson(box: StillBox): boolean {
+  return box.label === "person";
+}
+
+// What the tour found there when it last looked, and how long ago: the video runs on meanwhile.
 function LastVisit() {
-  void watched.value;
+  void [watched.value, beat.value];
+  const still = found.value;
+  if (still !== null && overlay.value.found) {
+    const age_s = ageOf(still);
+    const about = { age: age(age_s), people: peopleText(still.boxes.filter(isPerson).length) };
+    return <p class="last-visit" title={t("live_found_means")}>{t(strengthOf(age_s) > 0 ? "live_found_at" : "live_found_old", about)}</p>;
+  }
   const index = room.cameras.get(cameraId.value ?? "")?.index;
   if (index === undefined || room.state === null) return null;
   const { age: blind, people } = seen(index);

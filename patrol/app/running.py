@@ -16,6 +16,7 @@ from patrol.app.options import Options, Role
 from patrol.config import Configuration
 from patrol.domain.errors import InputError, PatrolError, StoreError
 from patrol.domain.messages import RED_STREAM
+from patrol.domain.rulebook import Rulebook, rulebook
 from patrol.domain.signing_in import is_loopback
 from patrol.pipeline import dispatching, locating
 from patrol.pipeline.consuming import Consuming
@@ -214,12 +215,24 @@ async def _serve(
             wall_metrics=parts.metrics.wall,
             live=parts.live.streaming,
             stills=parts.live.glancing,
+            roster=configuration.units,
+            rules=_rules(configuration),
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping, gate=gate)
     web = configuration.web
     tls = Tls(web.certificate, web.key) if web.certificate is not None and web.key is not None else None
     await serve(app, options.host, options.port, stopping, on_ready, tls)
+
+
+def _rules(configuration: Configuration) -> Rulebook:
+    return rulebook(
+        configuration.rules.values(),
+        configuration.cameras,
+        configuration.levels,
+        configuration.sending.confirm,
+        configuration.second_person,
+    )
 
 
 def _layout(configuration: Configuration) -> RoomLayout:

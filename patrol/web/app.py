@@ -12,6 +12,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from patrol.domain.room import RoomSnapshot
+from patrol.domain.rulebook import Rulebook
+from patrol.domain.units import Unit
 from patrol.ports import (
     Clock,
     DeedLog,
@@ -41,6 +43,7 @@ from patrol.web.looking import Looking, looking_routes
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.schemas import encode_room, with_time
 from patrol.web.serving import serve
+from patrol.web.settings_routes import settings_routes
 from patrol.web.sign_in_routes import deed_routes, sign_in_routes
 from patrol.web.status_routes import status_routes
 from patrol.web.unit_routes import unit_routes
@@ -71,6 +74,8 @@ def make_web_app(
     wall_metrics: WallMetrics | None = None,
     live: LiveDesk | None = None,
     stills: StillDesk | None = None,
+    roster: Sequence[Unit] = (),
+    rules: Rulebook | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
@@ -79,7 +84,8 @@ def make_web_app(
     ``precision``: how often the rules were right.
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
-    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are.
+    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``roster``, ``rules``: by
+    what the station is run, to be read.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -101,6 +107,7 @@ def make_web_app(
             *evidence_routes(evidence, fates),
             *(precision_routes(precision) if precision is not None else ()),
             *letter_routes(desk),
+            *settings_routes(roster, rules, clock),
             *(live_routes(live, stills, gate, clock) if live is not None and stills is not None else ()),
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),

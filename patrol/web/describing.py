@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
+from patrol.domain.rulebook import Rulebook
 from patrol.web.answers import (
     Alive,
     CameraAway,
@@ -57,6 +58,7 @@ from patrol.web.schemas import (
     WallCamerasBody,
     WithdrawBody,
 )
+from patrol.web.settings_routes import RosterShown
 from patrol.web.sign_in_routes import DeedShown, PasswordBody, SignInBody, SignOutBody
 from patrol.web.wall_feeding import StillShown, WallHello
 
@@ -155,6 +157,8 @@ OPERATIONS: tuple[Operation, ...] = (
         WallCamerasBody,
         refuses=(400, 404, 413, 415),
     ),
+    _get("/api/v1/units", "The units, their shifts, and who is on duty", RosterShown),
+    _get("/api/v1/rules", "What is watched where, what makes it how urgent, and what waits for a person", Rulebook),
     _get("/api/v1/precision", "How often the rules were right", PrecisionShown),
     _get("/api/dead-letters", "Messages that could not be handled, newest first", tuple[LetterShown, ...]),
     _deed("/api/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),

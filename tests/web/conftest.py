@@ -99,6 +99,8 @@ class Site:
             wall=room.wall,
             live=self.live,
             stills=self.stills,
+            roster=room.units,
+            rules=room.rules,
         )
 
     @asynccontextmanager
