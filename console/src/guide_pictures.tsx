@@ -77,7 +77,7 @@ function MapDrawing() {
         <path key={x} class="fill" data-level={tone} d="M0 0-9-22A24 24 0 0 1 9-22Z" transform={`translate(${x} ${y}) rotate(${turn})`} />
       ))}
       <path class="order" d="M92 92 150 55" />
-      <rect class="unit" x="84" y="85" width="15" height="15" rx="4" />
+      <circle class="unit" cx="90" cy="93" r="7" />
       <path class="level" data-level="red" d={markPath("red")} transform="translate(142 46)" />
     </>
   );

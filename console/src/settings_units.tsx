@@ -68,7 +68,7 @@ function UnitRow({ unit, hour }: { unit: UnitShown; hour: number }) {
   const name = pick(unit.name, unit.name_en);
   return (
     <li data-unit={unit.id} data-state={state ?? "unknown"}>
-      <div class="who">
+      <div class="crew">
         <b>{name}</b>
         <small>{factsOf(unit)}</small>
       </div>
@@ -109,9 +109,12 @@ function shiftText(unit: UnitShown): string {
   return `${shift} · ${t(unit.is_on_shift ? "shift_ends" : "shift_begins", { time })}`;
 }
 
+// As the station's clocks show it, wherever the screen stands.
 function hourAndMinute(at: number): string {
-  const time = new Date(at);
-  return `${String(time.getHours()).padStart(2, "0")}:${String(time.getMinutes()).padStart(2, "0")}`;
+  const now = roster.value;
+  const hours = now === null ? 0 : now.hour + (at - Date.parse(now.at)) / 3_600_000;
+  const ofDay = Math.round(hours * 60) % (24 * 60);
+  return `${String(Math.floor(ofDay / 60)).padStart(2, "0")}:${String(ofDay % 60).padStart(2, "0")}`;
 }
 
 // The station's day from midnight to midnight: when the unit is on duty, and where now is.

@@ -186,7 +186,7 @@ def condition_in_words(condition: Condition) -> Words:
             )
         case Intrusion(labels=labels, at_least=at_least):
             zh, en = _any_of(labels)
-            return f"区域内出现 ≥ {at_least} 个{zh}", f"≥ {at_least} of {en} in the zone"
+            return f"区域内出现 ≥ {at_least} 个：{zh}", f"≥ {at_least} in the zone: {en}"
         case LineCrossing(labels=labels, direction=direction):
             (zh, en), (way_zh, way_en) = _any_of(labels), _DIRECTIONS[direction]
             return f"{zh}越过线（{way_zh}）", f"{en} passes the line ({way_en})"

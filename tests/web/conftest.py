@@ -99,7 +99,7 @@ class Site:
             wall=room.wall,
             live=self.live,
             stills=self.stills,
-            roster=room.units,
+            roster=room.roster,
             rules=room.rules,
         )
 

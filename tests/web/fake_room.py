@@ -115,7 +115,7 @@ LEVELS = LevelPolicy(
 CONFIRM = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(60.0, Then.SEND)}})
 SQUARE = ((0.1, 0.4), (0.9, 0.4), (0.9, 0.95), (0.1, 0.95))
 DAY, NIGHT = TimeWindow(time(8), time(20)), TimeWindow(time(20), time(8))
-SHIFTS = {"U-P2": DAY, "U-P3": NIGHT, "U-SQ2": DAY}
+SHIFTS = {UnitId("U-P2"): DAY, UnitId("U-P3"): NIGHT, UnitId("U-SQ2"): DAY}
 CENTRE = Place(35.4912, 112.8516)
 RINGS = (
     Ring(RingName.CORE, 5.0, 60.0, 10.0),
@@ -198,19 +198,7 @@ def make_cameras() -> tuple[Camera, ...]:
 def make_units() -> tuple[Unit, ...]:
     """Seven units of different kinds."""
     return tuple(
-        Unit(
-            UnitId(unit_id),
-            zh,
-            en,
-            kind,
-            rings,
-            at_metres(*home),
-            4.0,
-            3.0,
-            simulated=True,
-            shift=Shift((SHIFTS[unit_id],), ZoneInfo("Asia/Shanghai")) if unit_id in SHIFTS else None,
-            capabilities=frozenset({"armed"} if kind is UnitKind.COMBAT_UNIT else ()),
-        )
+        Unit(UnitId(unit_id), zh, en, kind, rings, at_metres(*home), 4.0, 3.0, simulated=True)
         for unit_id, zh, en, kind, rings, home in UNITS
     )
 
@@ -292,6 +280,14 @@ class FakeRoom:
     @property
     def layout(self) -> RoomLayout:
         return RoomLayout.of("泽州路派出所", "Zezhou Road station", self.cameras, RINGS, self.units)
+
+    @property
+    def roster(self) -> tuple[Unit, ...]:
+        """The units, three of them with shifts."""
+        zone = ZoneInfo("Asia/Shanghai")
+        return tuple(
+            replace(unit, shift=Shift((SHIFTS[unit.id],), zone)) if unit.id in SHIFTS else unit for unit in self.units
+        )
 
     @property
     def rules(self) -> Rulebook:
@@ -827,7 +823,7 @@ async def _main() -> None:
         stopping=stopping,
         units=room,
         wall=room.wall,
-        roster=room.units,
+        roster=room.roster,
         rules=room.rules,
     )
     async with asyncio.TaskGroup() as tasks:
