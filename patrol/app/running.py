@@ -216,7 +216,7 @@ async def _serve(
             live=parts.live.streaming,
             stills=parts.live.glancing,
             roster=configuration.units,
-            rules=_rules(configuration),
+            rules=lambda: _rules(configuration),
         )
     else:
         app = make_status_app(checks, registry, stopping=stopping, gate=gate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -75,7 +75,7 @@ def make_web_app(
     live: LiveDesk | None = None,
     stills: StillDesk | None = None,
     roster: Sequence[Unit] = (),
-    rules: Rulebook | None = None,
+    rules: Callable[[], Rulebook] | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 

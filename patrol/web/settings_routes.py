@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,8 +60,8 @@ class RosterShown:
 _ROSTER, _RULES = TypeAdapter(RosterShown), TypeAdapter(Rulebook)
 
 
-def settings_routes(units: Sequence[Unit], rules: Rulebook | None, clock: Clock) -> list[DeclaredRoute]:
-    """Whoever sees the room sees by what it is run."""
+def settings_routes(units: Sequence[Unit], rules: Callable[[], Rulebook] | None, clock: Clock) -> list[DeclaredRoute]:
+    """Whoever sees the room sees by what it is run. ``rules``: as they are at that moment."""
     routes = [declared("/api/v1/units", _Roster(units, clock).shown, Permission.SEE)]
     if rules is not None:
         routes.append(declared("/api/v1/rules", _Rules(rules).shown, Permission.SEE))
@@ -112,13 +112,13 @@ def _shown(unit: Unit, place: int, now: datetime, local: datetime) -> UnitShown:
 
 
 class _Rules:
-    """The rulebook, encoded once."""
+    """The rulebook."""
 
-    def __init__(self, rules: Rulebook) -> None:
-        self._json = _RULES.dump_json(rules)
+    def __init__(self, rules: Callable[[], Rulebook]) -> None:
+        self._rules = rules
 
     async def shown(self, request: Request) -> Response:
-        return _json(self._json)
+        return _json(_RULES.dump_json(self._rules()))
 
 
 def _json(body: bytes) -> Response:

@@ -100,7 +100,7 @@ class Site:
             live=self.live,
             stills=self.stills,
             roster=room.roster,
-            rules=room.rules,
+            rules=lambda: room.rules,
         )
 
     @asynccontextmanager

@@ -824,7 +824,7 @@ async def _main() -> None:
         units=room,
         wall=room.wall,
         roster=room.roster,
-        rules=room.rules,
+        rules=lambda: room.rules,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(tour_the_wall(room, stopping))
