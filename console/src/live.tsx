@@ -95,11 +95,13 @@ function press(event: KeyboardEvent): void {
   choose(event.key === "z" ? { zones: !overlay.value.zones } : { found: !overlay.value.found });
 }
 
-// The outlines lie over the picture itself, so its place has its shape.
+// The shape of what is shown, once there is a picture of it.
 function measure(): void {
   const [moving, still] = [video.current, canvas.current];
-  const width = watched.value.kind === "stills" ? still?.width : moving?.videoWidth;
-  const height = watched.value.kind === "stills" ? still?.height : moving?.videoHeight;
+  const isStill = watched.value.kind === "stills";
+  if (watched.value.kind === "stills" && watched.value.age_s === null) return;
+  const width = isStill ? still?.width : moving?.videoWidth;
+  const height = isStill ? still?.height : moving?.videoHeight;
   if (width && height && (width !== size.value.width || height !== size.value.height)) size.value = { width, height };
 }
 

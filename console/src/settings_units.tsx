@@ -36,7 +36,7 @@ export function tickRoster(): void {
   beat.value += 1;
 }
 
-export function stateOf(id: string): UnitState | null {
+function stateOf(id: string): UnitState | null {
   return room.state?.units.find((unit) => unit.id === id)?.state ?? null;
 }
 
@@ -64,6 +64,7 @@ export function UnitsPart() {
 }
 
 function UnitRow({ unit, hour }: { unit: UnitShown; hour: number }) {
+  void beat.value;
   const state = stateOf(unit.id);
   const name = pick(unit.name, unit.name_en);
   return (
