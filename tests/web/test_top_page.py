@@ -1,4 +1,4 @@
-"""The top bar in a real browser: whatever stands there stands there whole, at every usual width and in both languages."""
+"""The top bar in a real browser: what stands there stands there whole, at every usual width and in both languages."""
 
 from __future__ import annotations
 
