@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +21,7 @@ from patrol.domain.deeds import Action, Deed
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
+from patrol.domain.drawing import DrawnScene, DrawnScenes, SceneVerdict, WrittenScene
 from patrol.domain.errors import QueueError
 from patrol.domain.events import Level
 from patrol.domain.frame import Frame
@@ -46,7 +47,7 @@ from patrol.domain.retention import (
     StoredFile,
     Usage,
 )
-from patrol.domain.room import RoomSnapshot, TourStatus
+from patrol.domain.room import RoomSnapshot, SceneStanding, TourStatus
 from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
 from patrol.domain.skips import Skip
 from patrol.domain.storage import DiskSpace, StorageStatus
@@ -976,6 +977,60 @@ class StillDesk(Protocol):
 
     async def still(self, camera_id: CameraId) -> Glance:
         """A picture of now, or of a moment ago. Raises CaptureError; KeyError where there is no such camera."""
+
+
+class SceneChange(Protocol):
+    """A scene that is ready to take the place of the one before it."""
+
+    @property
+    def before(self) -> WrittenScene: ...
+
+    @property
+    def after(self) -> WrittenScene: ...
+
+    def apply(self) -> None:
+        """From now on the file has it. Raises OSError."""
+
+
+class SceneBook(Protocol):
+    """What is drawn in cameras' pictures, as the configuration has it. Blocks: called in threads."""
+
+    def changed(self) -> DrawnScenes | None:
+        """All scenes, where the file was touched since this was asked last; None where it was not, or is away."""
+
+    def scene(self, camera_id: CameraId) -> WrittenScene:
+        """One camera's. Raises KeyError, ConfigError."""
+
+    def checked(self, camera_id: CameraId, scene: DrawnScene) -> SceneVerdict:
+        """What is to be said of a scene. Raises KeyError, ConfigError where the file is unusable as it is."""
+
+    def changing(
+        self, camera_id: CameraId, scene: DrawnScene, version: str
+    ) -> AbstractContextManager[SceneChange | None]:
+        """A scene that is ready, as long as nobody else writes; None where the file says the same already.
+
+        Raises KeyError, ConfigError with the scene's problems, FileChanged, NotWritten.
+        """
+
+
+class SceneDesk(Protocol):
+    """Where people draw in cameras' pictures. Each raises KeyError where there is no such camera, ConfigError where the
+    configuration cannot be used as it is now."""
+
+    async def scene(self, camera_id: CameraId) -> WrittenScene:
+        """What is drawn, as the configuration has it."""
+
+    async def standing(self) -> tuple[bool, SceneStanding | None]:
+        """Whether a tour reports, and how far it has taken up what is drawn. None: it does not say."""
+
+    async def check(self, camera_id: CameraId, scene: DrawnScene) -> SceneVerdict:
+        """What is to be said of a scene; nothing changes."""
+
+    async def draw(self, camera_id: CameraId, scene: DrawnScene, version: str, operator: str) -> WrittenScene:
+        """This scene instead of the one of that ``version``, as a deed. What is so already changes nothing.
+
+        Raises ConfigError with the scene's problems, FileChanged, NotWritten, StoreError.
+        """
 
 
 class HealthCheck(Protocol):

@@ -583,6 +583,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/{camera_id}/scene": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is drawn in a camera's picture, and whether the tour has taken it up */
+        get: operations["get_cameras_camera_scene"];
+        /** Draw in a camera's picture: written to the configuration, and taken up while Patrol runs */
+        put: operations["put_cameras_camera_scene"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera_id}/scene/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What is to be said of a scene; nothing changes */
+        post: operations["post_cameras_camera_scene_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sign-in": {
         parameters: {
             query?: never;
@@ -744,7 +779,7 @@ export interface components {
          * @description What somebody did. Closed set.
          * @enum {string}
          */
-        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "note" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "skip" | "accept_view" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
+        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "note" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "skip" | "accept_view" | "draw_scene" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
         /**
          * Alive
          * @description The process answers.
@@ -963,6 +998,87 @@ export interface components {
             done: true;
         };
         /**
+         * DrawBody
+         * @description ``version``: of the scene that was looked at when this was drawn.
+         */
+        DrawBody: {
+            zones: components["schemas"]["ZoneBody"][];
+            masks: components["schemas"]["MaskBody"][];
+            /** @default null */
+            ground: components["schemas"]["GroundBody"] | null;
+            version: string;
+        };
+        /**
+         * DrawingWarning
+         * @description What may be meant so, and is probably not. Closed set.
+         * @enum {string}
+         */
+        DrawingWarning: "small_zone" | "masked_zone" | "zone_at_horizon" | "much_masked" | "unsure_ground" | "other";
+        /**
+         * DrawnGround
+         * @description Points of the ground, and how far off all lengths may be together beside that, as a share of themselves.
+         */
+        DrawnGround: {
+            points: components["schemas"]["PickedPoint"][];
+            /** @default 0 */
+            error: number;
+        };
+        /**
+         * DrawnMask
+         * @description What is blackened before anything sees it. Its names may be empty.
+         */
+        DrawnMask: {
+            polygon: [
+                number,
+                number
+            ][];
+            /** @default  */
+            name: string;
+            /** @default  */
+            name_en: string;
+        };
+        /**
+         * DrawnScene
+         * @description All that is drawn in one camera's picture.
+         */
+        DrawnScene: {
+            /** @default [] */
+            zones: components["schemas"]["DrawnZone"][];
+            /** @default [] */
+            masks: components["schemas"]["DrawnMask"][];
+            /** @default null */
+            ground: components["schemas"]["DrawnGround"] | null;
+        };
+        /**
+         * DrawnZone
+         * @description A zone as a person draws it: a polygon, or a line. An empty ``name_en``: as ``name``.
+         */
+        DrawnZone: {
+            id: string;
+            name: string;
+            rules: string[];
+            /** @default null */
+            polygon: [
+                number,
+                number
+            ][] | null;
+            /** @default null */
+            line: [
+                [
+                    number,
+                    number
+                ],
+                [
+                    number,
+                    number
+                ]
+            ] | null;
+            /** @default  */
+            name_en: string;
+            /** @default null */
+            direction_deg: number | null;
+        };
+        /**
          * EarlierLife
          * @description How an incident ended before a person opened it again, and who did so, when and why.
          *
@@ -1077,6 +1193,48 @@ export interface components {
          * @enum {string}
          */
         Gone: "expired" | "quota" | "pressure" | "by_hand" | "never_kept" | "orphan";
+        /**
+         * GroundBody
+         * @description Points of the ground. ``error``: how far off all lengths may be together, as a share of themselves.
+         */
+        GroundBody: {
+            points: components["schemas"]["GroundPointBody"][];
+            /** @default 0 */
+            error: number;
+        };
+        /**
+         * GroundFound
+         * @description The plane that the points give. ``error``: of lengths where it was calibrated, one standard deviation, as a share
+         *     of themselves; infinite becomes None.
+         */
+        GroundFound: {
+            homography: [
+                number,
+                number,
+                number,
+                number,
+                number,
+                number,
+                number,
+                number,
+                number
+            ];
+            error: number | null;
+        };
+        /**
+         * GroundPointBody
+         * @description A point of the ground: ``at`` as shares of the picture, ``metres`` east and north of anywhere.
+         */
+        GroundPointBody: {
+            at: [
+                number,
+                number
+            ];
+            metres: [
+                number,
+                number
+            ];
+        };
         /**
          * Incident
          * @description One thing that happened. ``sequence`` grows by one with every message told about it.
@@ -1297,7 +1455,7 @@ export interface components {
          * @description Why a view ended. Closed set: also the metric's label.
          * @enum {string}
          */
-        LiveEnd: "left" | "gone" | "never_came" | "signed_out" | "reordered" | "broken" | "stopping";
+        LiveEnd: "left" | "gone" | "never_came" | "signed_out" | "reordered" | "broken" | "redrawn" | "stopping";
         /**
          * LiveOpened
          * @description ``answer``: the SDP of a live view; ``way``: how its pictures get there.
@@ -1377,6 +1535,20 @@ export interface components {
         MaintenanceStatus: {
             incidents: number;
             cameras: number;
+        };
+        /**
+         * MaskBody
+         * @description What is blackened before anything sees it.
+         */
+        MaskBody: {
+            polygon: [
+                number,
+                number
+            ][];
+            /** @default  */
+            name: string;
+            /** @default  */
+            name_en: string;
         };
         /**
          * Me
@@ -1516,7 +1688,21 @@ export interface components {
          * @description What a route needs.
          * @enum {string}
          */
-        Permission: "see" | "act" | "look" | "dispatch" | "report_positions" | "see_letters" | "replay" | "see_deeds" | "read_metrics";
+        Permission: "see" | "act" | "look" | "dispatch" | "report_positions" | "see_letters" | "replay" | "configure" | "see_deeds" | "read_metrics";
+        /**
+         * PickedPoint
+         * @description A point of the ground: ``at`` as shares of the picture, and ``metres`` east and north of anywhere.
+         */
+        PickedPoint: {
+            at: [
+                number,
+                number
+            ];
+            metres: [
+                number,
+                number
+            ];
+        };
         /**
          * PinBody
          * @description How long a camera is to be held in focus, and how often it is to be looked at; see Pin for the limits.
@@ -1761,6 +1947,18 @@ export interface components {
             units: components["schemas"]["UnitShown"][];
         };
         /**
+         * RuleOffered
+         * @description A rule that a zone may name. ``needs_line``, ``needs_direction``: what it asks of the zone.
+         */
+        RuleOffered: {
+            id: string;
+            name: string;
+            name_en: string;
+            kind: components["schemas"]["Kind"];
+            needs_line: boolean;
+            needs_direction: boolean;
+        };
+        /**
          * RuleShown
          * @description One rule on one camera: how often people found it right, and where that share lies at 95% (Wilson).
          *
@@ -1815,6 +2013,68 @@ export interface components {
             waiting: components["schemas"]["WaitingTold"][];
             second_person: components["schemas"]["Level"][];
         };
+        /**
+         * SceneBody
+         * @description All that is drawn in a camera's picture.
+         */
+        SceneBody: {
+            zones: components["schemas"]["ZoneBody"][];
+            masks: components["schemas"]["MaskBody"][];
+            /** @default null */
+            ground: components["schemas"]["GroundBody"] | null;
+        };
+        /**
+         * SceneChecked
+         * @description What is to be said of a scene. It can be used when there are no ``problems``.
+         */
+        SceneChecked: {
+            problems: components["schemas"]["SceneProblem"][];
+            warnings: components["schemas"]["Warned"][];
+            ground: components["schemas"]["GroundFound"] | null;
+        };
+        /**
+         * SceneFailure
+         * @description Why nothing was drawn.
+         */
+        SceneFailure: {
+            error: components["schemas"]["SceneRefusal"] | components["schemas"]["Problem"];
+        };
+        /**
+         * SceneProblem
+         * @description ``path``: in the scene where it can be, else in the file. ``message``: what is wrong, and what was expected.
+         */
+        SceneProblem: {
+            path: string;
+            message: string;
+        };
+        /**
+         * SceneRefusal
+         * @description ``problems``: what is wrong with it; ``who``, ``at``: who was quicker, where that is known.
+         */
+        SceneRefusal: {
+            code: string;
+            message: string;
+            problems: components["schemas"]["SceneProblem"][];
+            who: string | null;
+            at: string | null;
+        };
+        /**
+         * SceneShown
+         * @description A camera's scene as the configuration has it, and whether it holds in the tour: ``state``, since when, and what
+         *     the tour says to it.
+         */
+        SceneShown: {
+            written: components["schemas"]["WrittenScene"];
+            state: components["schemas"]["SceneState"];
+            at: string | null;
+            problem: string | null;
+        };
+        /**
+         * SceneState
+         * @description Whether what the file says holds in the tour.
+         * @enum {string}
+         */
+        SceneState: "applied" | "partly" | "waiting" | "refused" | "no_tour" | "untold";
         /**
          * Shortfall
          * @description What an incident does not get. ``missing``: so many crews; 0 where it gets them, but nobody in time.
@@ -2204,6 +2464,15 @@ export interface components {
             viewer_id: string;
         };
         /**
+         * Warned
+         * @description ``path``: in the scene, as in ``zones[1]``. ``message``: in words, for whoever cannot read the code.
+         */
+        Warned: {
+            path: string;
+            code: components["schemas"]["DrawingWarning"];
+            message: string;
+        };
+        /**
          * WatchStatus
          * @description Patrol's watch over itself. ``stalled_since``: no heartbeat got through since then; None while they do.
          *
@@ -2295,6 +2564,54 @@ export interface components {
             rule: string;
             zones: string;
         };
+        /**
+         * WrittenScene
+         * @description A camera's scene as the file has it. ``version``: changes with it. ``file_version``: changes with the file.
+         *
+         *     ``zones_of``, ``masks_of``: the template that lends them; None: they are the camera's own, or there are none.
+         */
+        WrittenScene: {
+            camera_id: string;
+            name: string;
+            name_en: string;
+            file: string;
+            file_version: string;
+            version: string;
+            scene: components["schemas"]["DrawnScene"];
+            zones_of: string | null;
+            masks_of: string | null;
+            rules: components["schemas"]["RuleOffered"][];
+            view_deg: number;
+        };
+        /**
+         * ZoneBody
+         * @description A polygon, or a line, and the rules that watch it. An empty ``name_en``: as ``name``.
+         */
+        ZoneBody: {
+            id: string;
+            name: string;
+            /** @default  */
+            name_en: string;
+            rules: string[];
+            /** @default null */
+            polygon: [
+                number,
+                number
+            ][] | null;
+            /** @default null */
+            line: [
+                [
+                    number,
+                    number
+                ],
+                [
+                    number,
+                    number
+                ]
+            ] | null;
+            /** @default null */
+            direction_deg: number | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -2329,6 +2646,12 @@ export type DiskSpace = components['schemas']['DiskSpace'];
 export type DisplayedBody = components['schemas']['DisplayedBody'];
 export type Disposition = components['schemas']['Disposition'];
 export type Done = components['schemas']['Done'];
+export type DrawBody = components['schemas']['DrawBody'];
+export type DrawingWarning = components['schemas']['DrawingWarning'];
+export type DrawnGround = components['schemas']['DrawnGround'];
+export type DrawnMask = components['schemas']['DrawnMask'];
+export type DrawnScene = components['schemas']['DrawnScene'];
+export type DrawnZone = components['schemas']['DrawnZone'];
 export type EarlierLife = components['schemas']['EarlierLife'];
 export type Escalation = components['schemas']['Escalation'];
 export type EscalationStep = components['schemas']['EscalationStep'];
@@ -2339,6 +2662,9 @@ export type FeedTrouble = components['schemas']['FeedTrouble'];
 export type Finding = components['schemas']['Finding'];
 export type FindingKind = components['schemas']['FindingKind'];
 export type Gone = components['schemas']['Gone'];
+export type GroundBody = components['schemas']['GroundBody'];
+export type GroundFound = components['schemas']['GroundFound'];
+export type GroundPointBody = components['schemas']['GroundPointBody'];
 export type Incident = components['schemas']['Incident'];
 export type IncidentState = components['schemas']['IncidentState'];
 export type KeptAlerts = components['schemas']['KeptAlerts'];
@@ -2360,6 +2686,7 @@ export type LookingBody = components['schemas']['LookingBody'];
 export type LoopStage = components['schemas']['LoopStage'];
 export type Maintenance = components['schemas']['Maintenance'];
 export type MaintenanceStatus = components['schemas']['MaintenanceStatus'];
+export type MaskBody = components['schemas']['MaskBody'];
 export type Me = components['schemas']['Me'];
 export type MergeBody = components['schemas']['MergeBody'];
 export type MoveUp = components['schemas']['MoveUp'];
@@ -2371,6 +2698,7 @@ export type OrderLine = components['schemas']['OrderLine'];
 export type OrderState = components['schemas']['OrderState'];
 export type PasswordBody = components['schemas']['PasswordBody'];
 export type Permission = components['schemas']['Permission'];
+export type PickedPoint = components['schemas']['PickedPoint'];
 export type PinBody = components['schemas']['PinBody'];
 export type PinnedCamera = components['schemas']['PinnedCamera'];
 export type Place = components['schemas']['Place'];
@@ -2392,9 +2720,17 @@ export type RingOnMap = components['schemas']['RingOnMap'];
 export type RingStatus = components['schemas']['RingStatus'];
 export type RoomState = components['schemas']['RoomState'];
 export type RosterShown = components['schemas']['RosterShown'];
+export type RuleOffered = components['schemas']['RuleOffered'];
 export type RuleShown = components['schemas']['RuleShown'];
 export type RuleTold = components['schemas']['RuleTold'];
 export type Rulebook = components['schemas']['Rulebook'];
+export type SceneBody = components['schemas']['SceneBody'];
+export type SceneChecked = components['schemas']['SceneChecked'];
+export type SceneFailure = components['schemas']['SceneFailure'];
+export type SceneProblem = components['schemas']['SceneProblem'];
+export type SceneRefusal = components['schemas']['SceneRefusal'];
+export type SceneShown = components['schemas']['SceneShown'];
+export type SceneState = components['schemas']['SceneState'];
 export type Shortfall = components['schemas']['Shortfall'];
 export type ShortfallReason = components['schemas']['ShortfallReason'];
 export type SignInBody = components['schemas']['SignInBody'];
@@ -2430,11 +2766,14 @@ export type VersionedLayout = components['schemas']['VersionedLayout'];
 export type WaitingTold = components['schemas']['WaitingTold'];
 export type WallCamerasBody = components['schemas']['WallCamerasBody'];
 export type WallHello = components['schemas']['WallHello'];
+export type Warned = components['schemas']['Warned'];
 export type WatchStatus = components['schemas']['WatchStatus'];
 export type WatchedZone = components['schemas']['WatchedZone'];
 export type WithdrawBody = components['schemas']['WithdrawBody'];
 export type Witness = components['schemas']['Witness'];
 export type WrittenChange = components['schemas']['WrittenChange'];
+export type WrittenScene = components['schemas']['WrittenScene'];
+export type ZoneBody = components['schemas']['ZoneBody'];
 export type $defs = Record<string, never>;
 export interface operations {
     get_layout: {
@@ -5294,6 +5633,263 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CameraAway"];
+                };
+            };
+        };
+    };
+    get_cameras_camera_scene: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneShown"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+        };
+    };
+    put_cameras_camera_scene: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
+            };
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrawBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneShown"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
+                };
+            };
+        };
+    };
+    post_cameras_camera_scene_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SceneBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneChecked"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneFailure"];
                 };
             };
         };

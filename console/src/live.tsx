@@ -8,6 +8,7 @@ import { peopleText, room, seen } from "./room";
 import { type Overlay, overlayOf, strengthOf } from "./overlay";
 import { wallStills } from "./wall_stills";
 import { type Reason, Watch, type Watched } from "./watching";
+import { zonesAddress } from "./zone_editor";
 import type { LiveZone, StillBox, StillShown } from "./api";
 
 const KEPT = "patrol.live";
@@ -142,6 +143,7 @@ function LiveSheet() {
           <kbd aria-hidden="true">D</kbd>
         </label>
         <button type="button" class="quiet" hidden={!isStill} onClick={() => void watch?.again()}>{t("live_again")}</button>
+        {cameraId.value !== null && <a href={zonesAddress(cameraId.value)} title={t("zones_open_means")} onClick={() => sheet.current?.close()}>{t("zones_open")}</a>}
         <LastVisit />
       </div>
     </dialog>

@@ -27,6 +27,7 @@ import { showBanners, showClock, showHealth, showTop } from "./top";
 import { goTo, view, watchViews } from "./views";
 import { showVisited, tickVisited } from "./visited";
 import { follow, placeWall, showWall, speakWall, tickWall, wallKey } from "./wall";
+import { placeZones } from "./zone_editor";
 import type { StateMessage } from "./api";
 
 const TICK_MS = 250;
@@ -229,6 +230,7 @@ effect(() => showThemeButton(byId("theme")));
 placeWall(byId("wall"));
 watchViews(follow);
 placeLive(byId("live-place"));
+placeZones(byId("zones-place"));
 byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();

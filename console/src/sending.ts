@@ -11,6 +11,10 @@ type Ids<Operation> = Operation extends { parameters: { path: infer Named } } ? 
 export type GetPath = { [P in keyof paths]: paths[P] extends { get: object } ? P : never }[keyof paths];
 export type PostPath = { [P in keyof paths]: paths[P] extends { post: object } ? P : never }[keyof paths];
 export type BodyOf<P extends PostPath> = paths[P] extends { post: { requestBody: infer R } } ? Json<R> : never;
+export type PutPath = { [P in keyof paths]: paths[P] extends { put: object } ? P : never }[keyof paths];
+export type PutBodyOf<P extends PutPath> = paths[P] extends { put: { requestBody: infer R } } ? Json<R> : never;
+export type PutAnswer<P extends PutPath> = paths[P] extends { put: infer Operation } ? Answer<Operation> : never;
+export type IdsOfPut<P extends PutPath> = paths[P] extends { put: infer Operation } ? Ids<Operation> : never;
 export type DeletePath = { [P in keyof paths]: paths[P] extends { delete: object } ? P : never }[keyof paths];
 export type GetAnswer<P extends GetPath> = paths[P] extends { get: infer Operation } ? Answer<Operation> : never;
 export type PostAnswer<P extends PostPath> = paths[P] extends { post: infer Operation } ? Answer<Operation> : never;
@@ -18,17 +22,19 @@ export type IdsOf<P extends PostPath> = paths[P] extends { post: infer Operation
 export type IdsOfGet<P extends GetPath> = paths[P] extends { get: infer Operation } ? Ids<Operation> : never;
 
 // `code`: the server's own, or "network"; `retryAfter_s`: when trying again may be of use, 0 where nobody says;
-// `failure`: what a camera failed by, where it is the camera.
+// `failure`: what a camera failed by, where it is the camera; `told`: all that the server says.
 export class ActionFailed extends Error {
   readonly code: string;
   readonly retryAfter_s: number;
   readonly failure: string | null;
+  readonly told: object;
 
-  constructor(code: string, message: string, retryAfter_s = 0, failure: string | null = null) {
+  constructor(code: string, message: string, retryAfter_s = 0, failure: string | null = null, told: object = {}) {
     super(message);
     this.code = code;
     this.retryAfter_s = retryAfter_s;
     this.failure = failure;
+    this.told = told;
   }
 }
 
@@ -54,12 +60,21 @@ export async function picture(path: GetPath, ids: Record<string, string>): Promi
 }
 
 export async function post<P extends PostPath>(path: P, ids: IdsOf<P>, body: BodyOf<P>, operator?: string): Promise<PostAnswer<P>> {
+  // What somebody has said counts, also where the page is closed the next moment.
+  const request = { method: "POST", headers: headersFor(operator), body: JSON.stringify(body), keepalive: true };
+  return (await answered(addressOf(path, ids), request)) as PostAnswer<P>;
+}
+
+export async function put<P extends PutPath>(path: P, ids: IdsOfPut<P>, body: PutBodyOf<P>, operator?: string): Promise<PutAnswer<P>> {
+  const request = { method: "PUT", headers: headersFor(operator), body: JSON.stringify(body) };
+  return (await answered(addressOf(path, ids), request)) as PutAnswer<P>;
+}
+
+function headersFor(operator: string | undefined): Record<string, string> {
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   // A header takes no Chinese as it is.
   if (operator) headers["X-Patrol-Operator"] = encodeURIComponent(operator);
-  // What somebody has said counts, also where the page is closed the next moment.
-  const request = { method: "POST", headers, body: JSON.stringify(body), keepalive: true };
-  return (await answered(addressOf(path, ids), request)) as PostAnswer<P>;
+  return headers;
 }
 
 function addressOf(path: string, ids: unknown): string {
@@ -86,5 +101,5 @@ async function answered(address: string, request: RequestInit): Promise<unknown>
 
 function failureOf(status: number, answer: { error?: { code?: string; message?: string; retry_after_s?: number; failure?: string | null } } | null): ActionFailed {
   const { code = "error", message = String(status), retry_after_s, failure } = answer?.error ?? {};
-  return new ActionFailed(code, message, retry_after_s, failure);
+  return new ActionFailed(code, message, retry_after_s, failure, answer?.error);
 }

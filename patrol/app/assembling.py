@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from patrol.adapters.clock import SteadyClock
 from patrol.adapters.dead_letters import RedisDeadLetters
 from patrol.adapters.disk_evidence import DiskEvidence
 from patrol.adapters.local_storage import LocalDisks, LocalStorage
+from patrol.adapters.model_manifests import known_classes
 from patrol.adapters.processor import few_arenas, one_thread_a_picture
 from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
@@ -33,9 +35,11 @@ from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
 from patrol.app.live import LiveParts, live_parts
-from patrol.app.options import SENDING_ROLES, Options, Role
+from patrol.app.options import DRAWING_ROLES, SENDING_ROLES, Options, Role
 from patrol.config import Configuration
 from patrol.config.proposed import ProposalWriter
+from patrol.config.scenes import SceneBook
+from patrol.config.writing import ConfigurationFile
 from patrol.domain.assigning import load_solver
 from patrol.domain.errors import InputError
 from patrol.domain.reading_back import Known
@@ -49,12 +53,14 @@ from patrol.pipeline.closing import Desk
 from patrol.pipeline.covering import Covering
 from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
+from patrol.pipeline.drawing import Drawing
 from patrol.pipeline.following_up import FollowingUp
 from patrol.pipeline.keeping import Keeping
 from patrol.pipeline.mustering import Mustering, UnitsDesk
 from patrol.pipeline.opening import Opening
 from patrol.pipeline.reconciling import Reconciling
 from patrol.pipeline.recovering import Recovering
+from patrol.pipeline.redrawing import Redrawing
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.signing_in import SigningIn
 from patrol.pipeline.timekeeping import Timekeeping
@@ -96,6 +102,8 @@ class Parts:
     room: Room
     wall: RedisWall
     live: LiveParts
+    redrawing: Redrawing
+    drawing: Drawing | None
     appraising: Appraising
     keeping: Keeping
     tour: TourParts | None
@@ -149,6 +157,8 @@ async def assembled(
         wall = RedisWall(redis)
         if options.roles & {Role.DISPATCH, Role.RELAY}:  # who chooses, and who audits that
             await asyncio.to_thread(load_solver)
+        scene_book = _scene_book(options)
+        redrawing = Redrawing(scene_book, cameras, configuration.rules, clock)
         wayfinding = await open_wayfinding(stack, configuration.travel, store, clock, options.roles)
         deciding = Deciding(
             store, clock, metrics, configuration.sending, wayfinding, second_person=configuration.second_person
@@ -162,9 +172,12 @@ async def assembled(
             scenes = options.var / "scenes.json"
             spool = await open_spool(stack, configuration, options)
             outside = TourOutside(
-                detector, networks, store, evidence, spool, reports, requests, wall, deciding, scenes, on_gap
+                detector, networks, store, evidence, spool, reports, requests, wall, deciding, scenes, redrawing, on_gap
             )
-            tour = tour_parts(stack, configuration, outside, clock, metrics)
+            tour = tour_parts(stack, configuration, cameras, outside, clock, metrics)
+        live = live_parts(stack, configuration, cameras, requests, clock, metrics)
+        redrawing.follow(live.streaming.redrawn)
+        redrawing.follow(live.glancing.redrawn)
         yield Parts(
             clock=clock,
             timekeeping=Timekeeping(clock, clock, metrics),
@@ -230,12 +243,14 @@ async def assembled(
                 ),
             ),
             wall=wall,
-            live=live_parts(stack, configuration, requests, clock, metrics),
+            live=live,
+            redrawing=redrawing,
+            drawing=Drawing(scene_book, deeds, reports, redrawing.look) if scene_book is not None else None,
             appraising=Appraising(
                 SqlJudgements(store),
                 configuration.rules,
                 clock,
-                ProposalWriter(configuration.written_rules, configuration.cameras),
+                ProposalWriter(configuration.written_rules, cameras.values()),
             ),
             keeping=Keeping(
                 store.evidence, evidence, configuration.retention, clock, metrics, disks, configuration.free_floor
@@ -267,6 +282,13 @@ async def open_travel_times(stack: contextlib.AsyncExitStack, settings: TravelSe
 
         return await asyncio.to_thread(StreetGraph.read, settings.graph, settings.detour)
     return StraightLine(settings.detour)
+
+
+def _scene_book(options: Options) -> SceneBook | None:
+    """What is drawn in cameras' pictures, where that can be changed."""
+    if options.config is None or not options.roles & DRAWING_ROLES:
+        return None
+    return SceneBook(ConfigurationFile(options.config, os.environ, known_classes()))
 
 
 def _registry() -> CollectorRegistry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ class LiveParts:
 def live_parts(
     stack: contextlib.AsyncExitStack,
     configuration: Configuration,
+    cameras: Mapping[CameraId, Camera],
     requests: TourRequests,
     clock: Clock,
     metrics: Metrics,
@@ -49,7 +50,6 @@ def live_parts(
     """Puts them together; ``stack`` closes what they open."""
     sources = _LazySources(clock, lambda camera, _: metrics.tour.unconfirmed.labels(camera.ring.value).inc())
     stack.push_async_callback(sources.aclose)
-    cameras = {camera.id: camera for camera in configuration.cameras}
 
     async def tell_tour(camera_id: CameraId) -> None:
         with contextlib.suppress(QueueError):  # the relay says that it is away; hosts say themselves when they are full

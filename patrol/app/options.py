@@ -24,11 +24,16 @@ ALL_ROLES = frozenset(Role)
 SENDING_ROLES = frozenset({Role.DISPATCH, Role.CONSOLE})
 
 
+# Who looks at cameras' pictures: the tour, and the console for people.
+DRAWING_ROLES = frozenset({Role.TOUR, Role.CONSOLE})
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to run. ``var``: the folder of everything Patrol writes. No ``redis_url``: an embedded Valkey in it.
 
     No ``database_url``: SQLite in it. ``port`` 0 takes any free one. ``plain_http``: see WebSettings.
+    ``config``: the configuration's file, where what is drawn in cameras' pictures can be changed while Patrol runs.
     """
 
     var: Path
@@ -41,6 +46,7 @@ class Options:
     device: Device = Device.AUTO
     simulated: bool = False
     plain_http: bool = False
+    config: Path | None = None
 
     @property
     def spool(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from patrol.adapters.processor import give_memory_back
@@ -14,6 +14,7 @@ from patrol.adapters.sql import SqlStore
 from patrol.app.assembling import Parts
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
+from patrol.domain.camera import Camera
 from patrol.domain.errors import InputError, PatrolError, StoreError
 from patrol.domain.messages import RED_STREAM
 from patrol.domain.rulebook import Rulebook, rulebook
@@ -82,6 +83,7 @@ async def run_parts(
         if Role.CONSOLE in options.roles:
             group.create_task(parts.live.streaming.run(stopping))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
+        group.create_task(parts.redrawing.run(stopping))
         group.create_task(parts.timekeeping.run(drained))
         group.create_task(_tidy_memory(parts.clock, drained))
         for companion in companions:
@@ -196,6 +198,8 @@ async def _serve(
     )
     if Role.CONSOLE in options.roles:
         layout = _layout(configuration)
+        cameras = {camera.id: camera for camera in configuration.cameras}
+        parts.redrawing.follow(lambda _, after: cameras.update({after.id: after}))
         app = make_web_app(
             parts.room,
             parts.desk,
@@ -216,8 +220,10 @@ async def _serve(
             live=parts.live.streaming,
             stills=parts.live.glancing,
             roster=configuration.units,
-            rules=lambda: _rules(configuration),
+            rules=lambda: _rules(configuration, cameras.values()),
+            scenes=parts.drawing,
         )
+        parts.redrawing.follow(lambda _, after: app.state.wall.forget(after.id))
     else:
         app = make_status_app(checks, registry, stopping=stopping, gate=gate)
     web = configuration.web
@@ -225,10 +231,10 @@ async def _serve(
     await serve(app, options.host, options.port, stopping, on_ready, tls)
 
 
-def _rules(configuration: Configuration) -> Rulebook:
+def _rules(configuration: Configuration, cameras: Iterable[Camera]) -> Rulebook:
     return rulebook(
         configuration.rules.values(),
-        configuration.cameras,
+        cameras,
         configuration.levels,
         configuration.sending.confirm,
         configuration.second_person,

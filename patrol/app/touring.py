@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from patrol.adapters.wall_picture import as_wall_still
 from patrol.app.looking import frame_sources, open_closer_looks, opened_detector, usual_detector
 from patrol.app.options import Options
 from patrol.config import Configuration
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import Camera, CameraId
 from patrol.domain.change import ChangeMemory, ChangeSettings
 from patrol.domain.health_watching import HealthWatcher
 from patrol.domain.tour import Tour
@@ -41,6 +41,7 @@ from patrol.pipeline.filming import Filming
 from patrol.pipeline.inspecting import Inspecting
 from patrol.pipeline.looking_closer import LookingCloser, Networks, SpareLooks
 from patrol.pipeline.maintaining import Maintaining
+from patrol.pipeline.redrawing import Redrawing
 from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.showing import Showing
@@ -78,6 +79,7 @@ class TourOutside:
     wall: RedisWall
     deciding: Deciding
     scenes: Path
+    redrawing: Redrawing
     on_gap: OnGap
 
 
@@ -109,11 +111,12 @@ async def open_spool(stack: contextlib.AsyncExitStack, configuration: Configurat
 def tour_parts(
     stack: contextlib.AsyncExitStack,
     configuration: Configuration,
+    cameras: Mapping[CameraId, Camera],
     outside: TourOutside,
     clock: Clock,
     metrics: Metrics,
 ) -> TourParts:
-    """Puts them together; ``stack`` closes what they open."""
+    """Puts them together; ``stack`` closes what they open. ``cameras``: as they are drawn, see Redrawing."""
     sources = frame_sources(
         configuration,
         clock,
@@ -121,7 +124,7 @@ def tour_parts(
         on_fault=lambda _: metrics.stages.errors.labels("visit").inc(),
     )
     stack.push_async_callback(sources.router.aclose)
-    cameras, rings = {camera.id: camera for camera in configuration.cameras}, configuration.rings
+    rings = configuration.rings
     tour = Tour(
         configuration.cameras,
         configuration.tour,
@@ -175,7 +178,25 @@ def tour_parts(
     inspecting = Inspecting(
         cameras, HealthWatcher(), detecting, book, maintaining, SceneFile(outside.scenes), clock, metrics
     )
-    touring = Touring(book, sources.router, inspecting, detecting, reviewing, outside.reports, outside.requests, clock)
+    touring = Touring(
+        book,
+        sources.router,
+        inspecting,
+        detecting,
+        reviewing,
+        outside.reports,
+        outside.requests,
+        clock,
+        scenes=lambda: outside.redrawing.standing,
+    )
+
+    def hide(before: Camera, after: Camera) -> None:
+        if before.masks != after.masks:
+            filming.forget(after.id)
+            showing.forget(after.id)
+
+    for follower in (book.redrawn, watcher.redrawn, inspecting.redrawn, confirming.redrawn, hide):
+        outside.redrawing.follow(follower)
     return TourParts(touring, inspecting, detecting, alerting, filming, showing, maintaining)
 
 

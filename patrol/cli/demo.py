@@ -75,6 +75,7 @@ def demo(
             host="127.0.0.1",
             port=configuration.web.port if port is None else port,
             simulated=True,
+            config=_own_copy(config, var),
         )
         result: dict[str, Any] = {}
         code = run_until_stopped(lambda stopping: _run(configuration, options, stopping, duration, began, result))
@@ -104,6 +105,15 @@ def _simulated(configuration: Configuration, var: Path) -> Configuration:
         sending=replace(configuration.sending, confirm=DEMO_CONFIRM),
         follow_up=hurried(configuration.follow_up),
     )
+
+
+def _own_copy(config: Path, var: Path) -> Path:
+    """The configuration in the demo's own folder: what is drawn in its pictures is written there, and gone with it."""
+    copy = var / "cameras.yaml"
+    var.mkdir(parents=True, exist_ok=True)
+    copy.unlink(missing_ok=True)
+    shutil.copyfile(config, copy)
+    return copy
 
 
 def _empty(var: Path) -> None:

@@ -91,6 +91,7 @@ def run(
             port=configuration.web.port if port is None else port,
             device=Device(device),
             plain_http=plain_http,
+            config=config,
         )
         code = run_until_stopped(lambda stopping: _serve(configuration, options, stopping))
     leave(code)

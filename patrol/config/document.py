@@ -68,10 +68,15 @@ def read(path: Path) -> tuple[Document, list[ConfigProblem]]:
 
     Raises ConfigError when nothing can be made of it: missing, unreadable, too large, not UTF-8, not YAML, empty.
     """
+    return read_text(text_of(path, whole_bytes(path)), path)
+
+
+def read_text(text: str, path: Path) -> tuple[Document, list[ConfigProblem]]:
+    """What ``read`` gives, of a file's text. ``path``: how the file is called where something is wrong with it."""
     try:
-        node = _composed(_text(path))
+        node = _composed(text)
     except _UnreadableError as error:
-        raise ConfigError(str(path), (error.problem,)) from None
+        raise _unusable(path, str(error), error.line) from None
     problems: list[ConfigProblem] = []
     data = _Reading(problems).value(node, ())
     return Document(data, node), problems
@@ -80,22 +85,32 @@ def read(path: Path) -> tuple[Document, list[ConfigProblem]]:
 class _UnreadableError(Exception):
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
-        self.problem = ConfigProblem(WHOLE_FILE, message, line)
+        self.line = line
 
 
-def _text(path: Path) -> str:
+def whole_bytes(path: Path) -> bytes:
+    """All that a configuration file holds. Raises ConfigError where it cannot be read, or is too large."""
     try:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise _UnreadableError(f"cannot be read: {error.strerror}; expected a YAML file") from None
+        raise _unusable(path, f"cannot be read: {error.strerror}; expected a YAML file") from None
     if len(raw) > MOST_BYTES:
-        raise _UnreadableError(f"is larger than {MOST_BYTES // 2**20} MiB; expected a configuration file")
+        raise _unusable(path, f"is larger than {MOST_BYTES // 2**20} MiB; expected a configuration file")
+    return raw
+
+
+def text_of(path: Path, raw: bytes) -> str:
+    """Its text, without a byte order mark. Raises ConfigError where it is not UTF-8."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _UnreadableError("is not UTF-8 here; save the file as UTF-8", line) from None
+        raise _unusable(path, "is not UTF-8 here; save the file as UTF-8", line) from None
+
+
+def _unusable(path: Path, message: str, line: int | None = None) -> ConfigError:
+    return ConfigError(str(path), (ConfigProblem(WHOLE_FILE, message, line),))
 
 
 def _composed(text: str) -> yaml.Node:

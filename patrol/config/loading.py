@@ -34,9 +34,22 @@ def load(
     Raises ConfigError with every problem found, in the order of the file. No secret is in its text.
     """
     document, problems = read(path)
+    return loaded(document, problems, path, environ, variables_required=variables_required, known_models=known_models)
+
+
+def loaded(
+    document: Document,
+    problems: list[ConfigProblem],
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    variables_required: bool = True,
+    known_models: Mapping[str, Collection[str]] | None = None,
+) -> Configuration:
+    """What ``load`` gives, of a document that was read, and what was found wrong with it then. Raises ConfigError."""
     file, shape_problems = _validated(document)
     parts = parts_of(document.data)
-    problems += shape_problems
+    problems = [*problems, *shape_problems]
     problems += [document.problem(*finding) for finding in crosschecks.problems(parts, environ, known_models)]
     missing = [document.problem(*finding) for finding in missing_variables(parts, environ)]
     if variables_required:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import yaml
 
@@ -23,13 +23,15 @@ class ProposalWriter:
     one is not held against the new one.
     """
 
-    def __init__(self, rules: Mapping[RuleId, WrittenRule], cameras: Iterable[Camera]) -> None:
+    def __init__(self, rules: Mapping[RuleId, WrittenRule], cameras: Collection[Camera]) -> None:
+        """``cameras``: looked at anew each time, as they may be drawn anew."""
         self._rules = rules
-        self._cameras = {camera.id: camera for camera in cameras}
+        self._cameras = cameras
 
     def __call__(self, proposal: Proposal) -> WrittenChange | None:
         """None where the rule does not watch that camera any more: nothing is left to change."""
-        camera, rule = self._cameras.get(proposal.camera_id), self._rules.get(proposal.rule_id)
+        camera = next((each for each in self._cameras if each.id == proposal.camera_id), None)
+        rule = self._rules.get(proposal.rule_id)
         if camera is None or rule is None or not any(proposal.rule_id in zone.rules for zone in camera.zones):
             return None
         own_id = self._free_id(proposal.rule_id, proposal.camera_id)

@@ -43,6 +43,7 @@ class Permission(StrEnum):
     REPORT_POSITIONS = "report_positions"  # of units, as their terminals do: nobody's deed, so no person's to do
     SEE_LETTERS = "see_letters"  # messages that could not be handled
     REPLAY = "replay"
+    CONFIGURE = "configure"  # change what Patrol watches and how: what is drawn in a camera's picture
     SEE_DEEDS = "see_deeds"  # what everybody did
     READ_METRICS = "read_metrics"
 
@@ -55,6 +56,7 @@ LEAST_ROLE: Mapping[Permission, AccountRole] = {
     Permission.SEE_LETTERS: AccountRole.OPERATOR,
     Permission.DISPATCH: AccountRole.DISPATCHER,
     Permission.REPLAY: AccountRole.SUPERVISOR,
+    Permission.CONFIGURE: AccountRole.SUPERVISOR,
     Permission.SEE_DEEDS: AccountRole.SUPERVISOR,
     Permission.READ_METRICS: AccountRole.ADMINISTRATOR,
 }

@@ -91,6 +91,11 @@ class Films:
         self._forget_old(still.at)
         return self._make_room()
 
+    def forget(self, camera_id: CameraId) -> None:
+        """Nothing that was kept of a camera is to be shown any more."""
+        film = self._films.pop(camera_id, None)
+        self._size -= film.size if film is not None else 0
+
     def cut(self, order: ClipOrder) -> tuple[Still, ...]:
         """The stills of a clip, oldest first; none where they are too few to show anything move."""
         film = self._films.get(order.camera_id)

@@ -29,6 +29,7 @@ class Action(StrEnum):
     PIN = "pin"
     SKIP = "skip"
     ACCEPT_VIEW = "accept_view"
+    DRAW_SCENE = "draw_scene"
     REPLAY = "replay"
     SIGN_IN = "sign_in"
     SIGN_IN_REFUSED = "sign_in_refused"

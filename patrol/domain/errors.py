@@ -2,6 +2,8 @@
 
 PatrolError
 ├── ConfigError          a person mends the configuration; carries every problem with its path in the file
+├── FileChanged          the configuration is not what it was when it was read: look again, then decide again
+├── NotWritten           the system does not let the configuration be written; a person mends its rights, or its disk
 ├── ModelError           a person gets, or mends, a model file; the message says how
 ├── InputError           a person gives another file or argument
 ├── CaptureError         one visit of one camera failed; the tour backs off and comes again
@@ -20,6 +22,7 @@ PatrolError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -51,6 +54,22 @@ class ConfigError(PatrolError):
         self.problems = problems
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         super().__init__("\n".join([f"{file}: {count}", *(f"  {problem}" for problem in problems)]))
+
+
+class FileChanged(PatrolError):  # noqa: N818  (it names what happened)
+    """What was to be changed is not what it was when it was read: somebody else was quicker.
+
+    ``who``, ``at``: by what is known of that; None where the file was changed by hand. ``at``: aware UTC.
+    """
+
+    def __init__(self, message: str, who: str | None = None, at: datetime | None = None) -> None:
+        self.who = who
+        self.at = at
+        super().__init__(message)
+
+
+class NotWritten(PatrolError):  # noqa: N818
+    """The system does not let the configuration be written; the text says why. Nothing was changed."""
 
 
 class ModelError(PatrolError):

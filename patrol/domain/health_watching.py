@@ -81,6 +81,10 @@ class HealthWatcher:
         self.remember(camera_id, after)
         return after is not before
 
+    def learn_anew(self, camera_id: CameraId) -> None:
+        """More of a camera's picture is to be seen than before: its scenes are learned again, its troubles stay on."""
+        self.remember(camera_id, HealthMemory(tallies=self.memory_of(camera_id).tallies))
+
     def forget(self, camera_id: CameraId) -> None:
         """The camera is gone."""
         self._memories.pop(camera_id, None)

@@ -31,6 +31,7 @@ class LiveEnd(StrEnum):
     SIGNED_OUT = "signed_out"
     REORDERED = "reordered"  # B-frames
     BROKEN = "broken"  # the camera's stream ended
+    REDRAWN = "redrawn"  # its masks were changed: who looks on opens it again
     STOPPING = "stopping"
 
 
@@ -232,6 +233,11 @@ class ViewerQueue:
         if len(self._waiting) > self._most or (self._bytes > self._most_bytes and len(self._waiting) > 1):
             self._drop_all()
             self._needs_key = True
+
+    def clear(self) -> None:
+        """What waits is shown to nobody any more."""
+        self._drop_all()
+        self._needs_key = True
 
     def take(self) -> LivePicture | None:
         """The oldest that waits."""

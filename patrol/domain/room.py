@@ -76,13 +76,22 @@ class SkippedCamera:
 
 
 @dataclass(frozen=True, slots=True)
+class SceneStanding:
+    """Up to which version of the file a process has taken its scenes, when, and why not farther. ``at``: aware UTC."""
+
+    version: str
+    at: datetime
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TourStatus:
     """The tour as a whole. ``stretch``: the factor by which all bounds are stretched; 1.0 is as promised.
 
     ``recent``: the cameras seen last, newest first. ``frames_*``: counts since the start, where
     captured = processed + dropped + still under way. ``pinned``, ``skipped``: by operators; None: this tour does not
     say. ``capacity_per_s``, ``needed_per_s``: visits a second that the machine could make, and that the bounds ask for;
-    None until they are known.
+    None until they are known. ``scenes``: how far it has taken up what was drawn; None: it does not say.
     """
 
     at: datetime
@@ -98,6 +107,7 @@ class TourStatus:
     capacity_per_s: float | None = None
     needed_per_s: float | None = None
     skipped: tuple[SkippedCamera, ...] | None = None
+    scenes: SceneStanding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -372,6 +372,11 @@ class Tour:
         standing = self._standings[camera_id]
         return now - standing.skipped_until <= standing.bound_s * self.stretch + in_detection_s(standing)
 
+    def redraw(self, camera: Camera) -> None:
+        """Visits from now on are of the camera as it is drawn now; all else of it is as it was."""
+        standing = self._standings[camera.id]
+        standing.camera = replace(standing.camera, zones=camera.zones, masks=camera.masks, ground=camera.ground)
+
     def set_bounds(self, bounds: Mapping[CameraId, float], now: float) -> None:
         """Other bounds hold from now on. A stricter one counts from now: nobody is late by a change of mind."""
         stricter = []

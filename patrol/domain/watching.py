@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from patrol.domain.camera import Camera, CameraId
 from patrol.domain.closer import NO_LOOKS, NOTHING_CLOSER, Closer, Look, asked_for
 from patrol.domain.detections import Detections
+from patrol.domain.drawing import zones_to_forget
 from patrol.domain.events import Event
 from patrol.domain.rules import CLOCK_STEP_S, Rule, RuleState, Step, Watch, last_words, step
 from patrol.domain.scene import Pixels, Scene
@@ -143,6 +144,19 @@ class Watcher:
 
     def _watched_by(self, camera: Camera) -> Iterator[tuple[Zone, Rule]]:
         return ((zone, self._rules[rule_id]) for zone in camera.zones for rule_id in zone.rules)
+
+    def redrawn(self, before: Camera, after: Camera) -> None:
+        """The camera's scene is another one: what was remembered of zones that lay elsewhere is of no use.
+
+        Events that were on there are not told as ended: nobody saw them end, and their incidents stay as they are.
+        """
+        memory = self._cameras.get(before.id)
+        if memory is None:
+            return
+        forgotten, watched = zones_to_forget(before, after), {(z.id, r) for z in after.zones for r in z.rules}
+        memory.watches = {
+            key: watch for key, watch in memory.watches.items() if key in watched and key[0] not in forgotten
+        }
 
     def is_clear(self, camera: Camera) -> bool:
         """Whether no rule holds, or held just now, anywhere in the camera's picture."""

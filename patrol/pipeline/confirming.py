@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId
@@ -11,6 +11,7 @@ from patrol.domain.clips import AFTER_S
 from patrol.domain.detections import Detections
 from patrol.domain.events import Event
 from patrol.domain.frame import Frame
+from patrol.domain.masks import blackened
 from patrol.domain.rules import Rule
 from patrol.domain.visits import Asker
 from patrol.domain.watching import Findings
@@ -24,6 +25,8 @@ from patrol.ports import Clock
 # confirmed or dropped, and no longer than this; what a closer look could tell more of for so long at a time.
 SUSPICION_S, CURIOSITY_S = 10.0, 6.0
 FOCUS_EVERY_S = 0.25
+# A visit that began before a camera's masks were changed brings its picture after that, and it waits for the detector.
+UNDER_WAY_S = 20.0
 CONFIRMED_AFTER_S = 2.0  # a rule must hold for its time, and the focus has to begin first
 
 
@@ -80,10 +83,12 @@ class Confirming:
         self._metrics = metrics
         self._film = film or NotFilming()
         self._wall = wall or NotShowing()
+        self._masked_anew_until: dict[CameraId, float] = {}
 
     async def processed(self, frame: Frame, detections: Detections) -> None:
         """Let the rules see the detections of one frame."""
         camera = self._cameras[frame.camera_id]
+        frame = self._masked_anew(frame, camera)
         began = self._clock.monotonic()
         findings = await self._rules.observe(camera, frame, detections)
         self._metrics.stages.took("rules", camera.ring, self._clock.monotonic() - began)
@@ -96,6 +101,20 @@ class Confirming:
         for event in findings.confirmed:
             self._metrics.alerts.events.labels(event.kind.value, camera.ring.value).inc()
             await self._alerting.submit(Sighting(event, camera, frame, detections, in_focus))
+
+    def redrawn(self, before: Camera, after: Camera) -> None:
+        """See redrawing.Redrawn. What is on its way was hidden by other masks."""
+        if before.masks != after.masks:
+            self._masked_anew_until[after.id] = self._clock.monotonic() + UNDER_WAY_S
+
+    def _masked_anew(self, frame: Frame, camera: Camera) -> Frame:
+        until = self._masked_anew_until.get(camera.id)
+        if until is None:
+            return frame
+        if self._clock.monotonic() > until:
+            del self._masked_anew_until[camera.id]
+            return frame
+        return replace(frame, pixels=blackened(frame.pixels.copy(), camera.masks))
 
     def _focus(self, camera_id: CameraId, findings: Findings, in_focus: bool) -> None:
         """Ask the tour for more of the camera, or for less."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from patrol.domain.camera import CameraId
 from patrol.domain.clips import AFTER_S, ClipOrder, Films, Still
 from patrol.domain.errors import StoreError
 from patrol.domain.frame import Frame
@@ -97,6 +98,10 @@ class Filming:
             self._orders.put_nowait(_Due(order, self._clock.monotonic()))
         except asyncio.QueueFull:
             self._lose(order, f"{WAITING_CLIPS} others wait already")
+
+    def forget(self, camera_id: CameraId) -> None:
+        """What was filmed of a camera until now is in no clip any more: its masks are others."""
+        self._films.forget(camera_id)
 
     async def close(self) -> None:
         """End of stream: the clips that were ordered are made of what there is, then ``run`` returns."""

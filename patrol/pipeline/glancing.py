@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.errors import CaptureError, CaptureFailure
 from patrol.domain.frame import Frame
 from patrol.domain.live import Glance
 from patrol.ports import Clock, FrameSource
@@ -36,6 +37,11 @@ class Glancing:
         self._asking: dict[CameraId, asyncio.Lock] = {}
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
+    def redrawn(self, before: Camera, after: Camera) -> None:
+        """See redrawing.Redrawn. A picture that other masks hid is shown no more."""
+        if before.masks != after.masks:
+            self._kept.pop(after.id, None)
+
     async def still(self, camera_id: CameraId) -> Glance:
         """See StillDesk. Who asks while one is being taken gets that."""
         camera = self._cameras[camera_id]
@@ -46,6 +52,8 @@ class Glancing:
             async with self._room:
                 frame = await self._source.capture(camera, TAKEN_WITHIN_S)
                 jpeg = await asyncio.to_thread(self._encode, frame)
+            if self._cameras[camera_id].masks != camera.masks:  # drawn anew while it was taken
+                raise CaptureError(CaptureFailure.BROKEN, "its masks were changed just now")
             still = Glance(jpeg, frame.captured_at)
             self._kept[camera_id] = still
             self._kept.move_to_end(camera_id)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId, RingName
 from patrol.domain.camera_health import HealthStep
+from patrol.domain.drawing import uncovers
 from patrol.domain.errors import CaptureFailure, StoreError
 from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory, Identity
@@ -98,6 +99,11 @@ class Inspecting:
             _log.warning("camera %s: its view is accepted by %s", camera_id, operator)
         else:
             _log.warning("camera %s: %s accepts its view, but it shows no strange one", camera_id, operator)
+
+    def redrawn(self, before: Camera, after: Camera) -> None:
+        """See redrawing.Redrawn. Of what no mask hides any more nothing is known."""
+        if uncovers(before.masks, after.masks):
+            self._health.learn_anew(after.id)
 
     def _tell(self, camera: Camera, frame: Frame, found: HealthStep) -> None:
         for trouble in found.raised:

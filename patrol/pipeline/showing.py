@@ -60,6 +60,10 @@ class Showing:
         self._waiting[frame.camera_id] = frame, detections
         self._arrived.set()
 
+    def forget(self, camera_id: CameraId) -> None:
+        """What waits of a camera is shown no more: its masks are others."""
+        self._waiting.pop(camera_id, None)
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Show until ``stopping``; what waits then is nobody's loss."""
         ending = asyncio.Event()

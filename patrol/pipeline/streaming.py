@@ -112,6 +112,17 @@ class Streaming:
         owner, status = self._ended.get(viewer_id, ("", None))
         return status if owner == key else None
 
+    def redrawn(self, before: Camera, after: Camera) -> None:
+        """See redrawing.Redrawn. No picture that is masked otherwise goes out any more: the views end."""
+        stream = self._streams.get(after.id)
+        if before.masks == after.masks or stream is None:
+            return
+        self._close(stream)
+        stream.redraw()
+        if self._tasks is not None:
+            viewers = [viewer for viewer in self._viewers.values() if viewer.stream is stream]
+            self._tasks.create_task(self._end_all(viewers, LiveEnd.REDRAWN))
+
     # --- opening ----------------------------------------------------------------------------------------------------
 
     async def _open(self, camera: Camera, offer: str, looker: Looker) -> LiveView:
@@ -298,6 +309,14 @@ class _Stream:
         self.last.take(picture)
         for viewer in self.viewers:
             viewer.offer(picture)
+
+    def redraw(self) -> None:
+        """Nothing that is still on its way is sent."""
+        self.failed(LiveRefused(LiveRefusal.CAMERA))
+        for viewer in self.viewers:
+            viewer.queue.clear()
+        self.last = LastPictures()
+        self.viewers = set()
 
     def is_left(self, now: float) -> bool:
         """Whether nobody has looked for a while."""

@@ -16,7 +16,7 @@ from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import USUAL_EVERY_S, Pin
 from patrol.domain.requests import LiveSession, TourRequest, ViewAcceptance
-from patrol.domain.room import PinnedCamera, SkippedCamera, TourStatus
+from patrol.domain.room import PinnedCamera, SceneStanding, SkippedCamera, TourStatus
 from patrol.domain.skips import Skip
 from patrol.domain.tour import Tour
 from patrol.domain.visits import Asker, Turn, Visit
@@ -180,6 +180,11 @@ class TourBook:
         self._tour.skip(camera_id, skip.seconds, self._clock.monotonic())
         _log.warning("camera %s is skipped for %g s, by %s", camera_id, skip.seconds, skip.operator)
 
+    def redrawn(self, _before: Camera, after: Camera) -> None:
+        """See redrawing.Redrawn."""
+        if after.id in self._tour:
+            self._tour.redraw(after)
+
     def _end_skip(self, camera_id: CameraId) -> None:
         if self._skips.pop(camera_id, None) is not None:
             self._tour.skip(camera_id, 0.0, self._clock.monotonic())
@@ -262,8 +267,11 @@ class Touring:
         reports: TourReports,
         requests: TourRequests,
         clock: Clock,
+        scenes: Callable[[], SceneStanding | None] = lambda: None,
     ) -> None:
+        """``scenes``: how far the process has taken up what was drawn."""
         self._book = book
+        self._scenes = scenes
         self._requests = requests
         self._source = source
         self._frames = frames
@@ -365,7 +373,12 @@ class Touring:
         """How the tour stands now."""
         status = self._book.status(self._detecting.counts)
         reviewing = self._reviewing
-        return replace(status, capacity_per_s=reviewing.capacity_per_s, needed_per_s=reviewing.needed_per_s)
+        return replace(
+            status,
+            capacity_per_s=reviewing.capacity_per_s,
+            needed_per_s=reviewing.needed_per_s,
+            scenes=self._scenes(),
+        )
 
 
 class VisitRate:

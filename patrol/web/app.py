@@ -24,6 +24,7 @@ from patrol.ports import (
     PrecisionView,
     RoomDesk,
     RoomView,
+    SceneDesk,
     StillDesk,
     UnitDesk,
     Wall,
@@ -49,6 +50,7 @@ from patrol.web.status_routes import status_routes
 from patrol.web.unit_routes import unit_routes
 from patrol.web.wall_feeding import WallFeed, WallLimits
 from patrol.web.wall_routes import wall_routes
+from patrol.web.zone_routes import zone_routes
 
 __all__ = ["FeedLimits", "RoomLayout", "make_status_app", "make_web_app", "serve"]
 
@@ -74,6 +76,7 @@ def make_web_app(
     wall_metrics: WallMetrics | None = None,
     live: LiveDesk | None = None,
     stills: StillDesk | None = None,
+    scenes: SceneDesk | None = None,
     roster: Sequence[Unit] = (),
     rules: Callable[[], Rulebook] | None = None,
 ) -> Starlette:
@@ -84,8 +87,8 @@ def make_web_app(
     ``precision``: how often the rules were right.
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
-    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``roster``, ``rules``: by
-    what the station is run, to be read.
+    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``scenes``: to draw in their
+    pictures; without it nobody can. ``roster``, ``rules``: by what the station is run, to be read.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -109,6 +112,7 @@ def make_web_app(
             *letter_routes(desk),
             *settings_routes(roster, rules, clock),
             *(live_routes(live, stills, gate, clock) if live is not None and stills is not None else ()),
+            *(zone_routes(scenes) if scenes is not None else ()),
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),
             *(wall_routes(hanging, gate) if hanging is not None else ()),

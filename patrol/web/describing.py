@@ -61,6 +61,7 @@ from patrol.web.schemas import (
 from patrol.web.settings_routes import RosterShown
 from patrol.web.sign_in_routes import DeedShown, PasswordBody, SignInBody, SignOutBody
 from patrol.web.wall_feeding import StillShown, WallHello
+from patrol.web.zone_routes import DrawBody, SceneBody, SceneChecked, SceneFailure, SceneShown
 
 VERSION = "1"
 REFERENCE = "#/components/schemas/{model}"
@@ -185,6 +186,34 @@ OPERATIONS: tuple[Operation, ...] = (
         "image/jpeg",
         refuses=(404,),
         away=CameraAway,
+    ),
+    Operation(
+        "get",
+        "/api/v1/cameras/{camera_id}/scene",
+        "What is drawn in a camera's picture, and whether the tour has taken it up",
+        SceneShown,
+        refuses=(404,),
+        away=SceneFailure,
+    ),
+    Operation(
+        "post",
+        "/api/v1/cameras/{camera_id}/scene/check",
+        "What is to be said of a scene; nothing changes",
+        SceneChecked,
+        SceneBody,
+        refuses=(400, 404, 413, 415),
+        away=SceneFailure,
+    ),
+    Operation(
+        "put",
+        "/api/v1/cameras/{camera_id}/scene",
+        "Draw in a camera's picture: written to the configuration, and taken up while Patrol runs",
+        SceneShown,
+        DrawBody,
+        refuses=(400, 404, 409, 413, 415, 422),
+        failure=SceneFailure,
+        away=SceneFailure,
+        names_operator=True,
     ),
     Operation(
         "post",

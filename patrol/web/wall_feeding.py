@@ -145,6 +145,10 @@ class WallFeed:
         viewer.news.set()
         self._changed.set()
 
+    def forget(self, camera_id: CameraId) -> None:
+        """Whoever comes now is not shown what was seen of a camera until now: its masks are others."""
+        self._newest.pop(camera_id, None)
+
     async def messages(self, viewer: Viewer) -> AsyncGenerator[bytes, None]:
         """Server-sent events for one viewer; ends when ``stopping`` is set."""
         yield b"retry: %d\n\n" % int(self._limits.reconnect_s * 1000)

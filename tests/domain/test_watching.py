@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from patrol.domain.detections import Detections
 from patrol.domain.tracking import TrackIds
 from patrol.domain.watching import Watcher
-from patrol.domain.zones import RuleId
+from patrol.domain.zones import RuleId, ZoneId
 from tests.builders import at, camera, crowd, rule, zone
 
 CROWD = rule(id=RuleId("crowd"), at_least=3, for_s=3.0, clear_after_s=10.0)
@@ -66,3 +67,24 @@ def test_it_is_settled_by_the_frame_that_confirms_or_drops_the_last_suspicion() 
         ]
         settled.append([each.is_settled for each in found])
     assert settled == [[False, False, True, False, False], [False, False, False, True, False]]
+
+
+def test_a_zone_that_is_drawn_anew_begins_anew_and_another_goes_on() -> None:
+    low, high = zone(id=ZoneId("low"), rules=(CROWD.id,)), zone(id=ZoneId("high"), rules=(CROWD.id,))
+    before = camera(zones=(low, high))
+    after = replace(before, zones=(low, replace(high, polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.9)))))
+    watcher = Watcher({CROWD.id: CROWD})
+    watcher.observe(before, at(0), crowd(4))
+    watcher.redrawn(before, after)
+    assert [event.zone_id for event in watcher.observe(after, at(3.5), crowd(4)).confirmed] == ["low"]
+    assert [event.zone_id for event in watcher.observe(after, at(7), crowd(4)).confirmed] == ["high"]
+
+
+def test_an_event_whose_zone_is_drawn_anew_is_not_told_as_ended() -> None:
+    watcher = Watcher({CROWD.id: CROWD})
+    for second in (0, 4):
+        watcher.observe(YARD, at(second), crowd(4))
+    gone = replace(YARD, zones=())
+    watcher.redrawn(YARD, gone)
+    assert watcher.observe(gone, at(5), crowd(0)).ended == ()
+    assert watcher.is_clear(gone)

@@ -89,7 +89,7 @@ class Stage:
         self.tour, self.alerts, self.metrics = ToldTour(), SlowAlerts(), fresh_metrics()
         others = {besides.id: besides} if besides is not None else {}
         watcher = Watcher({RuleId("crowd"): watched_by or rule(for_s=3.0), **others})
-        known = {each.id: each for each in cameras or (camera(),)}
+        known = self.known = {each.id: each for each in cameras or (camera(),)}
         self.film = ToldFilm()
         rules = LookingCloser(watcher)
         self.on_the_wall: list[tuple[Frame, Detections]] = []
@@ -279,3 +279,20 @@ def test_a_dropped_frame_is_passed_on_to_the_tour() -> None:
     stage.confirming.dropped(frame)
     assert stage.tour.dropped_frames == [frame]
     assert stage.tour.seen_with == []
+
+
+def test_a_frame_that_was_taken_before_a_mask_was_drawn_is_masked_all_the_same() -> None:
+    async def check() -> None:
+        before = camera()
+        stage = Stage(before)
+        after = replace(before, masks=(LEFT,))
+        stage.known[before.id] = after
+        stage.confirming.redrawn(before, after)
+        frame = replace(frame_of("C-1", at(0)), pixels=np.full((8, 32, 3), 200, np.uint8))
+        await stage.confirming.processed(frame, crowd(0))
+        ((shown, _),) = stage.on_the_wall
+        assert shown.pixels[:, :16].max() == 0
+        assert shown.pixels[:, 20:].min() == 200
+        assert frame.pixels.min() == 200  # its own buffer stays as it is
+
+    asyncio.run(check())

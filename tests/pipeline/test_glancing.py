@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -78,5 +78,26 @@ def test_a_camera_that_fails_says_so_and_is_asked_again() -> None:
         assert (await desk.still(CameraId("C-1"))).jpeg == b"C-1"
         with pytest.raises(KeyError):
             await desk.still(CameraId("nobody"))
+
+    asyncio.run(check())
+
+
+def test_a_picture_that_other_masks_hid_is_shown_to_nobody() -> None:
+    async def check() -> None:
+        clock, cameras = FakeClock(NOON), dict(CAMERAS)
+        source = Source(clock)
+        desk = Glancing(cameras, source, lambda frame: frame.camera_id.encode(), clock)
+        before = cameras[CameraId("C-1")]
+        after = replace(before, masks=(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)),))
+        await desk.still(before.id)
+        being_taken = asyncio.ensure_future(desk.still(CameraId("C-2")))
+        await asyncio.sleep(0)
+        cameras[before.id] = after
+        desk.redrawn(before, after)
+        cameras[CameraId("C-2")] = replace(cameras[CameraId("C-2")], masks=after.masks)
+        await desk.still(before.id)
+        assert source.asked == ["C-1", "C-2", "C-1"]
+        with pytest.raises(CaptureError):
+            await being_taken
 
     asyncio.run(check())

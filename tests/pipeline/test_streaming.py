@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -429,3 +429,31 @@ def test_the_end_frees_everybody() -> None:
 def test_before_it_runs_and_after_its_end_nobody_may_look() -> None:
     room = Room(LiveSettings())
     assert asyncio.run(room.refusal()).reason is LiveRefusal.STOPPING
+
+
+def test_no_picture_that_was_masked_otherwise_goes_out_once_masks_are_changed() -> None:
+    half = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0))
+    before, after = CAMERAS[ONE], replace(CAMERAS[ONE], masks=(half,))
+
+    async def check(room: Room) -> None:
+        (viewer, peer), (_, other) = await room.look(), await room.look("C-2")
+        room.cameras.open_now[ONE](key_picture())
+        room.streaming.redrawn(before, replace(before, name="another name"))  # nothing that anybody sees
+        assert peer.closed == 0
+        wanted = asyncio.ensure_future(peer.next_picture())
+        room.streaming.redrawn(before, after)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not wanted.done()
+        wanted.cancel()
+        assert ONE not in room.cameras.open_now
+        assert peer.closed == 1
+        assert other.closed == 0
+        status = room.streaming.status(viewer, "wang")
+        assert status is not None
+        assert status.end is LiveEnd.REDRAWN
+        await room.look()
+        assert room.cameras.opened == [ONE, TWO, ONE]
+        assert room.counted("ends_total", end="redrawn") == 1
+
+    checked(check)

@@ -16,12 +16,13 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
 from patrol.adapters.clock import SystemClock
-from patrol.ports import DeedLog, HealthCheck, LiveDesk, StillDesk
+from patrol.ports import DeedLog, HealthCheck, LiveDesk, SceneDesk, StillDesk
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 
 from .fake_room import FakeRoom
 from .no_live import NoLive
+from .no_scenes import NoScenes
 from .page_files import build_page
 
 HOST = "http://127.0.0.1:8476"
@@ -77,6 +78,7 @@ class Site:
     deeds: DeedLog | None = None
     live: LiveDesk = field(default_factory=NoLive)
     stills: StillDesk = field(default_factory=NoLive)
+    scenes: SceneDesk = field(default_factory=NoScenes)
 
     def app(self) -> Starlette:
         room = self.room
@@ -101,6 +103,7 @@ class Site:
             stills=self.stills,
             roster=room.roster,
             rules=lambda: room.rules,
+            scenes=self.scenes,
         )
 
     @asynccontextmanager

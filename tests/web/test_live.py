@@ -129,7 +129,8 @@ def served(server: Server, live: LiveSettings | None = None) -> Iterator[LiveRoo
         room.fill()
         async with AsyncExitStack() as stack:
             configuration = configured(room, server, live or LiveSettings())
-            parts = live_parts(stack, configuration, MemoryTourRequests(), clock, metrics)
+            cameras = {camera.id: camera for camera in configuration.cameras}
+            parts = live_parts(stack, configuration, cameras, MemoryTourRequests(), clock, metrics)
             site = Site(room=room, live=parts.streaming, stills=parts.glancing)
             loop = asyncio.get_running_loop()
             halts.append(lambda: loop.call_soon_threadsafe(site.stopping.set))

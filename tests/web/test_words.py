@@ -9,6 +9,7 @@ import pytest
 from patrol.domain.accounts import AccountRole
 from patrol.domain.auditing import FindingKind
 from patrol.domain.camera import RingName
+from patrol.domain.drawing import DrawingWarning, SceneState
 from patrol.domain.errors import Apart, CaptureFailure, LiveRefusal, Objection, Refusal, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
@@ -44,6 +45,8 @@ CLOSED_SETS = {
     "role": list(AccountRole),
     "error_live": list(LiveRefusal),
     "live_end": list(LiveEnd),
+    "zones_state": list(SceneState),
+    "zones_warning": [each for each in DrawingWarning if each is not DrawingWarning.OTHER],
     "error_sign_in": list(Refusal),
     "left_unit": [state for state in UnitState if state is not UnitState.AVAILABLE],
 }
