@@ -9,7 +9,8 @@ import { type Overlay, overlayOf, strengthOf } from "./overlay";
 import { wallStills } from "./wall_stills";
 import { type Reason, Watch, type Watched } from "./watching";
 import { zonesAddress } from "./zone_editor";
-import type { LiveZone, StillBox, StillShown } from "./api";
+import { ActionFailed, getOf } from "./sending";
+import type { DrawnMask, LiveZone, StillBox, StillShown } from "./api";
 
 const KEPT = "patrol.live";
 const TICK_MS = 500;
@@ -20,6 +21,7 @@ const canvas = createRef<HTMLCanvasElement>();
 const cameraId = signal<string | null>(null);
 const watched = signal<Watched>({ kind: "connecting" });
 const zones = signal<LiveZone[]>([]);
+const masks = signal<DrawnMask[]>([]);
 const found = signal<StillShown | null>(null); // what the tour found there last
 const overlay = signal<Overlay>(overlayOf(localStorage.getItem(KEPT)));
 const beat = signal(0); // counts up as what was found grows old
@@ -52,8 +54,10 @@ function begin(id: string): void {
   watch = null;
   cameraId.value = id;
   zones.value = [];
+  masks.value = [];
   found.value = null;
   lookForFound();
+  void fetchDrawn(id);
   if (video.current === null || canvas.current === null) return;
   watch = new Watch(id, {
     video: video.current,
@@ -64,6 +68,19 @@ function begin(id: string): void {
     },
     onZones: (all) => (zones.value = all),
   });
+}
+
+// What is drawn in its picture, also where only stills can be had. Which zones hold a live view says itself.
+async function fetchDrawn(camera_id: string): Promise<void> {
+  try {
+    const { scene } = (await getOf("/api/v1/cameras/{camera_id}/scene", { camera_id })).written;
+    if (cameraId.value !== camera_id) return;
+    masks.value = scene.masks;
+    if (zones.value.length > 0) return;
+    zones.value = scene.zones.map(({ name, name_en, polygon, line }) => ({ name, name_en, outline: polygon ?? line ?? [] }));
+  } catch (error) {
+    if (!(error instanceof ActionFailed)) throw error; // where the file is not at hand, nothing is known of it
+  }
 }
 
 function end(): void {
@@ -132,9 +149,9 @@ function LiveSheet() {
             ))}
           </select>
         </label>
-        <label class="drawn" hidden={zones.value.length === 0}>
+        <label class="drawn" hidden={zones.value.length + masks.value.length === 0}>
           <input type="checkbox" checked={overlay.value.zones} onChange={(event) => choose({ zones: event.currentTarget.checked })} />
-          <span>{t("live_zones", { zones: zones.value.map((zone) => pick(zone.name, zone.name_en)).join(" · ") })}</span>
+          <span>{drawnText()}</span>
           <kbd aria-hidden="true">Z</kbd>
         </label>
         <label class="drawn">
@@ -172,13 +189,26 @@ function reasonText({ why, failure }: Reason): string {
   return failure === null ? text : `${text}：${word("failing", failure)}`;
 }
 
+function drawnText(): string {
+  const zonesText = t("live_zones", { zones: zones.value.map((zone) => pick(zone.name, zone.name_en)).join(" · ") });
+  const masksText = t("live_masks", { n: masks.value.length });
+  return [zones.value.length > 0 ? zonesText : "", masks.value.length > 0 ? masksText : ""].filter(Boolean).join(" · ");
+}
+
+function cornersOf(outline: number[][], { width, height }: { width: number; height: number }): string {
+  return outline.map(([x = 0, y = 0]) => `${x * width},${y * height}`).join(" ");
+}
+
 // Fitted as the picture is, whatever shape its place has: a viewBox of its size, kept whole, in the middle.
 function Drawn() {
   const { width, height } = size.value;
   return (
     <svg class="outlines" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="xMidYMid meet" aria-hidden="true">
+      {overlay.value.zones && masks.value.map(({ polygon }) => (
+        <polygon key={JSON.stringify(polygon)} class="mask" points={cornersOf(polygon, size.value)} />
+      ))}
       {overlay.value.zones && zones.value.map(({ outline }) => (
-        <polygon key={JSON.stringify(outline)} points={outline.map(([x, y]) => `${x * width},${y * height}`).join(" ")} />
+        <polygon key={JSON.stringify(outline)} points={cornersOf(outline, size.value)} />
       ))}
       <Boxes />
     </svg>
