@@ -9,8 +9,12 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from pydantic import TypeAdapter
 
+from patrol.domain.camera import CameraId
+from patrol.domain.drawing import DrawnMask, DrawnScene, DrawnZone, SceneState, WrittenScene
 from patrol.domain.wall import StillBox
+from patrol.web.zone_routes import SceneShown
 
 from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
 from .fake_room import FakeRoom
@@ -47,6 +51,28 @@ def look(page: Page) -> None:
     expect(page.locator("body")).to_have_attribute("data-ready", "true")
     page.keyboard.press("l")
     page.locator("#live select").select_option(CAMERA)
+
+
+def test_zones_and_masks_are_drawn_also_where_no_live_picture_can_be_had(browser: Browser, served: ServedRoom) -> None:
+    zone = DrawnZone("square", "广场", ("crowd",), polygon=((0.1, 0.2), (0.9, 0.2), (0.9, 0.8)))
+    line = DrawnZone("gate", "大门", ("line",), line=((0.2, 0.9), (0.8, 0.9)))
+    scene = DrawnScene((zone, line), (DrawnMask(((0.0, 0.0), (0.2, 0.0), (0.2, 0.2))),), None)
+    written = WrittenScene(CameraId(CAMERA), "七号", "Seven", "cameras.yaml", "1", "1", scene, None, None, (), 90.0)
+    shown = TypeAdapter(SceneShown).dump_json(SceneShown(written, SceneState.APPLIED, None, None))
+    page = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN").new_page()
+    page.route(f"**/cameras/{CAMERA}/scene", lambda route: route.fulfill(body=shown, content_type="application/json"))
+    page.goto(served.address)
+    look(page)
+    expect(page.locator("#live .live-state")).to_have_attribute("data-kind", "stills")
+    expect(page.locator("#live .outlines > polygon")).to_have_count(3)
+    expect(page.locator("#live .outlines > .mask")).to_have_count(1)
+    page.locator("#live .panel-head").click()
+    page.keyboard.press("z")
+    expect(page.locator("#live .outlines > polygon")).to_have_count(0)
+    page.get_by_label("区域：广场 · 大门 · 隐私遮挡 1 处").check()
+    expect(page.locator("#live .outlines > polygon")).to_have_count(3)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.context.close()
 
 
 def test_what_the_tour_found_is_drawn_with_its_age_fades_and_can_be_put_away(
