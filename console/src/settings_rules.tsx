@@ -60,11 +60,11 @@ function RuleItem({ rule }: { rule: RuleTold }) {
   ];
   return (
     <li data-rule={rule.id}>
-      <header>
+      <div class="rule-head">
         <b>{pick(rule.name, rule.name_en)}</b>
         <small>{word("kind", rule.kind)}</small>
         <Path path={rule.path} />
-      </header>
+      </div>
       <p class="condition">{rule.for_s > 0 ? t("rule_for", { what: words, time: seconds(rule.for_s) }) : t("rule_at_once", { what: words })}</p>
       <p class="means">{more.join(" · ")}</p>
       <Where zones={rule.zones} />
