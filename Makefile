@@ -19,6 +19,7 @@ PAGE_SOURCES := $(shell find console -name node_modules -prune -o -type f -print
 NODE_FITS := $(shell node console/node-fits.mjs 2>/dev/null && echo yes)
 # How many tests at once: one more than processors, as tests wait for what they started, four at most. A file's stay together.
 TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile
 
 
 .PHONY: help
@@ -73,7 +74,12 @@ demo: $(VENV)/.run $(PAGE) ## watch Patrol work: 476 cameras, alerts, units, clo
 .PHONY: test
 test: $(VENV)/.dev $(PAGE) ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-profile=full tries properties as often as CI does)
 	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
-	@$(BIN)/python -m pytest -m "not acceptance" --numprocesses $(TEST_WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(PYTEST) -m "not acceptance and not long" $(ARGS)
+
+.PHONY: test-long
+test-long: $(VENV)/.dev $(PAGE) ## run the tests that take long, as CI does (ARGS as of make test)
+	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
+	@$(PYTEST) -m "not acceptance and long" $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev $(PAGE) ## the page at 1440 and 390 px, in both languages and themes, into var/screenshots (3 minutes; ARGS=--readme; needs Chromium)
@@ -91,7 +97,7 @@ test-oldest-redis: $(VENV)/.dev requirements/oldest-redis.lock ## run what touch
 	  $(BIN)/python -m pytest $(QUEUE_TESTS) $(ARGS)
 
 .PHONY: acceptance
-acceptance: $(VENV)/.dev ## recorded people on a real RTSP server, to a closed order (needs .ci/run's packages, and recorded clips: PATROL_SHARED_DATA)
+acceptance: $(VENV)/.dev $(PAGE) ## recorded people on a real RTSP server, to a closed order; a night on the page (needs .ci/run's packages, and for the former recorded clips: PATROL_SHARED_DATA)
 	@$(BIN)/patrol model get
 	@$(BIN)/python -m pytest -m acceptance tests/acceptance $(ARGS)
 
@@ -152,7 +158,7 @@ bench-storm: $(VENV)/.run ## 5,000 events of 476 cameras in 10 s: how soon a con
 	@$(BIN)/python -m benchmarks.bench_storm $(ARGS)
 
 .PHONY: bench-console
-bench-console: $(VENV)/.dev $(PAGE) ## how smoothly the tour wall scrolls with 476 tiles, in a browser (2 minutes; needs Chromium)
+bench-console: $(VENV)/.dev $(PAGE) ## what the page promises, in a browser: paint, alerts, inputs, frames, memory (36 minutes; ARGS="--minutes 2"; needs Chromium)
 	@$(BIN)/python -m benchmarks.bench_console $(ARGS)
 
 .PHONY: bench-detector

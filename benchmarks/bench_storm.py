@@ -342,7 +342,7 @@ async def look(address: str, stopping: asyncio.Event) -> Looks:
 
 
 def _state(address: str) -> Any:
-    with urllib.request.urlopen(f"{address}api/state", timeout=10) as answer:
+    with urllib.request.urlopen(f"{address}api/v1/state", timeout=10) as answer:
         return json.load(answer)
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from benchmarks.console_browser import Plan, a_browser
 from benchmarks.figures import Relation, Report, Table, Target, nearest_rank
-from tests.web.conftest import CHROMIUM, QUIET, ServedRoom, served_in_thread
+from tests.web.conftest import ServedRoom, served_in_thread
 from tests.web.fake_room import FakeRoom
 from tests.web.fake_wall import tour_the_wall
 from tests.web.page_files import build_page
@@ -43,14 +44,13 @@ SCROLL = """([step, seconds]) => new Promise((done) => {
 })"""
 
 
-def measure(seconds: float) -> Report:
+def measure(plan: Plan) -> Report:
     """Scroll the wall in each size for so long."""
     build_page()
-    with served_in_thread(FakeRoom()) as served, sync_playwright() as playwright:
+    seconds = plan.seconds
+    with served_in_thread(FakeRoom()) as served, a_browser() as browser:
         stopping = _tour(served)
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
         found = {name: _scroll(browser.new_page(), served.address, size, seconds) for size, name in SIZES.items()}
-        browser.close()
         served.do(stopping.set)
     return _report(found, seconds)
 

@@ -216,7 +216,7 @@ def _unaudited_seen(world: World) -> None:
     """Another role must say that nobody audits, while the relay lives and publishes."""
 
     def is_seen() -> bool:
-        told = world.ask_console("/api/state")
+        told = world.ask_console("/api/v1/state")
         return told is not None and json.loads(told)["room"]["watch"]["unaudited_since"] is not None
 
     if world.let_pass(SEEN_WITHIN_S, is_seen):
@@ -230,7 +230,7 @@ def _unfollowed_seen(world: World) -> None:
     """Another role, the auditor, must find that what is late is told to nobody, while dispatch lives and sends."""
 
     def is_found() -> bool:
-        told = world.ask_console("/api/state")
+        told = world.ask_console("/api/v1/state")
         findings = json.loads(told)["room"]["watch"]["findings"] if told is not None else ()
         return any(finding["kind"] == "not_escalated" for finding in findings)
 

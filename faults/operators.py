@@ -48,7 +48,7 @@ class Operators:
         while True:
             time.sleep(LOOK_S)
             with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
-                with urllib.request.urlopen(f"{self._address}/api/state", timeout=WITHIN_S) as answer:
+                with urllib.request.urlopen(f"{self._address}/api/v1/state", timeout=WITHIN_S) as answer:
                     room = json.load(answer)["room"]
                 self._close(room["incidents"])
                 if not self._stop.exists():  # then all is to end
@@ -96,7 +96,7 @@ class Operators:
         return self._chance.random() < share
 
     def _act(self, incident: dict[str, Any], action: str, what: dict[str, str], operator: str = FIRST) -> None:
-        act(self._address, f"/api/incidents/{incident['id']}/{action}", what, operator)
+        act(self._address, f"/api/v1/incidents/{incident['id']}/{action}", what, operator)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ from patrol.domain.events import Level
 from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
 from patrol.domain.heartbeats import Arrival, Heartbeat
+from patrol.domain.heat import Heat, HeatCell, Span
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, FalseAlarmReason, Incident, IncidentId, OrderId
 from patrol.domain.live import Glance, LivePicture, LiveStatus, LiveView, LiveWay
+from patrol.domain.map_settings import MapTile
 from patrol.domain.message_data import PositionData
 from patrol.domain.messages import Message
 from patrol.domain.orders import Order
@@ -47,7 +49,7 @@ from patrol.domain.retention import (
     StoredFile,
     Usage,
 )
-from patrol.domain.room import RoomSnapshot, SceneStanding, TourStatus
+from patrol.domain.room import ClosedPlace, PastIncidents, RoomSnapshot, SceneStanding, TourStatus
 from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
 from patrol.domain.skips import Skip
 from patrol.domain.storage import DiskSpace, StorageStatus
@@ -481,8 +483,11 @@ class IncidentReader(Protocol):
     async def open_ledger(self) -> Ledger:
         """All open incidents with their orders, and every unit's duty. Raises StoreError."""
 
-    async def latest_closed(self, limit: int) -> Ledger:
-        """The incidents closed last, with their orders; no duties. Raises StoreError."""
+    async def latest_closed(self, limit: int, before: ClosedPlace | None = None) -> Ledger:
+        """The incidents closed last, with their orders; no duties. ``before``: only those behind that place.
+
+        Raises StoreError.
+        """
 
     async def totals(self) -> Totals:
         """Counts of alerts. Raises StoreError."""
@@ -557,8 +562,8 @@ class Subscription(Protocol):
 class DeadLetters(Protocol):
     """What could not be handled."""
 
-    async def latest(self, limit: int) -> Sequence[DeadLetter]:
-        """The newest ones, newest first. Raises QueueError."""
+    async def latest(self, limit: int, before: str | None = None) -> Sequence[DeadLetter]:
+        """The newest ones, newest first; ``before``: only those older than this one, by id. Raises QueueError."""
 
     async def replay(self, letter_id: str, operator: str) -> DeadLetter:
         """Put the message back on its stream, under the same id; it is a dead letter no more, and that is counted.
@@ -717,6 +722,9 @@ class RoomView(Protocol):
     async def snapshot(self) -> RoomSnapshot:
         """The room as it is now. Raises StoreError."""
 
+    async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
+        """The incidents closed last; ``before``: only those behind that place. Raises StoreError."""
+
 
 class RoomDesk(Protocol):
     """What an operator can do in the feed. Each raises StoreError; KeyError for an unknown incident."""
@@ -779,8 +787,8 @@ class RoomDesk(Protocol):
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         """Tell the tour that a camera shows what it shall show. Raises QueueError."""
 
-    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
-        """What could not be handled, newest first. Raises QueueError."""
+    async def dead_letters(self, limit: int, before: str | None = None) -> Sequence[DeadLetter]:
+        """What could not be handled, newest first; ``before``: only what is older than that one. Raises QueueError."""
 
     async def replay(self, letter_id: str, operator: str) -> None:
         """Put a dead letter back on its stream; see DeadLetters. Raises KeyError, MessageError, QueueError."""
@@ -801,6 +809,30 @@ class PrecisionView(Protocol):
 
     async def precision(self) -> PrecisionReport:
         """As of now, or of a minute ago. Raises StoreError."""
+
+
+class HeatSource(Protocol):
+    """Where incidents were."""
+
+    async def cells(self, since: datetime, least: Level | None) -> Sequence[HeatCell]:
+        """Of those accepted since then, of this level and more urgent ones (None: of all). Raises StoreError.
+
+        The fullest first, MOST_CELLS at most; see Heat for what counts.
+        """
+
+
+class HeatView(Protocol):
+    """Where incidents were over the last hours."""
+
+    async def heat(self, span: Span, least: Level | None) -> Heat:
+        """As of now, or of some seconds ago. Raises StoreError."""
+
+
+class TileStore(Protocol):
+    """Map tiles."""
+
+    async def tile(self, zoom: int, column: int, row: int) -> MapTile | None:
+        """One of them; None where there is none. Raises TilesAway."""
 
 
 class UnitDesk(Protocol):

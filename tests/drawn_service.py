@@ -34,7 +34,7 @@ templates:
     stream: "synthetic:1"
     snapshot: "http://${CAMERA_USER}:${CAMERA_PASSWORD}@10.0.0.1/still.jpg"
     zones:
-      - {id: corner, name: 角落, name_en: corner, rules: [crowd], polygon: [[0.9, 0.0], [1.0, 0.0], [1.0, 0.1]]}   # calm
+      - {id: corner, name: 角落, name_en: corner, rules: [crowd], polygon: [[0.9, 0], [1, 0], [1, 0.1]]}   # calm
 cameras:
   # the one that people stand before
   - {id: crowd-0, name: 东门, name_en: east gate, at: [35.49, 112.85], heading_deg: 90, ring: core, use: drawn}   # east

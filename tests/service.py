@@ -39,8 +39,11 @@ class CrowdDetector:
         await asyncio.sleep(0.005)
         return [self._look(frame) for frame in frames]
 
+    def sees_crowd(self, frame: Frame) -> bool:
+        return frame.camera_id.startswith("crowd")
+
     def _look(self, frame: Frame) -> Detections:
-        if not frame.camera_id.startswith("crowd"):
+        if not self.sees_crowd(frame):
             return Detections.none(frame.width, frame.height, CLASSES)
         boxes = np.array([(40 + 60 * n, 60, 80 + 60 * n, 160) for n in range(PEOPLE)], np.float32)
         return Detections(

@@ -202,7 +202,7 @@ def test_started_without_its_database_it_tours_keeps_what_it_sees_and_goes_on_by
                     assert said.status_code == 503
                     assert "unable to open" in said.text
                     assert (await client.get("/healthz")).status_code == 200
-                    assert (await client.get("/api/state")).status_code == 503
+                    assert (await client.get("/api/v1/state")).status_code == 503
                 assert counted(parts.metrics, "patrol_store_away") == 1
                 disk.mkdir()
 

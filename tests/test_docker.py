@@ -148,12 +148,13 @@ class TestCompose:
     def test_gives_the_consumer_a_name_that_outlives_its_container(self) -> None:
         assert roles()["dispatch"]["hostname"] == "dispatch"
 
-    def test_mounts_files_that_exist(self) -> None:
+    def test_mounts_what_exists_and_lets_the_console_alone_write_the_configuration(self) -> None:
         for service in roles().values():
             for mount in service["volumes"]:
                 source = mount.partition(":")[0]
                 if source.startswith("."):
-                    assert (DOCKER / source).is_file(), source
+                    assert (DOCKER / source / "cameras.yaml").is_file(), source
+                    assert mount.endswith(":ro") == (service["hostname"] != "console"), mount
             assert (DOCKER / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
 
 
@@ -301,6 +302,7 @@ units:
 """
 
 
+@pytest.mark.long
 @pytest.mark.weights
 def test_the_whole_service_works_without_the_packages_that_stay_out_of_the_image(tmp_path: Path) -> None:
     models = real_model().folder.parent.resolve()

@@ -4,7 +4,7 @@
  */
 
 export interface paths {
-    "/api/layout": {
+    "/api/v1/layout": {
         parameters: {
             query?: never;
             header?: never;
@@ -21,7 +21,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/state": {
+    "/api/v1/state": {
         parameters: {
             query?: never;
             header?: never;
@@ -30,6 +30,91 @@ export interface paths {
         };
         /** The room as it is */
         get: operations["get_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What lies under the map's marks */
+        get: operations["get_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map/base": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Streets, buildings and the like, as GeoJSON in WGS-84 */
+        get: operations["get_map_base"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map/pmtiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A part of the PMTiles file: Range: bytes=FIRST-LAST */
+        get: operations["get_map_pmtiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map/tiles/{zoom}/{column}/{row}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A map tile, by the way of Patrol */
+        get: operations["get_map_tiles_zoom_column_row"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/heat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where incidents were over the last hours=8, 24 or 168, of least=LEVEL and more urgent ones */
+        get: operations["get_heat"];
         put?: never;
         post?: never;
         delete?: never;
@@ -55,14 +140,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/events": {
+    "/api/v1/events": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out */
+        /** The room, and then whatever changes: events state (StateMessage: take it whole), change (ChangeMessage), trouble (FeedTrouble) and signed_out */
         get: operations["get_events"];
         put?: never;
         post?: never;
@@ -72,7 +157,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/displayed": {
+    "/api/v1/incidents/closed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Incidents that are over, the one closed last first */
+        get: operations["get_incidents_closed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/displayed": {
         parameters: {
             query?: never;
             header?: never;
@@ -89,7 +191,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/confirm": {
+    "/api/v1/incidents/{incident_id}/confirm": {
         parameters: {
             query?: never;
             header?: never;
@@ -106,7 +208,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/acknowledge": {
+    "/api/v1/incidents/{incident_id}/acknowledge": {
         parameters: {
             query?: never;
             header?: never;
@@ -123,7 +225,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/close": {
+    "/api/v1/incidents/{incident_id}/close": {
         parameters: {
             query?: never;
             header?: never;
@@ -140,7 +242,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/withdraw-closing": {
+    "/api/v1/incidents/{incident_id}/withdraw-closing": {
         parameters: {
             query?: never;
             header?: never;
@@ -157,7 +259,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/reopen": {
+    "/api/v1/incidents/{incident_id}/reopen": {
         parameters: {
             query?: never;
             header?: never;
@@ -174,7 +276,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/level": {
+    "/api/v1/incidents/{incident_id}/level": {
         parameters: {
             query?: never;
             header?: never;
@@ -191,7 +293,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/note": {
+    "/api/v1/incidents/{incident_id}/note": {
         parameters: {
             query?: never;
             header?: never;
@@ -208,7 +310,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/merge": {
+    "/api/v1/incidents/{incident_id}/merge": {
         parameters: {
             query?: never;
             header?: never;
@@ -225,7 +327,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/split": {
+    "/api/v1/incidents/{incident_id}/split": {
         parameters: {
             query?: never;
             header?: never;
@@ -242,7 +344,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/orders": {
+    "/api/v1/incidents/{incident_id}/orders": {
         parameters: {
             query?: never;
             header?: never;
@@ -259,7 +361,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/incidents/{incident_id}/orders/{order_id}/take-back": {
+    "/api/v1/incidents/{incident_id}/orders/{order_id}/take-back": {
         parameters: {
             query?: never;
             header?: never;
@@ -276,7 +378,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/cameras/{camera_id}/pin": {
+    "/api/v1/cameras/{camera_id}/pin": {
         parameters: {
             query?: never;
             header?: never;
@@ -293,7 +395,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/cameras/{camera_id}/skip": {
+    "/api/v1/cameras/{camera_id}/skip": {
         parameters: {
             query?: never;
             header?: never;
@@ -310,7 +412,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/cameras/{camera_id}/accept-view": {
+    "/api/v1/cameras/{camera_id}/accept-view": {
         parameters: {
             query?: never;
             header?: never;
@@ -412,7 +514,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/dead-letters": {
+    "/api/v1/dead-letters": {
         parameters: {
             query?: never;
             header?: never;
@@ -429,7 +531,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/dead-letters/{letter_id}/replay": {
+    "/api/v1/dead-letters/{letter_id}/replay": {
         parameters: {
             query?: never;
             header?: never;
@@ -693,8 +795,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What everybody did, newest first (before=NUMBER: those before it) */
+        /** What everybody did, newest first */
         get: operations["get_deeds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document */
+        get: operations["get_openapi_json"];
         put?: never;
         post?: never;
         delete?: never;
@@ -789,13 +908,6 @@ export interface components {
             alive: true;
         };
         /**
-         * CameraAway
-         * @description Why a camera cannot be looked at now.
-         */
-        CameraAway: {
-            error: components["schemas"]["CameraProblem"] | components["schemas"]["Problem"];
-        };
-        /**
          * CameraCounts
          * @description How many cameras of a maintenance incident are still in trouble, and how many are back.
          */
@@ -824,15 +936,6 @@ export interface components {
             group: string;
         };
         /**
-         * CameraProblem
-         * @description ``failure``: what the camera failed by, where it is the camera.
-         */
-        CameraProblem: {
-            code: string;
-            message: string;
-            failure: components["schemas"]["CaptureFailure"] | null;
-        };
-        /**
          * Candidate
          * @description One unit that was weighed for an order: its time to the scene in seconds, or why it was left out.
          */
@@ -853,6 +956,17 @@ export interface components {
          * @enum {string}
          */
         Cause: "camera" | "host" | "segment" | "site" | "station" | "digest";
+        /**
+         * ChangeMessage
+         * @description What is otherwise in the room than the message before said: those fields of its state, each whole.
+         */
+        ChangeMessage: {
+            /** Format: date-time */
+            at: string;
+            room: {
+                [key: string]: unknown;
+            };
+        };
         /**
          * ClockName
          * @description The timestamps every incident collects, each with its source.
@@ -921,7 +1035,7 @@ export interface components {
         };
         /**
          * DeedShown
-         * @description What somebody did. ``number``: its place, for those before it.
+         * @description What somebody did. ``number``: its place among all.
          */
         DeedShown: {
             number: number;
@@ -932,6 +1046,14 @@ export interface components {
             subject: string;
             detail: string;
             source: string;
+        };
+        /**
+         * DeedsPage
+         * @description Some of them, newest first. ``next``: the cursor of what is older; None: nothing is.
+         */
+        DeedsPage: {
+            items: components["schemas"]["DeedShown"][];
+            next: string | null;
         };
         /**
          * Digest
@@ -1144,13 +1266,6 @@ export interface components {
             problem: string;
         };
         /**
-         * Failure
-         * @description The body of every answer that is none.
-         */
-        Failure: {
-            error: components["schemas"]["Problem"];
-        };
-        /**
          * FalseAlarmReason
          * @description Why a rule told of what was not there (误报原因).
          * @enum {string}
@@ -1234,6 +1349,30 @@ export interface components {
                 number,
                 number
             ];
+        };
+        /**
+         * Heat
+         * @description Where incidents began since then, the fullest cells first.
+         *
+         *     ``least``: of this level and more urgent ones; None: of all. Drills and false alarms are no incidents here, nor is
+         *     maintenance.
+         */
+        Heat: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            since: string;
+            least: components["schemas"]["Level"] | null;
+            incidents: number;
+            cells: components["schemas"]["HeatCell"][];
+        };
+        /**
+         * HeatCell
+         * @description ``place``: the middle of its incidents, not of the square.
+         */
+        HeatCell: {
+            place: components["schemas"]["Place"];
+            incidents: number;
         };
         /**
          * Incident
@@ -1407,6 +1546,14 @@ export interface components {
             replayed_by: string | null;
         };
         /**
+         * LettersPage
+         * @description Some of them, newest first. ``next``: the cursor of what is older; None: nothing is.
+         */
+        LettersPage: {
+            items: components["schemas"]["LetterShown"][];
+            next: string | null;
+        };
+        /**
          * Level
          * @description How urgent (等级 红黄蓝绿), most urgent first.
          * @enum {string}
@@ -1535,6 +1682,16 @@ export interface components {
         MaintenanceStatus: {
             incidents: number;
             cameras: number;
+        };
+        /**
+         * MapShown
+         * @description What lies under the marks. ``datum``: what the map as a whole is drawn in; ``base``: whether there is GeoJSON.
+         */
+        MapShown: {
+            datum: components["schemas"]["CoordinateSystem"];
+            base: boolean;
+            tiles: components["schemas"]["TilesShown"] | null;
+            pmtiles: components["schemas"]["PmtilesShown"] | null;
         };
         /**
          * MaskBody
@@ -1684,6 +1841,21 @@ export interface components {
             new: string;
         };
         /**
+         * PastPage
+         * @description Closed incidents, the one closed last first, with what the room's state tells with its own. ``next``: the cursor
+         *     of those closed before; None: none were.
+         */
+        PastPage: {
+            items: components["schemas"]["Incident"][];
+            next: string | null;
+            orders: {
+                [key: string]: components["schemas"]["Order"][];
+            };
+            gone: {
+                [key: string]: components["schemas"]["Gone"];
+            };
+        };
+        /**
          * Permission
          * @description What a route needs.
          * @enum {string}
@@ -1742,6 +1914,13 @@ export interface components {
             longitude: number;
         };
         /**
+         * PmtilesShown
+         * @description ``attribution``: whom the map names for them.
+         */
+        PmtilesShown: {
+            attribution: string;
+        };
+        /**
          * PositionBody
          * @description Where a unit is; the words are those of the message, see PositionData.
          */
@@ -1796,11 +1975,35 @@ export interface components {
         };
         /**
          * Problem
-         * @description What went wrong: ``code`` for programs, ``message`` in words.
+         * @description What went wrong. ``type`` for programs, ``title`` what it is in general, ``detail`` what it was this time.
+         *
+         *     The others are left out where they say nothing. ``instance``: by which it is found in Patrol's log. ``errors``: of
+         *     a request that cannot be read. ``by``: who was quicker. ``retry_after_s``: when trying again may be of use, seconds.
+         *     ``failure``: what a camera failed by.
          */
         Problem: {
-            code: string;
-            message: string;
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            /** @default null */
+            instance: string | null;
+            /** @default null */
+            errors: components["schemas"]["ProblemAt"][] | null;
+            /** @default null */
+            by: string | null;
+            /** @default null */
+            retry_after_s: number | null;
+            /** @default null */
+            failure: components["schemas"]["CaptureFailure"] | null;
+        };
+        /**
+         * ProblemAt
+         * @description What is wrong with one part of a request. ``path``: where in its body, or which parameter.
+         */
+        ProblemAt: {
+            path: string;
+            detail: string;
         };
         /**
          * Proposal
@@ -2028,35 +2231,9 @@ export interface components {
          * @description What is to be said of a scene. It can be used when there are no ``problems``.
          */
         SceneChecked: {
-            problems: components["schemas"]["SceneProblem"][];
+            problems: components["schemas"]["ProblemAt"][];
             warnings: components["schemas"]["Warned"][];
             ground: components["schemas"]["GroundFound"] | null;
-        };
-        /**
-         * SceneFailure
-         * @description Why nothing was drawn.
-         */
-        SceneFailure: {
-            error: components["schemas"]["SceneRefusal"] | components["schemas"]["Problem"];
-        };
-        /**
-         * SceneProblem
-         * @description ``path``: in the scene where it can be, else in the file. ``message``: what is wrong, and what was expected.
-         */
-        SceneProblem: {
-            path: string;
-            message: string;
-        };
-        /**
-         * SceneRefusal
-         * @description ``problems``: what is wrong with it; ``who``, ``at``: who was quicker, where that is known.
-         */
-        SceneRefusal: {
-            code: string;
-            message: string;
-            problems: components["schemas"]["SceneProblem"][];
-            who: string | null;
-            at: string | null;
         };
         /**
          * SceneShown
@@ -2111,22 +2288,6 @@ export interface components {
             name: string;
             /** Format: password */
             password: string;
-        };
-        /**
-         * SignInFailure
-         * @description Why nobody was let in, or a password was not changed.
-         */
-        SignInFailure: {
-            error: components["schemas"]["SignInProblem"] | components["schemas"]["Problem"];
-        };
-        /**
-         * SignInProblem
-         * @description ``retry_after_s``: when trying again may be of use, seconds; 0: at once.
-         */
-        SignInProblem: {
-            code: string;
-            message: string;
-            retry_after_s: number;
         };
         /**
          * SignOutBody
@@ -2263,6 +2424,14 @@ export interface components {
          * @enum {string}
          */
         Then: "send" | "close";
+        /**
+         * TilesShown
+         * @description ``max_zoom``: the finest there are; ``attribution``: whom the map names for them.
+         */
+        TilesShown: {
+            attribution: string;
+            max_zoom: number;
+        };
         /**
          * TourState
          * @description The tour without 476 objects in it.
@@ -2624,13 +2793,12 @@ export type AccountRole = components['schemas']['AccountRole'];
 export type AcknowledgeBody = components['schemas']['AcknowledgeBody'];
 export type Action = components['schemas']['Action'];
 export type Alive = components['schemas']['Alive'];
-export type CameraAway = components['schemas']['CameraAway'];
 export type CameraCounts = components['schemas']['CameraCounts'];
 export type CameraOnMap = components['schemas']['CameraOnMap'];
-export type CameraProblem = components['schemas']['CameraProblem'];
 export type Candidate = components['schemas']['Candidate'];
 export type CaptureFailure = components['schemas']['CaptureFailure'];
 export type Cause = components['schemas']['Cause'];
+export type ChangeMessage = components['schemas']['ChangeMessage'];
 export type ClockName = components['schemas']['ClockName'];
 export type CloseBody = components['schemas']['CloseBody'];
 export type ClosingDone = components['schemas']['ClosingDone'];
@@ -2639,6 +2807,7 @@ export type ConfirmBody = components['schemas']['ConfirmBody'];
 export type CoordinateSystem = components['schemas']['CoordinateSystem'];
 export type CoverStatus = components['schemas']['CoverStatus'];
 export type DeedShown = components['schemas']['DeedShown'];
+export type DeedsPage = components['schemas']['DeedsPage'];
 export type Digest = components['schemas']['Digest'];
 export type DigestLine = components['schemas']['DigestLine'];
 export type DiskPlace = components['schemas']['DiskPlace'];
@@ -2656,7 +2825,6 @@ export type EarlierLife = components['schemas']['EarlierLife'];
 export type Escalation = components['schemas']['Escalation'];
 export type EscalationStep = components['schemas']['EscalationStep'];
 export type Failing = components['schemas']['Failing'];
-export type Failure = components['schemas']['Failure'];
 export type FalseAlarmReason = components['schemas']['FalseAlarmReason'];
 export type FeedTrouble = components['schemas']['FeedTrouble'];
 export type Finding = components['schemas']['Finding'];
@@ -2665,12 +2833,15 @@ export type Gone = components['schemas']['Gone'];
 export type GroundBody = components['schemas']['GroundBody'];
 export type GroundFound = components['schemas']['GroundFound'];
 export type GroundPointBody = components['schemas']['GroundPointBody'];
+export type Heat = components['schemas']['Heat'];
+export type HeatCell = components['schemas']['HeatCell'];
 export type Incident = components['schemas']['Incident'];
 export type IncidentState = components['schemas']['IncidentState'];
 export type KeptAlerts = components['schemas']['KeptAlerts'];
 export type Kind = components['schemas']['Kind'];
 export type LedTo = components['schemas']['LedTo'];
 export type LetterShown = components['schemas']['LetterShown'];
+export type LettersPage = components['schemas']['LettersPage'];
 export type Level = components['schemas']['Level'];
 export type LevelBody = components['schemas']['LevelBody'];
 export type LevelChange = components['schemas']['LevelChange'];
@@ -2686,6 +2857,7 @@ export type LookingBody = components['schemas']['LookingBody'];
 export type LoopStage = components['schemas']['LoopStage'];
 export type Maintenance = components['schemas']['Maintenance'];
 export type MaintenanceStatus = components['schemas']['MaintenanceStatus'];
+export type MapShown = components['schemas']['MapShown'];
 export type MaskBody = components['schemas']['MaskBody'];
 export type Me = components['schemas']['Me'];
 export type MergeBody = components['schemas']['MergeBody'];
@@ -2697,18 +2869,21 @@ export type OrderBody = components['schemas']['OrderBody'];
 export type OrderLine = components['schemas']['OrderLine'];
 export type OrderState = components['schemas']['OrderState'];
 export type PasswordBody = components['schemas']['PasswordBody'];
+export type PastPage = components['schemas']['PastPage'];
 export type Permission = components['schemas']['Permission'];
 export type PickedPoint = components['schemas']['PickedPoint'];
 export type PinBody = components['schemas']['PinBody'];
 export type PinnedCamera = components['schemas']['PinnedCamera'];
 export type Place = components['schemas']['Place'];
 export type PlaceBody = components['schemas']['PlaceBody'];
+export type PmtilesShown = components['schemas']['PmtilesShown'];
 export type PositionBody = components['schemas']['PositionBody'];
 export type PositionsBody = components['schemas']['PositionsBody'];
 export type PositionsTaken = components['schemas']['PositionsTaken'];
 export type Post = components['schemas']['Post'];
 export type PrecisionShown = components['schemas']['PrecisionShown'];
 export type Problem = components['schemas']['Problem'];
+export type ProblemAt = components['schemas']['ProblemAt'];
 export type Proposal = components['schemas']['Proposal'];
 export type QueueStatus = components['schemas']['QueueStatus'];
 export type RaiseTold = components['schemas']['RaiseTold'];
@@ -2726,16 +2901,11 @@ export type RuleTold = components['schemas']['RuleTold'];
 export type Rulebook = components['schemas']['Rulebook'];
 export type SceneBody = components['schemas']['SceneBody'];
 export type SceneChecked = components['schemas']['SceneChecked'];
-export type SceneFailure = components['schemas']['SceneFailure'];
-export type SceneProblem = components['schemas']['SceneProblem'];
-export type SceneRefusal = components['schemas']['SceneRefusal'];
 export type SceneShown = components['schemas']['SceneShown'];
 export type SceneState = components['schemas']['SceneState'];
 export type Shortfall = components['schemas']['Shortfall'];
 export type ShortfallReason = components['schemas']['ShortfallReason'];
 export type SignInBody = components['schemas']['SignInBody'];
-export type SignInFailure = components['schemas']['SignInFailure'];
-export type SignInProblem = components['schemas']['SignInProblem'];
 export type SignOutBody = components['schemas']['SignOutBody'];
 export type SkipBody = components['schemas']['SkipBody'];
 export type SkippedCamera = components['schemas']['SkippedCamera'];
@@ -2750,6 +2920,7 @@ export type StorageStatus = components['schemas']['StorageStatus'];
 export type Stretch = components['schemas']['Stretch'];
 export type TakeBackBody = components['schemas']['TakeBackBody'];
 export type Then = components['schemas']['Then'];
+export type TilesShown = components['schemas']['TilesShown'];
 export type TourState = components['schemas']['TourState'];
 export type TravelMode = components['schemas']['TravelMode'];
 export type Trouble = components['schemas']['Trouble'];
@@ -2794,31 +2965,49 @@ export interface operations {
                     "application/json": components["schemas"]["VersionedLayout"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2841,31 +3030,423 @@ export interface operations {
                     "application/json": components["schemas"]["StateMessage"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_map: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MapShown"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_map_base: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/geo+json": unknown;
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_map_pmtiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Requested Range Not Satisfiable: no_such_part */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_map_tiles_zoom_column_row: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                zoom: string;
+                column: string;
+                row: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": unknown;
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_heat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Heat"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2895,66 +3476,90 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
     get_events: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The same, for who cannot send the header. */
+                after?: string;
+            };
+            header?: {
+                /** @description The newest message that is there: what was missed follows. */
+                "Last-Event-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2969,31 +3574,128 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents_closed: {
+        parameters: {
+            query?: {
+                /** @description How many. */
+                limit?: number;
+                /** @description What the page before gave as next: what is older. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PastPage"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3022,76 +3724,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3123,76 +3843,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3224,76 +3962,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3325,76 +4081,94 @@ export interface operations {
                     "application/json": components["schemas"]["ClosingDone"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3426,76 +4200,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3527,76 +4319,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3628,76 +4438,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3729,76 +4557,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3830,76 +4676,94 @@ export interface operations {
                     "application/json": components["schemas"]["LedTo"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3931,76 +4795,94 @@ export interface operations {
                     "application/json": components["schemas"]["LedTo"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4032,76 +4914,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4134,76 +5034,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4235,76 +5153,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4336,76 +5272,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4437,76 +5391,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4529,31 +5501,49 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4582,67 +5572,85 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4665,31 +5673,49 @@ export interface operations {
                     "application/json": components["schemas"]["RosterShown"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4712,31 +5738,49 @@ export interface operations {
                     "application/json": components["schemas"]["Rulebook"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4759,38 +5803,61 @@ export interface operations {
                     "application/json": components["schemas"]["PrecisionShown"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
     get_dead_letters: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many. */
+                limit?: number;
+                /** @description What the page before gave as next: what is older. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4803,34 +5870,61 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LetterShown"][];
+                    "application/json": components["schemas"]["LettersPage"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4862,76 +5956,94 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4960,76 +6072,94 @@ export interface operations {
                     "application/json": components["schemas"]["PositionsTaken"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5056,76 +6186,94 @@ export interface operations {
                     "application/json": components["schemas"]["PositionsTaken"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5157,76 +6305,94 @@ export interface operations {
                     "application/json": components["schemas"]["UnitStateDone"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5251,49 +6417,67 @@ export interface operations {
                     "image/jpeg": unknown;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Gone */
+            /** @description Gone: gone_expired, gone_quota, gone_pressure, gone_by_hand, gone_never_kept, gone_orphan */
             410: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5318,58 +6502,76 @@ export interface operations {
                     "video/webm": unknown;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Gone */
+            /** @description Gone: gone_expired, gone_quota, gone_pressure, gone_by_hand, gone_never_kept, gone_orphan */
             410: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Requested Range Not Satisfiable */
+            /** @description Requested Range Not Satisfiable: no_such_part */
             416: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5398,67 +6600,85 @@ export interface operations {
                     "application/json": components["schemas"]["LiveOpened"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CameraAway"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5483,40 +6703,58 @@ export interface operations {
                     "application/json": components["schemas"]["LiveShown"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5541,40 +6779,58 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5599,40 +6855,58 @@ export interface operations {
                     "image/jpeg": unknown;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CameraAway"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5657,40 +6931,58 @@ export interface operations {
                     "application/json": components["schemas"]["SceneShown"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5722,85 +7014,103 @@ export interface operations {
                     "application/json": components["schemas"]["SceneShown"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5829,67 +7139,85 @@ export interface operations {
                     "application/json": components["schemas"]["SceneChecked"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not Found: not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SceneFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5916,76 +7244,94 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: sign_in_too_often */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6012,49 +7358,67 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6077,31 +7441,49 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6128,90 +7510,187 @@ export interface operations {
                     "application/json": components["schemas"]["Done"];
                 };
             };
-            /** @description Bad Request */
+            /** @description Bad Request: bad_request */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Request Entity Too Large */
+            /** @description Request Entity Too Large: too_large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unsupported Media Type */
+            /** @description Unsupported Media Type: not_json */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too Many Requests */
+            /** @description Too Many Requests: sign_in_too_often */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInFailure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
     get_deeds: {
+        parameters: {
+            query?: {
+                /** @description How many. */
+                limit?: number;
+                /** @description What the page before gave as next: what is older. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeedsPage"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_openapi_json: {
         parameters: {
             query?: never;
             header?: never;
@@ -6226,43 +7705,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeedShown"][];
+                    "application/json": unknown;
                 };
             };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6285,13 +7773,31 @@ export interface operations {
                     "application/json": components["schemas"]["Alive"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6312,6 +7818,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Service Unavailable */
@@ -6343,31 +7867,49 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable */
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -55,8 +55,10 @@ export function showMoveUp(): void {
   rebuild(line, [words, eta], () => [el("b", {}, t("move_up")), ` ${words} `, el("small", {}, eta)]);
 }
 
-// The line stands under the banners, which lie over the map.
-const banners = byId("banners");
-new ResizeObserver(() => {
-  byId("place").style.setProperty("--banners", `${banners.getBoundingClientRect().height}px`);
-}).observe(banners);
+// The line stands under the banners, which lie over the map; and what opens on the map stands under both.
+for (const name of ["banners", "move-up"]) {
+  const over = byId(name);
+  new ResizeObserver(() => {
+    byId("place").style.setProperty(`--${name}`, `${over.getBoundingClientRect().height}px`);
+  }).observe(over);
+}

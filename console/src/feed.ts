@@ -8,6 +8,8 @@ import { DigestLine } from "./digest";
 import { EscalationLine } from "./escalation";
 import { thumbnail } from "./evidence";
 import { lookersInShort } from "./looking";
+import { OlderButton } from "./older";
+import { fetchOlder, hasOlder, pastIncidents } from "./past";
 import {
   cameraName, camerasThatSaw, incidentById, isMaintenance, isOpen, notReal, room, stateNow, titleOf, unitLine, whyGone, wordsOf,
 } from "./room";
@@ -41,7 +43,9 @@ export class Feed {
   readonly #filters = new Map<Filter, HTMLButtonElement>();
   readonly #digest: DigestLine;
   readonly #visible: IntersectionObserver;
+  readonly #near: IntersectionObserver;
   readonly #cards = new Map<string, Card>();
+  readonly #older = new OlderButton(() => this.#fetchOlder());
   #order: string[] = []; // the ids shown, top to bottom
   #filter: Filter = "open";
   #hovering = false;
@@ -57,9 +61,11 @@ export class Feed {
       this.update();
     });
     this.#visible = this.#watchVisibility();
+    this.#near = this.#watchNearness();
     this.#watchTouch();
     this.#pill.addEventListener("click", () => this.#takeNews());
     for (const name of Object.keys(FILTERS) as Filter[]) this.#filters.set(name, this.#filterButton(name));
+    this.#list.after(this.#older.node);
     byId("filters").append(...this.#filters.values());
   }
 
@@ -79,7 +85,10 @@ export class Feed {
   }
 
   tick(now: number): void {
-    for (const id of this.#order) this.#cards.get(id)?.tick(now);
+    for (const id of this.#order) {
+      const card = this.#cards.get(id);
+      if (card?.isNear) card.tick(now); // clocks that nobody sees stand still
+    }
     if (!this.#touched() && this.#waiting().length > 0) this.update();
   }
 
@@ -88,7 +97,7 @@ export class Feed {
     for (const [cardId, card] of this.#cards) card.select(cardId === id);
     // One stop for the Tab key: the selected card, or the first.
     const stop = id !== null && this.#order.includes(id) ? id : this.#order[0];
-    for (const [cardId, card] of this.#cards) card.node.tabIndex = cardId === stop ? 0 : -1;
+    for (const [cardId, card] of this.#cards) setAttribute(card.node, "tabindex", cardId === stop ? 0 : -1);
   }
 
   // Moves the selection by one card, for the keyboard.
@@ -107,7 +116,7 @@ export class Feed {
     // What stands there already does not jump into the digest under somebody's eyes.
     const there = new Set(this.#order);
     const shown = (id: string) => !this.#digest.folds(id) || there.has(id) || id === this.#selected;
-    return stateNow().incidents.filter(FILTERS[this.#filter]).map((incident) => incident.id).filter(shown);
+    return known().filter(FILTERS[this.#filter]).map((incident) => incident.id).filter(shown);
   }
 
   #waiting(): string[] {
@@ -128,6 +137,7 @@ export class Feed {
     for (const [id, card] of this.#cards) {
       if (staying.has(id)) continue;
       this.#visible.unobserve(card.node);
+      this.#near.unobserve(card.node);
       card.node.remove();
       this.#cards.delete(id);
     }
@@ -153,13 +163,19 @@ export class Feed {
 
   #showNews(): void {
     const ids = new Set(this.#waiting());
-    const waiting = stateNow().incidents.filter((incident) => ids.has(incident.id));
+    const waiting = known().filter((incident) => ids.has(incident.id));
     this.#pill.hidden = waiting.length === 0;
     if (waiting.length === 0) return;
     const level = URGENCY.find((one) => waiting.some((incident) => incident.level === one)) ?? "blue";
     const text = t(waiting.length === 1 ? "news_one" : "news_many", { n: waiting.length });
     setAttribute(this.#pill, "data-level", level);
     rebuild(this.#pill, [level, text], () => [mark(level, word("level", level)), el("span", {}, `↑ ${text}`)]);
+  }
+
+  async #fetchOlder(): Promise<void> {
+    await fetchOlder();
+    this.#arrange(); // asked to come, whatever is touched
+    this.update();
   }
 
   #announce(): void {
@@ -188,7 +204,7 @@ export class Feed {
   }
 
   #showFilters(): void {
-    const { incidents, maintenance } = stateNow();
+    const [incidents, { maintenance }] = [known(), stateNow()];
     for (const [filter, button] of this.#filters) {
       setText(part(button, 0), t(`filter_${filter}`));
       const shown = incidents.filter(FILTERS[filter]).length;
@@ -203,6 +219,7 @@ export class Feed {
   #showEmpty(): void {
     const nothing = this.#order.length === 0 && this.#digest.node.hidden;
     this.#empty.hidden = !nothing;
+    this.#older.node.hidden = nothing || this.#filter !== "closed" || !hasOlder();
     this.#list.hidden = nothing;
     if (!nothing) return;
     const cameras = room.layout.cameras.length;
@@ -223,6 +240,7 @@ export class Feed {
       this.#does.onOpen(false);
     });
     this.#visible.observe(card.node);
+    this.#near.observe(card.node);
     this.#cards.set(id, card);
     return card;
   }
@@ -244,6 +262,18 @@ export class Feed {
     return visible;
   }
 
+  // In sight, or about to be.
+  #watchNearness(): IntersectionObserver {
+    return new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) {
+        const card = this.#cards.get((target as HTMLElement).dataset.id ?? "");
+        if (card === undefined) continue;
+        card.isNear = isIntersecting;
+        if (isIntersecting) card.tick(serverNow());
+      }
+    }, { rootMargin: "50% 0px" });
+  }
+
   #watchTouch(): void {
     const section = this.#section;
     section.addEventListener("pointerenter", (event) => {
@@ -257,6 +287,11 @@ export class Feed {
       section.addEventListener(kind, () => (this.#touchedAt = performance.now()), { passive: true });
     }
   }
+}
+
+// What the state tells of, and what was over before that.
+function known(): Incident[] {
+  return [...stateNow().incidents, ...pastIncidents()];
 }
 
 class Card {
@@ -275,6 +310,7 @@ class Card {
   readonly #picture = el("div", { class: "thumb" });
   readonly #countdown = new Countdown();
   #incident: Incident | null = null;
+  isNear = true; // until it is known
 
   constructor(id: string) {
     this.#id = id;

@@ -21,6 +21,8 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["T", "key_theme"],
   ["S", "key_settings"],
   ["W", "key_wall"],
+  ["H", "key_heat"],
+  ["F", "key_list"],
   ["← → ↑ ↓", "key_tiles"],
   ["P H S A", "key_tile_acts"],
   ["Esc", "key_escape"],

@@ -3,6 +3,7 @@
 import { byId, el, setAttribute, setText } from "./dom";
 import { t } from "./words";
 import { timeOfDay } from "./times";
+import { OlderButton } from "./older";
 import { keepOperator, operatorName } from "./operator";
 import { deadLetters, failureText, replayLetter } from "./stream";
 import type { LetterShown } from "./api";
@@ -10,21 +11,32 @@ import type { LetterShown } from "./api";
 const dialog = byId("letters", HTMLDialogElement);
 const operatorField = byId("letters-operator", HTMLInputElement);
 
+const list = byId("letters-list");
+const older = new OlderButton(() => look(next));
+let next: string | null = null; // the cursor of what is older than all that is shown
+list.after(older.node);
+
 keepOperator(operatorField);
 byId("letters-close").addEventListener("click", () => dialog.close());
 
 export async function openLetters(): Promise<void> {
   say("");
-  byId("letters-list").replaceChildren();
+  list.replaceChildren();
+  older.node.hidden = true;
   if (!dialog.open) dialog.showModal();
   await look();
 }
 
-async function look(): Promise<void> {
+// From the newest on, or what is older than all that is shown.
+async function look(after: string | null = null): Promise<void> {
   try {
-    const letters = await deadLetters();
-    byId("letters-list").replaceChildren(...letters.map(item));
-    if (letters.length === 0) say(t("letters_none"), "green");
+    const page = await deadLetters(after);
+    const items = page.items.map(item);
+    if (after === null) list.replaceChildren(...items);
+    else list.append(...items);
+    next = page.next;
+    older.node.hidden = next === null;
+    if (list.childElementCount === 0) say(t("letters_none"), "green");
   } catch (error) {
     say(t("failed", { why: failureText(error) }), "red");
   }

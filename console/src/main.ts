@@ -65,19 +65,26 @@ function acknowledge(id: string): void {
   void panel.acknowledge();
 }
 
-const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]") as string[]);
+const told = new Set<string>(JSON.parse(sessionStorage.getItem("patrol.displayed") ?? "[]") as string[]); // the oldest first
 
 async function tellDisplayed(id: string): Promise<void> {
   const incident = incidentById(id);
   if (incident === null || !isOpen(incident) || told.has(id) || !may("act")) return;
-  told.add(id);
+  remember(id);
   try {
     await act(id, "displayed", { seat: seat() });
-    sessionStorage.setItem("patrol.displayed", JSON.stringify([...told].slice(-MAX_REMEMBERED)));
+    sessionStorage.setItem("patrol.displayed", JSON.stringify([...told]));
   } catch (error) {
     if (!(error instanceof ActionFailed)) throw error;
     if (["network", "store_away", "too_slow"].includes(error.code)) setTimeout(() => tellAgain(id), RETRY_MS);
   }
+}
+
+// A page stays open for months.
+function remember(id: string): void {
+  told.add(id);
+  const [oldest] = told;
+  if (told.size > MAX_REMEMBERED && oldest !== undefined) told.delete(oldest);
 }
 
 function tellAgain(id: string): void {
@@ -202,10 +209,13 @@ const ROOM_KEYS: Record<string, () => void> = {
     if (may("look")) panel.pin();
   },
   s: openSettings,
+  h: () => map.toggleHeat(),
+  f: () => map.list(),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") panel.escape();
+  if (event.defaultPrevented) return; // the map was moved by its own keys
   const on = event.target instanceof Element ? event.target : null;
   const writing = on?.closest("input, textarea, select, video");
   // Of a button only what presses it; the keys go on after it was clicked.

@@ -1,4 +1,4 @@
-// The map: cameras as wedges that show where they look, units, orders and incidents, drawn in metres.
+// The map: cameras as wedges that show where they look, units, orders and incidents, over the ground they stand on.
 
 import { byId, el, markPath, setAttribute, setText, svg } from "./dom";
 import { pick, t, word } from "./words";
@@ -7,13 +7,22 @@ import { targetText } from "./countdown";
 import { type Box, placeFixedNames, placeLabels, type Point, type UnitLabel } from "./labels";
 import { boundOf, incidentById, isMaintenance, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone } from "./room";
 import { moveUp } from "./cover";
+import { Ground } from "./ground";
+import { Heat } from "./heat";
+import { type Mark, type MarkKind, nearest } from "./marks";
+import { closeCard, openCard, placeCard, showCard, type Subject } from "./map_card";
 import { pinOf } from "./pins";
-import type { CameraOnMap, Incident, Order, Place, RingName, UnitOnMap } from "./api";
+import { wedgePath } from "./wedges";
+import type { CameraOnMap, HeatCell, Incident, Order, Place, RingName, UnitOnMap } from "./api";
 
 const CLICK_PX = 4;
 const METRES_PER_DEGREE = 111195;
 const MARGIN_PX = 26;
-const MAX_ZOOM = 12;
+const FINGER_PX = 22; // half of what a finger can hit
+const POINTER_PX = 7;
+const NEAR_M_PER_PX = 0.6;
+const RING_PX = 6; // so near its line, a ring is what was clicked
+const AROUND_M = 70; // of a named place, whose cameras see it
 const TONES: Tone[] = ["ok", "soon", "late", "failing", "never"];
 const RINGS: RingName[] = ["far", "periphery", "core"];
 const LEAST_REACH_M = 50;
@@ -28,11 +37,12 @@ interface Origin extends Place {
 export class RoomMap {
   readonly #node: HTMLElement;
   readonly #onSelect: (id: string) => void;
-  readonly #onCamera: (id: string) => void;
+  readonly #onLive: (id: string) => void;
   // In the order in which they are drawn.
   readonly #layers = {
     grid: svg("g", { class: "grid" }),
     rings: svg("g", { class: "rings" }),
+    heat: svg("g", { class: "heat-counts" }),
     cameras: svg("g", { class: "cameras" }),
     ringNames: svg("g", { class: "ring-names" }),
     orders: svg("g", { class: "orders" }),
@@ -46,7 +56,12 @@ export class RoomMap {
     post: svg("circle", { class: "post", r: 8 }),
     mover: svg("circle", { class: "mover", r: 14 }),
   };
-  readonly #picture = svg("svg", { role: "img" }, ...Object.values(this.#layers));
+  readonly #world = svg("g", {}, ...Object.values(this.#layers)); // all of it moves along while the map is moved
+  readonly #picture = svg("svg", { class: "marks", role: "img" }, this.#world);
+  readonly #plane = el("div", { class: "ground", tabindex: 0, role: "application" });
+  readonly #credit = el("p", { class: "credit" });
+  readonly #ground: Ground;
+  readonly #heat: Heat;
   readonly #tip = el("p", { class: "tip", hidden: true });
   readonly #legend = el("ul", { class: "legend" });
   readonly #scaleBar = el("i");
@@ -56,8 +71,8 @@ export class RoomMap {
   readonly #units = new Map<string, UnitNode>();
   readonly #incidents = new Map<string, IncidentNode>();
   readonly #orders = new Map<string, SVGLineElement>();
-  #zoom = 1;
-  #pan: Point = { x: 0, y: 0 };
+  #looksAt: RingName | null = null; // until somebody moves the map
+  #size = "";
   #origin: Origin = { latitude: 0, longitude: 0, shrink: 1 };
   #reach: Partial<Record<RingName, number>> = {}; // each ring's radius in metres
   #rings: { name: RingName; circle: SVGCircleElement; label: SVGTextElement; radius: number }[] = []; // pixels, as drawn
@@ -66,21 +81,59 @@ export class RoomMap {
   #selected: string | null = null;
   #isBegun = false;
 
-  // `onSelect`: told of an incident, `onCamera`: of a camera that was clicked.
-  constructor(node: HTMLElement, onSelect: (id: string) => void, onCamera: (id: string) => void) {
+  // `onSelect`: told of an incident, `onLive`: of a camera that somebody wants to see live.
+  constructor(node: HTMLElement, onSelect: (id: string) => void, onLive: (id: string) => void) {
     this.#node = node;
     this.#onSelect = onSelect;
-    this.#onCamera = onCamera;
+    this.#onLive = onLive;
     this.#layers.moveUp.append(...Object.values(this.#move));
-    node.append(this.#picture, this.#buttons, this.#legend, this.#scale, this.#tip);
+    this.#heat = new Heat(this.#layers.heat, (cells) => this.#showHeat(cells));
+    const card = el("div", { class: "card-place" });
+    node.append(this.#plane, this.#heat.node, this.#buttons, this.#legend, this.#scale, this.#credit, card, this.#tip);
+    this.#ground = new Ground(this.#plane, this.#picture, {
+      draw: (moved) => this.#follow(moved),
+      touched: () => (this.#looksAt = null),
+    });
+    placeCard(card, { onIncident: (id) => this.#onSelect(id), onLive: (id) => this.#onLive(id), onFind: (place) => this.#find(place) });
     this.#watchPointer();
-    new ResizeObserver(() => this.#draw()).observe(node);
+    void this.#lay();
+    new ResizeObserver(() => this.#resize()).observe(node);
+  }
+
+  // What lies under the marks comes when it comes.
+  async #lay(): Promise<void> {
+    await this.#ground.load();
+    setAttribute(this.#node, "data-ground", this.#ground.isThere);
+    setText(this.#credit, this.#ground.attribution);
+    this.#heat.draw();
+    this.#draw();
+  }
+
+  #resize(): void {
+    this.#ground.resize();
+    const size = `${this.#node.clientWidth} ${this.#node.clientHeight}`;
+    if (size === this.#size) return;
+    this.#size = size;
+    if (this.#looksAt !== null) this.#look(this.#looksAt);
+    else this.#draw();
+  }
+
+  // The view has changed: only moved, everything goes along as it is, until it rests.
+  #follow(moved: Point | null): void {
+    if (moved !== null && moved.x === 0 && moved.y === 0) {
+      if (!this.#world.hasAttribute("transform")) return;
+    }
+    if (moved === null) this.#still();
+    else setAttribute(this.#world, "transform", `translate(${moved.x.toFixed(1)} ${moved.y.toFixed(1)})`);
   }
 
   // The furniture: called when the layout came or changed, and when the language changed.
   furnish(): void {
     const { cameras } = room.layout;
     this.#origin = originOf(cameras);
+    this.#ground.measureAt(this.#origin);
+    this.#ground.speak();
+    setAttribute(this.#plane, "aria-label", t("map_moves"));
     const { rings } = room.layout;
     this.#reach = Object.fromEntries(rings.map((ring) => [ring.name, this.#reachOf(ring.name)]));
     this.#wedges = cameras.map((camera, index) => this.#wedge(camera, index));
@@ -95,6 +148,7 @@ export class RoomMap {
     this.#layers.ringNames.replaceChildren(...this.#rings.map(({ label }) => label));
     this.#furnishButtons();
     this.#furnishLegend();
+    this.#heat.speak();
     this.#draw();
   }
 
@@ -112,7 +166,8 @@ export class RoomMap {
     const counts = { cameras: room.layout.cameras.length, units: state.units.length, incidents: open.length };
     setAttribute(this.#picture, "aria-label", t("map_label", counts));
     this.#begin(open);
-    if (this.#units.size > units) this.#still(); // who is new stands there at once, and does not glide in from the corner
+    showCard();
+    if (this.#units.size > units || this.#world.hasAttribute("transform")) this.#still(); // who is new stands there at once, and does not glide in from the corner
     else this.#place();
   }
 
@@ -160,27 +215,29 @@ export class RoomMap {
   }
 
   get #pxPerMetre(): number {
-    const { clientWidth, clientHeight } = this.#node;
-    const reach = Math.max(LEAST_REACH_M, ...Object.values(this.#reach));
-    // Never nothing or less, however small the map is: the grid would be drawn without an end.
-    return (Math.max(1, Math.min(clientWidth, clientHeight) / 2 - MARGIN_PX) / reach) * this.#zoom;
+    return 1 / this.#ground.metresPerPx;
+  }
+
+  get #widest(): number {
+    return Math.max(LEAST_REACH_M, ...Object.values(this.#reach));
+  }
+
+  // Never nothing or less, however small the map is.
+  get #half(): number {
+    return Math.max(1, Math.min(this.#node.clientWidth, this.#node.clientHeight) / 2 - MARGIN_PX);
+  }
+
+  // 1: the whole area fills the map.
+  get #zoom(): number {
+    return (this.#pxPerMetre * this.#widest) / this.#half;
   }
 
   #pixels(place: Place): Point {
-    const { x, y } = this.#metres(place);
-    const scale = this.#pxPerMetre;
-    return {
-      x: this.#node.clientWidth / 2 + (x - this.#pan.x) * scale,
-      y: this.#node.clientHeight / 2 + (y - this.#pan.y) * scale,
-    };
+    return this.#ground.pixels(place);
   }
 
-  #wedge(camera: CameraOnMap, index: number): SVGPathElement {
-    const half = (Math.min(110, Math.max(36, camera.view_deg)) / 2) * (Math.PI / 180);
-    const [x, y] = [Math.sin(half) * 10, -Math.cos(half) * 10];
-    // The tip is the camera; it opens to where it looks. Pulled back a little, so that it sits on its place.
-    const path = `M0 4L${x.toFixed(2)} ${(y + 4).toFixed(2)}A10 10 0 0 0 ${(-x).toFixed(2)} ${(y + 4).toFixed(2)}Z`;
-    return svg("path", { d: path, "data-index": index });
+  #wedge(_: CameraOnMap, index: number): SVGPathElement {
+    return svg("path", { "data-index": index });
   }
 
   #showWedge(wedge: SVGPathElement, index: number): void {
@@ -189,6 +246,7 @@ export class RoomMap {
     if (camera === undefined) return;
     const bound = boundOf(camera);
     setAttribute(wedge, "data-tone", tone);
+    setAttribute(wedge, "d", wedgePath(camera.view_deg, tone));
     setAttribute(wedge, "data-pinned", pinOf(camera.id) !== null);
     // Just seen is bright and fades until it is seen again: the tour is visible as a slow glimmer.
     const faded = blind === null ? 1 : Math.min(1, blind / bound);
@@ -215,13 +273,13 @@ export class RoomMap {
   }
 
   #incidentNode(incident: Incident): IncidentNode {
-    const shown = new IncidentNode(incident.id === this.#selected);
-    shown.node.addEventListener("click", () => this.#onSelect(incident.id));
-    return shown;
+    return new IncidentNode(incident.id === this.#selected);
   }
 
   #draw(): void {
     if (this.#node.clientWidth === 0) return;
+    this.#ground.wasDrawn();
+    setAttribute(this.#world, "transform", null);
     setAttribute(this.#picture, "viewBox", `0 0 ${this.#node.clientWidth} ${this.#node.clientHeight}`);
     this.#drawRings();
     this.#drawGrid();
@@ -254,9 +312,10 @@ export class RoomMap {
       return { label, places: ALONG_A_RING.map((angle) => along(centre, radius - 10, angle)) };
     });
     const { left, top } = this.#node.getBoundingClientRect();
-    const over = [this.#buttons, this.#legend, this.#scale, byId("banners"), byId("move-up")];
+    const over = [this.#buttons, this.#legend, this.#scale, this.#credit, this.#heat.node, byId("banners"), byId("move-up")];
     this.#namesTaken = over.map((node) => boxAround(node, left, top));
     placeFixedNames(names, this.#namesTaken, this.#whole);
+    this.#ground.keepClear(this.#namesTaken);
   }
 
   get #whole(): Box {
@@ -270,8 +329,9 @@ export class RoomMap {
     const pitch = step * this.#pxPerMetre;
     const zero = this.#pixels(this.#origin);
     const lines: string[] = [];
-    for (let x = zero.x % pitch; x < width; x += pitch) lines.push(`M${x.toFixed(1)} 0V${height}`);
-    for (let y = zero.y % pitch; y < height; y += pitch) lines.push(`M0 ${y.toFixed(1)}H${width}`);
+    // Beyond the edges, too: it is there when the map is moved.
+    for (let x = (zero.x % pitch) - reach(width, pitch); x < 2 * width; x += pitch) lines.push(`M${x.toFixed(1)} ${-height}V${2 * height}`);
+    for (let y = (zero.y % pitch) - reach(height, pitch); y < 2 * height; y += pitch) lines.push(`M${-width} ${y.toFixed(1)}H${2 * width}`);
     this.#layers.grid.replaceChildren(svg("path", { d: lines.join("") }));
     this.#scaleBar.style.width = `${pitch.toFixed(0)}px`;
     setText(this.#scaleText, step >= 1000 ? `${step / 1000} km` : `${step} m`);
@@ -288,6 +348,7 @@ export class RoomMap {
     }
     for (const [id, node] of this.#orders) this.#placeOrder(id, node);
     this.#placeMoveUp();
+    this.#heat.place((place) => this.#pixels(place));
   }
 
   // From the unit that may be moved, around which is a circle, to the edge of the one around the post.
@@ -313,9 +374,7 @@ export class RoomMap {
     for (const unit of units) {
       const shown = this.#units.get(unit.id);
       if (!shown) continue;
-      const { x, y } = this.#pixels(unit);
-      // On scene a unit stands beside the mark it came for, not on it.
-      const at = { x: unit.state === "on_scene" ? x + 20 : x, y };
+      const at = this.#unitAt(unit);
       shown.node.style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px)`;
       const [label, matters] = [shown.label, hasToDo(unit)];
       if (matters || this.#zoom >= NAMES_FROM) placed.push({ label, at, matters });
@@ -345,34 +404,49 @@ export class RoomMap {
     });
     const closer = mapButton("+", () => this.#zoomBy(1.5), t("zoom_in"));
     const wider = mapButton("−", () => this.#zoomBy(1 / 1.5), t("zoom_out"));
-    this.#buttons.replaceChildren(...buttons, closer, wider);
+    const list = mapButton("☰", () => this.list(), t("map_list"));
+    this.#buttons.replaceChildren(...buttons, closer, wider, this.#heat.button, list);
   }
 
   #furnishLegend(): void {
     const tones = TONES.map((tone) =>
-      el("li", { "data-tone": tone }, svg("svg", { viewBox: "-8 -8 16 16" }, svg("path", { d: "M0 6L6-4A11 11 0 0 0-6-4Z" })), t(`seen_${tone}`)),
+      el("li", { "data-tone": tone }, svg("svg", { viewBox: "-9 -11 18 18", "aria-hidden": "true" }, svg("path", { d: wedgePath(70, tone) })), t(`seen_${tone}`)),
     );
     const unit = el("li", { class: "unit-key" }, el("i"), t("units"));
     this.#legend.replaceChildren(el("li", { class: "what" }, t("blind_age")), ...tones, unit);
   }
 
   #look(ring: RingName): void {
-    const widest = Math.max(LEAST_REACH_M, ...Object.values(this.#reach));
-    const reach = Math.max(LEAST_REACH_M, this.#reach[ring] ?? widest);
-    this.#zoom = Math.min(MAX_ZOOM, widest / reach);
-    this.#pan = { x: 0, y: 0 };
+    const reach = Math.max(LEAST_REACH_M, this.#reach[ring] ?? this.#widest);
+    this.#ground.look(this.#origin, reach / this.#half);
+    this.#looksAt = ring;
     this.#still();
   }
 
-  #zoomBy(factor: number, at: Point | null = null): void {
-    const before = this.#pxPerMetre;
-    this.#zoom = Math.min(MAX_ZOOM, Math.max(0.7, this.#zoom * factor));
-    if (at !== null) {
-      const share = 1 / before - 1 / this.#pxPerMetre;
-      this.#pan.x += (at.x - this.#node.clientWidth / 2) * share;
-      this.#pan.y += (at.y - this.#node.clientHeight / 2) * share;
-    }
+  // As near as needed to tell it from what is around it.
+  #find(place: Place): void {
+    this.#looksAt = null;
+    this.#ground.look(place, Math.min(this.#ground.metresPerPx, NEAR_M_PER_PX));
     this.#still();
+  }
+
+  #zoomBy(factor: number): void {
+    this.#looksAt = null;
+    this.#ground.zoomBy(factor);
+    this.#still();
+  }
+
+  #showHeat(cells: HeatCell[]): void {
+    this.#ground.showHeat(cells);
+  }
+
+  toggleHeat(): void {
+    this.#heat.toggle();
+  }
+
+  // All that is on the map, as a list: for the keyboard, and for who looks for something by its name.
+  list(): void {
+    openCard({ kind: "area" });
   }
 
   // Units glide between two messages, but must not when it is the map that moves.
@@ -383,41 +457,73 @@ export class RoomMap {
   }
 
   #watchPointer(): void {
-    let from: Point | null = null;
     const at = (event: MouseEvent): Point => {
       const box = this.#node.getBoundingClientRect();
       return { x: event.clientX - box.left, y: event.clientY - box.top };
     };
-    this.#picture.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.#zoomBy(event.deltaY < 0 ? 1.15 : 1 / 1.15, at(event));
-    }, { passive: false });
-    this.#picture.addEventListener("pointerdown", (event) => {
-      if (event.pointerType !== "touch" && event.button === 0) from = at(event);
-    });
-    this.#picture.addEventListener("pointermove", (event) => {
-      this.#showTip(event.target, at(event));
-      if (from === null) return;
-      const to = at(event);
-      this.#pan.x -= (to.x - from.x) / this.#pxPerMetre;
-      this.#pan.y -= (to.y - from.y) / this.#pxPerMetre;
-      from = to;
-      this.#still();
-    });
-    for (const kind of ["pointerup", "pointerleave", "pointercancel"]) {
-      this.#picture.addEventListener(kind, () => (from = null));
-    }
+    this.#picture.addEventListener("pointermove", (event) => this.#showTip(event.target, at(event)));
     this.#picture.addEventListener("pointerleave", () => (this.#tip.hidden = true));
     let pressedAt: Point = { x: 0, y: 0 };
     this.#picture.addEventListener("pointerdown", (event) => (pressedAt = at(event)));
     this.#picture.addEventListener("click", (event) => {
-      const { x, y } = at(event);
-      const index = event.target instanceof SVGElement ? event.target.dataset.index : undefined;
+      const spot = at(event);
       // Who moved the map has clicked nothing.
-      if (index === undefined || Math.hypot(x - pressedAt.x, y - pressedAt.y) > CLICK_PX) return;
-      const camera = room.layout.cameras[Number(index)];
-      if (camera !== undefined) this.#onCamera(camera.id);
+      if (Math.hypot(spot.x - pressedAt.x, spot.y - pressedAt.y) > CLICK_PX) return;
+      const isFinger = event instanceof PointerEvent && event.pointerType === "touch";
+      const hit = isFinger ? null : hitBy(event.target);
+      const ring = event.target instanceof SVGTextElement ? event.target.dataset.ring : undefined;
+      if (ring !== undefined) openCard({ kind: "ring", id: ring });
+      else if (hit === null) this.#click(spot, isFinger ? FINGER_PX : POINTER_PX);
+      else this.#choose(hit.kind, hit.id);
     });
+  }
+
+  // What is nearest is meant: marks crowd, and a finger is wide.
+  #click(spot: Point, reach: number): void {
+    const found = nearest(spot, this.#marks(), reach);
+    if (found !== null) this.#choose(found.kind, found.id);
+    else {
+      const subject = this.#under(spot, reach);
+      if (subject === null) closeCard();
+      else openCard(subject);
+    }
+  }
+
+  #choose(kind: MarkKind, id: string): void {
+    if (kind === "incident") this.#onSelect(id);
+    else openCard({ kind, id });
+  }
+
+  #marks(): Mark[] {
+    const { incidents, units } = stateNow();
+    return [
+      ...incidents.filter(isOpen).map((one): Mark => ({ kind: "incident", id: one.id, at: this.#pixels(one.place) })),
+      ...units.map((one): Mark => ({ kind: "unit", id: one.id, at: this.#unitAt(one) })),
+      ...room.layout.cameras.map((one): Mark => ({ kind: "camera", id: one.id, at: this.#pixels(one.place) })),
+    ];
+  }
+
+  // No mark, but a ring's line, or something that has a name.
+  #under(spot: Point, reach: number): Subject | null {
+    const centre = this.#pixels(this.#origin);
+    const away = Math.hypot(spot.x - centre.x, spot.y - centre.y);
+    const ring = this.#rings.find(({ radius }) => Math.abs(radius - away) < Math.max(RING_PX, reach / 2));
+    if (ring !== undefined) return { kind: "ring", id: ring.name };
+    const named = this.#ground.named(spot);
+    if (named === null) return null;
+    const [name, english] = [named.get("name") as string, (named.get("name_en") as string | undefined) ?? ""];
+    if (room.layout.cameras.some((camera) => camera.site === name)) return { kind: "site", id: name };
+    const near = room.layout.cameras.filter((camera) => {
+      const { x, y } = this.#pixels(camera.place);
+      return Math.hypot(x - spot.x, y - spot.y) * this.#ground.metresPerPx < AROUND_M;
+    });
+    return { kind: "place", id: pick(name, english || name), cameras: near.map((camera) => camera.id) };
+  }
+
+  // On scene a unit stands beside the mark it came for, not on it.
+  #unitAt(unit: UnitOnMap): Point {
+    const { x, y } = this.#pixels(unit);
+    return { x: unit.state === "on_scene" ? x + 20 : x, y };
   }
 
   #showTip(target: EventTarget | null, at: Point): void {
@@ -429,6 +535,17 @@ export class RoomMap {
     const left = Math.min(at.x + 12, this.#node.clientWidth - this.#tip.offsetWidth - 8);
     this.#tip.style.transform = `translate(${Math.max(8, left).toFixed(0)}px, ${(at.y + 14).toFixed(0)}px)`;
   }
+}
+
+// The mark that a pointer is on.
+function hitBy(target: EventTarget | null): { kind: MarkKind; id: string } | null {
+  if (!(target instanceof SVGElement)) return null;
+  const { index, unit } = target.dataset;
+  const incident = target.closest<SVGElement>("[data-incident]")?.dataset.incident;
+  if (incident !== undefined) return { kind: "incident", id: incident };
+  if (unit !== undefined) return { kind: "unit", id: unit };
+  const camera = index === undefined ? undefined : room.layout.cameras[Number(index)];
+  return camera === undefined ? null : { kind: "camera", id: camera.id };
 }
 
 function cameraText(index: number): string | null {
@@ -466,7 +583,12 @@ function boxAround(node: Element, x: number, y: number): Box {
   return { left: left - x, right: right - x, top: top - y, bottom: bottom - y };
 }
 
-function isUnderWay(order: Order): boolean {
+// So many steps that a grid begins before the edge.
+function reach(size: number, pitch: number): number {
+  return Math.ceil(size / pitch) * pitch;
+}
+
+export function isUnderWay(order: Order): boolean {
   return ["sent", "doubted", "accepted", "en_route"].includes(order.state);
 }
 
@@ -520,6 +642,7 @@ class IncidentNode {
 
   show(incident: Incident): void {
     setAttribute(this.node, "data-level", incident.level);
+    setAttribute(this.node, "data-incident", incident.id);
     setAttribute(this.#shape, "d", markPath(incident.level));
     setText(this.#title, titleOf(incident));
   }

@@ -29,6 +29,9 @@ export const room = {
   cameras: new Map<string, KnownCamera>(), // by id
   state: null as RoomState | null,
   incidents: new Map<string, Incident>(), // of the state, by id
+  past: new Map<string, Incident>(), // closed before those, as far as somebody asked for them; see past.ts
+  pastOrders: {} as Record<string, Order[]>,
+  pastGone: {} as Record<string, string>,
   at: null as number | null,
 };
 
@@ -46,11 +49,15 @@ export function takeLayout(layout: VersionedLayout): void {
 export function takeState(message: StateMessage): void {
   room.state = message.room;
   room.incidents = new Map(message.room.incidents.map((incident) => [incident.id, incident]));
+  for (const id of room.past.keys()) {
+    const now = room.incidents.get(id);
+    if (now !== undefined) room.past.set(id, now); // it was opened again, or somebody wrote a note
+  }
   room.at = Date.parse(message.at);
 }
 
 export function incidentById(id: string | null): Incident | null {
-  return id === null ? null : (room.incidents.get(id) ?? null);
+  return id === null ? null : (room.incidents.get(id) ?? room.past.get(id) ?? null);
 }
 
 // "Drill", or "Simulated" among real ones, before what would alarm people; else nothing.
@@ -88,7 +95,7 @@ export function showsStrangeView(camera: TroubledCamera): boolean {
 
 // Why a picture or a clip is not there any more; null while it is.
 export function whyGone(evidenceId: string | null): string | null {
-  return (evidenceId !== null && room.state?.gone[evidenceId]) || null;
+  return (evidenceId !== null && (room.state?.gone[evidenceId] ?? room.pastGone[evidenceId])) || null;
 }
 
 export function unitName(id: string): string {
@@ -147,7 +154,7 @@ export function peopleText(people: number | null): string {
 
 // The orders of an incident: the farthest crew's first.
 export function ordersOf(incidentId: string): Order[] {
-  return stateNow().orders[incidentId] ?? [];
+  return stateNow().orders[incidentId] ?? room.pastOrders[incidentId] ?? [];
 }
 
 // What a unit on the map is ordered to do, or null.

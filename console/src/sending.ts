@@ -1,6 +1,6 @@
 // One request to the server, in the types of its OpenAPI document, and how it fails.
 
-import type { paths } from "./api";
+import type { paths, Problem, ProblemAt } from "./api";
 
 const WITHIN_MS = 10_000;
 
@@ -21,25 +21,36 @@ export type PostAnswer<P extends PostPath> = paths[P] extends { post: infer Oper
 export type IdsOf<P extends PostPath> = paths[P] extends { post: infer Operation } ? Ids<Operation> : never;
 export type IdsOfGet<P extends GetPath> = paths[P] extends { get: infer Operation } ? Ids<Operation> : never;
 
-// `code`: the server's own, or "network"; `retryAfter_s`: when trying again may be of use, 0 where nobody says;
-// `failure`: what a camera failed by, where it is the camera; `told`: all that the server says.
+const PROBLEM = "urn:patrol:problem:";
+
+// `code`: the server's own, or "network"; `by`: who was quicker; `retryAfter_s`: when trying again may be of use, 0 where
+// nobody says; `failure`: what a camera failed by, where it is the camera; `errors`: what is wrong with parts of what was sent.
 export class ActionFailed extends Error {
   readonly code: string;
+  readonly by: string | null;
   readonly retryAfter_s: number;
   readonly failure: string | null;
-  readonly told: object;
+  readonly errors: readonly ProblemAt[];
 
-  constructor(code: string, message: string, retryAfter_s = 0, failure: string | null = null, told: object = {}) {
-    super(message);
+  constructor(code: string, { detail = "", by, retry_after_s, failure, errors }: Partial<Problem> = {}) {
+    super(detail);
     this.code = code;
-    this.retryAfter_s = retryAfter_s;
-    this.failure = failure;
-    this.told = told;
+    this.by = by ?? null;
+    this.retryAfter_s = retry_after_s ?? 0;
+    this.failure = failure ?? null;
+    this.errors = errors ?? [];
   }
 }
 
-export async function get<P extends GetPath>(path: P): Promise<GetAnswer<P>> {
-  return (await answered(path, {})) as GetAnswer<P>;
+// `query`: what stands behind the path's question mark.
+export async function get<P extends GetPath>(path: P, query: Record<string, string> = {}): Promise<GetAnswer<P>> {
+  const asked = new URLSearchParams(query).toString();
+  return (await answered(asked === "" ? path : `${path}?${asked}`, {})) as GetAnswer<P>;
+}
+
+// Of a list that grows: its newest, or what is older by the page before.
+export async function getPage<P extends GetPath>(path: P, next: string | null): Promise<GetAnswer<P>> {
+  return (await answered(next === null ? path : `${path}?cursor=${encodeURIComponent(next)}`, {})) as GetAnswer<P>;
 }
 
 // `ids`: what stands in the path's braces.
@@ -86,7 +97,7 @@ async function fetched(address: string, request: RequestInit): Promise<Response>
   try {
     return await fetch(address, { ...request, signal: AbortSignal.timeout(WITHIN_MS) });
   } catch {
-    throw new ActionFailed("network", "");
+    throw new ActionFailed("network");
   }
 }
 
@@ -95,11 +106,13 @@ async function answered(address: string, request: RequestInit): Promise<unknown>
   // An answer that breaks off is one that did not come.
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
-  if (response.ok) throw new ActionFailed("network", "");
+  if (response.ok) throw new ActionFailed("network");
   throw failureOf(response.status, answer);
 }
 
-function failureOf(status: number, answer: { error?: { code?: string; message?: string; retry_after_s?: number; failure?: string | null } } | null): ActionFailed {
-  const { code = "error", message = String(status), retry_after_s, failure } = answer?.error ?? {};
-  return new ActionFailed(code, message, retry_after_s, failure, answer?.error);
+// What stands between here and the server may answer in its stead, and in another shape.
+function failureOf(status: number, answer: unknown): ActionFailed {
+  const { type = "", ...said } = (answer ?? {}) as Partial<Problem>;
+  if (!type.startsWith(PROBLEM)) return new ActionFailed("error", { detail: String(status) });
+  return new ActionFailed(type.slice(PROBLEM.length), said);
 }

@@ -32,7 +32,7 @@ function newestWord(cameraId: string): Skip | null {
 
 // 0 seconds: no longer. Raises ActionFailed.
 export async function skipCamera(camera_id: string, seconds: number, reason: string, operator: string): Promise<void> {
-  await post("/api/cameras/{camera_id}/skip", { camera_id }, { seconds, reason }, operator);
+  await post("/api/v1/cameras/{camera_id}/skip", { camera_id }, { seconds, reason }, operator);
   const now = serverNow();
   asked.set(camera_id, { at: now, until: now + seconds * 1000, by: operator, reason });
 }

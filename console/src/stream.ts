@@ -1,9 +1,9 @@
 // The way to the server: the live stream with its reconnections, and an operator's actions.
 
-import { lookUp, type PlainKey, t } from "./words";
-import { ActionFailed, type BodyOf, get, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
+import { lookUp, type PlainKey, t, word } from "./words";
+import { ActionFailed, type BodyOf, get, getPage, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
 import { askWhoIsHere } from "./signed";
-import type { FeedTrouble, LetterShown, PinBody, PrecisionShown, StateMessage, VersionedLayout } from "./api";
+import type { ChangeMessage, FeedTrouble, LettersPage, PastPage, PinBody, PrecisionShown, RoomState, StateMessage, VersionedLayout } from "./api";
 
 const QUIET_MS = 7000; // the server speaks at least every 5 s
 const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks
@@ -12,6 +12,8 @@ const REOPEN_MS = 3000;
 
 export class Stream {
   #source: EventSource | null = null;
+  #room: RoomState | null = null;
+  #newest = ""; // the id of the newest message of it
   #heard: number | null = null;
   #opening = performance.now();
   #reopening: number | null = null;
@@ -34,8 +36,12 @@ export class Stream {
 
   #open(): void {
     this.#reopening = null;
-    const source = new EventSource("/events");
-    source.addEventListener("state", (event) => this.#take(event, this.#onState));
+    // The browser says by itself which message was the newest when it connects again; a new source has to be told.
+    const source = new EventSource(this.#newest ? `/api/v1/events?after=${this.#newest}` : "/api/v1/events");
+    source.addEventListener("state", (event) => this.#take(event, (message: StateMessage) => this.#show(event, message.at, message.room)));
+    source.addEventListener("change", (event) => this.#take(event, (message: ChangeMessage) => {
+      if (this.#room !== null) this.#show(event, message.at, { ...this.#room, ...(message.room as Partial<RoomState>) });
+    }));
     source.addEventListener("trouble", (event) => this.#take(event, this.#onTrouble));
     // The browser reconnects by itself after a broken connection, but gives up after an answer such as 503.
     source.addEventListener("error", () => {
@@ -45,6 +51,12 @@ export class Stream {
     });
     source.addEventListener("signed_out", () => location.replace("/sign-in"));
     this.#source = source;
+  }
+
+  #show(event: MessageEvent<string>, at: string, now: RoomState): void {
+    this.#room = now;
+    this.#newest = event.lastEventId;
+    this.#onState({ at, room: now });
   }
 
   #take<Message>(event: MessageEvent<string>, handle: (message: Message) => void): void {
@@ -68,7 +80,7 @@ export class Stream {
   }
 }
 
-type Incidents = "/api/incidents/{incident_id}/";
+type Incidents = "/api/v1/incidents/{incident_id}/";
 // What an operator can do with an incident: the last part of the address.
 export type Action = PostPath extends infer P ? (P extends `${Incidents}${infer Name}` ? (Name extends `${string}/${string}` ? never : Name) : never) : never;
 export type ActionBody<A extends Action> = BodyOf<`${Incidents}${A}`>;
@@ -76,21 +88,21 @@ export type ActionAnswer<A extends Action> = PostAnswer<`${Incidents}${A}`>;
 
 // All raise ActionFailed with the server's own code, or "network"; they return what the server answered.
 export function act<A extends Action>(incident_id: string, action: A, body: ActionBody<A>, operator?: string): Promise<ActionAnswer<A>> {
-  const path: `${Incidents}${A}` = `/api/incidents/{incident_id}/${action}`;
+  const path: `${Incidents}${A}` = `/api/v1/incidents/{incident_id}/${action}`;
   return post(path, { incident_id } as unknown as IdsOf<`${Incidents}${A}`>, body, operator);
 }
 
 export function takeBack(incident_id: string, order_id: string, operator: string): Promise<unknown> {
-  return post("/api/incidents/{incident_id}/orders/{order_id}/take-back", { incident_id, order_id }, {}, operator);
+  return post("/api/v1/incidents/{incident_id}/orders/{order_id}/take-back", { incident_id, order_id }, {}, operator);
 }
 
 export function pinCamera(camera_id: string, body: PinBody, operator: string): Promise<unknown> {
-  return post("/api/cameras/{camera_id}/pin", { camera_id }, body, operator);
+  return post("/api/v1/cameras/{camera_id}/pin", { camera_id }, body, operator);
 }
 
 // The strange view that a camera shows is its own.
 export function acceptView(camera_id: string, operator: string): Promise<unknown> {
-  return post("/api/cameras/{camera_id}/accept-view", { camera_id }, {}, operator);
+  return post("/api/v1/cameras/{camera_id}/accept-view", { camera_id }, {}, operator);
 }
 
 // Raises ActionFailed; its `retryAfter_s` says when trying again may be of use.
@@ -99,12 +111,17 @@ export function signIn(name: string, password: string): Promise<unknown> {
 }
 
 export function fetchLayout(): Promise<VersionedLayout> {
-  return get("/api/layout");
+  return get("/api/v1/layout");
 }
 
 // Messages that could not be handled, newest first.
-export function deadLetters(): Promise<LetterShown[]> {
-  return get("/api/dead-letters");
+export function deadLetters(next: string | null): Promise<LettersPage> {
+  return getPage("/api/v1/dead-letters", next);
+}
+
+// Incidents that are over, the one closed last first.
+export function closedIncidents(next: string | null): Promise<PastPage> {
+  return getPage("/api/v1/incidents/closed", next);
 }
 
 // How often the rules were right, the worst first, and what is proposed.
@@ -113,13 +130,13 @@ export function fetchPrecision(): Promise<PrecisionShown> {
 }
 
 export function replayLetter(letter_id: string, operator: string): Promise<unknown> {
-  return post("/api/dead-letters/{letter_id}/replay", { letter_id }, {}, operator);
+  return post("/api/v1/dead-letters/{letter_id}/replay", { letter_id }, {}, operator);
 }
 
 // An action's failure in words; `missing`: the words for what is not there. Anything else is a mistake of ours.
 export function failureText(error: unknown, missing: PlainKey = "error_not_found"): string {
   if (!(error instanceof ActionFailed)) throw error;
   if (error.code === "network") return t("failed_network");
-  if (error.code === "not_found") return t(missing);
-  return lookUp(`error_${error.code}`) ?? error.message;
+  const why = error.code === "not_found" ? t(missing) : (lookUp(`error_${error.code}`) ?? error.message);
+  return error.by === null ? why : t("failed_by", { why, who: word("source", error.by) });
 }

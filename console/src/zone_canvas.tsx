@@ -1,6 +1,6 @@
 // The picture with what is drawn in it. Everything that a pointer does the keyboard does, too: corners have the focus.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pick, t } from "./words";
 import { groundGrid, headOf, inserted, keptPoint, metresBetween, middle, moved, nearestEdge, type Point, removed, shifted } from "./zone_geometry";
 import { changed, fewestOf, freeId, type Picked, pointsOf, type Scene, withPoints } from "./zone_scene";
@@ -11,7 +11,7 @@ const REACH_PX = 12;
 const PICTURE_PX = 1280; // where there is no picture to tell
 
 export function Canvas({ mayDraw }: { mayDraw: boolean }) {
-  const [svg, canvas] = [useRef<SVGSVGElement>(null), useRef<HTMLCanvasElement>(null)];
+  const [box, svg, canvas] = [useRef<HTMLDivElement>(null), useRef<SVGSVGElement>(null), useRef<HTMLCanvasElement>(null)];
   const [width, setWidth] = useState(WIDE);
   const high = WIDE / aspect.value;
   const unit = WIDE / Math.max(1, width); // a pixel of the screen
@@ -31,6 +31,20 @@ export function Canvas({ mayDraw }: { mayDraw: boolean }) {
     [node.width, node.height] = [bitmap.width, bitmap.height];
     node.getContext("2d")?.drawImage(bitmap, 0, 0);
   }, [bitmap]);
+
+  // What is picked stays in sight, or else what was in the middle.
+  const zoomed = useRef(zoom.value);
+  useLayoutEffect(() => {
+    const node = box.current;
+    if (node === null || zoomed.current === zoom.value) return;
+    const { clientWidth: wide, clientHeight: tall } = node;
+    const by = zoom.value / zoomed.current;
+    zoomed.current = zoom.value;
+    const points = picked.value === null ? [] : pointsOf(scene.value, picked.value);
+    const [x, y] = points.length > 0 ? middle(points) : [null, null];
+    node.scrollLeft = (x === null ? (node.scrollLeft + wide / 2) * by : x * node.scrollWidth) - wide / 2;
+    node.scrollTop = (y === null ? (node.scrollTop + tall / 2) * by : y * node.scrollHeight) - tall / 2;
+  }, [zoom.value]);
 
   const at = (event: PointerEvent | MouseEvent): Point => {
     const { left, top, width: wide, height: tall } = (svg.current ?? document.body).getBoundingClientRect();
@@ -82,7 +96,7 @@ export function Canvas({ mayDraw }: { mayDraw: boolean }) {
   };
 
   return (
-    <div class="zones-scroll" tabIndex={0} role="region" aria-label={t("zones_picture")}>
+    <div ref={box} class="zones-scroll" tabIndex={0} role="region" aria-label={t("zones_picture")}>
       <div class="zones-picture" data-tool={tool.value} style={{ width: `calc(min(100cqw, 100cqh * ${aspect.value}) * ${zoom.value})`, aspectRatio: String(aspect.value) }}>
         <canvas ref={canvas} hidden={bitmap === null} aria-hidden="true" />
         <svg ref={svg} viewBox={`0 0 ${WIDE} ${high}`} role="group" aria-label={t("zones_drawn")}
@@ -214,7 +228,7 @@ function Corners({ of, high, unit, mayDraw, onPress }: CornersOf) {
       })}
       {points.map((point, place) => (
         <circle key={`c${place}`} class="corner" cx={point[0] * WIDE} cy={point[1] * high} r={7 * unit}
-          tabIndex={mayDraw ? 0 : -1} role="button" data-place={place}
+          tabindex={mayDraw ? 0 : -1} role="button" data-place={place}
           aria-label={t("zones_corner", { n: place + 1, x: (point[0] * 100).toFixed(1), y: (point[1] * 100).toFixed(1) })}
           onPointerDown={(event) => onPress(event, of, place)}
           onKeyDown={(event) => cornerKey(event, of, place)} />

@@ -8,7 +8,7 @@ import { may, signedInName } from "./signed";
 import { Canvas, drawInTheMiddle, finish, focusCorner } from "./zone_canvas";
 import { Panel } from "./zone_panel";
 import {
-  cameraId, conflict, draft, forget, history, isChanged, isSaving, load, measured, message, missing, open, picked, redo, save, shown, still, takeStill, tool, type Tool, undo, zoom,
+  cameraId, draft, forget, history, isChanged, isOvertaken, isSaving, load, measured, message, missing, open, picked, redo, save, shown, still, takeStill, tool, type Tool, undo, zoom,
 } from "./zone_state";
 
 const HASH = /^#zones\/(.+)$/;
@@ -182,7 +182,7 @@ function Foot({ mayDraw }: { mayDraw: boolean }) {
     <div class="zones-foot">
       <p role="status" data-state={isChanged.value ? "changed" : shown.value?.state ?? ""}>{stateText()}</p>
       <p role="alert">{message.value}</p>
-      {conflict.value !== null && <button type="button" onClick={() => void load()}>{t("zones_load_theirs")}</button>}
+      {isOvertaken.value && <button type="button" onClick={() => void load()}>{t("zones_load_theirs")}</button>}
       {mayDraw && signedInName() === "" && (
         <label class="who"><span>{t("operator")}</span><input type="text" maxLength={64} autocomplete="name" value={name} placeholder={t("operator_hint")} onInput={(event) => {
           typeOperator(event.currentTarget.value.trim());
@@ -190,7 +190,7 @@ function Foot({ mayDraw }: { mayDraw: boolean }) {
         }} /></label>
       )}
       {mayDraw && <button type="button" class="quiet" disabled={!isChanged.value || isSaving.value} onClick={() => void load()}>{t("zones_discard")}</button>}
-      {mayDraw && <button type="button" class="main" id="zones-save" disabled={!isChanged.value || isSaving.value || needsName || missing.value.length > 0 || conflict.value !== null}
+      {mayDraw && <button type="button" class="main" id="zones-save" disabled={!isChanged.value || isSaving.value || needsName || missing.value.length > 0 || isOvertaken.value}
         onClick={() => void save()}>{t(isSaving.value ? "zones_saving" : "zones_save")}</button>}
     </div>
   );

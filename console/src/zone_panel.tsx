@@ -12,10 +12,12 @@ export function Panel({ mayDraw }: { mayDraw: boolean }) {
   return (
     <aside class="zones-panel">
       <Shapes />
-      <fieldset disabled={!mayDraw} class="zones-form">
-        <legend class="unseen">{t("zones_picked")}</legend>
-        <Form />
-      </fieldset>
+      {(mayDraw || picked.value !== null) && (
+        <fieldset disabled={!mayDraw} class="zones-form">
+          <legend class="unseen">{t("zones_picked")}</legend>
+          <Form />
+        </fieldset>
+      )}
       <Troubles />
     </aside>
   );
@@ -216,7 +218,7 @@ function Troubles() {
   const own = missing.value.map(({ path, flaw }) => ({ path, text: t(`zones_flaw_${flaw}`) }));
   // What the page has told already the server need not say again.
   const told = (verdict.value?.problems ?? []).filter(({ path }) => !own.some((one) => path.startsWith(one.path)))
-    .map(({ path, message }) => ({ path, text: path.startsWith("ground") ? `${t("zones_no_plane")} (${message})` : message }));
+    .map(({ path, detail }) => ({ path, text: path.startsWith("ground") ? `${t("zones_no_plane")} (${detail})` : detail }));
   const warned = (verdict.value?.warnings ?? []).map(({ path, code, message }) => ({ path, text: lookUp(`zones_warning_${code}`) ?? message }));
   return (
     <div role="status" class="zones-troubles">

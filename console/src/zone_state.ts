@@ -5,7 +5,6 @@ import { operatorName } from "./operator";
 import { ActionFailed, getOf, picture, post, put } from "./sending";
 import { failureText } from "./stream";
 import { t } from "./words";
-import { timeOfDay } from "./times";
 import type { Homography, Point } from "./zone_geometry";
 import { begun, changed, type Flawed, flaws, type History, type Picked, redone, same, type Scene, undone, withPoints } from "./zone_scene";
 import type { SceneChecked, SceneShown } from "./api";
@@ -29,7 +28,7 @@ export const height_m = signal(1.7);
 export const zoom = signal(1);
 export const verdict = signal<SceneChecked | null>(null);
 export const message = signal(""); // why something did not work
-export const conflict = signal<{ who: string | null; at: string | null } | null>(null);
+export const isOvertaken = signal(false); // somebody else has changed the camera since it was read
 export const isSaving = signal(false);
 export const still = signal<{ bitmap: ImageBitmap | null; isLoading: boolean }>({ bitmap: null, isLoading: false });
 
@@ -61,7 +60,8 @@ export function forget(): void {
   still.value.bitmap?.close();
   checks += 1;
   batch(() => {
-    cameraId.value = shown.value = picked.value = verdict.value = conflict.value = stands.value = null;
+    cameraId.value = shown.value = picked.value = verdict.value = stands.value = null;
+    isOvertaken.value = false;
     history.value = begun(NOTHING);
     still.value = { bitmap: null, isLoading: false };
     tool.value = "pick";
@@ -81,7 +81,8 @@ export async function load(): Promise<void> {
     batch(() => {
       shown.value = answer;
       history.value = begun(read(answer));
-      picked.value = conflict.value = null;
+      picked.value = null;
+      isOvertaken.value = false;
       draft.value = [];
       message.value = "";
     });
@@ -168,11 +169,11 @@ export async function save(): Promise<void> {
     const answer = await put(PATH, { camera_id: id }, { ...bodyOf(scene.value), version: now.written.version }, operatorName());
     if (cameraId.value !== id) return;
     shown.value = answer;
-    conflict.value = null;
+    isOvertaken.value = false;
     follow();
   } catch (error) {
     message.value = refusalText(error);
-    if (error instanceof ActionFailed && error.code === "scene_changed") conflict.value = error.told as { who: string | null; at: string | null };
+    isOvertaken.value = error instanceof ActionFailed && error.code === "scene_changed";
   } finally {
     isSaving.value = false;
   }
@@ -180,13 +181,9 @@ export async function save(): Promise<void> {
 
 function refusalText(error: unknown): string {
   if (!(error instanceof ActionFailed)) throw error;
-  if (error.code === "scene_changed") {
-    const { who = null, at = null } = error.told as { who?: string | null; at?: string | null };
-    return who === null ? t("zones_changed_by_hand") : t("zones_changed_by", { who, time: at === null ? "" : timeOfDay(Date.parse(at)) });
-  }
-  const { problems = [] } = error.told as { problems?: { path: string; message: string }[] };
-  const [first] = problems;
-  return first === undefined ? failureText(error) : `${failureText(error)} ${first.path}: ${first.message}`;
+  if (error.code === "scene_changed") return error.by === null ? t("error_scene_changed") : t("zones_changed_by", { who: error.by });
+  const [first] = error.errors;
+  return first === undefined ? failureText(error) : `${failureText(error)} ${first.path}: ${first.detail}`;
 }
 
 // Until the tour has taken it up.

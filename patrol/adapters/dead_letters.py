@@ -33,8 +33,11 @@ class RedisDeadLetters:
         self._replays = prefix + REPLAYS_KEY
         self._looked_at: tuple[Any, tuple[DeadLetter, ...]] | None = None
 
-    async def latest(self, limit: int) -> Sequence[DeadLetter]:
+    async def latest(self, limit: int, before: str | None = None) -> Sequence[DeadLetter]:
         """See DeadLetters. What has not changed since the last time is not read again."""
+        if before is not None:
+            older: Any = await ask(self._redis.xrevrange(self._stream, max=f"({before}", count=limit))
+            return await self._letters(older)
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.xlen(self._stream)
         pipeline.xrevrange(self._stream, count=1)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, RootTransaction, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, RootTransaction, bindparam, func, insert, or_, select, tuple_, update
 
 from patrol.adapters import sql_board, sql_outbox, sql_restoring
 from patrol.adapters.sql_bodies import incident_in
@@ -50,6 +50,7 @@ from patrol.domain.events import IncidentClass
 from patrol.domain.incidents import EvidenceId, Incident, IncidentId
 from patrol.domain.messages import alert_message, incident_message
 from patrol.domain.retention import Gone
+from patrol.domain.room import ClosedPlace
 from patrol.domain.streams import EntryId, PublishedRow, Unsettled
 from patrol.domain.units import Unit, UnitId
 from patrol.pipeline.steps import Step, passing
@@ -360,11 +361,11 @@ class SqlStore:
 
         return await self._door.read(work)
 
-    async def latest_closed(self, limit: int) -> Ledger:
+    async def latest_closed(self, limit: int, before: ClosedPlace | None = None) -> Ledger:
         """See IncidentReader."""
 
         def work(connection: Connection) -> Ledger:
-            incidents = _closed_incidents(connection, limit)
+            incidents = _closed_incidents(connection, limit, before)
             return Ledger(incidents, orders_of(connection, [i.id for i in incidents]), ())
 
         return await self._door.read(work)
@@ -401,11 +402,10 @@ def _open_incidents(connection: Connection) -> tuple[Incident, ...]:
     return tuple(incident_in(body) for body in connection.execute(query).scalars())
 
 
-def _closed_incidents(connection: Connection, limit: int) -> tuple[Incident, ...]:
-    query = (
-        select(INCIDENTS.c.body)
-        .where(INCIDENTS.c.is_open == 0)
-        .order_by(INCIDENTS.c.closed_at.desc(), INCIDENTS.c.accepted_at.desc())
-        .limit(limit)
-    )
+def _closed_incidents(connection: Connection, limit: int, before: ClosedPlace | None) -> tuple[Incident, ...]:
+    place = (INCIDENTS.c.closed_at, INCIDENTS.c.accepted_at, INCIDENTS.c.id)
+    query = select(INCIDENTS.c.body).where(INCIDENTS.c.is_open == 0).order_by(*(each.desc() for each in place))
+    if before is not None:
+        query = query.where(tuple_(*place) < tuple_(text_of(before.closed_at), text_of(before.accepted_at), before.id))
+    query = query.limit(limit)
     return tuple(incident_in(body) for body in connection.execute(query).scalars())

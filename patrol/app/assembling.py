@@ -30,11 +30,13 @@ from patrol.adapters.sql_accounts import SqlAccounts
 from patrol.adapters.sql_audits import SqlAudits
 from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.adapters.sql_duties import SqlDuties
+from patrol.adapters.sql_heat import SqlHeat
 from patrol.adapters.sql_precision import SqlJudgements
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
 from patrol.app.live import LiveParts, live_parts
+from patrol.app.mapping import open_map
 from patrol.app.options import DRAWING_ROLES, SENDING_ROLES, Options, Role
 from patrol.config import Configuration
 from patrol.config.proposed import ProposalWriter
@@ -55,6 +57,7 @@ from patrol.pipeline.deciding import Deciding
 from patrol.pipeline.dispatching import Dispatching
 from patrol.pipeline.drawing import Drawing
 from patrol.pipeline.following_up import FollowingUp
+from patrol.pipeline.heating import Heating
 from patrol.pipeline.keeping import Keeping
 from patrol.pipeline.mustering import Mustering, UnitsDesk
 from patrol.pipeline.opening import Opening
@@ -68,6 +71,7 @@ from patrol.pipeline.touring import OnGap, nobody
 from patrol.pipeline.viewing import Room
 from patrol.pipeline.wayfinding import Wayfinding
 from patrol.ports import Clock, Detector, TravelTimes
+from patrol.web.map_routes import MapParts
 
 if TYPE_CHECKING:
     from patrol.app.touring import TourParts
@@ -104,6 +108,8 @@ class Parts:
     live: LiveParts
     redrawing: Redrawing
     drawing: Drawing | None
+    map: MapParts
+    heating: Heating
     appraising: Appraising
     keeping: Keeping
     tour: TourParts | None
@@ -246,6 +252,8 @@ async def assembled(
             live=live,
             redrawing=redrawing,
             drawing=Drawing(scene_book, deeds, reports, redrawing.look) if scene_book is not None else None,
+            map=await open_map(stack, configuration.map, clock, options.roles),
+            heating=Heating(SqlHeat(store, configuration.centre, simulated=options.simulated), clock),
             appraising=Appraising(
                 SqlJudgements(store),
                 configuration.rules,

@@ -222,6 +222,8 @@ async def _serve(
             roster=configuration.units,
             rules=lambda: _rules(configuration, cameras.values()),
             scenes=parts.drawing,
+            map_parts=parts.map,
+            heat=parts.heating,
         )
         parts.redrawing.follow(lambda _, after: app.state.wall.forget(after.id))
     else:

@@ -60,6 +60,7 @@ def check(
         return
     try:
         configuration = load(file, os.environ, variables_required=False, known_models=known_classes())
+        _check_map_files(file, configuration)
     except ConfigError as error:
         if as_json:
             typer.echo(_json({"file": str(file), "valid": False, "problems": _as_json(error.problems)}))
@@ -73,6 +74,15 @@ def check(
         _print_summary(file, configuration, found)
     if strict and (configuration.warnings or found.fails):
         raise typer.Exit(1)
+
+
+def _check_map_files(file: Path, configuration: Configuration) -> None:
+    """Raises ConfigError with what is wrong in the files under the map, which Patrol would go on without."""
+    from patrol.adapters.base_map import read_map_files
+
+    _, problems = read_map_files(configuration.map)
+    if problems:
+        raise ConfigError(str(file), problems)
 
 
 def _verdict(configuration: Configuration, cost_ms: float | None, where: str | None, cores: int | None) -> Verdict:

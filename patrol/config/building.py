@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from patrol.config import addresses
 from patrol.config.document import Location
+from patrol.config.map_models import MapModel
 from patrol.config.models import (
     GB,
     DetectorModel,
@@ -40,6 +41,7 @@ from patrol.domain.fixes import FixSettings
 from patrol.domain.lateness import LateAfter
 from patrol.domain.levels import LevelPolicy, Raise
 from patrol.domain.live import LiveSettings
+from patrol.domain.map_settings import BaseFile, MapSettings, TileFile, TileService
 from patrol.domain.retention import EvidenceClass, Retention
 from patrol.domain.rules import Rule
 from patrol.domain.schedules import ScheduledBound
@@ -78,6 +80,7 @@ def build(
         detector=_detector(file.detector),
         web=_web(file.web, folder),
         live=LiveSettings(**file.live.model_dump()),
+        map=_map(file.map, environ, folder),
         retention=_retention(file.storage),
         spool_bytes=round(file.storage.spool_gb * GB),
         free_floor=FreeFloor(file.storage.free_floor_percent / 100, round(file.storage.free_floor_gb * GB)),
@@ -347,4 +350,23 @@ def _travel(travel: TravelModel, environ: Mapping[str, str], folder: Path) -> Tr
         if service is not None
         else None,
         detour=travel.detour,
+    )
+
+
+def _map(asked: MapModel, environ: Mapping[str, str], folder: Path) -> MapSettings:
+    tiles, pmtiles = asked.tiles, asked.pmtiles
+    return MapSettings(
+        base=tuple(
+            BaseFile(folder / each.file, each.kind, each.datum, f"map.base[{index}].file")
+            for index, each in enumerate(asked.base)
+        ),
+        tiles=TileService(
+            address=StreamAddress(addresses.expanded(tiles.url, environ)),
+            attribution=tiles.attribution,
+            max_zoom=tiles.max_zoom,
+            datum=tiles.datum,
+        )
+        if tiles is not None
+        else None,
+        pmtiles=TileFile(folder / pmtiles.file, pmtiles.attribution, pmtiles.datum) if pmtiles is not None else None,
     )

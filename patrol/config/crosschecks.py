@@ -24,6 +24,7 @@ def problems(parts: Parts, environ: Mapping[str, str], known_models: KnownModels
     yield from touring.schedules(parts)
     yield from incidents.escalation_order(parts)
     yield from addresses.routing_service(parts, environ)
+    yield from addresses.map_tiles(parts, environ)
     yield from names.raised_sites(parts)
     yield from incidents.never_held(parts)
     yield from incidents.taken_from_above(parts)

@@ -53,16 +53,21 @@ def edited(text: str, changes: Iterable[Change]) -> str:
     document, problems = read_text(text, _UNNAMED)
     if problems:
         raise ConfigError(str(_UNNAMED), tuple(problems))
-    wanted = document.data
-    changed: list[Location] = []
-    for change in changes:
-        wanted = _with(wanted, change.location, change.value, document, change.location)
-        changed.append(change.location)
+    changes = list(changes)
+    wanted = changed_data(document, changes)
     splices = list(_Comparing(text, document.root).splices(document.root, document.data, wanted))
     after = _spliced(text, splices)
     if not same(_data_of(after), wanted):
-        raise _refused(document, changed[0] if changed else ())
+        raise _refused(document, changes[0].location if changes else ())
     return after
+
+
+def changed_data(document: Document, changes: Iterable[Change]) -> object:
+    """What the document would say; it stays as it is. Raises ConfigError where a place does not exist."""
+    data = document.data
+    for change in changes:
+        data = _with(data, change.location, change.value, document, change.location)
+    return data
 
 
 def value_at(data: object, location: Location) -> object:

@@ -15,6 +15,7 @@ from patrol.config.models import FileModel
 from patrol.config.parts import Parts, parts_of
 from patrol.config.settings import Configuration
 from patrol.domain.errors import ConfigError, ConfigProblem
+from patrol.domain.map_settings import MapSettings
 
 
 def load(
@@ -57,7 +58,8 @@ def loaded(
     if problems or file is None or not isinstance(document.data, dict):
         raise ConfigError(str(path), _in_order(problems))
     warnings = _in_order([*missing, *_warnings(document, parts)])
-    return replace(building.build(file, parts, environ, warnings, path.parent), written_rules=document.data["rules"])
+    built = building.build(file, parts, environ, warnings, path.parent)
+    return replace(built, written_rules=document.data["rules"], map=_with_lines(built.map, document))
 
 
 def _validated(document: Document) -> tuple[FileModel | None, list[ConfigProblem]]:
@@ -69,6 +71,17 @@ def _validated(document: Document) -> tuple[FileModel | None, list[ConfigProblem
 
 def _warnings(document: Document, parts: Parts) -> list[ConfigProblem]:
     return [document.problem(*finding) for finding in crosschecks.warnings(parts)]
+
+
+def _with_lines(settings: MapSettings, document: Document) -> MapSettings:
+    """What is wrong with these files is found later, and told with the line that names them."""
+    base = (
+        replace(each, line=document.line(("map", "base", index, "file"))) for index, each in enumerate(settings.base)
+    )
+    pmtiles = settings.pmtiles
+    if pmtiles is not None:
+        pmtiles = replace(pmtiles, line=document.line(("map", "pmtiles", "file")))
+    return replace(settings, base=tuple(base), pmtiles=pmtiles)
 
 
 def _in_order(problems: list[ConfigProblem]) -> tuple[ConfigProblem, ...]:

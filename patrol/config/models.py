@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
+from patrol.config.map_models import MapModel
 from patrol.config.rule_models import RuleModel
 from patrol.config.settings import USUAL_SPOOL_BYTES, USUAL_TIMEZONE, DetectorSettings, Precision, SiteKind, WebSettings
 from patrol.config.showing import shown
@@ -790,6 +791,7 @@ class FileModel(Edge):
     positions: PositionsModel = Field(
         default=PositionsModel(), description="how old units' positions may be, and how near is on scene"
     )
+    map: MapModel = Field(default=MapModel(), description="what lies under the map's marks: base, tiles or pmtiles")
     web: WebModel = Field(default=WebModel(), description="where the console listens")
     live: LiveModel = Field(default=LiveModel(), description="who may look at cameras live, all at once")
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from patrol.config.document import Location
+from patrol.config.map_models import MapModel
 from patrol.config.models import (
     CameraModel,
     DetectorModel,
@@ -74,6 +75,7 @@ class Parts:
     levels: LevelsModel | None
     dispatch: DispatchModel | None
     travel: TravelModel | None
+    map: MapModel | None
 
     def template_of(self, part: CameraPart) -> str | None:
         """The name of the template a camera uses, known or not."""
@@ -216,6 +218,7 @@ def parts_of(data: object) -> Parts:
         levels=_part(LevelsModel, _at(data, "levels")),
         dispatch=_part(DispatchModel, _at(data, "dispatch")),
         travel=_part(TravelModel, _at(data, "travel")),
+        map=_part(MapModel, _at(data, "map")),
     )
 
 

@@ -73,7 +73,7 @@ class SceneBook:
     def checked(self, camera_id: CameraId, scene: DrawnScene) -> SceneVerdict:
         """What would be said of a scene. Raises KeyError; ConfigError where the file is unusable as it is now."""
         opened = self._file.read()
-        return self._checked(opened, _part_of(opened, camera_id), scene)[0]
+        return self._checked(opened, _part_of(opened, camera_id), scene)
 
     @contextlib.contextmanager
     def changing(self, camera_id: CameraId, scene: DrawnScene, version: str) -> Iterator[SceneChange | None]:
@@ -90,9 +90,10 @@ class SceneBook:
             return
         if version != before.version:
             raise FileChanged(f"the scene of camera {camera_id} was changed meanwhile")
-        verdict, after = self._checked(opened, part, scene)
-        if after is None:
-            raise ConfigError(self._file.name, verdict.problems)
+        try:
+            after = self._file.with_changes(opened, _changes(opened, part, scene))
+        except ConfigError as refused:
+            raise ConfigError(self._file.name, tuple(_within(each, part) for each in refused.problems)) from None
         with self._file.replacing(opened, after.text) as replacement:
             shown = self._scene(after, _part_of(after, camera_id))
             yield SceneChange(before, replace(shown, file_version=replacement.version), replacement.take_its_place)
@@ -116,19 +117,18 @@ class SceneBook:
             view_deg=camera.view_deg,
         )
 
-    def _checked(self, opened: Opened, part: CameraPart, scene: DrawnScene) -> tuple[SceneVerdict, Opened | None]:
+    def _checked(self, opened: Opened, part: CameraPart, scene: DrawnScene) -> SceneVerdict:
         found, error = _found(scene.ground)
         try:
-            after = self._file.with_changes(opened, _changes(opened, part, scene))
+            configuration = self._file.configured(opened, _changes(opened, part, scene))
         except ConfigError as refused:
-            return SceneVerdict(tuple(_within(each, part) for each in refused.problems), ground=found), None
-        plane = _plane(scene.ground)
+            return SceneVerdict(tuple(_within(each, part) for each in refused.problems), ground=found)
         told = tuple(
             Warned(path, DrawingWarning.OTHER, each.message)
-            for each in after.configuration.warnings
+            for each in configuration.warnings
             if (path := _relative(each.path, part)) is not None
         )
-        return SceneVerdict((), (*drawing_warnings(scene, plane, error), *told), found), after
+        return SceneVerdict((), (*drawing_warnings(scene, _plane(scene.ground), error), *told), found)
 
 
 class SceneChange:

@@ -17,6 +17,7 @@ from patrol.domain.events import Level
 from patrol.domain.fixes import FixSettings
 from patrol.domain.levels import LevelPolicy
 from patrol.domain.live import LiveSettings
+from patrol.domain.map_settings import NO_MAP, MapSettings
 from patrol.domain.retention import Retention
 from patrol.domain.rules import Rule
 from patrol.domain.storage import FreeFloor
@@ -111,8 +112,8 @@ class Configuration:
     ``merging``: when what several cameras see is one incident; ``sending``: who is sent, and what waits for people's
     word; ``second_person``: which levels it takes two people to close; ``follow_up``: when what is late, and who is
     told; ``travel``: what says how long ways take; ``positions``: which positions of units are believed, and for how
-    long; ``live``: how many may look at cameras live; ``written_rules``: the rules as the file writes them;
-    ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
+    long; ``live``: how many may look at cameras live; ``map``: what lies under the map's marks; ``written_rules``: the
+    rules as the file writes them; ``warnings``: what is allowed and still looks like a mistake; they carry no secrets.
     """
 
     station: str
@@ -127,6 +128,7 @@ class Configuration:
     detector: DetectorSettings
     web: WebSettings
     live: LiveSettings = field(default_factory=LiveSettings)
+    map: MapSettings = NO_MAP
     sites: tuple[Site, ...] = ()
     retention: Retention = field(default_factory=Retention)
     spool_bytes: int = USUAL_SPOOL_BYTES

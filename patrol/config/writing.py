@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from patrol.config.document import Document, read_text, text_of, whole_bytes
-from patrol.config.editing import Change, edited
+from patrol.config.editing import Change, changed_data, edited
 from patrol.config.loading import loaded
 from patrol.config.parts import Parts, parts_of
 from patrol.config.settings import Configuration
-from patrol.domain.errors import ConfigError, FileChanged, NotWritten
+from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, NotWritten
 
 LOCKED_WITHIN_S = 2.0
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # some editors put it in front of UTF-8
@@ -52,6 +52,7 @@ class ConfigurationFile:
         self._path = path
         self._environ = environ
         self._known_models = known_models
+        self._read: tuple[tuple[int, int, int], Opened] | None = None
 
     @property
     def name(self) -> str:
@@ -67,9 +68,19 @@ class ConfigurationFile:
         return now.st_mtime_ns, now.st_size, now.st_ino
 
     def read(self) -> Opened:
-        """The file as it is now. Raises ConfigError."""
+        """The file as it is now. Raises ConfigError. What was not touched since is not read again."""
+        stamp, kept = self.stamp(), self._read
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
         raw = whole_bytes(self._path)
-        return self._opened(text_of(self._path, raw), version_of(raw))
+        opened = self._opened(text_of(self._path, raw), version_of(raw))
+        self._read = (stamp, opened) if stamp is not None and stamp == self.stamp() else None
+        return opened
+
+    def configured(self, opened: Opened, changes: Iterable[Change]) -> Configuration:
+        """What the file would say; faster than writing it down. Raises ConfigError."""
+        document = Document(changed_data(opened.document, changes), opened.document.root)
+        return self._loaded(document, [])
 
     def with_changes(self, opened: Opened, changes: Iterable[Change]) -> Opened:
         """The file as it would be, checked as a whole. Raises ConfigError; its problems are those of the new text."""
@@ -102,7 +113,10 @@ class ConfigurationFile:
 
     def _opened(self, text: str, version: str) -> Opened:
         document, problems = read_text(text, self._path)
-        configuration = loaded(
+        return Opened(text, version, document, parts_of(document.data), self._loaded(document, problems))
+
+    def _loaded(self, document: Document, problems: list[ConfigProblem]) -> Configuration:
+        return loaded(
             document,
             problems,
             self._path,
@@ -110,7 +124,6 @@ class ConfigurationFile:
             variables_required=False,
             known_models=self._known_models,
         )
-        return Opened(text, version, document, parts_of(document.data), configuration)
 
 
 class Replacement:

@@ -9,6 +9,7 @@ PatrolError
 ├── CaptureError         one visit of one camera failed; the tour backs off and comes again
 ├── StoreError           the database did not take it; try again, and say so
 ├── QueueError           Redis did not answer; try again, and say so
+├── TilesAway            the tile server did not give a map tile; the map goes on without it
 ├── SignInRefused        nobody was signed in: wrong, too often, or too many at once; says why in one word
 ├── LiveRefused          nobody sees this camera live now; says why in one word, and stills are what is left
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
@@ -153,6 +154,10 @@ class QueueError(PatrolError):
     """Redis refused or did not answer; what was sent may or may not have arrived."""
 
 
+class TilesAway(PatrolError):  # noqa: N818  (it names what happened)
+    """The tile server did not answer, or with something else; a map goes on without its tiles."""
+
+
 class Refusal(StrEnum):
     """Why nobody was signed in. Closed set: also the metric's label and the code of the answer."""
 
@@ -175,7 +180,11 @@ class MessageError(PatrolError):
 
 
 class IllegalTransition(PatrolError):  # noqa: N818  (it names what happened, as StopIteration does)
-    """A state machine was asked for a step that its table does not hold."""
+    """A state machine was asked for a step that its table does not hold. ``by``: who was quicker, where it is known."""
+
+    def __init__(self, message: str, by: str | None = None) -> None:
+        self.by = by
+        super().__init__(message)
 
 
 class Apart(StrEnum):
@@ -194,9 +203,9 @@ class Apart(StrEnum):
 class NotTogether(IllegalTransition):
     """Two incidents cannot become one, or one not two, as they stand."""
 
-    def __init__(self, why: Apart, message: str) -> None:
+    def __init__(self, why: Apart, message: str, by: str | None = None) -> None:
         self.why = why
-        super().__init__(message)
+        super().__init__(message, by)
 
 
 class Unsendable(StrEnum):
@@ -214,9 +223,9 @@ class Unsendable(StrEnum):
 class NotToBeSent(IllegalTransition):
     """A dispatcher cannot send, or take back, this unit as things stand."""
 
-    def __init__(self, why: Unsendable, message: str) -> None:
+    def __init__(self, why: Unsendable, message: str, by: str | None = None) -> None:
         self.why = why
-        super().__init__(message)
+        super().__init__(message, by)
 
 
 class Objection(StrEnum):
@@ -239,9 +248,9 @@ class Objection(StrEnum):
 class NotAsAsked(IllegalTransition):
     """What an operator says of an incident cannot be taken as the incident stands."""
 
-    def __init__(self, why: Objection, message: str) -> None:
+    def __init__(self, why: Objection, message: str, by: str | None = None) -> None:
         self.why = why
-        super().__init__(message)
+        super().__init__(message, by)
 
 
 class UnitBusy(IllegalTransition):

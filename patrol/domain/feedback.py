@@ -73,7 +73,8 @@ def change_level(
     """
     incident = situation.incident
     if not incident.is_open:
-        raise NotAsAsked(Objection.CLOSED, f"incident {incident.id} is closed; its level stays {incident.level}")
+        stays = f"incident {incident.id} is closed; its level stays {incident.level}"
+        raise NotAsAsked(Objection.CLOSED, stays, incident.closed_by)
     if incident.level is level and incident.level_by is not None:
         return Outcome(reason="level as it is")
     before = incident.level
@@ -249,7 +250,8 @@ def withdraw(situation: Situation, operator: str, now: datetime) -> Outcome:
     """
     incident = situation.incident
     if not incident.is_open:
-        raise NotAsAsked(Objection.CLOSED, f"incident {incident.id} is closed; {operator} may open it again")
+        closed = f"incident {incident.id} is closed; {operator} may open it again"
+        raise NotAsAsked(Objection.CLOSED, closed, incident.closed_by)
     if incident.closing is None:
         raise NotAsAsked(Objection.NOT_CLOSING, f"incident {incident.id} waits for nobody to close it")
     return told(Outcome(incident=incident.not_closing(), reason="closing withdrawn"), now)
@@ -264,13 +266,16 @@ def reopen(situation: Situation, operator: str, reason: str, now: datetime, crew
     incident = situation.incident
     if incident.merged_into is not None:
         raise NotAsAsked(
-            Objection.MERGED, f"incident {incident.id} became part of {incident.merged_into}: open that one again"
+            Objection.MERGED,
+            f"incident {incident.id} became part of {incident.merged_into}: open that one again",
+            incident.closed_by,
         )
     if incident.incident_class is IncidentClass.MAINTENANCE:
         raise NotAsAsked(
             Objection.MAINTENANCE, f"incident {incident.id} is maintenance: where the trouble lasts, it comes by itself"
         )
     if incident.is_open:
-        raise NotAsAsked(Objection.OPEN, f"incident {incident.id} is open")
+        by = incident.history[-1].reopened_by if incident.history else None
+        raise NotAsAsked(Objection.OPEN, f"incident {incident.id} is open", by)
     reopened = wanting(situation, incident.reopened(operator, reason, now), crews or Crews())
     return told(Outcome(incident=reopened, reason="reopened"), now)

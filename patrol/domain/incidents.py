@@ -516,7 +516,7 @@ class Incident:
     def to(self, state: IncidentState) -> Incident:
         """This incident in ``state``. Raises IllegalTransition if the table does not hold that step."""
         if state not in TRANSITIONS[self.state]:
-            raise IllegalTransition(f"incident {self.id}: {self.state} -> {state}")
+            raise IllegalTransition(f"incident {self.id}: {self.state} -> {state}", self.closed_by)
         return replace(self, state=state)
 
     def reopened(self, operator: str, why: str, at: datetime) -> Incident:

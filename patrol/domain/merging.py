@@ -76,7 +76,7 @@ def _check_alike(one: Incident, other: Incident) -> None:
         raise NotTogether(Apart.ITSELF, f"incident {one.id} cannot be merged with itself")
     for incident in (one, other):
         if not incident.is_open:
-            raise NotTogether(Apart.CLOSED, f"{both} cannot be merged: {incident.id} is closed")
+            raise NotTogether(Apart.CLOSED, f"{both} cannot be merged: {incident.id} is closed", incident.closed_by)
         if incident.state is IncidentState.HANDLED:
             raise NotTogether(Apart.HANDLED, f"{both} cannot be merged: {incident.id} is handled, close it")
         if incident.incident_class is IncidentClass.MAINTENANCE:
@@ -173,7 +173,7 @@ def split(
     if incident.incident_class is IncidentClass.MAINTENANCE:
         raise NotTogether(Apart.MAINTENANCE, f"incident {incident.id} is maintenance, which is not split")
     if not incident.is_open:
-        raise NotTogether(Apart.CLOSED, f"incident {incident.id} is closed")
+        raise NotTogether(Apart.CLOSED, f"incident {incident.id} is closed", incident.closed_by)
     witnesses = witnesses_of(incident)
     leaving = next((witness for witness in witnesses if alert_id in witness.alert_ids), None)
     if leaving is None:

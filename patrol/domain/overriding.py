@@ -51,7 +51,9 @@ def take_back(situation: Situation, order_id: OrderId, operator: str, crews: Cre
     """Take an order back whose unit is not on scene yet. Another unit may be sent then. Raises NotToBeSent."""
     order = next((order for order in situation.open_orders if order.id == order_id), None)
     if order is None:
-        raise NotToBeSent(Unsendable.NO_SUCH_ORDER, f"incident {situation.incident.id} has no open order {order_id}")
+        by = next((order.recalled_by for order in situation.orders if order.id == order_id), None)
+        no_order = f"incident {situation.incident.id} has no open order {order_id}"
+        raise NotToBeSent(Unsendable.NO_SUCH_ORDER, no_order, by)
     if order.state is OrderState.ON_SCENE:
         raise NotToBeSent(Unsendable.ON_SCENE, f"unit {order.unit_id} is on scene of incident {situation.incident.id}")
     ended = replace(order, state=OrderState.RECALLED, recalled_by=operator)
@@ -74,15 +76,18 @@ def _duty_of(situation: Situation, unit_id: UnitId) -> Duty:
 def _check(situation: Situation, duty: Duty) -> None:
     incident, unit_id = situation.incident, duty.unit.id
     if incident.due_at is None or incident.state in (IncidentState.HANDLED, IncidentState.CLOSED):
-        raise NotToBeSent(Unsendable.NOT_WANTED, f"incident {incident.id} wants no unit: it is {incident.state}")
+        not_wanted = f"incident {incident.id} wants no unit: it is {incident.state}"
+        raise NotToBeSent(Unsendable.NOT_WANTED, not_wanted, incident.closed_by)
     if duty.unit.simulated != incident.simulated:
         raise NotToBeSent(
             Unsendable.NOT_ALIKE, f"incident {incident.id} and unit {unit_id}: real and simulated never mix"
         )
     if duty.state is UnitState.OUT_OF_SERVICE:
         raise NotToBeSent(Unsendable.OUT_OF_SERVICE, f"unit {unit_id} is out of service")
-    if any(order.unit_id == unit_id for order in situation.open_orders):
-        raise NotToBeSent(Unsendable.THERE_ALREADY, f"unit {unit_id} is ordered to incident {incident.id} already")
+    for order in situation.open_orders:
+        if order.unit_id == unit_id:
+            there = f"unit {unit_id} is ordered to incident {incident.id} already"
+            raise NotToBeSent(Unsendable.THERE_ALREADY, there, order.ordered_by)
 
 
 def _order(order_id: OrderId, incident: Incident, duty: Duty, operator: str, ways: Ways, now: datetime) -> Order:

@@ -13,7 +13,7 @@ from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
 from patrol.domain.covering import MoveUp
 from patrol.domain.digest import Digest
-from patrol.domain.incidents import EvidenceId, Incident, LoopStage
+from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId, LoopStage
 from patrol.domain.orders import Order
 from patrol.domain.retention import Gone
 from patrol.domain.storage import StorageStatus
@@ -205,3 +205,27 @@ class RoomSnapshot:
     watch: WatchStatus = WatchStatus()
     digest: Digest | None = None
     cover: CoverStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPlace:
+    """The place of a closed incident among all that are, the one closed last coming first."""
+
+    closed_at: datetime
+    accepted_at: datetime
+    id: IncidentId
+
+    @classmethod
+    def of(cls, incident: Incident) -> ClosedPlace | None:
+        """Its place; None while it is open."""
+        closed = incident.clocks.get(ClockName.CLOSED)
+        return None if incident.is_open or closed is None else cls(closed.at, incident.accepted_at, incident.id)
+
+
+@dataclass(frozen=True, slots=True)
+class PastIncidents:
+    """Closed incidents, the one closed last first, with what a snapshot tells with them; see RoomSnapshot."""
+
+    incidents: tuple[Incident, ...]
+    orders: Mapping[str, tuple[Order, ...]]
+    gone: Mapping[EvidenceId, Gone]

@@ -109,9 +109,9 @@ class Desk:
         await self._note(acceptance.operator, Action.ACCEPT_VIEW, acceptance.camera_id)
         await self._ask(acceptance)
 
-    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+    async def dead_letters(self, limit: int, before: str | None = None) -> Sequence[DeadLetter]:
         """See RoomDesk."""
-        return await self._of_the_queue().latest(limit)
+        return await self._of_the_queue().latest(limit, before)
 
     async def replay(self, letter_id: str, operator: str) -> None:
         """See RoomDesk."""

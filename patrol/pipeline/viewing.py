@@ -18,8 +18,10 @@ from patrol.domain.heartbeats import Arrival, stalled_since, through_since
 from patrol.domain.incidents import EscalationStep, EvidenceId, Incident, LoopStage, most_urgent_first, stage_of
 from patrol.domain.orders import Order, in_progress
 from patrol.domain.room import (
+    ClosedPlace,
     CoverStatus,
     MaintenanceStatus,
+    PastIncidents,
     QueueStatus,
     RoomSnapshot,
     StageStatus,
@@ -130,6 +132,12 @@ class Room:
             digest=digest(security),
             cover=self._covering.look(open_ledger.duties) if self._covering is not None else None,
         )
+
+    async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
+        """See RoomView."""
+        ledger = await self._reader.latest_closed(limit, before)
+        gone = await self._reader.gone_evidence(evidence_of(ledger.incidents))
+        return PastIncidents(tuple(ledger.incidents), orders_shown(ledger.orders), gone)
 
     async def _watch(self, now: datetime) -> WatchStatus:
         newest = through_since(await self._signs.newest(dispatching.GROUP), self._watched_since)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,10 +22,13 @@ from patrol.domain.errors import (
 )
 from patrol.domain.incidents import IncidentId
 from patrol.web.entering import REFUSALS
-from patrol.web.guarding import error_response
+from patrol.web.guarding import SECURITY_HEADERS
+from patrol.web.problems import Refused, error_response
 from patrol.web.reading import ANSWER_WITHIN_S, in_time
 
 Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
 
 
 async def of_an_incident(action: Awaitable[Answer]) -> Answer:
@@ -58,9 +63,24 @@ CODES = {
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = error_response(error.status_code, CODES.get(error.status_code, "error"), error.detail)
+    response = error_response(error.status_code, CODES[error.status_code], error.detail)
     response.headers.update(error.headers or {})
     return response
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return error_response(error.status, error.code, str(error), **error.more)
+
+
+async def _mistake(request: Request, error: Exception) -> Response:
+    """A mistake of ours: nothing of it is told but a number, by which it is found in the log."""
+    number = uuid4().urn
+    log.error("%s %s failed: %s", request.method, request.url.path, number)
+    answer = error_response(500, "internal", "this is a mistake of Patrol's; its log says more", instance=number)
+    answer.headers.update(SECURITY_HEADERS)  # what puts them on every other answer is inside of this
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 async def _store_away(request: Request, error: Exception) -> Response:
@@ -76,7 +96,8 @@ async def _too_slow(request: Request, error: Exception) -> Response:
 
 
 async def _closed_already(request: Request, error: Exception) -> Response:
-    return error_response(409, "closed_already", str(error))
+    assert isinstance(error, IllegalTransition)
+    return error_response(409, "closed_already", str(error), by=error.by)
 
 
 async def _unit_busy(request: Request, error: Exception) -> Response:
@@ -85,21 +106,23 @@ async def _unit_busy(request: Request, error: Exception) -> Response:
 
 async def _not_to_be_sent(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotToBeSent)
-    return error_response(409, f"not_to_be_sent_{error.why.value}", str(error))
+    return error_response(409, f"not_to_be_sent_{error.why.value}", str(error), by=error.by)
 
 
 async def _not_together(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotTogether)
-    return error_response(409, f"not_together_{error.why.value}", str(error))
+    return error_response(409, f"not_together_{error.why.value}", str(error), by=error.by)
 
 
 async def _not_as_asked(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotAsAsked)
-    return error_response(409, f"not_as_asked_{error.why.value}", str(error))
+    return error_response(409, f"not_as_asked_{error.why.value}", str(error), by=error.by)
 
 
 FAILURES: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
     HTTPException: _http_error,
+    Refused: _refused,
+    Exception: _mistake,
     **REFUSALS,
     StoreError: _store_away,
     QueueError: _queue_away,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from patrol.domain.accounts import AccountRole, Permission
-from patrol.domain.errors import CaptureFailure
 from patrol.domain.incidents import IncidentId
 from patrol.domain.live import LiveEnd, LiveWay
 from patrol.domain.units import UnitState
@@ -29,6 +29,14 @@ class StateMessage:
 
     at: datetime
     room: RoomState
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMessage:
+    """What is otherwise in the room than the message before said: those fields of its state, each whole."""
+
+    at: datetime
+    room: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,46 +142,3 @@ class Readiness:
 
     ready: bool
     failing: tuple[Failing, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What went wrong: ``code`` for programs, ``message`` in words."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class CameraProblem(Problem):
-    """``failure``: what the camera failed by, where it is the camera."""
-
-    failure: CaptureFailure | None
-
-
-@dataclass(frozen=True, slots=True)
-class CameraAway:
-    """Why a camera cannot be looked at now."""
-
-    error: CameraProblem | Problem
-
-
-@dataclass(frozen=True, slots=True)
-class SignInProblem(Problem):
-    """``retry_after_s``: when trying again may be of use, seconds; 0: at once."""
-
-    retry_after_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class SignInFailure:
-    """Why nobody was let in, or a password was not changed."""
-
-    error: SignInProblem | Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The body of every answer that is none."""
-
-    error: Problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -20,6 +20,7 @@ from patrol.ports import (
     EvidenceFates,
     EvidenceStore,
     HealthCheck,
+    HeatView,
     LiveDesk,
     PrecisionView,
     RoomDesk,
@@ -32,6 +33,7 @@ from patrol.ports import (
 from patrol.wall_metrics import WallMetrics
 from patrol.web.answering import FAILURES
 from patrol.web.camera_routes import camera_routes
+from patrol.web.describing import describing_routes
 from patrol.web.entering import DeclaredRoute, Gate
 from patrol.web.evidence_routes import evidence_routes
 from patrol.web.feeding import FeedLimits, RoomFeed
@@ -41,6 +43,7 @@ from patrol.web.layout import EncodedLayout, RoomLayout
 from patrol.web.letter_routes import letter_routes
 from patrol.web.live_routes import live_routes
 from patrol.web.looking import Looking, looking_routes
+from patrol.web.map_routes import MapParts, heat_routes, map_routes
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.schemas import encode_room, with_time
 from patrol.web.serving import serve
@@ -77,6 +80,8 @@ def make_web_app(
     live: LiveDesk | None = None,
     stills: StillDesk | None = None,
     scenes: SceneDesk | None = None,
+    map_parts: MapParts | None = None,
+    heat: HeatView | None = None,
     roster: Sequence[Unit] = (),
     rules: Callable[[], Rulebook] | None = None,
 ) -> Starlette:
@@ -87,14 +92,15 @@ def make_web_app(
     ``precision``: how often the rules were right.
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
-    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``scenes``: to draw in their
-    pictures; without it nobody can. ``roster``, ``rules``: by what the station is run, to be read.
+    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
+    the map's marks; ``heat``: where incidents were. ``scenes``: to draw in cameras' pictures; without it nobody can.
+    ``roster``, ``rules``: by what the station is run, to be read.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
     looking = Looking(clock)
 
-    def encode(snapshot: RoomSnapshot) -> bytes:
+    def encode(snapshot: RoomSnapshot) -> Mapping[str, bytes]:
         return encode_room(snapshot, layout, encoded.version, looking.now())
 
     feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
@@ -103,6 +109,8 @@ def make_web_app(
         [
             *asset_routes(),
             *room_routes(view, encoded, encode, feed, gate),
+            *map_routes(map_parts or MapParts()),
+            *(heat_routes(heat) if heat is not None else ()),
             *looking_routes(looking),
             *incident_routes(desk),
             *camera_routes(desk, layout),
@@ -116,6 +124,7 @@ def make_web_app(
             *sign_in_routes(gate),
             *(deed_routes(deeds) if deeds is not None else ()),
             *(wall_routes(hanging, gate) if hanging is not None else ()),
+            *describing_routes(),
             *status_routes(checks, registry, stopping),
         ],
         gate,

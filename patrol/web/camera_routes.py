@@ -23,9 +23,9 @@ def camera_routes(desk: RoomDesk, layout: RoomLayout) -> list[DeclaredRoute]:
     """For more of a camera than the tour has of it anyway, or for nothing of it."""
     requests = _Requests(desk, layout)
     return [
-        declared("/api/cameras/{camera_id}/pin", requests.pin, Permission.LOOK, "POST"),
-        declared("/api/cameras/{camera_id}/skip", requests.skip, Permission.LOOK, "POST"),
-        declared("/api/cameras/{camera_id}/accept-view", requests.accept_view, Permission.LOOK, "POST"),
+        declared("/api/v1/cameras/{camera_id}/pin", requests.pin, Permission.LOOK, "POST"),
+        declared("/api/v1/cameras/{camera_id}/skip", requests.skip, Permission.LOOK, "POST"),
+        declared("/api/v1/cameras/{camera_id}/accept-view", requests.accept_view, Permission.LOOK, "POST"),
     ]
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from starlette.requests import Request
+from starlette.responses import Response
 
+from patrol.domain.accounts import Permission
+from patrol.domain.heat import Heat
 from patrol.domain.rulebook import Rulebook
 from patrol.web.answers import (
     Alive,
-    CameraAway,
+    ChangeMessage,
     ClosingDone,
     Done,
-    Failure,
     FeedTrouble,
     LedTo,
     LiveOpened,
@@ -26,25 +31,30 @@ from patrol.web.answers import (
     Me,
     PositionsTaken,
     Readiness,
-    SignInFailure,
     StateMessage,
     UnitStateDone,
     VersionedLayout,
 )
+from patrol.web.entering import DeclaredRoute, declared
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
 from patrol.web.looking import LookingBody
+from patrol.web.map_routes import BASE, PMTILES, TILES, MapShown
+from patrol.web.paging import MOST, USUAL
+from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
+from patrol.web.room_routes import AFTER
 from patrol.web.schemas import (
     AcceptViewBody,
     AcknowledgeBody,
     CloseBody,
     ConfirmBody,
     DisplayedBody,
-    LetterShown,
+    LettersPage,
     LevelBody,
     MergeBody,
     NoteBody,
     OrderBody,
+    PastPage,
     PinBody,
     PositionBody,
     PositionsBody,
@@ -59,9 +69,9 @@ from patrol.web.schemas import (
     WithdrawBody,
 )
 from patrol.web.settings_routes import RosterShown
-from patrol.web.sign_in_routes import DeedShown, PasswordBody, SignInBody, SignOutBody
+from patrol.web.sign_in_routes import DeedsPage, PasswordBody, SignInBody, SignOutBody
 from patrol.web.wall_feeding import StillShown, WallHello
-from patrol.web.zone_routes import DrawBody, SceneBody, SceneChecked, SceneFailure, SceneShown
+from patrol.web.zone_routes import DrawBody, SceneBody, SceneChecked, SceneShown
 
 VERSION = "1"
 REFERENCE = "#/components/schemas/{model}"
@@ -69,12 +79,22 @@ JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """What may be said beside the path and the body. ``where``: in the query, or in a header."""
+
+    name: str
+    description: str
+    where: str = "query"
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """What one route does with one method.
 
     ``takes``: the class that checks its body; ``gives``: the one whose JSON it answers, or else the media type.
-    ``refuses``: statuses of failures; ``away``: what 503 says; ``failure``: what the others say. ``is_open``: nobody
-    has to be signed in.
+    ``refuses``: statuses of problems; ``away``: the class that 503 says, where that is none. ``is_open``: nobody has to
+    be signed in.
     """
 
     method: str
@@ -84,14 +104,23 @@ class Operation:
     takes: Any = None
     status: int = 200
     refuses: tuple[int, ...] = ()
-    failure: Any = Failure
-    away: Any = Failure
+    away: Any = None
+    parameters: tuple[Parameter, ...] = ()
     names_operator: bool = False
     is_open: bool = False
 
 
 def _get(path: str, summary: str, gives: Any, *refuses: int) -> Operation:
     return Operation("get", path, summary, gives, refuses=refuses)
+
+
+def _list(path: str, summary: str, gives: Any) -> Operation:
+    """Of a list that grows, a page."""
+    pages = (
+        Parameter("limit", "How many.", schema={"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+        Parameter("cursor", "What the page before gave as next: what is older."),
+    )
+    return Operation("get", path, summary, gives, refuses=(400,), parameters=pages)
 
 
 def _deed(path: str, summary: str, takes: Any, gives: Any = Done) -> Operation:
@@ -104,11 +133,21 @@ def _report(path: str, summary: str, takes: Any) -> Operation:
     return Operation("post", path, summary, PositionsTaken, takes, status=202, refuses=(400, 404, 413, 415, 422))
 
 
-_INCIDENT = "/api/incidents/{incident_id}"
+_INCIDENT = "/api/v1/incidents/{incident_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
-    _get("/api/layout", "Where cameras, rings and units' homes are", VersionedLayout),
-    _get("/api/state", "The room as it is", StateMessage),
+    _get("/api/v1/layout", "Where cameras, rings and units' homes are", VersionedLayout),
+    _get("/api/v1/state", "The room as it is", StateMessage),
+    _get("/api/v1/map", "What lies under the map's marks", MapShown),
+    _get(BASE, "Streets, buildings and the like, as GeoJSON in WGS-84", "application/geo+json", 404),
+    _get(PMTILES, "A part of the PMTiles file: Range: bytes=FIRST-LAST", "application/octet-stream", 404, 416),
+    _get(TILES, "A map tile, by the way of Patrol", "image/png", 404),
+    _get(
+        "/api/v1/heat",
+        "Where incidents were over the last hours=8, 24 or 168, of least=LEVEL and more urgent ones",
+        Heat,
+        400,
+    ),
     Operation(
         "post",
         "/api/v1/looking",
@@ -118,11 +157,18 @@ OPERATIONS: tuple[Operation, ...] = (
         refuses=(400, 413, 415),
         names_operator=True,
     ),
-    _get(
-        "/events",
-        "The room whenever it changes: events state (StateMessage), trouble (FeedTrouble) and signed_out",
+    Operation(
+        "get",
+        "/api/v1/events",
+        "The room, and then whatever changes: events state (StateMessage: take it whole), change (ChangeMessage),"
+        " trouble (FeedTrouble) and signed_out",
         "text/event-stream",
+        parameters=(
+            Parameter("Last-Event-ID", "The newest message that is there: what was missed follows.", where="header"),
+            Parameter(AFTER, "The same, for who cannot send the header."),
+        ),
     ),
+    _list("/api/v1/incidents/closed", "Incidents that are over, the one closed last first", PastPage),
     Operation(
         "post",
         f"{_INCIDENT}/displayed",
@@ -142,9 +188,9 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed(f"{_INCIDENT}/split", "A camera of it saw something else", SplitBody, LedTo),
     _deed(f"{_INCIDENT}/orders", "Send a unit", OrderBody),
     _deed(f"{_INCIDENT}/orders/{{order_id}}/take-back", "Take an order back", TakeBackBody),
-    _deed("/api/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
-    _deed("/api/cameras/{camera_id}/skip", "Have the tour leave a camera out for a while, or no longer", SkipBody),
-    _deed("/api/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
+    _deed("/api/v1/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
+    _deed("/api/v1/cameras/{camera_id}/skip", "Have the tour leave a camera out for a while, or no longer", SkipBody),
+    _deed("/api/v1/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
     _get(
         "/api/v1/wall/events",
         "What the tour sees of the cameras in sight: events hello (WallHello), still (StillShown) and signed_out",
@@ -161,8 +207,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _get("/api/v1/units", "The units, their shifts, and who is on duty", RosterShown),
     _get("/api/v1/rules", "What is watched where, what makes it how urgent, and what waits for a person", Rulebook),
     _get("/api/v1/precision", "How often the rules were right", PrecisionShown),
-    _get("/api/dead-letters", "Messages that could not be handled, newest first", tuple[LetterShown, ...]),
-    _deed("/api/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),
+    _list("/api/v1/dead-letters", "Messages that could not be handled, newest first", LettersPage),
+    _deed("/api/v1/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),
     _report("/api/v1/units/{unit_id}/position", "Where a unit is", PositionBody),
     _report("/api/v1/positions", "Where many units are", PositionsBody),
     _deed("/api/v1/units/{unit_id}/state", "What a unit does from now on", UnitStateBody, UnitStateDone),
@@ -175,7 +221,6 @@ OPERATIONS: tuple[Operation, ...] = (
         LiveOpened,
         LiveBody,
         refuses=(400, 404, 413, 415),
-        away=CameraAway,
     ),
     _get("/api/v1/live/{viewer_id}", "How a live view stands, or why it is over", LiveShown, 404),
     Operation("delete", "/api/v1/live/{viewer_id}", "Nobody looks any more", Done, refuses=(404,)),
@@ -185,7 +230,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "A picture of a camera, with its age in X-Patrol-Age-S",
         "image/jpeg",
         refuses=(404,),
-        away=CameraAway,
     ),
     Operation(
         "get",
@@ -193,7 +237,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "What is drawn in a camera's picture, and whether the tour has taken it up",
         SceneShown,
         refuses=(404,),
-        away=SceneFailure,
     ),
     Operation(
         "post",
@@ -202,7 +245,6 @@ OPERATIONS: tuple[Operation, ...] = (
         SceneChecked,
         SceneBody,
         refuses=(400, 404, 413, 415),
-        away=SceneFailure,
     ),
     Operation(
         "put",
@@ -211,8 +253,6 @@ OPERATIONS: tuple[Operation, ...] = (
         SceneShown,
         DrawBody,
         refuses=(400, 404, 409, 413, 415, 422),
-        failure=SceneFailure,
-        away=SceneFailure,
         names_operator=True,
     ),
     Operation(
@@ -222,8 +262,6 @@ OPERATIONS: tuple[Operation, ...] = (
         Me,
         SignInBody,
         refuses=(400, 401, 403, 409, 413, 415, 429),
-        failure=SignInFailure,
-        away=SignInFailure,
         is_open=True,
     ),
     Operation("post", "/api/v1/sign-out", "No longer", Done, SignOutBody, refuses=(400, 403, 413, 415), is_open=True),
@@ -235,12 +273,9 @@ OPERATIONS: tuple[Operation, ...] = (
         Done,
         PasswordBody,
         refuses=(400, 409, 413, 415, 422, 429),
-        failure=SignInFailure,
-        away=SignInFailure,
     ),
-    _get(
-        "/api/v1/deeds", "What everybody did, newest first (before=NUMBER: those before it)", tuple[DeedShown, ...], 400
-    ),
+    _list("/api/v1/deeds", "What everybody did, newest first", DeedsPage),
+    _get("/api/v1/openapi.json", "This document", JSON),
     Operation("get", "/healthz", "Whether the process answers", Alive, is_open=True),
     Operation("get", "/readyz", "Whether Patrol is fit for work", Readiness, away=Readiness, is_open=True),
     _get("/metrics", "Metrics for Prometheus", "text/plain"),
@@ -270,9 +305,19 @@ def openapi() -> dict[str, Any]:
     }
 
 
+@cache
 def openapi_text() -> str:
     """The document as it is kept in docs/."""
     return json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n"
+
+
+def describing_routes() -> list[DeclaredRoute]:
+    """The document itself. For who may see the room: others find it in docs/, and need not know what runs here."""
+    return [declared("/api/v1/openapi.json", _document, Permission.SEE)]
+
+
+async def _document(request: Request) -> Response:
+    return Response(await asyncio.to_thread(openapi_text), media_type=JSON)
 
 
 class _AsItIsSent(GenerateJsonSchema):
@@ -294,15 +339,16 @@ class _Schemas:
 
     @classmethod
     def of(cls, operations: Iterable[Operation]) -> _Schemas:
-        says = {what for each in operations for what in (each.gives, each.failure, each.away)}
-        answers = {each for each in says if not isinstance(each, str)} | {
+        says = {what for each in operations for what in (each.gives, each.away)}
+        answers = {each for each in says if each is not None and not isinstance(each, str)} | {
             StateMessage,
+            ChangeMessage,
             FeedTrouble,
             WallHello,
             StillShown,
-            Failure,
         }
-        bodies = {each.takes for each in operations if each.takes is not None}
+        # A problem, too, says only what there is to say: as what is taken does.
+        bodies = {each.takes for each in operations if each.takes is not None} | {Problem}
         modes: list[tuple[Any, JsonSchemaMode]] = [(each, "serialization") for each in answers]
         modes += [(each, "validation") for each in bodies]
         inputs = [(each, mode, TypeAdapter(each)) for each, mode in sorted(modes, key=str)]
@@ -320,8 +366,8 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
                 "description": HTTPStatus(operation.status).phrase,
                 "content": _content(operation.gives, schemas),
             },
-            **{str(status): _failure(status, operation.failure, schemas) for status in _refuses(operation)},
-            "503": _failure(503, operation.away, schemas),
+            **{str(status): _problem(status, schemas) for status in _refuses(operation)},
+            **_away(operation, schemas),
         },
     }
     if operation.takes is not None:
@@ -331,24 +377,44 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _refuses(operation: Operation) -> list[int]:
-    """Where somebody has to be signed in, nobody may be, or somebody who may not."""
-    return sorted({*operation.refuses} if operation.is_open else {*operation.refuses, 401, 403})
+    """Where somebody has to be signed in, nobody may be, or somebody who may not; and the name may be another's."""
+    return sorted({*operation.refuses, 421} if operation.is_open else {*operation.refuses, 401, 403, 421})
 
 
 def _content(gives: Any, schemas: _Schemas) -> dict[str, Any]:
     if isinstance(gives, str):
-        binary = gives.startswith(("image/", "video/"))
-        return {gives: {} if binary else {"schema": {"type": "string"}}}
+        is_text = gives.startswith("text/")
+        return {gives: {"schema": {"type": "string"}} if is_text else {}}
     return {JSON: {"schema": schemas.by_class[gives, "serialization"]}}
 
 
-def _failure(status: int, says: Any, schemas: _Schemas) -> dict[str, Any]:
-    return {"description": HTTPStatus(status).phrase, "content": _content(says, schemas)}
+def _problem(status: int, schemas: _Schemas) -> dict[str, Any]:
+    schema = schemas.by_class[Problem, "validation"]
+    return {"description": phrase_of(status), "content": {PROBLEM_JSON: {"schema": schema}}}
+
+
+def _away(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    if operation.away is None:
+        return {str(status): _problem(status, schemas) for status in (500, 503)}
+    says = {"description": HTTPStatus(503).phrase, "content": _content(operation.away, schemas)}
+    return {"500": _problem(500, schemas), "503": says}
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     named = re.findall(r"{(\w+)}", operation.path)
-    found = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named]
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named
+    ]
+    found += [
+        {
+            "name": each.name,
+            "in": each.where,
+            "required": False,
+            "description": each.description,
+            "schema": dict(each.schema),
+        }
+        for each in operation.parameters
+    ]
     if operation.names_operator:
         found.append(
             {
@@ -363,6 +429,5 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _name(operation: Operation) -> str:
-    words = re.findall(r"[a-zA-Z]+", re.sub(r"{(\w+?)(?:_id)?}", r"\1", operation.path.removeprefix("/api")))
-    kept = [word for word in words if word != "v"]
-    return "_".join([operation.method, *kept])
+    words = re.findall(r"[a-zA-Z]+", re.sub(r"{(\w+?)(?:_id)?}", r"\1", operation.path.removeprefix("/api/v1")))
+    return "_".join([operation.method, *words])

@@ -21,11 +21,11 @@ from patrol.web.guarding import (
     OPERATOR_HEADER,
     check_own_page,
     check_same_origin,
-    error_response,
     is_https,
     is_own_host,
     typed_operator,
 )
+from patrol.web.problems import error_response
 
 OPEN = None
 """What a route needs that anybody may have, before any sign-in."""

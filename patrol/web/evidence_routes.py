@@ -10,7 +10,7 @@ from patrol.domain.accounts import Permission
 from patrol.domain.incidents import EvidenceId
 from patrol.ports import EvidenceFates, EvidenceStore
 from patrol.web.entering import DeclaredRoute, declared
-from patrol.web.guarding import error_response
+from patrol.web.problems import error_response
 from patrol.web.ranging import response_of
 from patrol.web.reading import id_in, in_time
 

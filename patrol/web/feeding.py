@@ -1,10 +1,15 @@
-"""The live feed: one loop looks at the room for all viewers, and only while somebody watches."""
+"""The live feed: one loop looks at the room for all viewers, and only while somebody watches.
+
+A viewer is told the whole room first, and then what has changed. Who comes back with the id of the newest message he
+has (Last-Event-ID) is told what he missed, and nothing twice; where this feed never told that message, the whole room.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
+import secrets
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +18,7 @@ from json import dumps
 from patrol.domain.errors import StoreError
 from patrol.domain.room import RoomSnapshot
 from patrol.ports import Clock, RoomView
+from patrol.web.telling import Told, id_of, number_in
 
 log = logging.getLogger(__name__)
 
@@ -37,23 +43,17 @@ class FeedLimits:
     reconnect_s: float = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Message:
-    number: int
-    text: bytes
-
-
 class RoomFeed:
-    """Hands the newest message to every viewer: a slow one skips, and holds no buffer of its own.
+    """Tells every viewer what has changed since he was told last: a slow one skips, and holds no buffer of his own.
 
-    ``encode`` makes bytes of a snapshot, without its time; ``frame`` puts a time around them.
+    ``encode`` makes bytes of a snapshot's fields, without its time; ``frame`` puts a time around some of them.
     """
 
     def __init__(
         self,
         view: RoomView,
-        encode: Callable[[RoomSnapshot], bytes],
-        frame: Callable[[datetime, bytes], bytes],
+        encode: Callable[[RoomSnapshot], Mapping[str, bytes]],
+        frame: Callable[[datetime, Mapping[str, bytes]], bytes],
         clock: Clock,
         stopping: asyncio.Event,
         limits: FeedLimits,
@@ -66,12 +66,14 @@ class RoomFeed:
         self._limits = limits
         self._viewers = 0
         self._watched = asyncio.Event()
-        self._latest: _Message | None = None
-        self._number = 0
-        self._news = asyncio.Event()
-        self._told: bytes | None = None
+        self._life = secrets.token_hex(4)  # this feed's, so that no other's ids are taken for its own
+        self._told = Told()
+        self._at: datetime | None = None  # when the room was so; None: nobody has looked since somebody watches
         self._told_at = 0.0
-        self._trouble: str | None = None
+        self._made: dict[int | None, bytes] = {}  # of the newest message, for those who have seen that one before
+        self._news = asyncio.Event()
+        self._trouble: bytes | None = None
+        self._why: str | None = None  # as the log has it
 
     @property
     def viewers(self) -> int:
@@ -92,7 +94,7 @@ class RoomFeed:
         if self._viewers >= self._limits.viewers:
             raise FeedFull
         if self._viewers == 0:
-            self._latest = None  # what the last viewer saw may be hours old
+            self._at = self._trouble = None  # what the last viewer saw may be hours old
         self._viewers += 1
         self._watched.set()
         try:
@@ -102,21 +104,37 @@ class RoomFeed:
             if self._viewers == 0:
                 self._watched.clear()
 
-    async def messages(self) -> AsyncGenerator[bytes, None]:
-        """Server-sent events for one viewer, the newest first; ends when ``stopping`` is set."""
+    async def messages(self, seen_id: str = "") -> AsyncGenerator[bytes, None]:
+        """Server-sent events for one viewer; ends when ``stopping`` is set. ``seen_id``: of the newest one he has."""
         yield b"retry: %d\n\n" % int(self._limits.reconnect_s * 1000)
-        seen = 0
+        seen = number_in(seen_id, self._told, self._life)
+        trouble: bytes | None = None
         while not self._stopping.is_set():
             news = self._news
-            if self._latest is not None and self._latest.number != seen:
-                seen = self._latest.number
-                yield self._latest.text
+            if self._trouble is not None and self._trouble is not trouble:
+                trouble = self._trouble
+                yield trouble
+                continue
+            if self._trouble is None and self._at is not None and self._told.number != seen:
+                message = self._message_after(seen, self._at)
+                seen = self._told.number
+                yield message
                 continue
             try:
                 async with asyncio.timeout(self._limits.heartbeat_s):
                     await news.wait()
             except TimeoutError:
                 yield b": still here\n\n"
+
+    def _message_after(self, seen: int | None, at: datetime) -> bytes:
+        """The whole room where nothing was seen of it, else what has changed: made once for all who saw as much."""
+        made = self._made.get(seen)
+        if made is None:
+            kind, fields = (b"state", self._told.fields) if seen is None else (b"change", self._told.after(seen))
+            message_id = id_of(self._life, self._told.number).encode()
+            made = b"id: %s\nevent: %s\ndata: %s\n\n" % (message_id, kind, self._frame(at, fields))
+            self._made[seen] = made
+        return made
 
     async def _look_while_watched(self) -> None:
         while True:
@@ -134,35 +152,31 @@ class RoomFeed:
         except TimeoutError:
             self._tell_trouble(f"no answer within {self._limits.snapshot_within_s:g} s")
             return
-        self._end_trouble()
         self._tell_room(snapshot)
 
     def _tell_room(self, snapshot: RoomSnapshot) -> None:
         room = self._encode(snapshot)
         now = self._clock.monotonic()
-        calm = room == self._told and now - self._told_at < self._limits.quiet_s
-        if calm and self._latest is not None:
+        calm = room == self._told.fields and now - self._told_at < self._limits.quiet_s
+        if calm and self._at is not None and self._trouble is None:
             return
-        self._told, self._told_at = room, now
-        self._publish("state", self._frame(snapshot.at, room))
+        self._told, self._at, self._told_at = self._told.and_now(room), snapshot.at, now
+        self._made.clear()
+        self._end_trouble()
+        self._wake_viewers()
 
-    def _tell_trouble(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            log.warning("the feed cannot see the room: %s", trouble)
-        self._trouble = trouble
-        self._told = None
-        self._publish("trouble", dumps({"at": self._clock.now().isoformat(), "message": trouble}).encode())
+    def _tell_trouble(self, why: str) -> None:
+        if why != self._why:
+            log.warning("the feed cannot see the room: %s", why)
+        self._why = why
+        said = dumps({"at": self._clock.now().isoformat(), "message": why}).encode()
+        self._trouble = b"event: trouble\ndata: %s\n\n" % said  # no id: who comes back has missed nothing of the room
+        self._wake_viewers()
 
     def _end_trouble(self) -> None:
-        if self._trouble is not None:
+        if self._why is not None:
             log.info("the feed sees the room again")
-        self._trouble = None
-
-    def _publish(self, event: str, data: bytes) -> None:
-        self._number += 1
-        text = b"id: %d\nevent: %s\ndata: %s\n\n" % (self._number, event.encode(), data)
-        self._latest = _Message(self._number, text)
-        self._wake_viewers()
+        self._trouble = self._why = None
 
     def _wake_viewers(self) -> None:
         news, self._news = self._news, asyncio.Event()

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from patrol.domain.signing_in import is_loopback
+from patrol.web.problems import error_response
 
 OPERATOR_HEADER = "X-Patrol-Operator"
 MAX_OPERATOR = 64
@@ -145,11 +145,6 @@ def is_https(scope: Scope) -> bool:
     client = scope.get("client")
     told = Headers(scope=scope).get("x-forwarded-proto", "")
     return client is not None and is_loopback(client[0]) and told.strip().lower() == "https"
-
-
-def error_response(status: int, code: str, message: str, **more: object) -> JSONResponse:
-    """``{"error": {"code": ..., "message": ...}}``: the same shape for everything that goes wrong."""
-    return JSONResponse({"error": {"code": code, "message": message, **more}}, status)
 
 
 def _hostname(host: str) -> str:

@@ -44,7 +44,7 @@ def incident_routes(desk: RoomDesk) -> list[DeclaredRoute]:
         "split": actions.split,
     }
     sent = {"orders": actions.order_unit, "orders/{order_id}/take-back": actions.take_back}
-    of_one = "/api/incidents/{incident_id}"
+    of_one = "/api/v1/incidents/{incident_id}"
     return [
         *(declared(f"{of_one}/{name}", action, Permission.ACT, "POST") for name, action in said.items()),
         *(declared(f"{of_one}/{name}", action, Permission.DISPATCH, "POST") for name, action in sent.items()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,19 +12,21 @@ from patrol.domain.errors import MessageError
 from patrol.ports import RoomDesk
 from patrol.web.answering import done
 from patrol.web.entering import DeclaredRoute, declared, operator_of
-from patrol.web.guarding import error_response
+from patrol.web.paging import asked_in, page_of, refuse_cursor
+from patrol.web.problems import error_response
 from patrol.web.reading import id_in, in_time, read
 from patrol.web.schemas import ReplayBody, encode_letters
 
-LETTERS_SHOWN = 50
+LETTERS = "dead-letters"
+ENTRY = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
 def letter_routes(desk: RoomDesk) -> list[DeclaredRoute]:
     """To look at them, and to put them back."""
     letters = _Letters(desk)
     return [
-        declared("/api/dead-letters", letters.latest, Permission.SEE_LETTERS),
-        declared("/api/dead-letters/{letter_id}/replay", letters.replay, Permission.REPLAY, "POST"),
+        declared("/api/v1/dead-letters", letters.latest, Permission.SEE_LETTERS),
+        declared("/api/v1/dead-letters/{letter_id}/replay", letters.replay, Permission.REPLAY, "POST"),
     ]
 
 
@@ -33,8 +37,12 @@ class _Letters:
         self._desk = desk
 
     async def latest(self, request: Request) -> Response:
-        found = await in_time(self._desk.dead_letters(LETTERS_SHOWN))
-        return Response(encode_letters(found), media_type="application/json", headers={"Cache-Control": "no-store"})
+        asked = asked_in(request, LETTERS)
+        if asked.after is not None and not ENTRY.fullmatch(asked.after):
+            refuse_cursor()
+        found = await in_time(self._desk.dead_letters(asked.with_one_more, asked.after))
+        letters, following = page_of(found, asked, LETTERS, lambda letter: letter.id)
+        return Response(encode_letters(letters, following), media_type="application/json")
 
     async def replay(self, request: Request) -> Response:
         await read(request, ReplayBody)

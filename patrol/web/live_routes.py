@@ -15,7 +15,7 @@ from patrol.domain.errors import CaptureError, LiveRefused
 from patrol.ports import Clock, LiveDesk, Looker, StillDesk
 from patrol.web.answers import LiveOpened, LiveShown, LiveZone
 from patrol.web.entering import DeclaredRoute, Gate, declared, visitor_of
-from patrol.web.guarding import error_response
+from patrol.web.problems import error_response
 from patrol.web.reading import id_in, read
 from patrol.web.schemas import Body
 

@@ -7,6 +7,8 @@ import re
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from patrol.web.problems import error_response
+
 _ONE_PART = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -40,7 +42,9 @@ def response_of(content: bytes, media_type: str, headers: dict[str, str], asked:
     try:
         part = part_of(asked.get("range"), len(content))
     except NoSuchPart:
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(content)}"})
+        answer = error_response(416, "no_such_part", f"range: expected a part of {len(content)} bytes")
+        answer.headers.update({"Content-Range": f"bytes */{len(content)}", "Accept-Ranges": "bytes"})
+        return answer
     if part is None:
         return Response(content, media_type=media_type, headers=headers)
     headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(content)}"

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from patrol.web.guarding import check_same_origin
+from patrol.web.problems import Refused
 
 MAX_BODY = 16 * 1024
 ANSWER_WITHIN_S = 5.0
@@ -35,7 +36,9 @@ async def read(request: Request, model: type[Body], most: int = MAX_BODY) -> Bod
     try:
         return model.model_validate_json(await _limited_body(request, most))
     except ValidationError as error:
-        raise HTTPException(400, _in_words(error)) from None
+        at = _where(error)
+        words = "; ".join(f"{each['path']}: {each['detail']}" for each in at)
+        raise Refused(400, "bad_request", words, errors=at) from None
 
 
 def id_in(request: Request, name: str) -> str:
@@ -60,6 +63,7 @@ async def _limited_body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _in_words(error: ValidationError) -> str:
+def _where(error: ValidationError) -> list[dict[str, str]]:
+    """What is wrong, by its place in the body; see ProblemAt."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems)
+    return [{"path": ".".join(map(str, each["loc"])) or "body", "detail": each["msg"]} for each in problems]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from datetime import datetime
 
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from patrol.domain.accounts import Permission
-from patrol.domain.room import RoomSnapshot
+from patrol.domain.incidents import Incident, IncidentId
+from patrol.domain.room import ClosedPlace, RoomSnapshot
 from patrol.ports import PrecisionView, RoomView
 from patrol.web.assets import load_assets
 from patrol.web.entering import OPEN, DeclaredRoute, Gate, declared
 from patrol.web.feeding import FeedFull, RoomFeed
-from patrol.web.guarding import error_response
 from patrol.web.layout import EncodedLayout
+from patrol.web.paging import asked_in, page_of, refuse_cursor
+from patrol.web.problems import error_response
 from patrol.web.reading import in_time
-from patrol.web.schemas import encode_precision, with_time
+from patrol.web.schemas import encode_past, encode_precision, with_time
 from patrol.web.sign_in_routes import SIGN_IN_PAGE
+from patrol.web.streaming import answer_head, send_events
+
+AFTER = "after"
+CLOSED = "closed"
 
 
 # The program itself is no secret; what it shows is.
@@ -35,14 +42,19 @@ def asset_routes() -> list[DeclaredRoute]:
 
 
 def room_routes(
-    view: RoomView, layout: EncodedLayout, encode: Callable[[RoomSnapshot], bytes], feed: RoomFeed, gate: Gate
+    view: RoomView,
+    layout: EncodedLayout,
+    encode: Callable[[RoomSnapshot], Mapping[str, bytes]],
+    feed: RoomFeed,
+    gate: Gate,
 ) -> list[DeclaredRoute]:
     """The room, once and live."""
     room = _Room(view, layout, encode)
     return [
-        declared("/api/layout", room.layout, Permission.SEE),
-        declared("/api/state", room.state, Permission.SEE),
-        declared("/events", _Events(feed, gate), Permission.SEE),
+        declared("/api/v1/layout", room.layout, Permission.SEE),
+        declared("/api/v1/state", room.state, Permission.SEE),
+        declared("/api/v1/incidents/closed", room.past, Permission.SEE),
+        declared("/api/v1/events", _Events(feed, gate), Permission.SEE),
     ]
 
 
@@ -54,7 +66,9 @@ def precision_routes(view: PrecisionView) -> list[DeclaredRoute]:
 class _Room:
     """The room as JSON."""
 
-    def __init__(self, view: RoomView, layout: EncodedLayout, encode: Callable[[RoomSnapshot], bytes]) -> None:
+    def __init__(
+        self, view: RoomView, layout: EncodedLayout, encode: Callable[[RoomSnapshot], Mapping[str, bytes]]
+    ) -> None:
         self._view = view
         self._layout = layout
         self._encode = encode
@@ -66,6 +80,33 @@ class _Room:
         snapshot = await in_time(self._view.snapshot())
         return Response(with_time(snapshot.at, self._encode(snapshot)), media_type="application/json")
 
+    async def past(self, request: Request) -> Response:
+        asked = asked_in(request, CLOSED)
+        found = await in_time(self._view.past(asked.with_one_more, place_in(asked.after)))
+        shown, following = page_of(found.incidents, asked, CLOSED, place_of)
+        return Response(encode_past(shown, following, found), media_type="application/json")
+
+
+def place_of(incident: Incident) -> str:
+    """Where a closed incident stands among all that are, as a cursor says it."""
+    place = ClosedPlace.of(incident)
+    assert place is not None  # or else it would not have been found
+    return f"{place.closed_at.isoformat()} {place.accepted_at.isoformat()} {place.id}"
+
+
+def place_in(text: str | None) -> ClosedPlace | None:
+    """The place in a cursor. Raises Refused."""
+    if text is None:
+        return None
+    try:
+        closed, accepted, incident_id = text.split(" ")
+        closed_at, accepted_at = datetime.fromisoformat(closed), datetime.fromisoformat(accepted)
+        if closed_at.tzinfo is None or accepted_at.tzinfo is None:
+            raise ValueError
+    except ValueError:
+        refuse_cursor()
+    return ClosedPlace(closed_at, accepted_at, IncidentId(incident_id))
+
 
 class _Events:
     """The live feed, as an ASGI app: a viewer's place is given back however its stream ends."""
@@ -75,15 +116,16 @@ class _Events:
         self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if scope["method"] == "HEAD":
-            await Response(headers=headers, media_type="text/event-stream")(scope, receive, send)
+            await answer_head(scope, receive, send)
             return
+        # A browser that comes back by itself says the one; a page that opens a new stream can only say the other.
+        asked = HTTPConnection(scope)
+        seen = asked.headers.get("last-event-id") or asked.query_params.get(AFTER, "")
         try:
             with self._feed.viewer():
-                async with aclosing(self._gate.while_let_in(scope, self._feed.messages())) as messages:
-                    stream = StreamingResponse(messages, headers=headers, media_type="text/event-stream")
-                    await stream(scope, receive, send)
+                async with aclosing(self._gate.while_let_in(scope, self._feed.messages(seen))) as messages:
+                    await send_events(scope, receive, send, messages)
         except FeedFull:
             full = error_response(503, "feed_full", "as many viewers watch as the feed takes; close one or try again")
             full.headers["Retry-After"] = "10"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -41,6 +41,7 @@ from patrol.domain.room import (
     CameraStatus,
     CoverStatus,
     MaintenanceStatus,
+    PastIncidents,
     PinnedCamera,
     QueueStatus,
     RingStatus,
@@ -156,20 +157,23 @@ class RoomState:
     looking: Mapping[IncidentId, tuple[Looker, ...]]
 
 
-_ROOM_STATE = TypeAdapter(RoomState)
-
+_ROOM_FIELDS = {name: TypeAdapter(hint) for name, hint in get_type_hints(RoomState, include_extras=True).items()}
 
 Lookers = Mapping[IncidentId, tuple[Looker, ...]]
 
 
-def encode_room(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, looking: Lookers) -> bytes:
-    """The room as one line of JSON, without its time; equal bytes mean that nothing changed."""
-    return _ROOM_STATE.dump_json(room_state(snapshot, layout, layout_version, looking))
+def encode_room(
+    snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, looking: Lookers
+) -> Mapping[str, bytes]:
+    """The room's fields as JSON, each in one line, without its time; equal bytes mean that nothing changed."""
+    state = room_state(snapshot, layout, layout_version, looking)
+    return {name: adapter.dump_json(getattr(state, name)) for name, adapter in _ROOM_FIELDS.items()}
 
 
-def with_time(at: datetime, room: bytes) -> bytes:
-    """``{"at": ..., "room": ...}`` around an encoded room."""
-    return b'{"at":"%s","room":%s}' % (at.isoformat().encode(), room)
+def with_time(at: datetime, room: Mapping[str, bytes]) -> bytes:
+    """``{"at": ..., "room": ...}`` around fields of an encoded room."""
+    fields = b",".join(b'"%s":%s' % (name.encode(), value) for name, value in room.items())
+    return b'{"at":"%s","room":{%s}}' % (at.isoformat().encode(), fields)
 
 
 def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, looking: Lookers) -> RoomState:
@@ -289,29 +293,57 @@ class LetterShown:
     replayed_by: str | None
 
 
-_LETTERS = TypeAdapter(tuple[LetterShown, ...])
+@dataclass(frozen=True, slots=True)
+class LettersPage:
+    """Some of them, newest first. ``next``: the cursor of what is older; None: nothing is."""
+
+    items: tuple[LetterShown, ...]
+    next: str | None
 
 
-def encode_letters(letters: Sequence[DeadLetter]) -> bytes:
-    """Dead letters as JSON, in their order."""
-    return _LETTERS.dump_json(
-        tuple(
-            LetterShown(
-                id=letter.id,
-                stream=letter.stream,
-                group=letter.group,
-                attempts=letter.attempts,
-                reason=letter.reason,
-                at=letter.at,
-                type=letter.type,
-                message_id=letter.message_id,
-                incident_id=letter.incident_id,
-                replays=letter.replays,
-                replayed_by=letter.replayed_by,
-            )
-            for letter in letters
+_LETTERS = TypeAdapter(LettersPage)
+
+
+def encode_letters(letters: Sequence[DeadLetter], following: str | None) -> bytes:
+    """Dead letters as JSON, in their order. ``following``: the cursor of what is older."""
+    shown = tuple(
+        LetterShown(
+            id=letter.id,
+            stream=letter.stream,
+            group=letter.group,
+            attempts=letter.attempts,
+            reason=letter.reason,
+            at=letter.at,
+            type=letter.type,
+            message_id=letter.message_id,
+            incident_id=letter.incident_id,
+            replays=letter.replays,
+            replayed_by=letter.replayed_by,
         )
+        for letter in letters
     )
+    return _LETTERS.dump_json(LettersPage(shown, following))
+
+
+@dataclass(frozen=True, slots=True)
+class PastPage:
+    """Closed incidents, the one closed last first, with what the room's state tells with its own. ``next``: the cursor
+    of those closed before; None: none were."""
+
+    items: tuple[Incident, ...]
+    next: str | None
+    orders: Mapping[str, tuple[Order, ...]]
+    gone: Mapping[EvidenceId, Gone]
+
+
+_PAST = TypeAdapter(PastPage)
+
+
+def encode_past(shown: Sequence[Incident], following: str | None, past: PastIncidents) -> bytes:
+    """A page of closed incidents as JSON."""
+    ids = {incident.id for incident in shown}
+    orders = {incident_id: orders for incident_id, orders in past.orders.items() if incident_id in ids}
+    return _PAST.dump_json(PastPage(tuple(_cut(incident) for incident in shown), following, orders, past.gone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -33,12 +32,15 @@ from patrol.web.entering import (
     source_of,
     visitor_of,
 )
-from patrol.web.guarding import check_own_page, error_response, is_https
+from patrol.web.guarding import check_own_page, is_https
+from patrol.web.paging import asked_in, page_of, refuse_cursor
+from patrol.web.problems import error_response
 from patrol.web.reading import in_time, read
 from patrol.web.schemas import Body
 
 SIGN_IN_PAGE = "/sign-in"
-DEEDS_SHOWN = 200
+DEEDS = "deeds"
+NUMBER = re.compile(r"[0-9]{1,15}")
 BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 random bits
 STATUS_OF_REFUSAL = {Refusal.WRONG: 401, Refusal.TOO_OFTEN: 429, Refusal.BUSY: 503}
 
@@ -181,7 +183,7 @@ def _described(visitor: Visitor) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class DeedShown:
-    """What somebody did. ``number``: its place, for those before it."""
+    """What somebody did. ``number``: its place among all."""
 
     number: int
     at: datetime
@@ -196,7 +198,15 @@ class DeedShown:
         return cls(number, deed.at, deed.who, deed.action, deed.subject, deed.detail, deed.source)
 
 
-_DEEDS = TypeAdapter(Sequence[DeedShown])
+@dataclass(frozen=True, slots=True)
+class DeedsPage:
+    """Some of them, newest first. ``next``: the cursor of what is older; None: nothing is."""
+
+    items: tuple[DeedShown, ...]
+    next: str | None
+
+
+_DEEDS = TypeAdapter(DeedsPage)
 
 
 class _Deeds:
@@ -206,10 +216,10 @@ class _Deeds:
         self._log = log
 
     async def latest(self, request: Request) -> Response:
-        """``before``: the number of the last one that was shown, for those before it."""
-        before = request.query_params.get("before")
-        if before is not None and not (before.isascii() and before.isdecimal() and len(before) < 16):
-            raise HTTPException(400, "before: expected a number")
-        found = await in_time(self._log.latest(DEEDS_SHOWN, int(before) if before else None))
-        shown = [DeedShown.of(number, deed) for number, deed in found]
-        return Response(_DEEDS.dump_json(shown), media_type="application/json")
+        asked = asked_in(request, DEEDS)
+        if asked.after is not None and not NUMBER.fullmatch(asked.after):
+            refuse_cursor()
+        found = await in_time(self._log.latest(asked.with_one_more, int(asked.after) if asked.after else None))
+        shown, following = page_of(found, asked, DEEDS, lambda each: str(each[0]))
+        page = DeedsPage(tuple(DeedShown.of(number, deed) for number, deed in shown), following)
+        return Response(_DEEDS.dump_json(page), media_type="application/json")

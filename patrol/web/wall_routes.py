@@ -6,14 +6,15 @@ from contextlib import aclosing
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from patrol.domain.accounts import Permission
 from patrol.web.entering import DeclaredRoute, Gate, declared
-from patrol.web.guarding import error_response
+from patrol.web.problems import error_response
 from patrol.web.reading import read
 from patrol.web.schemas import WallCamerasBody
+from patrol.web.streaming import answer_head, send_events
 from patrol.web.wall_feeding import WallFeed, WallFull
 
 
@@ -49,15 +50,13 @@ class _WallEvents:
         self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if scope["method"] == "HEAD":
-            await Response(headers=headers, media_type="text/event-stream")(scope, receive, send)
+            await answer_head(scope, receive, send)
             return
         try:
             with self._feed.viewer() as viewer:
                 async with aclosing(self._gate.while_let_in(scope, self._feed.messages(viewer))) as messages:
-                    stream = StreamingResponse(messages, headers=headers, media_type="text/event-stream")
-                    await stream(scope, receive, send)
+                    await send_events(scope, receive, send, messages)
         except WallFull:
             full = error_response(503, "wall_full", "as many pages show the wall as it takes; close one or try again")
             full.headers["Retry-After"] = "10"

@@ -28,9 +28,8 @@ from patrol.domain.drawing import (
 )
 from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, NotWritten
 from patrol.ports import SceneDesk
-from patrol.web.answers import Problem
 from patrol.web.entering import DeclaredRoute, declared, operator_of
-from patrol.web.guarding import error_response
+from patrol.web.problems import ProblemAt, error_response
 from patrol.web.reading import id_in, in_time, read
 from patrol.web.schemas import Body
 
@@ -124,36 +123,12 @@ class SceneShown:
 
 
 @dataclass(frozen=True, slots=True)
-class SceneProblem:
-    """``path``: in the scene where it can be, else in the file. ``message``: what is wrong, and what was expected."""
-
-    path: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class SceneChecked:
     """What is to be said of a scene. It can be used when there are no ``problems``."""
 
-    problems: tuple[SceneProblem, ...]
+    problems: tuple[ProblemAt, ...]
     warnings: tuple[Warned, ...]
     ground: GroundFound | None
-
-
-@dataclass(frozen=True, slots=True)
-class SceneRefusal(Problem):
-    """``problems``: what is wrong with it; ``who``, ``at``: who was quicker, where that is known."""
-
-    problems: tuple[SceneProblem, ...]
-    who: str | None
-    at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class SceneFailure:
-    """Why nothing was drawn."""
-
-    error: SceneRefusal | Problem
 
 
 _SHOWN, _CHECKED = TypeAdapter(SceneShown), TypeAdapter(SceneChecked)
@@ -203,7 +178,7 @@ class _Scenes:
         except ConfigError as error:
             return _refused(422, "scene_unusable", "the scene cannot be used", error.problems)
         except FileChanged as error:
-            return _refused(409, "scene_changed", str(error), who=error.who, at=error.at)
+            return _refused(409, "scene_changed", str(error), by=error.who)
         except NotWritten as error:
             return _refused(503, "not_written", str(error))
         return await self._shown(written)
@@ -220,19 +195,14 @@ def _unusable_file(error: ConfigError) -> Response:
 
 
 def _refused(
-    status: int,
-    code: str,
-    message: str,
-    problems: Sequence[ConfigProblem] = (),
-    who: str | None = None,
-    at: datetime | None = None,
+    status: int, code: str, message: str, problems: Sequence[ConfigProblem] = (), by: str | None = None
 ) -> Response:
-    told = [{"path": each.path, "message": each.message} for each in problems]
-    return error_response(status, code, message, problems=told, who=who, at=at.isoformat() if at else None)
+    errors = [{"path": each.path, "detail": each.message} for each in problems]
+    return error_response(status, code, message, errors=errors or None, by=by)
 
 
-def _told(problems: Sequence[ConfigProblem]) -> tuple[SceneProblem, ...]:
-    return tuple(SceneProblem(each.path, each.message) for each in problems)
+def _told(problems: Sequence[ConfigProblem]) -> tuple[ProblemAt, ...]:
+    return tuple(ProblemAt(each.path, each.message) for each in problems)
 
 
 def _json(body: bytes) -> Response:

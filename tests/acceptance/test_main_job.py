@@ -170,7 +170,7 @@ def outcome(stage: Stage) -> Outcome:
         failing: Counter[str] = Counter()
         while time.time() < began_at + UNTIL_CLIP_S:
             time.sleep(0.5)
-            state = running.get("/api/state").json()["room"]
+            state = running.get("/api/v1/state").json()["room"]
             closed += _close_what_is_handled(running, state)
             if state["tour"] is not None and time.time() > began_at + 8:
                 stretches.append(state["tour"]["stretch"])
@@ -205,7 +205,7 @@ def _close_what_is_handled(running: Service, state: dict[str, Any]) -> list[str]
 
 def _close(running: Service, incident_id: str, operator: str) -> bool:
     answer = httpx.post(
-        f"{running.address.rstrip('/')}/api/incidents/{incident_id}/close",
+        f"{running.address.rstrip('/')}/api/v1/incidents/{incident_id}/close",
         json={"disposition": "handled", "reason": "acceptance"},
         headers={"X-Patrol-Operator": quote(operator)},
         timeout=10,

@@ -47,6 +47,7 @@ def test_the_newest_come_first_with_what_they_say(valkey: Redis, url: str) -> No
     assert oldest.incident_id == "I-20260501-023004-91b7f2c40e6d"
     assert (newest.type, newest.message_id, newest.incident_id) == (None, None, None)
     assert [letter.id for letter in letters(url, lambda dead: dead.latest(1))] == [second]
+    assert [letter.id for letter in letters(url, lambda dead: dead.latest(5, second))] == [first]
 
 
 def test_one_that_somebody_else_wrote_carelessly_is_shown_all_the_same(valkey: Redis, url: str) -> None:

@@ -123,6 +123,7 @@ def _painted(composite: Composite, t: float, canvas: Any) -> Any:
     return shown
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "number", "composite"), ALL, ids=[f"{k}-{n}-{c.name}" for k, n, c in ALL])
 def test_seen_without_error_all_and_only_is_told(tmp_path: Path, kind: str, number: int, composite: Composite) -> None:
     verdict, told = verdict_of(composite, number, tmp_path)

@@ -74,6 +74,7 @@ def test_a_console_in_plain_redis_that_keeps_the_contract_passes(url: str) -> No
     assert passed(result) == {check.name for check in CHECKS}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_that_breaks_it_in_one_way_fails_that_check_with_the_reason(fault: str, url: str) -> None:
     check = FAULTS[fault]

@@ -123,6 +123,7 @@ def test_every_field_that_is_sent_is_in_the_schema(name: str) -> None:
     assert known(schema, BODIES[name])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BODIES)
 def test_what_the_schema_requires_the_reader_requires_and_the_other_way_round(name: str) -> None:
     """Of the data. Of the envelope a reader asks for less than Patrol sends: terminals leave much out."""

@@ -31,6 +31,8 @@ from tests.adapters.looking import StandingClock, camera_at
 from tests.adapters.real_model import real_model
 from tests.builders import camera, rule, zone
 
+pytestmark = pytest.mark.long  # they share the films, which take a minute to draw
+
 STARTED_AT = 1_900_000_000.0
 YARD = ((0.62, 0.35), (0.98, 0.35), (0.98, 1.0), (0.62, 1.0))
 SAMPLE = Path(__file__).parents[2] / "configs" / "cameras.yaml"

@@ -110,6 +110,7 @@ class TestFeasibility:
 
         assert found.needed_per_s == pytest.approx(4.0)
 
+    @pytest.mark.long
     def test_it_is_cheap_enough_to_be_asked_again_whenever_the_capacity_changes(self) -> None:
         many = as_usual(cameras(0, 0, 100_000))
         began = stopwatch.process_time()

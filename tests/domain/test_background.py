@@ -31,9 +31,12 @@ def played(
 
 EVERY_S = [float(t) for t in range(60)]
 EVERY_5_S = [5.0 * t for t in range(16)]
+PACES = pytest.mark.parametrize(
+    "times", [pytest.param(EVERY_S, id="1 s", marks=pytest.mark.long), pytest.param(EVERY_5_S, id="5 s")]
+)
 
 
-@pytest.mark.parametrize("times", [EVERY_S, EVERY_5_S], ids=["1 s", "5 s"])
+@PACES
 @pytest.mark.parametrize("size", [16, 36, 80])
 def test_a_bag_that_came_is_new_and_known_since_then(times: list[float], size: int) -> None:
     _, (place,) = played(lambda t: with_bag(room(), 300, 300, size) if t >= CAME_S else room(), times)
@@ -47,7 +50,7 @@ def test_a_bag_that_came_is_new_and_known_since_then(times: list[float], size: i
     assert y1 * HEIGHT < 300 - size / 2 < y2 * HEIGHT
 
 
-@pytest.mark.parametrize("times", [EVERY_S, EVERY_5_S], ids=["1 s", "5 s"])
+@PACES
 def test_one_that_went_is_not_new(times: list[float]) -> None:
     _, (place,) = played(lambda t: room() if t >= CAME_S else with_bag(room(), 300, 300), times)
     assert not place.is_new
@@ -114,6 +117,7 @@ def test_who_stands_before_it_later_is_known_to_hide_it() -> None:
     assert place.seen_s == 39.0
 
 
+@pytest.mark.long
 def test_what_stands_long_is_not_eaten_up_from_its_rim() -> None:
     def box_at(until: int) -> Box:
         times = [float(t) for t in range(until)]
@@ -151,6 +155,7 @@ def test_a_camera_that_is_turned_is_learned_anew_and_nothing_is_told_meanwhile()
     assert model.known.mean() > 0.9
 
 
+@pytest.mark.long
 def test_what_moves_all_the_time_never_stands() -> None:
     def draw(t: float) -> Picture:
         return with_person(room(), 40 + round(9 * t), 300, 120)
@@ -159,6 +164,7 @@ def test_what_moves_all_the_time_never_stands() -> None:
     assert [place for place in places if model.at_s - place.since_s > 6] == []
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.5, 40), st.integers(0, 3)), min_size=1, max_size=12), st.integers(0, 99))
 def test_it_stays_as_large_as_it_is_whatever_comes(looks: list[tuple[float, int]], seed: int) -> None:

@@ -46,7 +46,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["memory", "valkey"])
+@pytest.fixture(params=["memory", pytest.param("valkey", marks=pytest.mark.long)])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     address: str | None = None
     if request.param == "valkey":

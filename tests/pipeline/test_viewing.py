@@ -14,7 +14,7 @@ from patrol.domain.errors import StoreError
 from patrol.domain.events import Level
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentState, LoopStage, Stamp
 from patrol.domain.orders import ReceiptKind
-from patrol.domain.room import RoomSnapshot, TourStatus
+from patrol.domain.room import ClosedPlace, RoomSnapshot, TourStatus
 from patrol.domain.units import UnitState
 from patrol.pipeline.covering import EVERY_S, Covering
 from patrol.pipeline.viewing import INCIDENTS_SHOWN, TOUR_SILENT_AFTER_S, Room, most_urgent_first, stages
@@ -46,8 +46,8 @@ class RefusesAtFirst:
             raise StoreError("database is locked")
         return await self._store.open_ledger()
 
-    async def latest_closed(self, limit: int) -> Ledger:
-        return await self._store.latest_closed(limit)
+    async def latest_closed(self, limit: int, before: ClosedPlace | None = None) -> Ledger:
+        return await self._store.latest_closed(limit, before)
 
     async def totals(self) -> Totals:
         return await self._store.totals()

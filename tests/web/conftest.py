@@ -19,6 +19,7 @@ from patrol.adapters.clock import SystemClock
 from patrol.ports import DeedLog, HealthCheck, LiveDesk, SceneDesk, StillDesk
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
+from patrol.web.problems import KINDS, PREFIX, PROBLEM_JSON
 
 from .fake_room import FakeRoom
 from .no_live import NoLive
@@ -48,6 +49,17 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
         yield browser
         browser.close()
+
+
+def code_of(answer: httpx.Response) -> str:
+    """Which kind of problem an answer is; that it is a proper one of those that are listed."""
+    assert answer.headers["content-type"] == PROBLEM_JSON
+    said = answer.json()
+    code = str(said["type"]).removeprefix(PREFIX)
+    assert said["status"] == answer.status_code in KINDS[code].statuses
+    assert said["title"] == KINDS[code].title
+    assert said["detail"]
+    return code
 
 
 @dataclass(slots=True)
@@ -104,6 +116,8 @@ class Site:
             roster=room.roster,
             rules=lambda: room.rules,
             scenes=self.scenes,
+            map_parts=room.map_parts,
+            heat=room,
         )
 
     @asynccontextmanager

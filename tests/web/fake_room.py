@@ -9,8 +9,9 @@ import asyncio
 import math
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,7 @@ from patrol.domain.errors import (
     UnitBusy,
 )
 from patrol.domain.events import IncidentClass, Kind, Level
+from patrol.domain.heat import Heat, HeatCell, Span
 from patrol.domain.incidents import (
     AlertId,
     Cause,
@@ -78,8 +80,10 @@ from patrol.domain.requests import ViewAcceptance
 from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
+    ClosedPlace,
     CoverStatus,
     MaintenanceStatus,
+    PastIncidents,
     PinnedCamera,
     QueueStatus,
     RingStatus,
@@ -99,6 +103,7 @@ from patrol.domain.units import Shift, Unit, UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import CoordinateSystem
 from patrol.domain.zones import RuleId, Zone, ZoneId
 from patrol.web.app import RoomLayout, make_web_app, serve
+from patrol.web.map_routes import MapParts
 from tests.builders import rule
 
 CANARY = "canary-password"
@@ -275,6 +280,7 @@ class FakeRoom:
     snapshots: int = 0
     skips: dict[CameraId, SkippedCamera] = field(default_factory=dict)
     wall: MemoryWall = field(default_factory=MemoryWall)
+    map_parts: MapParts = field(default_factory=MapParts)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -337,6 +343,14 @@ class FakeRoom:
             digest=digest(ordered),
             cover=self.cover,
         )
+
+    async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
+        self._answer()
+        places = {place: one for one in self.incidents.values() if (place := ClosedPlace.of(one)) is not None}
+        behind = [place for place in places if before is None or astuple(place) < astuple(before)]
+        found = tuple(places[place] for place in sorted(behind, key=astuple, reverse=True)[:limit])
+        orders = {str(one.id): (self.orders[one.id],) for one in found if one.id in self.orders}
+        return PastIncidents(found, orders, self.gone)
 
     # UnitDesk
 
@@ -412,6 +426,14 @@ class FakeRoom:
         self._take(feedback.reopen(self._situation(incident_id), operator, reason, self.now()))
         self.calls.append(("reopen", incident_id, operator, reason))
 
+    async def heat(self, span: Span, least: Level | None) -> Heat:
+        """See HeatView: each place by itself."""
+        self._answer()
+        told = [one for one in self.incidents.values() if one.incident_class is IncidentClass.SECURITY]
+        places = Counter(one.place for one in told if least is None or one.level.rank <= least.rank)
+        cells = tuple(HeatCell(place, n) for place, n in places.most_common())
+        return Heat(self.now(), self.now() - span.length, least, places.total(), cells)
+
     async def precision(self) -> PrecisionReport:
         self._answer()
         rules = together(self.told)
@@ -478,10 +500,11 @@ class FakeRoom:
             raise QueueError(self.queue_away)
         self.calls.append(("accept-view", acceptance.camera_id, acceptance.operator))
 
-    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+    async def dead_letters(self, limit: int, before: str | None = None) -> list[DeadLetter]:
         if self.queue_away is not None:
             raise QueueError(self.queue_away)
-        return self.letters[:limit]
+        older = [letter for letter in self.letters if before is None or letter.id < before]
+        return older[:limit]
 
     async def replay(self, letter_id: str, operator: str) -> None:
         if self.queue_away is not None:

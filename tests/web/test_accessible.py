@@ -155,6 +155,8 @@ def _rules(page: Page) -> None:
 # How one comes there, and the part of the page that is new then.
 VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "help": (_press("?"), "#help"),
+    "map list": (_press("f"), ".map-card"),
+    "heat": (_press("h"), "#map"),
     "settings": (_press("s"), "#settings"),
     "units": (_units, "#settings"),
     "rules": (_rules, "#settings"),

@@ -34,7 +34,8 @@ DOCUMENT = openapi()
 def complaints(method: str, path: str, answer: httpx.Response) -> list[str]:
     """What is wrong with an answer, by the document; a field that the document does not know is wrong, too."""
     content = DOCUMENT["paths"][path][method]["responses"][str(answer.status_code)]["content"]
-    schema = {**strict(DOCUMENT["components"], "components"), **strict(content["application/json"]["schema"])}
+    described = content[answer.headers["content-type"].partition(";")[0]]["schema"]
+    schema = {**strict(DOCUMENT["components"], "components"), **strict(described)}
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(answer.json())]
 
 
@@ -76,6 +77,10 @@ def test_what_is_committed_is_what_the_code_says() -> None:
     assert COMMITTED.read_text("utf-8") == openapi_text(), "patrol openapi > docs/openapi.json writes it anew"
 
 
+def test_whoever_may_see_the_room_gets_the_same_document(site: Site) -> None:
+    assert asked(site, "GET", "/api/v1/openapi.json").text == COMMITTED.read_text("utf-8")
+
+
 def test_the_command_prints_it() -> None:
     done = CliRunner().invoke(make_cli(), ["openapi"])
     assert done.exit_code == 0, done.output
@@ -93,7 +98,17 @@ def test_whatever_is_referred_to_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/layout", "/api/state", "/api/dead-letters", "/api/v1/precision", "/api/v1/me", "/healthz", "/readyz"]
+    "path",
+    [
+        "/api/v1/layout",
+        "/api/v1/state",
+        "/api/v1/dead-letters",
+        "/api/v1/incidents/closed",
+        "/api/v1/precision",
+        "/api/v1/me",
+        "/healthz",
+        "/readyz",
+    ],
 )
 def test_what_can_be_read_is_as_described(site: Site, path: str) -> None:
     site.room.bury(1)
@@ -104,22 +119,22 @@ def test_what_can_be_read_is_as_described(site: Site, path: str) -> None:
 
 
 ACTIONS: list[tuple[str, str, object]] = [
-    ("/api/incidents/{incident_id}/displayed", f"/api/incidents/{INCIDENT}/displayed", {"seat": "seat-1"}),
-    ("/api/incidents/{incident_id}/confirm", f"/api/incidents/{INCIDENT}/confirm", {}),
-    ("/api/incidents/{incident_id}/level", f"/api/incidents/{INCIDENT}/level", {"level": "red", "reason": "x"}),
+    ("/api/v1/incidents/{incident_id}/displayed", f"/api/v1/incidents/{INCIDENT}/displayed", {"seat": "seat-1"}),
+    ("/api/v1/incidents/{incident_id}/confirm", f"/api/v1/incidents/{INCIDENT}/confirm", {}),
+    ("/api/v1/incidents/{incident_id}/level", f"/api/v1/incidents/{INCIDENT}/level", {"level": "red", "reason": "x"}),
     (
-        "/api/incidents/{incident_id}/close",
-        f"/api/incidents/{INCIDENT}/close",
+        "/api/v1/incidents/{incident_id}/close",
+        f"/api/v1/incidents/{INCIDENT}/close",
         {"disposition": "handled", "reason": "x"},
     ),
-    ("/api/cameras/{camera_id}/pin", "/api/cameras/C-017/pin", {}),
-    ("/api/cameras/{camera_id}/skip", "/api/cameras/C-017/skip", {"seconds": 60, "reason": "x"}),
+    ("/api/v1/cameras/{camera_id}/pin", "/api/v1/cameras/C-017/pin", {}),
+    ("/api/v1/cameras/{camera_id}/skip", "/api/v1/cameras/C-017/skip", {"seconds": 60, "reason": "x"}),
     ("/api/v1/wall/{viewer_id}/cameras", "/api/v1/wall/nobody/cameras", {"cameras": []}),
     ("/api/v1/units/{unit_id}/state", "/api/v1/units/U-JP1/state", {"state": "off_duty", "reason": "x"}),
     ("/api/v1/positions", "/api/v1/positions", {"positions": [{"unit_id": "U-1", "place": {}, "at": "now"}]}),
-    ("/api/incidents/{incident_id}/confirm", "/api/incidents/I-0/confirm", {}),
-    ("/api/incidents/{incident_id}/confirm", f"/api/incidents/{INCIDENT}/confirm", {"more": 1}),
-    ("/api/cameras/{camera_id}/pin", "/api/cameras/none/pin", {}),
+    ("/api/v1/incidents/{incident_id}/confirm", "/api/v1/incidents/I-0/confirm", {}),
+    ("/api/v1/incidents/{incident_id}/confirm", f"/api/v1/incidents/{INCIDENT}/confirm", {"more": 1}),
+    ("/api/v1/cameras/{camera_id}/pin", "/api/v1/cameras/none/pin", {}),
 ]
 
 

@@ -19,7 +19,7 @@ from patrol.web.app import FeedLimits, make_status_app
 from patrol.web.entering import DeclaredRoute
 from tests.builders import NOON
 
-from .conftest import HOST, Site
+from .conftest import HOST, Site, code_of
 from .signed_in import PASSWORD, Guarded, sign_in, with_site
 
 INCIDENT = IncidentId("I-20261123-000147")
@@ -95,7 +95,7 @@ def test_without_a_sign_in_nothing_but_the_door_is_there(site: Site, tmp_path: P
                     assert answer.headers["www-authenticate"] == "Bearer"
                     assert INCIDENT not in answer.text
             made_up = {"Cookie": "patrol=made-up", "Authorization": "Bearer patrol_made-up"}
-            assert (await client.get("/api/state", headers=made_up)).status_code == 401
+            assert (await client.get("/api/v1/state", headers=made_up)).status_code == 401
         assert there.site.room.calls == []
 
     with_site(tmp_path, site, story)
@@ -113,14 +113,14 @@ def test_each_role_gets_to_what_it_may_and_to_nothing_else(site: Site, tmp_path:
                     assert answer.status_code not in {401, 403}, (route.path, answer.text)
                 else:
                     assert answer.status_code == 403, route.path
-                    assert answer.json()["error"]["code"] == "not_allowed"
+                    assert code_of(answer) == "not_allowed"
 
     with_site(tmp_path, site, story)
 
 
 @pytest.mark.parametrize("use", TokenUse)
 def test_a_token_is_good_for_its_use_and_for_nothing_else(site: Site, tmp_path: Path, use: TokenUse) -> None:
-    opens = {TokenUse.READ: "/api/state", TokenUse.METRICS: "/metrics", TokenUse.POSITIONS: "/api/v1/positions"}
+    opens = {TokenUse.READ: "/api/v1/state", TokenUse.METRICS: "/metrics", TokenUse.POSITIONS: "/api/v1/positions"}
 
     async def story(there: Guarded) -> None:
         token = await there.enrolling.add_token("administrator", {use}, "a machine")
@@ -163,7 +163,7 @@ def test_only_our_own_page_acts_by_the_cookie(site: Site, tmp_path: Path, header
     async def story(there: Guarded) -> None:
         async with there.signed_in("operator") as client:
             del client.headers["Origin"]
-            for path in (f"/api/incidents/{INCIDENT}/confirm", "/api/v1/sign-out"):
+            for path in (f"/api/v1/incidents/{INCIDENT}/confirm", "/api/v1/sign-out"):
                 answer = await client.post(path, json={}, headers=headers)
                 assert answer.status_code == status, path
             assert len(there.site.room.calls) == (status == 200)
@@ -177,7 +177,7 @@ def test_only_our_own_page_acts_by_the_cookie(site: Site, tmp_path: Path, header
 def test_what_changes_something_by_cookie_is_json(site: Site, tmp_path: Path) -> None:
     async def story(there: Guarded) -> None:
         async with there.signed_in("operator") as client:
-            answer = await client.post(f"/api/incidents/{INCIDENT}/confirm", data={"a": "b"})
+            answer = await client.post(f"/api/v1/incidents/{INCIDENT}/confirm", data={"a": "b"})
             assert answer.status_code == 415
         assert there.site.room.calls == []
 
@@ -190,17 +190,17 @@ def test_what_changes_something_by_cookie_is_json(site: Site, tmp_path: Path) ->
 def test_without_accounts_the_room_is_open_to_this_machine_alone(site: Site, tmp_path: Path) -> None:
     async def story(there: Guarded) -> None:
         async with there.browser() as client:
-            assert (await client.get("/api/state")).status_code == 200
+            assert (await client.get("/api/v1/state")).status_code == 200
             assert (await client.get("/api/v1/me")).json()["name"] == ""
-            answer = await client.get("/api/state", headers={"X-Forwarded-For": "10.0.0.9"})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no_accounts")
+            answer = await client.get("/api/v1/state", headers={"X-Forwarded-For": "10.0.0.9"})
+            assert (answer.status_code, code_of(answer)) == (403, "no_accounts")
             assert (await sign_in(client, "operator")).status_code == 409
-            for path in ("/metrics", "/api/state"):  # a name that another site has pointed here
+            for path in ("/metrics", "/api/v1/state"):  # a name that another site has pointed here
                 answer = await client.get(path, headers={"Host": "elsewhere.example"})
                 assert answer.status_code in {403, 421}, path
         for peer in ("10.0.0.9", "fe80::1", ""):
             async with there.browser(peer) as client:
-                assert (await client.get("/api/state")).status_code == 403
+                assert (await client.get("/api/v1/state")).status_code == 403
                 assert (await client.get("/metrics")).status_code == 403
                 assert (await client.get("/healthz")).status_code == 200
 
@@ -210,7 +210,7 @@ def test_without_accounts_the_room_is_open_to_this_machine_alone(site: Site, tmp
 def test_beyond_loopback_nothing_is_open_also_to_this_machine(site: Site, tmp_path: Path) -> None:
     async def story(there: Guarded) -> None:
         async with there.browser() as client:
-            assert (await client.get("/api/state")).status_code == 403
+            assert (await client.get("/api/v1/state")).status_code == 403
 
     with_site(tmp_path, site, story, accounts=False, is_open_here=False)
 
@@ -220,13 +220,13 @@ def test_the_first_account_shuts_an_open_room_that_runs(site: Site, tmp_path: Pa
 
     async def story(there: Guarded) -> None:
         async with there.browser() as client:
-            assert (await client.get("/api/state")).status_code == 200
+            assert (await client.get("/api/v1/state")).status_code == 200
             await there.enrolling.add("li", AccountRole.ADMINISTRATOR, PASSWORD)
             clock.advance(5.0)
-            assert (await client.get("/api/state")).status_code == 401
+            assert (await client.get("/api/v1/state")).status_code == 401
             await there.enrolling.disable("li", is_disabled=True)
             clock.advance(60.0)
-            assert (await client.get("/api/state")).status_code == 401
+            assert (await client.get("/api/v1/state")).status_code == 401
 
     with_site(tmp_path, site, story, clock, accounts=False)
 
@@ -260,7 +260,7 @@ def test_a_stream_ends_with_its_sign_in(site: Site, tmp_path: Path) -> None:
             headers = {"Cookie": f"patrol={client.cookies['patrol']}"}
             async with (
                 httpx.AsyncClient(base_url=address, timeout=10) as viewer,
-                viewer.stream("GET", "/events", headers=headers) as stream,
+                viewer.stream("GET", "/api/v1/events", headers=headers) as stream,
             ):
                 assert stream.status_code == 200
                 lines = stream.aiter_lines()
@@ -280,7 +280,7 @@ def test_while_the_store_is_away_who_was_in_stays_and_nobody_else_gets_in(
 
     async def story(there: Guarded) -> None:
         async with there.signed_in("operator") as client, there.browser() as other:
-            assert (await client.get("/api/state")).status_code == 200
+            assert (await client.get("/api/v1/state")).status_code == 200
 
             async def away(*_: object, **__: object) -> None:
                 raise StoreError("database: away")
@@ -288,10 +288,10 @@ def test_while_the_store_is_away_who_was_in_stays_and_nobody_else_gets_in(
             for name in ("read", "within", "fleeting"):
                 monkeypatch.setattr(there.store, name, away)
             clock.advance(60.0)
-            assert (await client.get("/api/state")).status_code == 200
+            assert (await client.get("/api/v1/state")).status_code == 200
             assert (await sign_in(other, "operator")).status_code == 503
-            assert (await other.get("/api/state", headers={"Cookie": "patrol=made-up"})).status_code == 503
+            assert (await other.get("/api/v1/state", headers={"Cookie": "patrol=made-up"})).status_code == 503
             clock.advance(600.0)
-            assert (await client.get("/api/state")).status_code == 503
+            assert (await client.get("/api/v1/state")).status_code == 503
 
     with_site(tmp_path, site, story, clock)

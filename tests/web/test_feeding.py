@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 
 from patrol.web.app import FeedLimits
 
-from .conftest import Site
+from .conftest import Site, code_of
 
 QUICK = FeedLimits(period_s=0.05, quiet_s=0.4, heartbeat_s=0.15, viewers=2)
 
@@ -22,6 +23,8 @@ class Viewer:
 
     def __init__(self, lines: AsyncIterator[str]) -> None:
         self._lines = lines
+        self.room: dict[str, Any] = {}
+        self.kinds: list[str] = []
 
     async def next(self) -> dict[str, str]:
         """The next event or comment, as its fields."""
@@ -40,12 +43,25 @@ class Viewer:
             fields = await self.next()
             assert fields, "the stream ended"
             if fields.get("event") == kind:
-                return {"id": int(fields["id"]), **json.loads(fields["data"])}
+                return {"id": fields.get("id", ""), **json.loads(fields["data"])}
+
+    async def state(self) -> dict[str, Any]:
+        """The room as it is after the next event that tells of it, as the page puts it together."""
+        while (fields := await self.next()).get("event") not in {"state", "change"}:
+            assert fields, "the stream ended"
+        told = json.loads(fields["data"])
+        self.kinds.append(fields["event"])
+        self.room = told["room"] if fields["event"] == "state" else {**self.room, **told["room"]}
+        return {"id": fields["id"], "at": told["at"], "room": self.room, "told": set(told["room"])}
 
 
 @asynccontextmanager
-async def watching(address: str) -> AsyncIterator[Viewer]:
-    async with httpx.AsyncClient(base_url=address) as client, client.stream("GET", "/events") as answer:
+async def watching(address: str, seen: str = "", query: str = "") -> AsyncIterator[Viewer]:
+    headers = {"Last-Event-ID": seen} if seen else {}
+    async with (
+        httpx.AsyncClient(base_url=address, headers=headers) as client,
+        client.stream("GET", f"/api/v1/events{query}") as answer,
+    ):
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert "content-encoding" not in answer.headers
@@ -58,14 +74,77 @@ def test_a_viewer_gets_the_room_at_once_and_then_as_it_changes(site: Site) -> No
     async def check() -> None:
         async with site.served() as address, watching(address) as viewer:
             assert await viewer.next() == {"retry": "2000"}
-            first = await viewer.event("state")
+            first = await viewer.state()
             incident = site.room.alert(500)
             while True:
-                later = await viewer.event("state")
+                later = await viewer.state()
                 if any(one["id"] == incident for one in later["room"]["incidents"]):
                     break
-            assert later["id"] > first["id"]
+            assert number_of(later) > number_of(first)
             assert later["at"] > first["at"]
+
+    asyncio.run(check())
+
+
+def number_of(told: dict[str, Any]) -> int:
+    return int(told["id"].partition("-")[2])
+
+
+def test_a_viewer_is_told_the_whole_room_once_and_then_what_has_changed(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address, watching(address) as viewer:
+            whole = await viewer.state()
+            assert {"station", "incidents", "tour", "units"} <= whole["told"]
+            incident = site.room.alert(500)
+            while not any(one["id"] == incident for one in viewer.room["incidents"]):
+                told = await viewer.state()
+            assert "incidents" in told["told"]
+            assert "station" not in told["told"]
+            assert viewer.room.keys() == whole["told"]
+            assert viewer.kinds == ["state", *["change"] * (len(viewer.kinds) - 1)]
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("by_query", [False, True])
+def test_who_comes_back_is_told_what_he_missed_and_nothing_twice(site: Site, by_query: bool) -> None:
+    site.limits = QUICK
+    still = site.room.now()
+    site.room.now = lambda: still
+
+    async def check() -> None:
+        async with site.served() as address:
+            async with watching(address) as viewer:
+                seen = (await viewer.state())["id"]
+            again = {"query": f"?after={seen}"} if by_query else {"seen": seen}
+            async with watching(address, **again) as viewer:
+                calm = await viewer.state()
+                assert (viewer.kinds, calm["told"]) == (["change"], set())
+            incident = site.room.alert(501)
+            async with watching(address, **again) as viewer:
+                told = await viewer.state()
+                assert viewer.kinds == ["change"]
+                assert "incidents" in told["told"]
+                assert not {"tour", "station", "units"} & told["told"]
+                assert any(one["id"] == incident for one in told["room"]["incidents"])
+
+    asyncio.run(check())
+
+
+def test_who_comes_back_to_a_server_that_was_started_anew_is_told_the_whole_room(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address, watching(address) as viewer:
+            seen = (await viewer.state())["id"]
+        other = Site(room=site.room, limits=QUICK)
+        async with other.served() as address:
+            for strange in (seen, "made up", f"{seen}9"):
+                async with watching(address, strange) as viewer:
+                    told = await viewer.state()
+                    assert (viewer.kinds, told["id"] != seen) == (["state"], True)
 
     asyncio.run(check())
 
@@ -80,7 +159,7 @@ def test_one_look_at_the_room_serves_every_viewer(site: Site) -> None:
             async def watch() -> None:
                 async with watching(address) as viewer:
                     for _ in range(3):
-                        await viewer.event("state")
+                        await viewer.state()
 
             for _ in range(8):
                 tasks.create_task(watch())
@@ -97,7 +176,7 @@ def test_nobody_watching_means_nobody_looks(site: Site) -> None:
             await asyncio.sleep(0.2)
             assert site.room.snapshots == 0
             async with watching(address) as viewer:
-                await viewer.event("state")
+                await viewer.state()
             await asyncio.sleep(0.3)  # the server notices that the viewer has gone
             looked = site.room.snapshots
             await asyncio.sleep(0.3)
@@ -112,12 +191,12 @@ def test_who_comes_back_sees_the_room_as_it_is_and_not_as_it_was(site: Site) -> 
     async def check() -> None:
         async with site.served() as address:
             async with watching(address) as viewer:
-                await viewer.event("state")
+                await viewer.state()
             await asyncio.sleep(0.3)
             incident = site.room.alert(501)
             site.room.takes_s = 0.1
             async with watching(address) as viewer:
-                state = await viewer.event("state")
+                state = await viewer.state()
             assert any(one["id"] == incident for one in state["room"]["incidents"])
 
     asyncio.run(check())
@@ -129,13 +208,13 @@ def test_one_viewer_too_many_is_told_to_come_back_and_a_place_given_up_is_free(s
     async def check() -> None:
         async with site.served() as address, httpx.AsyncClient(base_url=address) as client:
             async with watching(address), watching(address):
-                full = await client.get("/events")
+                full = await client.get("/api/v1/events")
                 assert full.status_code == 503
-                assert full.json()["error"]["code"] == "feed_full"
+                assert code_of(full) == "feed_full"
                 assert "retry-after" in full.headers
             await asyncio.sleep(0.3)
             async with watching(address) as viewer:
-                await viewer.event("state")
+                await viewer.state()
 
     asyncio.run(check())
 
@@ -147,10 +226,10 @@ def test_a_calm_room_is_silent_but_for_signs_of_life(site: Site) -> None:
 
     async def check() -> None:
         async with site.served() as address, watching(address) as viewer:
-            await viewer.event("state")
+            await viewer.state()
             heard = [await viewer.next() for _ in range(4)]
         assert {"comment": "still here"} in heard
-        assert any(fields.get("event") == "state" for fields in heard)
+        assert any(fields.get("event") == "change" for fields in heard)
         # 4 messages at 0.15 s to 0.4 s; a room told every 0.05 s would have had no room for a comment.
         assert sum("comment" in fields for fields in heard) >= 2
 
@@ -162,12 +241,12 @@ def test_a_store_that_is_away_is_told_and_its_return_is_too(site: Site) -> None:
 
     async def check() -> None:
         async with site.served() as address, watching(address) as viewer:
-            await viewer.event("state")
+            await viewer.state()
             site.room.away = "disk is full"
             trouble = await viewer.event("trouble")
             assert trouble["message"] == "disk is full"
             site.room.away = None
-            assert (await viewer.event("state"))["room"]["incidents"]
+            assert (await viewer.state())["room"]["incidents"]
 
     asyncio.run(check())
 
@@ -197,11 +276,11 @@ def test_a_viewer_that_does_not_read_costs_the_others_nothing(site: Site) -> Non
         async with site.served() as address:
             host, port = address.removeprefix("http://").rstrip("/").split(":")
             _, writer = await asyncio.open_connection(host, int(port), limit=1024)
-            writer.write(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             await writer.drain()
             async with watching(address) as viewer:
-                ids = [(await viewer.event("state"))["id"] for _ in range(12)]
-            assert ids == sorted(ids)
+                numbers = [number_of(await viewer.state()) for _ in range(12)]
+            assert numbers == sorted(set(numbers))
             writer.close()
             await writer.wait_closed()
 
@@ -211,7 +290,7 @@ def test_a_viewer_that_does_not_read_costs_the_others_nothing(site: Site) -> Non
 def test_asking_only_for_the_head_takes_no_place(site: Site) -> None:
     async def check() -> None:
         async with site.served() as address, httpx.AsyncClient(base_url=address) as client:
-            answer = await client.head("/events")
+            answer = await client.head("/api/v1/events")
             assert answer.headers["content-type"].startswith("text/event-stream")
         assert site.room.snapshots == 0
 

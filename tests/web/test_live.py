@@ -321,6 +321,7 @@ def test_a_click_on_the_map_opens_a_camera_and_it_fits_a_phone(server: Server, o
         wide = open_page(room)
         spot = wide.evaluate(WEDGE)
         wide.mouse.click(*spot)
+        wide.locator(".map-card .main").click()
         expect(wide.locator("#live")).to_be_visible()
 
 

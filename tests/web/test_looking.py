@@ -63,11 +63,11 @@ def test_the_room_says_who_looks_at_what_until_they_do_not(site: Site) -> None:
         assert (await client.post("/api/v1/looking", json=body)).json() == {"done": True}
         named = {"X-Patrol-Operator": "%E6%9D%8E%E6%98%8E"}
         await client.post("/api/v1/looking", json={**body, "seat": "seat-2"}, headers=named)
-        room = (await client.get("/api/state")).json()["room"]
+        room = (await client.get("/api/v1/state")).json()["room"]
         assert room["looking"] == {incident: [{"seat": "seat-1", "who": ""}, {"seat": "seat-2", "who": "李明"}]}
         await client.post("/api/v1/looking", json={"seat": "seat-1"})
         await client.post("/api/v1/looking", json={"seat": "seat-2", "incident_id": None})
-        assert (await client.get("/api/state")).json()["room"]["looking"] == {}
+        assert (await client.get("/api/v1/state")).json()["room"]["looking"] == {}
 
     told_by(site, story)
 

@@ -1027,8 +1027,8 @@ def test_until_the_layout_is_there_nothing_of_the_room_is_shown_by_halves(browse
     served.room.escalate(incident, EscalationStep.ROOM, "没有空闲警力", "no unit is free")
     with browser.new_context(locale="zh-CN") as context:
         page, waiting = context.new_page(), []
-        page.route("**/api/layout", lambda route: waiting.append(route))
-        with page.expect_request("**/api/layout"):
+        page.route("**/api/v1/layout", lambda route: waiting.append(route))
+        with page.expect_request("**/api/v1/layout"):
             page.goto(served.address)
         page.wait_for_timeout(700)
         expect(page.locator("#banners")).to_be_empty()

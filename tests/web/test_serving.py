@@ -28,10 +28,11 @@ def test_it_is_gone_within_two_seconds_with_viewers_connected_even_one_that_neve
             port = int(address.rstrip("/").rpartition(":")[2])
             stalled = socket.create_connection(("127.0.0.1", port))
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            stalled.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            stalled.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             async with watching(address) as viewer:
-                for _ in range(25):
-                    await viewer.event("state")
+                for number in range(25):
+                    site.room.alert(700 + number)
+                    await viewer.state()
                 site.stopping.set()
                 stopped_at = time.monotonic()
                 while await viewer.next():
@@ -124,7 +125,7 @@ def test_being_cancelled_leaves_nothing_behind(site: Site) -> None:
         serving = asyncio.create_task(serve(site.app(), "127.0.0.1", 0, site.stopping, ready.set_result))
         address = await ready
         async with watching(address) as viewer:
-            await viewer.event("state")
+            await viewer.state()
             serving.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await serving

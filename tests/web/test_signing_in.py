@@ -19,9 +19,10 @@ from patrol.domain.incidents import IncidentId
 from patrol.domain.signing_in import LASTS, UNSEEN_FOR
 from patrol.web.app import make_status_app
 from patrol.web.entering import Gate
+from patrol.web.paging import cursor_of
 from tests.builders import NOON
 
-from .conftest import HOST, Site
+from .conftest import HOST, Site, code_of
 from .signed_in import CANARY, PASSWORD, Guarded, sign_in, with_site
 
 INCIDENT = IncidentId("I-20261123-000147")
@@ -47,15 +48,15 @@ def test_somebody_signs_in_acts_by_name_and_signs_out(site: Site, tmp_path: Path
             )  # fmt: skip
             assert me["ends_at"] == (NOON + LASTS).isoformat()
             said = {"X-Patrol-Operator": "somebody-else"}
-            answer = await client.post(f"/api/incidents/{INCIDENT}/confirm", json={}, headers=said)
+            answer = await client.post(f"/api/v1/incidents/{INCIDENT}/confirm", json={}, headers=said)
             assert answer.status_code == 200
             assert there.site.room.calls == [("confirm", INCIDENT, "operator")]
             secret, browser = client.cookies["patrol"], client.cookies["patrol-browser"]
             assert (await client.post("/api/v1/sign-out", json={})).status_code == 200
             assert client.cookies["patrol-browser"] == browser
-            assert (await client.get("/api/state", headers={"Cookie": f"patrol={browser}"})).status_code == 401
+            assert (await client.get("/api/v1/state", headers={"Cookie": f"patrol={browser}"})).status_code == 401
             assert "patrol" not in client.cookies
-            assert (await client.get("/api/state", headers={"Cookie": f"patrol={secret}"})).status_code == 401
+            assert (await client.get("/api/v1/state", headers={"Cookie": f"patrol={secret}"})).status_code == 401
         newest = [(deed.action, deed.who, deed.source) for deed in await there.deeds()][:2]
         assert newest == [(Action.SIGN_OUT, "operator", "127.0.0.1"), (Action.SIGN_IN, "operator", "127.0.0.1")]
 
@@ -73,9 +74,9 @@ def test_a_browser_forgets_who_signed_out_also_while_the_store_is_away(
 
             monkeypatch.setattr(there.store, "within", away)
             answer = await client.post("/api/v1/sign-out", json={})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_away")
+            assert (answer.status_code, code_of(answer)) == (503, "store_away")
             assert "patrol" not in client.cookies
-            assert (await client.get("/api/state")).status_code == 401
+            assert (await client.get("/api/v1/state")).status_code == 401
 
     with_site(tmp_path, site, story)
 
@@ -89,13 +90,13 @@ def test_over_https_the_cookie_goes_nowhere_else(site: Site, tmp_path: Path) -> 
             assert [cookie.partition("=")[0] for cookie in cookies] == ["__Host-patrol", "__Host-patrol-browser"]
             assert all("Secure" in cookie.split("; ") for cookie in cookies)
             assert "max-age" in answer.headers["strict-transport-security"]
-            assert (await client.get("/api/state")).status_code == 200
-            confirm = f"/api/incidents/{INCIDENT}/confirm"
+            assert (await client.get("/api/v1/state")).status_code == 200
+            confirm = f"/api/v1/incidents/{INCIDENT}/confirm"
             plain = await client.post(confirm, json={}, headers={"Origin": HOST})
             assert (plain.status_code, there.site.room.calls) == (403, []), "a page that came over plain HTTP"
             secret = client.cookies["__Host-patrol"]
             client.cookies.clear()
-            assert (await client.get("/api/state", headers={"Cookie": f"patrol={secret}"})).status_code == 401
+            assert (await client.get("/api/v1/state", headers={"Cookie": f"patrol={secret}"})).status_code == 401
             answer = await client.post("/api/v1/sign-out", json={}, headers={"Cookie": f"__Host-patrol={secret}"})
             assert answer.headers["clear-site-data"] == '"cache"'
             assert (await there.deeds())[0].action is Action.SIGN_OUT
@@ -108,9 +109,9 @@ def test_over_plain_http_from_elsewhere_nobody_is_let_in_whatever_they_have(site
         token = await there.enrolling.add_token("administrator", {TokenUse.READ}, "a machine")
         async with there.browser("10.0.0.9") as client:
             answer = await sign_in(client, "operator")
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_private")
-            answer = await client.get("/api/state", headers={"Authorization": f"Bearer {token}"})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_private")
+            assert (answer.status_code, code_of(answer)) == (403, "not_private")
+            answer = await client.get("/api/v1/state", headers={"Authorization": f"Bearer {token}"})
+            assert (answer.status_code, code_of(answer)) == (403, "not_private")
         there.site.gate = Gate(there.signing_in, plain_http=True)
         async with there.browser("10.0.0.9") as client:
             assert (await sign_in(client, "operator")).status_code == 200
@@ -144,12 +145,12 @@ def test_a_sign_in_ends_after_a_shift_and_when_nobody_is_there(site: Site, tmp_p
         async with there.signed_in("operator") as client:
             for _ in range(int(LASTS / timedelta(minutes=25))):
                 clock.advance(25 * 60)
-                assert (await client.get("/api/state")).status_code == 200
+                assert (await client.get("/api/v1/state")).status_code == 200
             clock.advance(25 * 60)
-            assert (await client.get("/api/state")).status_code == 401
+            assert (await client.get("/api/v1/state")).status_code == 401
             await sign_in(client, "operator")
             clock.advance(UNSEEN_FOR.total_seconds())
-            assert (await client.get("/api/state")).status_code == 401
+            assert (await client.get("/api/v1/state")).status_code == 401
 
     with_site(tmp_path, site, story, clock)
 
@@ -160,7 +161,7 @@ def test_whoever_is_signed_in_is_out_at_once_when_the_account_changes(site: Site
 
     async def story(there: Guarded) -> None:
         async with there.signed_in("operator") as client:
-            assert (await client.get("/api/state")).status_code == 200
+            assert (await client.get("/api/v1/state")).status_code == 200
             if what == "password":
                 await there.enrolling.set_password("operator", "another horse battery staple")
             elif what == "disabled":
@@ -168,7 +169,7 @@ def test_whoever_is_signed_in_is_out_at_once_when_the_account_changes(site: Site
             else:
                 await there.enrolling.set_role("operator", AccountRole.VIEWER)
             clock.advance(5.0)
-            assert (await client.get("/api/state")).status_code == 401
+            assert (await client.get("/api/v1/state")).status_code == 401
 
     with_site(tmp_path, site, story, clock)
 
@@ -179,13 +180,13 @@ def test_people_change_their_own_password_and_stay(site: Site, tmp_path: Path) -
     async def story(there: Guarded) -> None:
         async with there.signed_in("operator") as other, there.signed_in("operator") as client:
             weak = await client.post("/api/v1/password", json={"old": PASSWORD, "new": "short"})
-            assert (weak.status_code, weak.json()["error"]["code"]) == (422, "weak_password")
+            assert (weak.status_code, code_of(weak)) == (422, "weak_password")
             wrong = await client.post("/api/v1/password", json={"old": "not that one at all", "new": new})
-            assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "sign_in_wrong")
+            assert (wrong.status_code, code_of(wrong)) == (401, "sign_in_wrong")
             done = await client.post("/api/v1/password", json={"old": PASSWORD, "new": new})
             assert done.status_code == 200
-            assert (await client.get("/api/state")).status_code == 200
-            assert (await other.get("/api/state")).status_code == 401
+            assert (await client.get("/api/v1/state")).status_code == 200
+            assert (await other.get("/api/v1/state")).status_code == 401
             assert (await sign_in(other, "operator")).status_code == 401
             assert (await sign_in(other, "operator", new)).status_code == 200
 
@@ -204,7 +205,7 @@ def test_guessing_takes_ever_longer_and_shuts_out_nobody_else(site: Site, tmp_pa
             for _ in range(5):
                 assert (await sign_in(guessing, "operator", "guess, guess, guess")).status_code == 401
             told = await sign_in(guessing, "operator")  # right, but too soon
-            assert (told.status_code, told.json()["error"]["code"]) == (429, "sign_in_too_often")
+            assert (told.status_code, code_of(told)) == (429, "sign_in_too_often")
             assert told.headers["retry-after"] == "2"
             assert (await sign_in(client, "operator")).status_code == 200
             clock.advance(2.0)
@@ -321,10 +322,10 @@ def test_red_is_closed_by_two_accounts_whatever_names_are_typed(site: Site, tmp_
 
     async def story(there: Guarded) -> None:
         async with there.signed_in("operator") as first, there.signed_in("supervisor") as second:
-            path = f"/api/incidents/{INCIDENT}/close"
+            path = f"/api/v1/incidents/{INCIDENT}/close"
             assert (await first.post(path, json=CLOSE)).json()["closed"] is False
             again = await first.post(path, json=CLOSE, headers={"X-Patrol-Operator": "somebody-else"})
-            assert (again.status_code, again.json()["error"]["code"]) == (409, "not_as_asked_same_person")
+            assert (again.status_code, code_of(again)) == (409, "not_as_asked_same_person")
             assert (await second.post(path, json=CLOSE)).json()["closed"] is True
         incident = there.site.room.incidents[INCIDENT]
         assert incident.closed_by == "supervisor"
@@ -347,13 +348,13 @@ def test_no_secret_is_seen_anywhere(site: Site, tmp_path: Path, caplog: pytest.L
             said.append((await sign_in(client, "operator", CANARY)).text)
             said.append((await sign_in(client, "li", CANARY)).text)
             secret, browser = client.cookies["patrol"], client.cookies["patrol-browser"]
-            for path in ("/api/state", "/api/layout", "/api/v1/me", "/api/v1/deeds", "/metrics", "/", "/healthz"):
+            for path in ("/api/v1/state", "/api/v1/layout", "/api/v1/me", "/api/v1/deeds", "/metrics", "/", "/healthz"):
                 said.append((await client.get(path)).text)
             change = {"old": CANARY, "new": CANARY[:8]}
             said.append((await client.post("/api/v1/password", json=change)).text)
             bearer = {"Authorization": f"Bearer {token}"}
             said.append((await client.get("/metrics", headers=bearer)).text)
-            said.append((await client.get("/api/state", headers=bearer)).text)
+            said.append((await client.get("/api/v1/state", headers=bearer)).text)
         said += [repr(await there.enrolling.everybody()), repr(await there.enrolling.tokens()), caplog.text]
         said += [repr(await there.signing_in.visitor(secret)), repr(await there.deeds())]
         stored = await asyncio.to_thread(lambda: b"".join(file.read_bytes() for file in tmp_path.iterdir()))
@@ -368,13 +369,17 @@ def test_no_secret_is_seen_anywhere(site: Site, tmp_path: Path, caplog: pytest.L
 def test_supervisors_read_who_did_what(site: Site, tmp_path: Path) -> None:
     async def story(there: Guarded) -> None:
         async with there.signed_in("supervisor") as client:
-            deeds = (await client.get("/api/v1/deeds")).json()
+            page = (await client.get("/api/v1/deeds", params={"limit": 200})).json()
+            deeds = page["items"]
+            assert page["next"] is None
             assert (deeds[0]["action"], deeds[0]["who"], deeds[0]["source"]) == ("sign_in", "supervisor", "127.0.0.1")
             assert [deed["number"] for deed in deeds] == list(range(len(deeds), 0, -1))
-            older = (await client.get("/api/v1/deeds", params={"before": deeds[1]["number"]})).json()
-            assert older == deeds[2:]
+            first = (await client.get("/api/v1/deeds", params={"limit": 2})).json()
+            older = (await client.get("/api/v1/deeds", params={"limit": 2, "cursor": first["next"]})).json()
+            assert [*first["items"], *older["items"]] == deeds[:4]
             for wrong in ("x", "-1", "1" * 30, "１"):
-                assert (await client.get("/api/v1/deeds", params={"before": wrong})).status_code == 400
+                answer = await client.get("/api/v1/deeds", params={"cursor": cursor_of("deeds", wrong)})
+                assert answer.status_code == 400
 
     with_site(tmp_path, site, story)
 

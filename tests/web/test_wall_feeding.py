@@ -22,7 +22,7 @@ from patrol.wall_metrics import WallMetrics
 from patrol.web.wall_feeding import WallFeed, WallFull, WallLimits
 from tests.builders import NOON, at
 
-from .conftest import Site
+from .conftest import Site, code_of
 from .fake_wall import jpeg_of, still_of
 
 EVENTS = "/api/v1/wall/events"
@@ -108,7 +108,7 @@ def test_a_viewer_that_is_none_and_too_many_cameras_are_refused(site: Site) -> N
             looker.id = "somebody-else"
             answer = await looker.look_at("C-017")
             assert answer.status_code == 404
-            assert answer.json()["error"]["code"] == "not_found"
+            assert code_of(answer) == "not_found"
 
     asyncio.run(check())
 

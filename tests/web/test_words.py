@@ -18,7 +18,7 @@ from patrol.domain.orders import OrderState
 from patrol.domain.retention import Gone
 from patrol.domain.storage import DiskPlace
 from patrol.domain.troubles import WORDS, Trouble
-from patrol.domain.units import UnitState
+from patrol.domain.units import UnitKind, UnitState
 
 from .page_files import CONSOLE, SOURCES
 
@@ -31,6 +31,7 @@ CLOSED_SETS = {
     "disposition": list(Disposition),
     "order": list(OrderState),
     "unit": list(UnitState),
+    "unit_kind": list(UnitKind),
     "failing": list(CaptureFailure),
     "trouble": list(Trouble),
     "cause": list(Cause),

@@ -85,9 +85,8 @@ def test_who_comes_second_is_told_who_was_quicker(tmp_path: Path) -> None:
     answer = office.draw(version, masks=[])
     assert answer.status_code == 409
     assert complaints("put", PATH, answer) == []
-    error = answer.json()["error"]
-    assert (error["code"], error["who"]) == ("scene_changed", "li")
-    assert error["at"].startswith("2026")
+    problem = answer.json()
+    assert (problem["type"], problem["by"]) == ("urn:patrol:problem:scene_changed", "li")
 
 
 def test_what_cannot_be_used_is_said_with_its_place(tmp_path: Path) -> None:
@@ -96,7 +95,7 @@ def test_what_cannot_be_used_is_said_with_its_place(tmp_path: Path) -> None:
     answer = office.draw(office.shown()["written"]["version"], zones=[crossing])
     assert answer.status_code == 422
     assert complaints("put", PATH, answer) == []
-    (problem,) = answer.json()["error"]["problems"]
+    (problem,) = answer.json()["errors"]
     assert problem["path"] == "zones[0].polygon"
     (checked,) = office.ask(lambda client: client.post(f"{SCENE}/check", json={**DRAWN, "zones": [crossing]}))
     assert [each["path"] for each in checked.json()["problems"]] == ["zones[0].polygon"]
@@ -108,7 +107,7 @@ def test_a_file_that_somebody_broke_by_hand_is_said_and_left_alone(tmp_path: Pat
     version = office.shown()["written"]["version"]
     office.file.write_text("cameras: [", encoding="utf-8")
     (shown,) = office.ask(lambda client: client.get(SCENE))
-    assert (shown.status_code, shown.json()["error"]["code"]) == (503, "file_unusable")
+    assert (shown.status_code, shown.json()["type"]) == (503, "urn:patrol:problem:file_unusable")
     assert complaints("get", PATH, shown) == []
     assert office.draw(version).status_code == 422
     assert office.file.read_text(encoding="utf-8") == "cameras: ["

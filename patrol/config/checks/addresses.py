@@ -1,4 +1,4 @@
-"""Addresses of cameras and of the routing service: wording, environment variables, cameras that share one."""
+"""Addresses of cameras, of the routing service and of map tiles: wording, variables, cameras that share one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from patrol.config.parts import CameraPart, Parts
 
 OVER_HTTP = ("http://", "https://")
 SERVICE_URL = ("travel", "service", "url")
+TILES_URL = ("map", "tiles", "url")
+OF_A_TILE = ("z", "x", "y")
 
 
 def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -28,6 +30,10 @@ def missing_variables(parts: Parts, environ: Mapping[str, str]) -> Iterator[Find
     for name in addresses.variables(service.url) if service is not None else ():
         if not addresses.is_set(name, environ):
             yield SERVICE_URL, f"needs the environment variable {name}, which is not set; the service cannot be asked"
+    tiles = parts.map.tiles if parts.map is not None else None
+    for name in addresses.variables(tiles.url) if tiles is not None else ():
+        if not addresses.is_set(name, environ):
+            yield TILES_URL, f"needs the environment variable {name}, which is not set; no tiles can be fetched"
 
 
 def unusable_addresses(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -72,9 +78,31 @@ def routing_service(parts: Parts, environ: Mapping[str, str]) -> Iterator[Findin
         yield SERVICE_URL, message
 
 
+def map_tiles(parts: Parts, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The tile server's address, where it is unusable."""
+    tiles = parts.map.tiles if parts.map is not None else None
+    message = _tiles_problem(tiles.url, environ) if tiles is not None else None
+    if message is not None:
+        yield TILES_URL, message
+
+
+def _tiles_problem(address: str, environ: Mapping[str, str]) -> str | None:
+    found = addresses.placeholders(address)
+    missing = [name for name in OF_A_TILE if name not in found]
+    if missing:
+        return f"has no {{{missing[0]}}}; expected {{z}}, {{x}} and {{y}}, the zoom, column and row of a tile"
+    if set(found) - set(OF_A_TILE):
+        return "has a {...} that is not known; expected {z}, {x} and {y} alone"
+    return _over_http_problem(addresses.filled(address, dict.fromkeys(OF_A_TILE, "0")), environ)
+
+
 def _service_problem(address: str, environ: Mapping[str, str]) -> str | None:
     if addresses.placeholders(address):
         return "has a {...}; expected the address as it is"
+    return _over_http_problem(address, environ)
+
+
+def _over_http_problem(address: str, environ: Mapping[str, str]) -> str | None:
     wording = addresses.wording_problem(address)
     if wording is not None:
         return wording

@@ -21,7 +21,9 @@ Where = Callable[[float], tuple[int, int] | None]
 
 IN_A_FOCUS = [index / 2 for index in range(240)]
 ON_A_TOUR = [5.0 * index for index in range(24)]
-PACES = pytest.mark.parametrize("times", [IN_A_FOCUS, ON_A_TOUR], ids=["0.5 s", "5 s"])
+PACES = pytest.mark.parametrize(
+    "times", [pytest.param(IN_A_FOCUS, id="0.5 s", marks=pytest.mark.long), pytest.param(ON_A_TOUR, id="5 s")]
+)
 
 
 def play(
@@ -172,6 +174,7 @@ def test_who_stands_before_it_takes_nothing(times: list[float]) -> None:
     assert play(RemovedObject(), times, lambda _: True, [stands])[0] == []
 
 
+@pytest.mark.long
 def test_something_that_came_is_not_removed_and_the_other_way_round() -> None:
     assert play(RemovedObject(), IN_A_FOCUS, lies)[0] == []
     assert play(AbandonedObject(), IN_A_FOCUS, lambda t: t < 40)[0] == []
