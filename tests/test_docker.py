@@ -124,6 +124,14 @@ class TestCompose:
         assert all("queue" in service["networks"] for service in roles().values())
         assert f"redis://{QUEUE}:6379/0" == roles()["relay"]["environment"]["REDIS_URL"]
 
+    def test_lets_a_prometheus_ask_every_role_and_reach_nothing_else(self) -> None:
+        assert compose()["networks"]["metrics"] == {"internal": True}
+        assert "metrics" not in compose()["services"][QUEUE]["networks"]
+        for service in roles().values():
+            assert "metrics" in service["networks"]
+            assert option(service["command"], "--host") == "0.0.0.0"
+            assert "--plain-http" in service["command"]  # its token counts there
+
     def test_has_the_queue_fsync_every_write_and_evict_nothing(self) -> None:
         command = compose()["services"][QUEUE]["command"]
         assert option(command, "--appendonly") == "yes"

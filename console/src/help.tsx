@@ -2,6 +2,7 @@
 // made: a component that speaks through the catalogue, which redraws it when the language changes.
 
 import { createRef, render } from "preact";
+import { openGuide } from "./guide";
 import { LEVELS } from "./judging";
 import { Mark } from "./mark";
 import { type PlainKey, t, word } from "./words";
@@ -12,6 +13,7 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["Enter", "key_open"],
   ["C", "key_confirm"],
   ["L", "key_live"],
+  ["Z D", "key_live_drawn"],
   ["N", "key_note"],
   ["P", "key_pin"],
   ["R", "key_rules"],
@@ -39,6 +41,11 @@ export function openHelp(): void {
   if (sheet.current?.open === false) sheet.current.showModal();
 }
 
+function guideInstead(): void {
+  sheet.current?.close();
+  openGuide();
+}
+
 function HelpSheet() {
   return (
     <dialog ref={sheet} id="help" aria-labelledby="help-title">
@@ -47,6 +54,7 @@ function HelpSheet() {
         <button type="button" class="quiet" onClick={() => sheet.current?.close()}>{t("letters_close")}</button>
       </div>
       <p>{t("empty_steps")}</p>
+      <p><button type="button" id="guide-again" onClick={guideInstead}>{t("guide_again")}</button></p>
       <ul class="levels">
         {LEVELS.map((level) => <li key={level}><Mark level={level} /> {word("level", level)}</li>)}
       </ul>

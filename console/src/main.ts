@@ -11,6 +11,7 @@ import { RoomMap } from "./map";
 import { ActionFailed } from "./sending";
 import { act, fetchLayout, Stream } from "./stream";
 import { asksTheRoom } from "./escalation";
+import { placeGuide, tickGuide } from "./guide";
 import { openHelp, placeHelp } from "./help";
 import { openLive, placeLive } from "./live";
 import { showMoveUp } from "./cover";
@@ -18,7 +19,7 @@ import { openPrecision, showPrecision, watchPrecision } from "./precision";
 import "./password";
 import { lookAt } from "./looking";
 import { seat } from "./seat";
-import { openSettings, placeSettings, showSoundButton } from "./settings";
+import { openSettings, placeSettings, showSettings, showSoundButton } from "./settings";
 import { askWhoIsHere, may, showWhoIsHere } from "./signed";
 import { soundRoom, toggleMute } from "./sounding";
 import { changeTheme, showThemeButton } from "./theme";
@@ -127,6 +128,7 @@ function showAll(): void {
   showVisited();
   showWall();
   showCameras();
+  showSettings();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
   tick();
@@ -149,6 +151,7 @@ function isStale(): boolean {
 
 function tick(): void {
   showSoundButton(byId("sound"));
+  tickGuide();
   // Until the layout is there the room is not shown, nor judged; that nothing comes is said all the same.
   if (room.state !== null && layoutVersion === null && !isStale()) return;
   showBanners({ lost: stream.lost, trouble }, acknowledge);
@@ -234,6 +237,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 placeHelp(byId("help-place"));
+placeGuide(byId("guide-place"), byId("guide-offer-place"));
 placeSettings(byId("settings-place"));
 byId("sound").addEventListener("click", openSettings);
 byId("theme").addEventListener("click", changeTheme);

@@ -94,6 +94,14 @@ function nameOf(rule: RuleShown): string {
   return pick(rule.name, rule.name_en) ?? t("precision_rule_gone", { rule: rule.rule_id });
 }
 
+// What people said of a rule on all its cameras together, and how many changes are proposed.
+export function precisionOfRule(id: string): { right: number; n: number; proposals: number } {
+  const rows = report?.rules.filter((rule) => rule.rule_id === id) ?? [];
+  const right = rows.reduce((all, one) => all + one.right, 0);
+  const n = rows.reduce((all, one) => all + one.right + one.wrong, 0);
+  return { right, n, proposals: report?.proposals.filter((one) => one.rule_id === id).length ?? 0 };
+}
+
 function percent(share: number | null): string {
   return share === null ? "—" : `${Math.round(100 * share)}%`;
 }

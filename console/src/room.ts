@@ -2,9 +2,12 @@
 
 import { pick, t, word } from "./words";
 import { minutes, serverNow } from "./times";
+import { type Tone, toneOf } from "./bounds";
 import type {
   CameraOnMap, Incident, Order, OrderState, RingOnMap, RoomState, StateMessage, TroubledCamera, UnitHome, UnitOnMap, VersionedLayout,
 } from "./api";
+
+export { type Tone, toneOfShare } from "./bounds";
 
 export interface KnownCamera {
   camera: CameraOnMap;
@@ -130,8 +133,6 @@ export function boundOf(camera: CameraOnMap): number {
   return room.state?.tour?.bounds_s[camera.id] ?? camera.revisit_bound_s;
 }
 
-export type Tone = "ok" | "soon" | "late" | "failing" | "never";
-
 // `age`: how long a camera is unseen, seconds; null where nobody knows.
 export interface Seen {
   age: number | null;
@@ -148,21 +149,8 @@ export function seen(index: number): Seen {
   const age = tour.blind_ages_s[index] ?? null;
   const now = age === null ? null : age + Math.max(0, (serverNow() - Date.parse(tour.at)) / 1000);
   const failing = tour.failing[camera.id] ?? null;
+  // Judged by the age the server measured, not by one that grew while the connection was away.
   return { age: now, tone: toneOf(age, boundOf(camera), failing), people: tour.people[index] ?? null, failing };
-}
-
-const SOON = 0.97; // a camera is visited just before its bound, so close to it is where it should be
-
-// Judged by the age the server measured, not by one that grew while the connection was away.
-export function toneOfShare(share: number): Tone {
-  if (share > 1) return "late";
-  return share > SOON ? "soon" : "ok";
-}
-
-function toneOf(age: number | null, bound: number, failing: string | null): Tone {
-  if (age !== null && age > bound) return "late";
-  if (failing !== null) return "failing";
-  return age === null ? "never" : toneOfShare(age / bound);
 }
 
 export function peopleText(people: number | null): string {

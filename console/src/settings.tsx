@@ -1,10 +1,14 @@
-// What this browser keeps for whoever sits here: which sounds it makes, how loud, whether it is dark. And the button for that.
+// The settings: what this browser keeps for whoever sits here (which sounds it makes, how loud, whether it is dark), and by
+// what the station is run, to be read: its units and its rules. And the button for the sounds.
 
+import { signal } from "@preact/signals";
 import { createRef, render } from "preact";
 import { el, rebuild, setAttribute, svg } from "./dom";
 import { isHeard, mute, mutedFor, MUTES_MIN, settings, setSound, tryOut } from "./sounding";
 import { LEVELS } from "./judging";
 import { Mark } from "./mark";
+import { fetchRules, RulesPart } from "./settings_rules";
+import { fetchRoster, tickRoster, UnitsPart } from "./settings_units";
 import { isMuted, type Sound } from "./sounds";
 import { chooseTheme, theme, type Theme } from "./theme";
 import { serverNow, timeOfDay } from "./times";
@@ -17,14 +21,31 @@ const SPEAKER = "M1.5 5.6h2.7L8 2.2v11.6L4.2 10.4H1.5Z";
 const WAVES = "M10 5.2a4 4 0 0 1 0 5.6M12 3a7 7 0 0 1 0 10";
 const CROSS = "M10.4 6l4 4M14.4 6l-4 4";
 
+const TABS = ["own", "units", "rules"] as const;
+type Tab = (typeof TABS)[number];
+
 const sheet = createRef<HTMLDialogElement>();
+const tab = signal<Tab>("own");
 
 export function placeSettings(node: Element): void {
   render(<SettingsSheet />, node);
 }
 
 export function openSettings(): void {
-  if (sheet.current?.open === false) sheet.current.showModal();
+  if (sheet.current?.open !== false) return;
+  turnTo(tab.value);
+  sheet.current.showModal();
+}
+
+// Called whenever the room has changed.
+export function showSettings(): void {
+  if (sheet.current?.open === true && tab.value === "units") tickRoster();
+}
+
+function turnTo(chosen: Tab): void {
+  tab.value = chosen;
+  if (chosen === "units") void fetchRoster();
+  if (chosen === "rules") void fetchRules();
 }
 
 // Called some times a second: a mute counts down. Where the room cannot be heard, it says so.
@@ -43,11 +64,43 @@ export function showSoundButton(button: HTMLElement): void {
 
 function SettingsSheet() {
   return (
-    <dialog ref={sheet} id="settings" aria-labelledby="settings-title">
+    <dialog ref={sheet} id="settings" aria-labelledby="settings-title" data-tab={tab.value}>
       <div class="panel-head">
-        <h2 id="settings-title">{t("settings")}</h2>
+        <h2 id="settings-title">{t("settings_title")}</h2>
+        <Tabs />
         <button type="button" class="quiet" onClick={() => sheet.current?.close()}>{t("letters_close")}</button>
       </div>
+      <div role="tabpanel" id="settings-panel" aria-labelledby={`tab-${tab.value}`}>
+        {tab.value === "own" && <OwnPart />}
+        {tab.value === "units" && <UnitsPart />}
+        {tab.value === "rules" && <RulesPart />}
+      </div>
+    </dialog>
+  );
+}
+
+function Tabs() {
+  const turnBy = (event: KeyboardEvent) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const to = TABS[(TABS.indexOf(tab.value) + by + TABS.length) % TABS.length] ?? "own";
+    turnTo(to);
+    document.getElementById(`tab-${to}`)?.focus();
+  };
+  return (
+    <div role="tablist" aria-label={t("settings_title")} class="tabs" onKeyDown={turnBy}>
+      {TABS.map((one) => (
+        <button key={one} type="button" role="tab" id={`tab-${one}`} aria-selected={one === tab.value} aria-controls="settings-panel"
+          tabIndex={one === tab.value ? 0 : -1} onClick={() => turnTo(one)}>{t(`settings_${one}`)}</button>
+      ))}
+    </div>
+  );
+}
+
+function OwnPart() {
+  return (
+    <>
       <SoundPart />
       <MutePart />
       <fieldset>
@@ -59,7 +112,7 @@ function SettingsSheet() {
           </label>
         ))}
       </fieldset>
-    </dialog>
+    </>
   );
 }
 

@@ -25,6 +25,11 @@ export function signedInName(): string {
   return me?.name ?? "";
 }
 
+// Whether the server has said who sits here, also where that is nobody by name.
+export function isKnown(): boolean {
+  return me !== null;
+}
+
 export function may(permission: Permission): boolean {
   return me === null || me.may.includes(permission);
 }

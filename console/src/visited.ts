@@ -39,7 +39,7 @@ export function showVisited(): void {
   while (tiles.length < shown.length) tiles.push(makeTile());
   while (tiles.length > shown.length) tiles.pop()?.node.remove();
   tiles.forEach((tile, place) => showTile(tile, shown[place] as KnownCamera, place));
-  setText(pace, tour ? paceText(tour) : t("not_toured"));
+  setText(pace, tour ? paceText(tour) : t("visited_none"));
   showCapacity(tour);
 }
 

@@ -15,9 +15,9 @@ import { goTo, view } from "./views";
 import { FILTERS, groupsOf, GROUPINGS, isOnWall, keepChoice, keptChoice, type Standing, type WallChoice } from "./wall_choice";
 import { WallGrid } from "./wall_grid";
 import { askToSkip, SkipDialog } from "./wall_skip";
-import { WallStills } from "./wall_stills";
+import { wallStills } from "./wall_stills";
 import type { Tile } from "./wall_tile";
-import type { CameraOnMap, Level, RingName } from "./api";
+import type { CameraOnMap, Level, RingName, StillShown } from "./api";
 
 const SAID_MS = 6000;
 const RINGS: RingName[] = ["core", "periphery", "far"];
@@ -38,22 +38,22 @@ const search = createRef<HTMLInputElement>();
 let grid: WallGrid | null = null;
 let furnished: string | null = null; // the layout's version that hangs
 let saidAt = 0;
-const stills = new WallStills({ onStill: (still) => grid?.take(still), onLook: (ids) => grid?.keep(ids) });
+const looker = { onStill: (still: StillShown) => void grid?.take(still), onLook: (ids: string[]) => void grid?.keep(ids) };
 
 export function placeWall(node: Element): void {
   render(<Wall />, node);
   if (box.current === null) return;
-  grid = new WallGrid(box.current, { onSight: (ids) => stills.look(ids), onActive: (tile) => (active.value = tile) });
+  grid = new WallGrid(box.current, { onSight: (ids) => wallStills.look(looker, ids), onActive: (tile) => (active.value = tile) });
   document.addEventListener("visibilitychange", follow);
 }
 
 // Pictures come only while somebody can see them.
 export function follow(): void {
   if (view() === "wall" && document.visibilityState === "visible") {
-    stills.open();
+    wallStills.open(looker);
     showWall();
   } else {
-    stills.close();
+    wallStills.close(looker);
     grid?.keep([]);
   }
 }
@@ -74,7 +74,7 @@ export function showWall(): void {
 // Called some times a second.
 export function tickWall(): void {
   if (view() !== "wall" || furnished === null) return;
-  connected.value = stills.connected;
+  connected.value = wallStills.connected;
   if (said.value && performance.now() - saidAt > SAID_MS) said.value = "";
   grid?.tickSome();
   beat.value += 1;

@@ -3,7 +3,8 @@
 import { el, mark, rebuild, setAttribute, setText, svg } from "./dom";
 import { pick, t, word } from "./words";
 import { age, minutes, serverNow } from "./times";
-import { boundOf, peopleText, room, seen, type Seen, type Tone } from "./room";
+import { type Tone, toneOfStill } from "./bounds";
+import { boundOf, peopleText, room, seen, type Seen } from "./room";
 import { pinOf } from "./pins";
 import { skipOf } from "./skips";
 import type { CameraOnMap, Level, StillBox, StillShown } from "./api";
@@ -71,7 +72,9 @@ export class Tile {
   }
 
   tick(): void {
-    const standing = seen(this.#index);
+    const told = seen(this.#index);
+    const own = this.#still === null ? null : Math.max(0, (serverNow() - Date.parse(this.#still.at)) / 1000);
+    const standing = { ...told, tone: toneOfStill(told, own, boundOf(this.camera)) };
     const people = this.#people();
     setAttribute(this.node, "data-tone", standing.tone);
     setAttribute(this.node, "data-lit", performance.now() - this.#litAt < LIT_MS);
@@ -79,7 +82,7 @@ export class Tile {
     setText(this.#count, people === null ? "" : peopleText(people));
     setAttribute(this.#count, "data-people", (people ?? 0) > 0);
     this.#label(people);
-    this.#showAge(standing);
+    this.#showAge(standing, own);
     this.#showState();
   }
 
@@ -92,11 +95,11 @@ export class Tile {
     return this.#still !== null ? this.#still.boxes.filter(isPerson).length : seen(this.#index).people;
   }
 
-  #showAge({ age: blind, tone, failing }: Seen): void {
+  // `own`: how old the picture is, seconds; null where there is none.
+  #showAge({ age: blind, tone, failing }: Seen, own: number | null): void {
     const level = MARKS[tone];
     const words = failing === null ? t(tone === "late" ? "wall_late" : "wall_soon") : word("failing", failing);
     rebuild(this.#mark, [level, words], () => (level === undefined ? [] : [mark(level, words)]));
-    const own = this.#still === null ? null : Math.max(0, (serverNow() - Date.parse(this.#still.at)) / 1000);
     const shown = own ?? blind;
     setText(this.#age, shown === null ? "—" : age(shown));
     setAttribute(this.#view, "data-old", own !== null && blind !== null && own > blind + OVERTAKEN_S);

@@ -15,9 +15,10 @@ from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_outbox import METADATA
 from patrol.adapters.sql_prepared import put
 from patrol.adapters.sql_rows import store_deed
+from patrol.adapters.sql_tables import DEEDS
 from patrol.adapters.sql_times import text_of, time_of
 from patrol.domain.accounts import Account, AccountRole, ApiToken, TokenUse, account_key
-from patrol.domain.deeds import Deed
+from patrol.domain.deeds import Action, Deed, with_one_more
 from patrol.domain.errors import InputError
 from patrol.domain.signing_in import FORGOTTEN_AFTER, KNOWN_FOR, Failures, SignIn
 
@@ -65,6 +66,7 @@ _BROWSERS = Table(
 MOST_FAILURES_KEPT = 10_000
 MOST_BROWSERS_KEPT = 10_000
 MOST_SIGN_INS = 20  # of one account; the oldest go
+LOOKED_BACK_FOR_REFUSALS = 500  # deeds: what a room does in a minute, and a storm of guesses from many addresses
 
 
 class SqlAccounts:
@@ -134,7 +136,7 @@ class SqlAccounts:
                 put(connection, _FAILURES, key=key, count=more.count, last_at=text_of(more.last_at))
             # The oldest, too, where somebody tries very many names.
             _forget(connection, _FAILURES.c.last_at, deed.at - FORGOTTEN_AFTER, MOST_FAILURES_KEPT)
-            store_deed(connection, deed)
+            _store_refusal(connection, deed)
 
         await self._store.within(work)
 
@@ -267,6 +269,21 @@ def _put_account(connection: Connection, account: Account) -> None:
 
 def _token_in(row: Row[Any], account: str) -> ApiToken:
     return ApiToken(row.id, account, row.label, frozenset(map(TokenUse, row.uses.split())), time_of(row.made_at))
+
+
+def _store_refusal(connection: Connection, deed: Deed) -> None:
+    """As one row with those of the same minute, by the newest rows alone: the long table has no index for it."""
+    newest = select(func.max(DEEDS.c.number)).scalar_subquery()
+    same = (DEEDS.c.action == deed.action.value, DEEDS.c.subject == deed.subject, DEEDS.c.source == deed.source)
+    query = select(DEEDS).where(DEEDS.c.number > newest - LOOKED_BACK_FOR_REFUSALS, *same)
+    row = connection.execute(query.order_by(DEEDS.c.number.desc()).limit(1)).first()
+    if row is not None:
+        kept = Deed(time_of(row.at), row.who, Action(row.action), row.subject, row.detail, row.source)
+        together = with_one_more(kept, deed)
+        if together is not None:
+            connection.execute(update(DEEDS).where(DEEDS.c.number == row.number).values(detail=together.detail))
+            return
+    store_deed(connection, deed)
 
 
 def _failures(connection: Connection, keys: Collection[str]) -> dict[str, Failures]:

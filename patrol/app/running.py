@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from patrol.adapters.processor import give_memory_back
@@ -14,8 +14,10 @@ from patrol.adapters.sql import SqlStore
 from patrol.app.assembling import Parts
 from patrol.app.options import Options, Role
 from patrol.config import Configuration
+from patrol.domain.camera import Camera
 from patrol.domain.errors import InputError, PatrolError, StoreError
 from patrol.domain.messages import RED_STREAM
+from patrol.domain.rulebook import Rulebook, rulebook
 from patrol.domain.signing_in import is_loopback
 from patrol.pipeline import dispatching, locating
 from patrol.pipeline.consuming import Consuming
@@ -197,6 +199,8 @@ async def _serve(
     )
     if Role.CONSOLE in options.roles:
         layout = _layout(configuration)
+        cameras = {camera.id: camera for camera in configuration.cameras}
+        parts.redrawing.follow(lambda _, after: cameras.update({after.id: after}))
         app = make_web_app(
             parts.room,
             parts.desk,
@@ -216,6 +220,8 @@ async def _serve(
             wall_metrics=parts.metrics.wall,
             live=parts.live.streaming,
             stills=parts.live.glancing,
+            roster=configuration.units,
+            rules=lambda: _rules(configuration, cameras.values()),
             scenes=parts.drawing,
             cameras=parts.recounting,
             map_parts=parts.map,
@@ -227,6 +233,16 @@ async def _serve(
     web = configuration.web
     tls = Tls(web.certificate, web.key) if web.certificate is not None and web.key is not None else None
     await serve(app, options.host, options.port, stopping, on_ready, tls)
+
+
+def _rules(configuration: Configuration, cameras: Iterable[Camera]) -> Rulebook:
+    return rulebook(
+        configuration.rules.values(),
+        cameras,
+        configuration.levels,
+        configuration.sending.confirm,
+        configuration.second_person,
+    )
 
 
 def _layout(configuration: Configuration) -> RoomLayout:

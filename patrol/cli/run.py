@@ -47,7 +47,10 @@ def run(
     var: Annotated[Path, typer.Option("--var", help="folder for database, queue and evidence")] = Path("var"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     plain_http: Annotated[
-        bool, typer.Option("--plain-http", help="people sign in over plain HTTP from elsewhere: on a private way only")
+        bool,
+        typer.Option(
+            "--plain-http", help="people and tokens are let in over plain HTTP from elsewhere: on a private way only"
+        ),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log each accepted alert and decision")] = False,
 ) -> None:

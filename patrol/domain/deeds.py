@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+REFUSALS_TOGETHER = timedelta(minutes=1)
+_TRIES = re.compile(r"(\d+) tries, the last at (\S+)")
 
 
 class Action(StrEnum):
@@ -61,3 +65,19 @@ class Deed:
     source: str = ""
     request: str = ""
     led_to: str = ""
+
+
+def with_one_more(kept: Deed, refused: Deed) -> Deed | None:
+    """Two refused sign-ins as one deed; None where each is one of its own.
+
+    Of one address at one account there is one deed a minute, with how often and when last: a program that tries words
+    all night fills no disk, and hides nothing of how hard it tried.
+    """
+    same = (kept.action, kept.subject, kept.source) == (refused.action, refused.subject, refused.source)
+    if refused.action is not Action.SIGN_IN_REFUSED or not same:
+        return None
+    if not timedelta(0) <= refused.at - kept.at < REFUSALS_TOGETHER:
+        return None
+    told = _TRIES.fullmatch(kept.detail)
+    tries = int(told[1]) if told is not None else 1
+    return replace(kept, detail=f"{tries + 1} tries, the last at {refused.at.isoformat(timespec='seconds')}")

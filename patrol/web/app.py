@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -12,6 +12,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from patrol.domain.room import RoomSnapshot
+from patrol.domain.rulebook import Rulebook
+from patrol.domain.units import Unit
 from patrol.ports import (
     CameraView,
     Clock,
@@ -48,6 +50,7 @@ from patrol.web.repeating import Repeats
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.schemas import encode_room, with_time
 from patrol.web.serving import serve
+from patrol.web.settings_routes import settings_routes
 from patrol.web.sign_in_routes import deed_routes, sign_in_routes
 from patrol.web.status_routes import status_routes
 from patrol.web.unit_routes import unit_routes
@@ -83,6 +86,8 @@ def make_web_app(
     map_parts: MapParts | None = None,
     heat: HeatView | None = None,
     cameras: CameraView | None = None,
+    roster: Sequence[Unit] = (),
+    rules: Callable[[], Rulebook] | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
@@ -93,7 +98,7 @@ def make_web_app(
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
     nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
     the map's marks; ``heat``: where incidents were. ``cameras``: how they stand. ``scenes``: to draw in their pictures;
-    without it nobody can.
+    without it nobody can. ``roster``, ``rules``: by what the station is run, to be read.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -118,6 +123,7 @@ def make_web_app(
             *evidence_routes(evidence, fates),
             *(precision_routes(precision) if precision is not None else ()),
             *letter_routes(desk),
+            *settings_routes(roster, rules, clock),
             *(live_routes(live, stills, gate, clock) if live is not None and stills is not None else ()),
             *(zone_routes(scenes) if scenes is not None else ()),
             *sign_in_routes(gate),

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from patrol.domain.accounts import Permission
 from patrol.domain.heat import Heat
+from patrol.domain.rulebook import Rulebook
 from patrol.web.answers import (
     Alive,
     ChangeMessage,
@@ -76,6 +77,7 @@ from patrol.web.schemas import (
     WallCamerasBody,
     WithdrawBody,
 )
+from patrol.web.settings_routes import RosterShown
 from patrol.web.sign_in_routes import DeedsPage, PasswordBody, SignInBody, SignOutBody
 from patrol.web.wall_feeding import StillShown, WallHello
 from patrol.web.zone_routes import DrawBody, SceneBody, SceneChecked, SceneShown
@@ -241,6 +243,8 @@ OPERATIONS: tuple[Operation, ...] = (
         WallCamerasBody,
         refuses=(400, 404, 413, 415),
     ),
+    _get("/api/v1/units", "The units, their shifts, and who is on duty", RosterShown),
+    _get("/api/v1/rules", "What is watched where, what makes it how urgent, and what waits for a person", Rulebook),
     _get("/api/v1/precision", "How often the rules were right", PrecisionShown),
     _list("/api/v1/dead-letters", "Messages that could not be handled, newest first", LettersPage),
     _deed("/api/v1/dead-letters/{letter_id}/replay", "Put one back", ReplayBody),

@@ -115,6 +115,8 @@ class Site:
             wall=room.wall,
             live=self.live,
             stills=self.stills,
+            roster=room.roster,
+            rules=lambda: room.rules,
             scenes=self.scenes,
             cameras=self.cameras or FakeCameras(room),
             map_parts=room.map_parts,

@@ -12,7 +12,8 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
@@ -23,6 +24,8 @@ from patrol.adapters.memory_wall import MemoryWall
 from patrol.domain import escalating, feedback, merging
 from patrol.domain.alerts import fingerprint_of
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
+from patrol.domain.conditions import Intrusion
+from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.covering import Point, cover, move_up, straight_line, vacant_posts
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.digest import digest
@@ -60,6 +63,7 @@ from patrol.domain.incidents import (
     stage_of,
     staged,
 )
+from patrol.domain.levels import LevelPolicy, Raise
 from patrol.domain.message_data import PositionData
 from patrol.domain.orders import Candidate, Order, OrderState
 from patrol.domain.pins import Pin
@@ -90,18 +94,33 @@ from patrol.domain.room import (
     UnitStatus,
     WatchStatus,
 )
+from patrol.domain.rulebook import Rulebook, rulebook
+from patrol.domain.schedules import TimeWindow
 from patrol.domain.skips import Skip
 from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
-from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
+from patrol.domain.units import Shift, Unit, UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import CoordinateSystem
-from patrol.domain.zones import RuleId, ZoneId
+from patrol.domain.zones import RuleId, Zone, ZoneId
 from patrol.web.app import RoomLayout, make_web_app, serve
 from patrol.web.map_routes import MapParts
 from tests.builders import rule
 
 CANARY = "canary-password"
 RULES = {RuleId("crowd"): rule()}
+CLOSED = rule(id=RuleId("intrusion"), name="闯入禁区", name_en="Intrusion", condition=Intrusion(), for_s=1.0)
+LEVELS = LevelPolicy(
+    {
+        Kind.CROWD: {RingName.CORE: Level.RED, RingName.PERIPHERY: Level.YELLOW, RingName.FAR: Level.BLUE},
+        Kind.INTRUSION: dict.fromkeys(RingName, Level.YELLOW),
+    },
+    Level.GREEN,
+    (Raise("大规模聚集", "Large crowd", to=Level.RED, kinds=frozenset({Kind.CROWD}), count=40),),
+)
+CONFIRM = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(60.0, Then.SEND)}})
+SQUARE = ((0.1, 0.4), (0.9, 0.4), (0.9, 0.95), (0.1, 0.95))
+DAY, NIGHT = TimeWindow(time(8), time(20)), TimeWindow(time(20), time(8))
+SHIFTS = {UnitId("U-P2"): DAY, UnitId("U-P3"): NIGHT, UnitId("U-SQ2"): DAY}
 CENTRE = Place(35.4912, 112.8516)
 RINGS = (
     Ring(RingName.CORE, 5.0, 60.0, 10.0),
@@ -268,6 +287,26 @@ class FakeRoom:
     @property
     def layout(self) -> RoomLayout:
         return RoomLayout.of("泽州路派出所", "Zezhou Road station", self.cameras, RINGS, self.units)
+
+    @property
+    def roster(self) -> tuple[Unit, ...]:
+        """The units, three of them with shifts."""
+        zone = ZoneInfo("Asia/Shanghai")
+        return tuple(
+            replace(unit, shift=Shift((SHIFTS[unit.id],), zone)) if unit.id in SHIFTS else unit for unit in self.units
+        )
+
+    @property
+    def rules(self) -> Rulebook:
+        """Two rules: one on every camera of the core and the periphery, one on ten of them."""
+        square = Zone(ZoneId("square"), "广场", "square", SQUARE, (RuleId("crowd"),))
+        closed = Zone(ZoneId("closed"), "禁入区", "closed area", SQUARE, (CLOSED.id,))
+        watched = [
+            replace(camera, zones=(square, closed) if place < 10 else (square,))
+            for place, camera in enumerate(self.cameras)
+            if camera.ring is not RingName.FAR
+        ]
+        return rulebook([*RULES.values(), CLOSED], watched, LEVELS, CONFIRM, frozenset({Level.RED}))
 
     # RoomView
 
@@ -820,8 +859,11 @@ async def _main() -> None:
         room.layout,
         SystemClock(),
         stopping=stopping,
-        wall=room.wall,
         cameras=FakeCameras(room),
+        units=room,
+        wall=room.wall,
+        roster=room.roster,
+        rules=lambda: room.rules,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(tour_the_wall(room, stopping))

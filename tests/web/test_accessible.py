@@ -146,12 +146,27 @@ def _camera(page: Page) -> None:
     page.locator("#camera .cam-visits").wait_for()
 
 
+def _units(page: Page) -> None:
+    page.keyboard.press("s")
+    page.locator("#tab-units").click()
+    page.locator('.roster [data-unit="U-CU2"] button').click()
+
+
+def _rules(page: Page) -> None:
+    page.keyboard.press("s")
+    page.locator("#tab-rules").click()
+    expect(page.locator(".rules > li").first).to_be_visible()
+
+
 # How one comes there, and the part of the page that is new then.
 VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "help": (_press("?"), "#help"),
     "map list": (_press("f"), ".map-card"),
     "heat": (_press("h"), "#map"),
     "settings": (_press("s"), "#settings"),
+    "units": (_units, "#settings"),
+    "rules": (_rules, "#settings"),
+    "guide": (_click("#guide-offer button"), "#guide"),
     "precision": (_press("r"), "#precision"),
     "letters": (_click(".banner[data-level=blue] button"), "#letters"),
     "note": (_press("n"), "#incident"),

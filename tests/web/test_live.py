@@ -273,7 +273,7 @@ def test_what_is_watched_is_drawn_over_the_picture_until_it_is_switched_off(serv
         expect_kind(page, "live")
         expect(page.locator("#live .outlines polygon")).to_have_count(1)
         page.get_by_label("区域：东广场").uncheck()
-        expect(page.locator("#live .outlines")).to_have_count(0)
+        expect(page.locator("#live .outlines > polygon")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

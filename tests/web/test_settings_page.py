@@ -201,3 +201,40 @@ def test_a_lost_server_is_heard(browser: Browser) -> None:
         page.locator("#feed-title").click()
     hear(page, LOST)
     context.close()
+
+
+def test_a_unit_is_shown_with_its_shift_and_put_out_of_service_with_a_reason(
+    served: ServedRoom, open_page: Open
+) -> None:
+    page = open_page()
+    page.keyboard.press("s")
+    page.get_by_role("tab", name="警力与班次").click()
+    row = page.locator('.roster li[data-unit="U-P2"]')
+    expect(row).to_contain_text("每天 08:00–20:00")
+    expect(row.locator(".day .on")).to_have_attribute("x", "80")
+    expect(row.locator(".day .on")).to_have_attribute("width", "120")
+    row.get_by_role("button", name="改 巡2车 的状态").click()
+    form = page.locator(".change-unit")
+    form.get_by_text("停勤", exact=True).click()
+    form.get_by_label("说明").fill("送修")
+    form.get_by_label("值班员").fill("李明")
+    page.wait_for_timeout(1200)  # the room's state comes meanwhile, and takes nothing away
+    form.get_by_role("button", name="改").click()
+    expect(page.locator("#settings .message")).to_have_text("巡2车：停勤")
+    expect(row).to_have_attribute("data-state", "out_of_service")
+    assert ("unit", "U-P2", "out_of_service", "李明", "送修") in served.room.calls
+
+
+def test_rules_are_read_with_where_they_watch_and_what_they_make_it(served: ServedRoom, open_page: Open) -> None:
+    page = open_page()
+    page.keyboard.press("s")
+    page.locator("#tab-own").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name="规则")).to_be_focused()
+    crowd = page.locator('.rules li[data-rule="crowd"]')
+    expect(crowd).to_contain_text("≥ 3 人，持续 3 秒")
+    expect(crowd).to_contain_text("264 路点位：核心 64、周边 200")
+    expect(crowd.locator(".path")).to_have_text("rules.crowd")
+    row = page.locator(".levels-by-kind tbody tr").first
+    assert [cell.strip() for cell in row.locator("td").all_inner_texts()] == ["红色", "黄色", "蓝色"]
+    expect(page.locator("#settings")).to_contain_text("蓝色的人员聚集：等人确认 60 秒，没有人说话就派警")

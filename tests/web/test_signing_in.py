@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from patrol.adapters.memory import FakeClock
@@ -16,6 +17,7 @@ from patrol.domain.errors import StoreError
 from patrol.domain.events import Level
 from patrol.domain.incidents import IncidentId
 from patrol.domain.signing_in import LASTS, UNSEEN_FOR
+from patrol.web.app import make_status_app
 from patrol.web.entering import Gate
 from patrol.web.paging import cursor_of
 from tests.builders import NOON
@@ -212,9 +214,47 @@ def test_guessing_takes_ever_longer_and_shuts_out_nobody_else(site: Site, tmp_pa
             clock.advance(4.0)
             assert (await sign_in(guessing, "operator")).status_code == 200
         refused = [deed for deed in await there.deeds() if deed.action is Action.SIGN_IN_REFUSED]
-        assert {(deed.who, deed.subject, deed.source) for deed in refused} == {("", "operator", "10.0.0.66")}
+        assert [(deed.who, deed.subject, deed.source) for deed in refused] == [("", "operator", "10.0.0.66")]
+        assert refused[0].detail == f"6 tries, the last at {(NOON + timedelta(seconds=2)).isoformat()}"
 
     with_site(tmp_path, site, story, clock)
+
+
+def test_refusals_are_one_deed_a_minute_for_each_address_and_account(site: Site, tmp_path: Path) -> None:
+    clock = FakeClock(NOON)
+
+    async def story(there: Guarded) -> None:
+        there.site.gate = Gate(there.signing_in, plain_http=True)
+        async with there.browser("10.0.0.66") as one, there.browser("10.0.0.67") as other:
+            for client, name in ((one, "operator"), (other, "operator"), (one, "viewer"), (one, "operator")):
+                assert (await sign_in(client, name, "guess, guess, guess")).status_code == 401
+            clock.advance(60.0)
+            assert (await sign_in(one, "operator", "guess, guess, guess")).status_code == 401
+        refused = [deed for deed in await there.deeds() if deed.action is Action.SIGN_IN_REFUSED]
+        assert [(deed.subject, deed.source, deed.detail[:7]) for deed in refused] == [
+            ("operator", "10.0.0.66", ""),
+            ("viewer", "10.0.0.66", ""),
+            ("operator", "10.0.0.67", ""),
+            ("operator", "10.0.0.66", "2 tries"),
+        ]
+
+    with_site(tmp_path, site, story, clock)
+
+
+def test_a_role_without_a_console_gives_its_numbers_for_a_token_over_a_private_way(site: Site, tmp_path: Path) -> None:
+    async def story(there: Guarded) -> None:
+        token = await there.enrolling.add_token("viewer", frozenset({TokenUse.METRICS}), "prometheus")
+        bearer = {"Authorization": f"Bearer {token}"}
+        for plain_http, status in ((False, 403), (True, 200)):
+            gate = Gate(there.signing_in, is_open_here=False, plain_http=plain_http)
+            app = make_status_app((), there.site.registry, stopping=there.site.stopping, gate=gate)
+            transport = httpx.ASGITransport(app=app, client=("172.18.0.9", 4711))
+            async with httpx.AsyncClient(transport=transport, base_url="http://relay:8476") as client:
+                assert (await client.get("/metrics", headers=bearer)).status_code == status
+                assert (await client.get("/metrics")).status_code in {401, 403}
+                assert (await client.get("/api/v1/me", headers=bearer)).status_code == 404
+
+    with_site(tmp_path, site, story)
 
 
 def test_who_was_signed_in_before_is_shut_out_by_nobody_at_the_same_address(site: Site, tmp_path: Path) -> None:
