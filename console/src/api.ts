@@ -514,6 +514,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The units, their shifts, and who is on duty */
+        get: operations["get_units"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is watched where, what makes it how urgent, and what waits for a person */
+        get: operations["get_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/precision": {
         parameters: {
             query?: never;
@@ -1680,6 +1714,17 @@ export interface components {
             reason: string;
         };
         /**
+         * LevelTold
+         * @description How urgent a kind is in each ring, before anything raises it.
+         */
+        LevelTold: {
+            kind: components["schemas"]["Kind"];
+            by_ring: {
+                [key: string]: components["schemas"]["Level"];
+            };
+            path: string;
+        };
+        /**
          * LiveBody
          * @description ``offer``: the browser's SDP, for one video that it receives.
          */
@@ -2122,6 +2167,17 @@ export interface components {
             dead_letters: number;
         };
         /**
+         * RaiseTold
+         * @description What makes events more urgent, and when.
+         */
+        RaiseTold: {
+            name: string;
+            name_en: string;
+            words_zh: string;
+            words_en: string;
+            path: string;
+        };
+        /**
          * Readiness
          * @description Whether Patrol is fit for work.
          */
@@ -2220,6 +2276,16 @@ export interface components {
             };
         };
         /**
+         * RosterShown
+         * @description All units. ``hour``: of the station's day at ``at``, 0 to 24.
+         */
+        RosterShown: {
+            /** Format: date-time */
+            at: string;
+            hour: number;
+            units: components["schemas"]["UnitShown"][];
+        };
+        /**
          * RuleOffered
          * @description A rule that a zone may name. ``needs_line``, ``needs_direction``: what it asks of the zone.
          */
@@ -2248,6 +2314,43 @@ export interface components {
             share: number | null;
             low: number | null;
             high: number | null;
+        };
+        /**
+         * RuleTold
+         * @description A rule as people read it. Times in seconds; ``path``: where it stands in the configuration file.
+         *
+         *     ``words_zh``, ``words_en``: its condition with its thresholds. ``hours_zh``, ``hours_en``: empty where it is always
+         *     watched. ``min_confidence``: what the model must be sure of, 0..1.
+         */
+        RuleTold: {
+            id: string;
+            name: string;
+            name_en: string;
+            kind: components["schemas"]["Kind"];
+            words_zh: string;
+            words_en: string;
+            for_s: number;
+            clear_after_s: number;
+            cool_down_s: number;
+            min_confidence: number;
+            hours_zh: string;
+            hours_en: string;
+            path: string;
+            zones: components["schemas"]["WatchedZone"][];
+        };
+        /**
+         * Rulebook
+         * @description All of it. ``otherwise``: the level of every kind and ring that is not listed.
+         *
+         *     ``second_person``: levels that take two people to close, the most urgent first.
+         */
+        Rulebook: {
+            rules: components["schemas"]["RuleTold"][];
+            levels: components["schemas"]["LevelTold"][];
+            otherwise: components["schemas"]["Level"];
+            raises: components["schemas"]["RaiseTold"][];
+            waiting: components["schemas"]["WaitingTold"][];
+            second_person: components["schemas"]["Level"][];
         };
         /**
          * SceneBody
@@ -2465,10 +2568,24 @@ export interface components {
          */
         Strategy: "auto" | "cold" | "warm" | "snapshot";
         /**
+         * Stretch
+         * @description A stretch of one day, in hours from its midnight, 0 to 24, as the station's clocks show.
+         */
+        Stretch: {
+            begins_h: number;
+            ends_h: number;
+        };
+        /**
          * TakeBackBody
          * @description Nothing more than that.
          */
         TakeBackBody: Record<string, never>;
+        /**
+         * Then
+         * @description What the rule does when nobody has said a word in time.
+         * @enum {string}
+         */
+        Then: "send" | "close";
         /**
          * TilesShown
          * @description ``max_zoom``: the finest there are; ``attribution``: whom the map names for them.
@@ -2508,6 +2625,12 @@ export interface components {
             needed_per_s: number | null;
             skipped: components["schemas"]["SkippedCamera"][] | null;
         };
+        /**
+         * TravelMode
+         * @description How a unit gets to a place (出行方式): which ways are open to it. How fast is the unit's own.
+         * @enum {string}
+         */
+        TravelMode: "foot" | "scooter" | "car" | "drone";
         /**
          * Trouble
          * @description What is wrong with a camera.
@@ -2606,6 +2729,33 @@ export interface components {
             unit_id: string;
         };
         /**
+         * UnitShown
+         * @description A unit as it is configured. ``path``: where it stands in the configuration file.
+         *
+         *     ``shift_zh``, ``shift_en``: empty where it is always on duty. ``today``: when it is, on the station's day of ``at``.
+         *     ``changes_at``: when its shift next begins or ends. What it does now is in the room's state.
+         */
+        UnitShown: {
+            id: string;
+            name: string;
+            name_en: string;
+            kind: components["schemas"]["UnitKind"];
+            simulated: boolean;
+            crew: number;
+            rings: components["schemas"]["RingName"][];
+            home: components["schemas"]["Place"];
+            capabilities: string[];
+            mode: components["schemas"]["TravelMode"];
+            speed_m_s: number;
+            mobilise_s: number;
+            shift_zh: string;
+            shift_en: string;
+            is_on_shift: boolean;
+            changes_at: string | null;
+            today: components["schemas"]["Stretch"][];
+            path: string;
+        };
+        /**
          * UnitState
          * @description What a unit is doing.
          * @enum {string}
@@ -2673,6 +2823,17 @@ export interface components {
             next: string | null;
         };
         /**
+         * WaitingTold
+         * @description What waits for a person's word before a unit is sent: for so many seconds, and what comes then.
+         */
+        WaitingTold: {
+            kind: components["schemas"]["Kind"];
+            level: components["schemas"]["Level"];
+            within_s: number;
+            then: components["schemas"]["Then"];
+            path: string;
+        };
+        /**
          * WallCamerasBody
          * @description The cameras that a page has in sight on the tour wall, by id.
          */
@@ -2714,6 +2875,15 @@ export interface components {
             found: number;
             /** @default null */
             clock_off_s: number | null;
+        };
+        /**
+         * WatchedZone
+         * @description A zone of a camera in which a rule holds.
+         */
+        WatchedZone: {
+            camera_id: string;
+            name: string;
+            name_en: string;
         };
         /**
          * WithdrawBody
@@ -2904,6 +3074,7 @@ export type LettersPage = components['schemas']['LettersPage'];
 export type Level = components['schemas']['Level'];
 export type LevelBody = components['schemas']['LevelBody'];
 export type LevelChange = components['schemas']['LevelChange'];
+export type LevelTold = components['schemas']['LevelTold'];
 export type LiveBody = components['schemas']['LiveBody'];
 export type LiveEnd = components['schemas']['LiveEnd'];
 export type LiveOpened = components['schemas']['LiveOpened'];
@@ -2944,6 +3115,7 @@ export type Problem = components['schemas']['Problem'];
 export type ProblemAt = components['schemas']['ProblemAt'];
 export type Proposal = components['schemas']['Proposal'];
 export type QueueStatus = components['schemas']['QueueStatus'];
+export type RaiseTold = components['schemas']['RaiseTold'];
 export type Readiness = components['schemas']['Readiness'];
 export type ReopenBody = components['schemas']['ReopenBody'];
 export type ReplayBody = components['schemas']['ReplayBody'];
@@ -2951,8 +3123,11 @@ export type RingName = components['schemas']['RingName'];
 export type RingOnMap = components['schemas']['RingOnMap'];
 export type RingStatus = components['schemas']['RingStatus'];
 export type RoomState = components['schemas']['RoomState'];
+export type RosterShown = components['schemas']['RosterShown'];
 export type RuleOffered = components['schemas']['RuleOffered'];
 export type RuleShown = components['schemas']['RuleShown'];
+export type RuleTold = components['schemas']['RuleTold'];
+export type Rulebook = components['schemas']['Rulebook'];
 export type SceneBody = components['schemas']['SceneBody'];
 export type SceneChecked = components['schemas']['SceneChecked'];
 export type SceneShown = components['schemas']['SceneShown'];
@@ -2974,9 +3149,12 @@ export type StillBox = components['schemas']['StillBox'];
 export type StillShown = components['schemas']['StillShown'];
 export type StorageStatus = components['schemas']['StorageStatus'];
 export type Strategy = components['schemas']['Strategy'];
+export type Stretch = components['schemas']['Stretch'];
 export type TakeBackBody = components['schemas']['TakeBackBody'];
+export type Then = components['schemas']['Then'];
 export type TilesShown = components['schemas']['TilesShown'];
 export type TourState = components['schemas']['TourState'];
+export type TravelMode = components['schemas']['TravelMode'];
 export type Trouble = components['schemas']['Trouble'];
 export type TroubleShown = components['schemas']['TroubleShown'];
 export type TroubledCamera = components['schemas']['TroubledCamera'];
@@ -2985,6 +3163,7 @@ export type UnitHome = components['schemas']['UnitHome'];
 export type UnitKind = components['schemas']['UnitKind'];
 export type UnitOnMap = components['schemas']['UnitOnMap'];
 export type UnitPositionBody = components['schemas']['UnitPositionBody'];
+export type UnitShown = components['schemas']['UnitShown'];
 export type UnitState = components['schemas']['UnitState'];
 export type UnitStateBody = components['schemas']['UnitStateBody'];
 export type UnitStateDone = components['schemas']['UnitStateDone'];
@@ -2992,10 +3171,12 @@ export type VersionedLayout = components['schemas']['VersionedLayout'];
 export type VisitEnd = components['schemas']['VisitEnd'];
 export type VisitShown = components['schemas']['VisitShown'];
 export type VisitsPage = components['schemas']['VisitsPage'];
+export type WaitingTold = components['schemas']['WaitingTold'];
 export type WallCamerasBody = components['schemas']['WallCamerasBody'];
 export type WallHello = components['schemas']['WallHello'];
 export type Warned = components['schemas']['Warned'];
 export type WatchStatus = components['schemas']['WatchStatus'];
+export type WatchedZone = components['schemas']['WatchedZone'];
 export type WithdrawBody = components['schemas']['WithdrawBody'];
 export type Witness = components['schemas']['Witness'];
 export type WorstShown = components['schemas']['WorstShown'];
@@ -6141,6 +6322,136 @@ export interface operations {
             };
             /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_units: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RosterShown"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rulebook"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };
