@@ -15,6 +15,8 @@ from patrol.domain.alerts import Acceptance, Candidate
 from patrol.domain.auditing import Audit, AuditView
 from patrol.domain.board import Board
 from patrol.domain.camera import Camera, CameraId
+from patrol.domain.camera_history import CameraSpan, VisitRecord
+from patrol.domain.camera_overview import CameraOverview, CameraTrouble, Worst
 from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.deeds import Action, Deed
@@ -337,8 +339,11 @@ class DutyStore(Protocol):
 class DeedLog(Protocol):
     """What people did. Each raises StoreError."""
 
-    async def note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
-        """Keep one that goes with no decision, durably, as of now."""
+    async def note(self, who: str, action: Action, subject: str, detail: str = "", request: str = "") -> None:
+        """Keep one that goes with no decision, durably, as of now. Raises DoneBefore where its request was done."""
+
+    async def done(self, who: str, request: str) -> Deed | None:
+        """What was done for a request of theirs that named itself so; None: nothing yet."""
 
     async def latest(self, limit: int, before: int | None = None) -> Sequence[tuple[int, Deed]]:
         """The newest ones, newest first, with their numbers; ``before``: only those with lower numbers."""
@@ -672,6 +677,55 @@ class TourRequests(Protocol):
         """What was asked for since the last time, oldest first. Raises QueueError."""
 
 
+class CameraHistory(Protocol):
+    """How long cameras were unseen, span by span. Each raises StoreError."""
+
+    async def keep(self, spans: Sequence[CameraSpan], before: datetime) -> None:
+        """Write these down, with what is there of the same spans; of these cameras forget what began before then."""
+
+    async def spans(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
+        """One camera's, that began no earlier than ``since``, the oldest first."""
+
+    async def worst(self, cameras: Sequence[CameraId], since: datetime) -> Mapping[CameraId, Worst]:
+        """Of each of them, of which there is any span since then, the one in which it was unseen longest, relative to
+        its bound."""
+
+
+class VisitRecords(Protocol):
+    """What the tour remembers of a camera that somebody looks at, also in another process. Each raises QueueError.
+
+    Nothing is told of others; a record that nobody fetches soon is gone.
+    """
+
+    async def want(self, camera_id: CameraId) -> None:
+        """Somebody wants to know; the newest wishes are kept for some seconds, not many."""
+
+    async def wanted(self) -> Sequence[CameraId]:
+        """What was wanted since the last time, each once."""
+
+    async def show(self, record: VisitRecord) -> None:
+        """Tell of one."""
+
+    async def latest(self, camera_id: CameraId) -> VisitRecord | None:
+        """The newest record of the camera, or None if there is none younger than some seconds."""
+
+
+class CameraView(Protocol):
+    """What people who look after cameras see of them. Each raises StoreError; KeyError where there is no such one."""
+
+    async def cameras(self) -> Sequence[CameraOverview]:
+        """Every camera as it stands, in the order of the configuration."""
+
+    async def history(self, camera_id: CameraId, since: datetime) -> Sequence[CameraSpan]:
+        """Its spans since then, oldest first, the running one among them where the tour tells of it."""
+
+    async def troubles(self, camera_id: CameraId, since: datetime) -> Sequence[CameraTrouble]:
+        """What technicians were told of it: what lasts first, then what ended since then, newest first."""
+
+    async def visits(self, camera_id: CameraId) -> VisitRecord | None:
+        """Its latest visits; None where the tour does not tell of them in time."""
+
+
 class Arriving(Protocol[_Arrived_co]):
     """What is told by others, as long as somebody listens."""
 
@@ -728,6 +782,12 @@ class RoomView(Protocol):
 class RoomDesk(Protocol):
     """What an operator can do in the feed. Each raises StoreError; KeyError for an unknown incident."""
 
+    def asked(self, request: str) -> RoomDesk:
+        """This desk, for one request that names itself: what it asks for is done once, however often it comes.
+
+        What is done already raises DoneBefore, and changes nothing; what was asked of the queue is asked again.
+        """
+
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         """A seat has shown this incident to a person (t4)."""
 
@@ -756,8 +816,13 @@ class RoomDesk(Protocol):
     async def withdraw_closing(self, incident_id: IncidentId, operator: str) -> None:
         """The feedback that waits for a second person does not count. Raises NotAsAsked."""
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
-        """An operator says how urgent it is. Raises NotAsAsked."""
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> None:
+        """An operator says how urgent it is. Raises NotAsAsked.
+
+        ``seen_at``: when the room was as the operator saw it.
+        """
 
     async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
         """Somebody writes something down about it, open or closed."""
@@ -771,8 +836,13 @@ class RoomDesk(Protocol):
     async def split(self, incident_id: IncidentId, alert_id: AlertId, operator: str) -> IncidentId:
         """Take the camera with this alert out: the id of its own incident. Raises NotTogether."""
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
-        """Send this unit, whatever it was ordered to do before it was on scene. Raises NotToBeSent."""
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
+        """Send this unit, whatever it was ordered to do before it was on scene. Raises NotToBeSent.
+
+        ``seen_at``: when the room was as the dispatcher saw it.
+        """
 
     async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
         """Take an order back whose unit is not on scene yet. Raises NotToBeSent."""
@@ -840,10 +910,13 @@ class UnitDesk(Protocol):
     async def report(self, positions: Sequence[PositionData]) -> None:
         """Give these to dispatch, which judges them. Raises MessageError where one cannot be converted, QueueError."""
 
-    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
-        """An operator says what a unit does. Returns what it is from now on.
+    async def set_state(
+        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, request: str = ""
+    ) -> UnitState:
+        """An operator says what a unit does. Returns what it is from now on. ``request``: see ``RoomDesk.asked``.
 
-        Raises KeyError for an unknown unit, UnitBusy while it is on an order, IllegalTransition, StoreError.
+        Raises KeyError for an unknown unit, UnitBusy while it is on an order, IllegalTransition, DoneBefore,
+        StoreError.
         """
 
 

@@ -22,7 +22,9 @@ const KEYS: [key: string, does: PlainKey][] = [
   ["H", "key_heat"],
   ["F", "key_list"],
   ["← → ↑ ↓", "key_tiles"],
-  ["P H S A", "key_tile_acts"],
+  ["P H S A D", "key_tile_acts"],
+  ["V", "key_cameras"],
+  ["/", "key_search"],
   ["Esc", "key_escape"],
   ["?", "help"],
 ];

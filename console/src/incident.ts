@@ -5,7 +5,7 @@ import { type Key, language, pick, type PlainKey, t, word } from "./words";
 import { serverNow, signed, timeOfDay } from "./times";
 import { Countdown, stampOf } from "./countdown";
 import {
-  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, showsStrangeView, stateNow, titleOf,
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, seenAt, showsStrangeView, stateNow, titleOf,
   unitLine, unitName, whyGone, wordsOf,
 } from "./room";
 import { Candidates } from "./candidates";
@@ -23,6 +23,7 @@ import { PinButton } from "./pins";
 import { PrecisionLine } from "./precision";
 import { StageBar } from "./stages";
 import { acceptView, act, type Action, type ActionAnswer, type ActionBody, failureText, takeBack } from "./stream";
+import { addressOf } from "./views";
 import { Witnesses } from "./witnesses";
 import type { ClockName, ClosingRequest, Disposition, Incident, IncidentState, Order, TroubledCamera, Witness } from "./api";
 
@@ -71,6 +72,7 @@ export class IncidentPanel {
     onFailure: (error) => this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red"),
   });
   readonly #liveButton = el("button", { type: "button", class: "live-open", "data-t-title": "live_means" }, el("span", { "data-t": "live_open" }), el("kbd", {}, "L"));
+  readonly #cameraLink = el("a", { class: "to-camera", "data-t": "cam_details" });
   readonly #reason = el("textarea", { id: "reason", rows: 2, maxlength: 500, "data-t-hint": "reason_hint" });
   readonly #dispositions = DISPOSITIONS.map((value) => el("input", { type: "radio", name: "disposition", value }));
   readonly #falseReason = new FalseReason();
@@ -105,7 +107,8 @@ export class IncidentPanel {
     this.#actions.addEventListener("input", () => this.#onInput());
     const clocks = el("div", { class: "clocks" }, this.#countdown.node, this.#unit);
     const told = [this.#stages.node, this.#why, this.#notes.node, this.#cameras, this.#timeline, this.#candidates.node];
-    const parts = [this.#picture, this.#liveButton, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
+    const looks = el("p", { class: "looks" }, this.#liveButton, this.#cameraLink);
+    const parts = [this.#picture, looks, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
     const head = el("header", {}, this.#title, this.#about, this.#lookers.node);
     const scrolls = { class: "scroll", tabindex: 0, role: "group", "data-t-label": "incident" }; // also by the keyboard
     this.#body = el("div", scrolls, head, this.#escalation.node, ...parts);
@@ -268,7 +271,7 @@ export class IncidentPanel {
 
   // A dispatcher's own choice: it wins over the one that was made. `takes`: from what it takes the unit away, or "".
   #orderButton(incidentId: string, unitId: string, takes: string): HTMLButtonElement {
-    return this.#quietButton("send_unit", unitId, (operator) => act(incidentId, "orders", { unit_id: unitId }, operator), takes);
+    return this.#quietButton("send_unit", unitId, (operator) => act(incidentId, "orders", { unit_id: unitId, seen_at: seenAt() }, operator), takes);
   }
 
   #takeBackButton(order: Order): Child {
@@ -368,7 +371,7 @@ export class IncidentPanel {
     const level = LEVELS.find((one) => one === choice);
     if (level === undefined) return this.#ask("level_missing", this.#levelForm.choices[0]);
     if (!reason) return this.#ask("reason_missing", this.#levelForm.reason);
-    if ((await this.#sendHere("level", { level, reason })) !== null) this.#openJudging(null);
+    if ((await this.#sendHere("level", { level, reason, seen_at: seenAt() })) !== null) this.#openJudging(null);
   }
 
   async #reopen({ reason }: Said): Promise<void> {
@@ -429,7 +432,8 @@ export class IncidentPanel {
 
   #showPin(incident: Incident | null): void {
     const one = incident !== null && hasOneCamera(incident);
-    this.#liveButton.hidden = !one;
+    this.#liveButton.hidden = this.#cameraLink.hidden = !one;
+    setAttribute(this.#cameraLink, "href", one ? addressOf("cameras", this.camera() ?? "") : null);
     this.#pinButton.node.hidden = !one || this.#closing || this.#merging;
     this.#pinButton.show(incident !== null && one ? incident.camera_id : null);
   }

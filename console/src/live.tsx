@@ -5,6 +5,7 @@ import { createRef, render } from "preact";
 import { lookUp, pick, t, word } from "./words";
 import { age } from "./times";
 import { peopleText, room, seen } from "./room";
+import { addressOf } from "./views";
 import { type Reason, Watch, type Watched } from "./watching";
 import type { LiveZone } from "./api";
 
@@ -92,6 +93,7 @@ function LiveSheet() {
           {t("live_zones", { zones: zones.value.map((zone) => pick(zone.name, zone.name_en)).join(" · ") })}
         </label>
         <button type="button" class="quiet" hidden={!isStill} onClick={() => void watch?.again()}>{t("live_again")}</button>
+        <a class="to-camera" href={addressOf("cameras", cameraId.value ?? "")} onClick={() => sheet.current?.close()}>{t("cam_details")} ›</a>
         <LastVisit />
       </div>
     </dialog>

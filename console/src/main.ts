@@ -25,6 +25,7 @@ import { changeTheme, showThemeButton } from "./theme";
 import { showBanners, showClock, showHealth, showTop } from "./top";
 import { goTo, view, watchViews } from "./views";
 import { showVisited, tickVisited } from "./visited";
+import { cameraKey, followCameras, placeCameras, showCameras, speakCameras, tickCameras } from "./cameras";
 import { follow, placeWall, showWall, speakWall, tickWall, wallKey } from "./wall";
 import type { StateMessage } from "./api";
 
@@ -124,6 +125,7 @@ function showAll(): void {
   map.update();
   showVisited();
   showWall();
+  showCameras();
   if (incidentById(selected) === null) choose(feed.order[0] ?? null);
   else panel.update();
   tick();
@@ -160,6 +162,7 @@ function tick(): void {
   map.tick(now);
   tickVisited();
   tickWall();
+  tickCameras();
 }
 
 function speak(): void {
@@ -170,6 +173,7 @@ function speak(): void {
   if (layoutVersion === null) return;
   map.furnish();
   speakWall();
+  speakCameras();
   if (room.state) showAll();
 }
 
@@ -178,9 +182,10 @@ byId("language").addEventListener("click", () => {
   speak();
 });
 
-// Those of both views.
+// Those of all views.
 const KEYS: Record<string, () => void> = {
   w: () => goTo(view() === "wall" ? "room" : "wall"),
+  v: () => goTo(view() === "cameras" ? "room" : "cameras"),
   r: () => void openPrecision(),
   m: toggleMute,
   t: changeTheme,
@@ -217,7 +222,7 @@ document.addEventListener("keydown", (event) => {
   // Of a button only what presses it; the keys go on after it was clicked.
   const pressing = ["Enter", " "].includes(event.key) && on?.closest("button, a, summary");
   if (writing || pressing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
-  if (view() === "wall" && wallKey(event)) {
+  if ((view() === "wall" && wallKey(event)) || (view() === "cameras" && cameraKey(event))) {
     event.preventDefault();
     return;
   }
@@ -233,7 +238,14 @@ byId("sound").addEventListener("click", openSettings);
 byId("theme").addEventListener("click", changeTheme);
 effect(() => showThemeButton(byId("theme")));
 placeWall(byId("wall"));
-watchViews(follow);
+placeCameras(byId("cameras"), (id) => {
+  choose(id);
+  openIncident(true);
+});
+watchViews(() => {
+  follow();
+  followCameras();
+});
 placeLive(byId("live-place"));
 byId("help-open").addEventListener("click", openHelp);
 speak();

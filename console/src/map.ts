@@ -60,6 +60,7 @@ export class RoomMap {
   readonly #picture = svg("svg", { class: "marks", role: "img" }, this.#world);
   readonly #plane = el("div", { class: "ground", tabindex: 0, role: "application" });
   readonly #credit = el("p", { class: "credit" });
+  readonly #card = el("div", { class: "card-place" });
   readonly #ground: Ground;
   readonly #heat: Heat;
   readonly #tip = el("p", { class: "tip", hidden: true });
@@ -88,13 +89,12 @@ export class RoomMap {
     this.#onLive = onLive;
     this.#layers.moveUp.append(...Object.values(this.#move));
     this.#heat = new Heat(this.#layers.heat, (cells) => this.#showHeat(cells));
-    const card = el("div", { class: "card-place" });
-    node.append(this.#plane, this.#heat.node, this.#buttons, this.#legend, this.#scale, this.#credit, card, this.#tip);
+    node.append(this.#plane, this.#heat.node, this.#buttons, this.#legend, this.#scale, this.#credit, this.#card, this.#tip);
     this.#ground = new Ground(this.#plane, this.#picture, {
       draw: (moved) => this.#follow(moved),
       touched: () => (this.#looksAt = null),
     });
-    placeCard(card, { onIncident: (id) => this.#onSelect(id), onLive: (id) => this.#onLive(id), onFind: (place) => this.#find(place) });
+    placeCard(this.#card, { onIncident: (id) => this.#onSelect(id), onLive: (id) => this.#onLive(id), onFind: (place) => this.#find(place) });
     this.#watchPointer();
     void this.#lay();
     new ResizeObserver(() => this.#resize()).observe(node);
@@ -446,6 +446,7 @@ export class RoomMap {
 
   // All that is on the map, as a list: for the keyboard, and for who looks for something by its name.
   list(): void {
+    setAttribute(this.#card, "data-side", null);
     openCard({ kind: "area" });
   }
 
@@ -469,6 +470,8 @@ export class RoomMap {
       const spot = at(event);
       // Who moved the map has clicked nothing.
       if (Math.hypot(spot.x - pressedAt.x, spot.y - pressedAt.y) > CLICK_PX) return;
+      // What was clicked stays in sight.
+      setAttribute(this.#card, "data-side", spot.x > this.#node.clientWidth / 2 ? "left" : null);
       const isFinger = event instanceof PointerEvent && event.pointerType === "touch";
       const hit = isFinger ? null : hitBy(event.target);
       const ring = event.target instanceof SVGTextElement ? event.target.dataset.ring : undefined;

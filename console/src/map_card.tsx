@@ -6,15 +6,16 @@ import { createRef, render } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Mark } from "./mark";
 import { pick, t, word } from "./words";
-import { age, minutes, serverNow, timeOfDay } from "./times";
+import { age, serverNow, timeOfDay } from "./times";
 import { targetText } from "./countdown";
 import { operatorName } from "./operator";
 import { PinButton } from "./pins";
-import { boundOf, incidentById, isOpen, type KnownCamera, orderOfUnit, peopleText, room, seen, stateNow, titleOf, unitName } from "./room";
+import { boundOf, incidentById, isOpen, type KnownCamera, orderOfUnit, ordersOf, orderText, peopleText, room, seen, stateNow, titleOf, unitName } from "./room";
 import { may } from "./signed";
 import { failureText } from "./stream";
+import { addressOf } from "./views";
 import { wedgePath } from "./wedges";
-import type { Place, RingName, UnitOnMap } from "./api";
+import type { Place, RingName } from "./api";
 
 export type Subject =
   | { kind: "area" }
@@ -222,7 +223,7 @@ function Camera({ id, onLive, onFind }: { id: string } & Doing) {
         <button type="button" class="main" onClick={() => onLive(id)}>{t("live_open")}</button>
         {may("look") && <Pin id={id} />}
         <button type="button" class="quiet" onClick={() => onFind(camera.place)}>{t("map_find")}</button>
-        {document.querySelector('#views a[href="#cameras"]') && <a href={`#cameras/${encodeURIComponent(id)}`}>{t("map_more")}</a>}
+        <a href={addressOf("cameras", id)}>{t("map_more")}</a>
       </div>
     </>
   );
@@ -264,7 +265,7 @@ function Unit({ id, onIncident, onFind }: { id: string } & Doing) {
       <dl>
         <Fact name={t("map_state")}>{word("unit", unit.state)}</Fact>
         <Fact name={t("map_kind")}>{word("unit_kind", unit.kind)}</Fact>
-        {order && <Fact name={t("map_order")}>{word("order", order.state)}{etaText(unit)}</Fact>}
+        {order && <Fact name={t("map_order")}>{orderText(order, serverNow(), ordersOf(order.incident_id).filter((one) => one !== order))}</Fact>}
         {incident && <Fact name={t("map_sent_to")}>{titleOf(incident)}</Fact>}
         <Fact name={t("map_fix")}>{unit.fix_at === null ? t("map_no_fix") : timeOfDay(Date.parse(unit.fix_at))}</Fact>
         {unit.simulated && <Fact name={t("simulated")}>{t("map_yes")}</Fact>}
@@ -275,11 +276,4 @@ function Unit({ id, onIncident, onFind }: { id: string } & Doing) {
       </div>
     </>
   );
-}
-
-function etaText(unit: UnitOnMap): string {
-  const order = orderOfUnit(unit);
-  if (order === null || !["sent", "doubted", "accepted", "en_route"].includes(order.state)) return "";
-  const left = order.eta_s - (serverNow() - Date.parse(order.sent_at)) / 1000;
-  return ` · ${t(left < 0 ? "map_eta_late" : "map_eta", { time: minutes(Math.abs(left)) })}`;
 }

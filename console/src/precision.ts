@@ -152,6 +152,18 @@ async function copied(node: HTMLElement): Promise<boolean> {
   }
 }
 
+// One camera's part, into a node of its page.
+export function showPrecisionOf(node: HTMLElement, cameraId: string): void {
+  const rules = report?.rules.filter((rule) => rule.camera_id === cameraId) ?? null;
+  rebuild(node, [cameraId, rules, rules?.map(isProposedFor), language()], () => {
+    if (rules === null) return [];
+    if (rules.length === 0) return [el("p", { class: "means" }, t("cam_no_precision"))];
+    return [el("ul", { class: "cam-rules" }, ...rules.map((rule) =>
+      el("li", { "data-tone": toneOf(rule) }, el("span", {}, nameOf(rule)), intervalBar(rule),
+        el("b", {}, percent(rule.share)), el("small", {}, t("precision_of", { right: rule.right, n: rule.right + rule.wrong })))))];
+  });
+}
+
 // Beside an incident's evidence: how often its rule was right on its camera. Hidden where nobody has said yet.
 export class PrecisionLine {
   readonly node = el("button", { type: "button", class: "quiet precision-line", hidden: true });

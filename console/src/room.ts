@@ -53,6 +53,11 @@ export function takeState(message: StateMessage): void {
   room.at = Date.parse(message.at);
 }
 
+// When the room was as it is shown: what others have done since is not undone unseen.
+export function seenAt(): string | null {
+  return room.at === null ? null : new Date(room.at).toISOString();
+}
+
 export function incidentById(id: string | null): Incident | null {
   return id === null ? null : (room.incidents.get(id) ?? room.past.get(id) ?? null);
 }
@@ -209,7 +214,7 @@ function maintenanceText(incident: Incident): string {
 }
 
 // `more`: the incident's other orders.
-function orderText(order: Order, now: number, more: Order[]): string {
+export function orderText(order: Order, now: number, more: Order[]): string {
   const elapsed = (now - Date.parse(order.sent_at)) / 1000;
   const left = order.eta_s - elapsed;
   if (order.state === "sent") return t("order_sent", { time: minutes(elapsed) });

@@ -3,6 +3,7 @@
 import type { paths, Problem } from "./api";
 
 const WITHIN_MS = 10_000;
+const AGAIN_MS = 400;
 
 type Json<Content> = Content extends { content: { "application/json": infer Body } } ? Body : never;
 type Answer<Operation> = Operation extends { responses: infer R } ? Json<R[keyof R & (200 | 202)]> : never;
@@ -47,9 +48,10 @@ export async function getPage<P extends GetPath>(path: P, next: string | null): 
   return (await answered(next === null ? path : `${path}?cursor=${encodeURIComponent(next)}`, {})) as GetAnswer<P>;
 }
 
-// `ids`: what stands in the path's braces.
-export async function getOf<P extends GetPath>(path: P, ids: IdsOfGet<P>): Promise<GetAnswer<P>> {
-  return (await answered(addressOf(path, ids), {})) as GetAnswer<P>;
+// `ids`: what stands in the path's braces; `query`: what stands behind it.
+export async function getOf<P extends GetPath>(path: P, ids: IdsOfGet<P>, query: Record<string, string> = {}): Promise<GetAnswer<P>> {
+  const behind = new URLSearchParams(query).toString();
+  return (await answered(addressOf(path, ids) + (behind && `?${behind}`), {})) as GetAnswer<P>;
 }
 
 // Also from a page that is being closed; what becomes of it is nobody's concern then.
@@ -68,9 +70,23 @@ export async function post<P extends PostPath>(path: P, ids: IdsOf<P>, body: Bod
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   // A header takes no Chinese as it is.
   if (operator) headers["X-Patrol-Operator"] = encodeURIComponent(operator);
+  // It may have arrived where no answer has: asked again by the same key, it is done once.
+  headers["Idempotency-Key"] = newKey();
   // What somebody has said counts, also where the page is closed the next moment.
   const request = { method: "POST", headers, body: JSON.stringify(body), keepalive: true };
-  return (await answered(addressOf(path, ids), request)) as PostAnswer<P>;
+  const address = addressOf(path, ids);
+  try {
+    return (await answered(address, request)) as PostAnswer<P>;
+  } catch (error) {
+    if (!(error instanceof ActionFailed) || error.code !== "network") throw error;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    return (await answered(address, request)) as PostAnswer<P>;
+  }
+}
+
+// crypto.randomUUID is there on secure pages only.
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function addressOf(path: string, ids: unknown): string {

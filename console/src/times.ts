@@ -34,8 +34,20 @@ export function age(seconds: number): string {
   return minutes(seconds);
 }
 
+// Bounds: "5 s", "7.5 s", "2:30".
+export function boundText(seconds: number): string {
+  return seconds < 60 ? `${Number(seconds.toFixed(1))}\u00a0s` : minutes(seconds);
+}
+
 export function signed(seconds: number): string {
   const size = Math.abs(seconds);
   const text = size < 60 ? `${size.toFixed(1)} s` : minutes(size);
   return `${seconds < 0 ? "−" : "+"}${text}`;
+}
+
+// "04:30"; of another day than `now` with its date: "11-29 04:30".
+export function timeOfMinute(at: number, now: number): string {
+  const [time, today] = [new Date(at), new Date(now)];
+  const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
+  return time.toDateString() === today.toDateString() ? clock : `${two(time.getMonth() + 1)}-${two(time.getDate())} ${clock}`;
 }

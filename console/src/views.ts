@@ -1,18 +1,42 @@
-// Which view is in front, the room or the tour wall: the address says it, so that it can be kept and gone back to.
+// Which view is in front, and what of it: the address says it, so that it can be kept and gone back to.
 
 import { byId, setAttribute } from "./dom";
 
-export type View = "room" | "wall";
+export const VIEWS = ["room", "wall", "cameras"] as const;
+export type View = (typeof VIEWS)[number];
+
+let front: View = "room";
+let part = "";
+
+// What lies over the page, and has an address of its own, leaves the view as it was.
+function read(): void {
+  const [name = "", rest = ""] = location.hash.slice(1).split("/");
+  const found = name === "" ? "room" : VIEWS.find((one) => one === name);
+  if (found === undefined) return;
+  front = found;
+  part = decodeURIComponent(rest);
+}
 
 export function view(): View {
-  return location.hash === "#wall" ? "wall" : "room";
+  read();
+  return front;
 }
 
-export function goTo(chosen: View): void {
-  if (view() !== chosen) location.hash = `#${chosen}`;
+// What of the view is looked at, as a camera's id; empty for nothing.
+export function partOfView(): string {
+  read();
+  return part;
 }
 
-// `onChange`: called once at the start, and whenever another view comes to the front.
+export function goTo(chosen: View, of = ""): void {
+  if (view() !== chosen || partOfView() !== of) location.hash = addressOf(chosen, of);
+}
+
+export function addressOf(chosen: View, of = ""): string {
+  return of ? `#${chosen}/${encodeURIComponent(of)}` : `#${chosen}`;
+}
+
+// `onChange`: called once at the start, and whenever another view, or another part of it, comes to the front.
 export function watchViews(onChange: (view: View) => void): void {
   const show = () => {
     document.body.dataset.view = view();

@@ -11,7 +11,7 @@ import { pinOf, togglePin } from "./pins";
 import { skipCamera, skipOf } from "./skips";
 import { ActionFailed } from "./sending";
 import { failureText } from "./stream";
-import { view } from "./views";
+import { goTo, view } from "./views";
 import { FILTERS, groupsOf, GROUPINGS, isOnWall, keepChoice, keptChoice, type Standing, type WallChoice } from "./wall_choice";
 import { WallGrid } from "./wall_grid";
 import { askToSkip, SkipDialog } from "./wall_skip";
@@ -158,6 +158,11 @@ const DEEDS: Deed[] = [
     key: "A", name: "own", means: "own_means", needsLook: false,
     pressed: ({ camera }) => choice.value.own.includes(camera.id),
     press: ({ camera }) => toggleOwn(camera.id),
+  },
+  {
+    key: "D", name: "cam_short", means: "cam_details", needsLook: false,
+    pressed: () => false,
+    press: ({ camera }) => goTo("cameras", camera.id),
   },
 ];
 

@@ -5,6 +5,7 @@ What is wrong with a file leaves that file out, and is told; the map goes on wit
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
@@ -85,7 +86,7 @@ def read_base_map(files: Sequence[BaseFile]) -> tuple[BaseMap | None, tuple[Conf
         return None, tuple(problems)
     geojson = ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
     etag = f'"{hashlib.sha256(geojson).hexdigest()[:16]}"'
-    return BaseMap(geojson, etag, len(features)), tuple(problems)
+    return BaseMap(geojson, gzip.compress(geojson, mtime=0), etag, len(features)), tuple(problems)
 
 
 def tile_file_problem(file: TileFile) -> ConfigProblem | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_rows import store_deed
@@ -21,9 +22,9 @@ class SqlDeeds:
         self._store = store
         self._clock = clock
 
-    async def note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
+    async def note(self, who: str, action: Action, subject: str, detail: str = "", request: str = "") -> None:
         """See DeedLog."""
-        deed = Deed(self._clock.now(), who, action, subject, detail)
+        deed = Deed(self._clock.now(), who, action, subject, detail, request=request)
         await self._store.within(lambda connection: store_deed(connection, deed))
 
     async def latest(self, limit: int, before: int | None = None) -> Sequence[tuple[int, Deed]]:
@@ -32,7 +33,15 @@ class SqlDeeds:
         if before is not None:
             query = query.where(DEEDS.c.number < before)
         rows = await self._store.read(lambda connection: connection.execute(query).all())
-        return [
-            (row.number, Deed(time_of(row.at), row.who, Action(row.action), row.subject, row.detail, row.source))
-            for row in rows
-        ]
+        return [(row.number, _deed(row)) for row in rows]
+
+    async def done(self, who: str, request: str) -> Deed | None:
+        """See DeedLog."""
+        query = select(DEEDS).where(DEEDS.c.who == who, DEEDS.c.request == request, DEEDS.c.request != "")
+        row = await self._store.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else _deed(row)
+
+
+def _deed(row: Row[Any]) -> Deed:
+    said = row.subject, row.detail, row.source, row.request, row.led_to
+    return Deed(time_of(row.at), row.who, Action(row.action), *said)

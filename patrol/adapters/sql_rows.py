@@ -25,6 +25,7 @@ from patrol.adapters.sql_times import text_of
 from patrol.domain.alerts import Alert, Verdict
 from patrol.domain.deeds import Deed
 from patrol.domain.dispatch import Outcome
+from patrol.domain.errors import DoneBefore
 from patrol.domain.incidents import ClockName, Incident, IncidentId
 from patrol.domain.orders import Order
 from patrol.domain.turns import line_of
@@ -33,7 +34,12 @@ INCIDENT_BY_ID = Prepared(select(INCIDENTS.c.body).where(INCIDENTS.c.id == bindp
 _REWRITE_INCIDENT = Prepared(
     update(INCIDENTS).where(INCIDENTS.c.id == bindparam("of")).values(seen_at=bindparam("seen"), body=bindparam("text"))
 )
-_ADD_DEED = Prepared(insert(DEEDS), "at", "who", "action", "subject", "detail", "source")
+_ADD_DEED = Prepared(insert(DEEDS), "at", "who", "action", "subject", "detail", "source", "request", "led_to")
+_DEED_OF_REQUEST = Prepared(
+    select(DEEDS.c.number).where(
+        DEEDS.c.who == bindparam("of"), DEEDS.c.request == bindparam("key"), DEEDS.c.request != ""
+    )
+)
 _ADD_ALERT = Prepared(insert(ALERTS), "id", "incident_id", "fingerprint", "accepted_at", "verdict", "body")
 
 
@@ -74,7 +80,9 @@ def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> No
 
 
 def store_deed(connection: Connection, deed: Deed) -> None:
-    """What somebody did, in the transaction of what it changes."""
+    """What somebody did, in the transaction of what it changes. Raises DoneBefore where its request was done."""
+    if deed.request and _DEED_OF_REQUEST.value(connection, of=deed.who, key=deed.request) is not None:
+        raise DoneBefore(f"request {deed.request} of {deed.who}: {deed.action.value} is done already")
     row = {
         "at": text_of(deed.at),
         "who": deed.who,
@@ -82,6 +90,8 @@ def store_deed(connection: Connection, deed: Deed) -> None:
         "subject": deed.subject,
         "detail": deed.detail,
         "source": deed.source,
+        "request": deed.request,
+        "led_to": deed.led_to,
     }
     _ADD_DEED.run(connection, [row])
 

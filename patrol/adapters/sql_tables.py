@@ -71,7 +71,6 @@ ALERTS = Table(
     Column("body", Text, nullable=False),
 )
 _NEWEST_FIRST = Index("alerts_newest", ALERTS.c.fingerprint, ALERTS.c.accepted_at)  # of one thing's in a year, too
-INDICES = (_NEAR, _WAITING, URGENT, _LATEST_CLOSED, _NEWEST_FIRST)
 ORDERS = Table(
     "orders",
     METADATA,
@@ -117,7 +116,14 @@ DEEDS = Table(
     Column("subject", String, nullable=False),
     Column("detail", String, nullable=False),
     Column("source", String, nullable=False),
+    # By which its request named itself; empty: it did not. And what came of it, for who asks again.
+    Column("request", String, nullable=False, server_default=""),
+    Column("led_to", String, nullable=False, server_default=""),
 )
+# The database itself refuses to have the same request done twice.
+_ONCE = Index("deeds_once", DEEDS.c.who, DEEDS.c.request, unique=True, sqlite_where=DEEDS.c.request != "")
+
+INDICES = (_NEAR, _WAITING, URGENT, _LATEST_CLOSED, _NEWEST_FIRST, _ONCE)
 
 ORDER_JSON = TypeAdapter(Order)
 DUTY_JSON = TypeAdapter(Duty)

@@ -22,10 +22,12 @@ from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
 from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
 from patrol.adapters.redis_told import RedisToldMessages
+from patrol.adapters.redis_visits import RedisVisitRecords
 from patrol.adapters.redis_wall import RedisWall
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_accounts import SqlAccounts
 from patrol.adapters.sql_audits import SqlAudits
+from patrol.adapters.sql_cameras import SqlCameraHistory
 from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.adapters.sql_duties import SqlDuties
 from patrol.adapters.sql_heat import SqlHeat
@@ -57,6 +59,7 @@ from patrol.pipeline.keeping import Keeping
 from patrol.pipeline.mustering import Mustering, UnitsDesk
 from patrol.pipeline.opening import Opening
 from patrol.pipeline.reconciling import Reconciling
+from patrol.pipeline.recounting import Recounting
 from patrol.pipeline.recovering import Recovering
 from patrol.pipeline.relaying import Relaying
 from patrol.pipeline.signing_in import SigningIn
@@ -99,6 +102,7 @@ class Parts:
     units_desk: UnitsDesk
     room: Room
     wall: RedisWall
+    recounting: Recounting
     live: LiveParts
     map: MapParts
     heating: Heating
@@ -153,6 +157,7 @@ async def assembled(
         reports = RedisTourReports(redis)
         requests = RedisTourRequests(redis)
         wall = RedisWall(redis)
+        history, records = SqlCameraHistory(store), RedisVisitRecords(redis)
         if options.roles & {Role.DISPATCH, Role.RELAY}:  # who chooses, and who audits that
             await asyncio.to_thread(load_solver)
         wayfinding = await open_wayfinding(stack, configuration.travel, store, clock, options.roles)
@@ -168,7 +173,19 @@ async def assembled(
             scenes = options.var / "scenes.json"
             spool = await open_spool(stack, configuration, options)
             outside = TourOutside(
-                detector, networks, store, evidence, spool, reports, requests, wall, deciding, scenes, on_gap
+                detector,
+                networks,
+                store,
+                evidence,
+                spool,
+                reports,
+                requests,
+                wall,
+                deciding,
+                scenes,
+                on_gap,
+                history,
+                records,
             )
             tour = tour_parts(stack, configuration, outside, clock, metrics)
         yield Parts(
@@ -236,6 +253,7 @@ async def assembled(
                 ),
             ),
             wall=wall,
+            recounting=Recounting(cameras, reports, records, history, store, clock),
             live=live_parts(stack, configuration, requests, clock, metrics),
             map=await open_map(stack, configuration.map, clock, options.roles),
             heating=Heating(SqlHeat(store, configuration.centre, simulated=options.simulated), clock),

@@ -112,6 +112,7 @@ async def _run_tour(tour: TourParts, clock: Clock, stopping: asyncio.Event) -> N
         group.create_task(tour.touring.run_reports(stopping))
         group.create_task(tour.maintaining.run(stopping))
         group.create_task(tour.showing.run(stopping))
+        group.create_task(tour.remembering.run(stopping))
         group.create_task(tour.inspecting.run(stopping))
         async with asyncio.TaskGroup() as frames:
             frames.create_task(tour.touring.run(stopping))
@@ -214,6 +215,7 @@ async def _serve(
             wall_metrics=parts.metrics.wall,
             live=parts.live.streaming,
             stills=parts.live.glancing,
+            cameras=parts.recounting,
             map_parts=parts.map,
             heat=parts.heating,
         )

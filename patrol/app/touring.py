@@ -19,9 +19,11 @@ from patrol.adapters.disk_spool import DiskSpool
 from patrol.adapters.evidence_picture import draw_evidence
 from patrol.adapters.processor import MachineProcessor
 from patrol.adapters.redis_streams import RedisTourReports, RedisTourRequests
+from patrol.adapters.redis_visits import RedisVisitRecords
 from patrol.adapters.redis_wall import RedisWall
 from patrol.adapters.scene_file import SceneFile
 from patrol.adapters.sql import SqlStore
+from patrol.adapters.sql_cameras import SqlCameraHistory
 from patrol.adapters.tracking import ByteTracker, import_tracking
 from patrol.adapters.wall_picture import as_wall_still
 from patrol.app.looking import frame_sources, open_closer_looks, opened_detector, usual_detector
@@ -41,6 +43,7 @@ from patrol.pipeline.filming import Filming
 from patrol.pipeline.inspecting import Inspecting
 from patrol.pipeline.looking_closer import LookingCloser, Networks, SpareLooks
 from patrol.pipeline.maintaining import Maintaining
+from patrol.pipeline.remembering import Remembering
 from patrol.pipeline.resting import RestingDetector
 from patrol.pipeline.reviewing import Reviewing
 from patrol.pipeline.showing import Showing
@@ -62,6 +65,7 @@ class TourParts:
     filming: Filming
     showing: Showing
     maintaining: Maintaining
+    remembering: Remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class TourOutside:
     deciding: Deciding
     scenes: Path
     on_gap: OnGap
+    history: SqlCameraHistory
+    records: RedisVisitRecords
 
 
 async def open_eyes(
@@ -176,7 +182,8 @@ def tour_parts(
         cameras, HealthWatcher(), detecting, book, maintaining, SceneFile(outside.scenes), clock, metrics
     )
     touring = Touring(book, sources.router, inspecting, detecting, reviewing, outside.reports, outside.requests, clock)
-    return TourParts(touring, inspecting, detecting, alerting, filming, showing, maintaining)
+    remembering = Remembering(book, outside.history, outside.records, clock)
+    return TourParts(touring, inspecting, detecting, alerting, filming, showing, maintaining, remembering)
 
 
 def _rested(detector: Detector, look_every: int, is_watched: Callable[[CameraId], bool], metrics: Metrics) -> Detector:

@@ -38,13 +38,18 @@ class Action(StrEnum):
     REVOKE_TOKEN = "revoke_token"
 
 
+CLOSED, CLOSING_ASKED = "closed", "closing asked"
+"""What feedback leads to; see ``led_to``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deed:
     """Who did what with what, and when. Never holds a password, a token, or what somebody typed in their place.
 
     ``who``: the account's name, or what a person in a room without accounts calls himself; empty where nobody knows.
     ``subject``: the id of the incident, unit, camera, letter or account. ``detail``: the reason, and what else counts,
-    for people. ``source``: the address it came from, where that is known.
+    for people. ``source``: the address it came from, where that is known. ``request``: the key by which its request
+    named itself, so that it is done once, however often that comes. ``led_to``: what came of it, for who asks again.
     """
 
     at: datetime
@@ -53,3 +58,5 @@ class Deed:
     subject: str
     detail: str = ""
     source: str = ""
+    request: str = ""
+    led_to: str = ""

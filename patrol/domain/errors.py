@@ -10,6 +10,7 @@ PatrolError
 ├── TilesAway            the tile server did not give a map tile; the map goes on without it
 ├── SignInRefused        nobody was signed in: wrong, too often, or too many at once; says why in one word
 ├── LiveRefused          nobody sees this camera live now; says why in one word, and stills are what is left
+├── DoneBefore           a request that names itself has been done; what came of it is with the deed
 ├── MessageError         a message on the queue cannot be read; it goes to the dead letters
 └── IllegalTransition    a state machine was asked for a step its table does not hold
     ├── NotTogether      incidents cannot be merged, or one not be split, as they stand; says why in one word
@@ -160,6 +161,10 @@ class MessageError(PatrolError):
     """A message on the queue is not what its type promises."""
 
 
+class DoneBefore(PatrolError):  # noqa: N818  (it names what happened)
+    """What a request by this key asked for is done already; this one changed nothing."""
+
+
 class IllegalTransition(PatrolError):  # noqa: N818  (it names what happened, as StopIteration does)
     """A state machine was asked for a step that its table does not hold. ``by``: who was quicker, where it is known."""
 
@@ -199,6 +204,7 @@ class Unsendable(StrEnum):
     OUT_OF_SERVICE = "out_of_service"
     THERE_ALREADY = "there_already"
     ON_SCENE = "on_scene"  # where it is, or of another incident
+    OVERTAKEN = "overtaken"  # somebody else has sent it elsewhere, and the sender had not seen that
 
 
 class NotToBeSent(IllegalTransition):
@@ -218,6 +224,7 @@ class Objection(StrEnum):
     MAINTENANCE = "maintenance"  # begins and ends with its cameras
     REASON_MISSING = "reason_missing"  # of a false alarm
     SAME_PERSON = "same_person"  # the second of two people must be another one
+    OVERTAKEN = "overtaken"  # somebody else has said otherwise, and whoever says this had not seen that
     NOT_CLOSING = "not_closing"  # there is no feedback that waits for a second person
     ORIGINAL_MISSING = "original_missing"  # of a duplicate: which incident is the same thing
     ORIGINAL_UNKNOWN = "original_unknown"

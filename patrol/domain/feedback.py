@@ -65,11 +65,18 @@ def hold(situation: Situation, policy: ConfirmPolicy, now: datetime) -> Outcome 
 
 
 def change_level(
-    situation: Situation, level: Level, operator: str, reason: str, now: datetime, crews: Crews | None = None
+    situation: Situation,
+    level: Level,
+    operator: str,
+    reason: str,
+    now: datetime,
+    crews: Crews | None = None,
+    seen_at: datetime | None = None,
 ) -> Outcome:
-    """An operator says how urgent it is. From then on no alert that joins changes that. Raises NotAsAsked if closed.
+    """An operator says how urgent it is. From then on no alert that joins changes that.
 
-    ``crews``: how many each level wants.
+    ``crews``: how many each level wants. ``seen_at``: when the room was as the operator saw it: what another one has
+    said since is not undone unseen. Raises NotAsAsked for that, and if it is closed.
     """
     incident = situation.incident
     if not incident.is_open:
@@ -77,6 +84,10 @@ def change_level(
         raise NotAsAsked(Objection.CLOSED, stays, incident.closed_by)
     if incident.level is level and incident.level_by is not None:
         return Outcome(reason="level as it is")
+    last = incident.level_changes[-1] if incident.level_changes else None
+    if last is not None and last.operator != operator and seen_at is not None and last.at > seen_at:
+        said = f"incident {incident.id} was just said to be {last.level}"
+        raise NotAsAsked(Objection.OVERTAKEN, said, last.operator)
     before = incident.level
     changes = (*incident.level_changes, LevelChange(now, operator, before, level, reason))
     urged = level is Level.RED and incident.state is IncidentState.NEW

@@ -82,9 +82,13 @@ NO_MAP = MapSettings()
 
 @dataclass(frozen=True, slots=True)
 class BaseMap:
-    """All base files together, as GeoJSON in WGS-84. ``etag``: changes with it; ``features``: how many there are."""
+    """All base files together, as GeoJSON in WGS-84; ``gzipped``: the same, compressed once for all who ask.
+
+    ``etag``: changes with it; ``features``: how many there are.
+    """
 
     geojson: bytes = field(repr=False)
+    gzipped: bytes = field(repr=False)
     etag: str
     features: int
 

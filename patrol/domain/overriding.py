@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -28,10 +29,12 @@ def send_unit(
     ways: Ways,
     crews: Crews,
     now: datetime,
+    seen_at: datetime | None = None,
 ) -> tuple[Outcome, ...]:
     """Send this unit, whatever else it was ordered to do before it was on scene. Raises NotToBeSent.
 
-    Who is on the way already stays on the way; take back whoever is not needed.
+    Who is on the way already stays on the way; take back whoever is not needed. ``seen_at``: when the room was as the
+    dispatcher saw it: what another one has ordered since is not undone unseen.
     """
     situation = board.of(incident_id)
     duty = _duty_of(situation, unit_id)
@@ -41,6 +44,7 @@ def send_unit(
         order.state is OrderState.ON_SCENE for each in losing for order in each.open_orders if order.unit_id == unit_id
     ):
         raise NotToBeSent(Unsendable.ON_SCENE, f"unit {unit_id} is on scene of incident {losing[0].incident.id}")
+    _check_seen(losing, unit_id, operator, seen_at)
     order = _order(order_id, situation.incident, duty, operator, ways, now)
     outcomes = [changed(each, lost_by(each, [unit_id]), [], crews, now, OVERRIDDEN) for each in losing]
     found = _what_is_short(situation, order, crews, now)
@@ -64,6 +68,15 @@ def take_back(situation: Situation, order_id: OrderId, operator: str, crews: Cre
         now,
         (partial(_recall, ended, now),),
     )
+
+
+def _check_seen(losing: Sequence[Situation], unit_id: UnitId, operator: str, seen_at: datetime | None) -> None:
+    for each in losing:
+        for order in each.open_orders:
+            is_anothers = order.ordered_by is not None and order.ordered_by != operator
+            if order.unit_id == unit_id and is_anothers and seen_at is not None and order.sent_at > seen_at:
+                sent = f"unit {unit_id} was just sent to incident {each.incident.id}"
+                raise NotToBeSent(Unsendable.OVERTAKEN, sent, order.ordered_by)
 
 
 def _duty_of(situation: Situation, unit_id: UnitId) -> Duty:

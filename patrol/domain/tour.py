@@ -18,6 +18,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
+from patrol.domain.camera_history import Unseen
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.focuses import Focuses
 from patrol.domain.hosts import HOST_FAILURES, Host, UnconfirmedSessions, host_of, sessions_on
@@ -454,6 +455,10 @@ class Tour:
     def blind_age_s(self, camera_id: CameraId, now: float) -> float:
         """Seconds since the camera was last seen; since the start if it never was."""
         return now - self._standings[camera_id].seen_at
+
+    def unseen(self, now: float) -> tuple[Unseen, ...]:
+        """How long every camera is unseen by now, and its bound, in the order of the configuration."""
+        return tuple(Unseen(each.camera.id, now - each.seen_at, each.bound_s) for each in self._standings.values())
 
     def in_focus(self, camera_id: CameraId, now: float) -> bool:
         """Whether somebody asked to see more of the camera."""

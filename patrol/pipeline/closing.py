@@ -4,10 +4,11 @@ and of the queue."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from patrol.domain.dead_letters import DeadLetter
 from patrol.domain.deeds import Action
-from patrol.domain.errors import QueueError
+from patrol.domain.errors import DoneBefore, QueueError
 from patrol.domain.events import Level
 from patrol.domain.incidents import AlertId, Disposition, FalseAlarmReason, IncidentId, OrderId
 from patrol.domain.pins import Pin
@@ -21,7 +22,8 @@ from patrol.ports import DeadLetters, DeedLog, TourRequests
 class Desk:
     """RoomDesk over the store, the way to the tour and the dead letters. What it is not given, it says it has not.
 
-    ``deeds``: where it is noted who asked for what does not go through the store; before it is asked.
+    ``deeds``: where it is noted who asked for what does not go through the store; before it is asked. ``request``: by
+    which what is asked for names itself.
     """
 
     def __init__(
@@ -30,11 +32,17 @@ class Desk:
         requests: TourRequests | None = None,
         letters: DeadLetters | None = None,
         deeds: DeedLog | None = None,
+        request: str = "",
     ) -> None:
-        self._deciding = deciding
+        self._deciding = deciding if not request else deciding.asked(request)
         self._requests = requests
         self._letters = letters
         self._deeds = deeds
+        self._request = request
+
+    def asked(self, request: str) -> Desk:
+        """See RoomDesk."""
+        return Desk(self._deciding, self._requests, self._letters, self._deeds, request)
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         """See RoomDesk."""
@@ -65,9 +73,11 @@ class Desk:
         """See RoomDesk."""
         await self._deciding.withdraw_closing(incident_id, operator)
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> None:
         """See RoomDesk."""
-        await self._deciding.change_level(incident_id, level, operator, reason)
+        await self._deciding.change_level(incident_id, level, operator, reason, seen_at)
 
     async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
         """See RoomDesk."""
@@ -85,9 +95,11 @@ class Desk:
         """See RoomDesk."""
         return await self._deciding.split(incident_id, alert_id, operator)
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
         """See RoomDesk."""
-        await self._deciding.order_unit(incident_id, unit_id, operator)
+        await self._deciding.order_unit(incident_id, unit_id, operator, seen_at)
 
     async def take_back(self, incident_id: IncidentId, order_id: OrderId, operator: str) -> None:
         """See RoomDesk."""
@@ -116,12 +128,22 @@ class Desk:
     async def replay(self, letter_id: str, operator: str) -> None:
         """See RoomDesk."""
         letters = self._of_the_queue()
-        await self._note(operator, Action.REPLAY, letter_id)
-        await letters.replay(letter_id, operator)
+        is_first = await self._note(operator, Action.REPLAY, letter_id)
+        try:
+            await letters.replay(letter_id, operator)
+        except KeyError:
+            if is_first:  # else it was put back then
+                raise
 
-    async def _note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
-        if self._deeds is not None:
-            await self._deeds.note(who, action, subject, detail)
+    async def _note(self, who: str, action: Action, subject: str, detail: str = "") -> bool:
+        """Whether it was not noted before. What was may not have reached the queue then: it is asked again."""
+        if self._deeds is None:
+            return True
+        try:
+            await self._deeds.note(who, action, subject, detail, self._request)
+        except DoneBefore:
+            return False
+        return True
 
     def _of_the_queue(self) -> DeadLetters:
         if self._letters is None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 
 from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding, receiving
 from patrol.domain.board import Board, Sending, missing, send, waits
-from patrol.domain.deeds import Action, Deed
+from patrol.domain.deeds import CLOSED, CLOSING_ASKED, Action, Deed
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import NotAsAsked, Objection, StoreError
 from patrol.domain.escalating import FollowUpPolicy
@@ -60,6 +61,13 @@ class Deciding:
         self._metrics = metrics
         self._sending = sending or Sending()
         self._second_person = second_person
+        self._request = ""
+
+    def asked(self, request: str) -> Deciding:
+        """The same, for one request that names itself: what is decided for it raises DoneBefore where it was before."""
+        bound = copy(self)
+        bound._request = request
+        return bound
 
     async def take_alert(self, incident_id: IncidentId, once: Effect) -> Outcome | None:
         """An alert of it has come: send units, unless it was chosen for before.
@@ -116,7 +124,9 @@ class Deciding:
 
         return await self._decide(incident_id, decision)
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
         """A dispatcher sends this unit. Raises NotToBeSent."""
         ways = await self._ways(incident_id)
         now, crews = self._clock.now(), self._sending.crews
@@ -126,8 +136,8 @@ class Deciding:
             nonlocal before
             before = there.situations
             of_order = incident_id, unit_id, _order_id(now), operator
-            *losing, sent = overriding.send_unit(there, *of_order, ways, crews, now)
-            return *losing, sent.done_by(Deed(now, operator, Action.ORDER_UNIT, incident_id, unit_id))
+            *losing, sent = overriding.send_unit(there, *of_order, ways, crews, now, seen_at)
+            return *losing, sent.done_by(self._named(Deed(now, operator, Action.ORDER_UNIT, incident_id, unit_id)))
 
         self._count_all(await self._store.decide_board(incident_id, decision, unit_id=unit_id) or (), before)
         _log.info("%s sent unit %s to incident %s", operator, unit_id, incident_id)
@@ -253,6 +263,7 @@ class Deciding:
             incident_id,
             lambda s: feedback.close(s, disposition, operator, reason, now, reason_code, two, original),
             deed=Deed(now, operator, Action.CLOSE, incident_id, " ".join(filter(None, said))),
+            led_to=_how_closed,
         )
         return _decided(outcome)
 
@@ -271,7 +282,9 @@ class Deciding:
         _log.info("%s withdrew the closing of incident %s", operator, incident_id)
         return _decided(outcome)
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> Outcome:
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> Outcome:
         """An operator says how urgent it is; more urgent, or held until now, and a unit is sent. Raises NotAsAsked."""
         now, crews = self._clock.now(), self._sending.crews
         before, was_held = level, False
@@ -279,7 +292,7 @@ class Deciding:
         def decision(situation: Situation) -> Outcome:
             nonlocal before, was_held
             before, was_held = situation.incident.level, situation.incident.held_until is not None
-            return feedback.change_level(situation, level, operator, reason, now, crews)
+            return feedback.change_level(situation, level, operator, reason, now, crews, seen_at)
 
         deed = Deed(now, operator, Action.CHANGE_LEVEL, incident_id, f"{level}: {reason}")
         outcome = _decided(await self._decide(incident_id, decision, deed=deed))
@@ -313,7 +326,7 @@ class Deciding:
         ids = (incident_id,) if incident_id == other_id else (incident_id, other_id)
         deed = Deed(now, operator, Action.MERGE, incident_id, other_id)
         stays, goes = await self._decide_together(
-            ids, lambda both: merging.merge(both[0], both[-1], operator, now, crews), deed
+            ids, lambda both: merging.merge(both[0], both[-1], operator, now, crews), deed, lambda both: _id_of(both[0])
         )
         _log.info("%s merged incident %s into %s", operator, goes.id, stays.id)
         await self._send_somebody(stays.id)
@@ -328,7 +341,10 @@ class Deciding:
         new_id = IncidentId(make_id("I", now, secrets.randbits(48)))
         deed = Deed(now, operator, Action.SPLIT, incident_id, f"{alert_id} -> {new_id}")
         await self._decide_together(
-            (incident_id,), lambda one: merging.split(one[0], alert_id, new_id, operator, now, crews), deed
+            (incident_id,),
+            lambda one: merging.split(one[0], alert_id, new_id, operator, now, crews),
+            deed,
+            lambda _: new_id,
         )
         _log.info("%s split alert %s out of incident %s into %s", operator, alert_id, incident_id, new_id)
         await self._send_somebody(new_id)
@@ -350,6 +366,7 @@ class Deciding:
         incident_ids: Sequence[IncidentId],
         decision: Callable[[Sequence[Situation]], Sequence[Outcome]],
         deed: Deed,
+        led_to: Callable[[Sequence[Outcome]], str],
     ) -> Sequence[Incident]:
         before: Sequence[Situation] = ()
 
@@ -357,7 +374,7 @@ class Deciding:
             nonlocal before
             before = situations
             first, *others = decision(situations)
-            return first.done_by(deed), *others
+            return first.done_by(self._named(deed, led_to([first, *others]))), *others
 
         outcomes = await self._store.decide_together(incident_ids, remembering)
         self._count_all(outcomes, before)
@@ -369,6 +386,7 @@ class Deciding:
         decision: Callable[[Situation], Outcome],
         once: Effect | None = None,
         deed: Deed | None = None,
+        led_to: Callable[[Outcome], str] = lambda _: "",
     ) -> Outcome | None:
         before: Situation | None = None
 
@@ -376,12 +394,15 @@ class Deciding:
             nonlocal before
             before = situation
             decided = decision(replace(situation, cause=once.cause if once else None))
-            return decided if deed is None else decided.done_by(deed)
+            return decided if deed is None else decided.done_by(self._named(deed, led_to(decided)))
 
         outcome = await self._store.decide(incident_id, remembering, once)
         if outcome is not None:
             self._count(outcome, before)
         return outcome
+
+    def _named(self, deed: Deed, led_to: str = "") -> Deed:
+        return replace(deed, request=self._request, led_to=led_to)
 
     def _count_all(self, outcomes: Sequence[Outcome], before: Sequence[Situation]) -> None:
         known = {situation.incident.id: situation for situation in before}
@@ -446,6 +467,15 @@ def _why_nobody(incident: Incident) -> str:
 
 def _order_id(now: datetime) -> OrderId:
     return OrderId(make_id("O", now, secrets.randbits(48)))
+
+
+def _id_of(outcome: Outcome) -> str:
+    return outcome.incident.id if outcome.incident is not None else ""
+
+
+def _how_closed(outcome: Outcome) -> str:
+    """What came of feedback, as a deed says it."""
+    return CLOSED if outcome.incident is not None and not outcome.incident.is_open else CLOSING_ASKED
 
 
 def _decided(outcome: Outcome | None) -> Outcome:

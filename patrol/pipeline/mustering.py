@@ -89,7 +89,9 @@ class UnitsDesk:
         now = self._clock.now()
         await self._publisher.publish([position_message(_converted(data), now) for data in positions])
 
-    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
+    async def set_state(
+        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, request: str = ""
+    ) -> UnitState:
         """See UnitDesk."""
         now = self._clock.now()
 
@@ -99,7 +101,8 @@ class UnitsDesk:
                 raise KeyError(unit_id)
             return (set_by_operator(found, state, now),)
 
-        deed = Deed(now, operator, Action.SET_UNIT, unit_id, f"{state.value}: {reason}")
+        said = f"{state.value}: {reason}"
+        deed = Deed(now, operator, Action.SET_UNIT, unit_id, said, request=request, led_to=state.value)
         (changed,) = await self._duties.change(decide, operator, reason, now, deed)
         _log.info("%s set unit %s to %s: %s", operator, unit_id, changed.state, reason)
         return changed.state

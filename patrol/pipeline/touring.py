@@ -8,10 +8,11 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from patrol.domain.camera import Camera, CameraId, Ring, RingName
+from patrol.domain.camera_history import CameraSpan, Unseen, VisitMemory, VisitRecord
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
 from patrol.domain.pins import USUAL_EVERY_S, Pin
@@ -57,8 +58,10 @@ class TourBook:
         clock: Clock,
         metrics: Metrics,
         on_gap: OnGap = nobody,
+        memory: VisitMemory | None = None,
     ) -> None:
         self._tour = tour
+        self._memory = memory or VisitMemory()
         self._sessions = sessions
         self._on_gap = on_gap
         self._rings = rings
@@ -99,18 +102,21 @@ class TourBook:
         self._metrics.stages.took("visit", ring, seconds)
         waits_s = self._sessions.longest_wait_s(visit.camera.id)
         self._tour.captured(visit.camera.id, seconds, self._age_s(frame), waits_s)
+        self._memory.captured(visit, frame.captured_at, seconds)
         if visit.turn is Turn.FOCUS:
             self._metrics.tour.focus_visits.inc()
 
-    def failed(self, visit: Visit, failure: CaptureFailure) -> None:
+    def failed(self, visit: Visit, failure: CaptureFailure, seconds: float) -> None:
         """The visit brought none: the camera waits out a back-off."""
         camera = visit.camera
+        self._memory.failed(visit, failure, self._clock.now(), seconds)
         self._metrics.tour.failures.labels(camera.ring.value, failure.value).inc()
         self._failed(camera.id, failure)
 
     def refused(self, frame: Frame, failure: CaptureFailure) -> None:
         """A frame does not show its camera's scene: it counts for nothing."""
         self._metrics.tour.failures.labels(self._tour.ring_of(frame.camera_id).value, failure.value).inc()
+        self._memory.refused(frame.camera_id, frame.captured_at, failure)
         self._failed(frame.camera_id, failure)
 
     def _failed(self, camera_id: CameraId, failure: CaptureFailure) -> None:
@@ -127,6 +133,7 @@ class TourBook:
         # Never below zero: a wall clock that was set while the picture was on its way must not count backwards.
         self._metrics.tour.gap.labels(ring.value).observe(max(0.0, gap_s))
         self._on_gap(frame.camera_id, ring, gap_s)
+        self._memory.seen(frame.camera_id, frame.captured_at, people, gap_s)
         self._recent.appendleft(frame.camera_id)
         if frame.camera_id in self._failing:
             self._failing.discard(frame.camera_id)
@@ -138,6 +145,7 @@ class TourBook:
 
     def dropped(self, frame: Frame) -> None:
         """A frame never went through the detector: its camera is still unseen."""
+        self._memory.dropped(frame.camera_id, frame.captured_at)
         self._tour.dropped(frame.camera_id)
 
     @property
@@ -223,7 +231,21 @@ class TourBook:
         if stretch > 1.0:
             self._metrics.tour.stretched.inc(now - self._reviewed_at)
         self._reviewed_at = now
+        self._memory.stretched(stretch)
         return stretch
+
+    def end_span(self, began_at: datetime) -> tuple[CameraSpan, ...]:
+        """See remembering.MemorySide."""
+        return self._memory.end_span(began_at, self._tour.unseen(self._clock.monotonic()))
+
+    def record(self, camera_id: CameraId) -> VisitRecord | None:
+        """See remembering.MemorySide."""
+        if camera_id not in self._tour:
+            return None
+        now = self._clock.monotonic()
+        bound_s = self._tour.bounds()[camera_id]
+        unseen = Unseen(camera_id, self._tour.blind_age_s(camera_id, now), bound_s)
+        return self._memory.record(unseen, self._clock.now())
 
 
 class FrameSide(Protocol):
@@ -320,7 +342,7 @@ class Touring:
         try:
             frame = await self._source.capture(visit.camera, visit.deadline_s)
         except CaptureError as error:
-            self._book.failed(visit, error.failure)
+            self._book.failed(visit, error.failure, self._clock.monotonic() - began)
             return
         self._book.visited(visit, frame, self._clock.monotonic() - began)
         self._frames.offer(frame, visit.camera.ring, is_extra=visit.turn is Turn.FOCUS)

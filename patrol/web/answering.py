@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from patrol.domain.errors import (
+    DoneBefore,
     IllegalTransition,
     NotAsAsked,
     NotToBeSent,
@@ -21,10 +22,11 @@ from patrol.domain.errors import (
     UnitBusy,
 )
 from patrol.domain.incidents import IncidentId
-from patrol.web.entering import REFUSALS
+from patrol.web.entering import REFUSALS, named_by
 from patrol.web.guarding import SECURITY_HEADERS
 from patrol.web.problems import Refused, error_response
 from patrol.web.reading import ANSWER_WITHIN_S, in_time
+from patrol.web.repeating import Repeats, answer_of, key_of
 
 Answer = TypeVar("Answer")
 
@@ -119,11 +121,20 @@ async def _not_as_asked(request: Request, error: Exception) -> Response:
     return error_response(409, f"not_as_asked_{error.why.value}", str(error), by=error.by)
 
 
+async def _done_before(request: Request, error: Exception) -> Response:
+    """Another process did the same request in this very moment."""
+    repeats: Repeats = request.app.state.repeats
+    deed = await repeats.deeds.done(named_by(request), key_of(request)) if repeats.deeds is not None else None
+    assert deed is not None  # or else it would not have been refused
+    return answer_of(deed)
+
+
 FAILURES: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
     HTTPException: _http_error,
     Refused: _refused,
     Exception: _mistake,
     **REFUSALS,
+    DoneBefore: _done_before,
     StoreError: _store_away,
     QueueError: _queue_away,
     TimeoutError: _too_slow,

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from patrol.domain.room import RoomSnapshot
 from patrol.ports import (
+    CameraView,
     Clock,
     DeedLog,
     EvidenceFates,
@@ -29,6 +30,7 @@ from patrol.ports import (
 )
 from patrol.wall_metrics import WallMetrics
 from patrol.web.answering import FAILURES
+from patrol.web.camera_detail_routes import camera_detail_routes
 from patrol.web.camera_routes import camera_routes
 from patrol.web.describing import describing_routes
 from patrol.web.entering import DeclaredRoute, Gate
@@ -41,6 +43,7 @@ from patrol.web.letter_routes import letter_routes
 from patrol.web.live_routes import live_routes
 from patrol.web.looking import Looking, looking_routes
 from patrol.web.map_routes import MapParts, heat_routes, map_routes
+from patrol.web.repeating import Repeats
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.schemas import encode_room, with_time
 from patrol.web.serving import serve
@@ -76,6 +79,7 @@ def make_web_app(
     stills: StillDesk | None = None,
     map_parts: MapParts | None = None,
     heat: HeatView | None = None,
+    cameras: CameraView | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
 
@@ -85,7 +89,7 @@ def make_web_app(
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
     nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
-    the map's marks; ``heat``: where incidents were.
+    the map's marks; ``heat``: where incidents were. ``cameras``: how they stand.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -105,6 +109,7 @@ def make_web_app(
             *looking_routes(looking),
             *incident_routes(desk),
             *camera_routes(desk, layout),
+            *(camera_detail_routes(cameras, clock) if cameras is not None else ()),
             *(unit_routes(units, layout) if units is not None else ()),
             *evidence_routes(evidence, fates),
             *(precision_routes(precision) if precision is not None else ()),
@@ -123,6 +128,7 @@ def make_web_app(
         ],
     )
     app.state.feed, app.state.wall = feed, hanging
+    app.state.repeats = Repeats(deeds)
     return app
 
 
@@ -147,5 +153,5 @@ def _guarded(routes: Sequence[Route], gate: Gate, more: Sequence[Middleware] = (
         if not isinstance(route, DeclaredRoute):
             raise TypeError(f"{route.path}: expected what it needs, or that it is open; see declared()")
     app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders), *more], exception_handlers=dict(FAILURES))
-    app.state.gate = gate
+    app.state.gate, app.state.repeats = gate, Repeats()
     return app

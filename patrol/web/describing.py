@@ -34,6 +34,14 @@ from patrol.web.answers import (
     UnitStateDone,
     VersionedLayout,
 )
+from patrol.web.camera_detail_routes import (
+    MOST_CAMERAS,
+    MOST_HOURS,
+    USUAL_HOURS,
+    CameraDetail,
+    CamerasPage,
+    VisitsPage,
+)
 from patrol.web.entering import DeclaredRoute, declared
 from patrol.web.guarding import MAX_OPERATOR, OPERATOR_HEADER
 from patrol.web.live_routes import LiveBody
@@ -41,6 +49,7 @@ from patrol.web.looking import LookingBody
 from patrol.web.map_routes import BASE, PMTILES, TILES, MapShown
 from patrol.web.paging import MOST, USUAL
 from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
+from patrol.web.repeating import KEY_HEADER, KEY_PATTERN
 from patrol.web.room_routes import AFTER
 from patrol.web.schemas import (
     AcceptViewBody,
@@ -111,13 +120,15 @@ def _get(path: str, summary: str, gives: Any, *refuses: int) -> Operation:
     return Operation("get", path, summary, gives, refuses=refuses)
 
 
-def _list(path: str, summary: str, gives: Any) -> Operation:
-    """Of a list that grows, a page."""
+def _list(
+    path: str, summary: str, gives: Any, *more: Parameter, most: int = MOST, refuses: tuple[int, ...] = ()
+) -> Operation:
+    """Of a list that is long, or grows, a page. ``more``: what it may be asked for besides."""
     pages = (
-        Parameter("limit", "How many.", schema={"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
-        Parameter("cursor", "What the page before gave as next: what is older."),
+        Parameter("limit", "How many.", schema={"type": "integer", "minimum": 1, "maximum": most, "default": USUAL}),
+        Parameter("cursor", "What the page before gave as next: what comes after it."),
     )
-    return Operation("get", path, summary, gives, refuses=(400,), parameters=pages)
+    return Operation("get", path, summary, gives, refuses=(400, *refuses), parameters=(*more, *pages))
 
 
 def _deed(path: str, summary: str, takes: Any, gives: Any = Done) -> Operation:
@@ -188,6 +199,34 @@ OPERATIONS: tuple[Operation, ...] = (
     _deed("/api/v1/cameras/{camera_id}/pin", "Hold a camera in focus for a while, or no longer", PinBody),
     _deed("/api/v1/cameras/{camera_id}/skip", "Have the tour leave a camera out for a while, or no longer", SkipBody),
     _deed("/api/v1/cameras/{camera_id}/accept-view", "The strange view that it shows is its own", AcceptViewBody),
+    _list(
+        "/api/v1/cameras",
+        "Every camera as it stands, in the configuration's order",
+        CamerasPage,
+        Parameter("ring", "Of this ring alone."),
+        Parameter("site", "Of this place alone, by its Chinese name."),
+        Parameter("group", "Of this group alone."),
+        Parameter("health", "In this state alone."),
+        Parameter("q", "Whose id, name, place or group has these words."),
+        most=MOST_CAMERAS,
+    ),
+    Operation(
+        "get",
+        "/api/v1/cameras/{camera_id}",
+        "A camera, and how long it was unseen",
+        CameraDetail,
+        refuses=(400, 404),
+        parameters=(
+            Parameter(
+                "hours",
+                "How far back.",
+                schema={"type": "integer", "minimum": 1, "maximum": MOST_HOURS, "default": USUAL_HOURS},
+            ),
+        ),
+    ),
+    _list(
+        "/api/v1/cameras/{camera_id}/visits", "The latest visits of a camera, newest first", VisitsPage, refuses=(404,)
+    ),
     _get(
         "/api/v1/wall/events",
         "What the tour sees of the cameras in sight: events hello (WallHello), still (StillShown) and signed_out",
@@ -268,7 +307,8 @@ def openapi() -> dict[str, Any]:
             "license": {"name": "AGPL-3.0-only", "identifier": "AGPL-3.0-only"},
             "description": (
                 "What the console's page uses, and terminals may. Times are ISO 8601 with their zone; whatever ends in"
-                " _s is in seconds. Every action may be sent again: the second time changes nothing."
+                " _s is in seconds. Every action may be sent again by the same Idempotency-Key: it is done once, and"
+                " answered alike."
             ),
         },
         "paths": paths,
@@ -349,7 +389,10 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 def _refuses(operation: Operation) -> list[int]:
     """Where somebody has to be signed in, nobody may be, or somebody who may not; and the name may be another's."""
-    return sorted({*operation.refuses, 421} if operation.is_open else {*operation.refuses, 401, 403, 421})
+    if operation.is_open:
+        return sorted({*operation.refuses, 421})
+    changes = {400, 413, 422} if operation.method != "get" else set()
+    return sorted({*operation.refuses, *changes, 401, 403, 421})
 
 
 def _content(gives: Any, schemas: _Schemas) -> dict[str, Any]:
@@ -386,6 +429,16 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         }
         for each in operation.parameters
     ]
+    if operation.method not in ("get", "head") and not operation.is_open:
+        found.append(
+            {
+                "name": KEY_HEADER,
+                "in": "header",
+                "required": False,
+                "description": "By which a request names itself: what comes again by the same is done once.",
+                "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
+            }
+        )
     if operation.names_operator:
         found.append(
             {

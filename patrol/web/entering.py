@@ -26,6 +26,7 @@ from patrol.web.guarding import (
     typed_operator,
 )
 from patrol.web.problems import error_response
+from patrol.web.repeating import Repeats, key_in
 
 OPEN = None
 """What a route needs that anybody may have, before any sign-in."""
@@ -127,7 +128,11 @@ class Gate:
 
 
 class DeclaredRoute(Route):
-    """A route with what it needs. ``otherwise``: where a browser is sent that is not signed in."""
+    """A route with what it needs. ``otherwise``: where a browser is sent that is not signed in.
+
+    What changes something is done once for each request that names itself, whatever the route; see ``Repeats``. What is
+    open is not: a sign-in that comes again is another one, and its answer is nobody's to be given again.
+    """
 
     def __init__(
         self, path: str, endpoint: Callable[..., Any], needs: Permission | None, method: str, otherwise: str | None
@@ -146,7 +151,16 @@ class DeclaredRoute(Route):
                     raise
                 await RedirectResponse(self._otherwise, 303)(scope, receive, send)
                 return
+            if scope["method"] not in SAFE and (key := key_in(Headers(scope=scope))):
+                await self._handle_once(key, scope, receive, send)
+                return
         await super().handle(scope, receive, send)
+
+    async def _handle_once(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
+        repeats: Repeats = scope["app"].state.repeats
+        who = named_by(Request(scope))
+        is_deed = self.needs not in (Permission.SEE, Permission.REPORT_POSITIONS)
+        await repeats.answer(who, key, scope, receive, send, super().handle, leaves_deed=is_deed)
 
 
 def declared(

@@ -115,10 +115,13 @@ class _Map:
         base = self._parts.base
         if base is None:
             raise HTTPException(404, "there is no base map")
-        headers = {"ETag": base.etag, "Cache-Control": BY_ITS_TAG}
+        headers = {"ETag": base.etag, "Cache-Control": BY_ITS_TAG, "Vary": "Accept-Encoding"}
         if _is_known(request, base.etag):
             return Response(status_code=304, headers=headers)
-        return Response(base.geojson, media_type="application/geo+json", headers=headers)
+        # Megabytes are not compressed while others wait for their alerts.
+        is_small = "gzip" in request.headers.get("accept-encoding", "")
+        headers |= {"Content-Encoding": "gzip"} if is_small else NOT_COMPRESSED
+        return Response(base.gzipped if is_small else base.geojson, media_type="application/geo+json", headers=headers)
 
     async def pmtiles(self, request: Request) -> Response:
         file = self._parts.settings.pmtiles

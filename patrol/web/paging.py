@@ -36,11 +36,11 @@ class Asked:
         return self.limit + 1
 
 
-def asked_in(request: Request, list_name: str) -> Asked:
-    """What ``limit`` and ``cursor`` say. Raises Refused for what cannot be meant."""
+def asked_in(request: Request, list_name: str, most: int = MOST) -> Asked:
+    """What ``limit`` and ``cursor`` say. ``most``: that a page may hold. Raises Refused for what cannot be meant."""
     limit = request.query_params.get("limit", str(USUAL))
-    if not (limit.isascii() and limit.isdecimal() and len(limit) < 4 and 1 <= int(limit) <= MOST):
-        refuse("limit", f"expected 1 to {MOST}, got {limit[:20]}")
+    if not (limit.isascii() and limit.isdecimal() and len(limit) < 4 and 1 <= int(limit) <= most):
+        refuse("limit", f"expected 1 to {most}, got {limit[:20]}")
     cursor = request.query_params.get("cursor")
     return Asked(int(limit), None if cursor is None else _place_in(cursor, list_name))
 

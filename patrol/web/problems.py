@@ -73,6 +73,7 @@ _UNSENDABLE = {
     Unsendable.OUT_OF_SERVICE: "The unit is out of service",
     Unsendable.THERE_ALREADY: "The unit is ordered there already",
     Unsendable.ON_SCENE: "The unit is on scene",
+    Unsendable.OVERTAKEN: "Somebody else has just sent the unit elsewhere",
 }
 _OBJECTIONS = {
     Objection.CLOSED: "The incident is closed",
@@ -81,6 +82,7 @@ _OBJECTIONS = {
     Objection.MAINTENANCE: "Maintenance begins and ends with its cameras",
     Objection.REASON_MISSING: "A false alarm needs its reason",
     Objection.SAME_PERSON: "Another person has to agree",
+    Objection.OVERTAKEN: "Somebody else has just said otherwise",
     Objection.NOT_CLOSING: "Nothing waits for a second person",
     Objection.ORIGINAL_MISSING: "A duplicate needs its original",
     Objection.ORIGINAL_UNKNOWN: "The original is unknown",
@@ -143,6 +145,7 @@ KINDS: Mapping[str, Kind] = {
     "too_slow": Kind((503,), "No answer in time"),
     "feed_full": Kind((503,), "As many pages watch as the feed takes"),
     "wall_full": Kind((503,), "As many pages show the wall as it takes"),
+    "tour_silent": Kind((503,), "The tour does not tell of its visits"),
     "tiles_away": Kind((503,), "The tile server does not answer"),
     "no_picture": Kind((503,), "The camera gives no picture"),
     **{f"live_{why.value}": Kind((503,), title) for why, title in _LIVE.items()},

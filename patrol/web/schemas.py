@@ -442,10 +442,11 @@ class WithdrawBody(Body):
 
 
 class LevelBody(Body):
-    """How urgent an incident is, and why, in words."""
+    """How urgent an incident is, and why, in words. ``seen_at``: when the room was as whoever says so saw it."""
 
     level: Level
     reason: Reason
+    seen_at: AwareDatetime | None = None
 
 
 class NoteBody(Body):
@@ -468,9 +469,10 @@ class MergeBody(Body):
 
 
 class OrderBody(Body):
-    """Which unit to send."""
+    """Which unit to send. ``seen_at``: when the room was as whoever sends it saw it."""
 
     unit_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+    seen_at: AwareDatetime | None = None
 
 
 class TakeBackBody(Body):

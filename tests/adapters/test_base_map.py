@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ def read(*files: BaseFile) -> list[dict[str, Any]]:
     assert isinstance(base, BaseMap)
     found: list[dict[str, Any]] = json.loads(base.geojson)["features"]
     assert base.features == len(found)
+    assert gzip.decompress(base.gzipped) == base.geojson
     return found
 
 

@@ -374,3 +374,15 @@ def test_what_run_would_refuse_is_refused_here(
 
     assert result.exit_code == 1
     assert told in result.stderr
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_file_under_the_map_that_cannot_be_used_is_a_problem_with_its_line(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "town.geojson").write_text(
+        '{"features": [{"geometry": {"type": "Circle"}, "properties": {}}]}', "utf-8"
+    )
+    path = written_to(tmp_path, sound() | {"map": {"base": [{"file": "town.geojson", "kind": "roads"}]}})
+    line = next(n for n, text in enumerate(path.read_text("utf-8").splitlines(), 1) if "town.geojson" in text)
+    result = CliRunner().invoke(app, ["check", str(path)])
+    assert result.exit_code == 1
+    assert f"line {line}: map.base[0].file: {tmp_path / 'town.geojson'}: features[0].geometry.type" in result.stderr

@@ -48,7 +48,7 @@ def test_dead_letters_go_through_the_desk_and_without_a_way_to_them_it_says_so(t
         def __init__(self) -> None:
             self.replayed: list[tuple[str, str]] = []
 
-        async def latest(self, limit: int) -> list[DeadLetter]:
+        async def latest(self, limit: int, before: str | None = None) -> list[DeadLetter]:
             return [DeadLetter("1-1", b"", "patrol:alert:red", "desk", 5, "why", None)][:limit]
 
         async def replay(self, letter_id: str, operator: str) -> DeadLetter:

@@ -16,11 +16,12 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
 from patrol.adapters.clock import SystemClock
-from patrol.ports import DeedLog, HealthCheck, LiveDesk, StillDesk
+from patrol.ports import CameraView, DeedLog, HealthCheck, LiveDesk, StillDesk
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 from patrol.web.problems import KINDS, PREFIX, PROBLEM_JSON
 
+from .fake_cameras import FakeCameras
 from .fake_room import FakeRoom
 from .no_live import NoLive
 from .page_files import build_page
@@ -89,6 +90,7 @@ class Site:
     deeds: DeedLog | None = None
     live: LiveDesk = field(default_factory=NoLive)
     stills: StillDesk = field(default_factory=NoLive)
+    cameras: CameraView | None = None
 
     def app(self) -> Starlette:
         room = self.room
@@ -111,6 +113,7 @@ class Site:
             wall=room.wall,
             live=self.live,
             stills=self.stills,
+            cameras=self.cameras or FakeCameras(room),
             map_parts=room.map_parts,
             heat=room,
         )

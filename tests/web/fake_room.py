@@ -259,6 +259,7 @@ class FakeRoom:
     told: list[Precision] = field(default_factory=list)
     cover: CoverStatus | None = None
     snapshots: int = 0
+    closed_shown: int = 1000
     skips: dict[CameraId, SkippedCamera] = field(default_factory=dict)
     wall: MemoryWall = field(default_factory=MemoryWall)
     map_parts: MapParts = field(default_factory=MapParts)
@@ -284,6 +285,9 @@ class FakeRoom:
                 one.accepted_at,
             ),
         )
+        closed = sorted((place for one in ordered if (place := ClosedPlace.of(one))), key=astuple, reverse=True)
+        hidden = {place.id for place in closed[self.closed_shown :]}
+        ordered = [one for one in ordered if one.id not in hidden]
         repairs = [one.maintenance for one in ordered if one.is_open and one.maintenance is not None]
         return RoomSnapshot(
             at=now,
@@ -322,7 +326,9 @@ class FakeRoom:
             raise MessageError("coordinate_system: expected wgs84")
         self.positions += positions
 
-    async def set_state(self, unit_id: UnitId, state: UnitState, operator: str, reason: str) -> UnitState:
+    async def set_state(
+        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, request: str = ""
+    ) -> UnitState:
         self._answer()
         if any(order.unit_id == unit_id and order.is_open for order in self.orders.values()):
             raise UnitBusy(f"unit {unit_id} is on an order")
@@ -331,6 +337,9 @@ class FakeRoom:
         return state
 
     # RoomDesk
+
+    def asked(self, request: str) -> FakeRoom:
+        return self
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         self._stamp("displayed", incident_id, seat, ClockName.DISPLAYED)
@@ -370,9 +379,12 @@ class FakeRoom:
         self._take(feedback.withdraw(self._situation(incident_id), operator, self.now()))
         self.calls.append(("withdraw-closing", incident_id, operator))
 
-    async def change_level(self, incident_id: IncidentId, level: Level, operator: str, reason: str) -> None:
+    async def change_level(
+        self, incident_id: IncidentId, level: Level, operator: str, reason: str, seen_at: datetime | None = None
+    ) -> None:
         self._answer()
-        self._take(feedback.change_level(self._situation(incident_id), level, operator, reason, self.now()))
+        there, now = self._situation(incident_id), self.now()
+        self._take(feedback.change_level(there, level, operator, reason, now, seen_at=seen_at))
         self.calls.append(("level", incident_id, level.value, operator, reason))
 
     async def note(self, incident_id: IncidentId, operator: str, text: str) -> None:
@@ -430,7 +442,9 @@ class FakeRoom:
         self.orders.update({order.incident_id: order for outcome in outcomes for order in outcome.orders})
         return taken[0].id if taken else None
 
-    async def order_unit(self, incident_id: IncidentId, unit_id: UnitId, operator: str) -> None:
+    async def order_unit(
+        self, incident_id: IncidentId, unit_id: UnitId, operator: str, seen_at: datetime | None = None
+    ) -> None:
         self._answer()
         self.calls.append(("order-unit", self.incidents[incident_id].id, unit_id, operator))
 
@@ -789,14 +803,26 @@ class FakeRoom:
 
 
 async def _main() -> None:
-    from .fake_wall import tour_the_wall  # it needs this module
+    from .fake_cameras import FakeCameras  # they need this module
+    from .fake_wall import tour_the_wall
 
     room, stopping = FakeRoom(), asyncio.Event()
     room.fill()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     registry = CollectorRegistry()
-    app = make_web_app(room, room, room, (), registry, room.layout, SystemClock(), stopping=stopping, wall=room.wall)
+    app = make_web_app(
+        room,
+        room,
+        room,
+        (),
+        registry,
+        room.layout,
+        SystemClock(),
+        stopping=stopping,
+        wall=room.wall,
+        cameras=FakeCameras(room),
+    )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(tour_the_wall(room, stopping))
         await serve(app, "127.0.0.1", 8477, stopping, print)

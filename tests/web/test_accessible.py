@@ -140,6 +140,12 @@ def _false_alarm(page: Page) -> None:
     page.locator("#closing [data-t=disposition_false_alarm]").click()
 
 
+def _camera(page: Page) -> None:
+    page.evaluate("location.hash = '#cameras/F-001'")
+    page.locator("#camera .cam-day summary").click()
+    page.locator("#camera .cam-visits").wait_for()
+
+
 # How one comes there, and the part of the page that is new then.
 VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "help": (_press("?"), "#help"),
@@ -155,4 +161,6 @@ VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "maintenance": (_click("#filters [data-filter=maintenance]"), "#feed"),
     "closed": (_closed, "main"),
     "reopening": (_click(".outcome .lead"), ".actions"),
+    "cameras": (_press("v"), "#cameras"),
+    "camera": (_camera, "#cameras"),
 }

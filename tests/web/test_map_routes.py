@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_without_a_map_the_page_is_told_so(site: Site) -> None:
 
 
 def test_a_base_map_is_sent_once_and_then_known_by_its_tag(site: Site) -> None:
-    site.room.map_parts = MapParts(base=BaseMap(GEOJSON, '"abc"', 0))
+    site.room.map_parts = MapParts(base=BaseMap(GEOJSON, gzip.compress(GEOJSON), '"abc"', 0))
 
     async def work(client: httpx.AsyncClient) -> None:
         assert (await client.get("/api/v1/map")).json()["base"] is True
@@ -61,6 +62,9 @@ def test_a_base_map_is_sent_once_and_then_known_by_its_tag(site: Site) -> None:
         assert (first.content, first.headers["etag"]) == (GEOJSON, '"abc"')
         assert first.headers["content-type"] == "application/geo+json"
         assert "no-store" not in first.headers["cache-control"]
+        assert first.headers["content-encoding"] == "gzip"
+        plain = await client.get("/api/v1/map/base", headers={"Accept-Encoding": "identity"})
+        assert (plain.content, plain.headers["content-encoding"]) == (GEOJSON, "identity")
         again = await client.get("/api/v1/map/base", headers={"If-None-Match": 'W/"abc"'})
         assert (again.status_code, again.content) == (304, b"")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from patrol.domain.events import Level
 from patrol.domain.incidents import Disposition, IncidentId
@@ -138,6 +138,47 @@ def test_whose_level_is_overtaken_sees_by_whom(served: ServedRoom, open_as: Open
     changed = replace(served.room.incidents[incident], level=Level.BLUE, level_by="王芳")
     served.do(lambda: served.room.incidents.update({incident: changed}))
     expect(li.locator(".message")).to_have_text("王芳 刚把等级改为蓝色。")
+
+
+def test_what_did_not_arrive_is_sent_once_more_by_the_same_key(served: ServedRoom, open_as: Open) -> None:
+    incident = served.room.alert(1)
+    li = open_as("李明")
+    keys: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    li.route("**/note", lose_the_first)
+    li.keyboard.press("n")
+    li.locator("#note input").fill("店主来电")
+    li.keyboard.press("Enter")
+    expect(li.locator(".notes li")).to_contain_text("店主来电")
+    assert (len(keys), len(set(keys))) == (2, 1)
+    assert [call for call in served.room.calls if call[0] == "note"] == [("note", incident, "李明", "店主来电")]
+
+
+def test_what_is_over_for_long_is_there_when_somebody_asks_for_it(served: ServedRoom, open_as: Open) -> None:
+    closed = [served.room.alert(number, f"C-{number:03d}") for number in range(1, 8)]
+    served.room.closed_shown = 2
+    for incident in closed:
+        closing = served.room.close(incident, Disposition.HANDLED, "王芳", "x")
+        asyncio.run_coroutine_threadsafe(closing, served.loop).result(5)
+    page = open_as("李明")
+    older = page.get_by_role("button", name="更早的", exact=True)
+    expect(older).to_be_hidden()
+    page.locator("#filters [data-filter=closed]").click()
+    expect(page.locator(".card")).to_have_count(2)
+    older.click()
+    expect(page.locator(".card")).to_have_count(7)
+    expect(older).to_be_hidden()
+    shown = page.locator(".card").evaluate_all("cards => cards.map(card => card.dataset.id)")
+    assert shown[2:] == closed[4::-1], "below what the room tells of, the one closed last first"
+    choose(page, closed[0])
+    expect(page.locator(".outcome")).to_contain_text("王芳")
 
 
 def test_of_hundreds_of_cards_only_those_in_sight_are_painted_and_the_keys_go_on(

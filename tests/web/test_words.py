@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 import pytest
 
 from patrol.domain.accounts import AccountRole
 from patrol.domain.auditing import FindingKind
-from patrol.domain.camera import RingName
+from patrol.domain.camera import RingName, Strategy
+from patrol.domain.camera_history import How, VisitEnd
+from patrol.domain.camera_overview import CameraHealth, SourceKind
 from patrol.domain.errors import Apart, CaptureFailure, LiveRefusal, Objection, Refusal, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
@@ -18,10 +21,11 @@ from patrol.domain.retention import Gone
 from patrol.domain.storage import DiskPlace
 from patrol.domain.troubles import WORDS, Trouble
 from patrol.domain.units import UnitKind, UnitState
+from patrol.domain.visits import Turn
 
 from .page_files import CONSOLE, SOURCES
 
-CLOSED_SETS = {
+CLOSED_SETS: dict[str, list[StrEnum]] = {
     "kind": list(Kind),
     "level": list(Level),
     "ring": list(RingName),
@@ -33,6 +37,13 @@ CLOSED_SETS = {
     "unit_kind": list(UnitKind),
     "failing": list(CaptureFailure),
     "trouble": list(Trouble),
+    "advice": [*CaptureFailure, *Trouble],
+    "health": list(CameraHealth),
+    "how": list(How),
+    "turn": list(Turn),
+    "visit_end": list(VisitEnd),
+    "source_kind": list(SourceKind),
+    "strategy": list(Strategy),
     "cause": list(Cause),
     "gone": list(Gone),
     "place": list(DiskPlace),
