@@ -304,7 +304,7 @@ def test_what_people_wait_for_is_told_before_the_next_regular_time(site: Site) -
         async with site.served() as address, watching(address) as viewer:
             await viewer.event("state")
             looked = site.room.snapshots
-            while site.room.snapshots < looked + 5:  # ages change, and wait for their hour
+            while site.room.snapshots < looked + 5:  # noqa: ASYNC110  (ages change, and wait for their hour)
                 await asyncio.sleep(0.01)
             incident = site.room.alert(502)
             change = await viewer.event("change")
