@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from patrol.domain.auditing import Finding
 from patrol.domain.camera import CameraId, RingName
@@ -210,6 +210,10 @@ class ClosedPlace:
         """Its place; None while it is open."""
         closed = incident.clocks.get(ClockName.CLOSED)
         return None if incident.is_open or closed is None else cls(closed.at, incident.accepted_at, incident.id)
+
+
+BEFORE_ALL = ClosedPlace(datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), IncidentId(""))
+"""The place behind which all are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from patrol.domain.heartbeats import Arrival, stalled_since, through_since
 from patrol.domain.incidents import EscalationStep, EvidenceId, Incident, LoopStage, most_urgent_first, stage_of
 from patrol.domain.orders import Order, in_progress
 from patrol.domain.room import (
+    BEFORE_ALL,
     ClosedPlace,
     CoverStatus,
     MaintenanceStatus,
@@ -135,7 +136,7 @@ class Room:
 
     async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
         """See RoomView."""
-        ledger = await self._reader.latest_closed(limit, before)
+        ledger = await self._reader.latest_closed(limit, before or BEFORE_ALL)
         gone = await self._reader.gone_evidence(evidence_of(ledger.incidents))
         return PastIncidents(tuple(ledger.incidents), orders_shown(ledger.orders), gone)
 

@@ -80,7 +80,7 @@ class Repeats:
                 raise _reused(key)
             if given.messages is not None:
                 for message in given.messages:
-                    await send(message)
+                    await send(_copy(message))
                 return
             await given.made.wait()
         given = self._given[who, key] = _Given(print)
@@ -99,7 +99,7 @@ class Repeats:
         messages: list[Message] = []
 
         async def send_and_keep(message: Message) -> None:
-            messages.append(message)
+            messages.append(_copy(message))
             await send(message)
 
         deed = await self.deeds.done(who, key) if self.deeds is not None and leaves_deed else None
@@ -154,6 +154,11 @@ async def _whole(receive: Receive) -> bytes:
             return bytes(body)
         if len(body) > MOST_READ_BYTES:
             raise Refused(413, "too_large", f"expected at most {MOST_READ_BYTES} bytes")
+
+
+def _copy(message: Message) -> Message:
+    """What stands before the routes writes into what it passes on: headers, and what it compresses."""
+    return {**message, "headers": list(message["headers"])} if "headers" in message else dict(message)
 
 
 def _saying(body: bytes) -> Receive:

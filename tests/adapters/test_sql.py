@@ -55,7 +55,7 @@ from patrol.domain.incidents import (
 from patrol.domain.orders import Candidate as WeighedUnit
 from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
 from patrol.domain.receiving import receive
-from patrol.domain.room import ClosedPlace
+from patrol.domain.room import BEFORE_ALL, ClosedPlace
 from patrol.domain.streams import EntryId
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitState
@@ -482,6 +482,7 @@ def test_closed_incidents_are_listed_by_when_they_were_closed(tmp_path: Path) ->
             assert [found.id for found in closed] == ["I-1", "I-2"]
             behind = await store.latest_closed(2, ClosedPlace.of(closed[-1]))
             assert [found.id for found in behind.incidents] == ["I-3"]
+            assert (await store.latest_closed(2, BEFORE_ALL)).incidents == closed
             assert (await store.latest_closed(2, ClosedPlace.of(behind.incidents[-1]))).incidents == ()
             assert (await store.open_ledger()).incidents == ()
 

@@ -133,6 +133,21 @@ def test_what_failed_is_tried_again(site: Site) -> None:
     assert asyncio.run(away_and_back()) == [503, 200]
 
 
+def test_who_takes_no_compressed_answer_gets_none_where_another_did(site: Site) -> None:
+    unknown = [{"unit_id": f"U-{number:0100d}", **HERE} for number in range(20)]
+    asked = ("/api/v1/positions", {"positions": unknown})
+
+    async def twice() -> list[httpx.Response]:
+        async with site.client() as client:
+            took = [KEY | {"Accept-Encoding": encoding} for encoding in ("gzip", "identity", "gzip")]
+            return [await client.post(asked[0], json=asked[1], headers=headers) for headers in took]
+
+    answers = asyncio.run(twice())
+    assert [answer.headers.get("content-encoding") for answer in answers] == ["gzip", None, "gzip"]
+    assert len({answer.text for answer in answers}) == 1
+    assert {answer.status_code for answer in answers} == {202}
+
+
 def test_no_more_answers_are_kept_than_so_many(site: Site) -> None:
     async def many() -> int:
         app = site.app()
