@@ -257,5 +257,6 @@ byId("help-open").addEventListener("click", openHelp);
 speak();
 void askWhoIsHere();
 watchPrecision();
+void furnish(); // at once, and not only when the first state has come
 const stream = new Stream(takeMessage, (message) => (trouble = message.message));
 setInterval(tick, TICK_MS);

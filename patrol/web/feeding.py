@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from json import dumps
@@ -31,16 +31,22 @@ class FeedFull(Exception):  # noqa: N818  (it names what happened)
 class FeedLimits:
     """How much the feed does; times in seconds.
 
+    ``look_every_s``: from one look at the room to the next, or three times what the look took, where that is longer.
+    What people wait for (``SOON``) is told at once then, all else ``period_s`` after the last time: ages change always.
     ``quiet_s``: a room in which nothing changes is told again after that long, so that a page can tell calm from
     a dead connection. ``heartbeat_s``: a comment goes out when nothing else did for so long.
     """
 
     viewers: int = 64
+    look_every_s: float = 0.4
     period_s: float = 1.0
     quiet_s: float = 5.0
     heartbeat_s: float = 10.0
     snapshot_within_s: float = 3.5
     reconnect_s: float = 2.0
+
+
+SOON = ("incidents", "orders")
 
 
 class RoomFeed:
@@ -66,6 +72,7 @@ class RoomFeed:
         self._limits = limits
         self._viewers = 0
         self._watched = asyncio.Event()
+        self._came = asyncio.Event()  # somebody, to an empty room
         self._life = secrets.token_hex(4)  # this feed's, so that no other's ids are taken for its own
         self._told = Told()
         self._at: datetime | None = None  # when the room was so; None: nobody has looked since somebody watches
@@ -81,7 +88,7 @@ class RoomFeed:
         return self._viewers
 
     async def run(self) -> None:
-        """Look at the room about once a second while somebody watches; ends when ``stopping`` is set."""
+        """Look at the room some times a second while somebody watches; ends when ``stopping`` is set."""
         async with asyncio.TaskGroup() as tasks:
             looking = tasks.create_task(self._look_while_watched(), name="feed-looking")
             await self._stopping.wait()
@@ -95,6 +102,7 @@ class RoomFeed:
             raise FeedFull
         if self._viewers == 0:
             self._at = self._trouble = None  # what the last viewer saw may be hours old
+            self._came.set()
         self._viewers += 1
         self._watched.set()
         try:
@@ -139,8 +147,17 @@ class RoomFeed:
     async def _look_while_watched(self) -> None:
         while True:
             await self._watched.wait()
+            self._came.clear()
+            began = self._clock.monotonic()
             await self._look()
-            await self._clock.sleep(self._limits.period_s)
+            took_s = self._clock.monotonic() - began
+            await self._rest(max(3 * took_s, min(self._limits.look_every_s, self._limits.period_s)))
+
+    async def _rest(self, seconds: float) -> None:
+        """Until the next look; whoever comes to an empty room is not kept waiting for it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._came.wait()
 
     async def _look(self) -> None:
         try:
@@ -158,7 +175,10 @@ class RoomFeed:
         room = self._encode(snapshot)
         now = self._clock.monotonic()
         calm = room == self._told.fields and now - self._told_at < self._limits.quiet_s
-        if calm and self._at is not None and self._trouble is None:
+        can_wait = now - self._told_at < self._limits.period_s and all(
+            room.get(name) == self._told.fields.get(name) for name in SOON
+        )
+        if (calm or can_wait) and self._at is not None and self._trouble is None:
             return
         self._told, self._at, self._told_at = self._told.and_now(room), snapshot.at, now
         self._made.clear()

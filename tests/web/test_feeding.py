@@ -295,3 +295,32 @@ def test_asking_only_for_the_head_takes_no_place(site: Site) -> None:
         assert site.room.snapshots == 0
 
     asyncio.run(check())
+
+
+def test_what_people_wait_for_is_told_before_the_next_regular_time(site: Site) -> None:
+    site.limits = FeedLimits(look_every_s=0.02, period_s=3600.0, quiet_s=3600.0)
+
+    async def check() -> None:
+        async with site.served() as address, watching(address) as viewer:
+            await viewer.event("state")
+            looked = site.room.snapshots
+            while site.room.snapshots < looked + 5:  # noqa: ASYNC110  (ages change, and wait for their hour)
+                await asyncio.sleep(0.01)
+            incident = site.room.alert(502)
+            change = await viewer.event("change")
+            assert incident in [one["id"] for one in change["room"]["incidents"]]
+
+    asyncio.run(check())
+
+
+def test_who_comes_to_an_empty_room_waits_for_no_look(site: Site) -> None:
+    site.limits = FeedLimits(look_every_s=3600.0, period_s=3600.0)
+
+    async def check() -> None:
+        async with site.served() as address:
+            for _ in range(2):
+                async with watching(address) as viewer:
+                    await viewer.event("state")
+                await asyncio.sleep(0.3)  # the server notices that the viewer has gone
+
+    asyncio.run(check())
