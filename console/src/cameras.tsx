@@ -57,7 +57,7 @@ export function showCameras(): void {
   if (furnished !== room.layout.version) {
     furnished = room.layout.version;
     arrange();
-    lookAtCamera(chosen.value || null);
+    showChosen();
   }
   tickCameras();
 }
@@ -121,8 +121,10 @@ async function fetchAll(): Promise<void> {
       known.value = found;
       failure.value = "";
     });
-    if (isFirst) arrange();
-    else wanted.value = inOrder();
+    if (isFirst) {
+      arrange();
+      showChosen();
+    } else wanted.value = inOrder();
   } catch (error) {
     if (!(error instanceof ActionFailed)) throw error;
     failure.value = t("cam_failed", { why: failureText(error) });
@@ -155,6 +157,11 @@ function arrange(): void {
   batch(() => {
     shown.value = wanted.value = ids;
   });
+}
+
+// Once the list is as long as it is going to be.
+function showChosen(): void {
+  requestAnimationFrame(() => showRow(shown.value.indexOf(chosen.value)));
 }
 
 function pickOut(change: Partial<CamerasChoice>): void {

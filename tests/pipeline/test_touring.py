@@ -15,6 +15,7 @@ import pytest
 
 from patrol.adapters.memory import FakeClock, MemoryTourReports, MemoryTourRequests
 from patrol.domain.camera import Camera, CameraId, RingName, StreamAddress
+from patrol.domain.camera_history import VisitEnd
 from patrol.domain.detections import Detections
 from patrol.domain.errors import CaptureError, CaptureFailure, QueueError
 from patrol.domain.frame import Frame
@@ -229,6 +230,30 @@ def test_a_dead_network_segment_never_makes_a_healthy_camera_late(how: str) -> N
             assert station.fates.seen_at[each.id] == []
         status = station.touring.status()
         assert {found.id for found in status.cameras if found.failing} == {each.id for each in dead}
+
+    asyncio.run(check())
+
+
+def test_what_happened_to_each_camera_is_remembered_span_by_span() -> None:
+    async def check() -> None:
+        station = Station(ring_cameras(2), TourSettings())
+        station.source.looks = {"core-1": station.source.refusing}
+        await station.run_for(31)
+        seen, failing = (station.book.record(each.id) for each in station.cameras)
+        assert seen is not None
+        assert failing is not None
+        assert station.book.record(CameraId("none")) is None
+        assert seen.visits[1].end is VisitEnd.SEEN
+        assert seen.visits[1].people == 0
+        assert len(seen.visits) == len(station.source.visits["core-0"])
+        assert {visit.failure for visit in failing.visits} == {CaptureFailure.REFUSED}
+        assert failing.visits[0].seconds == pytest.approx(0.01)
+        kept, missed = station.book.end_span(NOON)
+        assert (kept.visits, kept.failures) == (len(seen.visits), {})
+        assert kept.blind_age_s == pytest.approx(station.worst_gap_s("core-0"), abs=0.01)
+        assert missed.failures == {CaptureFailure.REFUSED: len(station.source.visits["core-1"])}
+        assert missed.blind_age_s > 30
+        assert [each.visits for each in station.book.end_span(NOON)] == [0, 0]
 
     asyncio.run(check())
 

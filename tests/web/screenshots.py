@@ -46,6 +46,7 @@ def main() -> int:
         with _room(arguments.address) as address:
             shown += _each(browser, f"{address}/", arguments.out / "room", _settled)
             shown += _each(browser, f"{address}/", arguments.out / "wall", _on_the_wall)
+            shown += _each(browser, f"{address}/", arguments.out / "cameras", _at_a_camera)
         browser.close()
     failed = [error for of_one in shown for error in of_one]
     for error in failed:
@@ -129,6 +130,14 @@ def _on_the_wall(page: Page) -> None:
     """The tour was at most of what is in sight."""
     page.locator("#views a", has_text=re.compile("轮巡|Wall")).click()
     page.locator(".tile canvas").first.wait_for()
+    page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
+
+
+def _at_a_camera(page: Page) -> None:
+    """The first of the list, with what is known of it."""
+    page.locator("#views a", has_text=re.compile("摄像机|Cameras")).click()
+    page.locator(".cam-row").first.click()
+    page.locator(".cam-visits li").first.wait_for()
     page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
 
 
