@@ -56,8 +56,7 @@ export class RoomMap {
     post: svg("circle", { class: "post", r: 8 }),
     mover: svg("circle", { class: "mover", r: 14 }),
   };
-  readonly #world = svg("g", {}, ...Object.values(this.#layers)); // all of it moves along while the map is moved
-  readonly #picture = svg("svg", { class: "marks", role: "img" }, this.#world);
+  readonly #picture = svg("svg", { class: "marks", role: "img" }, ...Object.values(this.#layers));
   readonly #plane = el("div", { class: "ground", tabindex: 0, role: "application" });
   readonly #credit = el("p", { class: "credit" });
   readonly #card = el("div", { class: "card-place" });
@@ -73,6 +72,7 @@ export class RoomMap {
   readonly #incidents = new Map<string, IncidentNode>();
   readonly #orders = new Map<string, SVGLineElement>();
   #isLaid = false;
+  #isMoved = false; // all of it goes along with the ground, not laid out anew yet
   #looksAt: RingName | null = null; // until somebody moves the map
   #size = "";
   #origin: Origin = { latitude: 0, longitude: 0, shrink: 1 };
@@ -124,9 +124,13 @@ export class RoomMap {
 
   // The view has changed: only moved, everything goes along as it is, until it rests.
   #follow(moved: Point | null): void {
-    if (moved?.x === 0 && moved.y === 0 && !this.#world.hasAttribute("transform")) return;
-    if (moved === null) this.#still();
-    else setAttribute(this.#world, "transform", `translate(${moved.x.toFixed(1)} ${moved.y.toFixed(1)})`);
+    if (moved?.x === 0 && moved.y === 0 && !this.#isMoved) return;
+    if (moved === null) {
+      this.#still();
+      return;
+    }
+    this.#isMoved = true;
+    this.#picture.style.transform = `translate(${moved.x.toFixed(1)}px, ${moved.y.toFixed(1)}px)`; // by the style: nothing is laid out
   }
 
   // The furniture: called when the layout came or changed, and when the language changed.
@@ -171,7 +175,7 @@ export class RoomMap {
     this.#begin(open);
     showCard();
     // Who is new stands there at once, and does not glide in from the corner; and what is being moved is not placed twice.
-    if (this.#units.size > units || this.#world.hasAttribute("transform")) this.#still();
+    if (this.#units.size > units || this.#isMoved) this.#still();
     else this.#place();
   }
 
@@ -283,7 +287,8 @@ export class RoomMap {
   #draw(): void {
     if (this.#node.clientWidth === 0) return;
     this.#ground.wasDrawn();
-    setAttribute(this.#world, "transform", null);
+    this.#isMoved = false;
+    this.#picture.style.transform = "";
     setAttribute(this.#picture, "viewBox", `0 0 ${this.#node.clientWidth} ${this.#node.clientHeight}`);
     this.#drawRings();
     this.#drawGrid();
