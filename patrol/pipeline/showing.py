@@ -46,7 +46,7 @@ class Showing:
         self._metrics = metrics
         self._wishes = Wishes()
         self._waiting: dict[CameraId, tuple[Frame, Detections]] = {}  # newest wins; oldest first
-        self._making: CameraId | None = None
+        self._void: set[CameraId] = set()  # whose still is shown no more, if one is being made
         self._arrived = asyncio.Event()
 
     def see(self, frame: Frame, detections: Detections) -> None:
@@ -64,8 +64,7 @@ class Showing:
     def forget(self, camera_id: CameraId) -> None:
         """What waits of a camera, or is being made, is shown no more: its masks are others."""
         self._waiting.pop(camera_id, None)
-        if self._making == camera_id:
-            self._making = None
+        self._void.add(camera_id)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Show until ``stopping``; what waits then is nobody's loss."""
@@ -102,10 +101,10 @@ class Showing:
             self._arrived.clear()
 
     async def _show(self, frame: Frame, detections: Detections) -> None:
-        self._making = frame.camera_id
+        self._void.discard(frame.camera_id)
         try:
             still = await asyncio.to_thread(self._make, frame, detections)
-            if self._making is None:
+            if frame.camera_id in self._void:
                 return
             await self._wall.show(still)
         except StoreError:

@@ -173,7 +173,8 @@ def test_a_pmtiles_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
 def test_whatever_stands_in_a_file_it_is_told_and_the_other_files_are_used(tmp_path: Path, odd: Any) -> None:
     sound = BaseFile(written(tmp_path, feature(kind="roads"), name="sound.geojson"))
     base, problems = read_base_map([BaseFile(written(tmp_path, odd, name="odd.geojson")), sound])
-    assert base is not None and base.features == 1
+    assert base is not None
+    assert base.features == 1
     (only,) = problems
     assert "odd.geojson" in only.message
     only.message.encode()  # it can be printed

@@ -120,7 +120,8 @@ def test_who_waits_for_others_tiles_asks_for_none_that_came_meanwhile(monkeypatc
 
     async def work(tiles: HttpTiles, clock: StandingClock, running: Service) -> None:
         first, *others = await asyncio.gather(*(tiles.tile(3, 5, 2) for _ in range(3)))
-        assert first is not None and others == [first, first]
+        assert first is not None
+        assert others == [first, first]
         assert len(running.asked) == 1
 
     with_tiles(drawn, work)

@@ -130,7 +130,8 @@ def test_what_waits_or_is_made_when_masks_change_is_not_shown() -> None:
             stage.showing.forget(ONE)
             stage.go_on.set()
             still = await stills.next(5)
-            assert still is not None and still.captured_at == at(3)
+            assert still is not None
+            assert still.captured_at == at(3)
             assert await stills.next(0.1) is None
 
     asyncio.run(check())
