@@ -49,12 +49,21 @@ class SceneBook:
 
     def __init__(self, file: ConfigurationFile) -> None:
         self._file = file
-        self._stamp: object = None
+        self._stamp: object = None  # of what was given last
+        self._seen: object = None
+        self._own: object = None  # of what was put in its place from here
 
     def changed(self) -> DrawnScenes | None:
-        """All scenes, where the file was touched since this was asked last; None where it was not, or is away."""
+        """All scenes, where the file is another one than was given last, and at rest; None where it is not, or is away.
+
+        Cameras stand last in a file, so the first half of one can be sound, and say that there is no mask: what others
+        write is taken once it is the same at two calls.
+        """
         stamp = self._file.stamp()
         if stamp is None or stamp == self._stamp:
+            return None
+        if self._stamp is not None and stamp not in (self._seen, self._own):
+            self._seen = stamp
             return None
         self._stamp = stamp
         try:
@@ -96,7 +105,12 @@ class SceneBook:
             raise ConfigError(self._file.name, tuple(_within(each, part) for each in refused.problems)) from None
         with self._file.replacing(opened, after.text) as replacement:
             shown = self._scene(after, _part_of(after, camera_id))
-            yield SceneChange(before, replace(shown, file_version=replacement.version), replacement.take_its_place)
+
+            def apply() -> None:
+                replacement.take_its_place()
+                self._own = self._file.stamp()
+
+            yield SceneChange(before, replace(shown, file_version=replacement.version), apply)
 
     def _scene(self, opened: Opened, part: CameraPart) -> WrittenScene:
         camera = next(each for each in opened.configuration.cameras if part.camera and each.id == part.camera.id)
