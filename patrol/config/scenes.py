@@ -20,7 +20,7 @@ from patrol.config.parts import CameraPart
 from patrol.config.values import DIRECTIONS
 from patrol.config.writing import ConfigurationFile, Opened
 from patrol.domain.calibrating import PickedPoint, from_points
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import CameraId, StreamAddress
 from patrol.domain.drawing import (
     CameraScene,
     DrawingWarning,
@@ -43,6 +43,8 @@ from patrol.domain.zones import RuleId
 DRAWN = ("zones", "masks", "ground")
 _UNREADABLE = "unreadable"
 
+_Addresses = tuple[StreamAddress, StreamAddress | None]  # of its stream and of its still pictures
+
 
 class SceneBook:
     """The scenes of a file; see ports.SceneBook."""
@@ -52,6 +54,7 @@ class SceneBook:
         self._stamp: object = None  # of what was given last
         self._seen: object = None
         self._own: object = None  # of what was put in its place from here
+        self._addresses: Mapping[CameraId, _Addresses] | None = None  # at the first look
 
     def changed(self) -> DrawnScenes | None:
         """All scenes, where the file is another one than was given last, and at rest; None where it is not, or is away.
@@ -70,9 +73,13 @@ class SceneBook:
             opened = self._file.read()
         except ConfigError as error:
             return DrawnScenes(_UNREADABLE, {}, str(error.problems[0]))
-        return DrawnScenes(
-            opened.version, {camera.id: CameraScene.of(camera) for camera in opened.configuration.cameras}
-        )
+        cameras = opened.configuration.cameras
+        addresses = {camera.id: (camera.stream, camera.snapshot) for camera in cameras}
+        if self._addresses is None:
+            self._addresses = addresses
+        began = self._addresses
+        moved = frozenset(each for each, address in addresses.items() if began.get(each, address) != address)
+        return DrawnScenes(opened.version, {each.id: CameraScene.of(each) for each in cameras}, moved=moved)
 
     def scene(self, camera_id: CameraId) -> WrittenScene:
         """A camera's scene. Raises KeyError, ConfigError."""

@@ -176,6 +176,19 @@ def test_a_file_that_is_half_written_unmasks_nothing_though_that_half_is_sound(t
     assert after.scenes == before.scenes
 
 
+def test_whose_address_is_another_one_is_told(tmp_path: Path) -> None:
+    book = book_of(tmp_path)
+    first = book.changed()
+    assert first is not None
+    assert first.moved == frozenset()
+    file = tmp_path / "cameras.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("10.1.1.1\n", "10.1.1.9\n"), encoding="utf-8")
+    assert book.changed() is None
+    second = book.changed()
+    assert second is not None
+    assert second.moved == {ONE}
+
+
 def test_comments_in_a_hand_written_file_stay(tmp_path: Path) -> None:
     text = as_yaml(sound()).replace("- id: C-1\n", "- id: C-1   # by the fountain\n")
     book = book_of(tmp_path, text)
