@@ -1101,7 +1101,7 @@ class SceneBook(Protocol):
     """What is drawn in cameras' pictures, as the configuration has it. Blocks: called in threads."""
 
     def changed(self) -> DrawnScenes | None:
-        """All scenes, where the file was touched since this was asked last; None where it was not, or is away."""
+        """All scenes, where the file is another one than was given last, and at rest; None where it is not."""
 
     def scene(self, camera_id: CameraId) -> WrittenScene:
         """One camera's. Raises KeyError, ConfigError."""

@@ -89,9 +89,9 @@ export class Ground {
       this.#datum = shown.datum;
       this.#drawn = null;
       await this.#layTiles(shown);
-      if (shown.base) await this.#layBase();
+      const isWhole = !shown.base || (await this.#layBase());
       this.isThere = shown.base || this.#tiles !== null;
-      return true;
+      return isWhole;
     } catch (error) {
       // The network, or a file that is not what it should be.
       if (!(error instanceof ActionFailed || error instanceof TypeError)) console.warn(error);
@@ -205,13 +205,15 @@ export class Ground {
     this.#tiles?.changed();
   }
 
-  async #layBase(): Promise<void> {
+  // False where the server did not give it.
+  async #layBase(): Promise<boolean> {
     const answer = await fetch("/api/v1/map/base");
-    if (!answer.ok) return;
+    if (!answer.ok) return false;
     const features = new GeoJSON().readFeatures(await answer.json()) as BaseFeature[];
     for (const feature of features) feature.getGeometry()?.applyTransform((flat, into, stride = 2) => this.#move(flat, into ?? flat, stride));
     this.#source.clear(true);
     this.#source.addFeatures(features);
+    return true;
   }
 
   #move(flat: number[], into: number[], stride: number): number[] {

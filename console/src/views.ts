@@ -14,7 +14,16 @@ function read(): void {
   const found = name === "" ? "room" : VIEWS.find((one) => one === name);
   if (found === undefined) return;
   front = found;
-  part = decodeURIComponent(rest);
+  part = decoded(rest);
+}
+
+// A part of the address in words; empty where somebody has mangled it.
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
 }
 
 export function view(): View {

@@ -5,6 +5,7 @@ import { useRef, useState } from "preact/hooks";
 import { lookUp, pick, t } from "./words";
 import { operatorName, typeOperator } from "./operator";
 import { may, signedInName } from "./signed";
+import { decoded } from "./views";
 import { Canvas, drawInTheMiddle, finish, focusCorner } from "./zone_canvas";
 import { Panel } from "./zone_panel";
 import {
@@ -38,8 +39,8 @@ export function zonesAddress(id: string): string {
 }
 
 function asked(): string | null {
-  const [, id] = HASH.exec(location.hash) ?? [];
-  return id === undefined ? null : decodeURIComponent(id);
+  const [, id = ""] = HASH.exec(location.hash) ?? [];
+  return decoded(id) || null;
 }
 
 function follow(from: string): void {

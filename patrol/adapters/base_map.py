@@ -66,7 +66,7 @@ def read_map_files(settings: MapSettings) -> tuple[BaseMap | None, tuple[ConfigP
 
 def read_base_map(files: Sequence[BaseFile]) -> tuple[BaseMap | None, tuple[ConfigProblem, ...]]:
     """All files that can be used, as one, None where there is none; and what is wrong with the others. Blocks."""
-    features: list[str] = []
+    features: list[bytes] = []
     problems: list[ConfigProblem] = []
     size = 0
     for file in files:
@@ -84,7 +84,7 @@ def read_base_map(files: Sequence[BaseFile]) -> tuple[BaseMap | None, tuple[Conf
         features += found
     if not features:
         return None, tuple(problems)
-    geojson = ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
+    geojson = b'{"type":"FeatureCollection","features":[' + b",".join(features) + b"]}"
     etag = f'"{hashlib.sha256(geojson).hexdigest()[:16]}"'
     return BaseMap(geojson, gzip.compress(geojson, mtime=0), etag, len(features)), tuple(problems)
 
@@ -102,9 +102,12 @@ def tile_file_problem(file: TileFile) -> ConfigProblem | None:
     return None
 
 
-def _as_json(feature: _Feature) -> str:
+def _as_json(feature: _Feature) -> bytes:
     whole = {"type": "Feature", "properties": feature.properties, "geometry": feature.geometry}
-    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise _WrongError("a name holds half a character (\\ud800 to \\udfff); expected whole ones") from None
 
 
 def _features_of(file: BaseFile) -> Iterator[_Feature]:
@@ -139,7 +142,7 @@ def _feature(raw: Any, file: BaseFile, where: str) -> _Feature:
     kind = file.kind or _kind_of(properties, where)
     geometry = raw["geometry"]
     shape = geometry.get("type")
-    if shape not in DEPTHS:
+    if not isinstance(shape, str) or shape not in DEPTHS:
         raise _WrongError(f"{where}.geometry.type: expected one of {', '.join(DEPTHS)}, got {_shown(shape)}")
     coordinates = _coordinates(geometry.get("coordinates"), shape, DEPTHS[shape], file.datum, where)
     return _Feature(_kept(properties, kind), {"type": shape, "coordinates": coordinates})
@@ -178,9 +181,9 @@ def _kept(properties: Mapping[str, Any], kind: BaseKind) -> dict[str, str]:
 
 def _size(properties: Mapping[str, Any]) -> str:
     """Of a street or place: main ones are seen from afar, lanes and what is like them from near by."""
-    told, highway = properties.get("size"), properties.get("highway")
+    told, highway = str(properties.get("size")), str(properties.get("highway"))
     if told in {"main", "street", "lane"}:
-        return str(told)
+        return told
     if highway in MAIN_ROADS:
         return "main"
     return "lane" if highway in LANES else "street"
@@ -210,9 +213,10 @@ def _position(raw: Any, datum: CoordinateSystem, where: str) -> list[float]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Not isfinite: JSON's whole numbers may be larger than any float.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str).encode(errors="replace").decode()
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -30,6 +30,9 @@ REST_S = 5.0  # a server that did not answer is not asked again for so long: no 
 MOST_KEPT = 16_384
 MEDIA_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
 
+_Key = tuple[int, int, int]
+_Kept = tuple[float, MapTile | None]  # until when, by the monotonic clock; None: there is no such tile
+
 
 class HttpTiles:
     """Tiles of one server. Close with ``aclose``."""
@@ -50,7 +53,7 @@ class HttpTiles:
             headers={"Accept": "image/png, image/jpeg, image/webp", "Accept-Encoding": "identity"},
         )
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._kept: OrderedDict[tuple[int, int, int], tuple[float, MapTile | None]] = OrderedDict()
+        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._bytes = 0
         self._rests_until = 0.0
         self._answers = True
@@ -58,16 +61,32 @@ class HttpTiles:
     async def tile(self, zoom: int, column: int, row: int) -> MapTile | None:
         """See TileStore."""
         key = zoom, column, row
+        kept = self._known(key)
+        if kept is None:
+            # Who waits here for others' tiles holds nothing against the server; and it may be known, or away, by then.
+            async with self._slots:
+                kept = self._known(key) or await self._asked(key)
+        return kept[1]
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    def _known(self, key: _Key) -> _Kept | None:
+        """What is kept of a tile, if anything. Raises TilesAway where it is not, and the server rests."""
         now = self._clock.monotonic()
         kept = self._kept.get(key)
         if kept is not None and kept[0] > now:
             self._kept.move_to_end(key)
-            return kept[1]
+            return kept
         if now < self._rests_until:
             raise TilesAway("the tile server did not answer; it is asked again in some seconds")
+        return None
+
+    async def _asked(self, key: _Key) -> _Kept:
         try:
-            async with asyncio.timeout(WITHIN_S), self._slots:
-                found = await self._fetched(zoom, column, row)
+            async with asyncio.timeout(WITHIN_S):
+                found = await self._fetched(*key)
         except TimeoutError:
             raise self._away(f"no answer within {WITHIN_S:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:  # its text may hold the whole address
@@ -75,12 +94,7 @@ class HttpTiles:
         if not self._answers:
             _log.warning("tile server %s answers again", self._service.address.host)
             self._answers = True
-        self._keep(key, found)
-        return found
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-        await self._client.aclose()
+        return self._keep(key, found)
 
     async def _fetched(self, zoom: int, column: int, row: int) -> MapTile | None:
         asked = self._service.address.reveal()
@@ -110,15 +124,16 @@ class HttpTiles:
         self._answers = False
         return TilesAway(f"the tile server {why}")
 
-    def _keep(self, key: tuple[int, int, int], found: MapTile | None) -> None:
+    def _keep(self, key: _Key, found: MapTile | None) -> _Kept:
         self._forget(key)
         until = self._clock.monotonic() + (NONE_KEPT_S if found is None else KEPT_S)
-        self._kept[key] = until, found
+        kept = self._kept[key] = until, found
         self._bytes += _size(found)
         while self._bytes > KEPT_BYTES or len(self._kept) > MOST_KEPT:
             self._forget(next(iter(self._kept)))
+        return kept
 
-    def _forget(self, key: tuple[int, int, int]) -> None:
+    def _forget(self, key: _Key) -> None:
         gone = self._kept.pop(key, None)
         self._bytes -= _size(gone[1]) if gone is not None else 0
 

@@ -20,7 +20,7 @@ from patrol.config.parts import CameraPart
 from patrol.config.values import DIRECTIONS
 from patrol.config.writing import ConfigurationFile, Opened
 from patrol.domain.calibrating import PickedPoint, from_points
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import CameraId, StreamAddress
 from patrol.domain.drawing import (
     CameraScene,
     DrawingWarning,
@@ -43,27 +43,43 @@ from patrol.domain.zones import RuleId
 DRAWN = ("zones", "masks", "ground")
 _UNREADABLE = "unreadable"
 
+_Addresses = tuple[StreamAddress, StreamAddress | None]  # of its stream and of its still pictures
+
 
 class SceneBook:
     """The scenes of a file; see ports.SceneBook."""
 
     def __init__(self, file: ConfigurationFile) -> None:
         self._file = file
-        self._stamp: object = None
+        self._stamp: object = None  # of what was given last
+        self._seen: object = None
+        self._own: object = None  # of what was put in its place from here
+        self._addresses: Mapping[CameraId, _Addresses] | None = None  # at the first look
 
     def changed(self) -> DrawnScenes | None:
-        """All scenes, where the file was touched since this was asked last; None where it was not, or is away."""
+        """All scenes, where the file is another one than was given last, and at rest; None where it is not, or is away.
+
+        Cameras stand last in a file, so the first half of one can be sound, and say that there is no mask: what others
+        write is taken once it is the same at two calls.
+        """
         stamp = self._file.stamp()
         if stamp is None or stamp == self._stamp:
+            return None
+        if self._stamp is not None and stamp not in (self._seen, self._own):
+            self._seen = stamp
             return None
         self._stamp = stamp
         try:
             opened = self._file.read()
         except ConfigError as error:
             return DrawnScenes(_UNREADABLE, {}, str(error.problems[0]))
-        return DrawnScenes(
-            opened.version, {camera.id: CameraScene.of(camera) for camera in opened.configuration.cameras}
-        )
+        cameras = opened.configuration.cameras
+        addresses = {camera.id: (camera.stream, camera.snapshot) for camera in cameras}
+        if self._addresses is None:
+            self._addresses = addresses
+        began = self._addresses
+        moved = frozenset(each for each, address in addresses.items() if began.get(each, address) != address)
+        return DrawnScenes(opened.version, {each.id: CameraScene.of(each) for each in cameras}, moved=moved)
 
     def scene(self, camera_id: CameraId) -> WrittenScene:
         """A camera's scene. Raises KeyError, ConfigError."""
@@ -96,7 +112,12 @@ class SceneBook:
             raise ConfigError(self._file.name, tuple(_within(each, part) for each in refused.problems)) from None
         with self._file.replacing(opened, after.text) as replacement:
             shown = self._scene(after, _part_of(after, camera_id))
-            yield SceneChange(before, replace(shown, file_version=replacement.version), replacement.take_its_place)
+
+            def apply() -> None:
+                replacement.take_its_place()
+                self._own = self._file.stamp()
+
+            yield SceneChange(before, replace(shown, file_version=replacement.version), apply)
 
     def _scene(self, opened: Opened, part: CameraPart) -> WrittenScene:
         camera = next(each for each in opened.configuration.cameras if part.camera and each.id == part.camera.id)

@@ -184,11 +184,13 @@ class CameraScene:
 @dataclass(frozen=True, slots=True)
 class DrawnScenes:
     """All cameras' scenes, as a file has them. ``version``: of the file. ``problem``: why it cannot be used as it is
-    now; nothing of it holds then."""
+    now; nothing of it holds then. ``moved``: whose address is another one than at the first look: what is drawn there
+    is of a picture that nobody looks at before the next start."""
 
     version: str
     scenes: Mapping[CameraId, CameraScene]
     problem: str | None = None
+    moved: frozenset[CameraId] = frozenset()
 
 
 class SceneState(StrEnum):
@@ -214,16 +216,20 @@ def state_of(file_version: str, is_touring: bool, standing: SceneStanding | None
 
 
 def redrawn(
-    cameras: Mapping[CameraId, Camera], scenes: Mapping[CameraId, CameraScene], rules: frozenset[RuleId]
+    cameras: Mapping[CameraId, Camera], drawn: DrawnScenes, rules: frozenset[RuleId]
 ) -> tuple[Sequence[Camera], str | None]:
     """The cameras whose scene is another one now, and what of it cannot be taken up by a process with these ``rules``.
 
-    Masks and ground are taken up in any case: nobody's window stays in sight because of a rule.
+    Masks and ground are taken up whatever the rules are: nobody's window stays in sight because of one. Not so where
+    the address is another one, too: over the old picture such masks would hide something else than they are to.
     """
     changed, problem = [], None
     for camera_id, camera in cameras.items():
-        scene = scenes.get(camera_id)
+        scene = drawn.scenes.get(camera_id)
         if scene is None or scene == CameraScene.of(camera):
+            continue
+        if camera_id in drawn.moved:
+            problem = problem or f"camera {camera_id}: its address is another one; it is taken up at the next start"
             continue
         unknown = sorted({rule for zone in scene.zones for rule in zone.rules} - rules)
         if unknown:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -79,7 +80,9 @@ class Filming:
         self._films = Films()
         self._closing, self._all_kept = asyncio.Event(), asyncio.Event()
         self._abandoned = False
-        self._frames: asyncio.Queue[Frame | None] = asyncio.Queue(WAITING_FRAMES)
+        # How often each camera was forgotten, and the number that stood when a frame came: bounded by the cameras.
+        self._forgotten: Counter[CameraId] = Counter()
+        self._frames: asyncio.Queue[tuple[Frame, int] | None] = asyncio.Queue(WAITING_FRAMES)
         self._orders: asyncio.Queue[_Due | None] = asyncio.Queue(WAITING_CLIPS)
 
     def see(self, frame: Frame, *, is_wanted: bool) -> bool:
@@ -87,7 +90,7 @@ class Filming:
         in_focus = self._films.follows(frame.camera_id, frame.captured_at)
         if in_focus or is_wanted:
             try:
-                self._frames.put_nowait(frame)
+                self._frames.put_nowait((frame, self._forgotten[frame.camera_id]))
             except asyncio.QueueFull:
                 self._metrics.frames_dropped.labels("waiting").inc()
         return in_focus
@@ -101,6 +104,7 @@ class Filming:
 
     def forget(self, camera_id: CameraId) -> None:
         """What was filmed of a camera until now is in no clip any more: its masks are others."""
+        self._forgotten[camera_id] += 1  # what waits, and what is being compressed
         self._films.forget(camera_id)
 
     async def close(self) -> None:
@@ -121,12 +125,15 @@ class Filming:
             tasks.create_task(self._make_clips())
 
     async def _keep_frames(self) -> None:
-        while (frame := await self._frames.get()) is not None:
+        while (waiting := await self._frames.get()) is not None:
+            frame, number = waiting
             try:
                 jpeg = await asyncio.to_thread(self._compress, frame)
             except StoreError as error:
                 self._metrics.frames_dropped.labels("unreadable").inc()
                 _log.error("a frame of camera %s is not filmed: %s", frame.camera_id, error)
+                continue
+            if self._forgotten[frame.camera_id] != number:
                 continue
             given_up = self._films.add(frame.camera_id, Still(frame.captured_at, jpeg))
             self._metrics.films_given_up.inc(given_up)

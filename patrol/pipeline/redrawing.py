@@ -75,7 +75,7 @@ class Redrawing:
             version = self._standing.version if self._standing else ""
             self._standing = SceneStanding(version, now, drawn.problem)
             return
-        changed, problem = redrawn(self._cameras, drawn.scenes, self._rules)
+        changed, problem = redrawn(self._cameras, drawn, self._rules)
         for after in changed:
             before = self._cameras[after.id]
             self._cameras[after.id] = after

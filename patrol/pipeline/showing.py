@@ -46,6 +46,7 @@ class Showing:
         self._metrics = metrics
         self._wishes = Wishes()
         self._waiting: dict[CameraId, tuple[Frame, Detections]] = {}  # newest wins; oldest first
+        self._void: set[CameraId] = set()  # whose still is shown no more, if one is being made
         self._arrived = asyncio.Event()
 
     def see(self, frame: Frame, detections: Detections) -> None:
@@ -61,8 +62,9 @@ class Showing:
         self._arrived.set()
 
     def forget(self, camera_id: CameraId) -> None:
-        """What waits of a camera is shown no more: its masks are others."""
+        """What waits of a camera, or is being made, is shown no more: its masks are others."""
         self._waiting.pop(camera_id, None)
+        self._void.add(camera_id)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Show until ``stopping``; what waits then is nobody's loss."""
@@ -99,8 +101,12 @@ class Showing:
             self._arrived.clear()
 
     async def _show(self, frame: Frame, detections: Detections) -> None:
+        self._void.discard(frame.camera_id)
         try:
-            await self._wall.show(await asyncio.to_thread(self._make, frame, detections))
+            still = await asyncio.to_thread(self._make, frame, detections)
+            if frame.camera_id in self._void:
+                return
+            await self._wall.show(still)
         except StoreError:
             self._metrics.stills.labels("unreadable").inc()
         except QueueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from datetime import datetime
+from datetime import UTC, datetime
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -103,9 +103,9 @@ def place_in(text: str | None) -> ClosedPlace | None:
         closed_at, accepted_at = datetime.fromisoformat(closed), datetime.fromisoformat(accepted)
         if closed_at.tzinfo is None or accepted_at.tzinfo is None:
             raise ValueError
-    except ValueError:
+        return ClosedPlace(closed_at.astimezone(UTC), accepted_at.astimezone(UTC), IncidentId(incident_id))
+    except (ValueError, OverflowError):  # the latter: of a time that there is elsewhere, and not in UTC
         refuse_cursor()
-    return ClosedPlace(closed_at, accepted_at, IncidentId(incident_id))
 
 
 class _Events:

@@ -159,3 +159,27 @@ def test_a_pmtiles_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     assert "is no PMTiles file of version 3" in wrong.message
     path.write_bytes(PMTILES_MAGIC + bytes(120))
     assert read_map_files(settings) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        feature({"type": "Point", "coordinates": [10**400, 35]}, kind="places"),
+        feature({"type": ["Point"], "coordinates": [112.85, 35.49]}, kind="places"),
+        feature(POINT, kind="places", name="\ud800"),
+        feature(POINT, kind="\ud800"),
+    ],
+)
+def test_whatever_stands_in_a_file_it_is_told_and_the_other_files_are_used(tmp_path: Path, odd: Any) -> None:
+    sound = BaseFile(written(tmp_path, feature(kind="roads"), name="sound.geojson"))
+    base, problems = read_base_map([BaseFile(written(tmp_path, odd, name="odd.geojson")), sound])
+    assert base is not None
+    assert base.features == 1
+    (only,) = problems
+    assert "odd.geojson" in only.message
+    only.message.encode()  # it can be printed
+
+
+def test_a_size_that_is_no_word_is_the_usual_one(tmp_path: Path) -> None:
+    (found,) = read(BaseFile(written(tmp_path, feature(kind="roads", size={"lanes": 2}, highway=["primary"]))))
+    assert found["properties"] == {"kind": "roads", "size": "street"}

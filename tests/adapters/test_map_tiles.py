@@ -115,6 +115,31 @@ def test_what_is_no_tile_is_none_and_the_server_rests(reply: Reply, caplog: pyte
     assert CANARY not in caplog.text
 
 
+def test_who_waits_for_others_tiles_asks_for_none_that_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(map_tiles, "AT_ONCE", 1)
+
+    async def work(tiles: HttpTiles, clock: StandingClock, running: Service) -> None:
+        first, *others = await asyncio.gather(*(tiles.tile(3, 5, 2) for _ in range(3)))
+        assert first is not None
+        assert others == [first, first]
+        assert len(running.asked) == 1
+
+    with_tiles(drawn, work)
+
+
+def test_who_waits_for_others_tiles_leaves_a_server_alone_that_failed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(map_tiles, "AT_ONCE", 1)
+
+    async def work(tiles: HttpTiles, clock: StandingClock, running: Service) -> None:
+        told = await asyncio.gather(*(tiles.tile(3, column, 2) for column in range(3)), return_exceptions=True)
+        assert [type(one) for one in told] == [TilesAway] * 3
+        assert len(running.asked) == 1
+
+    with_tiles(lambda asked: Reply(b"no", 503), work)
+
+
 def test_a_tile_that_never_ends_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(map_tiles, "LARGEST_BYTES", 10)
 

@@ -147,11 +147,46 @@ def test_the_file_is_read_again_when_it_was_touched_and_only_then(tmp_path: Path
     assert second.version == book.scene(ONE).file_version
     assert len(second.scenes[ONE].masks) == 1
     (tmp_path / "cameras.yaml").write_text("nonsense: [", encoding="utf-8")
+    assert book.changed() is None  # somebody may be writing it
     third = book.changed()
     assert third is not None
     assert third.problem is not None
     (tmp_path / "cameras.yaml").unlink()
     assert book.changed() is None  # whoever puts another one there has not done so yet
+
+
+def test_a_file_that_is_half_written_unmasks_nothing_though_that_half_is_sound(tmp_path: Path) -> None:
+    content = sound()
+    cameras = content.pop("cameras")
+    book = book_of(tmp_path, {**content, "cameras": cameras})  # last, as they mostly stand
+    last = CameraId("P-1")
+    draw(book, replace(book.scene(last).scene, masks=(MASK,)), camera_id=last)
+    before = book.changed()
+    assert before is not None
+    file = tmp_path / "cameras.yaml"
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(whole[: whole.index("  masks:")], encoding="utf-8")
+    assert book.scene(last).scene.masks == ()
+    assert book.changed() is None
+    file.write_text(whole + "# the other half\n", encoding="utf-8")
+    assert book.changed() is None
+    after = book.changed()
+    assert after is not None
+    assert after.problem is None
+    assert after.scenes == before.scenes
+
+
+def test_whose_address_is_another_one_is_told(tmp_path: Path) -> None:
+    book = book_of(tmp_path)
+    first = book.changed()
+    assert first is not None
+    assert first.moved == frozenset()
+    file = tmp_path / "cameras.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("10.1.1.1\n", "10.1.1.9\n"), encoding="utf-8")
+    assert book.changed() is None
+    second = book.changed()
+    assert second is not None
+    assert second.moved == {ONE}
 
 
 def test_comments_in_a_hand_written_file_stay(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from patrol.domain.drawing import (
     DrawingWarning,
     DrawnMask,
     DrawnScene,
+    DrawnScenes,
     DrawnZone,
     SceneState,
     drawing_warnings,
@@ -44,18 +45,18 @@ PLANE = from_points(
 def test_only_cameras_that_are_drawn_anew_change() -> None:
     one, two = camera("C-1"), camera("C-2")
     scenes = {each.id: CameraScene.of(each) for each in (one, two)}
-    assert redrawn({one.id: one, two.id: two}, scenes, RULES) == ([], None)
+    assert redrawn({one.id: one, two.id: two}, DrawnScenes("v1", scenes), RULES) == ([], None)
     scenes[two.id] = CameraScene((GATE,), (LEFT,), PLANE)
-    (changed,), problem = redrawn({one.id: one, two.id: two}, scenes, RULES)
+    (changed,), problem = redrawn({one.id: one, two.id: two}, DrawnScenes("v1", scenes), RULES)
     assert changed == replace(two, zones=(GATE,), masks=(LEFT,), ground=PLANE)
     assert problem is None
-    assert redrawn({one.id: one}, {}, RULES) == ([], None)
+    assert redrawn({one.id: one}, DrawnScenes("v1", {}), RULES) == ([], None)
 
 
 def test_a_rule_that_is_not_known_keeps_the_zones_and_never_a_mask() -> None:
     one = camera("C-1")
     new = replace(GATE, rules=(RuleId("new"),))
-    (changed,), problem = redrawn({one.id: one}, {one.id: CameraScene((new,), (LEFT,), None)}, RULES)
+    (changed,), problem = redrawn({one.id: one}, DrawnScenes("v1", {one.id: CameraScene((new,), (LEFT,), None)}), RULES)
     assert changed == replace(one, masks=(LEFT,))
     assert problem == "camera C-1: rule new is new; it is taken up at the next start"
 
@@ -75,6 +76,15 @@ def test_a_rule_that_is_not_known_keeps_the_zones_and_never_a_mask() -> None:
 def test_what_lay_elsewhere_is_forgotten(change: dict[str, object], forgotten: set[str]) -> None:
     before = camera(zones=(GATE, zone()))
     assert zones_to_forget(before, replace(before, **change)) == forgotten  # type: ignore[arg-type]
+
+
+def test_masks_of_another_picture_are_not_laid_over_this_one() -> None:
+    one = camera("C-1", masks=(LEFT,))
+    drawn = DrawnScenes("v1", {one.id: CameraScene(one.zones, (SMALL,), None)}, moved=frozenset({one.id}))
+    changed, problem = redrawn({one.id: one}, drawn, RULES)
+    assert changed == []
+    assert problem is not None
+    assert "C-1" in problem
 
 
 def test_a_mask_that_goes_shows_what_nothing_was_known_of() -> None:

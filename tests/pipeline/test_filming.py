@@ -150,6 +150,31 @@ def test_the_event_loop_goes_on_while_a_clip_is_made() -> None:
     asyncio.run(check())
 
 
+def test_what_waits_or_is_compressed_when_masks_change_is_in_no_clip() -> None:
+    may, begun = threading.Event(), threading.Event()
+
+    def slowly(frame: Frame) -> bytes:
+        begun.set()
+        assert may.wait(5)
+        return compressed(frame)
+
+    async def check() -> None:
+        stage = Set()
+        stage.filming = Filming(slowly, joined, stage.evidence, stage.clock, stage.metrics)
+        running = asyncio.create_task(stage.filming.run())
+        stage.see(0.0, 0.25, 0.5)
+        while not begun.is_set():  # noqa: ASYNC110  (a thread sets it)
+            await asyncio.sleep(0.001)
+        stage.filming.forget(CameraId("C-1"))
+        stage.see(0.75, 1.0, 1.25)
+        may.set()
+        await stage.end(running)
+        (film,) = stage.filming._films._films.values()
+        assert [still.at for still in film.stills] == [at(0.75), at(1.0), at(1.25)]
+
+    asyncio.run(check())
+
+
 def test_a_clip_that_cannot_be_kept_or_made_is_lost_and_said_so(caplog: pytest.LogCaptureFixture) -> None:
     class FullDisk(MemoryEvidence):
         async def put_clip(self, clip_id: EvidenceId, webm: bytes) -> None:

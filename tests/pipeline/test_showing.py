@@ -117,6 +117,26 @@ def test_while_it_is_behind_the_newest_of_each_camera_wins_and_what_is_overtaken
     asyncio.run(check())
 
 
+def test_what_waits_or_is_made_when_masks_change_is_not_shown() -> None:
+    async def check() -> None:
+        stage = Stage()
+        async with stage.running() as stills:
+            await stage.wish("C-1", "C-2")
+            stage.go_on.clear()
+            stage.showing.see(frame_of("C-1", at(1)), people())
+            await asyncio.sleep(0.01)  # it is in the thread
+            stage.showing.see(frame_of("C-1", at(2)), people())
+            stage.showing.see(frame_of("C-2", at(3)), people())
+            stage.showing.forget(ONE)
+            stage.go_on.set()
+            still = await stills.next(5)
+            assert still is not None
+            assert still.captured_at == at(3)
+            assert await stills.next(0.1) is None
+
+    asyncio.run(check())
+
+
 def test_a_picture_that_cannot_be_made_and_a_queue_that_is_away_are_counted_and_it_goes_on() -> None:
     class Away(MemoryWall):
         away = True

@@ -79,6 +79,7 @@ def test_a_limit_that_cannot_be_meant_is_refused(site: Site, limit: str) -> None
         cursor_of("dead-letters", "0-0)"),
         cursor_of("closed", "now then I-1"),
         cursor_of("closed", "2026-01-01 2026-01-01 I-1"),
+        cursor_of("closed", "9999-12-31T23:59:59-14:00 9999-12-31T23:59:59-14:00 I-1"),
         "A" * 5000,
     ],
 )
