@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
 from patrol.adapters.clock import SystemClock
-from patrol.ports import CameraView, DeedLog, HealthCheck, LiveDesk, SceneDesk, StillDesk
+from patrol.ports import CameraView, DeedLog, HealthCheck, LiveDesk, RosterDesk, SceneDesk, StillDesk
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 from patrol.web.problems import KINDS, PREFIX, PROBLEM_JSON
@@ -24,6 +24,7 @@ from patrol.web.problems import KINDS, PREFIX, PROBLEM_JSON
 from .fake_cameras import FakeCameras
 from .fake_room import FakeRoom
 from .no_live import NoLive
+from .no_rosters import NoRosters
 from .no_scenes import NoScenes
 from .page_files import build_page
 
@@ -92,6 +93,7 @@ class Site:
     live: LiveDesk = field(default_factory=NoLive)
     stills: StillDesk = field(default_factory=NoLive)
     scenes: SceneDesk = field(default_factory=NoScenes)
+    rosters: RosterDesk = field(default_factory=NoRosters)
     cameras: CameraView | None = None
 
     def app(self) -> Starlette:
@@ -115,9 +117,10 @@ class Site:
             wall=room.wall,
             live=self.live,
             stills=self.stills,
-            roster=room.roster,
+            roster=lambda: room.roster,
             rules=lambda: room.rules,
             scenes=self.scenes,
+            rosters=self.rosters,
             cameras=self.cameras or FakeCameras(room),
             map_parts=room.map_parts,
             heat=room,
