@@ -60,6 +60,11 @@ function refuse(error: unknown): void {
   refusal.value = { text, errors: error.errors, isOvertaken };
 }
 
+// What was said of what is typed no longer holds; that somebody else was quicker does.
+function typeOn(): void {
+  if (refusal.value?.isOvertaken === false) refusal.value = null;
+}
+
 export function RosterForm({ unit, onSaved }: { unit: UnitShown; onSaved: () => void }) {
   const now = draft.value;
   if (now?.unit !== unit.id) return null;
@@ -101,18 +106,23 @@ function CrewField({ now }: { now: Draft }) {
   useEffect(() => first.current?.focus(), []);
   const flaw = isCrew(now.crew) ? toldOf("crew") : t("roster_flaw_crew", { most: MOST_CREW });
   return (
-    <label class="crew-field">
-      <span>{t("roster_crew")}</span>
-      <input ref={first} type="number" min="1" max={MOST_CREW} step="1" required value={now.crew} aria-invalid={flaw !== ""} aria-describedby="crew-flaw"
-        onInput={(event) => (draft.value = { ...now, crew: event.currentTarget.value })} />
+    <div class="crew-field">
+      <label>
+        <span>{t("roster_crew")}</span>
+        <input ref={first} type="number" min="1" max={MOST_CREW} step="1" required value={now.crew} aria-invalid={flaw !== ""} aria-describedby="crew-flaw"
+          onInput={(event) => {
+            typeOn();
+            draft.value = { ...now, crew: event.currentTarget.value };
+          }} />
+      </label>
       <small class="flaw" id="crew-flaw" role="status">{flaw}</small>
-    </label>
+    </div>
   );
 }
 
 function WindowFields({ now, window, place }: { now: Draft; window: Row; place: number }) {
   const change = (changes: Partial<Row>) => {
-    refusal.value = null;
+    typeOn();
     draft.value = { ...now, windows: now.windows.map((one) => (one.key === window.key ? { ...one, ...changes } : one)) };
   };
   const kind = flawOf(window, window.isWithoutDays);
@@ -128,7 +138,7 @@ function WindowFields({ now, window, place }: { now: Draft; window: Row; place: 
         onInput={(event) => change({ ends: endOf(event.currentTarget.value) })} />
       <span class="next-day">{endsNextDay ? t("roster_next_day") : ""}</span>
       <button type="button" class="quiet" aria-label={t("roster_remove_spoken", { n })} onClick={() => {
-        refusal.value = null;
+        typeOn();
         draft.value = { ...now, windows: now.windows.filter(({ key }) => key !== window.key) };
       }}>{t("roster_remove")}</button>
       {window.dates.length > 0 ? <small class="days">{window.dates.join(t("list_comma"))}</small> : <Days window={window} onChange={change} />}

@@ -19,7 +19,8 @@ DAY, NIGHT = WrittenWindow("08:00", "20:00"), WrittenWindow("20:00", "08:00", (W
 UNIT = """units:
   # the only one
   - {id: U-1, name: 巡逻组, kind: joint_patrol, rings: [core, periphery, far], home: [35.49, 112.850], speed_m_s: 2.8,
-     mobilise_s: 5,   crew: 3, shift: [{begins: "8:00", ends: "20:00"}, {days: weekend, begins: "20:00", ends: "24:00"}]} # so
+     mobilise_s: 5,   crew: 3,
+     shift: [{begins: "8:00", ends: "20:00"}, {days: weekend, begins: "20:00", ends: "24:00"}] } # so
 """
 LATE = WrittenWindow("20:00", "24:00", (Weekday.SATURDAY, Weekday.SUNDAY))
 

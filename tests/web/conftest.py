@@ -182,13 +182,13 @@ class ServedRoom:
 
 
 @contextmanager
-def served_in_thread(room: FakeRoom, port: int = 0) -> Iterator[ServedRoom]:
+def served_in_thread(room: FakeRoom, port: int = 0, rosters: RosterDesk | None = None) -> Iterator[ServedRoom]:
     """Runs the real server in a thread with its own loop, until the block ends."""
     ready = threading.Event()
     parts: list[ServedRoom] = []
 
     async def run() -> None:
-        site = Site(room=room)
+        site = Site(room=room, rosters=rosters or NoRosters())
         loop = asyncio.get_running_loop()
 
         def on_ready(address: str) -> None:
