@@ -61,12 +61,13 @@ def wanted_pictures(folder: Path) -> set[str]:
 
 
 def says_that_alerts_are_kept(line: bytes, since: datetime) -> bool:
-    """Whether this line of the feed holds the room as it is, with alerts that the store has not taken since then."""
+    """Whether this line of the feed says that there are alerts now that the store has not taken since then."""
     said, _, data = line.partition(b": ")
     if said != b"data":
         return False
     message = json.loads(data)
-    waiting = message["room"]["storage"]["kept"]["waiting"] if "room" in message else 0
+    changed = message.get("room", {})  # all of it, or only what is another than before
+    waiting = changed["storage"]["kept"]["waiting"] if "storage" in changed else 0
     return datetime.fromisoformat(message["at"]) > since and waiting > 0
 
 
@@ -162,7 +163,7 @@ def test_a_whole_patrol_without_its_database_says_so_within_five_seconds_and_kee
         process = start(["-m", "tests.service", str(var)], tmp_path / "log-1")
         process.wait_for("up http", 60)
         (address,) = re.findall(r"up (http\S+)", process.said())
-        with urllib.request.urlopen(f"{address}events", timeout=WITHIN_S) as events, locked(var / "patrol.db"):
+        with urllib.request.urlopen(f"{address}api/v1/events", timeout=WITHIN_S) as events, locked(var / "patrol.db"):
             locked_at, began = datetime.now(UTC), time.monotonic()
             while not says_that_alerts_are_kept(events.readline(), locked_at):
                 pass

@@ -237,10 +237,14 @@ export class IncidentPanel {
     if (incident !== null) this.#showSecond(incident);
   }
 
+  // The focus goes back to the incident at once: browsers leave it in a field that is hidden until they draw next, and the
+  // next key would be taken for writing.
   escape(): void {
+    const isWriting = this.#actions.contains(document.activeElement);
     this.#openClosing(false);
     this.#openMerging(false);
     this.#openJudging(null);
+    if (isWriting) this.#body.focus({ preventScroll: true });
   }
 
   async #merge(other: string): Promise<void> {

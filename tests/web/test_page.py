@@ -435,7 +435,7 @@ def test_the_help_sheet_tells_every_key_and_changes_its_language_with_the_page(o
     page.keyboard.press("?")
     expect(sheet).to_be_visible()
     expect(sheet.get_by_role("heading")).to_have_text("帮助")
-    keys = ["J", "K", "Enter", *"CLNPRMTSWHF", "← → ↑ ↓", "P H S A D", "V", "/", "Esc", "?"]
+    keys = ["J", "K", "Enter", "C", "L", "Z D", *"NPRMTSWHF", "← → ↑ ↓", "P H S A D", "V", "/", "Esc", "?"]
     assert sheet.locator("kbd").all_inner_texts() == keys
     expect(sheet.locator(".levels li")).to_have_text(["红色", "黄色", "蓝色", "绿色"])
     page.keyboard.press("Escape")

@@ -55,6 +55,8 @@ ASKED: dict[tuple[str, str], tuple[str, object]] = {
     ("POST", "/api/v1/cameras/{camera_id}/pin"): ("/api/v1/cameras/C-017/pin", {}),
     ("POST", "/api/v1/cameras/{camera_id}/skip"): ("/api/v1/cameras/C-017/skip", {"seconds": 60, "reason": "x"}),
     ("POST", "/api/v1/cameras/{camera_id}/accept-view"): ("/api/v1/cameras/C-017/accept-view", {}),
+    ("POST", "/api/v1/cameras/{camera_id}/scene/check"): ("/api/v1/cameras/C-017/scene/check", {}),
+    ("PUT", "/api/v1/cameras/{camera_id}/scene"): ("/api/v1/cameras/C-017/scene", {"version": "x"}),
     ("POST", "/api/v1/cameras/{camera_id}/live"): ("/api/v1/cameras/C-017/live", {"offer": "x"}),
     ("DELETE", "/api/v1/live/{viewer_id}"): ("/api/v1/live/v-1", None),
     ("POST", "/api/v1/wall/{viewer_id}/cameras"): ("/api/v1/wall/v-1/cameras", {"cameras": []}),
