@@ -1178,7 +1178,7 @@ class RosterBook(Protocol):
     """Units' shifts and crews, as the configuration has them. Blocks: called in threads."""
 
     def changed(self) -> ReadUnits | None:
-        """All units, where the file was touched since this was asked last; None where it was not, or is away."""
+        """All units, where the file is another one than was given last, and at rest; None where it is not."""
 
     def roster(self, unit_id: UnitId) -> WrittenRoster:
         """One unit's. Raises KeyError, ConfigError."""

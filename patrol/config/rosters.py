@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from patrol.config.document import Location, written
 from patrol.config.editing import REMOVED, Change, value_at
 from patrol.config.models import UnitModel
 from patrol.config.values import WindowModel
-from patrol.config.writing import ConfigurationFile, Opened
+from patrol.config.writing import ConfigurationFile, Opened, Watch
 from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged
 from patrol.domain.schedules import EVERY_DAY, WEEKEND, WORKDAYS
 from patrol.domain.staffing import WEEK, ReadUnits, UnitRoster, Weekday, WrittenRoster, WrittenWindow
@@ -30,14 +31,12 @@ class RosterBook:
 
     def __init__(self, file: ConfigurationFile) -> None:
         self._file = file
-        self._stamp: object = None
+        self._watch = Watch(file)
 
     def changed(self) -> ReadUnits | None:
-        """All units, where the file was touched since this was asked last; None where it was not, or is away."""
-        stamp = self._file.stamp()
-        if stamp is None or stamp == self._stamp:
+        """All units, where the file is another one than was given last, and at rest; None where it is not."""
+        if not self._watch.is_new():
             return None
-        self._stamp = stamp
         try:
             opened = self._file.read()
         except ConfigError as error:
@@ -71,7 +70,7 @@ class RosterBook:
             raise ConfigError(self._file.name, tuple(_within(each, location) for each in refused.problems)) from None
         with self._file.replacing(opened, after.text) as replacement:
             shown = replace(self._roster(after, unit_id), file_version=replacement.version)
-            yield RosterChange(before, shown, replacement.take_its_place)
+            yield RosterChange(before, shown, partial(self._watch.put, replacement))
 
     def _roster(self, opened: Opened, unit_id: UnitId) -> WrittenRoster:
         _, unit = _unit_of(opened, unit_id)

@@ -129,6 +129,33 @@ class ConfigurationFile:
         )
 
 
+class Watch:
+    """Tells a file that is another one than was taken last, once it is at rest: of what others write in pieces, a half
+    may be sound, and say less. What is put in its place from here comes in one step, and counts at once."""
+
+    def __init__(self, file: ConfigurationFile) -> None:
+        self._file = file
+        self._taken: object = None
+        self._seen: object = None
+        self._own: object = None
+
+    def is_new(self) -> bool:
+        """Whether there is a file to take; it is taken then. Of what others wrote: at the second call that sees it."""
+        stamp = self._file.stamp()
+        if stamp is None or stamp == self._taken:
+            return False
+        if self._taken is not None and stamp not in (self._seen, self._own):
+            self._seen = stamp
+            return False
+        self._taken = stamp
+        return True
+
+    def put(self, replacement: Replacement) -> None:
+        """It takes the file's place. Raises OSError."""
+        replacement.take_its_place()
+        self._own = self._file.stamp()
+
+
 class Replacement:
     """A new file that waits beside the old one. Raises OSError where it cannot be written."""
 

@@ -97,6 +97,8 @@ def test_a_shift_is_taken_up_while_it_runs_and_a_unit_on_an_order_keeps_it(tmp_p
             assert await office.state() is RosterState.WAITING
             assert room.store.units[0].crew == 2
             await dispatching.look()
+            assert await office.state() is RosterState.WAITING  # it may still be written
+            await dispatching.look()
             assert await office.state() is RosterState.APPLIED
             assert (room.store.units[0].crew, room.store.units[0].shift) == (3, SHIFT)
             assert room.store.units[1] == unit("U-2")
@@ -114,10 +116,12 @@ def test_a_free_unit_goes_off_duty_by_its_new_shift_and_comes_back_by_the_next(t
         async with mustering_room(tmp_path, (unit("U-1"),)) as room:
             dispatching = office.dispatching(room)
             await room.tick(0)
+            await dispatching.look()
             assert await room.states() == {"U-1": "available"}
             for roster, state in ((MORNING, "off_duty"), (UnitRoster(2), "available")):
                 await office.staff(roster)
-                await dispatching.look()
+                for _ in range(2):
+                    await dispatching.look()
                 await room.tick(1)
                 assert await room.states() == {"U-1": state}
 
@@ -134,14 +138,16 @@ def test_a_file_that_somebody_broke_changes_nothing_and_is_said(tmp_path: Path) 
             await dispatching.look()
             sound_text = office.file.read_text(encoding="utf-8")
             office.file.write_text("units: [", encoding="utf-8")
-            await dispatching.look()
+            for _ in range(2):
+                await dispatching.look()
             standing = await office.reports.latest()
             assert standing is not None
             assert standing.problem is not None
             assert roster_state("another", standing) is RosterState.REFUSED
             assert room.store.units[0].shift == SHIFT
             office.file.write_text(sound_text, encoding="utf-8")
-            await dispatching.look()
+            for _ in range(2):
+                await dispatching.look()
             standing = await office.reports.latest()
             assert standing is not None
             assert (standing.version, standing.problem) == (version, None)
@@ -157,6 +163,40 @@ def test_only_shift_and_crew_are_taken_up_and_units_that_are_new_or_gone_wait() 
     }
     assert restaffed(held, read, UTC_ZONE) == (replace(unit("U-1"), crew=5),)
     assert restaffed(held, held, UTC_ZONE) == ()
+
+
+def test_half_a_file_is_not_taken_up(tmp_path: Path) -> None:
+    async def check() -> None:
+        office = Office(tmp_path)
+        await office.staff(MORNING)
+        async with mustering_room(tmp_path, (unit("U-1"),)) as room:
+            dispatching = office.dispatching(room)
+            await dispatching.look()
+            whole = office.file.read_text(encoding="utf-8")
+            office.file.write_text(whole[: whole.index("  shift:")], encoding="utf-8")  # sound, and always on duty
+            await dispatching.look()
+            office.file.write_text(whole, encoding="utf-8")
+            for _ in range(2):
+                assert room.store.units[0].shift == SHIFT
+                await dispatching.look()
+            assert await office.state() is RosterState.APPLIED
+
+    asyncio.run(check())
+
+
+def test_what_is_put_in_place_from_here_counts_at_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        office = Office(tmp_path)
+        async with mustering_room(tmp_path, (unit("U-1"),)) as room:
+            restaffing = Restaffing(office.book, room.store, UTC_ZONE, room.clock, office.reports)
+            await restaffing.look()
+            await Staffing(office.book, office.deeds, office.reports, restaffing.look).staff(
+                ONE, MORNING, office.book.roster(ONE).version, "li"
+            )
+            assert await office.state() is RosterState.APPLIED
+            assert room.store.units[0].shift == SHIFT
+
+    asyncio.run(check())
 
 
 def test_without_a_file_and_without_a_dispatch_that_is_said(tmp_path: Path) -> None:
