@@ -23,6 +23,7 @@ from tests.pipeline.test_drawing import Deeds
 
 from .conftest import IN_A_BROWSER, served_in_thread
 from .fake_room import FakeRoom
+from .test_accessible import violations
 
 pytestmark = IN_A_BROWSER
 PATROL = UnitId("U-JP1")
@@ -85,6 +86,7 @@ def test_a_shift_is_typed_saved_and_waits_for_dispatch(browser: Browser, tmp_pat
         row.get_by_label("时段 1：下班时间").fill("08:00")
         expect(row.locator(".window .flaw")).to_contain_text("上班和下班时间相同")
         expect(save).to_be_disabled()
+        assert violations(page, "a shift", "#settings") == []
         row.get_by_label("时段 1：上班时间").fill("20:00")
         expect(row.locator(".window .flaw")).to_be_empty()
         expect(row.locator(".next-day")).to_have_text("次日")
