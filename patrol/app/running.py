@@ -223,6 +223,7 @@ async def _serve(
             stills=parts.live.glancing,
             roster=lambda: parts.store.units,
             rosters=parts.staffing,
+            timezone=configuration.timezone,
             rules=lambda: _rules(configuration, cameras.values()),
             scenes=parts.drawing,
             cameras=parts.recounting,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -90,6 +91,7 @@ def make_web_app(
     cameras: CameraView | None = None,
     roster: Callable[[], Sequence[Unit]] = tuple,
     rosters: RosterDesk | None = None,
+    timezone: ZoneInfo | None = None,
     rules: Callable[[], Rulebook] | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
@@ -102,7 +104,7 @@ def make_web_app(
     nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
     the map's marks; ``heat``: where incidents were. ``cameras``: how they stand. ``scenes``: to draw in their pictures;
     without it nobody can. ``roster``, ``rules``: by what the station is run, to be read; ``rosters``: to change
-    when units are on duty; without it nobody can.
+    when units are on duty; without it nobody can. ``timezone``: the station's.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -127,7 +129,7 @@ def make_web_app(
             *evidence_routes(evidence, fates),
             *(precision_routes(precision) if precision is not None else ()),
             *letter_routes(desk),
-            *settings_routes(roster, rules, clock),
+            *settings_routes(roster, rules, clock, timezone),
             *(roster_routes(rosters) if rosters is not None else ()),
             *(live_routes(live, stills, gate, clock) if live is not None and stills is not None else ()),
             *(zone_routes(scenes) if scenes is not None else ()),
