@@ -54,9 +54,10 @@ from patrol.domain.retention import (
 from patrol.domain.room import ClosedPlace, PastIncidents, RoomSnapshot, SceneStanding, TourStatus
 from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
 from patrol.domain.skips import Skip
+from patrol.domain.staffing import ReadUnits, RosterStanding, UnitRoster, WrittenRoster
 from patrol.domain.storage import DiskSpace, StorageStatus
 from patrol.domain.streams import EntryId, PublishedRow, QueueState, Unsettled
-from patrol.domain.units import UnitId, UnitState
+from patrol.domain.units import Unit, UnitId, UnitState
 from patrol.domain.vocabulary import Place
 from patrol.domain.wall import WallStill
 from patrol.domain.ways import Start, TravelTable
@@ -1135,6 +1136,76 @@ class SceneDesk(Protocol):
         """This scene instead of the one of that ``version``, as a deed. What is so already changes nothing.
 
         Raises ConfigError with the scene's problems, FileChanged, NotWritten, StoreError.
+        """
+
+
+class UnitHolder(Protocol):
+    """Where the units are held by whose shifts and crews everything is decided."""
+
+    @property
+    def units(self) -> Sequence[Unit]:
+        """All of them, as they are now."""
+
+    def replace_units(self, changed: Sequence[Unit]) -> None:
+        """These instead of those with the same ids, from the next decision on."""
+
+
+class RosterReports(Protocol):
+    """How dispatch tells the room up to where it has taken up the rosters, also from another process."""
+
+    async def report(self, standing: RosterStanding) -> None:
+        """Show this; the newest wins. Raises QueueError."""
+
+    async def latest(self) -> RosterStanding | None:
+        """The newest report, or None if there is none younger than some seconds. Raises QueueError."""
+
+
+class RosterChange(Protocol):
+    """A roster that is ready to take the place of the one before it."""
+
+    @property
+    def before(self) -> WrittenRoster: ...
+
+    @property
+    def after(self) -> WrittenRoster: ...
+
+    @property
+    def apply(self) -> Callable[[], None]:
+        """From now on the file has it. Raises OSError."""
+
+
+class RosterBook(Protocol):
+    """Units' shifts and crews, as the configuration has them. Blocks: called in threads."""
+
+    def changed(self) -> ReadUnits | None:
+        """All units, where the file is another one than was given last, and at rest; None where it is not."""
+
+    def roster(self, unit_id: UnitId) -> WrittenRoster:
+        """One unit's. Raises KeyError, ConfigError."""
+
+    def changing(
+        self, unit_id: UnitId, roster: UnitRoster, version: str
+    ) -> AbstractContextManager[RosterChange | None]:
+        """A roster that is ready, as long as nobody else writes; None where the file says the same already.
+
+        Raises KeyError, ConfigError with the roster's problems, FileChanged, NotWritten.
+        """
+
+
+class RosterDesk(Protocol):
+    """Where people change when units are on duty, and how many officers they have. Each raises KeyError where there is
+    no such unit, ConfigError where the configuration cannot be used as it is now."""
+
+    async def roster(self, unit_id: UnitId) -> WrittenRoster:
+        """What the configuration says."""
+
+    async def standing(self) -> RosterStanding | None:
+        """How far dispatch has taken it up; None where no dispatch tells of itself."""
+
+    async def staff(self, unit_id: UnitId, roster: UnitRoster, version: str, operator: str) -> WrittenRoster:
+        """This roster instead of the one of that ``version``, as a deed. What is so already changes nothing.
+
+        Raises ConfigError with the roster's problems, FileChanged, NotWritten, StoreError.
         """
 
 

@@ -531,6 +531,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/units/{unit_id}/roster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A unit's shift and crew as the configuration has them, and whether dispatch has taken them up */
+        get: operations["get_units_unit_roster"];
+        /** Change a unit's shift and crew: written to the configuration, and taken up while Patrol runs */
+        put: operations["put_units_unit_roster"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules": {
         parameters: {
             query?: never;
@@ -949,7 +967,7 @@ export interface components {
          * @description What somebody did. Closed set.
          * @enum {string}
          */
-        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "note" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "skip" | "accept_view" | "draw_scene" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
+        Action: "confirm" | "acknowledge" | "close" | "withdraw_closing" | "reopen" | "change_level" | "note" | "merge" | "split" | "order_unit" | "take_back" | "set_unit" | "pin" | "skip" | "accept_view" | "draw_scene" | "set_roster" | "replay" | "sign_in" | "sign_in_refused" | "sign_out" | "add_account" | "change_role" | "change_password" | "disable_account" | "enable_account" | "add_token" | "revoke_token";
         /**
          * Alive
          * @description The process answers.
@@ -2276,15 +2294,32 @@ export interface components {
             };
         };
         /**
+         * RosterBody
+         * @description ``version``: of the roster that was looked at. No ``shift``: always on duty.
+         */
+        RosterBody: {
+            version: string;
+            crew: number;
+            shift: components["schemas"]["WindowBody"][];
+        };
+        /**
          * RosterShown
-         * @description All units. ``hour``: of the station's day at ``at``, 0 to 24.
+         * @description All units. ``day``, ``hour``: the station's day at ``at``, and of it the hour, 0 to 24.
          */
         RosterShown: {
             /** Format: date-time */
             at: string;
+            /** Format: date */
+            day: string;
             hour: number;
             units: components["schemas"]["UnitShown"][];
         };
+        /**
+         * RosterState
+         * @description Whether what the file says holds where units are sent.
+         * @enum {string}
+         */
+        RosterState: "applied" | "waiting" | "refused" | "no_dispatch";
         /**
          * RuleOffered
          * @description A rule that a zone may name. ``needs_line``, ``needs_direction``: what it asks of the zone.
@@ -2729,6 +2764,26 @@ export interface components {
             unit_id: string;
         };
         /**
+         * UnitRoster
+         * @description How many officers a unit has, and when they are on duty; always, where ``shift`` is empty.
+         */
+        UnitRoster: {
+            crew: number;
+            /** @default [] */
+            shift: components["schemas"]["WrittenWindow"][];
+        };
+        /**
+         * UnitRosterShown
+         * @description A unit's roster as the configuration has it, and whether it holds in dispatch: ``state``, since when, and what
+         *     dispatch says to it.
+         */
+        UnitRosterShown: {
+            written: components["schemas"]["WrittenRoster"];
+            state: components["schemas"]["RosterState"];
+            at: string | null;
+            problem: string | null;
+        };
+        /**
          * UnitShown
          * @description A unit as it is configured. ``path``: where it stands in the configuration file.
          *
@@ -2886,6 +2941,26 @@ export interface components {
             name_en: string;
         };
         /**
+         * Weekday
+         * @description A day of the week, as the configuration names it.
+         * @enum {string}
+         */
+        Weekday: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+        /**
+         * WindowBody
+         * @description A window of a shift, as the configuration has it: 00:00 to 24:00, on the next day where the end is not later.
+         *
+         *     ``dates``: certain days, as in 2026-10-01, instead of ``days``; neither: every day.
+         */
+        WindowBody: {
+            begins: string;
+            ends: string;
+            /** @default [] */
+            days: components["schemas"]["Weekday"][];
+            /** @default [] */
+            dates: string[];
+        };
+        /**
          * WithdrawBody
          * @description Nothing to say but the fact.
          */
@@ -2957,6 +3032,19 @@ export interface components {
             zones: string;
         };
         /**
+         * WrittenRoster
+         * @description A unit's roster as the file has it. ``version``: changes with it. ``file_version``: changes with the file.
+         */
+        WrittenRoster: {
+            unit_id: string;
+            name: string;
+            name_en: string;
+            file: string;
+            file_version: string;
+            version: string;
+            roster: components["schemas"]["UnitRoster"];
+        };
+        /**
          * WrittenScene
          * @description A camera's scene as the file has it. ``version``: changes with it. ``file_version``: changes with the file.
          *
@@ -2974,6 +3062,19 @@ export interface components {
             masks_of: string | null;
             rules: components["schemas"]["RuleOffered"][];
             view_deg: number;
+        };
+        /**
+         * WrittenWindow
+         * @description A window of a shift, in the configuration's own words: 00:00 to 24:00, on the next day where the end is not
+         *     later. ``dates``: certain days, as in 2026-10-01, instead of ``days``; neither: every day.
+         */
+        WrittenWindow: {
+            begins: string;
+            ends: string;
+            /** @default [] */
+            days: components["schemas"]["Weekday"][];
+            /** @default [] */
+            dates: string[];
         };
         /**
          * ZoneBody
@@ -3123,7 +3224,9 @@ export type RingName = components['schemas']['RingName'];
 export type RingOnMap = components['schemas']['RingOnMap'];
 export type RingStatus = components['schemas']['RingStatus'];
 export type RoomState = components['schemas']['RoomState'];
+export type RosterBody = components['schemas']['RosterBody'];
 export type RosterShown = components['schemas']['RosterShown'];
+export type RosterState = components['schemas']['RosterState'];
 export type RuleOffered = components['schemas']['RuleOffered'];
 export type RuleShown = components['schemas']['RuleShown'];
 export type RuleTold = components['schemas']['RuleTold'];
@@ -3163,6 +3266,8 @@ export type UnitHome = components['schemas']['UnitHome'];
 export type UnitKind = components['schemas']['UnitKind'];
 export type UnitOnMap = components['schemas']['UnitOnMap'];
 export type UnitPositionBody = components['schemas']['UnitPositionBody'];
+export type UnitRoster = components['schemas']['UnitRoster'];
+export type UnitRosterShown = components['schemas']['UnitRosterShown'];
 export type UnitShown = components['schemas']['UnitShown'];
 export type UnitState = components['schemas']['UnitState'];
 export type UnitStateBody = components['schemas']['UnitStateBody'];
@@ -3177,11 +3282,15 @@ export type WallHello = components['schemas']['WallHello'];
 export type Warned = components['schemas']['Warned'];
 export type WatchStatus = components['schemas']['WatchStatus'];
 export type WatchedZone = components['schemas']['WatchedZone'];
+export type Weekday = components['schemas']['Weekday'];
+export type WindowBody = components['schemas']['WindowBody'];
 export type WithdrawBody = components['schemas']['WithdrawBody'];
 export type Witness = components['schemas']['Witness'];
 export type WorstShown = components['schemas']['WorstShown'];
 export type WrittenChange = components['schemas']['WrittenChange'];
+export type WrittenRoster = components['schemas']['WrittenRoster'];
 export type WrittenScene = components['schemas']['WrittenScene'];
+export type WrittenWindow = components['schemas']['WrittenWindow'];
 export type ZoneBody = components['schemas']['ZoneBody'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -3770,7 +3879,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4012,7 +4121,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4048,7 +4157,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4142,7 +4251,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4178,7 +4287,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4272,7 +4381,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4308,7 +4417,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4402,7 +4511,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4438,7 +4547,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4532,7 +4641,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4568,7 +4677,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4662,7 +4771,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4698,7 +4807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4792,7 +4901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4828,7 +4937,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4922,7 +5031,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4958,7 +5067,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5052,7 +5161,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5088,7 +5197,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5182,7 +5291,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5218,7 +5327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5312,7 +5421,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5348,7 +5457,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5443,7 +5552,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5479,7 +5588,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5573,7 +5682,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5609,7 +5718,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5703,7 +5812,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5739,7 +5848,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5833,7 +5942,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5869,7 +5978,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6320,7 +6429,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6387,6 +6496,212 @@ export interface operations {
             };
             /** @description Misdirected Request: unknown_host */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_units_unit_roster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                unit_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitRosterShown"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_units_unit_roster: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description By which a request names itself: what comes again by the same is done once. */
+                "Idempotency-Key"?: string;
+                /** @description Who acts, where there are no accounts: UTF-8, percent-encoded. */
+                "X-Patrol-Operator"?: string;
+            };
+            path: {
+                unit_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RosterBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitRosterShown"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: not_json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6688,7 +7003,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6724,7 +7039,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6843,7 +7158,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6960,7 +7275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7054,7 +7369,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7090,7 +7405,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7388,7 +7703,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7570,7 +7885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7816,7 +8131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7852,7 +8167,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7971,7 +8286,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8049,7 +8364,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8318,7 +8633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
+            /** @description Conflict: no_accounts, closed_already, unit_on_order, not_replayable, scene_changed, roster_changed, not_together_itself, not_together_closed, not_together_handled, not_together_maintenance, not_together_not_alike, not_together_both_out, not_together_first, not_together_no_such_alert, not_to_be_sent_no_such_unit, not_to_be_sent_no_such_order, not_to_be_sent_not_wanted, not_to_be_sent_not_alike, not_to_be_sent_out_of_service, not_to_be_sent_there_already, not_to_be_sent_on_scene, not_to_be_sent_overtaken, not_as_asked_closed, not_as_asked_open, not_as_asked_merged, not_as_asked_maintenance, not_as_asked_reason_missing, not_as_asked_same_person, not_as_asked_overtaken, not_as_asked_not_closing, not_as_asked_original_missing, not_as_asked_original_unknown, not_as_asked_original_itself, not_as_asked_original_not_alike, not_as_asked_original_ends_in_it */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8354,7 +8669,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: out_of_range, scene_unusable, weak_password, request_reused */
+            /** @description Unprocessable Entity: out_of_range, scene_unusable, roster_unusable, weak_password, request_reused */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -5,6 +5,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { operatorName, typeOperator } from "./operator";
 import { room } from "./room";
 import { get, post } from "./sending";
+import { DayBar } from "./settings_day_bar";
+import { editRoster, forgetRoster, isEdited, RosterForm, RosterSaid, typedStretches } from "./settings_roster";
 import { may, signedInName } from "./signed";
 import { failureText } from "./stream";
 import { lookUp, pick, t, word } from "./words";
@@ -12,7 +14,6 @@ import type { RosterShown, UnitShown, UnitState } from "./api";
 
 const SET_BY_HAND: UnitState[] = ["available", "out_of_service", "off_duty"];
 const OFF: UnitState[] = ["off_duty", "out_of_service"];
-const HOURS = [0, 6, 12, 18, 24];
 
 const roster = signal<RosterShown | null>(null);
 const failed = signal<string | null>(null);
@@ -23,6 +24,11 @@ const beat = signal(0); // counts up as the room's state comes
 export async function fetchRoster(): Promise<void> {
   changing.value = null;
   said.value = "";
+  forgetRoster();
+  await readRoster();
+}
+
+async function readRoster(): Promise<void> {
   try {
     roster.value = await get("/api/v1/units");
     failed.value = null;
@@ -56,14 +62,14 @@ export function UnitsPart() {
       </p>
       <p class="message" role="alert">{said.value}</p>
       <ul class="roster">
-        {now.units.map((unit) => <UnitRow key={unit.id} unit={unit} hour={now.hour} />)}
+        {now.units.map((unit) => <UnitRow key={unit.id} unit={unit} day={now.day} hour={now.hour} />)}
       </ul>
       <p class="means">{t("units_in_file")}</p>
     </>
   );
 }
 
-function UnitRow({ unit, hour }: { unit: UnitShown; hour: number }) {
+function UnitRow({ unit, day, hour }: { unit: UnitShown; day: string; hour: number }) {
   void beat.value;
   const state = stateOf(unit.id);
   const name = pick(unit.name, unit.name_en);
@@ -74,19 +80,34 @@ function UnitRow({ unit, hour }: { unit: UnitShown; hour: number }) {
         <small>{factsOf(unit)}</small>
       </div>
       <div class="shift">
-        <DayBar unit={unit} hour={hour} />
-        <small>{shiftText(unit)}</small>
+        <DayBar today={typedStretches(unit.id, day) ?? unit.today} hour={hour}
+          says={isEdited(unit.id) ? t("roster_bar_typed") : t("shift_bar", { shift: pick(unit.shift_zh, unit.shift_en) || t("shift_always") })} />
+        <small>{isEdited(unit.id) ? t("roster_bar_typed") : shiftText(unit)}</small>
       </div>
       <div class="does">
         <span class="state">{state === null ? t("unit_unknown") : word("unit", state)}</span>
         {may("dispatch") && (
           <button type="button" class="quiet" aria-expanded={changing.value === unit.id} aria-label={t("unit_change_spoken", { unit: name })}
-            onClick={() => (changing.value = changing.value === unit.id ? null : unit.id)}>{t("unit_change")}</button>
+            onClick={() => turnTo(unit.id, "state")}>{t("unit_change")}</button>
+        )}
+        {may("configure") && (
+          <button type="button" class="quiet" aria-expanded={isEdited(unit.id)} aria-label={t("roster_edit_spoken", { unit: name })}
+            onClick={() => turnTo(unit.id, "roster")}>{t("roster_edit")}</button>
         )}
       </div>
       {changing.value === unit.id && <ChangeForm unit={unit} state={state} />}
+      <RosterForm unit={unit} onSaved={() => void readRoster()} />
+      <RosterSaid unit={unit} />
     </li>
   );
+}
+
+// One form at a time; the same button once more closes it.
+function turnTo(unit: string, form: "state" | "roster"): void {
+  const [wasChanged, wasEdited] = [changing.value === unit, isEdited(unit)];
+  changing.value = form === "state" && !wasChanged ? unit : null;
+  if (form === "roster" && !wasEdited) void editRoster(unit);
+  else forgetRoster();
 }
 
 function factsOf(unit: UnitShown): string {
@@ -116,20 +137,6 @@ function hourAndMinute(at: number): string {
   const hours = now === null ? 0 : now.hour + (at - Date.parse(now.at)) / 3_600_000;
   const ofDay = Math.round(hours * 60) % (24 * 60);
   return `${String(Math.floor(ofDay / 60)).padStart(2, "0")}:${String(ofDay % 60).padStart(2, "0")}`;
-}
-
-// The station's day from midnight to midnight: when the unit is on duty, and where now is.
-function DayBar({ unit, hour }: { unit: UnitShown; hour: number }) {
-  return (
-    <svg class="day" viewBox="0 0 240 22" role="img" aria-label={t("shift_bar", { shift: pick(unit.shift_zh, unit.shift_en) || t("shift_always") })}>
-      <rect class="track" width="240" height="10" rx="3" />
-      {unit.today.map(({ begins_h, ends_h }) => (
-        <rect key={begins_h} class="on" x={begins_h * 10} width={(ends_h - begins_h) * 10} height="10" rx="3" />
-      ))}
-      {HOURS.map((one) => <text key={one} x={one * 10} y="20" text-anchor={one === 0 ? "start" : one === 24 ? "end" : "middle"}>{one}</text>)}
-      <path class="now" d={`M${(hour * 10).toFixed(1)} -1V12`} />
-    </svg>
-  );
 }
 
 function ChangeForm({ unit, state }: { unit: UnitShown; state: UnitState | null }) {

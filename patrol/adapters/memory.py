@@ -19,6 +19,7 @@ from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.domain.requests import TourRequest
 from patrol.domain.room import TourStatus
+from patrol.domain.staffing import RosterStanding
 from patrol.domain.streams import EntryId
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, Delivery, Effect, MessagesRefusedError, Spooled
@@ -404,6 +405,21 @@ class MemoryTourRequests:
         taken = list(self._requests)
         self._requests.clear()
         return taken
+
+
+class MemoryRosterReports:
+    """RosterReports in one field: for one process."""
+
+    def __init__(self) -> None:
+        self._latest: RosterStanding | None = None
+
+    async def report(self, standing: RosterStanding) -> None:
+        """See RosterReports."""
+        self._latest = standing
+
+    async def latest(self) -> RosterStanding | None:
+        """See RosterReports."""
+        return self._latest
 
 
 class MemoryTourReports:

@@ -24,6 +24,7 @@ from patrol.domain.pins import Pin
 from patrol.domain.requests import LiveSession, TourRequest, ViewAcceptance
 from patrol.domain.room import TourStatus
 from patrol.domain.skips import Skip
+from patrol.domain.staffing import RosterStanding
 from patrol.domain.streams import EntryId
 from patrol.ports import Delivery, MessagesRefusedError
 
@@ -35,11 +36,14 @@ LOOKS_PER_LEASE = 6
 POSITION_KEY = "patrol:store:position"
 TOUR_KEY = "patrol:status:tour"
 TOUR_STALE_AFTER_S = 10
+ROSTER_KEY = "patrol:status:roster"
+ROSTER_STALE_AFTER_S = 10
 REQUESTS_KEY = "patrol:tour:requests"
 REQUESTS_STALE_AFTER_S = 10  # a wish of a minute ago would only surprise
 MOST_REQUESTS = 100
 
 _TOUR = TypeAdapter(TourStatus)
+_ROSTER = TypeAdapter(RosterStanding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +369,25 @@ class RedisTourReports:
             return _TOUR.validate_json(body) if body else None
         except ValidationError:
             return None  # a tour of another version reports, in the middle of an upgrade
+
+
+class RedisRosterReports:
+    """RosterReports in one key that expires."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def report(self, standing: RosterStanding) -> None:
+        """See RosterReports."""
+        await ask(self._redis.set(ROSTER_KEY, _ROSTER.dump_json(standing), ex=ROSTER_STALE_AFTER_S))
+
+    async def latest(self) -> RosterStanding | None:
+        """See RosterReports."""
+        body = await ask(self._redis.get(ROSTER_KEY))
+        try:
+            return _ROSTER.validate_json(body) if body else None
+        except ValidationError:
+            return None  # a dispatch of another version, in the middle of an upgrade
 
 
 class RedisTourRequests:

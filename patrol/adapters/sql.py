@@ -93,6 +93,15 @@ class SqlStore:
         self._may_hide_one = False  # a commit that looks like the one that was seen
 
     @property
+    def units(self) -> Sequence[Unit]:
+        """See UnitHolder."""
+        return tuple(self._units.values())
+
+    def replace_units(self, changed: Sequence[Unit]) -> None:
+        """See UnitHolder. What they are doing stays, with their orders."""
+        self._units = {**self._units, **{unit.id: unit for unit in changed}}
+
+    @property
     def evidence(self) -> SqlEvidenceIndex:
         """The index of evidence, through the same door."""
         return SqlEvidenceIndex(self._transaction, self._door.read)

@@ -22,7 +22,7 @@ from patrol.adapters.model_manifests import known_classes
 from patrol.adapters.processor import few_arenas, one_thread_a_picture
 from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_keeping import RedisStreamKeeper
-from patrol.adapters.redis_streams import RedisPublisher, RedisTourReports, RedisTourRequests
+from patrol.adapters.redis_streams import RedisPublisher, RedisRosterReports, RedisTourReports, RedisTourRequests
 from patrol.adapters.redis_told import RedisToldMessages
 from patrol.adapters.redis_visits import RedisVisitRecords
 from patrol.adapters.redis_wall import RedisWall
@@ -42,6 +42,7 @@ from patrol.app.mapping import open_map
 from patrol.app.options import DRAWING_ROLES, SENDING_ROLES, Options, Role
 from patrol.config import Configuration
 from patrol.config.proposed import ProposalWriter
+from patrol.config.rosters import RosterBook
 from patrol.config.scenes import SceneBook
 from patrol.config.writing import ConfigurationFile
 from patrol.domain.assigning import load_solver
@@ -68,7 +69,9 @@ from patrol.pipeline.recounting import Recounting
 from patrol.pipeline.recovering import Recovering
 from patrol.pipeline.redrawing import Redrawing
 from patrol.pipeline.relaying import Relaying
+from patrol.pipeline.restaffing import Restaffing
 from patrol.pipeline.signing_in import SigningIn
+from patrol.pipeline.staffing import Staffing
 from patrol.pipeline.timekeeping import Timekeeping
 from patrol.pipeline.touring import OnGap, nobody
 from patrol.pipeline.viewing import Room
@@ -112,6 +115,8 @@ class Parts:
     live: LiveParts
     redrawing: Redrawing
     drawing: Drawing | None
+    restaffing: Restaffing
+    staffing: Staffing | None
     map: MapParts
     heating: Heating
     appraising: Appraising
@@ -168,7 +173,11 @@ async def assembled(
         history, records = SqlCameraHistory(store), RedisVisitRecords(redis)
         if options.roles & {Role.DISPATCH, Role.RELAY}:  # who chooses, and who audits that
             await asyncio.to_thread(load_solver)
-        scene_book = _scene_book(options)
+        file = _written_file(options)
+        scene_book = SceneBook(file) if file is not None and options.roles & DRAWING_ROLES else None
+        roster_book, roster_reports = RosterBook(file) if file is not None else None, RedisRosterReports(redis)
+        says_so = roster_reports if Role.DISPATCH in options.roles else None
+        restaffing = Restaffing(roster_book, store, configuration.timezone, clock, says_so)
         redrawing = Redrawing(scene_book, cameras, configuration.rules, clock)
         wayfinding = await open_wayfinding(stack, configuration.travel, store, clock, options.roles)
         deciding = Deciding(
@@ -271,6 +280,10 @@ async def assembled(
             live=live,
             redrawing=redrawing,
             drawing=Drawing(scene_book, deeds, reports, redrawing.look) if scene_book is not None else None,
+            restaffing=restaffing,
+            staffing=(
+                Staffing(roster_book, deeds, roster_reports, restaffing.look) if roster_book is not None else None
+            ),
             map=await open_map(stack, configuration.map, clock, options.roles),
             heating=Heating(SqlHeat(store, configuration.centre, simulated=options.simulated), clock),
             appraising=Appraising(
@@ -311,11 +324,9 @@ async def open_travel_times(stack: contextlib.AsyncExitStack, settings: TravelSe
     return StraightLine(settings.detour)
 
 
-def _scene_book(options: Options) -> SceneBook | None:
-    """What is drawn in cameras' pictures, where that can be changed."""
-    if options.config is None or not options.roles & DRAWING_ROLES:
-        return None
-    return SceneBook(ConfigurationFile(options.config, os.environ, known_classes()))
+def _written_file(options: Options) -> ConfigurationFile | None:
+    """The configuration, where it can be changed while Patrol runs."""
+    return ConfigurationFile(options.config, os.environ, known_classes()) if options.config is not None else None
 
 
 def _registry() -> CollectorRegistry:

@@ -84,6 +84,7 @@ async def run_parts(
             group.create_task(parts.live.streaming.run(stopping))
         group.create_task(_serve(parts, configuration, options, drained, on_ready))
         group.create_task(parts.redrawing.run(stopping))
+        group.create_task(parts.restaffing.run(drained))
         group.create_task(parts.timekeeping.run(drained))
         group.create_task(_tidy_memory(parts.clock, drained))
         for companion in companions:
@@ -220,7 +221,9 @@ async def _serve(
             wall_metrics=parts.metrics.wall,
             live=parts.live.streaming,
             stills=parts.live.glancing,
-            roster=configuration.units,
+            roster=lambda: parts.store.units,
+            rosters=parts.staffing,
+            timezone=configuration.timezone,
             rules=lambda: _rules(configuration, cameras.values()),
             scenes=parts.drawing,
             cameras=parts.recounting,

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class ConfigurationFile:
         self._environ = environ
         self._known_models = known_models
         self._read: tuple[tuple[int, int, int], Opened] | None = None
+        self._reading = threading.Lock()  # who asks meanwhile waits, and reads nothing again
 
     @property
     def name(self) -> str:
@@ -69,13 +71,14 @@ class ConfigurationFile:
 
     def read(self) -> Opened:
         """The file as it is now. Raises ConfigError. What was not touched since is not read again."""
-        stamp, kept = self.stamp(), self._read
-        if kept is not None and kept[0] == stamp:
-            return kept[1]
-        raw = whole_bytes(self._path)
-        opened = self._opened(text_of(self._path, raw), version_of(raw))
-        self._read = (stamp, opened) if stamp is not None and stamp == self.stamp() else None
-        return opened
+        with self._reading:
+            stamp, kept = self.stamp(), self._read
+            if kept is not None and kept[0] == stamp:
+                return kept[1]
+            raw = whole_bytes(self._path)
+            opened = self._opened(text_of(self._path, raw), version_of(raw))
+            self._read = (stamp, opened) if stamp is not None and stamp == self.stamp() else None
+            return opened
 
     def configured(self, opened: Opened, changes: Iterable[Change]) -> Configuration:
         """What the file would say; faster than writing it down. Raises ConfigError."""
@@ -124,6 +127,33 @@ class ConfigurationFile:
             variables_required=False,
             known_models=self._known_models,
         )
+
+
+class Watch:
+    """Tells a file that is another one than was taken last, once it is at rest: of what others write in pieces, a half
+    may be sound, and say less. What is put in its place from here comes in one step, and counts at once."""
+
+    def __init__(self, file: ConfigurationFile) -> None:
+        self._file = file
+        self._taken: object = None
+        self._seen: object = None
+        self._own: object = None
+
+    def is_new(self) -> bool:
+        """Whether there is a file to take; it is taken then. Of what others wrote: at the second call that sees it."""
+        stamp = self._file.stamp()
+        if stamp is None or stamp == self._taken:
+            return False
+        if self._taken is not None and stamp not in (self._seen, self._own):
+            self._seen = stamp
+            return False
+        self._taken = stamp
+        return True
+
+    def put(self, replacement: Replacement) -> None:
+        """It takes the file's place. Raises OSError."""
+        replacement.take_its_place()
+        self._own = self._file.stamp()
 
 
 class Replacement:

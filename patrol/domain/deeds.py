@@ -30,6 +30,7 @@ class Action(StrEnum):
     SKIP = "skip"
     ACCEPT_VIEW = "accept_view"
     DRAW_SCENE = "draw_scene"
+    SET_ROSTER = "set_roster"
     REPLAY = "replay"
     SIGN_IN = "sign_in"
     SIGN_IN_REFUSED = "sign_in_refused"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -26,6 +27,7 @@ from patrol.ports import (
     PrecisionView,
     RoomDesk,
     RoomView,
+    RosterDesk,
     SceneDesk,
     StillDesk,
     UnitDesk,
@@ -48,6 +50,7 @@ from patrol.web.looking import Looking, looking_routes
 from patrol.web.map_routes import MapParts, heat_routes, map_routes
 from patrol.web.repeating import Repeats
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
+from patrol.web.roster_routes import roster_routes
 from patrol.web.schemas import encode_room, with_time
 from patrol.web.serving import serve
 from patrol.web.settings_routes import settings_routes
@@ -86,7 +89,9 @@ def make_web_app(
     map_parts: MapParts | None = None,
     heat: HeatView | None = None,
     cameras: CameraView | None = None,
-    roster: Sequence[Unit] = (),
+    roster: Callable[[], Sequence[Unit]] = tuple,
+    rosters: RosterDesk | None = None,
+    timezone: ZoneInfo | None = None,
     rules: Callable[[], Rulebook] | None = None,
 ) -> Starlette:
     """The app, ready for ``serve``, which also runs its feed.
@@ -98,7 +103,8 @@ def make_web_app(
     it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
     nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
     the map's marks; ``heat``: where incidents were. ``cameras``: how they stand. ``scenes``: to draw in their pictures;
-    without it nobody can. ``roster``, ``rules``: by what the station is run, to be read.
+    without it nobody can. ``roster``, ``rules``: by what the station is run, to be read; ``rosters``: to change
+    when units are on duty; without it nobody can. ``timezone``: the station's.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -123,7 +129,8 @@ def make_web_app(
             *evidence_routes(evidence, fates),
             *(precision_routes(precision) if precision is not None else ()),
             *letter_routes(desk),
-            *settings_routes(roster, rules, clock),
+            *settings_routes(roster, rules, clock, timezone),
+            *(roster_routes(rosters) if rosters is not None else ()),
             *(live_routes(live, stills, gate, clock) if live is not None and stills is not None else ()),
             *(zone_routes(scenes) if scenes is not None else ()),
             *sign_in_routes(gate),

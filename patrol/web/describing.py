@@ -52,6 +52,7 @@ from patrol.web.paging import MOST, USUAL
 from patrol.web.problems import PROBLEM_JSON, Problem, phrase_of
 from patrol.web.repeating import KEY_HEADER, KEY_PATTERN
 from patrol.web.room_routes import AFTER
+from patrol.web.roster_routes import RosterBody, UnitRosterShown
 from patrol.web.schemas import (
     AcceptViewBody,
     AcknowledgeBody,
@@ -244,6 +245,21 @@ OPERATIONS: tuple[Operation, ...] = (
         refuses=(400, 404, 413, 415),
     ),
     _get("/api/v1/units", "The units, their shifts, and who is on duty", RosterShown),
+    _get(
+        "/api/v1/units/{unit_id}/roster",
+        "A unit's shift and crew as the configuration has them, and whether dispatch has taken them up",
+        UnitRosterShown,
+        404,
+    ),
+    Operation(
+        "put",
+        "/api/v1/units/{unit_id}/roster",
+        "Change a unit's shift and crew: written to the configuration, and taken up while Patrol runs",
+        UnitRosterShown,
+        RosterBody,
+        refuses=(400, 404, 409, 413, 415, 422),
+        names_operator=True,
+    ),
     _get("/api/v1/rules", "What is watched where, what makes it how urgent, and what waits for a person", Rulebook),
     _get("/api/v1/precision", "How often the rules were right", PrecisionShown),
     _list("/api/v1/dead-letters", "Messages that could not be handled, newest first", LettersPage),

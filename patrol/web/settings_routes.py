@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 from starlette.requests import Request
@@ -50,9 +51,10 @@ class UnitShown:
 
 @dataclass(frozen=True, slots=True)
 class RosterShown:
-    """All units. ``hour``: of the station's day at ``at``, 0 to 24."""
+    """All units. ``day``, ``hour``: the station's day at ``at``, and of it the hour, 0 to 24."""
 
     at: datetime
+    day: date
     hour: float
     units: tuple[UnitShown, ...]
 
@@ -60,9 +62,15 @@ class RosterShown:
 _ROSTER, _RULES = TypeAdapter(RosterShown), TypeAdapter(Rulebook)
 
 
-def settings_routes(units: Sequence[Unit], rules: Callable[[], Rulebook] | None, clock: Clock) -> list[DeclaredRoute]:
-    """Whoever sees the room sees by what it is run. ``rules``: as they are at that moment."""
-    routes = [declared("/api/v1/units", _Roster(units, clock).shown, Permission.SEE)]
+def settings_routes(
+    units: Callable[[], Sequence[Unit]],
+    rules: Callable[[], Rulebook] | None,
+    clock: Clock,
+    timezone: ZoneInfo | None = None,
+) -> list[DeclaredRoute]:
+    """Whoever sees the room sees by what it is run. ``units``, ``rules``: as they are at that moment. ``timezone``: the
+    station's; that of the units' shifts where it is left out."""
+    routes = [declared("/api/v1/units", _Roster(units, clock, timezone).shown, Permission.SEE)]
     if rules is not None:
         routes.append(declared("/api/v1/rules", _Rules(rules).shown, Permission.SEE))
     return routes
@@ -71,20 +79,22 @@ def settings_routes(units: Sequence[Unit], rules: Callable[[], Rulebook] | None,
 class _Roster:
     """The units, and who is on duty."""
 
-    def __init__(self, units: Sequence[Unit], clock: Clock) -> None:
+    def __init__(self, units: Callable[[], Sequence[Unit]], clock: Clock, timezone: ZoneInfo | None) -> None:
         self._units = units
+        self._timezone = timezone
         self._clock = clock
 
     async def shown(self, request: Request) -> Response:
-        return _json(_ROSTER.dump_json(roster(self._units, self._clock.now())))
+        return _json(_ROSTER.dump_json(roster(self._units(), self._clock.now(), self._timezone)))
 
 
-def roster(units: Sequence[Unit], now: datetime) -> RosterShown:
-    """The units as they are configured, at ``now``, aware."""
-    zone = next((unit.shift.timezone for unit in units if unit.shift is not None), None)
+def roster(units: Sequence[Unit], now: datetime, timezone: ZoneInfo | None = None) -> RosterShown:
+    """The units as they are configured, at ``now``, aware, by the clocks of ``timezone`` or of the units' shifts."""
+    zone = timezone or next((unit.shift.timezone for unit in units if unit.shift is not None), None)
     local = now.astimezone(zone)
     hour = local.hour + local.minute / 60 + local.second / 3600
-    return RosterShown(now, round(hour, 3), tuple(_shown(unit, place, now, local) for place, unit in enumerate(units)))
+    shown = tuple(_shown(unit, place, now, local) for place, unit in enumerate(units))
+    return RosterShown(now, local.date(), round(hour, 3), shown)
 
 
 def _shown(unit: Unit, place: int, now: datetime, local: datetime) -> UnitShown:

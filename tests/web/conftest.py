@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
 from patrol.adapters.clock import SystemClock
-from patrol.ports import CameraView, DeedLog, HealthCheck, LiveDesk, SceneDesk, StillDesk
+from patrol.ports import CameraView, DeedLog, HealthCheck, LiveDesk, RosterDesk, SceneDesk, StillDesk
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 from patrol.web.problems import KINDS, PREFIX, PROBLEM_JSON
@@ -24,6 +24,7 @@ from patrol.web.problems import KINDS, PREFIX, PROBLEM_JSON
 from .fake_cameras import FakeCameras
 from .fake_room import FakeRoom
 from .no_live import NoLive
+from .no_rosters import NoRosters
 from .no_scenes import NoScenes
 from .page_files import build_page
 
@@ -92,6 +93,7 @@ class Site:
     live: LiveDesk = field(default_factory=NoLive)
     stills: StillDesk = field(default_factory=NoLive)
     scenes: SceneDesk = field(default_factory=NoScenes)
+    rosters: RosterDesk = field(default_factory=NoRosters)
     cameras: CameraView | None = None
 
     def app(self) -> Starlette:
@@ -115,9 +117,10 @@ class Site:
             wall=room.wall,
             live=self.live,
             stills=self.stills,
-            roster=room.roster,
+            roster=lambda: room.roster,
             rules=lambda: room.rules,
             scenes=self.scenes,
+            rosters=self.rosters,
             cameras=self.cameras or FakeCameras(room),
             map_parts=room.map_parts,
             heat=room,
@@ -179,13 +182,13 @@ class ServedRoom:
 
 
 @contextmanager
-def served_in_thread(room: FakeRoom, port: int = 0) -> Iterator[ServedRoom]:
+def served_in_thread(room: FakeRoom, port: int = 0, rosters: RosterDesk | None = None) -> Iterator[ServedRoom]:
     """Runs the real server in a thread with its own loop, until the block ends."""
     ready = threading.Event()
     parts: list[ServedRoom] = []
 
     async def run() -> None:
-        site = Site(room=room)
+        site = Site(room=room, rosters=rosters or NoRosters())
         loop = asyncio.get_running_loop()
 
         def on_ready(address: str) -> None:

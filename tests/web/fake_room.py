@@ -862,7 +862,7 @@ async def _main() -> None:
         cameras=FakeCameras(room),
         units=room,
         wall=room.wall,
-        roster=room.roster,
+        roster=lambda: room.roster,
         rules=lambda: room.rules,
     )
     async with asyncio.TaskGroup() as tasks:

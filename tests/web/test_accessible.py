@@ -149,7 +149,7 @@ def _camera(page: Page) -> None:
 def _units(page: Page) -> None:
     page.keyboard.press("s")
     page.locator("#tab-units").click()
-    page.locator('.roster [data-unit="U-CU2"] button').click()
+    page.locator('.roster [data-unit="U-CU2"] button').first.click()
 
 
 def _rules(page: Page) -> None:

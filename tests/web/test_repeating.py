@@ -63,6 +63,7 @@ ASKED: dict[tuple[str, str], tuple[str, object]] = {
     ("POST", "/api/v1/dead-letters/{letter_id}/replay"): ("/api/v1/dead-letters/1777999900001-0/replay", {}),
     ("POST", "/api/v1/units/{unit_id}/position"): ("/api/v1/units/U-JP1/position", HERE),
     ("POST", "/api/v1/units/{unit_id}/state"): ("/api/v1/units/U-JP1/state", {"state": "off_duty", "reason": "x"}),
+    ("PUT", "/api/v1/units/{unit_id}/roster"): ("/api/v1/units/U-JP1/roster", {"version": "x", "crew": 2, "shift": []}),
     ("POST", "/api/v1/positions"): ("/api/v1/positions", {"positions": [{"unit_id": "U-JP1", **HERE}]}),
     ("POST", "/api/v1/password"): ("/api/v1/password", {"old": "x", "new": "y"}),
 }

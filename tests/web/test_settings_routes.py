@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from patrol.web.settings_routes import roster
 
@@ -27,6 +28,11 @@ def test_units_are_told_with_their_shifts_and_whether_those_hold() -> None:
 
 def test_a_station_without_units_is_told_as_one() -> None:
     assert roster((), AT).units == ()
+
+
+def test_the_day_is_the_stations_also_where_no_unit_has_a_shift() -> None:
+    shown = roster((), datetime(2026, 11, 30, 17, 0, tzinfo=UTC), ZoneInfo("Asia/Shanghai"))
+    assert (shown.day.isoformat(), shown.hour) == ("2026-12-01", 1.0)
 
 
 def test_both_are_answered_to_whoever_sees_the_room_and_tell_no_secret(site: Site) -> None:
