@@ -18,7 +18,7 @@ from patrol.config.editing import REMOVED, Change, same, value_at
 from patrol.config.models import GroundModel, MaskModel, ZoneModel
 from patrol.config.parts import CameraPart
 from patrol.config.values import DIRECTIONS
-from patrol.config.writing import ConfigurationFile, Opened
+from patrol.config.writing import ConfigurationFile, Opened, Watch
 from patrol.domain.calibrating import PickedPoint, from_points
 from patrol.domain.camera import CameraId, StreamAddress
 from patrol.domain.drawing import (
@@ -51,24 +51,16 @@ class SceneBook:
 
     def __init__(self, file: ConfigurationFile) -> None:
         self._file = file
-        self._stamp: object = None  # of what was given last
-        self._seen: object = None
-        self._own: object = None  # of what was put in its place from here
+        self._watch = Watch(file)
         self._addresses: Mapping[CameraId, _Addresses] | None = None  # at the first look
 
     def changed(self) -> DrawnScenes | None:
         """All scenes, where the file is another one than was given last, and at rest; None where it is not, or is away.
 
-        Cameras stand last in a file, so the first half of one can be sound, and say that there is no mask: what others
-        write is taken once it is the same at two calls.
+        Cameras stand last in a file, so the first half of one can be sound, and say that there is no mask (Watch).
         """
-        stamp = self._file.stamp()
-        if stamp is None or stamp == self._stamp:
+        if not self._watch.is_new():
             return None
-        if self._stamp is not None and stamp not in (self._seen, self._own):
-            self._seen = stamp
-            return None
-        self._stamp = stamp
         try:
             opened = self._file.read()
         except ConfigError as error:
@@ -114,8 +106,7 @@ class SceneBook:
             shown = self._scene(after, _part_of(after, camera_id))
 
             def apply() -> None:
-                replacement.take_its_place()
-                self._own = self._file.stamp()
+                self._watch.put(replacement)
 
             yield SceneChange(before, replace(shown, file_version=replacement.version), apply)
 
