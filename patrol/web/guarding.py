@@ -23,7 +23,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self'",
+        "img-src 'self' blob:",  # stills of the wall come by its stream; only our own scripts make such addresses
         "media-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",
