@@ -31,7 +31,12 @@ THEMES = ("dark", "light")
 # By then several incidents are open, with units on their way and others at the scene.
 INTO_THE_EVENING_S = 75.0
 STILLS_COME_WITHIN_S = 8.0
-README = {"feed.zh.png": "room-1440-zh-dark.png", "feed.png": "room-1440-en-dark.png"}
+WITH_A_ZONE = "C-001"
+README = {
+    f"{name}{suffix}.png": f"{of}-1440-{language}-dark.png"
+    for name, of in (("feed", "room"), ("wall", "wall"), ("zones", "zones"))
+    for suffix, language in (("", "en"), (".zh", "zh"))
+}
 
 
 def main() -> int:
@@ -47,6 +52,8 @@ def main() -> int:
             shown += _each(browser, f"{address}/", arguments.out / "room", _settled)
             shown += _each(browser, f"{address}/", arguments.out / "wall", _on_the_wall)
             shown += _each(browser, f"{address}/", arguments.out / "cameras", _at_a_camera)
+            shown += _each(browser, f"{address}/", arguments.out / "zones", _drawing)
+            shown += _each(browser, f"{address}/", arguments.out / "settings", _at_the_rosters)
         browser.close()
     failed = [error for of_one in shown for error in of_one]
     for error in failed:
@@ -139,6 +146,21 @@ def _at_a_camera(page: Page) -> None:
     page.locator(".cam-row").first.click()
     page.locator(".cam-visits li").first.wait_for()
     page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
+
+
+def _drawing(page: Page) -> None:
+    """A camera with a zone, over its still."""
+    page.evaluate(f"location.hash = '#zones/{WITH_A_ZONE}'")
+    page.locator("#zones canvas").wait_for()
+    page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
+
+
+def _at_the_rosters(page: Page) -> None:
+    """Units and shifts."""
+    page.locator("body[data-ready=true]").wait_for()
+    page.keyboard.press("s")
+    page.locator("#tab-units").click()
+    page.locator(".roster [data-unit]").first.wait_for()
 
 
 if __name__ == "__main__":
