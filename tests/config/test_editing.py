@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import itertools
 import re
 import stat
 from pathlib import Path
@@ -188,9 +189,8 @@ def test_in_the_shipped_file_only_lines_of_that_camera_change(data: st.DataObjec
     assert same(data_of(after), expected)
     camera = value_at(SHIPPED_DATA, place)
     assert isinstance(camera, dict)
-    gone = [line for line in lines_changed(text, after) if line.startswith("-")]
-    assert len(gone) <= 1
-    assert all(camera["id"] in line for line in gone)
+    gone = {line[2:] for line in lines_changed(text, after) if line.startswith("-")}
+    assert gone <= set(lines_of_camera(text, camera["id"]))
     assert comments_of(after) == comments_of(text)
 
 
@@ -199,6 +199,15 @@ SHIPPED_DATA = data_of(SHIPPED_TEXT)
 PLACES = [
     ("sites", s, "cameras", c) for s, site in enumerate(SHIPPED_DATA["sites"]) for c, _ in enumerate(site["cameras"])
 ]
+
+
+def lines_of_camera(text: str, camera_id: str) -> list[str]:
+    """One line, or those up to the next camera or site."""
+    lines = text.splitlines()
+    begins = next(at for at, line in enumerate(lines) if re.search(rf"- \{{?id: {camera_id}\b", line))
+    indented = len(lines[begins]) - len(lines[begins].lstrip())
+    more = itertools.takewhile(lambda line: len(line) - len(line.lstrip()) > indented, lines[begins + 1 :])
+    return [lines[begins], *more]
 
 
 def comments_of(text: str) -> list[str]:
