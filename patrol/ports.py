@@ -1105,23 +1105,23 @@ class SceneBook(Protocol):
         """All scenes, where the file is another one than was given last, and at rest; None where it is not."""
 
     def scene(self, camera_id: CameraId) -> WrittenScene:
-        """One camera's. Raises KeyError, ConfigError."""
+        """One camera's. Raises KeyError, FileUnusable."""
 
     def checked(self, camera_id: CameraId, scene: DrawnScene) -> SceneVerdict:
-        """What is to be said of a scene. Raises KeyError, ConfigError where the file is unusable as it is."""
+        """What is to be said of a scene. Raises KeyError, FileUnusable."""
 
     def changing(
         self, camera_id: CameraId, scene: DrawnScene, version: str
     ) -> AbstractContextManager[SceneChange | None]:
         """A scene that is ready, as long as nobody else writes; None where the file says the same already.
 
-        Raises KeyError, ConfigError with the scene's problems, FileChanged, NotWritten.
+        Raises KeyError, FileUnusable, ConfigError with the scene's problems, FileChanged, NotWritten.
         """
 
 
 class SceneDesk(Protocol):
-    """Where people draw in cameras' pictures. Each raises KeyError where there is no such camera, ConfigError where the
-    configuration cannot be used as it is now."""
+    """Where people draw in cameras' pictures. Each raises KeyError where there is no such camera,
+    FileUnusable where the configuration cannot be used as it is now."""
 
     async def scene(self, camera_id: CameraId) -> WrittenScene:
         """What is drawn, as the configuration has it."""
@@ -1181,20 +1181,20 @@ class RosterBook(Protocol):
         """All units, where the file is another one than was given last, and at rest; None where it is not."""
 
     def roster(self, unit_id: UnitId) -> WrittenRoster:
-        """One unit's. Raises KeyError, ConfigError."""
+        """One unit's. Raises KeyError, FileUnusable."""
 
     def changing(
         self, unit_id: UnitId, roster: UnitRoster, version: str
     ) -> AbstractContextManager[RosterChange | None]:
         """A roster that is ready, as long as nobody else writes; None where the file says the same already.
 
-        Raises KeyError, ConfigError with the roster's problems, FileChanged, NotWritten.
+        Raises KeyError, FileUnusable, ConfigError with the roster's problems, FileChanged, NotWritten.
         """
 
 
 class RosterDesk(Protocol):
     """Where people change when units are on duty, and how many officers they have. Each raises KeyError where there is
-    no such unit, ConfigError where the configuration cannot be used as it is now."""
+    no such unit, FileUnusable where the configuration cannot be used as it is now."""
 
     async def roster(self, unit_id: UnitId) -> WrittenRoster:
         """What the configuration says."""

@@ -94,7 +94,7 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
     <div role="option" id={rowId(id)} class="cam-row" data-id={id} data-tone={tone} data-skipped={isSkipped} aria-selected={isChosen} aria-setsize={all} aria-posinset={place + 1} aria-label={spoken}
       style={{ transform: `translateY(${place * ROW_PX}px)` }}>
       <span class="cam-mark">{level === null ? null : <Mark level={level} />}</span>
-      <b>{name}</b>
+      <b title={name}>{name}</b>
       <small class="cam-where">{id} · {word("ring", camera.ring)} · {wrong === null ? placeOf(camera) : <em>{wrong}</em>}</small>
       <span class="cam-ages">
         <span class="cam-age">{says}</span>

@@ -315,9 +315,10 @@ class Card {
   constructor(id: string) {
     this.#id = id;
     const title = el("h3", {}, this.#mark, this.#kind, this.#badge, this.#camera);
-    const text = el("div", { class: "text" }, title, this.#facts, this.#words, this.#escalation.node);
+    const text = el("div", { class: "text" }, title, this.#facts);
+    const more = el("div", { class: "more" }, this.#words, this.#escalation.node);
     const attributes = { class: "card", role: "option", tabindex: -1, "data-id": id, "aria-selected": "false" };
-    this.node = el("li", attributes, this.#picture, text, this.#countdown.node, this.#chip);
+    this.node = el("li", attributes, this.#picture, text, this.#countdown.node, more, this.#chip);
   }
 
   update(): void {

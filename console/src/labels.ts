@@ -1,5 +1,6 @@
-// Names on the map: none stands on another one, on the map's buttons and legend, or outside the map, and on a mark only those
-// of units that have something to do, which come first. Where there is no room a unit says its name under the pointer.
+// Names on the map: none stands on another one, on the map's buttons and legend, or outside the map, and on marks only those
+// of units that have something to do, on as few as can be; they come first. Where there is no room a unit says its name under
+// the pointer.
 
 import { setAttribute } from "./dom";
 
@@ -80,9 +81,8 @@ function placeLabel({ label, at, matters }: UnitLabel, taken: Taken, map: Box): 
   const stood = Number(label.dataset.place ?? 0);
   const places = (matters ? [...PLACES, ...FARTHER] : PLACES).map((beside, place) => ({ place, beside, box: boxOf(label, at, beside) }));
   const tried = [...places.filter(({ place }) => place === stood), ...places];
-  const standsOn = (boxes: Box[], { box }: { box: Box }) => boxes.some((other) => overlap(box, other));
-  const readable = tried.filter((one) => isInside(one.box, map) && !standsOn(taken.names, one));
-  const chosen = readable.find((one) => !standsOn(taken.marks, one)) ?? (matters ? readable[0] : undefined);
+  const readable = tried.filter(({ box }) => isInside(box, map) && countOn(taken.names, box) === 0);
+  const chosen = least(readable, ({ box }) => countOn(taken.marks, box), matters ? Infinity : 0);
   setAttribute(label, "visibility", chosen === undefined ? "hidden" : null);
   if (chosen === undefined) return;
   taken.names.push(chosen.box);
@@ -96,6 +96,17 @@ function boxOf(label: Element, at: Point, { x, y, anchor }: Beside): Box {
   const size = letters.reduce((sum, letter) => sum + (letter > "\u2e80" ? WIDE_PX : NARROW_PX), 4);
   const left = at.x + x - { start: 0, middle: size / 2, end: size }[anchor];
   return { left, right: left + size, top: at.y + y - LINE_PX + 4, bottom: at.y + y + 4 };
+}
+
+// The first of those with the least, if that is not above `most`.
+function least<One>(ones: One[], of: (one: One) => number, most: number): One | undefined {
+  const counted = ones.map((one) => ({ one, count: of(one) }));
+  const lowest = Math.min(...counted.map(({ count }) => count));
+  return lowest > most ? undefined : counted.find(({ count }) => count === lowest)?.one;
+}
+
+function countOn(boxes: Box[], box: Box): number {
+  return boxes.filter((other) => overlap(box, other)).length;
 }
 
 function aroundMark({ x, y }: Point): Box {

@@ -49,6 +49,7 @@ export class RoomMap {
     moveUp: svg("g", { class: "move-up" }),
     units: svg("g", { class: "units" }),
     incidents: svg("g", { class: "incidents" }),
+    unitNames: svg("g", { class: "unit-names" }), // over every mark: where marks crowd, a name is still read
   };
   readonly #move = {
     way: svg("path", { class: "way" }),
@@ -164,7 +165,7 @@ export class RoomMap {
     this.#wedges.forEach((wedge, index) => this.#showWedge(wedge, index));
     const open = state.incidents.filter(isOpen);
     const units = this.#units.size;
-    sync(this.#units, this.#layers.units, state.units, () => new UnitNode(), (shown, unit) => this.#showUnit(shown, unit));
+    sync(this.#units, this.#layers.units, state.units, () => new UnitNode(this.#layers.unitNames), (shown, unit) => this.#showUnit(shown, unit));
     sync(this.#incidents, this.#layers.incidents, open, (one) => this.#incidentNode(one), (shown, one) => shown.show(one));
     const orders = open.flatMap((one) => ordersOf(one.id)).filter(isUnderWay);
     sync(this.#orders, this.#layers.orders, orders, () => svg("line"), (node, order) => {
@@ -261,8 +262,8 @@ export class RoomMap {
     wedge.style.setProperty("--fresh", tone === "ok" ? (1 - 0.62 * faded).toFixed(2) : "1");
   }
 
-  #showUnit({ node, circle, arrow, label }: UnitNode, unit: UnitOnMap): void {
-    setAttribute(node, "data-state", unit.state);
+  #showUnit({ node, name, circle, arrow, label }: UnitNode, unit: UnitOnMap): void {
+    for (const one of [node, name]) setAttribute(one, "data-state", unit.state);
     const order = orderOfUnit(unit);
     const heading = order && isUnderWay(order) ? bearing(this.#metres(unit), this.#metres(order.destination)) : null;
     setAttribute(arrow, "transform", heading === null ? null : `rotate(${heading.toFixed(0)})`);
@@ -273,7 +274,7 @@ export class RoomMap {
     this.#raise(node, hasToDo(unit));
   }
 
-  // Who has something to do is drawn over the others, or their marks would stand on its name.
+  // Who has something to do is drawn over the others.
   #raise(node: SVGElement, matters: boolean): void {
     const before = "matters" in node.dataset;
     setAttribute(node, "data-matters", matters);
@@ -384,7 +385,7 @@ export class RoomMap {
       const shown = this.#units.get(unit.id);
       if (!shown) continue;
       const at = this.#unitAt(unit);
-      shown.node.style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px)`;
+      for (const { style } of [shown.node, shown.name]) style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px)`;
       const [label, matters] = [shown.label, hasToDo(unit)];
       if (matters || this.#zoom >= NAMES_FROM) placed.push({ label, at, matters });
       else setAttribute(label, "visibility", "hidden");
@@ -641,7 +642,18 @@ class UnitNode {
   readonly circle = svg("circle", { r: 9 });
   readonly arrow = svg("path");
   readonly label = svg("text");
-  readonly node = svg("g", {}, this.circle, this.arrow, this.label);
+  readonly node = svg("g", {}, this.circle, this.arrow);
+  readonly name = svg("g", {}, this.label);
+
+  // `names`: the layer of the names; that of the marks is its owner's.
+  constructor(names: SVGElement) {
+    names.append(this.name);
+  }
+
+  remove(): void {
+    this.node.remove();
+    this.name.remove();
+  }
 }
 
 class IncidentNode {
@@ -659,6 +671,10 @@ class IncidentNode {
     setAttribute(this.#shape, "d", markPath(incident.level));
     setText(this.#title, titleOf(incident));
   }
+
+  remove(): void {
+    this.node.remove();
+  }
 }
 
 function unitLabel(unit: UnitOnMap, now: number): string {
@@ -675,7 +691,7 @@ function mapButton(label: string, onClick: () => void, spoken = label): HTMLButt
   return button;
 }
 
-type Shown = SVGElement | { node: SVGElement };
+type Shown = SVGElement | { node: SVGElement; remove(): void };
 
 // Keeps what shows each thing, by its id.
 function sync<Thing extends { id: string }, Kind extends Shown>(
@@ -684,7 +700,7 @@ function sync<Thing extends { id: string }, Kind extends Shown>(
   const ids = new Set(things.map((thing) => thing.id));
   for (const [id, one] of shown) {
     if (ids.has(id)) continue;
-    nodeOf(one).remove();
+    one.remove();
     shown.delete(id);
   }
   for (const thing of things) {

@@ -62,7 +62,7 @@ class AiortcPeer:
             if sender.track is not None:
                 sender.track.stop()
         try:
-            await self._connection.close()
+            await _close(self._connection)
         except Exception as error:  # noqa: BLE001  (of one browser's connection, which nobody wants any more)
             _log.warning("a live view's connection was not closed as it should: %s", type(error).__name__)
 

@@ -17,7 +17,7 @@ from patrol.config.editing import REMOVED, Change, value_at
 from patrol.config.models import UnitModel
 from patrol.config.values import WindowModel
 from patrol.config.writing import ConfigurationFile, Opened, Watch
-from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged
+from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, FileUnusable
 from patrol.domain.schedules import EVERY_DAY, WEEKEND, WORKDAYS
 from patrol.domain.staffing import WEEK, ReadUnits, UnitRoster, Weekday, WrittenRoster, WrittenWindow
 from patrol.domain.units import UnitId
@@ -35,24 +35,24 @@ class RosterBook:
 
     def changed(self) -> ReadUnits | None:
         """All units, where the file is another one than was given last, and at rest; None where it is not."""
-        if not self._watch.is_new():
-            return None
         try:
-            opened = self._file.read()
-        except ConfigError as error:
+            opened = self._watch.changed()
+        except FileUnusable as error:
             return ReadUnits(_UNREADABLE, {}, str(error.problems[0]))
+        if opened is None:
+            return None
         return ReadUnits(opened.version, {unit.id: unit for unit in opened.configuration.units})
 
     def roster(self, unit_id: UnitId) -> WrittenRoster:
-        """A unit's roster. Raises KeyError, ConfigError."""
+        """A unit's roster. Raises KeyError, FileUnusable."""
         return self._roster(self._file.read(), unit_id)
 
     @contextlib.contextmanager
     def changing(self, unit_id: UnitId, roster: UnitRoster, version: str) -> Iterator[RosterChange | None]:
         """A roster that is ready to take the old one's place; None where the file says that already.
 
-        ``version``: of the roster that somebody looked at. Raises KeyError, ConfigError with the problems of the new
-        one, FileChanged where the file has another roster than that by now, NotWritten.
+        ``version``: of the roster that somebody looked at. Raises KeyError, FileUnusable, ConfigError with the
+        problems of the new one, FileChanged where the file has another roster than that by now, NotWritten.
         """
         opened = self._file.read()
         before = self._roster(opened, unit_id)

@@ -36,7 +36,7 @@ from patrol.domain.drawing import (
     WrittenScene,
     drawing_warnings,
 )
-from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, InputError
+from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, FileUnusable, InputError
 from patrol.domain.rules import Rule
 from patrol.domain.zones import RuleId
 
@@ -59,12 +59,12 @@ class SceneBook:
 
         Cameras stand last in a file, so the first half of one can be sound, and say that there is no mask (Watch).
         """
-        if not self._watch.is_new():
-            return None
         try:
-            opened = self._file.read()
-        except ConfigError as error:
+            opened = self._watch.changed()
+        except FileUnusable as error:
             return DrawnScenes(_UNREADABLE, {}, str(error.problems[0]))
+        if opened is None:
+            return None
         cameras = opened.configuration.cameras
         addresses = {camera.id: (camera.stream, camera.snapshot) for camera in cameras}
         if self._addresses is None:
@@ -74,12 +74,12 @@ class SceneBook:
         return DrawnScenes(opened.version, {each.id: CameraScene.of(each) for each in cameras}, moved=moved)
 
     def scene(self, camera_id: CameraId) -> WrittenScene:
-        """A camera's scene. Raises KeyError, ConfigError."""
+        """A camera's scene. Raises KeyError, FileUnusable."""
         opened = self._file.read()
         return self._scene(opened, _part_of(opened, camera_id))
 
     def checked(self, camera_id: CameraId, scene: DrawnScene) -> SceneVerdict:
-        """What would be said of a scene. Raises KeyError; ConfigError where the file is unusable as it is now."""
+        """What would be said of a scene. Raises KeyError, FileUnusable."""
         opened = self._file.read()
         return self._checked(opened, _part_of(opened, camera_id), scene)
 
@@ -87,8 +87,8 @@ class SceneBook:
     def changing(self, camera_id: CameraId, scene: DrawnScene, version: str) -> Iterator[SceneChange | None]:
         """A scene that is ready to take the old one's place; None where it says what the file says already.
 
-        ``version``: of the scene that somebody looked at when drawing. Raises KeyError, ConfigError with the problems
-        of the new scene, FileChanged where the file has another scene than that by now, NotWritten.
+        ``version``: of the scene that somebody looked at when drawing. Raises KeyError, FileUnusable, ConfigError with
+        the problems of the new scene, FileChanged where the file has another scene than that by now, NotWritten.
         """
         opened = self._file.read()
         part = _part_of(opened, camera_id)

@@ -22,7 +22,7 @@ from patrol.config.editing import Change, changed_data, edited
 from patrol.config.loading import loaded
 from patrol.config.parts import Parts, parts_of
 from patrol.config.settings import Configuration
-from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, NotWritten
+from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, FileUnusable, NotWritten
 
 LOCKED_WITHIN_S = 2.0
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # some editors put it in front of UTF-8
@@ -70,13 +70,19 @@ class ConfigurationFile:
         return now.st_mtime_ns, now.st_size, now.st_ino
 
     def read(self) -> Opened:
-        """The file as it is now. Raises ConfigError. What was not touched since is not read again."""
+        """The file as it is now. Raises FileUnusable. What was not touched since is not read again."""
         with self._reading:
             stamp, kept = self.stamp(), self._read
             if kept is not None and kept[0] == stamp:
                 return kept[1]
-            raw = whole_bytes(self._path)
-            opened = self._opened(text_of(self._path, raw), version_of(raw))
+            try:
+                raw = whole_bytes(self._path)
+            except ConfigError as error:
+                raise FileUnusable(error, may_pass=True) from None
+            try:
+                opened = self._opened(text_of(self._path, raw), version_of(raw))
+            except ConfigError as error:
+                raise FileUnusable(error, may_pass=False) from None
             self._read = (stamp, opened) if stamp is not None and stamp == self.stamp() else None
             return opened
 
@@ -139,16 +145,25 @@ class Watch:
         self._seen: object = None
         self._own: object = None
 
-    def is_new(self) -> bool:
-        """Whether there is a file to take; it is taken then. Of what others wrote: at the second call that sees it."""
+    def changed(self) -> Opened | None:
+        """The file, where there is one to take; it is taken then. Of what others wrote: at the second call that sees it.
+
+        Raises FileUnusable: once for each such file, or every time for one that the system does not give.
+        """
         stamp = self._file.stamp()
         if stamp is None or stamp == self._taken:
-            return False
+            return None
         if self._taken is not None and stamp not in (self._seen, self._own):
             self._seen = stamp
-            return False
+            return None
+        try:
+            opened = self._file.read()
+        except FileUnusable as error:
+            if not error.may_pass:
+                self._taken = stamp
+            raise
         self._taken = stamp
-        return True
+        return opened
 
     def put(self, replacement: Replacement) -> None:
         """It takes the file's place. Raises OSError."""

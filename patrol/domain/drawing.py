@@ -212,7 +212,7 @@ def state_of(file_version: str, is_touring: bool, standing: SceneStanding | None
         return SceneState.UNTOLD
     if standing.version == file_version:
         return SceneState.PARTLY if standing.problem else SceneState.APPLIED
-    return SceneState.REFUSED if standing.problem else SceneState.WAITING
+    return SceneState.REFUSED if standing.is_refused else SceneState.WAITING
 
 
 def redrawn(

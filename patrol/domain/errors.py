@@ -2,6 +2,7 @@
 
 PatrolError
 ├── ConfigError          a person mends the configuration; carries every problem with its path in the file
+│   └── FileUnusable     so it is of the file as it lies there now, whatever was to be changed in it
 ├── FileChanged          the configuration is not what it was when it was read: look again, then decide again
 ├── NotWritten           the system does not let the configuration be written; a person mends its rights, or its disk
 ├── ModelError           a person gets, or mends, a model file; the message says how
@@ -56,6 +57,17 @@ class ConfigError(PatrolError):
         self.problems = problems
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         super().__init__("\n".join([f"{file}: {count}", *(f"  {problem}" for problem in problems)]))
+
+
+class FileUnusable(ConfigError):  # noqa: N818  (it names what it is)
+    """The file as it is now cannot be used: what was to be changed in it is not to blame.
+
+    ``may_pass``: the system did not give it; it may the next time, though nobody touches the file.
+    """
+
+    def __init__(self, error: ConfigError, *, may_pass: bool) -> None:
+        self.may_pass = may_pass
+        super().__init__(error.file, error.problems)
 
 
 class FileChanged(PatrolError):  # noqa: N818  (it names what happened)

@@ -77,11 +77,15 @@ class SkippedCamera:
 
 @dataclass(frozen=True, slots=True)
 class SceneStanding:
-    """Up to which version of the file a process has taken its scenes, when, and why not farther. ``at``: aware UTC."""
+    """Up to which version of the file a process has taken its scenes, when, and why not farther. ``at``: aware UTC.
+
+    ``is_refused``: the file as it was then could not be used at all; else a ``problem`` is of a part of that version.
+    """
 
     version: str
     at: datetime
     problem: str | None = None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

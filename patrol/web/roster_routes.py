@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from patrol.domain.accounts import Permission
-from patrol.domain.errors import ConfigError, FileChanged, NotWritten
+from patrol.domain.errors import ConfigError, FileChanged, FileUnusable, NotWritten
 from patrol.domain.staffing import RosterState, UnitRoster, Weekday, WrittenRoster, WrittenWindow, roster_state
 from patrol.domain.units import UnitId
 from patrol.ports import RosterDesk
@@ -89,9 +89,8 @@ class _Rosters:
             return await self._shown(await in_time(self._rosters.roster(_unit_id(request))))
         except KeyError:
             raise _no_such_unit() from None
-        except ConfigError as error:
-            said = "the configuration cannot be used as it is now"
-            return error_response(503, "file_unusable", said, errors=_told(error))
+        except FileUnusable as error:
+            return _unusable_file(error)
 
     async def staff(self, request: Request) -> Response:
         body = await read(request, RosterBody)
@@ -101,6 +100,8 @@ class _Rosters:
             written = await self._rosters.staff(unit_id, body.roster(), body.version, operator)
         except KeyError:
             raise _no_such_unit() from None
+        except FileUnusable as error:
+            return _unusable_file(error)
         except ConfigError as error:
             return error_response(422, "roster_unusable", "the roster cannot be used", errors=_told(error))
         except FileChanged as error:
@@ -115,6 +116,11 @@ class _Rosters:
         at, problem = (standing.at, standing.problem) if standing is not None else (None, None)
         shown = UnitRosterShown(written, state, at, problem)
         return Response(_SHOWN.dump_json(shown), media_type="application/json")
+
+
+def _unusable_file(error: FileUnusable) -> Response:
+    said = "the configuration cannot be used as it is now"
+    return error_response(503, "file_unusable", said, errors=_told(error))
 
 
 def _told(error: ConfigError) -> list[dict[str, str]]:

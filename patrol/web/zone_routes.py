@@ -26,7 +26,7 @@ from patrol.domain.drawing import (
     WrittenScene,
     state_of,
 )
-from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, NotWritten
+from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, FileUnusable, NotWritten
 from patrol.ports import SceneDesk
 from patrol.web.entering import DeclaredRoute, declared, operator_of
 from patrol.web.problems import ProblemAt, error_response
@@ -154,7 +154,7 @@ class _Scenes:
             return await self._shown(await in_time(self._scenes.scene(_camera_id(request))))
         except KeyError:
             raise HTTPException(404, "there is no such camera") from None
-        except ConfigError as error:
+        except FileUnusable as error:
             return _unusable_file(error)
 
     async def check(self, request: Request) -> Response:
@@ -163,7 +163,7 @@ class _Scenes:
             verdict = await in_time(self._scenes.check(_camera_id(request), body.scene()))
         except KeyError:
             raise HTTPException(404, "there is no such camera") from None
-        except ConfigError as error:
+        except FileUnusable as error:
             return _unusable_file(error)
         return _json(_CHECKED.dump_json(SceneChecked(_told(verdict.problems), verdict.warnings, verdict.ground)))
 
@@ -175,6 +175,8 @@ class _Scenes:
             written = await self._scenes.draw(camera_id, body.scene(), body.version, operator)
         except KeyError:
             raise HTTPException(404, "there is no such camera") from None
+        except FileUnusable as error:
+            return _unusable_file(error)
         except ConfigError as error:
             return _refused(422, "scene_unusable", "the scene cannot be used", error.problems)
         except FileChanged as error:
@@ -190,7 +192,7 @@ class _Scenes:
         return _json(_SHOWN.dump_json(SceneShown(written, state, at, problem)))
 
 
-def _unusable_file(error: ConfigError) -> Response:
+def _unusable_file(error: FileUnusable) -> Response:
     return _refused(503, "file_unusable", "the configuration cannot be used as it is now", error.problems[:MOST])
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -153,6 +154,36 @@ def test_the_file_is_read_again_when_it_was_touched_and_only_then(tmp_path: Path
     assert third.problem is not None
     (tmp_path / "cameras.yaml").unlink()
     assert book.changed() is None  # whoever puts another one there has not done so yet
+
+
+def test_a_file_that_the_system_does_not_give_is_asked_for_again(tmp_path: Path) -> None:
+    book = book_of(tmp_path)
+    first = book.changed()
+    file = tmp_path / "cameras.yaml"
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(whole + "# touched\n", encoding="utf-8")
+    assert book.changed() is None  # not at rest yet
+    touched_at, by_the_system = file.stat().st_mtime_ns, Path.open
+
+    def no_bytes(path: Path, *arguments: Any, **more: Any) -> IO[Any]:
+        if path == file:
+            raise OSError(errno.EIO, "Input/output error")
+        return by_the_system(path, *arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Path, "open", no_bytes)
+        for _ in range(2):
+            refused = book.changed()
+            assert refused is not None
+            assert refused.problem is not None
+            assert "Input/output error" in refused.problem
+    assert file.stat().st_mtime_ns == touched_at
+    taken = book.changed()
+    assert taken is not None
+    assert taken.problem is None
+    assert first is not None
+    assert taken.version != first.version
+    assert book.changed() is None
 
 
 def test_a_file_that_is_half_written_unmasks_nothing_though_that_half_is_sound(tmp_path: Path) -> None:

@@ -121,7 +121,8 @@ def test_it_holds_only_when_the_tour_says_so() -> None:
     read, old = SceneStanding("v2", NOON), SceneStanding("v1", NOON)
     assert state_of("v2", True, read) is SceneState.APPLIED
     assert state_of("v2", True, old) is SceneState.WAITING
-    assert state_of("v2", True, replace(old, problem="no YAML")) is SceneState.REFUSED
+    assert state_of("v2", True, replace(old, problem="no YAML", is_refused=True)) is SceneState.REFUSED
+    assert state_of("v2", True, replace(old, problem="a new rule")) is SceneState.WAITING
     assert state_of("v2", True, replace(read, problem="a new rule")) is SceneState.PARTLY
     assert state_of("v2", True, None) is SceneState.UNTOLD
     assert state_of("v2", False, read) is SceneState.NO_TOUR

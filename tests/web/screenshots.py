@@ -49,7 +49,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder, served_with_accounts(Path(folder), FakeRoom()) as address:
             shown += _each(browser, f"{address}sign-in", arguments.out / "sign-in", _at_the_door)
         with _room(arguments.address) as address:
-            shown += _each(browser, f"{address}/", arguments.out / "room", _settled)
+            shown += _each(browser, f"{address}/", arguments.out / "room", _settled, scrolls=True)
             shown += _each(browser, f"{address}/", arguments.out / "wall", _on_the_wall)
             shown += _each(browser, f"{address}/", arguments.out / "cameras", _at_a_camera)
             shown += _each(browser, f"{address}/", arguments.out / "zones", _drawing)
@@ -103,8 +103,13 @@ def _address_told(demo: subprocess.Popen[bytes], told: Path) -> str:
     raise RuntimeError(f"the demo ended with {demo.returncode} before it was up:\n{told.read_text()}")
 
 
-def _each(browser: Browser, address: str, out: Path, settled: Callable[[Page], None]) -> Iterator[list[str]]:
-    """Each picture's script errors, once it is there. ``out``: where the names of all begin."""
+def _each(
+    browser: Browser, address: str, out: Path, settled: Callable[[Page], None], *, scrolls: bool = False
+) -> Iterator[list[str]]:
+    """Each picture's script errors, once it is there. ``out``: where the names of all begin.
+
+    ``scrolls``: on a phone there is more of it than the screen shows, and the picture is of all of it.
+    """
     for width, height in WIDTHS.items():
         for language in LANGUAGES:
             for theme in THEMES:
@@ -116,10 +121,18 @@ def _each(browser: Browser, address: str, out: Path, settled: Callable[[Page], N
                 page.on("pageerror", lambda error, failed=failed: failed.append(str(error)))
                 page.goto(f"{address}?lang={language}")
                 settled(page)
-                page.screenshot(path=shot, full_page=width < 1000)
+                if scrolls and width < 1000:
+                    _unroll(page, width)
+                page.screenshot(path=shot)
                 context.close()
                 print(f"  {shot.name}", flush=True)
                 yield failed
+
+
+def _unroll(page: Page, width: int) -> None:
+    """A screen as high as the page: what keeps to the edge of the screen then covers nothing, and all is painted."""
+    page.set_viewport_size({"width": width, "height": page.evaluate("document.documentElement.scrollHeight")})
+    page.wait_for_timeout(1000)
 
 
 def _at_the_door(page: Page) -> None:

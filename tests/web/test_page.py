@@ -777,6 +777,22 @@ def test_of_many_that_ask_for_the_whole_room_the_first_are_named_and_the_others_
     expect(page.locator(".banner[data-urgent]").last).to_contain_text("3 more ask for the whole room")
 
 
+@pytest.mark.parametrize("view", ["#", "#wall", "#cameras"])
+def test_on_a_phone_the_button_is_in_sight_with_what_asks_for_the_whole_room(
+    served: ServedRoom, open_page: Open, view: str
+) -> None:
+    incident = served.room.alert(1, "C-005")
+    served.room.escalate(incident, EscalationStep.ROOM, "预计晚 29 秒到场，没有空闲警力", "no unit is free")
+    page = open_page(width=390, height=844)
+    page.evaluate(f"location.hash = '{view}'")
+    button = page.locator(".banner[data-urgent] button")
+    expect(button).to_be_in_viewport(ratio=1)
+    within, around = button.bounding_box(), page.locator("#banners").bounding_box()
+    assert within is not None
+    assert around is not None
+    assert within["y"] + within["height"] <= around["y"] + around["height"]
+
+
 def test_a_clock_that_jumped_is_said_until_it_is_right_again(served: ServedRoom, open_page: Open) -> None:
     served.room.watch = WatchStatus(clock_off_s=-3600)
     page = open_page()
@@ -1633,11 +1649,11 @@ def test_in_a_crowd_of_units_no_name_stands_on_another_and_who_is_under_way_keep
     page = open_page()
     expect(page.locator("#map .units > g")).to_have_count(30)
     page.wait_for_timeout(1500)
-    assert page.locator("#map .units text:not([visibility])").count() > 3  # the core is looked at first
+    assert page.locator("#map .unit-names text:not([visibility])").count() > 3  # the core is looked at first
     page.get_by_role("button", name="全域", exact=True).click()
-    expect(page.locator("#map .units text:not([visibility])")).to_have_count(1)  # who is under way
+    expect(page.locator("#map .unit-names text:not([visibility])")).to_have_count(1)  # who is under way
     page.get_by_role("button", name="核心", exact=True).click()
-    names = page.locator("#map .units text").evaluate_all(
+    names = page.locator("#map .unit-names text").evaluate_all(
         "nodes => nodes.filter(node => node.getAttribute('visibility') !== 'hidden')"
         ".map(node => [node.textContent, ...Object.values(node.getBoundingClientRect().toJSON()).slice(0, 4)])"
     )

@@ -86,6 +86,8 @@ def test_what_cannot_be_used_is_said_with_its_place(tmp_path: Path) -> None:
     office.file.write_text("units: [", encoding="utf-8")
     (shown,) = office.ask(lambda client: client.get(ROSTER))
     assert (shown.status_code, shown.json()["type"]) == (503, "urn:patrol:problem:file_unusable")
+    again = office.staff("0" * 16, shift=[NIGHT])
+    assert (again.status_code, again.json()["type"]) == (503, "urn:patrol:problem:file_unusable")
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,11 @@ def test_it_is_dark_whatever_the_system_says_and_light_by_one_key_and_stays_so(
     expect(page.locator("#theme")).to_have_attribute("aria-label", "换成深色")
     page.reload()
     expect(root).to_have_css("color-scheme", "light")
+    page.route("**/api/v1/me", lambda route: route.abort())  # the door would go on to the room by itself: no accounts
     page.goto(f"{served.address}sign-in")
+    expect(page.locator("#message")).not_to_be_empty()
     expect(root).to_have_css("color-scheme", "light")
+    page.unroute("**/api/v1/me")
     page.goto(served.address)
     page.locator("#theme").click()
     expect(root).to_have_css("color-scheme", "dark")

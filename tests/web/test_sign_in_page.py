@@ -216,6 +216,6 @@ def test_a_room_without_accounts_says_so(browser: Browser, tmp_path: Path, room:
         assert badge["y"] >= name["y"] + name["height"] or badge["x"] >= name["x"] + name["width"]
         expect(page.locator("#me")).to_be_hidden()
         expect(page.locator("#operator")).to_be_visible()
-        page.goto(f"{address}sign-in")
+        page.goto(f"{address}sign-in", wait_until="commit")  # before it goes on to the room by itself
         expect(page.locator("#open-room")).to_be_visible()  # there is nobody to sign in as
         context.close()
