@@ -38,7 +38,7 @@ SCROLL = """([step, seconds]) => new Promise((done) => {
     box.scrollTop += way * step;
     if (box.scrollTop === before) way = -way;
     if (now < ends) requestAnimationFrame(next);
-    else done({frames, long, canvases: document.querySelectorAll(".tile .view img").length});
+    else done({frames, long, canvases: document.querySelectorAll("#wall .tile .view img").length});
   };
   requestAnimationFrame(next);
 })"""
@@ -65,7 +65,7 @@ def _scroll(page: Page, address: str, size: int, seconds: float) -> dict[str, An
     page.set_viewport_size({"width": 1440, "height": 900})
     page.add_init_script(f"localStorage.setItem('patrol.wall', '{{\"size\": {size}}}')")
     page.goto(f"{address}#wall")
-    page.locator(".tile .view img").first.wait_for()
+    page.locator("#wall .tile .view img").first.wait_for()
     page.wait_for_timeout(1000 * SETTLE_S)
     measured = page.evaluate(SCROLL, [STEP_PX, seconds])
     page.close()

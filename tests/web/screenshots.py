@@ -149,7 +149,7 @@ def _settled(page: Page) -> None:
 def _on_the_wall(page: Page) -> None:
     """The tour was at most of what is in sight."""
     page.locator("#views a", has_text=re.compile("轮巡|Wall")).click()
-    page.locator(".tile .view img").first.wait_for()
+    page.locator("#wall .tile .view img").first.wait_for()
     page.wait_for_timeout(1000 * STILLS_COME_WITHIN_S)
 
 

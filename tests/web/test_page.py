@@ -86,8 +86,8 @@ def ring(page: Page, incident: IncidentId) -> Locator:
     return card(page, incident).locator(".countdown")
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 8
+def wait_for(what: Callable[[], bool], seconds: float = 8) -> None:
+    deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -569,7 +569,7 @@ def test_the_map_shows_every_camera_and_the_tour_moves(served: ServedRoom, open_
     expect(page.locator("#map .incidents > g")).to_have_count(6)
     tile = page.locator("#tiles li").first
     before = tile.inner_text()
-    wait_for(lambda: tile.inner_text() != before)
+    wait_for(lambda: tile.inner_text() != before)  # its age
     unit = page.locator("#map .units > g").first
     where = unit.get_attribute("style")
     wait_for(lambda: unit.get_attribute("style") != where)
@@ -960,13 +960,12 @@ def test_tiles_hold_still_under_the_pointer_and_a_pinned_one_stays_in_front(
 ) -> None:
     page = open_page()
     tiles = page.locator("#tiles li")
-    shown = tiles.locator(".where")
 
     def ids() -> list[str]:
-        return [text.partition(" ·")[0] for text in shown.all_inner_texts()]
+        return tiles.locator(".caption small").all_inner_texts()
 
     first = ids()
-    wait_for(lambda: ids() != first)
+    wait_for(lambda: ids() != first, 20)
     tiles.nth(1).hover()
     held = ids()
     page.wait_for_timeout(2200)
