@@ -77,7 +77,8 @@ def _stills(browser: Browser, seconds: int) -> Drawn:
     with busy_room(QUIET_ALERTS_PER_MINUTE) as (served, _):
         width, height = WALL_SIZE
         page = opened(browser, f"{served.address}#wall", width, height, before=SMALL_TILES)
-        page.wait_for_function(f"() => document.querySelectorAll('#wall .tile .view img').length >= {STILLS}", timeout=60_000)
+        hang = f"() => document.querySelectorAll('#wall .tile .view img').length >= {STILLS}"
+        page.wait_for_function(hang, timeout=60_000)
         page.wait_for_timeout(1000 * SETTLE_S)
         shown = page.locator("#wall .tile .view img").count()
         found = _drawn(f"the wall with {shown} stills", shown, page, seconds)

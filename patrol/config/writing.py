@@ -146,7 +146,7 @@ class Watch:
         self._own: object = None
 
     def changed(self) -> Opened | None:
-        """The file, where there is one to take; it is taken then. Of what others wrote: at the second call that sees it.
+        """The file, where there is one to take; it is taken then. What others wrote: at the second call that sees it.
 
         Raises FileUnusable: once for each such file, or every time for one that the system does not give.
         """
