@@ -24,4 +24,4 @@ class WallMetrics:
         self.in_sight = Gauge(
             "patrol_wall_cameras_in_sight", "Cameras that somebody has in sight on the tour wall.", registry=registry
         )
-        self.viewers = Gauge("patrol_wall_viewers", "Pages that show the tour wall now.", registry=registry)
+        self.viewers = Gauge("patrol_wall_viewers", "Pages that show pictures of the tour wall now.", registry=registry)
