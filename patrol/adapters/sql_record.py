@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_bodies import incident_in
@@ -59,7 +59,7 @@ def _merged_into(connection: Connection, incident_id: IncidentId) -> list[Incide
 
 def _deeds(connection: Connection, ids: Sequence[IncidentId], incident: Incident) -> Sequence[Row[Any]]:
     """The newest that are about these; and the one by which it was split off, whose subject is what it was part of."""
-    about = DEEDS.c.subject.in_(ids)
+    about: ColumnElement[bool] = DEEDS.c.subject.in_(ids)
     if incident.split_from is not None:
         split = (DEEDS.c.action == Action.SPLIT.value) & (DEEDS.c.led_to == incident.id)
         about = or_(about, (DEEDS.c.subject == incident.split_from) & split)

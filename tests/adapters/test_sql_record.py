@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -172,9 +173,9 @@ def test_it_is_found_without_reading_a_whole_table_also_in_a_database_of_an_olde
         await room.alert(2)
         await room.desk.merge(FIRST, IncidentId("I-2"), "Wang")
         new = await room.desk.split(FIRST, AlertId("A-2"), "Zhao")
-        asked: list[tuple[str, object]] = []
+        asked: list[tuple[str, Any]] = []
 
-        def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
             asked.append((statement, parameters))
 
         event.listen(room.store._door._engine, "before_cursor_execute", note)
