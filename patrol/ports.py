@@ -30,6 +30,7 @@ from patrol.domain.frame import Frame
 from patrol.domain.health_memory import HealthMemory
 from patrol.domain.heartbeats import Arrival, Heartbeat
 from patrol.domain.heat import Heat, HeatCell, Span
+from patrol.domain.incident_record import IncidentRecord
 from patrol.domain.incidents import AlertId, Disposition, EvidenceId, FalseAlarmReason, Incident, IncidentId, OrderId
 from patrol.domain.live import Glance, LivePicture, LiveStatus, LiveView, LiveWay
 from patrol.domain.map_settings import MapTile
@@ -779,6 +780,13 @@ class RoomView(Protocol):
 
     async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
         """The incidents closed last; ``before``: only those behind that place. Raises StoreError."""
+
+
+class RecordView(Protocol):
+    """What happened with each incident."""
+
+    async def record(self, incident_id: IncidentId) -> IncidentRecord:
+        """What became of its orders, and what people did. Raises KeyError where there is none, and StoreError."""
 
 
 class RoomDesk(Protocol):

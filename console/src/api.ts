@@ -174,6 +174,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{incident_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened with an incident: each order and its receipts, and what people did, oldest first */
+        get: operations["get_incidents_incident_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents/{incident_id}/displayed": {
         parameters: {
             query?: never;
@@ -1495,6 +1512,12 @@ export interface components {
             ];
         };
         /**
+         * Happening
+         * @description What happened. Closed set.
+         * @enum {string}
+         */
+        Happening: "ordered" | "received" | "accepted" | "declined" | "doubted" | "expired" | "recalled" | "en_route" | "on_scene" | "done" | "confirmed" | "escalated" | "acknowledged" | "level_changed" | "noted" | "merged" | "split" | "closing_asked" | "closing_withdrawn" | "closed" | "reopened";
+        /**
          * Heat
          * @description Where incidents began since then, the fullest cells first.
          *
@@ -1642,6 +1665,14 @@ export interface components {
             stages: components["schemas"]["StageTimes"];
             /** @default [] */
             notes: components["schemas"]["Note"][];
+        };
+        /**
+         * IncidentRecord
+         * @description What happened, the oldest first. ``cut``: only the newest is here, there is more before it.
+         */
+        IncidentRecord: {
+            entries: components["schemas"]["RecordEntry"][];
+            cut: boolean;
         };
         /**
          * IncidentState
@@ -1917,13 +1948,15 @@ export interface components {
          * Order
          * @description One unit sent to one incident. ``eta_s``: expected from sending to arrival, seconds, when it was chosen.
          *
-         *     ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``doubted_at``: when it
-         *     had not been accepted in time. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one.
-         *     ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_at``: when
-         *     its unit said yes, also by what implies that. ``accepted_from``: where its unit was then, or at its first position
-         *     after it. ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its crew did
-         *     (arriving.py). ``ended_at``: since when its unit has nothing to do with it any more; of one that was made
-         *     again from its messages and is over, since then. Times are aware UTC; what nobody kept is None.
+         *     ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``received_at``: when its
+         *     terminal said that it has it. ``doubted_at``: when it had not been accepted in time, also of one that was accepted
+         *     later. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one. ``ordered_by``,
+         *     ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_at``: when its unit said yes,
+         *     also by what implies that. ``accepted_from``: where its unit was then, or at its first position after it.
+         *     ``set_out_at``: when it moved, by whichever said so first. ``declined_why``: its unit's own word for why it said no.
+         *     ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its crew did (arriving.py).
+         *     ``ended_at``: since when its unit has nothing to do with it any more; of one that was made again from its messages
+         *     and is over, since then. Times are aware UTC; what nobody kept is None.
          */
         Order: {
             id: string;
@@ -1959,6 +1992,12 @@ export interface components {
             accepted_at: string | null;
             /** @default null */
             ended_at: string | null;
+            /** @default null */
+            received_at: string | null;
+            /** @default null */
+            set_out_at: string | null;
+            /** @default null */
+            declined_why: string | null;
         };
         /**
          * OrderBody
@@ -2202,6 +2241,47 @@ export interface components {
         Readiness: {
             ready: boolean;
             failing: components["schemas"]["Failing"][];
+        };
+        /**
+         * RecordEntry
+         * @description One thing that happened, and when (aware UTC), to which incident.
+         *
+         *     ``who``: the operator who did it, or the part of Patrol that closed it; None: Patrol by its rules, or the unit. ``text``: what people
+         *     or a unit said with it: the reason, or the note. ``why_zh``, ``why_en``: Patrol's own reason. ``by_position``: of an
+         *     arrival: a position says so, and not the crew. ``other_id``: the incident that became part of this one, or was split
+         *     off, or is the same thing.
+         */
+        RecordEntry: {
+            /** Format: date-time */
+            at: string;
+            what: components["schemas"]["Happening"];
+            incident_id: string;
+            /** @default null */
+            who: string | null;
+            /** @default null */
+            unit_id: string | null;
+            /** @default null */
+            order_id: string | null;
+            /** @default false */
+            by_position: boolean;
+            /** @default null */
+            level_before: components["schemas"]["Level"] | null;
+            /** @default null */
+            level: components["schemas"]["Level"] | null;
+            /** @default null */
+            step: components["schemas"]["EscalationStep"] | null;
+            /** @default null */
+            disposition: components["schemas"]["Disposition"] | null;
+            /** @default null */
+            reason_code: components["schemas"]["FalseAlarmReason"] | null;
+            /** @default null */
+            other_id: string | null;
+            /** @default  */
+            text: string;
+            /** @default  */
+            why_zh: string;
+            /** @default  */
+            why_en: string;
         };
         /**
          * ReopenBody
@@ -3162,10 +3242,12 @@ export type Gone = components['schemas']['Gone'];
 export type GroundBody = components['schemas']['GroundBody'];
 export type GroundFound = components['schemas']['GroundFound'];
 export type GroundPointBody = components['schemas']['GroundPointBody'];
+export type Happening = components['schemas']['Happening'];
 export type Heat = components['schemas']['Heat'];
 export type HeatCell = components['schemas']['HeatCell'];
 export type How = components['schemas']['How'];
 export type Incident = components['schemas']['Incident'];
+export type IncidentRecord = components['schemas']['IncidentRecord'];
 export type IncidentState = components['schemas']['IncidentState'];
 export type KeptAlerts = components['schemas']['KeptAlerts'];
 export type Kind = components['schemas']['Kind'];
@@ -3218,6 +3300,7 @@ export type Proposal = components['schemas']['Proposal'];
 export type QueueStatus = components['schemas']['QueueStatus'];
 export type RaiseTold = components['schemas']['RaiseTold'];
 export type Readiness = components['schemas']['Readiness'];
+export type RecordEntry = components['schemas']['RecordEntry'];
 export type ReopenBody = components['schemas']['ReopenBody'];
 export type ReplayBody = components['schemas']['ReplayBody'];
 export type RingName = components['schemas']['RingName'];
@@ -4022,6 +4105,82 @@ export interface operations {
             };
             /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents_incident_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentRecord"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

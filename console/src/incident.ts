@@ -21,6 +21,7 @@ import { MergeForm, mergeable, OriginalChoice } from "./merging";
 import { openLive } from "./live";
 import { PinButton } from "./pins";
 import { PrecisionLine } from "./precision";
+import { RecordPart } from "./record";
 import { StageBar } from "./stages";
 import { acceptView, act, type Action, type ActionAnswer, type ActionBody, failureText, takeBack } from "./stream";
 import { addressOf } from "./views";
@@ -54,6 +55,7 @@ export class IncidentPanel {
   readonly #cameras = el("div", { class: "cameras" });
   readonly #witnesses = new Witnesses({ onSplit: (...of) => void this.#split(...of), onShow: () => this.update() });
   readonly #timeline = el("div", { class: "timeline" });
+  readonly #record = new RecordPart();
   readonly #body: HTMLElement;
 
   readonly #outcome = el("p", { class: "outcome", hidden: true });
@@ -106,7 +108,7 @@ export class IncidentPanel {
     this.#actions = this.#makeActions();
     this.#actions.addEventListener("input", () => this.#onInput());
     const clocks = el("div", { class: "clocks" }, this.#countdown.node, this.#unit);
-    const told = [this.#stages.node, this.#why, this.#notes.node, this.#cameras, this.#timeline, this.#candidates.node];
+    const told = [this.#stages.node, this.#why, this.#notes.node, this.#cameras, this.#timeline, this.#record.node, this.#candidates.node];
     const looks = el("p", { class: "looks" }, this.#liveButton, this.#cameraLink);
     const parts = [this.#picture, looks, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
     const head = el("header", {}, this.#title, this.#about, this.#lookers.node);
@@ -162,6 +164,7 @@ export class IncidentPanel {
     this.#notes.update(incident, spoken);
     const pressed = pressedOf(incident);
     rebuild(this.#timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
+    this.#record.update(incident);
     this.#showActions(incident);
   }
 

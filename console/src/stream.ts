@@ -1,9 +1,9 @@
 // The way to the server: the live stream with its reconnections, and an operator's actions.
 
 import { lookUp, type PlainKey, t, word } from "./words";
-import { ActionFailed, type BodyOf, get, getPage, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
+import { ActionFailed, type BodyOf, get, getOf, getPage, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
 import { askWhoIsHere } from "./signed";
-import type { ChangeMessage, FeedTrouble, LettersPage, PastPage, PinBody, PrecisionShown, RoomState, StateMessage, VersionedLayout } from "./api";
+import type { ChangeMessage, FeedTrouble, IncidentRecord, LettersPage, PastPage, PinBody, PrecisionShown, RoomState, StateMessage, VersionedLayout } from "./api";
 
 const QUIET_MS = 7000; // the server speaks at least every 5 s
 const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks
@@ -122,6 +122,11 @@ export function deadLetters(next: string | null): Promise<LettersPage> {
 // Incidents that are over, the one closed last first.
 export function closedIncidents(next: string | null): Promise<PastPage> {
   return getPage("/api/v1/incidents/closed", next);
+}
+
+// What happened with an incident, the oldest first.
+export function fetchRecord(incident_id: string): Promise<IncidentRecord> {
+  return getOf("/api/v1/incidents/{incident_id}/history", { incident_id });
 }
 
 // How often the rules were right, the worst first, and what is proposed.

@@ -47,7 +47,15 @@ export function signed(seconds: number): string {
 
 // "04:30"; of another day than `now` with its date: "11-29 04:30".
 export function timeOfMinute(at: number, now: number): string {
-  const [time, today] = [new Date(at), new Date(now)];
-  const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
-  return time.toDateString() === today.toDateString() ? clock : `${two(time.getMonth() + 1)}-${two(time.getDate())} ${clock}`;
+  const time = new Date(at);
+  return dateUnlessOf(now, time) + `${two(time.getHours())}:${two(time.getMinutes())}`;
+}
+
+// The same, to the second.
+export function timeOfAnyDay(at: number, now: number): string {
+  return dateUnlessOf(now, new Date(at)) + timeOfDay(at);
+}
+
+function dateUnlessOf(now: number, time: Date): string {
+  return time.toDateString() === new Date(now).toDateString() ? "" : `${two(time.getMonth() + 1)}-${two(time.getDate())} `;
 }

@@ -33,15 +33,16 @@ class SqlDeeds:
         if before is not None:
             query = query.where(DEEDS.c.number < before)
         rows = await self._store.read(lambda connection: connection.execute(query).all())
-        return [(row.number, _deed(row)) for row in rows]
+        return [(row.number, deed_in(row)) for row in rows]
 
     async def done(self, who: str, request: str) -> Deed | None:
         """See DeedLog."""
         query = select(DEEDS).where(DEEDS.c.who == who, DEEDS.c.request == request, DEEDS.c.request != "")
         row = await self._store.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else _deed(row)
+        return None if row is None else deed_in(row)
 
 
-def _deed(row: Row[Any]) -> Deed:
+def deed_in(row: Row[Any]) -> Deed:
+    """What is stored as this row."""
     said = row.subject, row.detail, row.source, row.request, row.led_to
     return Deed(time_of(row.at), row.who, Action(row.action), *said)

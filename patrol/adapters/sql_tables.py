@@ -59,6 +59,11 @@ IS_OPEN: ColumnClause[bool] = literal_column("is_open = 1")
 URGENT = Index("incidents_urgent", text(str(URGENCY)), INCIDENTS.c.accepted_at, sqlite_where=IS_OPEN)
 # The room shows those that were closed last, several times a second, of however many there are.
 _LATEST_CLOSED = Index("incidents_latest_closed", INCIDENTS.c.is_open, INCIDENTS.c.closed_at, INCIDENTS.c.accepted_at)
+# What became part of an incident: few of all that were closed, and found without passing those. "+ 0" keeps SQLite from
+# the index of what was closed last, which to it looks as good.
+MERGED_INTO: ColumnClause[str] = literal_column("json_extract(body, '$.merged_into')")
+IS_MERGED: ColumnClause[bool] = literal_column(f"is_open + 0 = 0 AND {MERGED_INTO} IS NOT NULL")
+_MERGED = Index("incidents_merged", text(str(MERGED_INTO)), INCIDENTS.c.accepted_at, sqlite_where=IS_MERGED)
 ALERTS = Table(
     "alerts",
     METADATA,
@@ -122,8 +127,9 @@ DEEDS = Table(
 )
 # The database itself refuses to have the same request done twice.
 _ONCE = Index("deeds_once", DEEDS.c.who, DEEDS.c.request, unique=True, sqlite_where=DEEDS.c.request != "")
+_OF_SUBJECT = Index("deeds_of_subject", DEEDS.c.subject, DEEDS.c.number)
 
-INDICES = (_NEAR, _WAITING, URGENT, _LATEST_CLOSED, _NEWEST_FIRST, _ONCE)
+INDICES = (_NEAR, _WAITING, URGENT, _LATEST_CLOSED, _NEWEST_FIRST, _ONCE, _OF_SUBJECT, _MERGED)
 
 ORDER_JSON = TypeAdapter(Order)
 DUTY_JSON = TypeAdapter(Duty)

@@ -34,6 +34,7 @@ from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.adapters.sql_duties import SqlDuties
 from patrol.adapters.sql_heat import SqlHeat
 from patrol.adapters.sql_precision import SqlJudgements
+from patrol.adapters.sql_record import SqlRecords
 from patrol.adapters.sql_recovery import SqlRecovery
 from patrol.adapters.sql_signs import SqlSigns
 from patrol.adapters.straight_line import StraightLine
@@ -107,6 +108,7 @@ class Parts:
     mustering: Mustering
     desk: Desk
     deeds: SqlDeeds
+    records: SqlRecords
     signing_in: SigningIn
     units_desk: UnitsDesk
     room: Room
@@ -250,6 +252,7 @@ async def assembled(
             duties=duties,
             mustering=Mustering(duties, configuration.positions, clock, metrics),
             deeds=deeds,
+            records=SqlRecords(store),
             signing_in=SigningIn(SqlAccounts(store), Argon2Passwords(), clock, metrics),
             units_desk=UnitsDesk(duties, publisher, clock),
             desk=Desk(deciding, requests, RedisDeadLetters(redis, on_replayed=metrics.queue.replayed.inc), deeds),

@@ -217,6 +217,7 @@ async def _serve(
             units=parts.units_desk,
             gate=gate,
             deeds=parts.deeds,
+            records=parts.records,
             wall=parts.wall,
             wall_metrics=parts.metrics.wall,
             live=parts.live.streaming,

@@ -70,7 +70,7 @@ def follow(situation: Situation, crews_wanted: int, now: datetime, settings: Fix
         return Outcome(orders=(replace(order, accepted_from=duty.place),), reason="sets out from here")
     stamp = duty.fix_at, f"unit {order.unit_id}, by its position"
     if clock is ClockName.MOVING:
-        further = replace(order, state=OrderState.EN_ROUTE)
+        further = replace(order, state=OrderState.EN_ROUTE, set_out_at=duty.fix_at)
     else:
         further = replace(order, state=OrderState.ON_SCENE, arrived_at=duty.fix_at)
     if order.state is OrderState.ON_SCENE:

@@ -40,13 +40,15 @@ class Candidate:
 class Order:
     """One unit sent to one incident. ``eta_s``: expected from sending to arrival, seconds, when it was chosen.
 
-    ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``doubted_at``: when it
-    had not been accepted in time. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one.
-    ``ordered_by``, ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_at``: when
-    its unit said yes, also by what implies that. ``accepted_from``: where its unit was then, or at its first position
-    after it. ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its crew did
-    (arriving.py). ``ended_at``: since when its unit has nothing to do with it any more; of one that was made
-    again from its messages and is over, since then. Times are aware UTC; what nobody kept is None.
+    ``why_zh``, ``why_en``: why this unit. ``candidates``: all that were weighed, best first. ``received_at``: when its
+    terminal said that it has it. ``doubted_at``: when it had not been accepted in time, also of one that was accepted
+    later. ``is_drone``: it sees, and handles nothing. ``life``: of the incident, which one. ``ordered_by``,
+    ``recalled_by``: the dispatcher, where a person sent it or took it back. ``accepted_at``: when its unit said yes,
+    also by what implies that. ``accepted_from``: where its unit was then, or at its first position after it.
+    ``set_out_at``: when it moved, by whichever said so first. ``declined_why``: its unit's own word for why it said no.
+    ``arrived_at``: when its positions said that it is on scene; ``pressed_at``: when its crew did (arriving.py).
+    ``ended_at``: since when its unit has nothing to do with it any more; of one that was made again from its messages
+    and is over, since then. Times are aware UTC; what nobody kept is None.
     """
 
     id: OrderId
@@ -71,6 +73,9 @@ class Order:
     pressed_at: datetime | None = None
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
+    received_at: datetime | None = None
+    set_out_at: datetime | None = None
+    declined_why: str | None = None
 
     @property
     def expected_at(self) -> datetime:

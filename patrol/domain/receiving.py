@@ -56,7 +56,10 @@ def receive(
     if not order.is_open:
         return only_placed
     if receipt.kind is ReceiptKind.REJECTED and order.state is not OrderState.ON_SCENE:
-        return _reject(situation, order, crews_wanted, now)
+        return _reject(situation, order, receipt, crews_wanted, now)
+    if receipt.kind is ReceiptKind.RECEIVED and order.received_at is None:
+        received = replace(order, received_at=_when(receipt, order, now)[0])
+        return replace(only_placed, orders=(received,), reason="received")
     if receipt.kind not in _NEXT_STATE:
         return only_placed
     return _go_on(situation, order, receipt, crews_wanted, now)
@@ -80,9 +83,11 @@ def _go_on(situation: Situation, order: Order, receipt: Receipt, crews_wanted: i
     order_state, clock = _NEXT_STATE[receipt.kind]
     at, source = _when(receipt, order, now)
     duty = situation.duty_of(order.unit_id)
-    further = replace(order, state=order_state, doubted_at=None, accepted_at=order.accepted_at or at)
+    further = replace(order, state=order_state, accepted_at=order.accepted_at or at)
     if receipt.kind is ReceiptKind.ACCEPTED:
         further = replace(further, accepted_from=None if duty is None else _known_place(duty, at))
+    if receipt.kind is ReceiptKind.EN_ROUTE:
+        further = replace(further, set_out_at=at)
     if receipt.kind is ReceiptKind.ON_SCENE:
         further = replace(further, pressed_at=at)
     duty = None if duty is None else in_order_state(duty, further, now)
@@ -119,8 +124,8 @@ def _known_place(duty: Duty, at: datetime) -> Place | None:
     return duty.place if duty.fix_at is not None and duty.fix_at >= at - POSITION_IS_NEW else None
 
 
-def _reject(situation: Situation, order: Order, crews_wanted: int, now: datetime) -> Outcome:
-    ended = replace(order, state=OrderState.REJECTED)
+def _reject(situation: Situation, order: Order, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:
+    ended = replace(order, state=OrderState.REJECTED, declined_why=receipt.reason_code)
     after = with_orders(situation, (ended,))
     return told(
         Outcome(

@@ -25,6 +25,7 @@ from patrol.ports import (
     HeatView,
     LiveDesk,
     PrecisionView,
+    RecordView,
     RoomDesk,
     RoomView,
     RosterDesk,
@@ -48,6 +49,7 @@ from patrol.web.letter_routes import letter_routes
 from patrol.web.live_routes import live_routes
 from patrol.web.looking import Looking, looking_routes
 from patrol.web.map_routes import MapParts, heat_routes, map_routes
+from patrol.web.record_routes import record_routes
 from patrol.web.repeating import Repeats
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.roster_routes import roster_routes
@@ -81,6 +83,7 @@ def make_web_app(
     units: UnitDesk | None = None,
     gate: Gate | None = None,
     deeds: DeedLog | None = None,
+    records: RecordView | None = None,
     wall: Wall | None = None,
     wall_metrics: WallMetrics | None = None,
     live: LiveDesk | None = None,
@@ -100,11 +103,11 @@ def make_web_app(
     ``stopping``: once set, streams end and ``/readyz`` says so. ``fates``: why pictures that were there are not.
     ``precision``: how often the rules were right.
     ``units``: where positions and states of units go; without it nobody can send any. ``gate``: who gets in; without
-    it, whoever is at this machine. ``deeds``: what people did. ``wall``: the way to the tour's stills; without it
-    nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as they are. ``map_parts``: what lies under
-    the map's marks; ``heat``: where incidents were. ``cameras``: how they stand. ``scenes``: to draw in their pictures;
-    without it nobody can. ``roster``, ``rules``: by what the station is run, to be read; ``rosters``: to change
-    when units are on duty; without it nobody can. ``timezone``: the station's.
+    it, whoever is at this machine. ``deeds``: what people did; ``records``: what happened with each incident. ``wall``:
+    the way to the tour's stills; without it nothing hangs on the tour wall. ``live``, ``stills``: to look at cameras as
+    they are. ``map_parts``: what lies under the map's marks; ``heat``: where incidents were. ``cameras``: how they
+    stand. ``scenes``: to draw in their pictures; without it nobody can. ``roster``, ``rules``: by what the station is
+    run, to be read; ``rosters``: to change when units are on duty; without it nobody can. ``timezone``: the station's.
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
@@ -123,6 +126,7 @@ def make_web_app(
             *(heat_routes(heat) if heat is not None else ()),
             *looking_routes(looking),
             *incident_routes(desk),
+            *(record_routes(records) if records is not None else ()),
             *camera_routes(desk, layout),
             *(camera_detail_routes(cameras, clock) if cameras is not None else ()),
             *(unit_routes(units, layout) if units is not None else ()),

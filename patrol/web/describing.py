@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from patrol.domain.accounts import Permission
 from patrol.domain.heat import Heat
+from patrol.domain.incident_record import IncidentRecord
 from patrol.domain.rulebook import Rulebook
 from patrol.web.answers import (
     Alive,
@@ -181,6 +182,12 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     _list("/api/v1/incidents/closed", "Incidents that are over, the one closed last first", PastPage),
+    _get(
+        f"{_INCIDENT}/history",
+        "What happened with an incident: each order and its receipts, and what people did, oldest first",
+        IncidentRecord,
+        404,
+    ),
     Operation(
         "post",
         f"{_INCIDENT}/displayed",

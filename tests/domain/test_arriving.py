@@ -61,6 +61,7 @@ def test_who_has_left_the_place_where_it_accepted_is_on_its_way() -> None:
     assert outcome.incident.state is IncidentState.EN_ROUTE
     assert outcome.incident.clocks[ClockName.MOVING] == Stamp(at(10), "unit U-1, by its position")
     assert (outcome.orders[0].state, outcome.duties[0].state) == (OrderState.EN_ROUTE, UnitState.EN_ROUTE)
+    assert outcome.orders[0].set_out_at == outcome.incident.clocks[ClockName.MOVING].at
     assert len(outcome.messages) == 1
     assert outcome.reason == "en_route"
     assert follow(after(moved, outcome), 11).reason == "nothing seen"

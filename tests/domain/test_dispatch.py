@@ -183,6 +183,31 @@ def test_a_late_receipt_moves_nothing_back() -> None:
     assert again == Outcome(reason="late receipt")
 
 
+def test_an_order_keeps_when_its_terminal_had_it_and_moves_nowhere_by_that() -> None:
+    now = ordered()
+    outcome = receive(now, receipt(ReceiptKind.RECEIVED, seconds=3), at(4))
+    assert (outcome.incident, outcome.messages, outcome.duties) == (None, (), ())
+    now = after(now, outcome)
+    assert (now.orders[0].state, now.orders[0].received_at) == (OrderState.SENT, at(3))
+    again = receive(now, receipt(ReceiptKind.RECEIVED, seconds=9), at(9))
+    assert again == Outcome(reason="late receipt")
+    ended = after(now, receive(now, receipt(ReceiptKind.REJECTED), at(9)))
+    assert receive(ended, receipt(ReceiptKind.RECEIVED, seconds=9), at(10)).orders == ()
+
+
+def test_an_order_keeps_why_its_unit_said_no_and_when_it_set_out() -> None:
+    declined = receive(ordered(), receipt(ReceiptKind.REJECTED, reason_code="busy"), at(5)).orders[0]
+    assert (declined.declined_why, declined.ended_at) == ("busy", at(5))
+    now = after(ordered(), receive(ordered(), receipt(ReceiptKind.EN_ROUTE, seconds=8), at(9)))
+    assert now.orders[0].set_out_at == at(8)
+
+
+def test_what_was_accepted_too_late_keeps_that_it_was_late() -> None:
+    now = after(ordered(), dispatch.doubt(ordered(), 10.0, 1, at(11)))
+    accepted = receive(now, receipt(ReceiptKind.ACCEPTED, seconds=12), at(12)).orders[0]
+    assert (accepted.doubted_at, accepted.accepted_at) == (at(11), at(12))
+
+
 def test_an_overtaken_arrival_still_stamps_the_rings_clock() -> None:
     now = ordered()
     now = after(now, receive(now, receipt(ReceiptKind.DONE, seconds=50), at(50)))

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
 from patrol.adapters.clock import SystemClock
-from patrol.ports import CameraView, DeedLog, HealthCheck, LiveDesk, RosterDesk, SceneDesk, StillDesk
+from patrol.ports import CameraView, DeedLog, HealthCheck, LiveDesk, RecordView, RosterDesk, SceneDesk, StillDesk
 from patrol.web.app import FeedLimits, make_web_app, serve
 from patrol.web.entering import Gate
 from patrol.web.problems import KINDS, PREFIX, PROBLEM_JSON
@@ -90,6 +90,7 @@ class Site:
     hosts: tuple[str, ...] = ()
     gate: Gate | None = None
     deeds: DeedLog | None = None
+    records: RecordView | None = None
     live: LiveDesk = field(default_factory=NoLive)
     stills: StillDesk = field(default_factory=NoLive)
     scenes: SceneDesk = field(default_factory=NoScenes)
@@ -114,6 +115,7 @@ class Site:
             units=room,
             gate=self.gate,
             deeds=self.deeds,
+            records=self.records or room,
             wall=room.wall,
             live=self.live,
             stills=self.stills,

@@ -43,6 +43,7 @@ from patrol.domain.errors import (
 )
 from patrol.domain.events import IncidentClass, Kind, Level
 from patrol.domain.heat import Heat, HeatCell, Span
+from patrol.domain.incident_record import IncidentRecord, RecordEntry
 from patrol.domain.incidents import (
     AlertId,
     Cause,
@@ -234,12 +235,13 @@ def draw_scene(seed: int, people: int) -> bytes:
 
 @dataclass(slots=True)
 class FakeRoom:
-    """RoomView, RoomDesk, UnitDesk and EvidenceStore in memory.
+    """RoomView, RecordView, RoomDesk, UnitDesk and EvidenceStore in memory.
 
     ``away``, ``queue_away``: what the store and the queue say instead of answering; ``takes_s``: how long a snapshot
     takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more; ``never``: not seen yet.
     ``wrong``: cameras whose last picture was another's. ``pins``: what the tour was asked for; it says so unless
     ``tells_pins`` is false, as a tour of an older version would not.
+    ``happened``: what is recorded of each incident; ``records_asked``: how often somebody asked.
     """
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -276,6 +278,9 @@ class FakeRoom:
     tour_reported_at: datetime | None = None
     second_person: frozenset[Level] = frozenset()
     told: list[Precision] = field(default_factory=list)
+    happened: dict[IncidentId, list[RecordEntry]] = field(default_factory=dict)
+    records_cut: bool = False
+    records_asked: int = 0
     cover: CoverStatus | None = None
     snapshots: int = 0
     closed_shown: int = 1000
@@ -357,6 +362,13 @@ class FakeRoom:
         return PastIncidents(found, orders, self.gone)
 
     # UnitDesk
+
+    async def record(self, incident_id: IncidentId) -> IncidentRecord:
+        self._answer()
+        self.records_asked += 1
+        if incident_id not in self.incidents:
+            raise KeyError(incident_id)
+        return IncidentRecord(tuple(self.happened.get(incident_id, ())), self.records_cut)
 
     async def report(self, positions: Sequence[PositionData]) -> None:
         if self.queue_away is not None:
@@ -861,6 +873,7 @@ async def _main() -> None:
         stopping=stopping,
         cameras=FakeCameras(room),
         units=room,
+        records=room,
         wall=room.wall,
         roster=lambda: room.roster,
         rules=lambda: room.rules,

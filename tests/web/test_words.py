@@ -15,6 +15,7 @@ from patrol.domain.camera_overview import CameraHealth, SourceKind
 from patrol.domain.drawing import DrawingWarning, SceneState
 from patrol.domain.errors import Apart, CaptureFailure, LiveRefusal, Objection, Refusal, Unsendable
 from patrol.domain.events import Kind, Level
+from patrol.domain.incident_record import Happening
 from patrol.domain.incidents import Cause, ClockName, Disposition, EscalationStep, FalseAlarmReason, LoopStage
 from patrol.domain.live import LiveEnd
 from patrol.domain.orders import OrderState
@@ -54,6 +55,7 @@ CLOSED_SETS: dict[str, list[StrEnum]] = {
     "error_not_to_be_sent": list(Unsendable),
     "error_not_as_asked": list(Objection),
     "false_reason": list(FalseAlarmReason),
+    "happened": list(Happening),
     "role": list(AccountRole),
     "error_live": list(LiveRefusal),
     "live_end": list(LiveEnd),
