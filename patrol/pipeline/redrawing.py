@@ -71,10 +71,10 @@ class Redrawing:
     def _take(self, drawn: DrawnScenes) -> None:
         now = self._clock.now()
         if drawn.problem is not None:  # what was drawn before holds, masks above all
-            before = self._standing
-            if before is None or not before.is_refused or before.problem != drawn.problem:
+            stood = self._standing
+            if stood is None or not stood.is_refused or stood.problem != drawn.problem:
                 _log.error("the configuration cannot be read again; cameras stay as they are drawn: %s", drawn.problem)
-            version = before.version if before else ""
+            version = stood.version if stood else ""
             self._standing = SceneStanding(version, now, drawn.problem, is_refused=True)
             return
         changed, problem = redrawn(self._cameras, drawn, self._rules)

@@ -63,10 +63,10 @@ class Restaffing:
     def _take(self, read: ReadUnits) -> None:
         now = self._clock.now()
         if read.problem is not None:
-            before = self._standing
-            if before is None or before.problem != read.problem:
+            stood = self._standing
+            if stood is None or stood.problem != read.problem:
                 _log.error("the configuration cannot be read again; shifts and crews stay: %s", read.problem)
-            self._standing = RosterStanding(before.version if before else "", now, read.problem)
+            self._standing = RosterStanding(stood.version if stood else "", now, read.problem)
             return
         changed = restaffed({unit.id: unit for unit in self._holder.units}, read.units, self._timezone)
         self._holder.replace_units(changed)
