@@ -3,8 +3,9 @@
     python -m benchmarks.bench_console [PART ...] [--minutes 30] [--seconds 20] [--address http://127.0.0.1:8476]
 
 Parts: ``paint`` (how soon the room is seen, and what is fetched for it), ``alerts`` (how soon an alert is on the page),
-``feed`` (how soon an input is answered with 500 open incidents), ``pictures`` (frames a second with 100 stills, with
-16 live views), ``wall`` (476 tiles, scrolled), ``heap`` (200 alerts a minute for ``--minutes``: memory, long tasks).
+``feed`` (how soon an input is answered with 500 open incidents), ``look`` (what these cost the server),
+``pictures`` (frames a second with 100 stills, with 16 live views),
+``wall`` (476 tiles, scrolled), ``heap`` (200 alerts a minute for ``--minutes``: memory, long tasks).
 Each module benchmarks/console_*.py says what it does. All of them but the heap need a machine that does nothing else.
 Exit 1 where a target is missed, 2 where there is no Chromium.
 """
@@ -15,7 +16,15 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import console_alerts, console_feed, console_heap, console_paint, console_pictures, console_wall
+from benchmarks import (
+    console_alerts,
+    console_feed,
+    console_heap,
+    console_look,
+    console_paint,
+    console_pictures,
+    console_wall,
+)
 from benchmarks.console_browser import Plan, progress
 from benchmarks.figures import Report
 from tests.web.conftest import CHROMIUM
@@ -24,6 +33,7 @@ PARTS: Mapping[str, Callable[[Plan], Report]] = {
     "paint": console_paint.measure,
     "alerts": console_alerts.measure,
     "feed": console_feed.measure,
+    "look": console_look.measure,
     "pictures": console_pictures.measure,
     "wall": console_wall.measure,
     "heap": console_heap.measure,

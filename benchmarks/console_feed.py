@@ -1,7 +1,7 @@
 """How soon the page answers an operator's hand with 500 open incidents in it.
 
-All 500 are cards: more than the real room ever shows (100, the rest counted; patrol/pipeline/viewing.py), and the
-digest, which folds a flood into one line, is unfolded. The state is sent anew each second meanwhile. An operator steps
+All 500 are cards, as many as a page is ever told of (patrol/pipeline/viewing.py), and the digest, which folds a flood
+into one line, is unfolded. What has changed is sent each second meanwhile. An operator steps
 through the feed by keys, clicks cards, and switches its filters; the browser itself says how long each took from the
 input to the next paint (Event Timing: in steps of 8 ms, and nothing of what took under 16 ms, which counts as 16). It
 needs quiet.

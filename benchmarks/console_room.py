@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Disposition, FalseAlarmReason, IncidentId
 from patrol.domain.room import RoomSnapshot
-from patrol.pipeline.viewing import CLOSED_SHOWN, INCIDENTS_SHOWN, cut
+from patrol.pipeline.viewing import CLOSED_SHOWN, as_shown
 from tests.web.conftest import ServedRoom, served_in_thread
 from tests.web.fake_room import FakeRoom
 from tests.web.fake_wall import tour_the_wall
@@ -30,7 +30,8 @@ class ShownRoom(FakeRoom):
     async def snapshot(self) -> RoomSnapshot:
         """See RoomView."""
         whole = await super().snapshot()
-        shown = cut(whole.incidents, INCIDENTS_SHOWN)
+        open_ones = [incident for incident in whole.incidents if incident.is_open]
+        shown = as_shown(open_ones, [incident for incident in whole.incidents if not incident.is_open])
         ids = {incident.id for incident in shown}
         return replace(whole, incidents=shown, orders={key: one for key, one in whole.orders.items() if key in ids})
 
@@ -122,7 +123,7 @@ def busy_room(alerts_per_minute: float) -> Iterator[tuple[ServedRoom, BusyNight]
 
 
 def crowded_room(incidents: int) -> FakeRoom:
-    """A room with so many open at once, all of them shown: more than the real one would."""
+    """A room with so many open at once, all of them shown."""
     room, dice = FakeRoom(), random.Random(11)
     for number in range(1, incidents + 1):
         camera = dice.choice(room.cameras)

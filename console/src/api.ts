@@ -1111,11 +1111,20 @@ export interface components {
         Cause: "camera" | "host" | "segment" | "site" | "station" | "digest";
         /**
          * ChangeMessage
-         * @description What is otherwise in the room than the message before said: those fields of its state, each whole.
+         * @description What is otherwise in the room than the message before said.
+         *
+         *     ``room``: fields of its state, each whole; never ``incidents`` and ``orders``, which are told one by one.
+         *     ``incident_ids``: all that the room has, in their order; None where these are the same as before. ``incidents``:
+         *     those that are new or otherwise. ``orders``: likewise, by incident; empty where it has none any more.
          */
         ChangeMessage: {
             /** Format: date-time */
             at: string;
+            incident_ids: string[] | null;
+            incidents: components["schemas"]["Incident"][];
+            orders: {
+                [key: string]: components["schemas"]["Order"][];
+            };
             room: {
                 [key: string]: unknown;
             };
@@ -1375,6 +1384,21 @@ export interface components {
             reopened_why: string;
             /** @default null */
             duplicate_of: string | null;
+        };
+        /**
+         * ErrorShown
+         * @description Visits that failed in the same way one after another: so many, the first one ``since`` then, the last one ``at``.
+         *
+         *     ``detail``: what the camera's source said of it, redacted, at most 160 characters; it may be empty.
+         */
+        ErrorShown: {
+            /** Format: date-time */
+            at: string;
+            failure: components["schemas"]["CaptureFailure"];
+            detail: string;
+            /** Format: date-time */
+            since: string;
+            count: number;
         };
         /**
          * Escalation
@@ -2340,6 +2364,7 @@ export interface components {
          *     tour last did, where ``tour`` is None. ``gone``: pictures and clips that are not there any more, and why.
          *     ``digest`` folds only incidents that are told here; its counts are of all. ``cover``: of each ring, and at most one
          *     proposal whom to move; None where nobody works it out. ``looking``: who looks at which incident, by its id.
+         *     ``open_not_shown``: how many open security incidents there are beside those in ``incidents``.
          */
         RoomState: {
             layout: string;
@@ -2372,6 +2397,7 @@ export interface components {
             looking: {
                 [key: string]: components["schemas"]["Looker"][];
             };
+            open_not_shown: number;
         };
         /**
          * RosterBody
@@ -2952,10 +2978,13 @@ export interface components {
         /**
          * VisitsPage
          * @description Some of the latest visits, newest first. ``next``: the cursor of the next page, None on the last.
+         *
+         *     ``errors``: the latest failures, newest first, with every page; they may be older than all visits that are told.
          */
         VisitsPage: {
             items: components["schemas"]["VisitShown"][];
             next: string | null;
+            errors: components["schemas"]["ErrorShown"][];
         };
         /**
          * WaitingTold
@@ -3230,6 +3259,7 @@ export type DrawnMask = components['schemas']['DrawnMask'];
 export type DrawnScene = components['schemas']['DrawnScene'];
 export type DrawnZone = components['schemas']['DrawnZone'];
 export type EarlierLife = components['schemas']['EarlierLife'];
+export type ErrorShown = components['schemas']['ErrorShown'];
 export type Escalation = components['schemas']['Escalation'];
 export type EscalationStep = components['schemas']['EscalationStep'];
 export type Failing = components['schemas']['Failing'];

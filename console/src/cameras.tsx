@@ -3,7 +3,7 @@
 import { createRef, render } from "preact";
 import { batch, computed, signal } from "@preact/signals";
 import { type PlainKey, pick, t, word } from "./words";
-import { boundOf, isMaintenance, isOpen, room, seen } from "./room";
+import { boundOf, openCount, room, seen } from "./room";
 import { ActionFailed, getOf } from "./sending";
 import { failureText } from "./stream";
 import { openLive } from "./live";
@@ -246,7 +246,7 @@ function leaveBy(event: KeyboardEvent): void {
 // Where the feed has no room beside this, what is open is told here, and leads there.
 function ToRoom() {
   void beat.value;
-  const open = room.state?.incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length ?? 0;
+  const open = room.state === null ? 0 : openCount();
   return <a class="cam-room" href="#room">{t("wall_open", { n: open })}</a>;
 }
 

@@ -17,7 +17,7 @@ import { zonesAt } from "./zones_place";
 import { DayChart } from "./cameras_chart";
 import { type Finding, findingsOf } from "./cameras_health";
 import { outagesOf } from "./cameras_history";
-import type { CameraDetail, CameraOnMap, CameraShown, Level, TroubleShown, VisitShown } from "./api";
+import type { CameraDetail, CameraOnMap, CameraShown, ErrorShown, Level, TroubleShown, VisitShown } from "./api";
 
 const DETAIL_EVERY_MS = 60_000;
 const VISITS_EVERY_MS = 4000;
@@ -36,6 +36,7 @@ interface Still {
 
 const detail = signal<CameraDetail | null>(null);
 const visits = signal<VisitShown[] | null>(null);
+const lastErrors = signal<ErrorShown[]>([]);
 const isSilent = signal(false);
 const failure = signal("");
 const still = signal<Still>({ state: "coming", takenAt: 0, why: "" });
@@ -60,6 +61,7 @@ export function lookAtCamera(id: string | null): void {
   detailDueAt = visitsDueAt = Infinity;
   batch(() => {
     detail.value = visits.value = null;
+    lastErrors.value = [];
     isSilent.value = showsAllVisits.value = false;
     failure.value = "";
     still.value = { state: "coming", takenAt: 0, why: "" };
@@ -100,9 +102,10 @@ async function fetchDetail(camera_id: string): Promise<void> {
 async function fetchVisits(camera_id: string): Promise<void> {
   visitsDueAt = Infinity;
   try {
-    const { items } = await getOf("/api/v1/cameras/{camera_id}/visits", { camera_id }, { limit: MOST_VISITS });
+    const { items, errors } = await getOf("/api/v1/cameras/{camera_id}/visits", { camera_id }, { limit: MOST_VISITS });
     if (looked !== camera_id) return;
     visits.value = items;
+    lastErrors.value = errors;
     isSilent.value = false;
     visitsDueAt = performance.now() + VISITS_EVERY_MS;
   } catch (error) {
@@ -280,7 +283,30 @@ function Errors({ detail: { spans, span_s } }: { detail: CameraDetail }) {
           ))}
         </ul>
       )}
+      <LastErrors />
     </section>
+  );
+}
+
+// What the camera's side said the last times, without anything of its address.
+function LastErrors() {
+  const now = serverNow();
+  if (lastErrors.value.length === 0) return null;
+  return (
+    <>
+      <h4 id="cam-last-errors">{t("cam_last_errors")}</h4>
+      <p class="means">{t("cam_last_errors_means")}</p>
+      <ul class="cam-lines cam-last-errors" aria-labelledby="cam-last-errors">
+        {lastErrors.value.map(({ at, since, failure: kind, detail: said, count }) => (
+          <li key={since + kind} data-tone="plain">
+            <time>{timeOfMinute(Date.parse(at), now)}</time>
+            <b>{word("failing", kind)}</b>
+            <span>{said === "" ? t("cam_error_unsaid") : <code>{said}</code>}</span>
+            {count > 1 && <small>{t("cam_error_alike", { n: count, from: timeOfMinute(Date.parse(since), now) })}</small>}
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

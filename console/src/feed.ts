@@ -8,6 +8,7 @@ import { DigestLine } from "./digest";
 import { EscalationLine } from "./escalation";
 import { thumbnail } from "./evidence";
 import { lookersInShort } from "./looking";
+import { NotShownLine, notShown } from "./not_shown";
 import { OlderButton } from "./older";
 import { fetchOlder, hasOlder, pastIncidents } from "./past";
 import {
@@ -46,6 +47,7 @@ export class Feed {
   readonly #near: IntersectionObserver;
   readonly #cards = new Map<string, Card>();
   readonly #older = new OlderButton(() => this.#fetchOlder());
+  readonly #notShown = new NotShownLine();
   #order: string[] = []; // the ids shown, top to bottom
   #filter: Filter = "open";
   #hovering = false;
@@ -65,7 +67,7 @@ export class Feed {
     this.#watchTouch();
     this.#pill.addEventListener("click", () => this.#takeNews());
     for (const name of Object.keys(FILTERS) as Filter[]) this.#filters.set(name, this.#filterButton(name));
-    this.#list.after(this.#older.node);
+    this.#list.after(this.#notShown.node, this.#older.node);
     byId("filters").append(...this.#filters.values());
   }
 
@@ -204,13 +206,14 @@ export class Feed {
   }
 
   #showFilters(): void {
-    const [incidents, { maintenance }] = [known(), stateNow()];
+    const incidents = known();
     for (const [filter, button] of this.#filters) {
       setText(part(button, 0), t(`filter_${filter}`));
       const shown = incidents.filter(FILTERS[filter]).length;
-      // Not all of a flood of maintenance comes to the page; how many there are does.
-      const count = filter === "maintenance" ? Math.max(shown, maintenance.incidents) : shown;
-      setText(part(button, 1), String(count));
+      const count = shown + notShown(filter, shown); // not all of a flood comes to the page; how many there are does
+      const isAtLeast = filter === "unconfirmed" && stateNow().open_not_shown > 0;
+      setText(part(button, 1), isAtLeast ? `${count}+` : String(count));
+      if (filter === this.#filter) this.#notShown.update(filter, shown);
       button.hidden = filter === "maintenance" && count === 0 && filter !== this.#filter;
       setAttribute(button, "aria-pressed", String(filter === this.#filter));
     }

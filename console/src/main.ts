@@ -4,7 +4,7 @@ import { effect } from "@preact/signals";
 import { byId, setText } from "./dom";
 import { chooseLanguage, language, t, translate } from "./words";
 import { heardServerTime, serverNow } from "./times";
-import { isMaintenance, isOpen, incidentById, notReal, room, stateNow, takeLayout, takeState } from "./room";
+import { isOpen, incidentById, notReal, openCount, room, stateNow, takeLayout, takeState } from "./room";
 import { Feed } from "./feed";
 import { IncidentPanel } from "./incident";
 import { RoomMap } from "./map";
@@ -139,7 +139,7 @@ function titleText(): string {
   const { incidents } = stateNow();
   const asked = incidents.filter(asksTheRoom);
   const [first] = asked;
-  if (first === undefined) return t("page_title", { n: incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length });
+  if (first === undefined) return t("page_title", { n: openCount() });
   const mark = asked.every(notReal) ? notReal(first) : "";
   return [mark, t("page_title_asked", { n: asked.length })].filter(Boolean).join(" · ");
 }

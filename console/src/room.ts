@@ -80,6 +80,12 @@ export function isMaintenance(incident: Incident): boolean {
   return incident.kind === "camera_health";
 }
 
+// How many security incidents are open, those among them that the page is not told of, too.
+export function openCount(): number {
+  const { incidents, open_not_shown } = stateNow();
+  return incidents.filter((one) => isOpen(one) && !isMaintenance(one)).length + open_not_shown;
+}
+
 // How many cameras saw an incident, as far as the page is told.
 export function camerasThatSaw(incident: Incident): number {
   return new Set(incident.witnesses.map((witness) => witness.camera_id)).size || 1;

@@ -40,7 +40,7 @@ export class Stream {
     const source = new EventSource(this.#newest ? `/api/v1/events?after=${this.#newest}` : "/api/v1/events");
     source.addEventListener("state", (event) => this.#take(event, (message: StateMessage) => this.#show(event, message.at, message.room)));
     source.addEventListener("change", (event) => this.#take(event, (message: ChangeMessage) => {
-      if (this.#room !== null) this.#show(event, message.at, { ...this.#room, ...(message.room as Partial<RoomState>) });
+      if (this.#room !== null) this.#show(event, message.at, changed(this.#room, message));
     }));
     source.addEventListener("trouble", (event) => this.#take(event, this.#onTrouble));
     // The browser reconnects by itself after a broken connection, but gives up after an answer such as 503.
@@ -78,6 +78,16 @@ export class Stream {
     this.#opening = performance.now() - UNOPENED_MS;
     this.#reopen();
   }
+}
+
+// What stays is the very same object: of hundreds of incidents one is otherwise.
+function changed(before: RoomState, { room, incident_ids, incidents, orders }: ChangeMessage): RoomState {
+  const now = { ...before, ...(room as Partial<RoomState>) };
+  if (incident_ids === null && incidents.length === 0 && Object.keys(orders).length === 0) return now;
+  const known = new Map([...before.incidents, ...incidents].map((incident) => [incident.id, incident]));
+  const ids = incident_ids ?? before.incidents.map((incident) => incident.id);
+  const ordered = ids.map((id) => [id, orders[id] ?? before.orders[id] ?? []] as const);
+  return { ...now, incidents: ids.flatMap((id) => known.get(id) ?? []), orders: Object.fromEntries(ordered.filter(([, all]) => all.length > 0)) };
 }
 
 type Incidents = "/api/v1/incidents/{incident_id}/";

@@ -4,7 +4,7 @@ import { createRef, render } from "preact";
 import { batch, computed, signal } from "@preact/signals";
 import { markPath } from "./dom";
 import { language, type PlainKey, t, word } from "./words";
-import { isMaintenance, isOpen, room, seen } from "./room";
+import { isMaintenance, isOpen, openCount, room, seen } from "./room";
 import { may } from "./signed";
 import { operatorName, typeOperator } from "./operator";
 import { pinOf, togglePin } from "./pins";
@@ -68,7 +68,7 @@ export function showWall(): void {
   }
   wanted.value = chosen().map(({ id }) => id);
   const incidents = room.state.incidents.filter((one) => isOpen(one) && !isMaintenance(one));
-  opened.value = incidents[0] ? { n: incidents.length, level: incidents[0].level } : null;
+  opened.value = incidents[0] ? { n: openCount(), level: incidents[0].level } : null;
 }
 
 // Called some times a second.

@@ -381,8 +381,7 @@ class SqlStore:
 
     async def gone_evidence(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, Gone]:
         """See IncidentReader."""
-        rows = await self.evidence.look_up(ids)
-        return {row.id: row.gone for row in rows.values() if row.gone is not None}
+        return await self.evidence.gone(ids)
 
     async def totals(self) -> Totals:
         """See IncidentReader."""

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from patrol.adapters import sql_restoring
 from patrol.adapters.sql import SqlStore
-from patrol.adapters.sql_bodies import incident_in
+from patrol.adapters.sql_bodies import incident_in, order_in
 from patrol.adapters.sql_outbox import OUTBOX
 from patrol.adapters.sql_rows import orders_of
-from patrol.adapters.sql_tables import ALERTS, INCIDENTS, IS_OPEN, ORDER_JSON, ORDERS, URGENCY, URGENT
+from patrol.adapters.sql_tables import ALERTS, INCIDENTS, IS_OPEN, ORDERS, URGENCY, URGENT
 from patrol.adapters.sql_times import text_of, time_of
 from patrol.domain.auditing import AuditView, Unpublished, Waiting
 from patrol.domain.dispatch import Situation
@@ -135,9 +135,7 @@ def _silent(connection: Connection, before: str) -> tuple[tuple[Order, Incident]
         .order_by(ORDERS.c.sent_at)
         .limit(MOST)
     )
-    return tuple(
-        (ORDER_JSON.validate_json(order), incident_in(incident)) for order, incident in connection.execute(query)
-    )
+    return tuple((order_in(order), incident_in(incident)) for order, incident in connection.execute(query))
 
 
 def _not_marked(connection: Connection, before: str) -> tuple[Incident, ...]:

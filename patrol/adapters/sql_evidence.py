@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from json import dumps
 from typing import Any
 
 from sqlalchemy import (
@@ -85,6 +86,13 @@ _LET_GO = (
 )
 _GONE, _GONE_UNLESS_OPEN = Prepared(_LET_GO), Prepared(_LET_GO.where(~_IS_OPEN))
 _NOTE = Prepared(insert(_EVIDENCE).on_conflict_do_nothing(), "id", "medium", "alert_id", "class", "accepted_at")
+# All of them in one value: a thousand take the library longer to write out than the database to look up.
+_WANTED = func.json_each(bindparam("wanted")).table_valued("value")
+_GONE_OF = Prepared(
+    select(_EVIDENCE.c.id, _EVIDENCE.c.gone).where(
+        _EVIDENCE.c.gone.is_not(None), _EVIDENCE.c.id.in_(select(_WANTED.c.value))
+    )
+)
 
 Transaction = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
@@ -183,6 +191,16 @@ class SqlEvidenceIndex:
         if not ids:
             return {}
         return {row.id: row for row in await self._rows(select(_EVIDENCE).where(_EVIDENCE.c.id.in_(ids)))}
+
+    async def gone(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, Gone]:
+        """Of these, what is not there any more, and why: by one statement, however many they are."""
+        wanted = dumps(list(ids))
+
+        def work(connection: Connection) -> dict[EvidenceId, Gone]:
+            return {EvidenceId(found): Gone(why) for found, why in _GONE_OF.rows(connection, wanted=wanted)}
+
+        found: Mapping[EvidenceId, Gone] = await self._read(work) if ids else {}
+        return found
 
     async def adopt(self, after: AlertId | None, limit: int) -> AlertId | None:
         """See EvidenceIndex."""

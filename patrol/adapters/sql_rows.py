@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from patrol.adapters import sql_choices, sql_outbox
-from patrol.adapters.sql_bodies import body_of, incident_in
+from patrol.adapters.sql_bodies import body_of, body_of_order, incident_in, order_in
 from patrol.adapters.sql_history import whereabouts
 from patrol.adapters.sql_prepared import Prepared, put
 from patrol.adapters.sql_tables import (
@@ -18,7 +18,6 @@ from patrol.adapters.sql_tables import (
     DUTIES,
     DUTY_JSON,
     INCIDENTS,
-    ORDER_JSON,
     ORDERS,
 )
 from patrol.adapters.sql_times import text_of
@@ -54,7 +53,7 @@ def incident_of(connection: Connection, incident_id: IncidentId) -> Incident:
 def orders_of(connection: Connection, incident_ids: Sequence[IncidentId] | Select[str]) -> tuple[Order, ...]:
     """The orders of these incidents, or of those that a query finds, the first sent first."""
     query = select(ORDERS.c.body).where(ORDERS.c.incident_id.in_(incident_ids)).order_by(ORDERS.c.sent_at)
-    return tuple(ORDER_JSON.validate_json(body) for body in connection.execute(query).scalars())
+    return tuple(order_in(body) for body in connection.execute(query).scalars())
 
 
 def store_outcomes(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -106,7 +105,7 @@ def _store_orders(connection: Connection, orders: Sequence[Order]) -> None:
             unit_id=order.unit_id,
             busy_unit_id=order.unit_id if order.is_open else None,
             sent_at=text_of(order.sent_at),
-            body=ORDER_JSON.dump_json(order).decode(),
+            body=body_of_order(order),
         )
 
 

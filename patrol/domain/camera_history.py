@@ -1,6 +1,7 @@
 """What is remembered of each camera: its latest visits, and how long it was unseen, span by span of a day.
 
-A visit is remembered by closed words alone: what failed, never in whose words, so that no address can be among them.
+A visit is remembered by closed words alone. Only of the latest failures the source's own words are kept, redacted, so
+that no address can be among them.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from enum import StrEnum
 
 from patrol.domain.camera import Camera, CameraId, Strategy
 from patrol.domain.errors import CaptureFailure
+from patrol.domain.redacting import redacted
 from patrol.domain.visits import Turn, Visit
 
 SPAN = timedelta(minutes=10)
 KEPT_FOR = timedelta(days=7)
 LATEST = 40  # visits of each camera
+LATEST_ERRORS = 10
 STILL_PICTURES = frozenset({"http", "https"})
 
 
@@ -74,13 +77,31 @@ class CameraSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class PastError:
+    """Failures that were alike, one after another: ``count`` of them, the first at ``since``, the last at ``at``.
+
+    ``detail``: what the source said, redacted; empty where it said no more than ``failure`` does. Times are aware UTC.
+    """
+
+    at: datetime
+    failure: CaptureFailure
+    detail: str
+    since: datetime
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class VisitRecord:
-    """What the tour remembers of one camera at ``at``: its latest visits, newest first, and the span so far."""
+    """What the tour remembers of one camera at ``at``: its latest visits, newest first, and the span so far.
+
+    ``errors``: its latest failures, newest first.
+    """
 
     camera_id: CameraId
     at: datetime
     visits: tuple[PastVisit, ...]
     span: CameraSpan
+    errors: tuple[PastError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +136,7 @@ class _Remembered:
     """``longest_gap_s``: of the gaps that ended in this span."""
 
     latest: deque[PastVisit] = field(default_factory=lambda: deque(maxlen=LATEST))
+    errors: deque[PastError] = field(default_factory=lambda: deque(maxlen=LATEST_ERRORS))
     made: int = 0
     longest_gap_s: float = 0.0
     visits: int = 0
@@ -138,9 +160,10 @@ class VisitMemory:
         one.made += 1
         one.latest.append(PastVisit(one.made, at, visit.turn, how(visit), seconds, VisitEnd.DETECTING))
 
-    def failed(self, visit: Visit, failure: CaptureFailure, at: datetime, seconds: float) -> None:
-        """A visit brought none."""
+    def failed(self, visit: Visit, failure: CaptureFailure, at: datetime, seconds: float, detail: str = "") -> None:
+        """A visit brought none. ``detail``: what its source said."""
         one = self._of(visit.camera.id)
+        _note(one.errors, failure, at, redacted(detail, visit.camera))
         one.failures[failure] += 1
         one.made += 1
         one.latest.append(PastVisit(one.made, at, visit.turn, how(visit), seconds, VisitEnd.FAILED, failure))
@@ -153,7 +176,9 @@ class VisitMemory:
 
     def refused(self, camera_id: CameraId, at: datetime, failure: CaptureFailure) -> None:
         """The picture that was taken then is not the camera's, and counts for nothing."""
-        self._of(camera_id).failures[failure] += 1
+        one = self._of(camera_id)
+        one.failures[failure] += 1
+        _note(one.errors, failure, at, "")
         self._ended(camera_id, at, VisitEnd.FAILED, failure, None)
 
     def dropped(self, camera_id: CameraId, at: datetime) -> None:
@@ -167,7 +192,8 @@ class VisitMemory:
     def record(self, unseen: Unseen, at: datetime) -> VisitRecord:
         """One camera's, as it stands."""
         one = self._of(unseen.camera_id)
-        return VisitRecord(unseen.camera_id, at, tuple(reversed(one.latest)), self._span(one, unseen, span_at(at)))
+        span = self._span(one, unseen, span_at(at))
+        return VisitRecord(unseen.camera_id, at, tuple(reversed(one.latest)), span, tuple(reversed(one.errors)))
 
     def end_span(self, began_at: datetime, unseen: Iterable[Unseen]) -> tuple[CameraSpan, ...]:
         """The span of all of these is over; the next one begins."""
@@ -205,6 +231,15 @@ class VisitMemory:
             if visit.at == at and visit.end is VisitEnd.DETECTING:
                 latest[place] = replace(visit, end=end, failure=failure, people=people)
                 return
+
+
+def _note(errors: deque[PastError], failure: CaptureFailure, at: datetime, detail: str) -> None:
+    """One more failure. One that goes on for an hour in the same way pushes out none that was otherwise."""
+    last = errors[-1] if errors else None
+    if last is not None and (last.failure, last.detail) == (failure, detail):
+        errors[-1] = replace(last, at=at, count=last.count + 1)
+    else:
+        errors.append(PastError(at, failure, detail, at))
 
 
 def how(visit: Visit) -> How:

@@ -115,6 +115,7 @@ class CaptureError(PatrolError):
 
     def __init__(self, failure: CaptureFailure, detail: str = "") -> None:
         self.failure = failure
+        self.detail = detail
         super().__init__(f"{failure.value}: {detail}" if detail else failure.value)
 
 

@@ -182,9 +182,10 @@ class CoverStatus:
 
 @dataclass(frozen=True, slots=True)
 class RoomSnapshot:
-    """All of it. ``incidents``: open ones, most urgent first, then the latest closed ones (at most 100 in all).
+    """All of it. ``incidents``: open ones, most urgent first, then the latest closed ones; so many at most of each.
 
     Of the open ones security comes before maintenance; ``stages`` count the former, ``maintenance`` the latter.
+    ``open_not_shown``: how many open ones of the class security there are beside these.
     ``orders``: per incident, those that units have to do with, the farthest crew's first; else the latest.
     ``tour`` is None while no tour reports; ``tour_reported_at``: when one last did, if that is known.
     ``gone``: pictures and clips of ``incidents`` that are not there any more, and why.
@@ -209,6 +210,7 @@ class RoomSnapshot:
     watch: WatchStatus = WatchStatus()
     digest: Digest | None = None
     cover: CoverStatus | None = None
+    open_not_shown: int = 0
 
 
 @dataclass(frozen=True, slots=True)

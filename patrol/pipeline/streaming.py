@@ -70,6 +70,8 @@ class Streaming:
         self._streams: dict[CameraId, _Stream] = {}
         self._viewers: dict[str, _Viewer] = {}
         self._ended: OrderedDict[str, tuple[str, LiveStatus]] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()  # connections
+        self._left = asyncio.Event()  # somebody has
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -83,9 +85,12 @@ class Streaming:
             finally:
                 self._tasks = None
             telling.cancel()
+            for stream in self._streams.values():
+                stream.failed(LiveRefused(LiveRefusal.STOPPING))  # for who is being let in just now
             await self._end_all(list(self._viewers.values()), LiveEnd.STOPPING)
             for stream in list(self._streams.values()):
                 self._close(stream)
+            await self._be_gone()
 
     async def open(self, camera_id: CameraId, offer: str, looker: Looker) -> LiveView:
         """One more view. Raises LiveRefused; KeyError where there is no such camera."""
@@ -141,7 +146,7 @@ class Streaming:
             way = await stream.opened()
             peer = await self._peers.answered(offer, viewer.next)
             if stream.refused is not None:  # it ended meanwhile
-                await peer.close()
+                await self._hang_up(peer)
                 raise LiveRefused(stream.refused.reason, stream.refused.failure)
             viewer.peer = peer
             otherwise.pop_all()
@@ -249,9 +254,28 @@ class Streaming:
         if len(self._ended) > MOST_ENDED:
             self._ended.popitem(last=False)
         self._metrics.ended(end)
+        await self._hang_up(viewer.peer)
+
+    async def _hang_up(self, peer: LivePeer) -> None:
+        """Close a connection. It is closed to its end, also where whoever wanted that waits no longer."""
+        closing = asyncio.create_task(peer.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSED_WITHIN_S):
-                await viewer.peer.close()
+                await asyncio.shield(closing)
+
+    async def _be_gone(self) -> None:
+        """Wait for who was being let in as it ended, and for what is being closed: or sockets outlive the loop."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSED_WITHIN_S):
+                while self._viewers:
+                    self._left.clear()
+                    await self._left.wait()
+                while self._closing:
+                    await asyncio.wait(set(self._closing))
+        for closing in self._closing:
+            closing.cancel()
 
     def _add(self, viewer: _Viewer) -> None:
         self._viewers[viewer.id] = viewer
@@ -260,6 +284,7 @@ class Streaming:
 
     def _forget(self, viewer: _Viewer) -> None:
         self._viewers.pop(viewer.id, None)
+        self._left.set()
         viewer.stream.viewers.discard(viewer)
         viewer.stream.left_at = self._clock.monotonic()
         self._metrics.passed(*viewer.uncounted())

@@ -106,10 +106,10 @@ class TourBook:
         if visit.turn is Turn.FOCUS:
             self._metrics.tour.focus_visits.inc()
 
-    def failed(self, visit: Visit, failure: CaptureFailure, seconds: float) -> None:
+    def failed(self, visit: Visit, error: CaptureError, seconds: float) -> None:
         """The visit brought none: the camera waits out a back-off."""
-        camera = visit.camera
-        self._memory.failed(visit, failure, self._clock.now(), seconds)
+        camera, failure = visit.camera, error.failure
+        self._memory.failed(visit, failure, self._clock.now(), seconds, error.detail)
         self._metrics.tour.failures.labels(camera.ring.value, failure.value).inc()
         self._failed(camera.id, failure)
 
@@ -350,7 +350,7 @@ class Touring:
         try:
             frame = await self._source.capture(visit.camera, visit.deadline_s)
         except CaptureError as error:
-            self._book.failed(visit, error.failure, self._clock.monotonic() - began)
+            self._book.failed(visit, error, self._clock.monotonic() - began)
             return
         self._book.visited(visit, frame, self._clock.monotonic() - began)
         self._frames.offer(frame, visit.camera.ring, is_extra=visit.turn is Turn.FOCUS)

@@ -39,7 +39,8 @@ from patrol.ports import Clock, IncidentReader, Outbox, StorageWatch, TimeKeeper
 
 _log = logging.getLogger(__name__)
 
-INCIDENTS_SHOWN = 100
+# Of each sort, so that a flood of one hides nothing of the others.
+OPEN_SHOWN = 500
 MAINTENANCE_SHOWN = 30
 CLOSED_SHOWN = 40
 # Redis may answer and yet take nothing (out of memory, a replica): people must know within 5 s.
@@ -108,10 +109,9 @@ class Room:
         open_ledger = await self._reader.open_ledger()
         closed = await self._reader.latest_closed(CLOSED_SHOWN)
         tour, queue = await self._tour_and_queue(now)
-        # Never more than a page can show; beyond that the least urgent are counted in the stages only.
+        # Never more than a page can show; beyond that the least urgent are counted only.
         security, maintenance = (of_class(open_ledger.incidents, one) for one in IncidentClass)
-        open_shown = (*most_urgent_first(security), *most_urgent_first(maintenance)[:MAINTENANCE_SHOWN])
-        shown = cut((*open_shown, *closed.incidents), INCIDENTS_SHOWN)
+        shown = as_shown(open_ledger.incidents, closed.incidents)
         shown_ids = {incident.id for incident in shown}
         orders = (*closed.orders, *open_ledger.orders)
         return RoomSnapshot(
@@ -132,6 +132,7 @@ class Room:
             watch=await self._watch(now),
             digest=digest(security),
             cover=self._covering.look(open_ledger.duties) if self._covering is not None else None,
+            open_not_shown=max(0, len(security) - OPEN_SHOWN),
         )
 
     async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
@@ -196,6 +197,12 @@ def _late(count: int, oldest_s: float) -> str | None:
 def of_class(incidents: Sequence[Incident], wanted: IncidentClass) -> list[Incident]:
     """Those of one class, in their order."""
     return [incident for incident in incidents if incident.incident_class is wanted]
+
+
+def as_shown(open_ones: Sequence[Incident], closed: Sequence[Incident]) -> tuple[Incident, ...]:
+    """Those that a page is told of, in their order. ``closed``: the one closed last first."""
+    security, maintenance = (most_urgent_first(of_class(open_ones, one)) for one in IncidentClass)
+    return (*cut(security, OPEN_SHOWN), *cut(maintenance, MAINTENANCE_SHOWN), *closed[:CLOSED_SHOWN])
 
 
 def cut(incidents: Sequence[Incident], most: int) -> tuple[Incident, ...]:

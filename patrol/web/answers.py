@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from patrol.domain.accounts import AccountRole, Permission
-from patrol.domain.incidents import IncidentId
+from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.live import LiveEnd, LiveWay
+from patrol.domain.orders import Order
 from patrol.domain.units import UnitState
 from patrol.domain.zones import Polygon
 from patrol.web.layout import RoomLayout
@@ -33,9 +34,17 @@ class StateMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChangeMessage:
-    """What is otherwise in the room than the message before said: those fields of its state, each whole."""
+    """What is otherwise in the room than the message before said.
+
+    ``room``: fields of its state, each whole; never ``incidents`` and ``orders``, which are told one by one.
+    ``incident_ids``: all that the room has, in their order; None where these are the same as before. ``incidents``:
+    those that are new or otherwise. ``orders``: likewise, by incident; empty where it has none any more.
+    """
 
     at: datetime
+    incident_ids: tuple[IncidentId, ...] | None
+    incidents: tuple[Incident, ...]
+    orders: Mapping[IncidentId, tuple[Order, ...]]
     room: Mapping[str, Any]
 
 

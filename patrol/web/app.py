@@ -39,6 +39,7 @@ from patrol.web.answering import FAILURES
 from patrol.web.camera_detail_routes import camera_detail_routes
 from patrol.web.camera_routes import camera_routes
 from patrol.web.describing import describing_routes
+from patrol.web.encoding import Part, RoomEncoder
 from patrol.web.entering import DeclaredRoute, Gate
 from patrol.web.evidence_routes import evidence_routes
 from patrol.web.feeding import FeedLimits, RoomFeed
@@ -53,7 +54,6 @@ from patrol.web.record_routes import record_routes
 from patrol.web.repeating import Repeats
 from patrol.web.room_routes import asset_routes, precision_routes, room_routes
 from patrol.web.roster_routes import roster_routes
-from patrol.web.schemas import encode_room, with_time
 from patrol.web.serving import serve
 from patrol.web.settings_routes import settings_routes
 from patrol.web.sign_in_routes import deed_routes, sign_in_routes
@@ -111,12 +111,12 @@ def make_web_app(
     """
     gate = gate or Gate()
     encoded = EncodedLayout.of(layout)
-    looking = Looking(clock)
+    looking, encoder = Looking(clock), RoomEncoder(layout, encoded.version)
 
-    def encode(snapshot: RoomSnapshot) -> Mapping[str, bytes]:
-        return encode_room(snapshot, layout, encoded.version, looking.now())
+    def encode(snapshot: RoomSnapshot) -> Mapping[Part, bytes]:
+        return encoder.parts(snapshot, looking.now())
 
-    feed = RoomFeed(view, encode, with_time, clock, stopping, limits or FeedLimits())
+    feed = RoomFeed(view, encode, clock, stopping, limits or FeedLimits())
     hanging = _wall_feed(wall, wall_metrics, layout, clock, stopping)
     app = _guarded(
         [

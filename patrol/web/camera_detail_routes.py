@@ -1,6 +1,6 @@
 """Cameras, for people who look after them: how each stands, stood, and was visited. Nothing here is done to one.
 
-No address of a camera is told, nor any part of one; of what failed, the closed word alone.
+No address of a camera is told, nor any part of one; of what failed, the closed word, and the source's own redacted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from patrol.domain.accounts import Permission
 from patrol.domain.camera import CameraId, Place, RingName, Strategy
-from patrol.domain.camera_history import KEPT_FOR, SPAN, CameraSpan, How, PastVisit, VisitEnd
+from patrol.domain.camera_history import KEPT_FOR, SPAN, CameraSpan, How, PastError, PastVisit, VisitEnd
 from patrol.domain.camera_overview import (
     CameraHealth,
     CameraOverview,
@@ -244,11 +244,34 @@ class VisitShown:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorShown:
+    """Visits that failed in the same way one after another: so many, the first one ``since`` then, the last one ``at``.
+
+    ``detail``: what the camera's source said of it, redacted, at most 160 characters; it may be empty.
+    """
+
+    at: datetime
+    failure: CaptureFailure
+    detail: str
+    since: datetime
+    count: int
+
+    @classmethod
+    def of(cls, error: PastError) -> ErrorShown:
+        """As it is told."""
+        return cls(error.at, error.failure, error.detail, error.since, error.count)
+
+
+@dataclass(frozen=True, slots=True)
 class VisitsPage:
-    """Some of the latest visits, newest first. ``next``: the cursor of the next page, None on the last."""
+    """Some of the latest visits, newest first. ``next``: the cursor of the next page, None on the last.
+
+    ``errors``: the latest failures, newest first, with every page; they may be older than all visits that are told.
+    """
 
     items: tuple[VisitShown, ...]
     next: str | None
+    errors: tuple[ErrorShown, ...]
 
 
 _CAMERAS, _DETAIL, _VISITS = TypeAdapter(CamerasPage), TypeAdapter(CameraDetail), TypeAdapter(VisitsPage)
@@ -310,7 +333,8 @@ class _Cameras:
         if record is None:
             return error_response(503, "tour_silent", "the tour does not tell of its visits now; try again")
         items, cursor = _page(record.visits, asked, VISITS, lambda visit: str(visit.number))
-        return _json(_VISITS.dump_json(VisitsPage(tuple(VisitShown.of(visit) for visit in items), cursor)))
+        errors = tuple(ErrorShown.of(error) for error in record.errors)
+        return _json(_VISITS.dump_json(VisitsPage(tuple(VisitShown.of(visit) for visit in items), cursor, errors)))
 
 
 def _wanted(request: Request, cameras: Sequence[CameraOverview]) -> list[CameraOverview]:

@@ -18,6 +18,7 @@ from json import dumps
 from patrol.domain.errors import StoreError
 from patrol.domain.room import RoomSnapshot
 from patrol.ports import Clock, RoomView
+from patrol.web.encoding import Part, change_message, is_awaited, state_message
 from patrol.web.telling import Told, id_of, number_in
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ class FeedLimits:
     """How much the feed does; times in seconds.
 
     ``look_every_s``: from one look at the room to the next, or three times what the look took, where that is longer.
-    What people wait for (``SOON``) is told at once then, all else ``period_s`` after the last time: ages change always.
+    What people wait for (incidents, orders) is told at once then, all else ``period_s`` after the last time: ages
+    change always.
     ``quiet_s``: a room in which nothing changes is told again after that long, so that a page can tell calm from
     a dead connection. ``heartbeat_s``: a comment goes out when nothing else did for so long.
     """
@@ -46,27 +48,22 @@ class FeedLimits:
     reconnect_s: float = 2.0
 
 
-SOON = ("incidents", "orders")
-
-
 class RoomFeed:
     """Tells every viewer what has changed since he was told last: a slow one skips, and holds no buffer of his own.
 
-    ``encode`` makes bytes of a snapshot's fields, without its time; ``frame`` puts a time around some of them.
+    ``encode`` makes bytes of a snapshot's parts, without its time.
     """
 
     def __init__(
         self,
         view: RoomView,
-        encode: Callable[[RoomSnapshot], Mapping[str, bytes]],
-        frame: Callable[[datetime, Mapping[str, bytes]], bytes],
+        encode: Callable[[RoomSnapshot], Mapping[Part, bytes]],
         clock: Clock,
         stopping: asyncio.Event,
         limits: FeedLimits,
     ) -> None:
         self._view = view
         self._encode = encode
-        self._frame = frame
         self._clock = clock
         self._stopping = stopping
         self._limits = limits
@@ -74,7 +71,7 @@ class RoomFeed:
         self._watched = asyncio.Event()
         self._came = asyncio.Event()  # somebody, to an empty room
         self._life = secrets.token_hex(4)  # this feed's, so that no other's ids are taken for its own
-        self._told = Told()
+        self._told: Told[Part] = Told()
         self._at: datetime | None = None  # when the room was so; None: nobody has looked since somebody watches
         self._told_at = 0.0
         self._made: dict[int | None, bytes] = {}  # of the newest message, for those who have seen that one before
@@ -138,9 +135,12 @@ class RoomFeed:
         """The whole room where nothing was seen of it, else what has changed: made once for all who saw as much."""
         made = self._made.get(seen)
         if made is None:
-            kind, fields = (b"state", self._told.fields) if seen is None else (b"change", self._told.after(seen))
+            if seen is None:
+                kind, data = b"state", state_message(at, self._told.parts)
+            else:
+                kind, data = b"change", change_message(at, self._told.after(seen))
             message_id = id_of(self._life, self._told.number).encode()
-            made = b"id: %s\nevent: %s\ndata: %s\n\n" % (message_id, kind, self._frame(at, fields))
+            made = b"id: %s\nevent: %s\ndata: %s\n\n" % (message_id, kind, data)
             self._made[seen] = made
         return made
 
@@ -174,9 +174,10 @@ class RoomFeed:
     def _tell_room(self, snapshot: RoomSnapshot) -> None:
         room = self._encode(snapshot)
         now = self._clock.monotonic()
-        calm = room == self._told.fields and now - self._told_at < self._limits.quiet_s
+        told = self._told.parts
+        calm = room == told and now - self._told_at < self._limits.quiet_s
         can_wait = now - self._told_at < self._limits.period_s and all(
-            room.get(name) == self._told.fields.get(name) for name in SOON
+            told.get(part) == value for part, value in room.items() if is_awaited(part)
         )
         if (calm or can_wait) and self._at is not None and self._trouble is None:
             return

@@ -15,13 +15,14 @@ from patrol.domain.incidents import Incident, IncidentId
 from patrol.domain.room import ClosedPlace, RoomSnapshot
 from patrol.ports import PrecisionView, RoomView
 from patrol.web.assets import load_assets
+from patrol.web.encoding import Part, state_message
 from patrol.web.entering import OPEN, DeclaredRoute, Gate, declared
 from patrol.web.feeding import FeedFull, RoomFeed
 from patrol.web.layout import EncodedLayout
 from patrol.web.paging import asked_in, page_of, refuse_cursor
 from patrol.web.problems import error_response
 from patrol.web.reading import in_time
-from patrol.web.schemas import encode_past, encode_precision, with_time
+from patrol.web.schemas import encode_past, encode_precision
 from patrol.web.sign_in_routes import SIGN_IN_PAGE
 from patrol.web.streaming import answer_head, send_events
 
@@ -44,7 +45,7 @@ def asset_routes() -> list[DeclaredRoute]:
 def room_routes(
     view: RoomView,
     layout: EncodedLayout,
-    encode: Callable[[RoomSnapshot], Mapping[str, bytes]],
+    encode: Callable[[RoomSnapshot], Mapping[Part, bytes]],
     feed: RoomFeed,
     gate: Gate,
 ) -> list[DeclaredRoute]:
@@ -67,7 +68,7 @@ class _Room:
     """The room as JSON."""
 
     def __init__(
-        self, view: RoomView, layout: EncodedLayout, encode: Callable[[RoomSnapshot], Mapping[str, bytes]]
+        self, view: RoomView, layout: EncodedLayout, encode: Callable[[RoomSnapshot], Mapping[Part, bytes]]
     ) -> None:
         self._view = view
         self._layout = layout
@@ -78,7 +79,7 @@ class _Room:
 
     async def state(self, request: Request) -> Response:
         snapshot = await in_time(self._view.snapshot())
-        return Response(with_time(snapshot.at, self._encode(snapshot)), media_type="application/json")
+        return Response(state_message(snapshot.at, self._encode(snapshot)), media_type="application/json")
 
     async def past(self, request: Request) -> Response:
         asked = asked_in(request, CLOSED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -133,6 +133,7 @@ class RoomState:
     tour last did, where ``tour`` is None. ``gone``: pictures and clips that are not there any more, and why.
     ``digest`` folds only incidents that are told here; its counts are of all. ``cover``: of each ring, and at most one
     proposal whom to move; None where nobody works it out. ``looking``: who looks at which incident, by its id.
+    ``open_not_shown``: how many open security incidents there are beside those in ``incidents``.
     """
 
     layout: str
@@ -155,29 +156,14 @@ class RoomState:
     digest: Digest | None
     cover: CoverStatus | None
     looking: Mapping[IncidentId, tuple[Looker, ...]]
+    open_not_shown: int
 
-
-_ROOM_FIELDS = {name: TypeAdapter(hint) for name, hint in get_type_hints(RoomState, include_extras=True).items()}
 
 Lookers = Mapping[IncidentId, tuple[Looker, ...]]
 
 
-def encode_room(
-    snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, looking: Lookers
-) -> Mapping[str, bytes]:
-    """The room's fields as JSON, each in one line, without its time; equal bytes mean that nothing changed."""
-    state = room_state(snapshot, layout, layout_version, looking)
-    return {name: adapter.dump_json(getattr(state, name)) for name, adapter in _ROOM_FIELDS.items()}
-
-
-def with_time(at: datetime, room: Mapping[str, bytes]) -> bytes:
-    """``{"at": ..., "room": ...}`` around fields of an encoded room."""
-    fields = b",".join(b'"%s":%s' % (name.encode(), value) for name, value in room.items())
-    return b'{"at":"%s","room":{%s}}' % (at.isoformat().encode(), fields)
-
-
 def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, looking: Lookers) -> RoomState:
-    """A snapshot in the shape that a page reads once a second."""
+    """A snapshot in the shape that a page reads once a second; its incidents are not cut yet, see ``shown_of``."""
     return RoomState(
         layout=layout_version,
         station=snapshot.station,
@@ -186,7 +172,7 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, 
         tour=_tour_state(snapshot.tour, layout) if snapshot.tour else None,
         queue=snapshot.queue,
         stages=snapshot.stages,
-        incidents=tuple(_cut(incident) for incident in snapshot.incidents),
+        incidents=snapshot.incidents,
         incident_stages=_stages(snapshot.incidents),
         orders=snapshot.orders,
         units=tuple(_unit_on_map(unit) for unit in snapshot.units),
@@ -203,10 +189,12 @@ def room_state(snapshot: RoomSnapshot, layout: RoomLayout, layout_version: str, 
         digest=_told(snapshot.digest, snapshot.incidents),
         cover=snapshot.cover,
         looking=looking,
+        open_not_shown=snapshot.open_not_shown,
     )
 
 
-def _cut(incident: Incident) -> Incident:
+def shown_of(incident: Incident) -> Incident:
+    """An incident as far as a page shows it."""
     # One witness says nothing that the incident does not; of a long list the first are enough.
     several = incident.witnesses if len(incident.witnesses) > 1 else ()
     history = incident.history[-LIVES_SHOWN:]
@@ -343,7 +331,7 @@ def encode_past(shown: Sequence[Incident], following: str | None, past: PastInci
     """A page of closed incidents as JSON."""
     ids = {incident.id for incident in shown}
     orders = {incident_id: orders for incident_id, orders in past.orders.items() if incident_id in ids}
-    return _PAST.dump_json(PastPage(tuple(_cut(incident) for incident in shown), following, orders, past.gone))
+    return _PAST.dump_json(PastPage(tuple(shown_of(incident) for incident in shown), following, orders, past.gone))
 
 
 @dataclass(frozen=True, slots=True)

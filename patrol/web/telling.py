@@ -1,36 +1,39 @@
-"""What a viewer has not been told yet: the room's fields, each with the message that told it first. Pure.
+"""What a viewer has not been told yet: the room's parts, each with the message that told it first. Pure.
 
 So nothing of a viewer's has to be kept for him to go on where he was: whatever the newest message he has, what he has
-missed is the fields that were told after it. However slow he is, or how long he was away, that is one room at most.
+missed is the parts that were told after it. However slow he is, or how long he was away, that is one room at most.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 
+Part = TypeVar("Part", bound=Hashable)
+
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The room as it was told. ``number``: of the newest message; ``since``: of the one that told each field first."""
+class Told(Generic[Part]):
+    """The room as it was told. ``number``: of the newest message; ``since``: of the one that told each part first."""
 
     number: int = 0
-    fields: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    since: Mapping[str, int] = field(default_factory=dict, repr=False)
+    parts: Mapping[Part, bytes] = field(default_factory=dict, repr=False)
+    since: Mapping[Part, int] = field(default_factory=dict, repr=False)
 
-    def and_now(self, room: Mapping[str, bytes]) -> Told:
+    def and_now(self, room: Mapping[Part, bytes]) -> Told[Part]:
         """The room as it is told with the next message."""
         number = self.number + 1
-        stays = (name for name, value in room.items() if self.fields.get(name) == value)
-        since = dict.fromkeys(room, number) | {name: self.since[name] for name in stays}
+        stays = (part for part, value in room.items() if self.parts.get(part) == value)
+        since = dict.fromkeys(room, number) | {part: self.since[part] for part in stays}
         return Told(number, room, since)
 
-    def after(self, seen: int) -> Mapping[str, bytes]:
+    def after(self, seen: int) -> Mapping[Part, bytes]:
         """What the messages after that one told, as it is now."""
-        return {name: value for name, value in self.fields.items() if self.since[name] > seen}
+        return {part: value for part, value in self.parts.items() if self.since[part] > seen}
 
 
 def id_of(life: str, number: int) -> str:
@@ -38,7 +41,7 @@ def id_of(life: str, number: int) -> str:
     return f"{life}-{number}"
 
 
-def number_in(message_id: str, told: Told, life: str) -> int | None:
+def number_in(message_id: str, told: Told[Part], life: str) -> int | None:
     """Which of this feed's messages that was; None where it is none of its own, or none at all."""
     match = _ID.fullmatch(message_id)
     if match is None or match[1] != life:

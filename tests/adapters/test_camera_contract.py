@@ -19,7 +19,7 @@ from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_cameras import SqlCameraHistory
 from patrol.adapters.valkey_embedded import embedded_valkey
 from patrol.domain.camera import CameraId
-from patrol.domain.camera_history import SPAN, CameraSpan, How, PastVisit, VisitEnd, VisitRecord
+from patrol.domain.camera_history import SPAN, CameraSpan, How, PastError, PastVisit, VisitEnd, VisitRecord
 from patrol.domain.camera_overview import Worst
 from patrol.domain.errors import CaptureFailure, QueueError
 from patrol.domain.visits import Turn
@@ -37,6 +37,7 @@ RECORD = VisitRecord(
         PastVisit(1, at(1), Turn.DUE, How.KEPT_OPEN, 0.12, VisitEnd.SEEN, people=3),
     ),
     SPAN_OF_ONE,
+    (PastError(at(2), CaptureFailure.TIMED_OUT, "no picture within 1.5 s", at(2)),),
 )
 
 History = Callable[[], AbstractAsyncContextManager[CameraHistory]]

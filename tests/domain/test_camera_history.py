@@ -10,6 +10,7 @@ import pytest
 from patrol.domain.camera import Camera, CameraId, Strategy, StreamAddress
 from patrol.domain.camera_history import (
     LATEST,
+    LATEST_ERRORS,
     SPAN,
     CameraSpan,
     How,
@@ -52,6 +53,33 @@ def test_a_visit_is_told_with_what_became_of_it() -> None:
     ]
     assert found[3].turn is Turn.RETRY
     assert found[3].seconds == 1.5
+
+
+def test_the_latest_failures_are_kept_in_their_sources_words_without_an_address() -> None:
+    memory, of = VisitMemory(), camera("C-1", stream=StreamAddress("rtsp://admin:S3cret@10.0.0.7/live"))
+    memory.failed(visit(of), CaptureFailure.UNAUTHORIZED, at(1), 0.2, "RTSP 401")
+    for second in (2, 3, 4):
+        memory.failed(visit(of), CaptureFailure.TIMED_OUT, at(second), 1.5, "no picture within 1.5 s")
+    memory.failed(visit(of), CaptureFailure.BROKEN, at(5), 0.2, "cannot read rtsp://admin:S3cret@10.0.0.7/live")
+    memory.captured(visit(of), at(6), 0.2)
+    memory.refused(ONE, at(6), CaptureFailure.WRONG_PICTURE)
+    memory.end_span(span_at(NOON), [NOW])
+    assert [
+        (each.failure, each.detail, each.since, each.at, each.count) for each in memory.record(NOW, at(7)).errors
+    ] == [
+        (CaptureFailure.WRONG_PICTURE, "", at(6), at(6), 1),
+        (CaptureFailure.BROKEN, "cannot read …", at(5), at(5), 1),
+        (CaptureFailure.TIMED_OUT, "no picture within 1.5 s", at(2), at(4), 3),
+        (CaptureFailure.UNAUTHORIZED, "RTSP 401", at(1), at(1), 1),
+    ]
+
+
+def test_no_more_than_the_latest_failures_are_kept() -> None:
+    memory = VisitMemory()
+    for number in range(LATEST_ERRORS + 7):
+        memory.failed(visit(), CaptureFailure.BROKEN, at(number), 0.1, f"HTTP {500 + number}")
+    found = memory.record(NOW, at(60)).errors
+    assert [each.detail for each in found] == [f"HTTP {number}" for number in range(516, 506, -1)]
 
 
 def test_no_more_than_the_latest_visits_are_kept() -> None:

@@ -74,11 +74,14 @@ class Peer:
     state: PeerState = PeerState.CONNECTING
     came: int = 0
     closed: int = 0
+    closes: asyncio.Event | None = None  # it takes until then
 
     async def heard(self) -> int:
         return self.came
 
     async def close(self) -> None:
+        if self.closes is not None:
+            await self.closes.wait()
         self.closed += 1
         self.state = PeerState.OVER
 
@@ -87,8 +90,11 @@ class Peer:
 class Browsers:
     peers: list[Peer] = field(default_factory=list)
     understands: bool = True
+    agrees: asyncio.Event | None = None  # it takes until then
 
     async def answered(self, offer: str, next_picture: Callable[[], Awaitable[LivePicture]]) -> Peer:
+        if self.agrees is not None:
+            await self.agrees.wait()
         if not self.understands:
             raise LiveRefused(LiveRefusal.BROWSER)
         self.peers.append(Peer(next_picture))
@@ -135,6 +141,15 @@ async def running(settings: LiveSettings | None = None) -> AsyncIterator[Room]:
         await asyncio.sleep(0)
         yield room
         stopping.set()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let others have their turns until it is so."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never was so")
 
 
 def checked(check: Callable[[Room], Awaitable[None]], settings: LiveSettings | None = None) -> None:
@@ -424,6 +439,47 @@ def test_the_end_frees_everybody() -> None:
     assert [peer.closed for peer in room.browsers.peers] == [1, 1]
     assert room.cameras.open_now == {}
     assert room.counted("ends_total", end="stopping") == 2
+
+
+def test_who_is_being_let_in_as_it_ends_is_turned_away_and_waited_for() -> None:
+    async def go() -> Room:
+        room, stopping = Room(LiveSettings()), asyncio.Event()
+        room.browsers.agrees = asyncio.Event()
+        running = asyncio.create_task(room.streaming.run(stopping))
+        await asyncio.sleep(0)
+        looking = asyncio.create_task(room.refusal())
+        await until(lambda: ONE in room.cameras.open_now)
+        stopping.set()
+        await until(lambda: not room.cameras.open_now)
+        assert not running.done()
+        room.browsers.agrees.set()
+        await running
+        assert [peer.closed for peer in room.browsers.peers] == [1]
+        assert (await looking).reason is LiveRefusal.STOPPING
+        return room
+
+    assert asyncio.run(go()).counted("viewers") == 0
+
+
+def test_a_connection_that_is_being_closed_is_waited_for_also_where_whoever_closed_it_is_gone() -> None:
+    async def go() -> Peer:
+        room, stopping, closes = Room(LiveSettings()), asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(room.streaming.run(stopping))
+        await asyncio.sleep(0)
+        viewer, peer = await room.look()
+        peer.closes = closes
+        leaving = asyncio.create_task(room.streaming.leave(viewer, "wang"))
+        await until(lambda: room.counted("viewers") == 0)
+        leaving.cancel()  # its request, as the server stops
+        await asyncio.wait([leaving])
+        stopping.set()
+        await until(lambda: not room.cameras.open_now)
+        assert not running.done()
+        closes.set()
+        await running
+        return peer
+
+    assert asyncio.run(go()).closed == 1
 
 
 def test_before_it_runs_and_after_its_end_nobody_may_look() -> None:

@@ -80,7 +80,7 @@ class FakeCameras:
 
     async def refusing(self, _camera: Camera, _deadline_s: float) -> None:
         await self.clock.sleep(0.01)
-        raise CaptureError(CaptureFailure.REFUSED)
+        raise CaptureError(CaptureFailure.REFUSED, "ECONNREFUSED of rtsp://admin:S3cret@10.0.0.1/live")
 
 
 class QuickDetector:
@@ -248,6 +248,8 @@ def test_what_happened_to_each_camera_is_remembered_span_by_span() -> None:
         assert len(seen.visits) == len(station.source.visits["core-0"])
         assert {visit.failure for visit in failing.visits} == {CaptureFailure.REFUSED}
         assert failing.visits[0].seconds == pytest.approx(0.01)
+        assert [(each.detail, each.count) for each in failing.errors] == [("ECONNREFUSED of …", len(failing.visits))]
+        assert seen.errors == ()
         kept, missed = station.book.end_span(NOON)
         assert (kept.visits, kept.failures) == (len(seen.visits), {})
         assert kept.blind_age_s == pytest.approx(station.worst_gap_s("core-0"), abs=0.01)

@@ -11,13 +11,23 @@ import pytest
 from patrol.adapters.sql import SqlStore
 from patrol.domain.camera import RingName
 from patrol.domain.errors import StoreError
-from patrol.domain.events import Level
+from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentState, LoopStage, Stamp
 from patrol.domain.orders import ReceiptKind
 from patrol.domain.room import ClosedPlace, RoomSnapshot, TourStatus
 from patrol.domain.units import UnitState
+from patrol.pipeline import viewing
 from patrol.pipeline.covering import EVERY_S, Covering
-from patrol.pipeline.viewing import INCIDENTS_SHOWN, TOUR_SILENT_AFTER_S, Room, most_urgent_first, stages
+from patrol.pipeline.viewing import (
+    CLOSED_SHOWN,
+    MAINTENANCE_SHOWN,
+    OPEN_SHOWN,
+    TOUR_SILENT_AFTER_S,
+    Room,
+    as_shown,
+    most_urgent_first,
+    stages,
+)
 from patrol.ports import Ledger, Totals
 from tests.builders import NOON, SQUARE, at, camera, incident, north, unit
 from tests.pipeline.dispatch_room import RINGS, DispatchRoom, dispatch_room
@@ -223,19 +233,35 @@ def test_dead_letters_are_counted_on_the_page(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
-def test_a_storm_shows_no_more_than_a_page_can_hold_and_counts_all(tmp_path: Path) -> None:
+def test_a_storm_shows_no_more_than_a_page_can_hold_and_counts_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewing, "OPEN_SHOWN", 40)
+
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:
-            for number in range(INCIDENTS_SHOWN + 20):
+            for number in range(60):
                 await room.alert(number, level=Level.GREEN if number < 30 else Level.YELLOW)
+            await room.desk.close("I-0", Disposition.UNFOUNDED, "Li", "")
             await room.following_up.tick()
             snapshot = await room.room.snapshot()
-            assert len(snapshot.incidents) == INCIDENTS_SHOWN
-            assert sum(found.level is Level.GREEN for found in snapshot.incidents) == 10
-            assert sum(found.count for found in snapshot.stages) == INCIDENTS_SHOWN + 20
+            assert [found.is_open for found in snapshot.incidents] == [True] * 40 + [False]
+            assert sum(found.level is Level.GREEN for found in snapshot.incidents if found.is_open) == 10
+            assert snapshot.open_not_shown == 19
+            assert sum(found.count for found in snapshot.stages) == 59
             assert set(snapshot.orders) <= {found.id for found in snapshot.incidents}
 
     asyncio.run(check())
+
+
+def test_a_flood_of_open_ones_hides_neither_what_was_closed_nor_what_is_to_be_mended() -> None:
+    flood = [incident(number) for number in range(OPEN_SHOWN + 7)]
+    mended = [incident(1000 + number, kind=Kind.CAMERA_HEALTH) for number in range(MAINTENANCE_SHOWN + 7)]
+    closed = [incident(2000 + number, state=IncidentState.CLOSED) for number in range(CLOSED_SHOWN + 7)]
+    shown = as_shown([*mended, *flood], closed)
+    assert len(shown) == OPEN_SHOWN + MAINTENANCE_SHOWN + CLOSED_SHOWN
+    assert shown[OPEN_SHOWN].kind is Kind.CAMERA_HEALTH
+    assert list(shown[OPEN_SHOWN + MAINTENANCE_SHOWN :]) == closed[:CLOSED_SHOWN]
 
 
 def test_closed_incidents_follow_the_open_ones_the_last_closed_first(tmp_path: Path) -> None:

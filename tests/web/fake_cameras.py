@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.camera_history import LATEST, SPAN, CameraSpan, How, PastVisit, VisitEnd, VisitRecord, span_at
+from patrol.domain.camera_history import (
+    LATEST,
+    SPAN,
+    CameraSpan,
+    How,
+    PastError,
+    PastVisit,
+    VisitEnd,
+    VisitRecord,
+    span_at,
+)
 from patrol.domain.camera_overview import CameraOverview, CameraTrouble, Worst, overviews, troubles_of
 from patrol.domain.errors import CaptureFailure
 from patrol.domain.visits import Turn
@@ -51,7 +61,15 @@ class FakeCameras:
             return None
         now, dice = self.room.now(), random.Random(camera.id)
         visits = tuple(self._visit(camera, number, now, dice) for number in range(LATEST, 0, -1))
-        return VisitRecord(camera.id, now, visits, self._spans(camera, span_at(now))[0])
+        return VisitRecord(camera.id, now, visits, self._spans(camera, span_at(now))[0], self._errors(camera, now))
+
+    def _errors(self, camera: Camera, now: datetime) -> tuple[PastError, ...]:
+        earlier = now - timedelta(hours=5)
+        old = PastError(earlier, CaptureFailure.UNAUTHORIZED, "RTSP 401", earlier)
+        if camera.id not in self.room.dead:
+            return (old,)
+        since = now - timedelta(minutes=24)
+        return PastError(now, CaptureFailure.TIMED_OUT, "no picture within 1.5 s", since, 29), old
 
     def _camera(self, camera_id: CameraId) -> Camera:
         return {camera.id: camera for camera in self.room.cameras}[camera_id]

@@ -284,6 +284,7 @@ class FakeRoom:
     cover: CoverStatus | None = None
     snapshots: int = 0
     closed_shown: int = 1000
+    open_not_shown: int = 0
     skips: dict[CameraId, SkippedCamera] = field(default_factory=dict)
     wall: MemoryWall = field(default_factory=MemoryWall)
     map_parts: MapParts = field(default_factory=MapParts)
@@ -351,6 +352,7 @@ class FakeRoom:
             watch=self.watch,
             digest=digest(ordered),
             cover=self.cover,
+            open_not_shown=self.open_not_shown,
         )
 
     async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:

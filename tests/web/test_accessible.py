@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from patrol.domain.zones import RuleId
 
 from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
 from .fake_room import FakeRoom
+from .fake_wall import tour_the_wall
 from .signed_in import PASSWORD
 from .test_sign_in_page import served_with_accounts
 
@@ -26,6 +28,7 @@ pytestmark = IN_A_BROWSER
 
 # WCAG 2.2 AA, and what axe calls good practice.
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+PICTURE_MS = 30_000  # a picture on the wall comes through the server and the page's decoder
 RED, LATE = IncidentId("I-20261123-000147"), IncidentId("I-20261123-000149")
 
 
@@ -64,8 +67,13 @@ def busy_room() -> FakeRoom:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[ServedRoom]:
+    """Such a room, toured, so that the wall has pictures."""
     with served_in_thread(busy_room()) as served:
+        stopping = asyncio.Event()
+        touring = asyncio.run_coroutine_threadsafe(tour_the_wall(served.room, stopping), served.loop)
         yield served
+        served.do(stopping.set)
+        touring.result(5)
 
 
 def opened(browser: Browser, address: str, seen: Seen) -> Page:
@@ -98,6 +106,26 @@ def test_no_view_of_the_room_shuts_anybody_out(browser: Browser, served: ServedR
         expect(page.locator(where)).to_be_visible()
         found += violations(page, view, where)
         page.keyboard.press("Escape")
+    page.context.close()
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
+def test_neither_does_the_wall(browser: Browser, served: ServedRoom, seen: Seen) -> None:
+    page = opened(browser, served.address, seen)
+    expect(page.locator("body")).to_have_attribute("data-ready", "true")
+    page.keyboard.press("w")
+    tiles = page.locator("#wall .tile")
+    expect(tiles).to_have_count(476)
+    page.locator("#wall .tile img").first.wait_for(state="attached", timeout=PICTURE_MS)
+    found = violations(page, "wall", "#wall")
+    tiles.nth(1).click()
+    found += violations(page, "a tile", "#wall")
+    page.keyboard.press("s")
+    expect(page.locator("#skip")).to_be_visible()
+    page.locator("#skip [type=submit]").click()
+    expect(page.locator("#skip .skip-said")).not_to_be_empty()
+    found += violations(page, "skip", "#skip")
     page.context.close()
     assert not found, "\n".join(found)
 
@@ -140,10 +168,26 @@ def _false_alarm(page: Page) -> None:
     page.locator("#closing [data-t=disposition_false_alarm]").click()
 
 
+def _card(*ways: str) -> Callable[[Page], None]:
+    """A card of the map, by these of its buttons one after another."""
+
+    def come(page: Page) -> None:
+        page.keyboard.press("f")
+        for way in ways:
+            page.locator(f".map-card {way} button").first.click()
+
+    return come
+
+
 def _camera(page: Page) -> None:
     page.evaluate("location.hash = '#cameras/F-001'")
     page.locator("#camera .cam-day summary").click()
     page.locator("#camera .cam-visits").wait_for()
+
+
+def _live(page: Page) -> None:
+    page.keyboard.press("l")
+    expect(page.locator("#live .live-state")).not_to_be_empty()
 
 
 def _units(page: Page) -> None:
@@ -162,6 +206,11 @@ def _rules(page: Page) -> None:
 VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "help": (_press("?"), "#help"),
     "map list": (_press("f"), ".map-card"),
+    "a ring's card": (_card("h4:first-of-type + ul"), ".map-card[data-kind=ring]"),
+    "a place's card": (_card("h4:first-of-type + ul", "h4 + ul"), ".map-card[data-kind=site]"),
+    "a camera's card": (_card("h4:first-of-type + ul", "h4 + ul", "ul"), ".map-card[data-kind=camera]"),
+    "a unit's card": (_card("h4:last-of-type + ul"), ".map-card[data-kind=unit]"),
+    "live": (_live, "#live"),
     "heat": (_press("h"), "#map"),
     "settings": (_press("s"), "#settings"),
     "units": (_units, "#settings"),

@@ -84,6 +84,16 @@ def test_its_visits_are_told_newest_first_a_page_at_a_time(site: Site) -> None:
     assert items(first)[0]["end"] == "detecting"
 
 
+def test_its_latest_failures_are_told_in_its_own_words(site: Site) -> None:
+    site.room.dead = frozenset({CameraId("C-006")})
+    answer = asked(site, "GET", "/api/v1/cameras/C-006/visits?limit=1")
+    assert complaints("get", "/api/v1/cameras/{camera_id}/visits", answer) == []
+    newest, older = answer.json()["errors"]
+    assert (newest["failure"], newest["detail"], newest["count"]) == ("timed_out", "no picture within 1.5 s", 29)
+    assert newest["since"] < newest["at"]
+    assert (older["failure"], older["detail"], older["count"]) == ("unauthorized", "RTSP 401", 1)
+
+
 def test_a_tour_that_tells_nothing_is_said(site: Site) -> None:
     site.cameras = silent = FakeCameras(site.room)
     silent.is_silent = True

@@ -117,6 +117,10 @@ def test_a_camera_says_what_is_wrong_since_when_and_what_to_do(open_cameras: Ope
     assert page.locator(".cam-table tbody tr").count() in {144, 145}
     expect(page.locator(".cam-visits li").first).to_contain_text("超时")
     expect(page.locator("#cam-errors ~ ul li").first).to_contain_text("还在继续")
+    said = page.locator(".cam-last-errors li")
+    expect(said).to_have_count(2)
+    expect(said.first).to_contain_text(re.compile("超时.*no picture within 1.5 s.*连续 29 次"))
+    expect(said.last.locator("code")).to_have_text("RTSP 401")
     expect(page.locator(".cam-rules")).to_contain_text("12 起中 3 起")
     page.goto(page.url.split("#")[0] + "#cameras/F-001")
     expect(page.locator(".cam-health")).to_contain_text("画面冻结")

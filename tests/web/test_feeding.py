@@ -25,6 +25,7 @@ class Viewer:
         self._lines = lines
         self.room: dict[str, Any] = {}
         self.kinds: list[str] = []
+        self.changed: list[str] = []  # the incidents in the newest one, if it was a change
 
     async def next(self) -> dict[str, str]:
         """The next event or comment, as its fields."""
@@ -51,8 +52,28 @@ class Viewer:
             assert fields, "the stream ended"
         told = json.loads(fields["data"])
         self.kinds.append(fields["event"])
-        self.room = told["room"] if fields["event"] == "state" else {**self.room, **told["room"]}
-        return {"id": fields["id"], "at": told["at"], "room": self.room, "told": set(told["room"])}
+        parts = set(told["room"])
+        if fields["event"] == "state":
+            self.room = told["room"]
+        else:
+            self.room = together(self.room, told)
+            parts |= {name for name in ("incidents", "orders") if told[name] or told["incident_ids"] is not None}
+        self.changed = [one["id"] for one in told.get("incidents", ())]
+        return {"id": fields["id"], "at": told["at"], "room": self.room, "told": parts}
+
+
+def together(room: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """A room with what has changed, as docs/api.md says; of who comes back here the room is not known."""
+    before = room.get("incidents", [])
+    ids = [one["id"] for one in before] if change["incident_ids"] is None else change["incident_ids"]
+    known = {one["id"]: one for one in (*before, *change["incidents"])}
+    orders = {**room.get("orders", {}), **change["orders"]}
+    return {
+        **room,
+        **change["room"],
+        "incidents": [known[each] for each in ids if each in known],
+        "orders": {each: orders[each] for each in ids if orders.get(each)},
+    }
 
 
 @asynccontextmanager
@@ -104,6 +125,37 @@ def test_a_viewer_is_told_the_whole_room_once_and_then_what_has_changed(site: Si
             assert "station" not in told["told"]
             assert viewer.room.keys() == whole["told"]
             assert viewer.kinds == ["state", *["change"] * (len(viewer.kinds) - 1)]
+
+    asyncio.run(check())
+
+
+def test_of_many_incidents_only_those_are_told_that_changed(site: Site) -> None:
+    site.limits = QUICK
+
+    async def check() -> None:
+        async with site.served() as address, watching(address) as viewer:
+            whole = await viewer.state()
+            number = len(whole["room"]["incidents"])
+            assert number > 3
+            incident = site.room.alert(500)
+            while incident not in viewer.changed:
+                await viewer.state()
+            assert viewer.changed == [incident]
+            site.room.send(incident, "U-P2", eta_s=30)
+            while incident not in viewer.room["orders"]:
+                await viewer.state()
+            assert viewer.changed == [incident]
+            assert len(viewer.room["incidents"]) == number + 1
+            async with httpx.AsyncClient(base_url=address) as client:
+                whole_again = (await client.get("/api/v1/state")).json()["room"]
+            assert viewer.room["incidents"] == whole_again["incidents"]
+            assert viewer.room["orders"] == whole_again["orders"]
+            gone = viewer.room["incidents"][0]["id"]
+            del site.room.incidents[gone]
+            while gone in [one["id"] for one in viewer.room["incidents"]]:
+                await viewer.state()
+            assert viewer.changed == []
+            assert gone not in viewer.room["orders"]
 
     asyncio.run(check())
 
@@ -308,7 +360,7 @@ def test_what_people_wait_for_is_told_before_the_next_regular_time(site: Site) -
                 await asyncio.sleep(0.01)
             incident = site.room.alert(502)
             change = await viewer.event("change")
-            assert incident in [one["id"] for one in change["room"]["incidents"]]
+            assert incident in [one["id"] for one in change["incidents"]]
 
     asyncio.run(check())
 

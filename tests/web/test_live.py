@@ -30,6 +30,7 @@ from tests.acceptance.clips import counting_pictures
 
 from .conftest import IN_A_BROWSER, Site
 from .fake_room import FakeRoom
+from .test_accessible import violations
 
 MISSING = missing_parts()
 pytestmark = [
@@ -272,6 +273,7 @@ def test_what_is_watched_is_drawn_over_the_picture_until_it_is_switched_off(serv
         look(page)
         expect_kind(page, "live")
         expect(page.locator("#live .outlines polygon")).to_have_count(1)
+        assert violations(page, "live", "#live") == []
         page.get_by_label("区域：东广场").uncheck()
         expect(page.locator("#live .outlines > polygon")).to_have_count(0)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from patrol.adapters.memory import FakeClock, MemoryRosterReports
@@ -23,7 +24,7 @@ from tests.pipeline.test_drawing import Deeds
 
 from .conftest import IN_A_BROWSER, served_in_thread
 from .fake_room import FakeRoom
-from .test_accessible import violations
+from .test_accessible import SEEN, Seen, opened, violations
 
 pytestmark = IN_A_BROWSER
 PATROL = UnitId("U-JP1")
@@ -115,3 +116,24 @@ def test_a_shift_is_typed_saved_and_waits_for_dispatch(browser: Browser, tmp_pat
         row.get_by_role("button", name="重新载入").click()
         expect(row.get_by_role("spinbutton", name="人数", exact=True)).to_have_value("5")
         context.close()
+
+
+@pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
+def test_its_form_shuts_nobody_out(browser: Browser, tmp_path: Path, seen: Seen) -> None:
+    room = FakeRoom(simulated=False)
+    with served_in_thread(room, rosters=Office(tmp_path, room).desk) as served:
+        page = opened(browser, served.address, seen)
+        expect(page.locator("body")).to_have_attribute("data-ready", "true")
+        page.keyboard.press("s")
+        page.locator("#tab-units").click()
+        row = page.locator(f'.roster li[data-unit="{PATROL}"]')
+        row.locator(".does button").last.click()
+        row.locator(".roster-form fieldset button, .roster-form button[type=button]").first.click()
+        expect(row.locator(".window")).to_have_count(1)
+        found = violations(page, "a form", "#settings")
+        row.locator("[type=time]").last.fill("00:00")
+        row.locator("[type=number]").first.fill("0")
+        expect(row.locator("#crew-flaw")).not_to_be_empty()
+        found += violations(page, "a form with a flaw", "#settings")
+        page.context.close()
+    assert found == []

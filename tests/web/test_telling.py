@@ -29,7 +29,7 @@ class Viewer:
         if told.number == 0 or self.seen == told.number:
             return
         if self.seen is None:
-            self.room = dict(told.fields)
+            self.room = dict(told.parts)
         else:
             missed = told.after(self.seen)
             assert {name for name, since in told.since.items() if since > self.seen} == missed.keys()
@@ -45,7 +45,7 @@ def test_he_has_the_room_as_it_is_whenever_he_has_taken_what_there_is(happens: l
             told = told.and_now(each)
         elif each == "takes":
             viewer.takes(told, life)
-            assert told.number == 0 or viewer.room == told.fields
+            assert told.number == 0 or viewer.room == told.parts
         elif each == "comes back":
             viewer.comes_back(told, life)
         else:
@@ -64,7 +64,7 @@ def test_nothing_is_told_twice_and_nothing_is_left_out(seen_rooms: list[dict[str
         name
         for before, after in zip(history[seen:], history[seen + 1 :], strict=False)
         for name in FIELDS
-        if before.fields[name] != after.fields[name]
+        if before.parts[name] != after.parts[name]
     }
     assert history[-1].after(seen).keys() == changed
     assert history[-1].after(history[-1].number) == {}

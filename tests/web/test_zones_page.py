@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.drawn_service import CAMERA, CANARY, DrawnService, drawn_service
 
 from .conftest import IN_A_BROWSER
-from .test_accessible import RULES
+from .test_accessible import RULES, violations
 
 pytestmark = IN_A_BROWSER
 
@@ -162,6 +162,7 @@ def test_what_was_drawn_is_not_lost_by_leaving_nor_by_who_was_quicker(service: D
     expect(page.locator("#zones [role=alert]")).to_contain_text("wang")
     page.evaluate("location.hash = '#wall'")
     expect(page.locator("#zones-leaving")).to_be_visible()
+    assert violations(page, "leaving", "#zones-leaving") == []
     page.get_by_role("button", name="留在这里").click()
     expect(page.locator("#zone-name")).to_have_value("东侧")
     page.get_by_role("button", name="重新载入").click()
@@ -169,8 +170,9 @@ def test_what_was_drawn_is_not_lost_by_leaving_nor_by_who_was_quicker(service: D
     assert state(page) != "changed"
 
 
-def test_on_a_phone_it_is_to_look_at(service: DrawnService, open_page: Open) -> None:
-    page = open_page(service, width=390)
+@pytest.mark.parametrize(("theme", "language"), [("dark", "zh"), ("light", "en")])
+def test_on_a_phone_it_is_to_look_at(service: DrawnService, open_page: Open, theme: str, language: str) -> None:
+    page = open_page(service, width=390, theme=theme, language=language)
     expect(page.locator("#zones .zones-note")).to_be_visible()
     expect(page.locator("#zones-save")).to_have_count(0)
     assert page.evaluate("document.querySelector('#zones').scrollWidth <= innerWidth")
