@@ -2270,10 +2270,10 @@ export interface components {
          * RecordEntry
          * @description One thing that happened, and when (aware UTC), to which incident.
          *
-         *     ``who``: the operator who did it, or the part of Patrol that closed it; None: Patrol by its rules, or the unit. ``text``: what people
-         *     or a unit said with it: the reason, or the note. ``why_zh``, ``why_en``: Patrol's own reason. ``by_position``: of an
-         *     arrival: a position says so, and not the crew. ``other_id``: the incident that became part of this one, or was split
-         *     off, or is the same thing.
+         *     ``who``: the operator who did it, or the part of Patrol that closed it; None: Patrol by its rules, or the unit.
+         *     ``text``: what people or a unit said with it: the reason, or the note. ``why_zh``, ``why_en``: Patrol's own reason.
+         *     ``by_position``: of an arrival: a position says so, and not the crew. ``other_id``: the incident that became part of
+         *     this one, or was split off, or is the same thing.
          */
         RecordEntry: {
             /** Format: date-time */
