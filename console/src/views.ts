@@ -46,8 +46,9 @@ export function goTo(chosen: View, of: string | null = null): void {
 // Has the address say what of the view in front is looked at, which is no step to go back; not while something that has
 // an address of its own lies over it.
 export function keepPart(of: string): void {
-  const [name = ""] = location.hash.slice(1).split("/");
-  if ((name || "room") !== view() || part === of) return;
+  const [name = "", rest] = location.hash.slice(1).split("/");
+  const isOver = name !== "" && name !== view() && rest !== undefined; // "#feed" is a place on the page
+  if (isOver || (name === front && part === of)) return;
   part = of;
   history.replaceState(null, "", addressOf(front, of));
 }

@@ -484,6 +484,10 @@ def test_an_incident_has_an_address_that_adds_no_step_back_and_outlives_a_reload
         card(page, incident).click()
         expect(page).to_have_url(re.compile(f"#room/{incident}$"))
     assert page.evaluate("history.length") == steps
+    page.evaluate("location.hash = '#feed'")  # past what stands above, by the link at the top
+    card(page, first).click()
+    card(page, second).click()
+    expect(page).to_have_url(re.compile(f"#room/{second}$"))
     page.reload()
     expect(shown(page)).to_contain_text(second)
     for key, view in (("w", "wall"), ("v", "cameras")):
