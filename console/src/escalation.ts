@@ -74,7 +74,7 @@ export class EscalationBox {
 
   #answer(escalation: Escalation): HTMLElement {
     if (escalation.acknowledged_at !== null) return el("p", { class: "taken" }, takenOn(escalation));
-    const button = el("button", { type: "button", class: "acknowledge", "data-needs": "act", title: t("acknowledge_means") }, t("acknowledge"));
+    const button = el("button", { type: "button", class: "acknowledge", "data-needs": "act", title: t("acknowledge_means") }, t("acknowledge"), el("kbd", {}, "A"));
     button.addEventListener("click", () => this.#onAcknowledge());
     this.#button = button;
     return button;

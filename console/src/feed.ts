@@ -102,6 +102,11 @@ export class Feed {
     for (const [cardId, card] of this.#cards) setAttribute(card.node, "tabindex", cardId === stop ? 0 : -1);
   }
 
+  // One of the filters by its place, for the keyboard.
+  choose(place: number): void {
+    [...this.#filters.values()][place]?.click();
+  }
+
   // Moves the selection by one card, for the keyboard.
   step(by: number): void {
     this.#touchedAt = performance.now();

@@ -5,13 +5,15 @@ import { type Key, language, pick, type PlainKey, t, word } from "./words";
 import { serverNow, signed, timeOfDay } from "./times";
 import { Countdown, stampOf } from "./countdown";
 import {
-  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, seenAt, showsStrangeView, stateNow, titleOf,
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, lastToldAt, ordersOf, room, seenAt, showsStrangeView, stateNow, titleOf,
   unitLine, unitName, whyGone, wordsOf,
 } from "./room";
 import { Candidates } from "./candidates";
 import { Clip } from "./clip";
-import { EscalationBox } from "./escalation";
+import { EscalationBox, escalationOf } from "./escalation";
 import { pictureOf } from "./evidence";
+import { Elsewhere } from "./elsewhere";
+import { fieldWentAway } from "./hands";
 import { LookersLine } from "./looking";
 import { NotesList } from "./notes";
 import { overtaken, type Standing, standingOf } from "./overtaken";
@@ -37,6 +39,7 @@ export class IncidentPanel {
   readonly #node: HTMLElement;
   readonly #onLed: (id: string) => void;
   readonly #nothing = el("div", { class: "teach" }, el("h3", { "data-t": "nothing_title" }), el("p", { "data-t": "nothing_text" }));
+  readonly #untold = el("p", { class: "untold", role: "status", hidden: true });
   readonly #title = el("h2");
   readonly #about = el("p", { class: "about" });
   readonly #lookers = new LookersLine();
@@ -62,16 +65,19 @@ export class IncidentPanel {
   readonly #second = el("div", { class: "second", role: "status", hidden: true });
   readonly #operator = el("input", { id: "operator", type: "text", maxlength: 64, autocomplete: "name", "data-t-hint": "operator_hint" });
   readonly #message = el("p", { class: "message", role: "alert" });
+  readonly #elsewhere = new Elsewhere((id) => this.#onLed(id));
   readonly #confirmWords = el("span");
   readonly #confirmButton = el("button", { type: "button", class: "main confirm" }, this.#confirmWords, el("kbd", {}, "C"));
-  readonly #closeButton = el("button", { type: "button", "aria-expanded": "false", "data-t": "close" });
-  readonly #mergeButton = el("button", { type: "button", class: "merge", "aria-expanded": "false", "data-t": "merge" });
+  readonly #closeWords = el("span", { "data-t": "close" });
+  readonly #closeButton = el("button", { type: "button", class: "close-open", "aria-expanded": "false" }, this.#closeWords, el("kbd", {}, "X"));
+  readonly #mergeWords = el("span", { "data-t": "merge" });
+  readonly #mergeButton = el("button", { type: "button", class: "merge", "aria-expanded": "false" }, this.#mergeWords, el("kbd", {}, "G"));
   readonly #noteButton = el("button", { type: "button", class: "note" }, el("span", { "data-t": "note" }), el("kbd", {}, "N"));
   readonly #sendButton = el("button", { type: "submit", form: "closing", class: "main", hidden: true, "data-t": "close_send" });
   readonly #pinButton = new PinButton({
     key: "P",
     operator: () => this.#operatorOrAsk(),
-    onFailure: (error) => this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red"),
+    onFailure: (error, camera) => this.#say(`${nameOf(camera)} · ${t("failed", { why: failureText(error, "error_no_camera") })}`, "red"),
   });
   readonly #liveButton = el("button", { type: "button", class: "live-open", "data-t-title": "live_means" }, el("span", { "data-t": "live_open" }), el("kbd", {}, "L"));
   readonly #cameraLink = el("a", { class: "to-camera", "data-t": "cam_details" });
@@ -89,8 +95,10 @@ export class IncidentPanel {
   #id: string | null = null;
   #closing = false;
   #merging = false;
-  #sending = false;
-  #confirming: string | null = null; // shown as confirmed from the press on, until the server has said so, or no
+  #isSought = false; // whether it is not known yet if there is such an incident
+  #visit = 0; // counts up when the forms are left: an answer that comes later was to what stood there before
+  readonly #sending = new Set<string>(); // the incidents with which something is under way to the server
+  readonly #confirming = new Set<string>(); // shown as confirmed from the press on, until the server has said so, or no
   #stood: { id: string; standing: Standing } | null = null; // how it stood when it was shown last
   #actedAt = -Infinity;
   #overtakenBy: string | null = null; // what to tell about somebody who was quicker
@@ -100,7 +108,7 @@ export class IncidentPanel {
   constructor(node: HTMLElement, onLed: (id: string) => void) {
     this.#node = node;
     this.#onLed = onLed;
-    const onCancel = () => this.#openJudging(null);
+    const onCancel = () => this.#leave();
     const levels = LEVELS.map((level): [string, Key] => [level, `level_${level}`]);
     this.#levelForm = new ReasonForm({ name: "level", choices: levels, onSend: (said) => void this.#changeLevel(said), onCancel });
     this.#reopenForm = new ReasonForm({ name: "reopen", onSend: (said) => void this.#reopen(said), onCancel });
@@ -111,21 +119,24 @@ export class IncidentPanel {
     const told = [this.#stages.node, this.#why, this.#notes.node, this.#cameras, this.#timeline, this.#record.node, this.#candidates.node];
     const looks = el("p", { class: "looks" }, this.#liveButton, this.#cameraLink);
     const parts = [this.#picture, looks, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
-    const head = el("header", {}, this.#title, this.#about, this.#lookers.node);
+    const head = el("header", {}, this.#untold, this.#title, this.#about, this.#lookers.node);
     const scrolls = { class: "scroll", tabindex: 0, role: "group", "data-t-label": "incident" }; // also by the keyboard
     this.#body = el("div", scrolls, head, this.#escalation.node, ...parts);
     this.#body.hidden = this.#actions.hidden = true; // until it is known what to show
     node.append(this.#nothing, this.#body, this.#actions);
   }
 
-  select(id: string | null): void {
+  // `isSought`: whether the server is being asked if there is such an incident.
+  select(id: string | null, isSought = false): void {
     const isOther = id !== this.#id;
+    this.#isSought = isSought;
     if (isOther) {
-      this.#openClosing(false);
-      this.#openMerging(false);
-      this.#openJudging(null);
+      this.#leave();
       this.#witnesses.forget();
       this.#say("", "plain");
+      this.#overtakenBy = null;
+      this.#actedAt = -Infinity;
+      this.#elsewhere.moveTo(id);
     }
     this.#id = id;
     if (room.state) {
@@ -136,8 +147,38 @@ export class IncidentPanel {
   }
 
   update(): void {
+    const [field, written] = [this.#fieldInUse(), this.#unsent()];
+    this.#show();
+    if (field === null || field.checkVisibility()) return;
+    // Somebody else has ended what it was about. Whoever writes does not notice at once.
+    this.#body.focus({ preventScroll: true });
+    if (this.#isSending) return;
+    fieldWentAway();
+    const isTold = written === "" || (this.#message.textContent ?? "").includes(written);
+    if (!isTold) this.#say(t("overtaken_text", { text: written }), "amber");
+  }
+
+  // The field of this panel in which somebody is.
+  #fieldInUse(): HTMLElement | null {
+    const field = document.activeElement;
+    const isField = field instanceof HTMLElement && field.matches("input, textarea, select");
+    return isField && this.#node.contains(field) && field.checkVisibility() ? field : null;
+  }
+
+  // What was written into the forms that are open.
+  #unsent(): string {
+    const open = [...(this.#closing ? [this.#reason] : []), ...this.#judging.filter((one) => one.isOpen).map((one) => one.reason)];
+    return open.map((field) => field.value.trim()).filter(Boolean).join(" · ");
+  }
+
+  get #isSending(): boolean {
+    return this.#id !== null && this.#sending.has(this.#id);
+  }
+
+  #show(): void {
     const incident = incidentById(this.#id);
     this.#nothing.hidden = incident !== null;
+    if (incident === null) this.#showNothing();
     this.#body.hidden = incident === null;
     this.#actions.hidden = incident === null;
     if (incident === null) return;
@@ -148,10 +189,13 @@ export class IncidentPanel {
       el("span", {}, titleOf(incident)),
     ]);
     setText(this.#about, aboutText(incident));
+    const toldAt = lastToldAt(incident.id);
+    this.#untold.hidden = toldAt === null;
+    setText(this.#untold, toldAt === null ? "" : t("not_told", { time: timeOfDay(toldAt) }));
     this.#lookers.update(incident.id);
-    if (this.#saidOf !== incident.state && !this.#sending) this.#say("", "plain"); // it was about what is over
+    if (this.#saidOf !== incident.state && !this.#isSending) this.#say("", "plain"); // it was about what is over
     this.#sayWhoWasQuicker(incident);
-    this.#escalation.update(incident, this.#sending);
+    this.#escalation.update(incident, this.#isSending);
     this.#picture.hidden = isMaintenance(incident) && incident.evidence_id === null;
     this.#showCameras(incident);
     this.#witnesses.update(incident, spoken);
@@ -168,9 +212,19 @@ export class IncidentPanel {
     this.#showActions(incident);
   }
 
-  tick(now: number): void {
+  #showNothing(): void {
+    const id = this.#id;
+    rebuild(this.#nothing, [id, this.#isSought, language()], () => {
+      const [title, text]: [string, PlainKey] = id === null ? [t("nothing_title"), "nothing_text"]
+        : this.#isSought ? [t("sought_title", { id }), "sought_text"] : [t("unknown_title", { id }), "unknown_text"];
+      return [el("h3", {}, title), el("p", {}, t(text))];
+    });
+  }
+
+  tick(time: number): void {
     const incident = incidentById(this.#id);
     if (incident === null) return;
+    const now = lastToldAt(incident.id) ?? time; // no clock runs on that nobody tells of
     this.#countdown.show(incident, now);
     this.#clip.tick(now);
     this.#stages.tick(incident, now);
@@ -178,7 +232,7 @@ export class IncidentPanel {
     setAttribute(this.#unit, "data-tone", line.tone);
     setText(this.#unitName, line.unit);
     setText(this.#unitDoing, line.text);
-    this.#pinButton.show(incident.camera_id);
+    this.#pinButton.show(this.camera());
   }
 
   // The camera whose picture is shown; null where none stands for all that are in trouble.
@@ -194,20 +248,63 @@ export class IncidentPanel {
   async confirm(): Promise<void> {
     const incident = incidentById(this.#id);
     if (incident === null || !this.#canConfirm(incident)) return;
-    this.#confirming = incident.id;
-    if ((await this.#sendHere("confirm", {})) !== null) return;
-    this.#confirming = null;
-    this.update();
+    const operator = this.#operatorOrAsk();
+    if (!operator) return;
+    this.#confirming.add(incident.id);
+    const asked = act(incident.id, "confirm", {}, operator);
+    asked.catch(() => this.#confirming.delete(incident.id));
+    await this.#sent(incident.id, asked);
   }
 
   // Opens the form for a note, also of what is closed.
   note(): void {
-    if (incidentById(this.#id) !== null) this.#openJudging(this.#noteForm);
+    if (incidentById(this.#id) !== null && this.#mayLeaveFor(this.#noteForm)) this.#openJudging(this.#noteForm);
+  }
+
+  changeLevel(): void {
+    if (this.#isOpen && this.#mayLeaveFor(this.#levelForm)) this.#openJudging(this.#levelForm);
+  }
+
+  close(): void {
+    if (!this.#isOpen || this.#closeButton.disabled || (!this.#closing && this.#unsent() !== "")) return;
+    if (this.#merging) this.#openMerging(false);
+    this.#openClosing(true);
+  }
+
+  merge(): void {
+    if (this.#closing || this.#isSending || !this.#canMerge() || this.#unsent() !== "") return;
+    this.#openMerging(true);
+  }
+
+  #canMerge(): boolean {
+    const incident = room.state === null ? null : incidentById(this.#id);
+    return incident !== null && mergeable(incident).length > 0;
+  }
+
+  units(): void {
+    if (incidentById(this.#id) !== null && !this.#candidates.node.hidden) this.#candidates.goTo();
+  }
+
+  // Whether it asks that somebody takes on what is late.
+  get asks(): boolean {
+    const incident = incidentById(this.#id);
+    const escalation = incident && escalationOf(incident);
+    return escalation !== null && escalation.acknowledged_at === null && !this.#isSending;
+  }
+
+  get #isOpen(): boolean {
+    const incident = incidentById(this.#id);
+    return incident !== null && isOpen(incident);
+  }
+
+  // A key opens no form in whose stead another one would be gone with what was written.
+  #mayLeaveFor(form: ReasonForm): boolean {
+    return form.isOpen || this.#unsent() === "";
   }
 
   async #writeDown({ reason: text }: Said): Promise<void> {
     if (!text) return this.#ask("note_missing", this.#noteForm.reason);
-    if ((await this.#sendHere("note", { text })) !== null) this.#openJudging(null);
+    if ((await this.#sendHere("note", { text }, text)) !== null) this.#openJudging(null);
   }
 
   // Whoever is about to do something is told that somebody else has just done it, and what of his would be lost.
@@ -221,12 +318,12 @@ export class IncidentPanel {
     const written = what === "closed" ? this.#reason.value.trim() || this.#levelForm.reason.value.trim() : "";
     const said = [t(`overtaken_${what}`, about), written && t("overtaken_text", { text: written })].filter(Boolean).join(" ");
     this.#overtakenBy = said;
-    if (!this.#sending) this.#say(said, "amber");
+    if (!this.#isSending) this.#say(said, "amber");
   }
 
   #isAtIt(): boolean {
     const isWriting = this.#closing || this.#merging || this.#levelForm.isOpen;
-    return isWriting || this.#sending || performance.now() - this.#actedAt < AT_IT_MS;
+    return isWriting || this.#isSending || performance.now() - this.#actedAt < AT_IT_MS;
   }
 
   async acknowledge(): Promise<void> {
@@ -235,7 +332,7 @@ export class IncidentPanel {
 
   // What was said was about what stood there before; and another name may be the second person's.
   #onInput(): void {
-    if (!this.#sending) this.#say("", "plain");
+    if (!this.#isSending) this.#say("", "plain");
     const incident = incidentById(this.#id);
     if (incident !== null) this.#showSecond(incident);
   }
@@ -244,10 +341,15 @@ export class IncidentPanel {
   // next key would be taken for writing.
   escape(): void {
     const isWriting = this.#actions.contains(document.activeElement);
+    this.#leave();
+    if (isWriting) this.#body.focus({ preventScroll: true });
+  }
+
+  #leave(): void {
+    this.#visit += 1;
     this.#openClosing(false);
     this.#openMerging(false);
     this.#openJudging(null);
-    if (isWriting) this.#body.focus({ preventScroll: true });
   }
 
   async #merge(other: string): Promise<void> {
@@ -278,17 +380,20 @@ export class IncidentPanel {
 
   // A dispatcher's own choice: it wins over the one that was made. `takes`: from what it takes the unit away, or "".
   #orderButton(incidentId: string, unitId: string, takes: string): HTMLButtonElement {
-    return this.#quietButton("send_unit", unitId, (operator) => act(incidentId, "orders", { unit_id: unitId, seen_at: seenAt() }, operator), takes);
+    const send = (operator: string) => act(incidentId, "orders", { unit_id: unitId, seen_at: seenAt() }, operator);
+    return this.#quietButton("send_unit", { incidentId, unitId }, send, takes);
   }
 
   #takeBackButton(order: Order): Child {
     if (!["sent", "doubted", "accepted", "en_route"].includes(order.state)) return null;
-    return this.#quietButton("take_back", order.unit_id, (operator) => takeBack(order.incident_id, order.id, operator));
+    const of = { incidentId: order.incident_id, unitId: order.unit_id };
+    return this.#quietButton("take_back", of, (operator) => takeBack(order.incident_id, order.id, operator));
   }
 
   // `warning`: what it does besides, said with it.
   #quietButton(
-    key: "send_unit" | "take_back", unitId: string, action: (operator: string) => Promise<unknown>, warning = "",
+    key: "send_unit" | "take_back", { incidentId, unitId }: { incidentId: string; unitId: string },
+    action: (operator: string) => Promise<unknown>, warning = "",
   ): HTMLButtonElement {
     const spoken = [t(`${key}_spoken`, { unit: unitName(unitId) }), warning].filter(Boolean).join(" · ");
     const says = { "aria-label": spoken, title: spoken };
@@ -297,7 +402,7 @@ export class IncidentPanel {
       const operator = this.#operatorOrAsk();
       if (!operator) return;
       button.disabled = true;
-      await this.#sent(action(operator));
+      await this.#sent(incidentId, action(operator));
       button.disabled = false;
     });
     return button;
@@ -320,27 +425,28 @@ export class IncidentPanel {
 
   async #acceptView(cameraId: string, button: HTMLButtonElement): Promise<void> {
     if (!stateNow().tour) return this.#say(t("accept_view_no_tour"), "amber");
-    const operator = this.#operatorOrAsk();
-    if (!operator) return;
+    const [operator, id] = [this.#operatorOrAsk(), this.#id];
+    if (!operator || id === null) return;
     button.disabled = true;
     this.#say(t("sending"), "plain");
     try {
       await acceptView(cameraId, operator);
-      this.#say(t("view_accepted", { camera: nameOf(cameraId) }), "green");
+      this.#tell(id, t("view_accepted", { camera: nameOf(cameraId) }), "green");
     } catch (error) {
-      this.#say(t("failed", { why: failureText(error, "error_no_camera") }), "red");
+      this.#tell(id, t("failed", { why: failureText(error, "error_no_camera") }), "red");
     } finally {
       button.disabled = false;
     }
   }
 
   #canConfirm(incident: Incident): boolean {
-    return isOpen(incident) && !incident.clocks.t5 && !this.#sending && this.#confirming !== incident.id;
+    return isOpen(incident) && !incident.clocks.t5 && !this.#isSending && !this.#confirming.has(incident.id);
   }
 
   #showActions(incident: Incident): void {
     const open = isOpen(incident);
-    const confirmation = incident.clocks.t5 ?? this.#confirming === incident.id;
+    if (incident.clocks.t5) this.#confirming.delete(incident.id);
+    const confirmation = incident.clocks.t5 ?? this.#confirming.has(incident.id);
     setAttribute(this.#actions, "data-open", open);
     this.#confirmButton.disabled = !this.#canConfirm(incident);
     const [ask, done] = isMaintenance(incident) ? [t("take_on"), t("taken_on")] : [t("confirm"), t("confirmed")];
@@ -348,16 +454,16 @@ export class IncidentPanel {
     setAttribute(this.#confirmButton, "data-done", Boolean(confirmation));
     this.#noteButton.hidden = this.#closing || this.#merging;
     this.#showPin(incident);
-    this.#closeButton.disabled = !open || this.#sending;
-    this.#sendButton.disabled = !open || this.#sending;
-    const others = mergeable(incident).length > 0;
+    this.#closeButton.disabled = !open || this.#isSending;
+    this.#sendButton.disabled = !open || this.#isSending;
+    const others = this.#canMerge();
     this.#mergeButton.hidden = this.#closing || !others;
-    this.#mergeButton.disabled = this.#sending;
+    this.#mergeButton.disabled = this.#isSending;
     this.#mergeForm.update(incident, language());
     if (!open) this.#openClosing(false);
     if (!open || !others) this.#openMerging(false);
     if (open ? this.#reopenForm.isOpen : this.#levelForm.isOpen) this.#openJudging(null);
-    for (const form of this.#judging) form.send.disabled = this.#sending;
+    for (const form of this.#judging) form.send.disabled = this.#isSending;
     this.#showSecond(incident);
     const result = open ? null : closingText(incident);
     const goesOn = incidentById(incident.merged_into ?? incident.duplicate_of)?.id ?? null;
@@ -369,7 +475,7 @@ export class IncidentPanel {
   }
 
   #levelButton(): HTMLButtonElement {
-    const button = el("button", { type: "button", class: "level-change", "data-needs": "act" }, t("level_change"));
+    const button = el("button", { type: "button", class: "level-change", "data-needs": "act" }, t("level_change"), el("kbd", {}, "E"));
     button.addEventListener("click", () => this.#openJudging(this.#levelForm));
     return button;
   }
@@ -378,12 +484,12 @@ export class IncidentPanel {
     const level = LEVELS.find((one) => one === choice);
     if (level === undefined) return this.#ask("level_missing", this.#levelForm.choices[0]);
     if (!reason) return this.#ask("reason_missing", this.#levelForm.reason);
-    if ((await this.#sendHere("level", { level, reason, seen_at: seenAt() })) !== null) this.#openJudging(null);
+    if ((await this.#sendHere("level", { level, reason, seen_at: seenAt() }, reason)) !== null) this.#openJudging(null);
   }
 
   async #reopen({ reason }: Said): Promise<void> {
     if (!reason) return this.#ask("reason_missing", this.#reopenForm.reason);
-    if ((await this.#sendHere("reopen", { reason })) !== null) this.#openJudging(null);
+    if ((await this.#sendHere("reopen", { reason }, reason)) !== null) this.#openJudging(null);
   }
 
   async #agree({ disposition, reason, reason_code, duplicate_of }: ClosingRequest): Promise<void> {
@@ -398,7 +504,7 @@ export class IncidentPanel {
   #showSecond(incident: Incident): void {
     const waits = isOpen(incident) && incident.closing ? incident.closing : null;
     this.#second.hidden = waits === null;
-    rebuild(this.#second, [incident.id, waits, operatorName(), this.#sending, language()], () =>
+    rebuild(this.#second, [incident.id, waits, operatorName(), this.#isSending, language()], () =>
       waits === null ? [] : secondPerson(waits, operatorName(), {
         onAgree: () => void this.#agree(waits),
         onWithdraw: () => void this.#withdraw(),
@@ -442,7 +548,7 @@ export class IncidentPanel {
     this.#liveButton.hidden = this.#cameraLink.hidden = !one;
     setAttribute(this.#cameraLink, "href", one ? addressOf("cameras", this.camera() ?? "") : null);
     this.#pinButton.node.hidden = !one || this.#closing || this.#merging;
-    this.#pinButton.show(incident !== null && one ? incident.camera_id : null);
+    this.#pinButton.show(this.camera());
   }
 
   #makeActions(): HTMLElement {
@@ -456,7 +562,7 @@ export class IncidentPanel {
     const sending = [this.#confirmButton, this.#sendButton, this.#mergeForm.send];
     const row = el("div", { class: "row" }, ...sending, this.#pinButton.node, this.#noteButton, this.#mergeButton, this.#closeButton);
     const forms = [...this.#judging.map((form) => form.node), this.#form, this.#mergeForm.node];
-    return el("div", { class: "actions" }, this.#outcome, this.#second, who, ...forms, this.#message, row);
+    return el("div", { class: "actions" }, this.#outcome, this.#second, who, ...forms, this.#message, this.#elsewhere.node, row);
   }
 
   #makeForm(): HTMLFormElement {
@@ -491,7 +597,8 @@ export class IncidentPanel {
     const original = this.#original.choice.value || null;
     if (disposition === "duplicate" && original === null) return this.#ask("original_missing", this.#original.choice);
     if (!reason && code === null && original === null) return this.#ask("reason_missing", this.#reason);
-    const answer = await this.#sendHere("close", { disposition, reason, reason_code: code, duplicate_of: original });
+    const said = { disposition, reason, reason_code: code, duplicate_of: original };
+    const answer = await this.#sendHere("close", said, reason);
     if (answer === null) return;
     this.#openClosing(false);
     if (!answer.closed) this.#say(t("closing_asked"), "amber");
@@ -514,29 +621,39 @@ export class IncidentPanel {
     setText(this.#message, text);
   }
 
-  // Null where it was not done; why not is said then.
-  async #sendHere<A extends Action>(action: A, body: ActionBody<A>): Promise<ActionAnswer<A> | null> {
+  // Null where it was not done; why not is said then. `written`: what would be lost with it.
+  async #sendHere<A extends Action>(action: A, body: ActionBody<A>, written = ""): Promise<ActionAnswer<A> | null> {
     const operator = this.#operatorOrAsk();
-    return operator && this.#id !== null ? this.#sent(act(this.#id, action, body, operator)) : null;
+    return operator && this.#id !== null ? this.#sent(this.#id, act(this.#id, action, body, operator), written) : null;
   }
 
-  async #sent<Answer>(asked: Promise<Answer>): Promise<Answer | null> {
-    this.#sending = true;
+  // Null also where the incident's forms were left meanwhile: the answer is not to what stands there now.
+  async #sent<Answer>(id: string, asked: Promise<Answer>, written = ""): Promise<Answer | null> {
+    const visit = this.#visit;
+    this.#sending.add(id);
     this.#actedAt = performance.now();
     this.#overtakenBy = null;
     this.#say(t("sending"), "plain");
     this.update();
     try {
       const answer = await asked;
-      this.#say(this.#overtakenBy ?? t("sent"), this.#overtakenBy === null ? "green" : "amber");
-      return answer;
+      this.#tell(id, t("sent"), "green");
+      return visit === this.#visit ? answer : null;
     } catch (error) {
-      this.#say(this.#overtakenBy ?? t("failed", { why: failureText(error) }), this.#overtakenBy === null ? "red" : "amber");
+      const isLeft = visit !== this.#visit && written !== "";
+      this.#tell(id, [t("failed", { why: failureText(error) }), isLeft && t("overtaken_text", { text: written })].filter(Boolean).join(" "), "red");
       return null;
     } finally {
-      this.#sending = false;
+      this.#sending.delete(id);
       this.update();
     }
+  }
+
+  // What became of something that was asked of an incident, wherever one is by now.
+  #tell(id: string, text: string, tone: "green" | "red"): void {
+    if (id !== this.#id) this.#elsewhere.say(id, text, tone);
+    else if (this.#overtakenBy !== null) this.#say(this.#overtakenBy, "amber");
+    else this.#say(text, tone);
   }
 
   #openMerging(open: boolean): void {
@@ -546,8 +663,7 @@ export class IncidentPanel {
     this.#confirmButton.hidden = open || this.#closing;
     this.#closeButton.hidden = open;
     setAttribute(this.#mergeButton, "aria-expanded", String(open));
-    setAttribute(this.#mergeButton, "data-t", open ? "close_cancel" : "merge");
-    setText(this.#mergeButton, t(open ? "close_cancel" : "merge"));
+    rename(this.#mergeWords, open ? "close_cancel" : "merge");
     if (room.state === null) return;
     const incident = incidentById(this.#id);
     this.#showPin(incident);
@@ -562,17 +678,24 @@ export class IncidentPanel {
     this.#form.hidden = !open;
     this.#sendButton.hidden = !open;
     this.#confirmButton.hidden = open || this.#merging;
-    this.#mergeButton.hidden = open || this.#mergeButton.hidden;
+    this.#mergeButton.hidden = open || !this.#canMerge();
     this.#showPin(incidentById(this.#id));
     setAttribute(this.#closeButton, "aria-expanded", String(open));
-    setAttribute(this.#closeButton, "data-t", open ? "close_cancel" : "close");
-    setText(this.#closeButton, t(open ? "close_cancel" : "close"));
+    rename(this.#closeWords, open ? "close_cancel" : "close");
     if (open) {
       this.#dispositions[0]?.focus();
       return;
     }
     this.#form.reset();
   }
+}
+
+// Words of a button that says another thing from now on. Its key does the first thing only.
+function rename(words: HTMLElement, key: PlainKey): void {
+  setAttribute(words, "data-t", key);
+  setText(words, t(key));
+  const hint = words.nextElementSibling;
+  if (hint instanceof HTMLElement) hint.hidden = key === "close_cancel";
 }
 
 function aboutText(incident: Incident): string {

@@ -4,14 +4,16 @@ import { effect } from "@preact/signals";
 import { byId, setText } from "./dom";
 import { chooseLanguage, language, t, translate } from "./words";
 import { heardServerTime, serverNow } from "./times";
-import { isOpen, incidentById, notReal, openCount, room, stateNow, takeLayout, takeState } from "./room";
+import { isOpen, isTold, incidentById, notReal, openCount, ordersOf, room, stateNow, takeLayout, takeState } from "./room";
 import { Feed } from "./feed";
 import { IncidentPanel } from "./incident";
 import { RoomMap } from "./map";
+import { findClosed } from "./past";
 import { ActionFailed } from "./sending";
 import { act, fetchLayout, Stream } from "./stream";
 import { asksTheRoom } from "./escalation";
 import { placeGuide, tickGuide } from "./guide";
+import { isStillWriting } from "./hands";
 import { openHelp, placeHelp } from "./help";
 import { openLive, placeLive } from "./live";
 import { showMoveUp } from "./cover";
@@ -24,18 +26,25 @@ import { askWhoIsHere, may, showWhoIsHere } from "./signed";
 import { soundRoom, toggleMute } from "./sounding";
 import { changeTheme, showThemeButton } from "./theme";
 import { showBanners, showClock, showHealth, showTop } from "./top";
-import { goTo, view, watchViews } from "./views";
+import { goTo, keepPart, partOfView, view, watchViews } from "./views";
 import { showVisited, tickVisited } from "./visited";
 import { cameraKey, followCameras, placeCameras, showCameras, speakCameras, tickCameras } from "./cameras";
 import { follow, placeWall, showWall, speakWall, tickWall, wallKey } from "./wall";
 import { placeZones } from "./zone_editor";
-import type { StateMessage } from "./api";
+import type { Permission, StateMessage } from "./api";
 
 const TICK_MS = 250;
 const RETRY_MS = 2000;
 const MAX_REMEMBERED = 500;
+const SETTLED_MS = 150; // who goes through the feed by keys stops at the last one
+const SEEK_AGAIN_MS = 30_000;
+const PAGES_SOUGHT = 5; // of what an address names; of what was just shown the first will do
 
 let selected: string | null = null;
+let isOwnChoice = false; // somebody has chosen it, or begun to do something about it; else the page did
+let isBegun = false;
+let sought: string | null = null; // the incident that was asked for as it is not told of
+let settling: ReturnType<typeof setTimeout> | undefined;
 let trouble: string | null = null;
 let layoutVersion: string | null = null;
 let fetchingLayout = false;
@@ -45,11 +54,64 @@ const map = new RoomMap(byId("map"), choose, openLive);
 const feed = new Feed({ onSelect: choose, onOpen: openIncident, onShown: tellDisplayed });
 
 function choose(id: string | null): void {
+  isOwnChoice = true;
+  show(id);
+  clearTimeout(settling);
+  settling = setTimeout(keepAddress, SETTLED_MS);
+}
+
+function show(id: string | null): void {
   selected = id;
+  keep();
+  const isKnown = incidentById(id) !== null;
   feed.select(id);
-  panel.select(id);
+  panel.select(id, !isKnown);
   map.select(id);
-  lookAt(id);
+  lookAt(isKnown ? id : null);
+  if (room.state !== null && id !== null && !isKnown) void seek(id);
+}
+
+// From here on it is not left by itself.
+function take(): void {
+  if (selected === null || isOwnChoice) return;
+  isOwnChoice = true;
+  keepAddress();
+}
+
+function keepAddress(): void {
+  if (view() === "room" && isOwnChoice) keepPart(selected ?? "");
+}
+
+// The address leads to an incident; where it names none, it is made to name the one that is shown.
+function followAddress(): void {
+  if (view() !== "room" || !isBegun) return;
+  const asked = partOfView();
+  if (asked === "") keepAddress();
+  else if (asked !== selected) choose(asked);
+}
+
+function keep(): void {
+  const incident = incidentById(selected);
+  if (incident === null || !isTold(incident.id) || room.at === null) return;
+  room.kept = { incident, orders: ordersOf(incident.id), gone: stateNow().gone, at: room.at };
+}
+
+// What the state does not tell of is mostly over: then its end is found among those that are.
+async function seek(id: string): Promise<void> {
+  if (sought === id) return;
+  sought = id;
+  setTimeout(() => {
+    if (sought === id) sought = null;
+  }, SEEK_AGAIN_MS);
+  try {
+    const found = await findClosed(id, incidentById(id) === null ? PAGES_SOUGHT : 1);
+    if (selected !== id || isTold(id)) return;
+    if (found !== null) room.kept = found;
+    panel.select(id);
+    lookAt(incidentById(id) === null ? null : id);
+  } catch (error) {
+    if (!(error instanceof ActionFailed)) throw error; // it is asked for again
+  }
 }
 
 // On a narrow screen the incident stands below the feed.
@@ -129,9 +191,23 @@ function showAll(): void {
   showWall();
   showCameras();
   showSettings();
-  if (incidentById(selected) === null) choose(feed.order[0] ?? null);
-  else panel.update();
+  showSelected();
   tick();
+}
+
+// What nobody has chosen may give way to what matters more; what somebody has stays, also when it is not told of any more.
+function showSelected(): void {
+  if (!isBegun) {
+    isBegun = true;
+    followAddress();
+  }
+  const isHere = selected !== null && isTold(selected);
+  if (!isHere && !isOwnChoice) return show(feed.order[0] ?? null);
+  if (isHere && sought === selected) sought = null;
+  keep();
+  panel.update();
+  if (isHere) lookAt(selected);
+  else if (selected !== null && incidentById(selected)?.state !== "closed") void seek(selected);
 }
 
 function titleText(): string {
@@ -186,6 +262,26 @@ byId("language").addEventListener("click", () => {
   speak();
 });
 
+// Whoever does something about the incident that is shown has chosen it.
+function onIncident(permission: Permission, action: () => void): () => void {
+  return () => {
+    if (!may(permission)) return;
+    take();
+    action();
+  };
+}
+
+// Takes on what the shown incident asks; else shows one that asks the room, which is taken on by the next press.
+function acknowledgeOrShow(): void {
+  if (panel.asks) {
+    take();
+    void panel.acknowledge();
+    return;
+  }
+  const asking = stateNow().incidents.find((one) => asksTheRoom(one) && one.id !== selected);
+  if (asking !== undefined) choose(asking.id);
+}
+
 // Those of all views.
 const KEYS: Record<string, () => void> = {
   w: () => goTo(view() === "wall" ? "room" : "wall"),
@@ -203,29 +299,43 @@ const ROOM_KEYS: Record<string, () => void> = {
   k: () => feed.step(-1),
   ArrowUp: () => feed.step(-1),
   Enter: () => openIncident(true),
-  c: () => {
-    if (may("act")) void panel.confirm();
-  },
-  n: () => {
-    if (may("act")) panel.note();
+  c: onIncident("act", () => void panel.confirm()),
+  x: onIncident("act", () => panel.close()),
+  n: onIncident("act", () => panel.note()),
+  e: onIncident("act", () => panel.changeLevel()),
+  g: onIncident("act", () => panel.merge()),
+  u: onIncident("see", () => panel.units()),
+  a: () => {
+    if (may("act")) acknowledgeOrShow();
   },
   l: () => openLive(panel.camera() ?? stateNow().tour?.recent[0] ?? room.layout.cameras[0]?.id ?? null),
-  p: () => {
-    if (may("look")) panel.pin();
-  },
+  p: onIncident("look", () => panel.pin()),
+  1: () => feed.choose(0),
+  2: () => feed.choose(1),
+  3: () => feed.choose(2),
+  4: () => feed.choose(3),
   s: openSettings,
   h: () => map.toggleHeat(),
   f: () => map.list(),
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") panel.escape();
-  if (event.defaultPrevented) return; // the map was moved by its own keys
+  if (event.isComposing) return; // by whoever writes Chinese, every key of it
   const on = event.target instanceof Element ? event.target : null;
   const writing = on?.closest("input, textarea, select, video");
+  const sheet = document.querySelector("dialog[open]");
+  // A sheet, and a field elsewhere, have their own way out.
+  const isElsewhere = sheet !== null || view() !== "room" || (writing && !on?.closest("#incident"));
+  if (event.key === "Escape" && !isElsewhere) panel.escape();
+  if (event.defaultPrevented) return; // the map was moved by its own keys
   // Of a button only what presses it; the keys go on after it was clicked.
   const pressing = ["Enter", " "].includes(event.key) && on?.closest("button, a, summary");
-  if (writing || pressing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
+  if (writing || sheet || event.ctrlKey || event.metaKey || event.altKey || room.state === null) return;
+  if (!["Escape", "Tab", "Shift"].includes(event.key) && isStillWriting()) {
+    event.preventDefault();
+    return;
+  }
+  if (pressing) return;
   if ((view() === "wall" && wallKey(event)) || (view() === "cameras" && cameraKey(event))) {
     event.preventDefault();
     return;
@@ -247,7 +357,9 @@ placeCameras(byId("cameras"), (id) => {
   choose(id);
   openIncident(true);
 });
+for (const kind of ["pointerdown", "focusin"]) byId("incident").addEventListener(kind, take, { passive: true });
 watchViews(() => {
+  followAddress();
   follow();
   followCameras();
 });

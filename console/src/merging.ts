@@ -89,7 +89,7 @@ function isOut(incident: Incident): boolean {
   return ordersOf(incident.id).some((order) => ["en_route", "on_scene"].includes(order.state));
 }
 
-function metresBetween(one: Place, other: Place): number {
+export function metresBetween(one: Place, other: Place): number {
   const radians = Math.PI / 180;
   const north = (one.latitude - other.latitude) * radians;
   const east = (one.longitude - other.longitude) * radians * Math.cos(one.latitude * radians);

@@ -62,25 +62,31 @@ function isWaiting(cameraId: string): boolean {
   return (room.state?.tour?.stretch ?? 1) > 1 || (index !== undefined && seen(index).failing !== null);
 }
 
-// `operator()`: who presses, or "" after having asked for it. `onFailure(error)`: told when it did not work.
+function nameOf(cameraId: string): string {
+  const camera = room.cameras.get(cameraId)?.camera;
+  return camera ? pick(camera.name, camera.name_en) : cameraId;
+}
+
+// `operator()`: who presses, or "" after having asked for it. `onFailure(error, cameraId)`: told when it did not work.
 export interface Pinning {
   key?: string;
   operator: () => string;
-  onFailure: (error: unknown) => void;
+  onFailure: (error: unknown, cameraId: string) => void;
 }
 
+// Its name says which camera, which need not be the one that somebody thinks of.
 export class PinButton {
   readonly node: HTMLButtonElement;
-  protected readonly text = el("span");
+  readonly #text = el("span");
   readonly #operator: () => string;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #onFailure: Pinning["onFailure"];
   #cameraId: string | null = null;
   #sending = false;
 
   constructor({ key, operator, onFailure }: Pinning) {
     this.#operator = operator;
     this.#onFailure = onFailure;
-    this.node = el("button", { type: "button", class: "pin", "data-needs": "look", "aria-pressed": "false" }, this.text);
+    this.node = el("button", { type: "button", class: "pin", "data-needs": "look", "aria-pressed": "false" }, this.#text);
     if (key !== undefined) this.node.append(el("kbd", {}, key));
     this.node.addEventListener("click", () => this.press());
   }
@@ -92,8 +98,11 @@ export class PinButton {
     setAttribute(this.node, "aria-pressed", String(pin !== null));
     setAttribute(this.node, "data-waiting", waiting);
     setAttribute(this.node, "aria-disabled", room.state?.tour ? null : "true");
-    setText(this.text, pin === null ? t("pin") : this.words(minutes(Math.ceil(pin.left)), waiting));
-    setAttribute(this.node, "title", this.#title(pin, waiting));
+    setText(this.#text, pin === null ? t("pin") : this.words(minutes(Math.ceil(pin.left)), waiting));
+    const name = cameraId === null ? "" : nameOf(cameraId);
+    setAttribute(this.node, "title", [name, this.#title(pin, waiting)].filter(Boolean).join(" · "));
+    const says = [t("pin_camera", { camera: name }), pin && this.#text.textContent].filter(Boolean).join(" ");
+    setAttribute(this.node, "aria-label", cameraId === null ? null : says);
   }
 
   protected words(left: string, waiting: boolean): string {
@@ -116,7 +125,7 @@ export class PinButton {
     try {
       await togglePin(cameraId, operator);
     } catch (error) {
-      this.#onFailure(error);
+      this.#onFailure(error, cameraId);
     } finally {
       this.#sending = false;
       setAttribute(this.node, "aria-busy", null);
@@ -129,13 +138,5 @@ export class PinButton {
 export class SmallPinButton extends PinButton {
   protected override words(left: string): string {
     return left;
-  }
-
-  override show(cameraId: string): void {
-    super.show(cameraId);
-    const camera = room.cameras.get(cameraId)?.camera;
-    if (camera === undefined) return;
-    const name = t("pin_camera", { camera: pick(camera.name, camera.name_en) });
-    setAttribute(this.node, "aria-label", pinOf(cameraId) === null ? name : `${name} ${this.text.textContent}`);
   }
 }

@@ -22,6 +22,14 @@ interface Furniture {
   units: UnitHome[];
 }
 
+// One incident with all that belongs to it. `at`: when it was so, milliseconds.
+export interface Kept {
+  incident: Incident;
+  orders: Order[];
+  gone: Record<string, string>;
+  at: number;
+}
+
 const NOTHING: Furniture = { version: null, cameras: [], rings: [], units: [] };
 
 export const room = {
@@ -32,6 +40,7 @@ export const room = {
   past: new Map<string, Incident>(), // closed before those, as far as somebody asked for them; see past.ts
   pastOrders: {} as Record<string, Order[]>,
   pastGone: {} as Record<string, string>,
+  kept: null as Kept | null, // the selected incident, as it was told of last
   at: null as number | null,
 };
 
@@ -62,7 +71,22 @@ export function seenAt(): string | null {
 }
 
 export function incidentById(id: string | null): Incident | null {
-  return id === null ? null : (room.incidents.get(id) ?? room.past.get(id) ?? null);
+  return id === null ? null : (room.incidents.get(id) ?? room.past.get(id) ?? keptOf(id)?.incident ?? null);
+}
+
+function keptOf(id: string): Kept | null {
+  return room.kept?.incident.id === id ? room.kept : null;
+}
+
+// Whether the server still tells of it: of hundreds only the most urgent, and of those that are over only the latest.
+export function isTold(id: string): boolean {
+  return room.incidents.has(id) || room.past.has(id);
+}
+
+// When an incident that is not told of any more was as it is shown; null where what is shown is how it is.
+export function lastToldAt(id: string): number | null {
+  const kept = isTold(id) ? null : keptOf(id);
+  return kept !== null && isOpen(kept.incident) ? kept.at : null;
 }
 
 // "Drill", or "Simulated" among real ones, before what would alarm people; else nothing.
@@ -106,7 +130,8 @@ export function showsStrangeView(camera: TroubledCamera): boolean {
 
 // Why a picture or a clip is not there any more; null while it is.
 export function whyGone(evidenceId: string | null): string | null {
-  return (evidenceId !== null && (room.state?.gone[evidenceId] ?? room.pastGone[evidenceId])) || null;
+  if (evidenceId === null) return null;
+  return room.state?.gone[evidenceId] ?? room.pastGone[evidenceId] ?? room.kept?.gone[evidenceId] ?? null;
 }
 
 export function unitName(id: string): string {
@@ -165,7 +190,7 @@ export function peopleText(people: number | null): string {
 
 // The orders of an incident: the farthest crew's first.
 export function ordersOf(incidentId: string): Order[] {
-  return stateNow().orders[incidentId] ?? room.pastOrders[incidentId] ?? [];
+  return stateNow().orders[incidentId] ?? room.pastOrders[incidentId] ?? keptOf(incidentId)?.orders ?? [];
 }
 
 // What a unit on the map is ordered to do, or null.

@@ -24,7 +24,7 @@ function say(): void {
 }
 
 function enter(): void {
-  location.replace("/");
+  location.replace(`/${location.hash}`); // to what a colleague's link leads to
 }
 
 form.addEventListener("submit", async (event) => {

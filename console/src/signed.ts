@@ -48,7 +48,7 @@ export function showWhoIsHere(): void {
 export async function askWhoIsHere(): Promise<void> {
   try {
     me = await whoIsHere();
-    if (me === null) location.replace("/sign-in");
+    if (me === null) location.replace(`/sign-in${location.hash}`);
     else showWhoIsHere();
   } catch (error) {
     // The banner says that the server is away.

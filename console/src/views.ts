@@ -31,14 +31,26 @@ export function view(): View {
   return front;
 }
 
-// What of the view is looked at, as a camera's id; empty for nothing.
+// What of the view is looked at: in the room an incident's id, at the cameras a camera's; empty for nothing.
 export function partOfView(): string {
   read();
   return part;
 }
 
-export function goTo(chosen: View, of = ""): void {
-  if (view() !== chosen || partOfView() !== of) location.hash = addressOf(chosen, of);
+// `of`: null for whatever is looked at there, where it is in front already.
+export function goTo(chosen: View, of: string | null = null): void {
+  if (view() === chosen && (of === null || part === of)) return;
+  location.hash = addressOf(chosen, of ?? "");
+}
+
+// Has the address say what of the view in front is looked at, which is no step to go back; not while something that has
+// an address of its own lies over it.
+export function keepPart(of: string): void {
+  const [name = "", rest] = location.hash.slice(1).split("/");
+  const isOver = name !== "" && name !== view() && rest !== undefined; // "#feed" is a place on the page
+  if (isOver || (name === front && part === of)) return;
+  part = of;
+  history.replaceState(null, "", addressOf(front, of));
 }
 
 export function addressOf(chosen: View, of = ""): string {

@@ -45,7 +45,7 @@ def send_unit(
     ):
         raise NotToBeSent(Unsendable.ON_SCENE, f"unit {unit_id} is on scene of incident {losing[0].incident.id}")
     _check_seen(losing, unit_id, operator, seen_at)
-    order = _order(order_id, situation.incident, duty, operator, ways, now)
+    order = _order(order_id, situation, duty, operator, ways, now)
     outcomes = [changed(each, lost_by(each, [unit_id]), [], crews, now, OVERRIDDEN) for each in losing]
     found = _what_is_short(situation, order, crews, now)
     return (*outcomes, changed(situation, [], [order], crews, now, OVERRIDDEN, found))
@@ -103,7 +103,8 @@ def _check(situation: Situation, duty: Duty) -> None:
             raise NotToBeSent(Unsendable.THERE_ALREADY, there, order.ordered_by)
 
 
-def _order(order_id: OrderId, incident: Incident, duty: Duty, operator: str, ways: Ways, now: datetime) -> Order:
+def _order(order_id: OrderId, situation: Situation, duty: Duty, operator: str, ways: Ways, now: datetime) -> Order:
+    incident = situation.incident
     eta_s = ways.travel_s(duty, incident.place)
     guessed_zh, guessed_en = guessed(ways.way(duty, incident.place))
     assert incident.due_at is not None
@@ -119,11 +120,18 @@ def _order(order_id: OrderId, incident: Incident, duty: Duty, operator: str, way
         target_feasible=eta_s <= (incident.due_at - now).total_seconds(),
         why_zh=f"由 {operator} 指定，预计 {eta_s:.0f} 秒{guessed_zh}",
         why_en=f"chosen by {operator}: {eta_s:.0f} s{guessed_en}",
-        candidates=(Candidate(duty.unit.id, eta_s, None),),
+        candidates=(Candidate(duty.unit.id, eta_s, None), *_others_weighed(situation, duty.unit.id)),
         is_drone=duty.unit.kind is UnitKind.DRONE_GROUP,
         life=incident.life,
         ordered_by=operator,
     )
+
+
+def _others_weighed(situation: Situation, unit_id: UnitId) -> tuple[Candidate, ...]:
+    """All but this one, as the last order of this life had them: who sends by hand weighs nobody anew, and may yet
+    want another."""
+    last = max(situation.of_this_life, key=lambda order: order.sent_at, default=None)
+    return () if last is None else tuple(one for one in last.candidates if one.unit_id != unit_id)
 
 
 def _what_is_short(situation: Situation, order: Order, crews: Crews, now: datetime) -> Shortfall | None:

@@ -13,7 +13,7 @@ from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.events import Kind, Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
-from patrol.domain.orders import OrderState, Receipt, ReceiptKind
+from patrol.domain.orders import Order, OrderState, Receipt, ReceiptKind
 from patrol.domain.overriding import send_unit, take_back
 from patrol.domain.receiving import receive
 from patrol.domain.turns import MOST_WAITING
@@ -321,6 +321,28 @@ def test_a_dispatcher_sends_whom_he_wants_also_from_elsewhere_and_it_is_recorded
     assert [one.state for one in lost.orders] == [OrderState.RECALLED]
     assert (won.orders[0].unit_id, won.orders[0].ordered_by) == ("U-1", "li")
     assert "li" in won.orders[0].why_en
+
+
+def test_what_was_said_of_the_others_is_kept_with_whom_a_dispatcher_sends_for_this_life() -> None:
+    start = situation(duties=(duty("U-1", 10), duty("U-2", 300), duty("U-3", 400)))
+    chosen = after(start, sent(start))
+    weighed = {one.unit_id: one for one in chosen.orders[0].candidates}
+
+    def by_hand(now: Situation, unit_id: str, second: float) -> tuple[Situation, Order]:
+        order_id = OrderId(f"O-{unit_id}")
+        of = IncidentId("I-1"), UnitId(unit_id), order_id, "li", Ways(), Crews()
+        (won,) = send_unit(board_of(now), *of, at(second))
+        return after(now, won), next(one for one in won.orders if one.id == order_id)
+
+    second, order_2 = by_hand(chosen, "U-2", 5)
+    assert [one.unit_id for one in order_2.candidates] == ["U-2", "U-1", "U-3"]
+    assert order_2.candidates[0].eta_s == order_2.eta_s
+    assert order_2.candidates[1:] == (weighed[UnitId("U-1")], weighed[UnitId("U-3")])
+    _, order_3 = by_hand(second, "U-3", 9)
+    assert {one.unit_id for one in order_3.candidates} == {"U-1", "U-2", "U-3"}
+    reopened = replace(second, incident=replace(second.incident, life=2), duties=start.duties)
+    _, anew = by_hand(reopened, "U-3", 60)
+    assert [one.unit_id for one in anew.candidates] == ["U-3"]
 
 
 def test_whom_a_dispatcher_sends_ends_the_shortfall_or_is_late_too_and_that_is_told() -> None:

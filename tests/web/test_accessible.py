@@ -164,7 +164,7 @@ def _closed(page: Page) -> None:
 
 
 def _false_alarm(page: Page) -> None:
-    page.locator("[aria-expanded][data-t=close]").click()
+    page.locator(".close-open").click()
     page.locator("#closing [data-t=disposition_false_alarm]").click()
 
 

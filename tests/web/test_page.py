@@ -435,7 +435,8 @@ def test_the_help_sheet_tells_every_key_and_changes_its_language_with_the_page(o
     page.keyboard.press("?")
     expect(sheet).to_be_visible()
     expect(sheet.get_by_role("heading")).to_have_text("帮助")
-    keys = ["J", "K", "Enter", "C", "L", "Z D", *"NPRMTSWHF", "← → ↑ ↓", "P H S A D", "V", "/", "Esc", "?"]
+    keys = ["J", "K", "Enter", *"CXEUGA", "L", "Z D", *"NPRMTSW", "1 2 3 4", "H", "F"]
+    keys += ["← → ↑ ↓", "P H S A D", "V", "/", "Esc", "?"]
     assert sheet.locator("kbd").all_inner_texts() == keys
     expect(sheet.locator(".levels li")).to_have_text(["红色", "黄色", "蓝色", "绿色"])
     page.keyboard.press("Escape")
@@ -495,7 +496,9 @@ def test_the_incident_explains_itself(served: ServedRoom, open_page: Open) -> No
     expect(panel.locator(".why .warning")).to_have_count(0)  # its shortfall alone says that nobody is there in time
     expect(panel.locator(".candidates tr").first).to_contain_text("chosen")
     expect(panel.locator(".candidates")).to_contain_text("on another scene")
-    expect(panel.locator(".candidates")).to_contain_text("1 more is not for this ring")
+    panel.locator(".candidates > summary").click()
+    panel.locator(".other-units > summary").click()
+    expect(panel.locator(".other-units tr", has_text="Drones")).to_contain_text("not for this ring")
     expect(panel.locator(".candidates")).to_contain_text("no position for 734 s: nobody knows where it is")
     expect(panel.locator(".candidates")).to_contain_text("taken back by a dispatcher")
     expect(panel.locator(".candidates")).to_contain_text("too few: a crew of 2")
@@ -516,7 +519,7 @@ def test_who_may_be_sent_stands_with_what_it_does_now_and_from_what_it_would_be_
     card(page, here).click()
     list_of = page.locator("#incident .candidates")
     expect(list_of).not_to_have_attribute("open", "")
-    list_of.locator("summary").click()
+    list_of.locator("> summary").click()
     row = list_of.locator("tr", has_text="Car 3")
     expect(row.locator(".now")).to_have_text("available")
     expect(row.locator(".takes")).to_have_count(0)

@@ -172,6 +172,16 @@ def test_an_operator_is_offered_no_unit_to_send_and_a_dispatcher_is(
     other.close()
 
 
+def test_a_link_to_an_incident_leads_there_also_through_the_door(
+    browser: Browser, address: str, room: FakeRoom
+) -> None:
+    other = room.alert(2, "C-005", level=Level.BLUE)
+    context, page = opened(browser, f"{address}#room/{other}")
+    sign_in(page, "operator")
+    expect(page.locator("#incident .about")).to_contain_text(other)
+    context.close()
+
+
 def test_people_change_their_own_password(browser: Browser, address: str) -> None:
     new = "another horse battery staple"
     context, page = opened(browser, address)
