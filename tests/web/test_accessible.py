@@ -161,6 +161,7 @@ def _rules(page: Page) -> None:
 # How one comes there, and the part of the page that is new then.
 VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "help": (_press("?"), "#help"),
+    "figures": (_click("#figures-open"), "#figures"),
     "map list": (_press("f"), ".map-card"),
     "heat": (_press("h"), "#map"),
     "settings": (_press("s"), "#settings"),
