@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from patrol.domain.camera import CameraId
 from patrol.domain.incidents import EscalationStep, IncidentId
 from patrol.domain.room import QueueStatus, WatchStatus
 from patrol.domain.units import UnitState
@@ -165,6 +166,42 @@ def test_a_banner_pushes_nothing_while_somebody_is_there(
     stood = top_of(page, below)
     expect(page.locator("#banners")).to_be_empty()
     assert top_of(page, below) == stood
+
+
+def test_what_comes_and_goes_by_the_second_does_not_flicker(served: ServedRoom, open_page: Open) -> None:
+    served.room.dead = frozenset({CameraId("C-001")})
+    page = open_page(clock=True)
+    # A clock that jumps tells the page for a moment that the connection is lost, too.
+    banner = page.locator(".banner", has_text="点位")
+    title = banner.locator("strong")
+    expect(banner).to_have_attribute("data-level", "red")
+    served.do(lambda: setattr(served.room, "dead", frozenset({CameraId("P-001")})))
+    expect(title).to_contain_text("1 路点位超过轮巡周期上限：周边 1")
+    expect(banner).to_have_attribute("data-level", "red")
+    page.clock.fast_forward(10_500)
+    expect(banner).to_have_attribute("data-level", "yellow")
+    served.do(lambda: setattr(served.room, "dead", frozenset()))
+    expect(title).to_contain_text("刚刚恢复 · 1 路点位超过轮巡周期上限")
+    served.do(lambda: setattr(served.room, "dead", frozenset({CameraId("P-001")})))
+    expect(title).not_to_contain_text("刚刚恢复")
+    served.do(lambda: setattr(served.room, "dead", frozenset()))
+    expect(title).to_contain_text("刚刚恢复")
+    page.clock.fast_forward(10_500)
+    expect(banner).to_have_count(0)
+
+
+def test_on_a_phone_a_new_banner_is_seen_wherever_the_page_was_scrolled_to(served: ServedRoom, open_page: Open) -> None:
+    page = open_page(width=390, clock=True)
+    page.evaluate("scrollTo(0, 700)")
+    stood = top_of(page, "#map")
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(clock_off_s=-3600)))
+    banner = page.locator(".banner", has_text="机器时钟")
+    expect(banner).to_be_in_viewport(ratio=1)
+    page.wait_for_timeout(500)  # and the page has not moved under it
+    assert abs(top_of(page, "#map") - stood) < 2
+    page.clock.fast_forward(10_500)
+    expect(banner).not_to_be_in_viewport(timeout=20_000)
+    assert abs(top_of(page, "#map") - stood) < 2
 
 
 def test_a_degraded_queue_says_that_units_hear_nothing_and_what_to_do(served: ServedRoom, open_page: Open) -> None:

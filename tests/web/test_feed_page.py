@@ -191,6 +191,10 @@ def test_a_figure_that_is_pressed_explains_itself_until_something_else_is(served
     expect(explained).to_contain_text("最长失视")
     page.locator("#feed-title").tap()
     expect(explained).to_be_hidden()
+    page.locator("#incident .dial").tap()
+    expect(explained).to_contain_text("从受理（t3）到首个警力到场（t9）")
+    page.locator("#incident .dial").tap()
+    expect(explained).to_be_hidden()
 
 
 def test_all_figures_are_explained_in_one_sheet_for_who_has_no_pointer(served: ServedRoom, opened: Open) -> None:
