@@ -59,6 +59,6 @@ export function showMoveUp(): void {
 for (const name of ["banners", "move-up"]) {
   const over = byId(name);
   new ResizeObserver(() => {
-    byId("place").style.setProperty(`--${name}`, `${over.getBoundingClientRect().height}px`);
+    document.body.style.setProperty(`--${name}`, `${over.getBoundingClientRect().height}px`);
   }).observe(over);
 }

@@ -1,22 +1,25 @@
 // The feed: cards that never jump. While somebody touches it, new ones wait behind a pill and the order stays.
 
 import { byId, el, mark, part, rebuild, setAttribute, setText } from "./dom";
-import { language, t, word } from "./words";
+import { language, type PlainKey, t, word } from "./words";
 import { serverNow } from "./times";
-import { Countdown } from "./countdown";
+import { Countdown, reading } from "./countdown";
 import { DigestLine } from "./digest";
-import { EscalationLine } from "./escalation";
+import { EscalationLine, escalationOf } from "./escalation";
 import { thumbnail } from "./evidence";
 import { lookersInShort } from "./looking";
-import { NotShownLine, notShown } from "./not_shown";
 import { OlderButton } from "./older";
 import { fetchOlder, hasOlder, pastIncidents } from "./past";
+import { whyNoUnits } from "./nobody";
+import { isTouched } from "./touching";
 import {
-  cameraName, camerasThatSaw, incidentById, isMaintenance, isOpen, notReal, room, stateNow, titleOf, unitLine, whyGone, wordsOf,
+  cameraName, camerasThatSaw, heldFor, incidentById, isMaintenance, isOpen, notReal, openCount, ordersOf, room, stateNow, titleOf, unitLine, unitName,
+  whyGone, wordsOf,
 } from "./room";
-import type { Incident, Level } from "./api";
+import type { Incident, Level, Order } from "./api";
 
-const TOUCH_MS = 4000; // a finger or a key counts as touching for that long
+const STEP_MS = 4000; // whoever goes through it by keys is at it for so long
+const READ_MS = 60_000; // a list that was scrolled is read for so long after it was last used
 const isForUnits = (incident: Incident) => isOpen(incident) && !isMaintenance(incident);
 type Filter = "open" | "unconfirmed" | "maintenance" | "closed";
 const FILTERS: Record<Filter, (incident: Incident) => boolean> = {
@@ -26,6 +29,13 @@ const FILTERS: Record<Filter, (incident: Incident) => boolean> = {
   closed: (incident) => !isOpen(incident),
 };
 const URGENCY: Level[] = ["red", "yellow", "blue", "green"];
+const isMoreUrgent = (level: Level, than: Level) => URGENCY.indexOf(level) < URGENCY.indexOf(than);
+
+// What is not before anybody's eyes yet. `isRisen`: it stands lower than its level says.
+interface News {
+  incident: Incident;
+  isRisen: boolean;
+}
 
 // `onOpen(withFocus)`: the selected one is to be looked at; `onShown(id)`: its card was in sight.
 export interface FeedActions {
@@ -40,6 +50,7 @@ export class Feed {
   readonly #list = byId("cards");
   readonly #pill = byId("news");
   readonly #empty = byId("feed-empty");
+  readonly #more = el("p", { class: "means feed-more", hidden: true });
   readonly #announcer = byId("announcer");
   readonly #filters = new Map<Filter, HTMLButtonElement>();
   readonly #digest: DigestLine;
@@ -47,12 +58,13 @@ export class Feed {
   readonly #near: IntersectionObserver;
   readonly #cards = new Map<string, Card>();
   readonly #older = new OlderButton(() => this.#fetchOlder());
-  readonly #notShown = new NotShownLine();
   #order: string[] = []; // the ids shown, top to bottom
   #filter: Filter = "open";
-  #hovering = false;
-  #touchedAt = -Infinity;
-  #announced: Set<string> | null = null; // ids already read aloud; null until the first state
+  #placed = new Map<string, Level>(); // what each was when it was given its place
+  #unseen = new Map<string, boolean>(); // came in above what is being read; true: risen
+  #steppedAt = -Infinity;
+  #usedAt = -Infinity;
+  #announced: Map<string, Level> | null = null; // already read aloud; null until the first state
   #selected: string | null = null;
 
   constructor(does: FeedActions) {
@@ -64,10 +76,12 @@ export class Feed {
     });
     this.#visible = this.#watchVisibility();
     this.#near = this.#watchNearness();
-    this.#watchTouch();
+    this.#section.addEventListener("pointerleave", () => {
+      if (room.state) this.update();
+    });
     this.#pill.addEventListener("click", () => this.#takeNews());
     for (const name of Object.keys(FILTERS) as Filter[]) this.#filters.set(name, this.#filterButton(name));
-    this.#list.after(this.#notShown.node, this.#older.node);
+    this.#list.after(this.#more, this.#older.node);
     byId("filters").append(...this.#filters.values());
   }
 
@@ -80,7 +94,7 @@ export class Feed {
     this.#digest.update(language());
     this.#announce();
     this.#showFilters();
-    if (!this.#touched()) this.#arrange();
+    if (!this.#touched()) this.#arrangeInPlace();
     this.#showNews();
     for (const id of this.#order) this.#cards.get(id)?.update();
     this.#showEmpty();
@@ -91,7 +105,7 @@ export class Feed {
       const card = this.#cards.get(id);
       if (card?.isNear) card.tick(now); // clocks that nobody sees stand still
     }
-    if (!this.#touched() && this.#waiting().length > 0) this.update();
+    if (!this.#touched() && this.#waiting().length + this.#risen().length > 0) this.update();
   }
 
   select(id: string | null): void {
@@ -109,7 +123,7 @@ export class Feed {
 
   // Moves the selection by one card, for the keyboard.
   step(by: number): void {
-    this.#touchedAt = performance.now();
+    this.#steppedAt = performance.now();
     const at = this.#selected === null ? -1 : this.#order.indexOf(this.#selected);
     const next = this.#order[at < 0 ? 0 : Math.min(this.#order.length - 1, Math.max(0, at + by))];
     const node = next === undefined ? undefined : this.#cards.get(next)?.node;
@@ -131,11 +145,48 @@ export class Feed {
     return this.#wanted().filter((id) => !there.has(id));
   }
 
+  // Those that have become more urgent than the place says where they stand.
+  #risen(): string[] {
+    const places = new Map(this.#wanted().map((id, place) => [id, place]));
+    let lowest = -1;
+    return this.#order.filter((id) => {
+      const [now, then, place] = [incidentById(id)?.level, this.#placed.get(id), places.get(id)];
+      if (place === undefined) return false;
+      const isAbove = place < lowest; // of one that it stands below
+      lowest = Math.max(lowest, place);
+      return isAbove && now !== undefined && then !== undefined && isMoreUrgent(now, then);
+    });
+  }
+
   #touched(): boolean {
     if (this.#order.length === 0) return false;
-    // On a phone the whole page scrolls: a card put in above would push away what is being read.
-    const scrolled = this.#list.scrollTop > 8 || this.#section.getBoundingClientRect().top < -8;
-    return this.#hovering || scrolled || performance.now() - this.#touchedAt < TOUCH_MS;
+    const isRead = this.#scroller() !== null && performance.now() - this.#usedAt < READ_MS;
+    return isTouched(this.#section) || isRead || performance.now() - this.#steppedAt < STEP_MS;
+  }
+
+  // What has been scrolled away from the top, so that a card put in above would push what is being read; null: nothing. On a
+  // phone it is the whole page.
+  #scroller(): Element | null {
+    const isPage = this.#section.getBoundingClientRect().top < -8;
+    if (isTouched(isPage ? document.documentElement : this.#section)) this.#usedAt = performance.now();
+    if (isPage) return document.documentElement;
+    return this.#list.scrollTop > 8 ? this.#list : null;
+  }
+
+  // By itself: what is being read stays where it is, and what comes in above it is told of by the pill.
+  #arrangeInPlace(): void {
+    const scroller = this.#scroller();
+    const news = scroller === null ? [] : this.#news();
+    const moving = new Set(news.map(({ incident }) => incident.id));
+    const top = scroller === this.#list ? this.#list.getBoundingClientRect().top : 0;
+    const read = news.length === 0 ? undefined : this.#order.map((id) => this.#cards.get(id)).find((card) =>
+      card !== undefined && !moving.has(card.id) && card.node.getBoundingClientRect().bottom > top);
+    const before = read?.node.getBoundingClientRect().top ?? 0;
+    this.#arrange();
+    if (scroller === null || read === undefined || !read.node.isConnected) return;
+    scroller.scrollBy(0, read.node.getBoundingClientRect().top - before);
+    const above = this.#order.slice(0, this.#order.indexOf(read.id));
+    for (const { incident, isRisen } of news) if (above.includes(incident.id)) this.#unseen.set(incident.id, isRisen);
   }
 
   #arrange(): void {
@@ -149,6 +200,7 @@ export class Feed {
       this.#cards.delete(id);
     }
     const cards = wanted.map((id) => this.#cardOf(id));
+    this.#placed = new Map(known().map(({ id, level }) => [id, level]));
     if (wanted.join() !== this.#order.join()) {
       const focused = document.activeElement;
       this.#order = wanted;
@@ -163,18 +215,26 @@ export class Feed {
 
   #takeNews(): void {
     this.#list.scrollTop = 0;
+    this.#unseen.clear();
     this.#arrange();
     this.update();
     this.#list.firstElementChild?.scrollIntoView({ block: "nearest" });
   }
 
+  #news(): News[] {
+    const there = new Set(this.#order);
+    for (const id of this.#unseen.keys()) if (!there.has(id)) this.#unseen.delete(id);
+    const risen = new Map([...this.#waiting().map((id): [string, boolean] => [id, false]), ...this.#risen().map((id): [string, boolean] => [id, true]),
+      ...this.#unseen]);
+    return known().filter(({ id }) => risen.has(id)).map((incident) => ({ incident, isRisen: risen.get(incident.id) ?? false }));
+  }
+
   #showNews(): void {
-    const ids = new Set(this.#waiting());
-    const waiting = known().filter((incident) => ids.has(incident.id));
-    this.#pill.hidden = waiting.length === 0;
-    if (waiting.length === 0) return;
-    const level = URGENCY.find((one) => waiting.some((incident) => incident.level === one)) ?? "blue";
-    const text = t(waiting.length === 1 ? "news_one" : "news_many", { n: waiting.length });
+    const news = this.#news();
+    this.#pill.hidden = news.length === 0;
+    if (news.length === 0) return;
+    const level = URGENCY.find((one) => news.some(({ incident }) => incident.level === one)) ?? "blue";
+    const text = newsText(news);
     setAttribute(this.#pill, "data-level", level);
     rebuild(this.#pill, [level, text], () => [mark(level, word("level", level)), el("span", {}, `↑ ${text}`)]);
   }
@@ -188,15 +248,16 @@ export class Feed {
   #announce(): void {
     const { incidents } = stateNow();
     const announced = this.#announced;
-    const isNew = (incident: Incident) => isOpen(incident) && !announced?.has(incident.id) && !this.#digest.folds(incident.id);
-    const fresh = announced === null ? [] : incidents.filter(isNew);
-    this.#announced = new Set(incidents.map((incident) => incident.id));
-    if (fresh.length === 0) return;
-    const told = fresh.slice(0, 3).map((incident) => {
-      const what = t("announce", { level: word("level", incident.level), kind: word("kind", incident.kind), camera: cameraName(incident) });
-      return [notReal(incident), what].filter(Boolean).join(" · ");
+    this.#announced = new Map(incidents.map(({ id, level }) => [id, level]));
+    if (announced === null) return;
+    const told = incidents.filter((one) => isOpen(one) && !this.#digest.folds(one.id)).flatMap((incident) => {
+      const before = announced.get(incident.id);
+      if (before !== undefined && !isMoreUrgent(incident.level, before)) return [];
+      const about = { level: word("level", incident.level), kind: word("kind", incident.kind), camera: cameraName(incident) };
+      const what = t(before === undefined ? "announce" : "announce_risen", about);
+      return [[notReal(incident), what].filter(Boolean).join(" · ")];
     });
-    setText(this.#announcer, told.join("; "));
+    if (told.length > 0) setText(this.#announcer, told.slice(0, 3).join("; "));
   }
 
   #filterButton(name: Filter): HTMLButtonElement {
@@ -204,6 +265,7 @@ export class Feed {
     button.addEventListener("click", () => {
       this.#filter = name;
       this.#list.scrollTop = 0;
+      this.#unseen.clear();
       this.#arrange();
       this.update();
     });
@@ -211,14 +273,11 @@ export class Feed {
   }
 
   #showFilters(): void {
-    const incidents = known();
     for (const [filter, button] of this.#filters) {
       setText(part(button, 0), t(`filter_${filter}`));
-      const shown = incidents.filter(FILTERS[filter]).length;
-      const count = shown + notShown(filter, shown); // not all of a flood comes to the page; how many there are does
+      const count = countOf(filter);
       const isAtLeast = filter === "unconfirmed" && stateNow().open_not_shown > 0;
       setText(part(button, 1), isAtLeast ? `${count}+` : String(count));
-      if (filter === this.#filter) this.#notShown.update(filter, shown);
       button.hidden = filter === "maintenance" && count === 0 && filter !== this.#filter;
       setAttribute(button, "aria-pressed", String(filter === this.#filter));
     }
@@ -227,16 +286,23 @@ export class Feed {
   #showEmpty(): void {
     const nothing = this.#order.length === 0 && this.#digest.node.hidden;
     this.#empty.hidden = !nothing;
-    this.#older.node.hidden = nothing || this.#filter !== "closed" || !hasOlder();
+    this.#older.node.hidden = this.#filter !== "closed" || !hasOlder();
     this.#list.hidden = nothing;
+    const untold = countOf(this.#filter) - known().filter(FILTERS[this.#filter]).length;
+    this.#more.hidden = nothing || untold <= 0;
+    setText(this.#more, t("feed_more", { n: untold }));
     if (!nothing) return;
-    const cameras = room.layout.cameras.length;
-    const lines =
-      this.#filter === "open"
-        ? [t("empty_title"), t("empty_text", { cameras }), t("empty_steps")]
-        : [t(`empty_${this.#filter}`)];
-    if (this.#filter === "open" && stateNow().units.length === 0) lines.push(t("no_units"));
+    const lines = this.#emptyLines();
     rebuild(this.#empty, lines, () => lines.map((line, place) => el(place === 0 ? "h3" : "p", {}, line)));
+  }
+
+  #emptyLines(): string[] {
+    const others = stateNow().open_not_shown;
+    if (this.#filter === "unconfirmed" && others > 0) return [t("empty_unconfirmed"), t("feed_more", { n: others })];
+    if (this.#filter !== "open") return [t(`empty_${this.#filter}`)];
+    const nobody = whyNoUnits(stateNow());
+    const lines = [t("empty_title"), t("empty_text", { cameras: room.layout.cameras.length }), t("empty_steps")];
+    return nobody === null ? lines : [...lines, `${t(nobody)} ${t(`${nobody}_do`)}`];
   }
 
   #cardOf(id: string): Card {
@@ -257,7 +323,10 @@ export class Feed {
     const visible = new IntersectionObserver((entries) => {
       if (document.visibilityState !== "visible") return;
       for (const { isIntersecting, target } of entries) {
-        if (isIntersecting) this.#does.onShown((target as HTMLElement).dataset.id ?? "");
+        const { id = "" } = (target as HTMLElement).dataset;
+        if (!isIntersecting) continue;
+        this.#does.onShown(id);
+        if (this.#unseen.delete(id)) this.#showNews();
       }
     }, { threshold: 0.6 });
     // A card that came while the tab was hidden counts from the moment the tab is looked at.
@@ -281,20 +350,6 @@ export class Feed {
       }
     }, { rootMargin: "50% 0px" });
   }
-
-  #watchTouch(): void {
-    const section = this.#section;
-    section.addEventListener("pointerenter", (event) => {
-      if (event.pointerType === "mouse") this.#hovering = true;
-    });
-    section.addEventListener("pointerleave", () => {
-      this.#hovering = false;
-      if (room.state) this.update();
-    });
-    for (const kind of ["touchstart", "touchmove"]) {
-      section.addEventListener(kind, () => (this.#touchedAt = performance.now()), { passive: true });
-    }
-  }
 }
 
 // What the state tells of, and what was over before that.
@@ -302,9 +357,26 @@ function known(): Incident[] {
   return [...stateNow().incidents, ...pastIncidents()];
 }
 
+// How many there are, also where the state does not tell of all of them.
+function countOf(filter: Filter): number {
+  if (filter === "open") return openCount();
+  const shown = known().filter(FILTERS[filter]).length;
+  return filter === "maintenance" ? Math.max(shown, stateNow().maintenance.incidents) : shown;
+}
+
+function newsText(news: News[]): string {
+  const fresh = news.filter(({ isRisen }) => !isRisen).length;
+  const parts = fresh === 0 ? [] : [t(fresh === 1 ? "news_one" : "news_many", { n: fresh })];
+  for (const level of URGENCY) {
+    const n = news.filter(({ incident, isRisen }) => isRisen && incident.level === level).length;
+    if (n > 0) parts.push(t("news_risen", { n, level: word("level", level) }));
+  }
+  return parts.join(" · ");
+}
+
 class Card {
   readonly node: HTMLElement;
-  readonly #id: string;
+  readonly id: string;
   readonly #mark = el("span", { class: "level" });
   readonly #badge = el("span", { class: "badge", hidden: true });
   readonly #kind = el("strong");
@@ -321,7 +393,7 @@ class Card {
   isNear = true; // until it is known
 
   constructor(id: string) {
-    this.#id = id;
+    this.id = id;
     const title = el("h3", {}, this.#mark, this.#kind, this.#badge, this.#camera);
     const text = el("div", { class: "text" }, title, this.#facts);
     const more = el("div", { class: "more" }, this.#words, this.#escalation.node);
@@ -330,7 +402,7 @@ class Card {
   }
 
   update(): void {
-    const incident = incidentById(this.#id);
+    const incident = incidentById(this.id);
     if (incident === null) return;
     this.#incident = incident;
     setAttribute(this.node, "data-level", incident.level);
@@ -345,7 +417,6 @@ class Card {
     setText(this.#facts, factsOf(incident));
     setText(this.#words, wordsOf(incident));
     this.#escalation.update(incident);
-    setAttribute(this.node, "aria-label", `${level} ${titleOf(incident)}`);
     rebuild(this.#picture, [incident.evidence_id, whyGone(incident.evidence_id)], () => [thumbnail(incident)]);
     setAttribute(this.#picture, "data-clip", incident.clip_id !== null && whyGone(incident.clip_id) === null);
     this.tick(serverNow());
@@ -354,6 +425,7 @@ class Card {
   tick(now: number): void {
     if (this.#incident === null) return;
     this.#countdown.show(this.#incident, now);
+    setAttribute(this.node, "aria-label", spokenOf(this.#incident, now));
     const line = unitLine(this.#incident, now);
     setAttribute(this.#chip, "data-tone", line.tone);
     setText(this.#unit, line.unit);
@@ -377,4 +449,42 @@ function factsOf(incident: Incident): string {
   const cameras = camerasThatSaw(incident);
   if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
   return facts.join(" · ");
+}
+
+// A card read aloud: what is on it, without the figures that tick.
+function spokenOf(incident: Incident, now: number): string {
+  const escalation = escalationOf(incident);
+  return [
+    word("level", incident.level),
+    notReal(incident),
+    titleOf(incident),
+    incident.life > 1 ? t("reopened") : "",
+    word("ring", incident.ring),
+    escalation === null ? "" : word("step", escalation.step),
+    spokenUnit(incident, now),
+    spokenTarget(incident, now),
+  ].filter(Boolean).join(t("comma"));
+}
+
+const TICKING: Partial<Record<Order["state"], PlainKey>> = {
+  sent: "spoken_sent", doubted: "spoken_doubted", accepted: "spoken_accepted", en_route: "spoken_en_route",
+};
+
+function spokenUnit(incident: Incident, now: number): string {
+  const [order, ...more] = ordersOf(incident.id);
+  if (heldFor(incident, now) !== null) return t("spoken_held");
+  const line = unitLine(incident, now);
+  if (line.unit === "" || order === undefined) return line.text;
+  const ticking = TICKING[order.state];
+  const doing = ticking === undefined ? word("order", order.state) : t(ticking);
+  const others = more.length > 0 ? t("and_more_units", { n: more.length }) : "";
+  return [unitName(order.unit_id), doing, others].filter(Boolean).join(" ");
+}
+
+function spokenTarget(incident: Incident, now: number): string {
+  const { mode, tone } = reading(incident, now);
+  if (mode === "none") return "";
+  if (mode === "ended") return t("ended_unattended");
+  if (mode === "arrived") return t(tone === "red" ? "spoken_missed" : "spoken_met");
+  return t(mode === "over" ? "spoken_over" : "spoken_running");
 }

@@ -8,6 +8,7 @@ import {
   cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, lastToldAt, ordersOf, room, seenAt, showsStrangeView, stateNow, titleOf,
   unitLine, unitName, whyGone, wordsOf,
 } from "./room";
+import { whatComesNext } from "./nobody";
 import { Candidates } from "./candidates";
 import { Clip } from "./clip";
 import { EscalationBox, escalationOf } from "./escalation";
@@ -374,7 +375,7 @@ export class IncidentPanel {
     const doing = orders.map((order) => order.state);
     const withdraw = (order: Order) => this.#takeBackButton(order);
     const level = () => (isOpen(incident) ? this.#levelButton() : null);
-    rebuild(this.#why, [about, doing], () => [...reasons(incident, orders, withdraw), level()]);
+    rebuild(this.#why, [about, doing, whatComesNext()], () => [...reasons(incident, orders, withdraw), level()]);
     this.#candidates.update(incident, orders);
   }
 
@@ -751,7 +752,7 @@ function reasons(incident: Incident, orders: Order[], withdraw: (order: Order) =
   if (isMaintenance(incident)) {
     paragraphs.push(el("p", {}, t("no_clock_means")));
   } else if (isOpen(incident) && !short) {
-    paragraphs.push(el("p", {}, t("why_unit_none")));
+    paragraphs.push(el("p", {}, t(whatComesNext())));
   }
   return paragraphs;
 }

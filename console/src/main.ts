@@ -18,6 +18,7 @@ import { openHelp, placeHelp } from "./help";
 import { openLive, placeLive } from "./live";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
+import "./explain";
 import "./password";
 import { lookAt } from "./looking";
 import { seat } from "./seat";

@@ -5,7 +5,7 @@ import { t, word } from "./words";
 import { serverNow, timeOfDay } from "./times";
 import { ActionFailed, get, post } from "./sending";
 import type { Me, Permission } from "./api";
-import type { Banner } from "./top";
+import type { Banner } from "./banner_box";
 
 const SOON_MS = 15 * 60 * 1000;
 
@@ -60,7 +60,7 @@ export function endBanners(): Banner[] {
   if (!me?.ends_at) return [];
   const ends = Date.parse(me.ends_at);
   if (ends - serverNow() > SOON_MS) return [];
-  return [{ level: "yellow", title: t("sign_in_ends", { time: timeOfDay(ends) }), text: t("sign_in_ends_do") }];
+  return [{ key: "sign_in_ends", level: "yellow", title: t("sign_in_ends", { time: timeOfDay(ends) }), text: t("sign_in_ends_do") }];
 }
 
 document.getElementById("sign-out")?.addEventListener("click", async () => {

@@ -46,11 +46,12 @@ export function isMuted(settings: SoundSettings, now: number): boolean {
   return settings.mutedUntil !== null && now < settings.mutedUntil;
 }
 
-// `next`: when it is to be heard next, null: not again.
+// `next`: when it is to be heard next, null: not again. `isMissed`: nobody could hear it yet, who wanted to.
 interface Heard {
   sound: Sound;
   since: number;
   next: number | null;
+  isMissed: boolean;
 }
 
 export interface Memory {
@@ -66,7 +67,7 @@ export interface Heeded {
 }
 
 // `canPlay`: whether the browser lets this page be heard. What calls while it does not, or while the sound is muted or off,
-// is not made up for; what repeats goes on to.
+// is not made up for; what repeats goes on to until it was heard.
 export function heed(memory: Memory, calls: Call[], settings: SoundSettings, canPlay: boolean, now: number): Heeded {
   const heard = new Map(remembered(memory.heard, calls));
   for (const call of calls) heard.set(call.key, followed(memory.heard, call, now));
@@ -77,7 +78,7 @@ export function heed(memory: Memory, calls: Call[], settings: SoundSettings, can
     return { memory: { heard, lastAt: memory.lastAt }, play: null }; // they are due until then
   }
   const first = SOUNDS.flatMap((sound) => audible.find((call) => call.sound === sound) ?? [])[0];
-  for (const call of due) heard.set(call.key, again(heard.get(call.key), now));
+  for (const call of due) heard.set(call.key, again(heard.get(call.key), now, isSilent && audible.includes(call)));
   const play = isSilent || first === undefined ? null : { sound: first.sound, isExercise: first.isExercise };
   return { memory: { heard, lastAt: play === null ? memory.lastAt : now }, play };
 }
@@ -92,10 +93,10 @@ function remembered(known: Memory["heard"], calls: Call[]): [string, Heard][] {
 
 function followed(known: Memory["heard"], call: Call, now: number): Heard {
   const before = known?.get(call.key);
-  if (known === null) return { sound: call.sound, since: now, next: null };
+  if (known === null) return { sound: call.sound, since: now, next: null, isMissed: false };
   const isNew = before === undefined || isMoreUrgent(call.sound, before.sound);
-  if (call.isAnswered) return { sound: call.sound, since: before?.since ?? now, next: null };
-  if (isNew) return { sound: call.sound, since: now, next: now };
+  if (call.isAnswered) return { sound: call.sound, since: before?.since ?? now, next: null, isMissed: false };
+  if (isNew) return { sound: call.sound, since: now, next: now, isMissed: true };
   const isLower = isMoreUrgent(before.sound, call.sound); // it keeps what it was: raised again, it is no news
   return isLower || isOver(before, call, now) ? { ...before, next: null } : before;
 }
@@ -105,9 +106,9 @@ function isMoreUrgent(sound: Sound, than: Sound): boolean {
 }
 
 // Of what repeats: whether it has done so for long enough.
-function isOver({ sound, since, next }: Heard, call: Call, now: number): boolean {
+function isOver({ sound, since, next, isMissed }: Heard, call: Call, now: number): boolean {
   const repeat = REPEATS[sound];
-  if (repeat === undefined || next === since) return false; // it is still to be heard for the first time
+  if (repeat === undefined || next === since || isMissed) return false; // it is still to be heard for the first time
   const wasSeen = sound === "red" && call.displayedAt !== null && now - call.displayedAt > ON_AFTER_DISPLAY_MS;
   return wasSeen || now - since > repeat.during;
 }
@@ -121,8 +122,8 @@ function isAudible(call: Call, settings: SoundSettings): boolean {
   return call.sound !== "green" || settings.isGreenHeard;
 }
 
-function again(heard: Heard | undefined, now: number): Heard {
+function again(heard: Heard | undefined, now: number, isMissed: boolean): Heard {
   if (heard === undefined) throw new TypeError("what is due was heard of");
   const repeat = REPEATS[heard.sound];
-  return { ...heard, next: repeat === undefined ? null : now + repeat.every };
+  return { ...heard, next: repeat === undefined ? null : now + repeat.every, isMissed: heard.isMissed && isMissed };
 }

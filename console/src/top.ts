@@ -1,12 +1,13 @@
 // The top bar: the loop, the rings' promises, health; and the banners under it.
 
-import { byId, type Child, el, mark, part, rebuild, setAttribute, setText } from "./dom";
-import { pick, t, word } from "./words";
+import { byId, el, part, rebuild, setAttribute, setText } from "./dom";
+import { language, pick, t, word } from "./words";
+import { type Banner, fillBannerBox, type Show } from "./banner_box";
 import { age, minutes, serverNow, timeOfDay } from "./times";
 import { targetText } from "./countdown";
 import { coverRow, showCover } from "./cover";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation";
-import { openLetters } from "./letters";
+import { whyNoUnits } from "./nobody";
 import { endBanners } from "./signed";
 import {
   boundOf, camerasOf, isMaintenance, isOpen, notReal, room, seen, stateNow, titleOf, type Tone, toneOfShare, wordsOf,
@@ -169,51 +170,10 @@ export interface Link {
   trouble: string | null;
 }
 
-// `letters`: its button shows the dead letters; `shows`: an incident's id, which its button shows.
-export interface Banner {
-  level: Level;
-  title?: string;
-  text: string;
-  urgent?: boolean;
-  letters?: boolean;
-  shows?: string;
-}
-
-type Show = (id: string) => void;
-
 // `onShow(id)`: an incident is to be shown.
 export function showBanners(link: Link, onShow: Show): void {
-  const banners = bannersOf(link);
   setAttribute(document.body, "data-stale", link.lost || link.trouble !== null);
-  const box = byId("banners");
-  while (box.children.length > banners.length) box.lastElementChild?.remove();
-  while (box.children.length < banners.length) box.append(el("p", { class: "banner" }));
-  // Each by itself: a button must not be made anew under the pointer because another banner counts seconds.
-  banners.forEach((banner, place) => {
-    const line = part(box, place);
-    setAttribute(line, "data-level", banner.level);
-    setAttribute(line, "data-urgent", banner.urgent === true);
-    setAttribute(line, "role", banner.urgent ? "alert" : null);
-    rebuild(line, banner, () => bannerParts(banner, onShow));
-  });
-}
-
-function bannerParts({ level, title, text, letters, shows }: Banner, onShow: Show): Child[] {
-  const words = el("span", {}, title ? el("strong", {}, title, " ") : null, text);
-  const button = letters ? lettersButton() : shows ? showButton(shows, onShow) : null;
-  return [mark(level, word("level", level)), words, button];
-}
-
-function showButton(id: string, onShow: Show): HTMLElement {
-  const button = el("button", { type: "button", "data-needs": "act" }, t("room_asked_show"));
-  button.addEventListener("click", () => onShow(id));
-  return button;
-}
-
-function lettersButton(): HTMLElement {
-  const button = el("button", { type: "button", class: "quiet", "data-needs": "see_letters" }, t("letters_show"));
-  button.addEventListener("click", () => void openLetters());
-  return button;
+  fillBannerBox(bannersOf(link), onShow);
 }
 
 const MANY_CAMERAS = 20;
@@ -228,7 +188,20 @@ function worstMaintenance(state: RoomState): string {
 function silentTour(state: RoomState): Banner {
   const last = state.tour_reported_at === null ? null : Date.parse(state.tour_reported_at);
   const since = last === null ? "" : t("no_tour_since", { time: timeOfDay(last), age: minutes((serverNow() - last) / 1000) });
-  return { level: "red", title: t("no_tour"), text: since + t(state.queue.degraded === null ? "no_tour_do" : "no_tour_queue") };
+  const todo = t(state.queue.degraded === null ? "no_tour_do" : "no_tour_queue");
+  return { key: "no_tour", level: "red", title: t("no_tour"), text: since, todo };
+}
+
+const LINGER_MS = 10_000;
+const lingering = new Map<string, { banner: Banner; at: number }>();
+
+// What comes and goes by the second stays for a moment after it is over, and says so: it does not flicker.
+function calm(key: string, banner: Banner | null): Banner | null {
+  const now = performance.now();
+  if (banner !== null) lingering.set(key, { banner, at: now });
+  const last = lingering.get(key);
+  if (banner !== null || last === undefined || now - last.at > LINGER_MS) return banner;
+  return { ...last.banner, title: t("banner_over", { title: last.banner.title }) };
 }
 
 function stretchedTour(tour: TourState): Banner | null {
@@ -238,8 +211,11 @@ function stretchedTour(tour: TourState): Banner | null {
     return t("stretched_ring", { ring: word("ring", ring.name), now: (bound * tour.stretch).toFixed(1), bound });
   });
   const about = { factor: tour.stretch.toFixed(2) };
-  return { level: "yellow", title: t("stretched", about), text: t("stretched_text", { bounds: bounds.join(t("comma")) }) };
+  const text = t("stretched_text", { bounds: bounds.join(t("comma")) });
+  return { key: "stretched", level: "yellow", title: t("stretched", about), text, todo: t("stretched_do") };
 }
+
+let coreWasPastAt = -Infinity;
 
 // Cameras past their bound, and those that fail: how many in each ring, and the one that has waited longest for its kind.
 function unseenCameras(tour: TourState): Banner | null {
@@ -250,14 +226,14 @@ function unseenCameras(tour: TourState): Banner | null {
   const isPast: Count = (ring) => ring.past_bound;
   const isFailing: Count = (ring) => ring.failing;
   const [past, failing] = [sum(isPast), sum(isFailing)];
-  if (past + failing === 0) return null;
-  const parts: string[] = [];
-  if (past > 0) parts.push(t("past_bound", { n: past, rings: byRing(isPast) }));
-  if (failing > 0) parts.push(t("failing_now", { n: failing, rings: byRing(isFailing) }));
-  const core = tour.rings.some((ring) => ring.name === "core" && ring.past_bound > 0);
-  const level = core ? "red" : past > 0 ? "yellow" : "blue";
-  const [title, ...rest] = parts;
-  return { level, title, text: rest.join("") + worstUnseen(tour) };
+  const about = { key: "unseen", todo: t("unseen_do") };
+  const fails = failing > 0 ? t("failing_now", { n: failing, rings: byRing(isFailing) }) : "";
+  const failingOnly: Banner | null = failing > 0 ? { ...about, level: "blue", title: fails, text: worstUnseen(tour) } : null;
+  if (past === 0) return calm(`past ${language()}`, null) ?? failingOnly;
+  if (tour.rings.some((ring) => ring.name === "core" && ring.past_bound > 0)) coreWasPastAt = performance.now();
+  const level = performance.now() - coreWasPastAt < LINGER_MS ? "red" : "yellow";
+  const title = t("past_bound", { n: past, rings: byRing(isPast) });
+  return calm(`past ${language()}`, { ...about, level, title, text: fails + worstUnseen(tour) });
 }
 
 function worstUnseen(tour: TourState): string {
@@ -298,7 +274,7 @@ function skippedCameras(tour: TourState): Banner[] {
   const more = skipped.length - named.length;
   const text = named.join(t("semicolon")) + (more > 0 ? t("skipped_more", { n: more }) : "");
   const isCore = skipped.some(({ camera }) => camera.ring === "core");
-  return [{ level: isCore ? "yellow" : "blue", title: t("skipped_some", { n: skipped.length }), text }];
+  return [{ key: "skipped", level: isCore ? "yellow" : "blue", title: t("skipped_some", { n: skipped.length }), text }];
 }
 
 // What the store did not take waits on the disk of the tour's machine.
@@ -306,13 +282,14 @@ function storageBanners({ kept, short }: StorageStatus): Banner[] {
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
   const banners = short.map(({ place, free, size }): Banner => {
     const about = { place: word("place", place), free: gigabytes(free), size: gigabytes(size), percent: Math.floor((100 * free) / size) };
-    return { level: free < size / 50 ? "red" : "yellow", title: t("disk_short", about), text: t("disk_short_text", about) };
+    const level = free < size / 50 ? "red" : "yellow";
+    return { key: `disk ${place}`, level, title: t("disk_short", about), text: t("disk_short_text", about), todo: t("disk_short_do") };
   });
   if (kept.waiting > 0 && kept.since !== null) {
     const about = { n: kept.waiting, ...sinceOf(kept.since) };
-    banners.push({ level: "red", title: t("refused"), text: t("refused_text", about) });
+    banners.push({ key: "refused", level: "red", title: t("refused"), text: t("refused_text", about), todo: t("refused_do") });
   }
-  if (kept.aside > 0) banners.push({ level: "yellow", text: t("set_aside", { n: kept.aside }) });
+  if (kept.aside > 0) banners.push({ key: "set_aside", level: "yellow", title: t("set_aside", { n: kept.aside }), todo: t("set_aside_do") });
   return banners;
 }
 
@@ -327,17 +304,19 @@ const SAID_OF_DEGRADED: string[] = ["dead_letters", "unpublished", "outbox_old"]
 
 function auditBanners(watch: WatchStatus, queue: QueueStatus): Banner[] {
   if (watch.unaudited_since !== null) {
-    return [{ level: "red", title: t("unaudited"), text: t("unaudited_text", sinceOf(watch.unaudited_since)) }];
+    const text = t("unaudited_text", sinceOf(watch.unaudited_since));
+    return [{ key: "unaudited", level: "red", title: t("unaudited"), text, todo: t("unaudited_do") }];
   }
   const said = queue.degraded === null ? SAID_OF_DEAD : SAID_OF_DEGRADED;
   const findings = watch.findings.filter((finding) => !said.includes(finding.kind));
   const banners = findings.slice(0, FINDINGS_SHOWN).map((finding): Banner => ({
+    key: `finding ${finding.kind} ${finding.subject}`,
     level: finding.level === "red" ? "red" : "yellow",
     title: word("finding", finding.kind),
     text: `${pick(finding.words_zh, finding.words_en)} ${t("finding_since", sinceOf(finding.since))}`,
   }));
   const more = watch.found - watch.findings.length + findings.length - banners.length;
-  if (more > 0 && banners.length > 0) banners.push({ level: "yellow", text: t("findings_more", { n: more }) });
+  if (more > 0 && banners.length > 0) banners.push({ key: "findings", level: "yellow", title: t("findings_more", { n: more }) });
   return banners;
 }
 
@@ -351,40 +330,63 @@ function askedOfTheRoom(incidents: Incident[]): Banner[] {
     if (escalation === null) return [];
     const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: whyEscalated(escalation) };
     const title = [notReal(incident), t("room_asked")].filter(Boolean).join(" · ");
-    return [{ level: "red", urgent: true, title, text: t("room_asked_text", about), shows: incident.id }];
+    return [{ key: `room ${incident.id}`, level: "red", urgent: true, title, text: t("room_asked_text", about), shows: incident.id }];
   });
   const more = asked.length - banners.length;
-  if (more > 0) banners.push({ level: "red", urgent: true, text: t("room_asked_more", { n: more }), shows: asked[ASKED_SHOWN]?.id });
+  if (more > 0) {
+    const next = asked[ASKED_SHOWN]?.id; // the button leads to it, and to no other one while somebody aims
+    banners.push({ key: `more ${next}`, level: "red", urgent: true, title: t("room_asked_more", { n: more }), shows: next });
+  }
+  return banners;
+}
+
+// Nothing is heard of the server, or it says that it knows nothing of now.
+function linkBanners({ lost, trouble }: Link, wasShown: boolean): Banner[] {
+  const shown = room.at === null ? { time: "", age: "" } : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
+  if (lost && !wasShown) return [{ key: "lost", level: "red", title: t("lost_first") }];
+  if (lost) return [{ key: "lost", level: "red", title: t("lost"), text: t("shown_as_of", shown), todo: t("lost_do") }];
+  if (trouble === null) return [];
+  const text = [t("trouble_text"), wasShown ? t("shown_as_of", shown) : ""].filter(Boolean).join(" ");
+  return [{ key: "trouble", level: "red", title: t("trouble", { why: trouble }), text, todo: t("trouble_do") }];
+}
+
+// What keeps units from being sent, or from hearing of it.
+function sendingBanners(state: RoomState): Banner[] {
+  const { queue, watch } = state;
+  const nobody = whyNoUnits(state);
+  const banners: Banner[] = nobody === null ? [] : [{ key: nobody, level: "yellow", title: t(nobody), todo: t(`${nobody}_do`) }];
+  if (queue.degraded !== null) {
+    const text = t("degraded_text", { why: queue.degraded, n: queue.waiting, age: age(queue.oldest_s) });
+    banners.push({ key: "degraded", level: "yellow", title: t("degraded"), text, todo: t("degraded_do") });
+  }
+  if (watch.stalled_since !== null) {
+    const text = t("stalled_text", sinceOf(watch.stalled_since));
+    banners.push({ key: "stalled", level: "red", title: t("stalled"), text, todo: t("stalled_do") });
+  }
   return banners;
 }
 
 function bannersOf(link: Link): Banner[] {
   const state = room.layout.version === null ? null : room.state;
-  const shown = room.at === null ? { time: "", age: "" } : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
   const banners = state === null ? [] : askedOfTheRoom(state.incidents);
-  if (link.lost) banners.push({ level: "red", text: state ? t("lost", shown) : t("lost_first") });
-  else if (link.trouble !== null) banners.push({ level: "red", text: t("trouble", { ...shown, why: link.trouble }) });
+  banners.push(...linkBanners(link, state !== null));
   if (state === null) return banners;
   const { queue, maintenance, tour, watch } = state;
   if (tour === null) banners.push(silentTour(state));
-  else banners.push(...[stretchedTour(tour), unseenCameras(tour)].filter((banner) => banner !== null), ...skippedCameras(tour));
+  const unseen = tour === null ? [] : [calm(`stretched ${language()}`, stretchedTour(tour)), unseenCameras(tour)];
+  banners.push(...unseen.filter((banner) => banner !== null), ...(tour === null ? [] : skippedCameras(tour)));
   if (maintenance.cameras >= MANY_CAMERAS) {
-    banners.push({ level: "yellow", text: t("cameras_down", { ...maintenance, worst: worstMaintenance(state) }) });
+    const title = t("cameras_down", { ...maintenance });
+    banners.push({ key: "cameras_down", level: "yellow", title, text: worstMaintenance(state), todo: t("cameras_down_do") });
   }
-  banners.push(...storageBanners(state.storage));
-  if (queue.degraded !== null) {
-    const about = { why: queue.degraded, n: queue.waiting, age: age(queue.oldest_s) };
-    banners.push({ level: "yellow", text: t("degraded", about) });
-  }
-  if (watch.stalled_since !== null) {
-    banners.push({ level: "red", title: t("stalled"), text: t("stalled_text", sinceOf(watch.stalled_since)) });
-  }
+  banners.push(...storageBanners(state.storage), ...sendingBanners(state));
   banners.push(...auditBanners(watch, queue));
   if (watch.clock_off_s !== null) {
     const about = { age: minutes(Math.abs(watch.clock_off_s)) };
-    banners.push({ level: "yellow", title: t("clock_jumped"), text: t(watch.clock_off_s > 0 ? "clock_ahead" : "clock_behind", about) });
+    const text = t(watch.clock_off_s > 0 ? "clock_ahead" : "clock_behind", about);
+    banners.push({ key: "clock", level: "yellow", title: t("clock_jumped"), text, todo: t("clock_do") });
   }
   banners.push(...endBanners());
-  if (queue.dead_letters > 0) banners.push({ level: "blue", text: t("dead", { n: queue.dead_letters }), letters: true });
+  if (queue.dead_letters > 0) banners.push({ key: "dead", level: "blue", title: t("dead", { n: queue.dead_letters }), letters: true });
   return banners;
 }

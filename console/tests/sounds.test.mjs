@@ -113,3 +113,27 @@ test("what it remembers is bounded", () => {
   assert.equal(memory.heard.size, 5000); // all that are there, or they would be news
   assert.equal(heed(memory, [], USUAL, true, 0).memory.heard.size, 2000);
 });
+
+test("a red one that came and went silent within a mute is heard once when the mute ends, unless somebody has answered it", () => {
+  const settings = { mutedUntil: 300_000 };
+  const red = call("r", "red");
+  const shown = { ...red, displayedAt: 3000 };
+  assert.deepEqual(heard([[0, []], [1, [red]], [3, [shown]]], 900, { settings }), ["301 red"]);
+  assert.deepEqual(heard([[0, []], [1, [red, call("y", "yellow")]]], 900, { settings }), ["301 red"]);
+  assert.deepEqual(heard([[0, []], [1, [red]], [250, [{ ...red, isAnswered: true }]]], 900, { settings }), []);
+  assert.deepEqual(heard([[0, []], [1, [call("a room", "room")]]], 900, { settings: { mutedUntil: 400_000 } }), ["401 room"]);
+});
+
+test("what was heard before the mute, or stood there when the page opened, is not heard again when it ends", () => {
+  const red = call("r", "red");
+  let memory = NOTHING_HEARD;
+  const told = [];
+  for (let at = 0; at <= 900_000; at += 250) {
+    const mutedUntil = at >= 20_000 && at < 600_000 ? 600_000 : null;
+    const calls = at < 1000 ? [call("old", "red")] : [call("old", "red"), red];
+    const heeded = heed(memory, calls, { ...USUAL, mutedUntil }, true, at);
+    memory = heeded.memory;
+    if (heeded.play) told.push(at / 1000);
+  }
+  assert.deepEqual(told, [1, 13]);
+});

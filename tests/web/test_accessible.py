@@ -205,6 +205,7 @@ def _rules(page: Page) -> None:
 # How one comes there, and the part of the page that is new then.
 VIEWS: dict[str, tuple[Callable[[Page], object], str]] = {
     "help": (_press("?"), "#help"),
+    "figures": (_click("#figures-open"), "#figures"),
     "map list": (_press("f"), ".map-card"),
     "a ring's card": (_card("h4:first-of-type + ul"), ".map-card[data-kind=ring]"),
     "a place's card": (_card("h4:first-of-type + ul", "h4 + ul"), ".map-card[data-kind=site]"),

@@ -1,0 +1,225 @@
+"""The banners in a real browser: none moves under a hand, each is read aloud once, and says what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from patrol.domain.camera import CameraId
+from patrol.domain.incidents import EscalationStep, IncidentId
+from patrol.domain.room import QueueStatus, WatchStatus
+from patrol.domain.units import UnitState
+
+from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
+from .fake_room import FakeRoom
+
+pytestmark = IN_A_BROWSER
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def served() -> Iterator[ServedRoom]:
+    with served_in_thread(FakeRoom()) as served:
+        yield served
+
+
+@pytest.fixture
+def open_page(browser: Browser, served: ServedRoom) -> Iterator[Open]:
+    """Opens the page; ``clock``: with one that can be stopped."""
+    contexts = []
+
+    def open_page(query: str = "", width: int = 1440, height: int = 900, clock: bool = False) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        if clock:
+            page.clock.install()
+        page.goto(served.address + query)
+        expect(page.locator("body")).to_have_attribute("data-ready", "true")
+        expect(page.locator("#open-room")).to_be_visible()  # it comes last, and makes the top bar higher
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def ask_the_room(served: ServedRoom, number: int, camera: str) -> IncidentId:
+    incident = served.room.alert(number, camera)
+    served.room.escalate(incident, EscalationStep.ROOM, "没有空闲警力", "no unit is free")
+    return incident
+
+
+def top_of(page: Page, what: str) -> float:
+    return float(page.locator(what).first.evaluate("node => node.getBoundingClientRect().top"))
+
+
+def test_what_comes_while_somebody_aims_at_a_button_moves_no_button(served: ServedRoom, open_page: Open) -> None:
+    served.room.bury(1)
+    page = open_page()
+    button = page.locator(".banner[data-level=blue] button")
+    button.hover()
+    stood = button.bounding_box()
+    served.do(lambda: ask_the_room(served, 1, "C-005"))
+    expect(page.locator(".banner[data-urgent]")).to_be_visible()
+    assert button.bounding_box() == stood
+    page.mouse.down()
+    page.mouse.up()
+    expect(page.locator("#letters")).to_be_visible()
+    assert not [call for call in served.room.calls if call[0] == "acknowledge"]
+    page.keyboard.press("Escape")
+    page.mouse.move(1300, 600)
+    expect(page.locator(".banner").first).to_have_attribute("data-urgent", "")
+
+
+def test_a_line_that_ends_above_the_button_somebody_aims_at_holds_its_place(
+    served: ServedRoom, open_page: Open
+) -> None:
+    served.room.bury(1)
+    asked = ask_the_room(served, 1, "C-005")
+    page = open_page()
+    button = page.locator(".banner[data-level=blue] button")
+    button.hover()
+    stood = button.bounding_box()
+    room = served.room
+    served.do(lambda: room.incidents.pop(asked))
+    expect(page.locator(".banner[data-over]")).to_have_count(1)
+    expect(page.locator(".banner[data-urgent]")).to_have_count(0)
+    expect(page.locator(".banner[data-over] button")).to_be_hidden()
+    assert button.bounding_box() == stood
+    page.mouse.move(1300, 600)
+    expect(page.locator(".banner")).to_have_count(1)
+
+
+def test_a_press_that_was_aimed_before_the_button_came_there_does_nothing(served: ServedRoom, open_page: Open) -> None:
+    asked = ask_the_room(served, 1, "C-005")
+    page = open_page("?lang=en", clock=True)
+    page.locator("#operator").fill("Li")
+    button = page.locator(".banner[data-urgent] button")
+    at = button.bounding_box()
+    assert at is not None
+    room = served.room
+    kept = room.incidents[asked]
+    served.do(lambda: room.incidents.pop(asked))
+    expect(button).to_have_count(0)
+    page.mouse.move(at["x"] + 20, at["y"] + 10)
+    page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=3))
+    served.do(lambda: room.incidents.update({asked: kept}))
+    expect(button).to_be_visible()
+    page.mouse.down()
+    page.mouse.up()
+    page.clock.fast_forward(1500)
+    assert not [call for call in room.calls if call[0] == "acknowledge"]
+    with page.expect_request("**/acknowledge"):
+        page.mouse.down()
+        page.mouse.up()
+
+
+def test_a_banner_is_read_aloud_once_and_without_its_clock(served: ServedRoom, open_page: Open) -> None:
+    page = open_page()
+    page.evaluate("""() => {
+      window.said = [];
+      const announcer = document.getElementById("banner-announcer");
+      const note = () => { if (announcer.textContent) window.said.push(announcer.textContent); };
+      new MutationObserver(note).observe(announcer, { childList: true });
+    }""")
+    assert page.locator("#banners").evaluate("box => [box.role, box.ariaLive]") != ["status", None]
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(served.room.now() - timedelta(seconds=20))))
+    words = page.locator(".banner .banner-words")
+    expect(words).to_contain_text("消息通不过")
+    for _ in range(3):
+        expect(words).not_to_have_text(words.inner_text())  # it ticks
+    [said] = page.evaluate("said")
+    assert re.match("红色 队列降级：消息通不过。 .*用电台或电话", said)
+    assert not re.search(r"\d:\d\d", said)
+    expect(page.locator("#banner-announcer")).to_be_empty(timeout=10_000)
+
+
+@pytest.mark.parametrize(
+    ("view", "width", "below"),
+    [
+        ("#", 1000, "#feed-title"),
+        ("#", 390, "#feed-title"),
+        ("#wall", 1440, "#wall-title"),
+        ("#cameras", 1440, "#cameras-title"),
+    ],
+)
+def test_a_banner_pushes_nothing_while_somebody_is_there(
+    served: ServedRoom, open_page: Open, view: str, width: int, below: str
+) -> None:
+    page = open_page(view, width=width)
+    page.locator(below).hover()
+    stood = top_of(page, below)
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(clock_off_s=-3600)))
+    expect(page.locator(".banner")).to_be_visible()
+    assert top_of(page, below) == stood
+    page.mouse.move(30, 10)  # to the top bar: nobody is there any more
+    moved = f"([at]) => document.querySelector('{below}').getBoundingClientRect().top > at + 20"
+    page.wait_for_function(moved, arg=[stood])
+    page.locator(below).hover()
+    served.do(lambda: setattr(served.room, "watch", WatchStatus()))
+    stood = top_of(page, below)
+    expect(page.locator("#banners")).to_be_empty()
+    assert top_of(page, below) == stood
+
+
+def test_what_comes_and_goes_by_the_second_does_not_flicker(served: ServedRoom, open_page: Open) -> None:
+    served.room.dead = frozenset({CameraId("C-001")})
+    page = open_page(clock=True)
+    # A clock that jumps tells the page for a moment that the connection is lost, too.
+    banner = page.locator(".banner", has_text="点位")
+    title = banner.locator("strong")
+    expect(banner).to_have_attribute("data-level", "red")
+    served.do(lambda: setattr(served.room, "dead", frozenset({CameraId("P-001")})))
+    expect(title).to_contain_text("1 路点位超过轮巡周期上限：周边 1")
+    expect(banner).to_have_attribute("data-level", "red")
+    page.clock.fast_forward(10_500)
+    expect(banner).to_have_attribute("data-level", "yellow")
+    served.do(lambda: setattr(served.room, "dead", frozenset()))
+    expect(title).to_contain_text("刚刚恢复 · 1 路点位超过轮巡周期上限")
+    served.do(lambda: setattr(served.room, "dead", frozenset({CameraId("P-001")})))
+    expect(title).not_to_contain_text("刚刚恢复")
+    served.do(lambda: setattr(served.room, "dead", frozenset()))
+    expect(title).to_contain_text("刚刚恢复")
+    page.clock.fast_forward(10_500)
+    expect(banner).to_have_count(0)
+
+
+def test_on_a_phone_a_new_banner_is_seen_wherever_the_page_was_scrolled_to(served: ServedRoom, open_page: Open) -> None:
+    page = open_page(width=390, clock=True)
+    page.evaluate("scrollTo(0, 700)")
+    stood = top_of(page, "#map")
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(clock_off_s=-3600)))
+    banner = page.locator(".banner", has_text="机器时钟")
+    expect(banner).to_be_in_viewport(ratio=1)
+    page.wait_for_timeout(500)  # and the page has not moved under it
+    assert abs(top_of(page, "#map") - stood) < 2
+    page.clock.fast_forward(10_500)
+    expect(banner).not_to_be_in_viewport(timeout=20_000)
+    assert abs(top_of(page, "#map") - stood) < 2
+
+
+def test_a_degraded_queue_says_that_units_hear_nothing_and_what_to_do(served: ServedRoom, open_page: Open) -> None:
+    served.room.alert(1)
+    page = open_page()
+    expect(page.locator("#incident .why")).to_contain_text("有可用警力时自动派最快到场的一组")
+    served.do(lambda: setattr(served.room, "queue", QueueStatus("connection refused", 3, 41.0, 0)))
+    expect(page.locator(".banner")).to_contain_text("请用电台或电话告诉所选的警力")
+    expect(page.locator("#incident .why")).to_contain_text("指令送不到：请用电台或电话告诉它")
+    page.locator("#language").click()
+    expect(page.locator(".banner")).to_contain_text("tell the chosen units by radio or telephone")
+
+
+def test_that_there_is_nobody_to_send_is_said_also_over_a_full_feed(served: ServedRoom, open_page: Open) -> None:
+    served.room.alert(1)
+    served.room.unit_states = {unit.id: UnitState.OFF_DUTY for unit in served.room.units}
+    page = open_page()
+    expect(page.locator(".banner")).to_contain_text("没有警力在岗。 预警照常受理，但系统派不出任何人")
+    expect(page.locator("#incident .why")).to_contain_text("没有警力在岗")
+    served.do(lambda: setattr(served.room, "units", ()))
+    expect(page.locator(".banner")).to_contain_text("没有警力上报")
