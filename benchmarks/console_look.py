@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.console_browser import Plan, progress
 from benchmarks.figures import Report, Table, Target, nearest_rank
-from patrol.adapters.sql_rows import store_outcome
+from patrol.adapters.sql_rows import store_outcomes
 from patrol.domain.dispatch import Outcome
 from patrol.domain.events import Level
 from patrol.domain.incidents import Incident, IncidentId, IncidentState
@@ -66,7 +66,7 @@ async def _look_at(room: DispatchRoom, encoder: RoomEncoder) -> Sequence[Look]:
     told: Told[Part] = Told()
     looks: list[Look] = []
     for number in range(WARM_UP + LOOKS):
-        await room.desk.confirm(f"I-{number}", "王芳")
+        await room.desk.confirm(IncidentId(f"I-{number}"), "王芳")
         room.clock.advance(0.4)
         began = time.process_time()
         snapshot = await room.room.snapshot()
@@ -86,8 +86,7 @@ async def _fill(room: DispatchRoom) -> None:
         await room.alert(number, level=Level.YELLOW)
     ledger = await room.store.open_ledger()
     outcomes = [_sent(incident, number) for number, incident in enumerate(ledger.incidents)]
-    now = room.clock.now()
-    await room.store._transaction(lambda open_: [store_outcome(open_, one, now) for one in outcomes])
+    await room.store._transaction(lambda connection: store_outcomes(connection, outcomes, room.clock.now()))
 
 
 def _sent(incident: Incident, number: int) -> Outcome:
