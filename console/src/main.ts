@@ -33,7 +33,7 @@ import type { StateMessage } from "./api";
 
 const TICK_MS = 250;
 const RETRY_MS = 2000;
-const MAX_REMEMBERED = 500;
+const MAX_REMEMBERED = 2000; // more than are open at once
 
 let selected: string | null = null;
 let trouble: string | null = null;
