@@ -86,9 +86,7 @@ async def _fill(room: DispatchRoom) -> None:
         await room.alert(number, level=Level.YELLOW)
     ledger = await room.store.open_ledger()
     outcomes = [_sent(incident, number) for number, incident in enumerate(ledger.incidents)]
-    now = room.clock.now()
-
-    await room.store._transaction(lambda connection: store_outcomes(connection, outcomes, now))
+    await room.store._transaction(lambda connection: store_outcomes(connection, outcomes, room.clock.now()))
 
 
 def _sent(incident: Incident, number: int) -> Outcome:

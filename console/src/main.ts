@@ -36,7 +36,7 @@ import type { Permission, StateMessage } from "./api";
 
 const TICK_MS = 250;
 const RETRY_MS = 2000;
-const MAX_REMEMBERED = 500;
+const MAX_REMEMBERED = 2000; // more than are open at once
 const SETTLED_MS = 150; // who goes through the feed by keys stops at the last one
 const SEEK_AGAIN_MS = 30_000;
 const PAGES_SOUGHT = 5; // of what an address names; of what was just shown the first will do

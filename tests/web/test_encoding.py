@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter
 
+from patrol.domain.incidents import Incident
 from patrol.domain.room import RoomSnapshot
 from patrol.web import encoding
 from patrol.web.answers import StateMessage
@@ -40,7 +41,12 @@ def test_the_parts_together_are_the_room(room: FakeRoom) -> None:
 
 def test_what_is_as_it_was_is_not_made_again(room: FakeRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr(encoding, "shown_of", lambda one: made.append(one.id) or shown_of(one))
+
+    def noted(incident: Incident) -> Incident:
+        made.append(incident.id)
+        return shown_of(incident)
+
+    monkeypatch.setattr(encoding, "shown_of", noted)
     encoder = RoomEncoder(room.layout, "v")
     before = encoder.parts(snapshot_of(room), {})
     assert len(made) == len(room.incidents)

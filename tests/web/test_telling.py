@@ -22,10 +22,10 @@ class Viewer:
         self.newest = ""
         self.seen: int | None = None
 
-    def comes_back(self, told: Told, life: str) -> None:
+    def comes_back(self, told: Told[str], life: str) -> None:
         self.seen = number_in(self.newest, told, life)
 
-    def takes(self, told: Told, life: str) -> None:
+    def takes(self, told: Told[str], life: str) -> None:
         if told.number == 0 or self.seen == told.number:
             return
         if self.seen is None:
@@ -39,7 +39,8 @@ class Viewer:
 
 @given(happenings)
 def test_he_has_the_room_as_it_is_whenever_he_has_taken_what_there_is(happens: list[dict[str, bytes] | str]) -> None:
-    told, life, viewer = Told(), LIFE, Viewer()
+    life, viewer = LIFE, Viewer()
+    told: Told[str] = Told()
     for each in happens:
         if isinstance(each, dict):
             told = told.and_now(each)
@@ -56,7 +57,7 @@ def test_he_has_the_room_as_it_is_whenever_he_has_taken_what_there_is(happens: l
 
 @given(st.lists(rooms, min_size=1, max_size=20), st.data())
 def test_nothing_is_told_twice_and_nothing_is_left_out(seen_rooms: list[dict[str, bytes]], data: st.DataObject) -> None:
-    history = [Told()]
+    history: list[Told[str]] = [Told()]
     for room in seen_rooms:
         history.append(history[-1].and_now(room))
     seen = data.draw(st.integers(1, len(seen_rooms)))
@@ -71,7 +72,8 @@ def test_nothing_is_told_twice_and_nothing_is_left_out(seen_rooms: list[dict[str
 
 
 def test_only_an_id_of_this_very_feed_says_what_was_seen() -> None:
-    told = Told().and_now({"tour": b"1"}).and_now({"tour": b"2"})
+    nothing: Told[str] = Told()
+    told = nothing.and_now({"tour": b"1"}).and_now({"tour": b"2"})
     assert number_in(id_of(LIFE, 2), told, LIFE) == 2
     for strange in ("", "2", id_of(OTHER, 2), id_of(LIFE, 3), id_of(LIFE, 0), f"{LIFE}--1", f"{LIFE}-1\n", "x" * 1000):
         assert number_in(strange, told, LIFE) is None
