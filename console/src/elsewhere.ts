@@ -20,7 +20,7 @@ export class Elsewhere {
     setAttribute(this.node, "data-tone", tone);
     const incident = incidentById(id);
     const which = [incident && word("level", incident.level), incident && titleOf(incident), id].filter(Boolean).join(" · ");
-    rebuild(this.node, [id, text], () => [`${which}: ${text} `, this.#back(id)]);
+    rebuild(this.node, [id, text], () => [t("said_of", { which, text }), " ", this.#back(id)]);
   }
 
   // Another incident is chosen. What has failed stays until somebody has been back.

@@ -347,7 +347,7 @@ def test_an_answer_that_comes_late_touches_no_form_of_another_incident(served: S
     expect(shown(page)).to_contain_text(second)
     begin_closing(page, "乙的说明")
     slow.let_go(page)
-    expect(page.locator(".elsewhere")).to_contain_text(f"{first}: 已记录")
+    expect(page.locator(".elsewhere")).to_contain_text(f"{first}：已记录")
     expect(page.locator(".message")).to_be_empty()
     expect(page.locator("#reason")).to_have_value("乙的说明")
     expect(page.locator("button.main[form=closing]")).to_be_enabled()
@@ -387,7 +387,7 @@ def test_a_merge_does_not_pull_back_who_has_gone_on(served: ServedRoom, open_as:
     page.locator("button[form=merging]").click()
     card(page, third).click()
     slow.let_go(page)
-    expect(page.locator(".elsewhere")).to_contain_text(f"{second}: 已记录")
+    expect(page.locator(".elsewhere")).to_contain_text(f"{second}：已记录")
     expect(shown(page)).to_contain_text(third)
 
 
