@@ -10,7 +10,7 @@ import { thumbnail } from "./evidence";
 import { lookersInShort } from "./looking";
 import { OlderButton } from "./older";
 import { fetchOlder, hasOlder, pastIncidents } from "./past";
-import { whyNoUnits } from "./sendable";
+import { whyNoUnits } from "./nobody";
 import { isTouched } from "./touching";
 import {
   cameraName, camerasThatSaw, heldFor, incidentById, isMaintenance, isOpen, notReal, ordersOf, room, stateNow, titleOf, unitLine, unitName,
@@ -50,7 +50,6 @@ export class Feed {
   readonly #list = byId("cards");
   readonly #pill = byId("news");
   readonly #empty = byId("feed-empty");
-  readonly #more = el("p", { class: "means feed-more", hidden: true });
   readonly #announcer = byId("announcer");
   readonly #filters = new Map<Filter, HTMLButtonElement>();
   readonly #digest: DigestLine;
@@ -81,7 +80,7 @@ export class Feed {
     });
     this.#pill.addEventListener("click", () => this.#takeNews());
     for (const name of Object.keys(FILTERS) as Filter[]) this.#filters.set(name, this.#filterButton(name));
-    this.#list.after(this.#more, this.#older.node);
+    this.#list.after(this.#older.node);
     byId("filters").append(...this.#filters.values());
   }
 
@@ -270,10 +269,13 @@ export class Feed {
   }
 
   #showFilters(): void {
+    const [incidents, { maintenance }] = [known(), stateNow()];
     for (const [filter, button] of this.#filters) {
       setText(part(button, 0), t(`filter_${filter}`));
-      const count = countOf(filter);
-      setText(part(button, 1), isUntold(filter) ? "…" : String(count));
+      const shown = incidents.filter(FILTERS[filter]).length;
+      // Not all of a flood of maintenance comes to the page; how many there are does.
+      const count = filter === "maintenance" ? Math.max(shown, maintenance.incidents) : shown;
+      setText(part(button, 1), String(count));
       button.hidden = filter === "maintenance" && count === 0 && filter !== this.#filter;
       setAttribute(button, "aria-pressed", String(filter === this.#filter));
     }
@@ -284,19 +286,15 @@ export class Feed {
     this.#empty.hidden = !nothing;
     this.#older.node.hidden = this.#filter !== "closed" || !hasOlder();
     this.#list.hidden = nothing;
-    const untold = countOf(this.#filter) - known().filter(FILTERS[this.#filter]).length;
-    this.#more.hidden = nothing || untold <= 0;
-    setText(this.#more, t("feed_more", { n: untold }));
     if (!nothing) return;
-    const lines = this.#emptyLines(untold);
+    const lines = this.#emptyLines();
     rebuild(this.#empty, lines, () => lines.map((line, place) => el(place === 0 ? "h3" : "p", {}, line)));
   }
 
-  // `untold`: how many there are all the same.
-  #emptyLines(untold: number): string[] {
-    if (this.#filter === "maintenance" && untold > 0) return [t("empty_maintenance_untold", { n: untold })];
-    if (this.#filter === "closed" && hasOlder()) return [t("empty_closed_untold")];
-    if (this.#filter === "unconfirmed" && openUntold() > 0) return [t("empty_unconfirmed"), t("feed_more", { n: openUntold() })];
+  #emptyLines(): string[] {
+    const { maintenance } = stateNow();
+    if (this.#filter === "maintenance" && maintenance.incidents > 0) return [t("empty_maintenance_untold", { n: maintenance.incidents })];
+    if (this.#filter === "closed" && hasOlder()) return [t("empty_closed_untold")]; // those that are open may leave them no room
     if (this.#filter !== "open") return [t(`empty_${this.#filter}`)];
     const nobody = whyNoUnits(stateNow());
     const lines = [t("empty_title"), t("empty_text", { cameras: room.layout.cameras.length }), t("empty_steps")];
@@ -353,24 +351,6 @@ export class Feed {
 // What the state tells of, and what was over before that.
 function known(): Incident[] {
   return [...stateNow().incidents, ...pastIncidents()];
-}
-
-// How many there are, also where the state does not tell of all of them.
-function countOf(filter: Filter): number {
-  const { maintenance, stages } = stateNow();
-  const shown = known().filter(FILTERS[filter]).length;
-  if (filter === "maintenance") return Math.max(shown, maintenance.incidents);
-  return filter === "open" ? Math.max(shown, stages.reduce((sum, { count }) => sum + count, 0)) : shown;
-}
-
-// How many open ones the state does not tell of.
-function openUntold(): number {
-  return countOf("open") - known().filter(FILTERS.open).length;
-}
-
-// Whether it cannot be known how many there are: what is closed comes last, and not at all where very many are open.
-function isUntold(filter: Filter): boolean {
-  return filter === "closed" && countOf("closed") === 0 && openUntold() > 0;
 }
 
 function newsText(news: News[]): string {

@@ -8,7 +8,7 @@ import {
   cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, ordersOf, room, seenAt, showsStrangeView, stateNow, titleOf,
   unitLine, unitName, whyGone, wordsOf,
 } from "./room";
-import { whatComesNext } from "./sendable";
+import { whatComesNext } from "./nobody";
 import { Candidates } from "./candidates";
 import { Clip } from "./clip";
 import { EscalationBox } from "./escalation";

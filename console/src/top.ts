@@ -7,7 +7,7 @@ import { age, minutes, serverNow, timeOfDay } from "./times";
 import { targetText } from "./countdown";
 import { coverRow, showCover } from "./cover";
 import { asksTheRoom, escalationOf, whyEscalated } from "./escalation";
-import { whyNoUnits } from "./sendable";
+import { whyNoUnits } from "./nobody";
 import { endBanners } from "./signed";
 import {
   boundOf, camerasOf, isMaintenance, isOpen, notReal, room, seen, stateNow, titleOf, type Tone, toneOfShare, wordsOf,

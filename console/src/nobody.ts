@@ -1,4 +1,4 @@
-// Whether anybody can be sent at all, and hears of it: the page must not promise more than that.
+// Whether there is anybody to send, and whether they hear of it: the page must not promise more than that.
 
 import { stateNow } from "./room";
 import type { RoomState } from "./api";
