@@ -38,9 +38,10 @@ def newer() -> None:
         return Message(message.stream, message.id, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
 
     messages._message = with_more
-    stored = {"INCIDENT_JSON": sql_bodies} | dict.fromkeys(("ORDER_JSON", "ALERT_JSON", "DUTY_JSON"), sql_rows)
-    for name, module in stored.items():
-        setattr(module, name, _WithMore(getattr(module, name)))
+    for bodies in (sql_bodies.KNOWN_INCIDENTS, sql_bodies.KNOWN_ORDERS):
+        bodies._adapter = _WithMore(bodies._adapter)  # type: ignore[assignment]
+    for name in ("ALERT_JSON", "DUTY_JSON"):
+        setattr(sql_rows, name, _WithMore(getattr(sql_rows, name)))
     for table in (INCIDENTS, ORDERS, ALERTS, OUTBOX):
         table.append_column(Column(FIELD, String, nullable=False, server_default="usual"))
 

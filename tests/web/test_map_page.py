@@ -140,6 +140,7 @@ def test_streets_water_and_houses_lie_under_the_marks_in_the_themes_colours(
         assert page.locator("#map .heat-counts text").count() == 0  # none where there was more than one
         page.locator("body").press("h")
         expect(page.locator("#map .heat")).to_be_hidden()
+        page.close()  # before its server does
 
 
 class Dotted:
@@ -180,6 +181,7 @@ def test_marks_stand_where_a_map_in_gcj02_shows_their_places(served: ServedRoom,
         assert unit is not None
         middle = unit["x"] + unit["width"] / 2, unit["y"] + unit["height"] / 2
         assert math.dist(middle, (dot["x"], dot["y"])) < 4
+        page.close()  # before its server does
 
 
 def pmtiles(path: Path, tile: bytes, tile_type: int) -> TileFile:
@@ -230,6 +232,7 @@ def test_a_pmtiles_file_is_drawn_by_parts_that_patrol_serves(
         page.goto(again.address)
         expect(page.locator("#map .credit")).to_have_text("© the file")
         shows(page, (40, 200, 40) if sort == "pictures" else colour_of(page, "--map-water"), 50_000)
+        page.close()  # before its server does
 
 
 def click_at(page: Page, mark: str) -> None:
