@@ -19,8 +19,8 @@ from patrol.adapters import refusals, sql_outbox, sql_version
 from patrol.adapters.sql_outbox import INDICES, METADATA, OUTBOX
 from patrol.domain.errors import ConfigError, ConfigProblem, StoreFailure
 
-# How long one call waits for another process that holds the database locked. An alert may stand behind one other write that
-# waits so, and the room must hear within 5 s that it is kept aside.
+# How long one call waits for another process that holds the database locked. An alert may stand behind one other write
+# that waits so, and the room must hear within 5 s that it is kept aside.
 BUSY_S = 1.5
 LOOK_AGAIN_S = 0.0005  # whether it holds it still
 READS_ONLY = "reads_only"
