@@ -89,14 +89,23 @@ def test_a_success_forgives_what_went_wrong_before(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+async def at_once(there: Door, sources: list[str], refused: int) -> list[SignedIn | BaseException]:
+    """What becomes of who tries at once: nobody's password is looked at before so many were refused."""
+    async with there.desk._one_at_a_time:
+        tries = [asyncio.create_task(there.desk.sign_in("li", PASSWORD, source)) for source in sources]
+        waiting = set(tries)
+        while len(tries) - len(waiting) < refused:
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    return await asyncio.gather(*tries, return_exceptions=True)
+
+
 def test_of_many_who_try_at_once_the_last_are_told_to_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signing_in, "MOST_WAITING", 3)
 
     async def story(there: Door) -> None:
-        tries = [there.desk.sign_in("li", PASSWORD, f"10.0.0.{n}") for n in range(5)]
-        found = await asyncio.gather(*tries, return_exceptions=True)
+        found = await at_once(there, [f"10.0.0.{n}" for n in range(5)], refused=2)
         refused = [each.why for each in found if isinstance(each, SignInRefused)]
         assert refused == [Refusal.BUSY, Refusal.BUSY]
 
@@ -109,9 +118,7 @@ def test_one_who_tries_again_and_again_keeps_no_place_from_others(
     monkeypatch.setattr(signing_in, "MOST_WAITING_OF_ONE", 2)
 
     async def story(there: Door) -> None:
-        sources = ["10.0.0.66"] * 6 + ["10.0.0.9"]
-        tries = [there.desk.sign_in("li", PASSWORD, source) for source in sources]
-        *ones, other = await asyncio.gather(*tries, return_exceptions=True)
+        *ones, other = await at_once(there, ["10.0.0.66"] * 6 + ["10.0.0.9"], refused=4)
         assert [each.why for each in ones if isinstance(each, SignInRefused)] == [Refusal.BUSY] * 4
         assert isinstance(other, SignedIn)
         assert isinstance(await there.desk.sign_in("li", PASSWORD, "10.0.0.66"), SignedIn), "all places are free again"

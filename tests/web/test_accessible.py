@@ -95,6 +95,7 @@ def violations(page: Page, view: str, where: str = "body") -> list[str]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
 def test_no_view_of_the_room_shuts_anybody_out(browser: Browser, served: ServedRoom, seen: Seen) -> None:
     page = opened(browser, served.address, seen)
@@ -110,6 +111,7 @@ def test_no_view_of_the_room_shuts_anybody_out(browser: Browser, served: ServedR
     assert not found, "\n".join(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
 def test_neither_does_the_wall(browser: Browser, served: ServedRoom, seen: Seen) -> None:
     page = opened(browser, served.address, seen)
