@@ -5,7 +5,7 @@ import { type Key, language, pick, type PlainKey, t, word } from "./words";
 import { serverNow, signed, timeOfDay } from "./times";
 import { Countdown, stampOf } from "./countdown";
 import {
-  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, lastToldAt, ordersOf, room, seenAt, showsStrangeView, stateNow, titleOf,
+  cameraName, camerasOf, camerasThatSaw, incidentById, isMaintenance, isOpen, isUnderWay, lastToldAt, ordersOf, room, seenAt, showsStrangeView, stateNow, titleOf,
   unitLine, unitName, whyGone, wordsOf,
 } from "./room";
 import { whatComesNext } from "./nobody";
@@ -386,7 +386,7 @@ export class IncidentPanel {
   }
 
   #takeBackButton(order: Order): Child {
-    if (!["sent", "doubted", "accepted", "en_route"].includes(order.state)) return null;
+    if (!isUnderWay(order)) return null;
     const of = { incidentId: order.incident_id, unitId: order.unit_id };
     return this.#quietButton("take_back", of, (operator) => takeBack(order.incident_id, order.id, operator));
   }

@@ -5,7 +5,7 @@ import { pick, t, word } from "./words";
 import { age, minutes, serverNow } from "./times";
 import { targetText } from "./countdown";
 import { type Box, placeFixedNames, placeLabels, type Point, type UnitLabel } from "./labels";
-import { boundOf, incidentById, isMaintenance, isOpen, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone } from "./room";
+import { boundOf, incidentById, isMaintenance, isOpen, isUnderWay, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone } from "./room";
 import { moveUp } from "./cover";
 import { Ground } from "./ground";
 import { Heat } from "./heat";
@@ -13,7 +13,7 @@ import { type Mark, type MarkKind, nearest } from "./marks";
 import { closeCard, openCard, placeCard, showCard, type Subject } from "./map_card";
 import { pinOf } from "./pins";
 import { wedgePath } from "./wedges";
-import type { CameraOnMap, HeatCell, Incident, Order, Place, RingName, UnitOnMap } from "./api";
+import type { CameraOnMap, HeatCell, Incident, Place, RingName, UnitOnMap } from "./api";
 
 const CLICK_PX = 4;
 const METRES_PER_DEGREE = 111195;
@@ -600,10 +600,6 @@ function boxAround(node: Element, x: number, y: number): Box {
 // So many steps that a grid begins before the edge.
 function reach(size: number, pitch: number): number {
   return Math.ceil(size / pitch) * pitch;
-}
-
-export function isUnderWay(order: Order): boolean {
-  return ["sent", "doubted", "accepted", "en_route"].includes(order.state);
 }
 
 function hasToDo(unit: UnitOnMap): boolean {

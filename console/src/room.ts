@@ -193,6 +193,11 @@ export function ordersOf(incidentId: string): Order[] {
   return stateNow().orders[incidentId] ?? room.pastOrders[incidentId] ?? keptOf(incidentId)?.orders ?? [];
 }
 
+// Whether its unit is still to come.
+export function isUnderWay(order: Order): boolean {
+  return ["sent", "doubted", "accepted", "en_route"].includes(order.state);
+}
+
 // What a unit on the map is ordered to do, or null.
 export function orderOfUnit(unit: UnitOnMap): Order | null {
   return unit.incident_id ? (ordersOf(unit.incident_id).find((order) => order.unit_id === unit.id) ?? null) : null;

@@ -56,7 +56,7 @@ function isGivenUp(order: Order): boolean {
   return ["rejected", "expired", "recalled"].includes(order.state);
 }
 
-function isUnderWay(order: Order): boolean {
+function isNotOver(order: Order): boolean {
   return order.state !== "done" && !isGivenUp(order);
 }
 
@@ -65,7 +65,7 @@ function whyNot(incident: Incident, unit: UnitOnMap | undefined, order: Order | 
   if (unit === undefined) return "no_such_unit";
   if (unit.simulated !== incident.simulated) return "not_alike";
   if (unit.state === "out_of_service") return "out_of_service";
-  if (order !== null && isUnderWay(order)) return "there_already";
+  if (order !== null && isNotOver(order)) return "there_already";
   return unit.state === "on_scene" ? "on_scene" : null;
 }
 

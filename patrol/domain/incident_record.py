@@ -17,6 +17,7 @@ from patrol.domain.events import Level
 from patrol.domain.incidents import (
     ClockName,
     Disposition,
+    EarlierLife,
     EscalationStep,
     FalseAlarmReason,
     Incident,
@@ -177,16 +178,7 @@ def _of_incidents(kept: KeptOfIncident) -> Iterator[RecordEntry]:
 def _closings(incident: Incident) -> Iterator[RecordEntry]:
     for life in incident.history:
         if (stamp := life.clocks.get(ClockName.CLOSED)) is not None:
-            yield RecordEntry(
-                stamp.at,
-                Happening.CLOSED,
-                incident.id,
-                who=life.closed_by,
-                disposition=life.disposition,
-                reason_code=life.reason_code,
-                other_id=life.duplicate_of,
-                text=life.reason or "",
-            )
+            yield _closed(incident.id, stamp.at, life)
     stamp = incident.clocks.get(ClockName.CLOSED)
     if stamp is None:
         return
@@ -195,15 +187,19 @@ def _closings(incident: Incident) -> Iterator[RecordEntry]:
             stamp.at, Happening.MERGED, incident.merged_into, who=incident.closed_by, other_id=incident.id
         )
         return
-    yield RecordEntry(
-        stamp.at,
+    yield _closed(incident.id, stamp.at, incident)
+
+
+def _closed(incident_id: IncidentId, at: datetime, life: Incident | EarlierLife) -> RecordEntry:
+    return RecordEntry(
+        at,
         Happening.CLOSED,
-        incident.id,
-        who=incident.closed_by,
-        disposition=incident.disposition,
-        reason_code=incident.reason_code,
-        other_id=incident.duplicate_of,
-        text=incident.reason or "",
+        incident_id,
+        who=life.closed_by,
+        disposition=life.disposition,
+        reason_code=life.reason_code,
+        other_id=life.duplicate_of,
+        text=life.reason or "",
     )
 
 
