@@ -1,19 +1,23 @@
 // Whom one may send: whom the newest choice weighed, each with what it does now; behind them all others. Folded where
 // somebody was sent already.
 
-import { el, mark, rebuild } from "./dom";
-import { language } from "./words";
-import { unitName } from "./room";
+import { el, order } from "./dom";
 import { OtherUnits } from "./other_units";
-import { type Choice, type MakeSendButton, type Row, rowOf } from "./sendable";
+import { type Choice, type MakeSendButton, rowOf } from "./sendable";
+import { isTouched } from "./touching";
+import { UnitRow } from "./unit_row";
 import type { Incident, Order } from "./api";
 
 export class Candidates {
   readonly #title = el("summary", {}, el("span", { "data-t": "candidates" }), el("kbd", {}, "U"));
-  readonly #list = el("div");
+  readonly #body = el("tbody");
+  readonly #list = el("div", {}, el("table", {}, this.#body));
   readonly #others: OtherUnits;
   readonly node: HTMLDetailsElement;
   readonly #sendButton: MakeSendButton;
+  #rows = new Map<string, UnitRow>();
+  #incidentId: string | null = null;
+  #choice: Order | null = null;
 
   constructor(sendButton: MakeSendButton) {
     this.#sendButton = sendButton;
@@ -33,21 +37,31 @@ export class Candidates {
   }
 
   update(incident: Incident, orders: Order[]): void {
-    const newest = orders.reduce<Order | null>((last, order) => (last && last.sent_at >= order.sent_at ? last : order), null);
-    const rows = newest === null ? [] : weighedBy(newest).map((candidate) => rowOf(incident, orders, candidate));
-    rebuild(this.#list, [incident.id, rows, language()], () =>
-      rows.length === 0 ? [] : [el("table", {}, el("tbody", {}, ...rows.map((row) => this.#row(incident.id, row))))]);
-    const reasons = new Map(newest?.candidates.map((one) => [one.unit_id, one.left_out]));
-    this.#others.update(incident, orders, reasons, new Set(rows.map((row) => row.unitId)));
-    this.node.hidden = rows.length === 0 && this.#others.node.hidden;
+    if (this.#incidentId !== incident.id) {
+      this.#incidentId = incident.id;
+      this.#choice = null;
+      this.#rows.clear();
+    }
+    this.#choice = this.#choiceOf(orders);
+    const weighed = this.#choice === null ? [] : weighedBy(this.#choice);
+    const known = this.#rows;
+    this.#rows = new Map(weighed.map(({ unit_id: id }) => [id, known.get(id) ?? new UnitRow(incident.id, id, this.#sendButton)]));
+    for (const candidate of weighed) {
+      const row = rowOf(incident, orders, candidate);
+      this.#rows.get(candidate.unit_id)?.update(row, row.eta);
+    }
+    order(this.#body, [...this.#rows.values()].map(({ node }) => node));
+    this.#list.hidden = weighed.length === 0;
+    const reasons = new Map(this.#choice?.candidates.map((one) => [one.unit_id, one.left_out]));
+    this.#others.update(incident, orders, reasons, new Set(this.#rows.keys()));
+    this.node.hidden = weighed.length === 0 && this.#others.node.hidden;
   }
 
-  #row(incidentId: string, { unitId, eta, note, isLeftOut, isChosen, now, canGo, why, takes }: Row): HTMLElement {
-    const warning = takes === "" ? null : el("small", { class: "takes" }, mark("yellow", ""), takes);
-    const send = canGo ? this.#sendButton(incidentId, unitId, takes) : el("small", {}, why);
-    return el("tr", { "data-chosen": isChosen, "data-left-out": isLeftOut },
-      el("th", { scope: "row" }, unitName(unitId), el("small", { class: "now" }, now)),
-      el("td", {}, eta), el("td", {}, note, warning), el("td", {}, send));
+  // The newest one; while somebody is at the list, the one that is shown: no other unit's button comes under the pointer.
+  #choiceOf(orders: Order[]): Order | null {
+    const shown = orders.find(({ id }) => id === this.#choice?.id);
+    if (shown !== undefined && isTouched(this.#list)) return shown;
+    return orders.reduce<Order | null>((last, one) => (last && last.sent_at >= one.sent_at ? last : one), null);
   }
 }
 

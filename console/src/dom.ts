@@ -62,12 +62,38 @@ export function setAttribute(node: Element, name: string, value: Attribute): voi
   if (node.getAttribute(name) !== text) node.setAttribute(name, text);
 }
 
-// Rebuilds a node's content only when what it is made from has changed.
+// Rebuilds a node's content only when what it is made from has changed. The focus goes to what says the same as before.
 export function rebuild(node: HTMLElement, from: unknown, make: () => Child[]): void {
   const signature = JSON.stringify(from);
   if (node.dataset.signature === signature) return;
   node.dataset.signature = signature;
+  const focused = document.activeElement;
+  const held = focused !== null && focused !== node && node.contains(focused) ? focused : null;
   node.replaceChildren(...present(make()));
+  const heir = held && alike(node, held);
+  if (heir instanceof HTMLElement) heir.focus({ preventScroll: true });
+}
+
+// Makes these a node's children, in this order. What stands right already is not touched, and the focus stays.
+export function order(node: Element, wanted: Element[]): void {
+  const focused = document.activeElement;
+  wanted.forEach((child, place) => {
+    const stands = node.children[place] ?? null;
+    if (stands !== child) node.insertBefore(child, stands);
+  });
+  while (node.children.length > wanted.length) node.lastElementChild?.remove();
+  const isLost = focused !== document.activeElement && node.contains(focused);
+  if (isLost && focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+}
+
+// What stands in a node for what was replaced: of the same kind, and called the same.
+export function alike(node: Element, replaced: Element): Element | null {
+  const called = calledOf(replaced);
+  return [...node.querySelectorAll(replaced.localName)].find((one) => calledOf(one) === called) ?? null;
+}
+
+function calledOf(node: Element): string {
+  return [node.id, node.getAttribute("name"), node.getAttribute("aria-label") ?? node.textContent].join(" ");
 }
 
 const MARKS: Record<Level, string> = {

@@ -1,6 +1,6 @@
 // The feed: cards that never jump. While somebody touches it, new ones wait behind a pill and the order stays.
 
-import { byId, el, mark, part, rebuild, setAttribute, setText } from "./dom";
+import { byId, el, mark, order, part, rebuild, setAttribute, setText } from "./dom";
 import { language, type PlainKey, t, word } from "./words";
 import { serverNow } from "./times";
 import { Countdown, reading } from "./countdown";
@@ -202,13 +202,8 @@ export class Feed {
     const cards = wanted.map((id) => this.#cardOf(id));
     this.#placed = new Map(known().map(({ id, level }) => [id, level]));
     if (wanted.join() !== this.#order.join()) {
-      const focused = document.activeElement;
       this.#order = wanted;
-      cards.forEach(({ node }, place) => {
-        if (this.#list.children[place] !== node) this.#list.insertBefore(node, this.#list.children[place] ?? null);
-      });
-      const isLost = focused !== document.activeElement && this.#list.contains(focused);
-      if (isLost && focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+      order(this.#list, cards.map(({ node }) => node));
     }
     this.select(this.#selected);
   }

@@ -15,6 +15,7 @@ import { EscalationBox, escalationOf } from "./escalation";
 import { pictureOf } from "./evidence";
 import { Elsewhere } from "./elsewhere";
 import { fieldWentAway } from "./hands";
+import { keepInPlace } from "./in_place";
 import { LookersLine } from "./looking";
 import { NotesList } from "./notes";
 import { overtaken, type Standing, standingOf } from "./overtaken";
@@ -149,7 +150,7 @@ export class IncidentPanel {
 
   update(): void {
     const [field, written] = [this.#fieldInUse(), this.#unsent()];
-    this.#show();
+    keepInPlace(this.#body, () => this.#show());
     if (field === null || field.checkVisibility()) return;
     // Somebody else has ended what it was about. Whoever writes does not notice at once.
     this.#body.focus({ preventScroll: true });
@@ -225,7 +226,10 @@ export class IncidentPanel {
   tick(time: number): void {
     const incident = incidentById(this.#id);
     if (incident === null) return;
-    const now = lastToldAt(incident.id) ?? time; // no clock runs on that nobody tells of
+    keepInPlace(this.#body, () => this.#tick(incident, lastToldAt(incident.id) ?? time)); // no clock runs on that nobody tells of
+  }
+
+  #tick(incident: Incident, now: number): void {
     this.#countdown.show(incident, now);
     this.#clip.tick(now);
     this.#stages.tick(incident, now);

@@ -26,6 +26,7 @@ import { openSettings, placeSettings, showSettings, showSoundButton } from "./se
 import { askWhoIsHere, may, showWhoIsHere } from "./signed";
 import { soundRoom, toggleMute } from "./sounding";
 import { changeTheme, showThemeButton } from "./theme";
+import { isPressing } from "./touching";
 import { showBanners, showClock, showHealth, showTop } from "./top";
 import { goTo, keepPart, partOfView, view, watchViews } from "./views";
 import { showVisited, tickVisited } from "./visited";
@@ -49,6 +50,7 @@ let settling: ReturnType<typeof setTimeout> | undefined;
 let trouble: string | null = null;
 let layoutVersion: string | null = null;
 let fetchingLayout = false;
+let isHeldBack = false; // what the server told is not drawn yet
 
 const panel = new IncidentPanel(byId("incident"), choose);
 const map = new RoomMap(byId("map"), choose, openLive);
@@ -183,6 +185,8 @@ function takeMessage(message: StateMessage): void {
 
 function showAll(): void {
   if (layoutVersion === null) return;
+  isHeldBack = isPressing();
+  if (isHeldBack) return;
   document.body.dataset.ready = "true";
   showTop();
   showMoveUp();
@@ -227,6 +231,8 @@ function isStale(): boolean {
 }
 
 function tick(): void {
+  if (isPressing()) return;
+  if (isHeldBack) return showAll();
   showSoundButton(byId("sound"));
   tickGuide();
   // Until the layout is there the room is not shown, nor judged; that nothing comes is said all the same.

@@ -1,12 +1,13 @@
 // All units that the last choice did not weigh, each with what it does and how far off it is: whoever may dispatch may
 // send any of them. Their order stays while somebody looks: only opening the list and searching sort it anew.
 
-import { el, mark, rebuild, setAttribute, setText } from "./dom";
-import { language, t } from "./words";
+import { el, order, setText } from "./dom";
+import { t } from "./words";
 import { serverNow, timeOfDay } from "./times";
-import { stateNow, unitName } from "./room";
+import { stateNow } from "./room";
 import { metresBetween } from "./merging";
-import { type MakeSendButton, type Row, rowOf, wantsUnits } from "./sendable";
+import { type MakeSendButton, rowOf, wantsUnits } from "./sendable";
+import { UnitRow } from "./unit_row";
 import type { Incident, Order, UnitOnMap } from "./api";
 
 const FEW = 6; // so many are found without a search
@@ -76,52 +77,17 @@ export class OtherUnits {
       .sort((a, b) => Number(b.row.canGo) - Number(a.row.canGo) || a.metres - b.metres).map(({ unit }) => unit.id);
     const there = new Map(found.map((one) => [one.unit.id, one]));
     this.#order = [...this.#order, ...added].filter((id) => there.has(id));
-    const rows = this.#order.flatMap((id) => this.#rows.get(id) ?? []);
     for (const id of this.#order) {
       const one = there.get(id);
-      if (one !== undefined) this.#rows.get(id)?.update(one.row, one.unit, one.metres);
+      if (one !== undefined) this.#rows.get(id)?.update(one.row, awayText(one.metres), oldText(one.unit));
     }
-    rows.forEach(({ node }, place) => {
-      if (this.#body.children[place] !== node) this.#body.insertBefore(node, this.#body.children[place] ?? null);
-    });
-    while (this.#body.children.length > rows.length) this.#body.lastElementChild?.remove();
-    this.#none.hidden = rows.length > 0;
+    order(this.#body, this.#order.flatMap((id) => this.#rows.get(id)?.node ?? []));
+    this.#none.hidden = this.#order.length > 0;
   }
 
   #isFound(unit: UnitOnMap): boolean {
     const sought = this.#search.value.trim().toLowerCase();
     return sought === "" || [unit.id, unit.name, unit.name_en].some((text) => text.toLowerCase().includes(sought));
-  }
-}
-
-// Each cell is written anew only when it says something else: what is under the pointer stays.
-class UnitRow {
-  readonly #name = el("th", { scope: "row" });
-  readonly #away = el("td");
-  readonly #note = el("td");
-  readonly #send = el("td");
-  readonly node = el("tr", {}, this.#name, this.#away, this.#note, this.#send);
-  readonly #incidentId: string;
-  readonly #unitId: string;
-  readonly #sendButton: MakeSendButton;
-
-  constructor(incidentId: string, unitId: string, sendButton: MakeSendButton) {
-    this.#incidentId = incidentId;
-    this.#unitId = unitId;
-    this.#sendButton = sendButton;
-    setAttribute(this.node, "data-unit", unitId);
-  }
-
-  update({ isChosen, isLeftOut, now, note, takes, canGo, why }: Row, unit: UnitOnMap, metres: number): void {
-    setAttribute(this.node, "data-chosen", isChosen);
-    setAttribute(this.node, "data-left-out", isLeftOut);
-    rebuild(this.#name, [unitName(this.#unitId), now], () => [unitName(this.#unitId), el("small", { class: "now" }, now)]);
-    const [away, old] = [awayText(metres), oldText(unit)];
-    rebuild(this.#away, [away, old], () => [away, old && el("small", { class: "now" }, old)]);
-    rebuild(this.#note, [note, takes], () => [note, takes && el("small", { class: "takes" }, mark("yellow", ""), takes)]);
-    rebuild(this.#send, [canGo, takes, why, language()], () => [
-      canGo ? this.#sendButton(this.#incidentId, this.#unitId, takes) : el("small", {}, why),
-    ]);
   }
 }
 
