@@ -430,6 +430,7 @@ def query(database: Path, statement: str) -> list[tuple[object, ...]]:
         return connection.execute(statement).fetchall()
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_of_a_storm_it_has_lost_no_accepted_alert_when_it_is_back(tmp_path: Path) -> None:
     """kill -9 as soon as alerts are accepted, and again; the ids are those the process said, not its tables'."""
     var, said = tmp_path / "var", ""

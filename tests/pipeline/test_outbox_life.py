@@ -473,6 +473,7 @@ def test_where_an_older_file_has_other_messages_at_the_same_places_nothing_unrea
     life.teardown()
 
 
+@pytest.mark.long
 def test_so_it_does_on_a_real_valkey(server: str) -> None:
     run_state_machine_as_test(
         partial(OutboxLife, partial(on_valkey, server)),

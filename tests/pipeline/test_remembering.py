@@ -116,6 +116,7 @@ def test_of_many_cameras_so_many_are_written_at_once_and_none_twice() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.long
 def test_what_waits_is_bounded_and_the_oldest_goes_first() -> None:
     async def check() -> None:
         stage = Stage()

@@ -212,7 +212,7 @@ def test_every_camera_is_seen_within_its_bound_and_never_twice_at_once() -> None
     asyncio.run(check())
 
 
-@pytest.mark.parametrize("how", ["silent", "refusing"])
+@pytest.mark.parametrize("how", [pytest.param("silent", marks=pytest.mark.long), "refusing"])
 def test_a_dead_network_segment_never_makes_a_healthy_camera_late(how: str) -> None:
     """A third of all cameras swallow every visit until its deadline, as a dead switch does."""
 

@@ -50,6 +50,7 @@ def card(page: Page, incident: IncidentId) -> Locator:
     return page.locator(f'.card[data-id="{incident}"]')
 
 
+@pytest.mark.long
 def test_a_parked_mouse_does_not_hold_the_feed(served: ServedRoom, opened: Open) -> None:
     first = served.room.alert(1, level=Level.YELLOW)
     page = opened(served.address)
@@ -112,6 +113,19 @@ def test_a_scrolled_list_is_let_go_after_a_minute_and_what_is_read_stays_in_plac
     pill.click()
     expect(card(page, red)).to_be_in_viewport()
     expect(pill).to_be_hidden()
+
+
+def test_on_a_phone_what_is_new_stays_in_sight_when_the_connection_is_gone(opened: Open) -> None:
+    with served_in_thread(FakeRoom()) as served:
+        for number in range(1, 9):
+            served.room.alert(number, level=Level.YELLOW)
+        page = opened(served.address, width=390)
+        card(page, IncidentId("I-20261123-000008")).hover()
+        served.do(lambda: served.room.alert(50))
+        pill = page.locator("#news")
+        expect(pill).to_be_in_viewport(ratio=1)
+    expect(page.locator("body")).to_have_attribute("data-stale", "")
+    expect(pill).to_be_in_viewport(ratio=1)
 
 
 def test_that_nothing_is_closed_is_said_once_it_is_known(served: ServedRoom, opened: Open) -> None:
