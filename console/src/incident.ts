@@ -13,6 +13,7 @@ import { Candidates } from "./candidates";
 import { Clip } from "./clip";
 import { EscalationBox, escalationOf } from "./escalation";
 import { pictureOf } from "./evidence";
+import { fillIn, keepDraft, takeDraft } from "./drafts";
 import { Elsewhere } from "./elsewhere";
 import { fieldWentAway } from "./hands";
 import { keepInPlace } from "./in_place";
@@ -133,6 +134,7 @@ export class IncidentPanel {
     const isOther = id !== this.#id;
     this.#isSought = isSought;
     if (isOther) {
+      this.#keepDraft();
       this.#leave();
       this.#witnesses.forget();
       this.#say("", "plain");
@@ -144,6 +146,7 @@ export class IncidentPanel {
     if (room.state) {
       if (isOther && id !== null) this.#candidates.fold(ordersOf(id).length > 0);
       this.update();
+      if (isOther) this.#bringDraft();
     }
     this.#body.scrollTop = 0;
   }
@@ -158,6 +161,35 @@ export class IncidentPanel {
     fieldWentAway();
     const isTold = written === "" || (this.#message.textContent ?? "").includes(written);
     if (!isTold) this.#say(t("overtaken_text", { text: written }), "amber");
+  }
+
+  #keepDraft(): void {
+    const [form, words] = [this.#openForm, this.#unsent()];
+    if (this.#id !== null && form !== null && words !== "" && !this.#isSending) keepDraft(this.#id, form, words);
+  }
+
+  // The focus stays where it is: the keys go on being commands.
+  #bringDraft(): void {
+    const incident = incidentById(this.#id);
+    const draft = incident && takeDraft(incident.id);
+    if (!draft) return;
+    const focused = document.activeElement;
+    this.#openFormOf(draft.form, incident);
+    if (this.#openForm === null) this.#say(t("overtaken_text", { text: draft.words }), "amber");
+    else fillIn(this.#openForm, draft);
+    if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+  }
+
+  // Where the incident still has it.
+  #openFormOf(name: string, incident: Incident): void {
+    const form = this.#judging.find(({ node }) => node.id === name);
+    if (form === undefined) this.#openClosing(isOpen(incident));
+    else if (form === this.#noteForm || (form === this.#reopenForm) !== isOpen(incident)) this.#openJudging(form);
+  }
+
+  get #openForm(): HTMLFormElement | null {
+    if (this.#closing) return this.#form;
+    return this.#judging.find((one) => one.isOpen)?.node ?? null;
   }
 
   // The field of this panel in which somebody is.

@@ -143,7 +143,9 @@ class Site:
             tasks.create_task(serve(self.app(), "127.0.0.1", 0, self.stopping, ready.set_result))
             try:
                 async with asyncio.timeout(5):
-                    yield await ready
+                    address = await ready
+                async with asyncio.timeout(60):
+                    yield address
             finally:
                 self.stopping.set()
 

@@ -111,14 +111,24 @@ def test_an_empty_room_teaches_and_then_an_alert_appears_with_all_it_knows(serve
     expect(page.locator("#incident h2")).to_contain_text("人员聚集")
 
 
+# Each of them is short: whoever asks now and then could miss one.
+NOTES_TONES = """id => {
+  window.tones = [];
+  new MutationObserver(() => {
+    const tone = document.querySelector(`.card[data-id="${id}"] .countdown`)?.dataset.tone;
+    if (tone !== undefined && tone !== tones.at(-1)) tones.push(tone);
+  }).observe(document.getElementById("cards"), { subtree: true, childList: true, attributes: true });
+}"""
+
+
 def test_the_countdown_runs_turns_and_counts_up_and_arrival_freezes_it(served: ServedRoom, open_page: Open) -> None:
     page = open_page()
     quick, slow = IncidentId("I-20261123-000001"), IncidentId("I-20261123-000002")
+    page.evaluate(NOTES_TONES, quick)
     served.do(lambda: served.room.alert(1, target_s=5.0))
     served.do(lambda: served.room.alert(2, target_s=600.0))
-    for tone in ("green", "amber", "red"):
-        expect(ring(page, quick)).to_have_attribute("data-tone", tone)
-    expect(ring(page, quick)).to_have_attribute("data-mode", "over")
+    expect(ring(page, quick)).to_have_attribute("data-mode", "over", timeout=10_000)
+    assert page.evaluate("tones") == ["green", "amber", "red"]
     expect(ring(page, quick).locator(".dial b")).to_have_text(re.compile(r"\+0:0[1-9]"))
     expect(ring(page, slow)).to_have_attribute("data-mode", "running")
     served.do(lambda: served.room.send(slow, "U-JP1", eta_s=20))
@@ -928,7 +938,7 @@ def test_a_tour_that_does_not_tell_its_pins_is_believed_to_have_heard(served: Se
     pin = page.locator("#incident .pin")
     pin.click()
     expect(pin).to_contain_text("盯控中 0:5")
-    expect(pin).to_contain_text("盯控中 0:54", timeout=10000)
+    expect(pin).to_contain_text(re.compile(r"盯控中 0:(5[0-4]|[1-4]\d)"), timeout=10000)
 
 
 def test_a_pin_without_capacity_to_spare_says_that_it_waits(served: ServedRoom, open_page: Open) -> None:

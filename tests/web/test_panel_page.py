@@ -474,6 +474,51 @@ def test_no_key_throws_away_what_was_written(served: ServedRoom, open_as: Open) 
     expect(page.locator("#note, #level, #merging").filter(visible=True)).to_have_count(0)
 
 
+def test_what_was_begun_is_found_again_after_another_incident(served: ServedRoom, open_as: Open) -> None:
+    mine, other = served.room.alert(1, "C-017"), served.room.alert(2, "C-018")
+    page = open_as()
+    closing, note = page.locator("#closing"), page.locator("#note input")
+    card(page, mine).click()
+    begin_closing(page, "店主说")
+    page.locator("#closing").get_by_text("误报").click()
+    page.locator("#false-reason").select_option("animal")
+    card(page, other).click()
+    expect(closing).to_be_hidden()
+    page.keyboard.press("n")
+    page.keyboard.type("已致电店主")
+    card(page, mine).click()
+    expect(note).to_be_hidden()
+    expect(closing.locator("input[value=false_alarm]")).to_be_checked()
+    expect(page.locator("#false-reason")).to_have_value("animal")
+    expect(page.locator("#reason")).to_have_value("店主说")
+    page.keyboard.press("j")  # nobody is in a field
+    expect(shown(page)).to_contain_text(other)
+    expect(note).to_have_value("已致电店主")
+    note.press("Enter")
+    expect(page.locator(".message")).to_have_text("已记录")
+    card(page, mine).click()
+    expect(page.locator("#reason")).to_have_value("店主说")
+    page.keyboard.press("Escape")  # dropped, as what was sent is over
+    for each in (other, mine, other):
+        card(page, each).click()
+        expect(shown(page)).to_contain_text(each)
+        expect(page.locator("#incident form").filter(visible=True)).to_have_count(0)
+
+
+def test_what_was_begun_about_what_is_over_by_then_is_told(served: ServedRoom, open_as: Open) -> None:
+    mine, other = served.room.alert(1, "C-017"), served.room.alert(2, "C-018")
+    page = open_as()
+    card(page, mine).click()
+    begin_closing(page, "店主说没事")
+    card(page, other).click()
+    close(served, mine)
+    expect(card(page, mine)).to_have_attribute("data-state", "closed")
+    card(page, mine).click()
+    expect(page.locator(".outcome")).to_be_visible()
+    expect(page.locator(".message")).to_contain_text("店主说没事")
+    expect(page.locator("#closing")).to_be_hidden()
+
+
 def test_an_incident_has_an_address_that_adds_no_step_back_and_outlives_a_reload(
     served: ServedRoom, open_as: Open
 ) -> None:
