@@ -86,6 +86,7 @@ def test_one_that_breaks_it_in_one_way_fails_that_check_with_the_reason(fault: s
     assert len(told["reason"]) > 10
 
 
+@pytest.mark.long
 def test_a_console_that_is_not_there_fails_and_what_needs_a_restart_is_left_out(url: str) -> None:
     result = conformance(url, "nobody", None, "--within", "0.3", "--lease", "0.3")
     assert result.exit_code == 1

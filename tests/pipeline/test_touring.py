@@ -452,6 +452,7 @@ def test_a_suspicion_brings_more_looks_in_spare_capacity() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.long
 def test_looks_for_focus_never_make_the_pictures_of_those_who_are_due_wait() -> None:
     """All cameras are in focus; the detector does 22 frames a second, and the bounds ask for 9 of them."""
 
@@ -497,6 +498,7 @@ def test_the_rate_of_visits_is_that_of_the_last_reports() -> None:
     assert found[-1] == 10.0
 
 
+@pytest.mark.long
 def test_with_healthy_cameras_only_no_slot_is_kept_back() -> None:
     async def check() -> None:
         station = Station(ring_cameras(32), replace(TourSettings(), workers=8), takes_s=1.0)

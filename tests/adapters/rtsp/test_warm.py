@@ -333,7 +333,7 @@ def test_auto_opens_a_quick_camera_for_each_visit() -> None:
 
 
 def test_auto_keeps_a_camera_open_whose_key_frames_are_slow_to_come() -> None:
-    camera = RtspCamera(packets_of(pictures(count=10 * GOP)[1:]), every_s=0.05)
+    camera = RtspCamera(packets_of(pictures(count=10 * GOP)[1:]), every_s=0.1)
 
     async def visits(it: Looked) -> list[int]:
         there = replace(rtsp(port, Strategy.AUTO), revisit_bound_s=2.0)
