@@ -55,12 +55,12 @@ document.documentElement.addEventListener("pointerleave", () => (mouse = NOWHERE
 addEventListener("pointerdown", (event) => {
   if (event.pointerType === "mouse") mouse = touch(event);
   else other = touch(event);
+  pressedUntil = performance.now() + PRESS_MS;
 }, { capture: true, passive: true });
 for (const kind of ["touchmove", "wheel", "keydown"]) {
   addEventListener(kind, (event) => (other = touch(event)), { capture: true, passive: true });
 }
 
-addEventListener("pointerdown", () => (pressedUntil = performance.now() + PRESS_MS), { capture: true, passive: true });
 addEventListener("pointerup", () => (pressedUntil = Math.min(pressedUntil, performance.now() + CLICK_AFTER_MS)), { capture: true, passive: true });
 // Of the keys the space bar presses, and clicks when it is let go.
 addEventListener("keydown", ({ key, repeat }) => {
