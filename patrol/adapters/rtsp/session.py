@@ -277,10 +277,14 @@ class Session:
         if channel == self._video_channel:
             self.packets += 1
             try:
-                self._whole = self._key_frames.take(data, start, end) or self._whole
+                key_frame = self._key_frames.take(data, start, end)
             except CaptureError as error:
                 self._unreadable = Ending(error.failure, "its packets are not read here")
                 self._news.set()
+                return
+            if key_frame is not None:
+                self._whole = key_frame
+                self._measure(key_frame)
         elif channel == self._video_channel + 1:
             self._report = sender_report_in(data[start:end]) or self._report
 
@@ -298,7 +302,6 @@ class Session:
         behind_s = ticks_between(key_frame.rtp_time, self._key_frames.newest_time) / self._track.clock_rate
         arrived_at = self._clock.now() - timedelta(seconds=min(max(behind_s, 0.0), waited_s))
         captured_at, clock = capture_time(self._report, key_frame.rtp_time, self._track.clock_rate, arrived_at)
-        self._measure(key_frame, now, self._track.clock_rate)
         self._newest = Seen(key_frame, captured_at, clock)
         self._news.set()
 
@@ -312,12 +315,14 @@ class Session:
         if pictures:
             self._news.set()
 
-    def _measure(self, key_frame: KeyFrame, now: float, clock_rate: int) -> None:
+    def _measure(self, key_frame: KeyFrame) -> None:
+        """Of each one that comes: one look of a lazy reader may take several, and only the newest is kept."""
         if self._previous_rtp_time is None:
+            now = asyncio.get_running_loop().time()
             self.first_key_frame_s = max(0.0, now - (self._playing_since or now))
-        if self._previous_rtp_time is not None:
+        else:
             ticks = ticks_between(self._previous_rtp_time, key_frame.rtp_time)
-            self.key_frame_distance_s = ticks / clock_rate if ticks > 0 else self.key_frame_distance_s
+            self.key_frame_distance_s = ticks / self.video.clock_rate if ticks > 0 else self.key_frame_distance_s
         self._previous_rtp_time = key_frame.rtp_time
 
     def _ended(self, _: Ending) -> None:

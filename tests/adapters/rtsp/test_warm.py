@@ -53,6 +53,20 @@ def test_each_visit_gets_the_newest_key_frame_not_yet_given_out_over_one_session
     assert camera.asked == ["DESCRIBE", "SETUP", "PLAY", "TEARDOWN"]
 
 
+def test_the_distance_of_key_frames_is_that_of_neighbours_where_one_look_takes_several() -> None:
+    camera = RtspCamera(LONG, every_s=PACE_S)
+
+    async def distance_s(it: Looked) -> float | None:
+        there = warm_camera(port)
+        await it.source.capture(there, 3.0)
+        time.sleep(2.5 * GOP * PACE_S)  # noqa: ASYNC251 - nothing is read, as on a machine that has no time for it
+        await it.source.capture(there, 3.0)
+        return it.source.facts_of(there.id).key_frame_distance_s
+
+    with running(camera) as port:
+        assert looked(distance_s) == pytest.approx(GOP / FPS)
+
+
 def test_two_visits_at_once_share_the_session_and_get_a_key_frame_each() -> None:
     camera = RtspCamera(LONG, every_s=PACE_S)
 
