@@ -72,9 +72,13 @@ demo: $(VENV)/.run $(PAGE) ## watch Patrol work: 476 cameras, alerts, units, clo
 	@exec $(BIN)/patrol demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev $(PAGE) ## run the tests (ARGS="tests/domain -x"; ARGS=--hypothesis-profile=full tries properties as often as CI does)
+test: $(VENV)/.dev $(PAGE) ## run the tests (ARGS="tests/domain -x")
 	@$(BIN)/patrol model get || echo "No weights here: the tests that need them are skipped, by name."
 	@$(PYTEST) -m "not acceptance and not long" $(ARGS)
+
+.PHONY: test-properties
+test-properties: $(VENV)/.dev $(PAGE) ## try each property on as many examples as it asks for, as CI does (make test: a quarter of them)
+	@$(PYTEST) --hypothesis-profile=full -m "hypothesis and not acceptance and not long" $(ARGS)
 
 .PHONY: test-long
 test-long: $(VENV)/.dev $(PAGE) ## run the tests that take long, as CI does (ARGS as of make test)

@@ -1,7 +1,7 @@
 """On how many examples a property is tried.
 
-So many as it asks for where that is decided, in CI: ``--hypothesis-profile=full``. A quarter of them elsewhere: each
-run tries others, and what was found to fail is tried again.
+So many as it asks for by ``make test-properties``, as CI does (``--hypothesis-profile=full``). A quarter of them
+elsewhere: each run tries others, and what was found to fail is tried again.
 """
 
 from __future__ import annotations

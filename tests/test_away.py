@@ -45,9 +45,13 @@ def kept(folder: Path) -> dict[str, str]:
 
 def accepted(folder: Path) -> dict[str, str]:
     """The alerts in the store, and when each was detected; in the order of acceptance."""
-    rows = query(
-        folder / "patrol.db", "select id, json_extract(body, '$.detected_at') from alerts order by accepted_at"
-    )
+    statement = "select id, json_extract(body, '$.detected_at') from alerts order by accepted_at"
+    try:
+        rows = query(folder / "patrol.db", statement)
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return {}  # the process is only just making them
     return {str(alert_id): str(at).replace("Z", "+00:00") for alert_id, at in rows}
 
 

@@ -9,7 +9,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 import tomllib
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -44,6 +43,7 @@ from patrol.metrics import Metrics
 from patrol.pipeline import alerting, consuming, detecting, following_up, locating, relaying, touring
 from patrol.web.app import FeedLimits
 from tests import builders
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -223,7 +223,7 @@ class TestConsoleInTheReadme:
                 queue.xadd(after.stream, {redis_streams.FIELD: after.body})
                 entries = receipts(queue, 2)
                 for stream in (before.stream, after.stream):
-                    wait_until(lambda stream=stream: queue.xpending(stream, "my-console")["pending"] == 0)
+                    wait_for(lambda stream=stream: queue.xpending(stream, "my-console")["pending"] == 0)
                 assert len(receipts(queue, 2)) == 2
             finally:
                 console.terminate()
@@ -237,15 +237,8 @@ class TestConsoleInTheReadme:
 
 
 def receipts(queue: Any, count: int) -> list[bytes]:
-    wait_until(lambda: queue.xlen(messages.RECEIPT_STREAM) >= count)
+    wait_for(lambda: queue.xlen(messages.RECEIPT_STREAM) >= count)
     return [fields[redis_streams.FIELD.encode()] for _, fields in queue.xrange(messages.RECEIPT_STREAM)]
-
-
-def wait_until(holds: Any, within_s: float = 20.0) -> None:
-    give_up_at = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < give_up_at, "the console did not answer in time"
-        time.sleep(0.05)
 
 
 @cache

@@ -15,4 +15,5 @@ def wilson(right: int, of: int) -> Range | None:
     share, z2 = right / of, Z_95**2
     centre = (share + z2 / (2 * of)) / (1 + z2 / of)
     half = Z_95 * math.sqrt(share * (1 - share) / of + z2 / (4 * of**2)) / (1 + z2 / of)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At both ends the bound is the end itself, which the sum misses by a rounding.
+    return max(0.0, centre - half) if right else 0.0, min(1.0, centre + half) if right < of else 1.0

@@ -12,7 +12,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,9 +26,9 @@ from patrol.adapters.sql_accounts import SqlAccounts
 from patrol.domain.accounts import AccountRole
 from patrol.pipeline.enrolling import Enrolling
 from tests.cued_service import cue
+from tests.waiting import wait_for
 
 PASSWORD = "correct horse battery staple"
-COMES_S = 60.0  # a machine that others keep busy takes its time
 
 
 class Process:
@@ -43,7 +42,7 @@ class Process:
         """Start it, and wait until it is up."""
         with self._said.open("ab") as output:
             self._popen = subprocess.Popen(self._arguments, stdout=output, stderr=output, env=self._environ)
-        wait_for(lambda: self._popen is not None and self._popen.poll() is None and is_up(), self.told)
+        wait_for(lambda: self._popen is not None and self._popen.poll() is None and is_up(), told=self.told)
 
     def kill(self) -> None:
         """As kill -9 does."""
@@ -118,7 +117,7 @@ class Station:
             found[:] = self._incidents(camera_id)
             return bool(found)
 
-        wait_for(is_there, self._service.told)
+        wait_for(is_there, told=self._service.told)
         return found[0]
 
     def _incidents(self, camera_id: str) -> list[str]:
@@ -158,14 +157,6 @@ def station(folder: Path, *names: str) -> Iterator[Station]:
         yield there
     finally:
         there.end()
-
-
-def wait_for(what: Callable[[], bool], told: Callable[[], str]) -> None:
-    """Look again and again until it is so. ``told``: what to say where it never is."""
-    deadline = time.monotonic() + COMES_S
-    while not what():
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.05)
 
 
 def free_port() -> int:

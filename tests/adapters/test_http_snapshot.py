@@ -361,10 +361,10 @@ def test_a_size_is_not_hidden_from_the_limit_behind_what_a_decoder_passes_over()
 @pytest.mark.parametrize("unit", [b"\xff", b"\xff\xd0", b"\xff\xfe\x00\x02", b"\xff\xfe\xff\xff", b"\xff\xc4\x00\x00"])
 def test_a_header_without_an_end_takes_no_time(unit: bytes) -> None:
     endless = b"\xff\xd8" + unit * (2**23 // len(unit)) + b"\xff\xda\xff\xd9"
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(CaptureError):
         decoded(endless, None)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_decodes_grey_pictures_and_scales_down_only() -> None:

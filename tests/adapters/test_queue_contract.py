@@ -206,7 +206,7 @@ def test_waiting_for_a_message_ends_when_one_comes_and_after_the_time_given(open
         async with opened() as queue:
             subscription = queue.subscription("one")
             assert list(await subscription.receive(10, SOON_S)) == []
-            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
                 waiting = tasks.create_task(subscription.receive(10, 2.0))
                 await asyncio.sleep(0)
                 await queue.publisher.publish([message(1)])

@@ -21,6 +21,7 @@ from patrol.adapters.redis_connecting import connect
 from patrol.adapters.redis_streams import RedisPublisher
 from patrol.domain.errors import ConfigError, QueueError
 from patrol.domain.messages import RED_STREAM, Message
+from tests.waiting import wait_for
 
 CANARY = "s3cret-canary"
 WITHIN_S = 20.0
@@ -43,7 +44,7 @@ class Server:
                 stderr=log,
             )
         self.ask = BlockingRedis(port=self.port, socket_timeout=2, decode_responses=True)
-        until(self.is_up)
+        wait_for(self.is_up)
 
     @property
     def address(self) -> str:
@@ -82,13 +83,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def until(holds: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +146,7 @@ def test_a_user_with_few_rights_is_enough(serving: Callable[..., Server]) -> Non
 def test_a_red_alert_waits_for_a_replica_and_it_is_told_where_none_had_it(serving: Callable[..., Server]) -> None:
     server = serving()
     replica = serving("--replicaof", "127.0.0.1", str(server.port))
-    until(lambda: follows(replica))
+    wait_for(lambda: follows(replica))
 
     async def check() -> list[int]:
         unreplicated: list[int] = []
@@ -173,7 +167,7 @@ def test_a_red_alert_waits_for_a_replica_and_it_is_told_where_none_had_it(servin
 def test_after_a_fail_over_sentinel_leads_to_the_new_master(serving: Callable[..., Server], tmp_path: Path) -> None:
     master = serving()
     replica = serving("--replicaof", "127.0.0.1", str(master.port))
-    until(lambda: follows(replica))
+    wait_for(lambda: follows(replica))
     settings = tmp_path / "sentinel.conf"
     settings.write_text(
         f"sentinel monitor mymaster 127.0.0.1 {master.port} 1\n"
@@ -181,7 +175,7 @@ def test_after_a_fail_over_sentinel_leads_to_the_new_master(serving: Callable[..
         "sentinel failover-timeout mymaster 5000\n"
     )
     sentinel = serving(str(settings), "--sentinel")
-    until(lambda: len(sentinel.ask.sentinel_slaves("mymaster")) == 1)
+    wait_for(lambda: len(sentinel.ask.sentinel_slaves("mymaster")) == 1)
 
     async def check() -> None:
         async with connect(f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster/0") as redis:

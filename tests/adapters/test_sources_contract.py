@@ -30,6 +30,7 @@ from tests.acceptance.clips import counting_pictures, jpeg, write_clip
 from tests.adapters.looking import NOON, StandingClock, camera_at, rtsp_server
 from tests.adapters.test_http_snapshot import Reply, web_camera
 from tests.adapters.test_stream import told_by
+from tests.stopwatch import stopwatch
 
 Make = Callable[[tuple[int, int] | None], ClosableSource]
 SIZE = (320, 180)
@@ -177,10 +178,9 @@ def test_closing_leaves_no_thread(case: Case) -> None:
 def test_no_time_is_no_time(case: Case) -> None:
     async def visit() -> float:
         source = case.make(None)
-        began = time.monotonic()
-        with pytest.raises(CaptureError) as caught:
+        with stopwatch() as watch, pytest.raises(CaptureError) as caught:
             await source.capture(camera_at(case.good), 0.0)
-        took_s = time.monotonic() - began
+        took_s = watch.took_s
         await source.aclose()
         assert caught.value.failure is CaptureFailure.TIMED_OUT
         return took_s
@@ -390,9 +390,9 @@ def test_closing_waits_for_no_thread_that_a_silent_camera_holds_and_begins_nothi
             asyncio.create_task(workers.run(lambda _: begun.append("next"), 30.0)),
         ]
         await asyncio.sleep(0.05)
-        began = time.monotonic()
-        await workers.aclose()
-        took_s = time.monotonic() - began
+        with stopwatch() as watch:
+            await workers.aclose()
+            took_s = watch.took_s
         for visit in visits:
             visit.cancel()
         await asyncio.gather(*visits, return_exceptions=True)

@@ -39,9 +39,9 @@ def test_the_black_hole_takes_everything_and_says_nothing(ports: Ports, host: st
 def test_the_black_hole_lets_go_of_those_who_leave_and_has_counted_them(servers: BadServers) -> None:
     before = servers.connected()
     for _ in range(2000):  # more than it may have descriptors for
-        with socket.create_connection(("127.0.0.1", servers.ports.black_hole), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", servers.ports.black_hole), timeout=30) as connection:
             connection.sendall(b"x")
-    with socket.create_connection(("127.0.0.1", servers.ports.breaks_off), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", servers.ports.breaks_off), timeout=30) as connection:
         connection.sendall(b"OPTIONS rtsp://camera RTSP/1.0\r\nCSeq: 1\r\n\r\n")
         assert connection.recv(100).startswith(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n")
     assert servers.connected() == before + 2001

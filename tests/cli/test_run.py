@@ -173,7 +173,7 @@ def test_another_database_is_refused_without_showing_its_password(
 def test_a_signal_asks_the_service_to_stop(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
     async def service(stopping: asyncio.Event) -> int:
         os.kill(os.getpid(), number)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await stopping.wait()
         return 7
 

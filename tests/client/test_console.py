@@ -68,7 +68,7 @@ def desk(url: str, seat: str = "one", **options: Any) -> Any:
 
 
 async def first(messages: AsyncIterator[Received[Any]]) -> Received[Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await anext(messages)
 
 
@@ -82,7 +82,7 @@ async def nothing_comes(messages: AsyncIterator[Received[Any]], within_s: float 
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

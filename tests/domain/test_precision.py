@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from patrol.domain.conditions import (
@@ -47,6 +47,7 @@ def test_the_interval_is_wilsons() -> None:
 
 
 @given(st.integers(0, 200), st.integers(1, 200))
+@example(0, 125)
 def test_the_share_lies_within_its_interval(right: int, wrong: int) -> None:
     one = told(right, wrong)
     low, high = one.within or (1.0, 0.0)

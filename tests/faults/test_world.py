@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from faults.queues import Standby, free_port, queue_command
 from faults.reader import NEWER
 from faults.world import World
 from patrol.pipeline.steps import Step
+from tests.waiting import wait_for
 
 WITHIN_S = 20.0
 HOUR_S = 3600
@@ -53,13 +53,6 @@ async def accept():
 
 asyncio.run(accept())
 """
-
-
-def until(holds: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.05)
 
 
 @pytest.mark.skipif(compiler() is None, reason="a C compiler makes what moves the clock, and there is none")
@@ -145,12 +138,12 @@ def test_a_replica_whose_link_is_cut_takes_over_without_what_its_master_took_mea
     standby = Standby(tmp_path, port)
     try:
         with Redis(port=port, decode_responses=True) as master:
-            until(lambda: _answers(master))
+            wait_for(lambda: _answers(master))
             master.xadd("patrol:alert:red", {"ce": "1"})
             command = queue_command(standby.port, standby.folder, "always", replica_of=standby.link.port)
             processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-            until(standby.follows)
-            until(lambda: standby.misses(master) == 0)
+            wait_for(standby.follows)
+            wait_for(lambda: standby.misses(master) == 0)
             standby.link.link = Link.CUT
             for body in ("2", "3"):
                 master.xadd("patrol:alert:red", {"ce": body})

@@ -50,13 +50,13 @@ class Set:
 
     async def develop(self, frames: int) -> None:
         """Let so many frames be compressed."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while sum(len(film.stills) for film in self.filming._films._films.values()) < frames:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
     async def end(self, running: asyncio.Task[None]) -> None:
         await self.filming.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await running
 
     def made(self, outcome: str) -> float:

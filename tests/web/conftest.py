@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 
@@ -30,6 +30,7 @@ from .page_files import build_page
 
 HOST = "http://127.0.0.1:8476"
 CHROMIUM = Path("/usr/bin/chromium")
+COMES_MS = 30_000  # as long as Playwright waits for what is clicked: a machine that others keep busy takes its time
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -47,6 +48,7 @@ IN_A_BROWSER = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=COMES_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
         yield browser
@@ -142,7 +144,7 @@ class Site:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(self.app(), "127.0.0.1", 0, self.stopping, ready.set_result))
             try:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     address = await ready
                 async with asyncio.timeout(60):
                     yield address

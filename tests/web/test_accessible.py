@@ -80,7 +80,6 @@ def opened(browser: Browser, address: str, seen: Seen) -> Page:
     context = browser.new_context(viewport={"width": seen.width, "height": 900}, reduced_motion="reduce")
     context.add_init_script(f"localStorage.setItem('patrol.theme', '{seen.theme}')")
     page = context.new_page()
-    page.set_default_timeout(8000)
     page.goto(f"{address}?lang={seen.language}")
     return page
 

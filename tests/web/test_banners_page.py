@@ -36,7 +36,6 @@ def open_page(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
         if clock:
             page.clock.install()
         page.goto(served.address + query)

@@ -49,7 +49,6 @@ def open_cameras(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": 900}, locale="zh-CN")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{served.address}{query}{hash_}")
         expect(page.locator("body")).to_have_attribute("data-ready", "true")

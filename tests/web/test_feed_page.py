@@ -34,7 +34,6 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(viewport={"width": width, "height": 900}, locale="zh-CN", has_touch=touch)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
         if clock:
             page.clock.install()
         page.goto(address)

@@ -279,11 +279,11 @@ def test_a_calm_room_is_silent_but_for_signs_of_life(site: Site) -> None:
     async def check() -> None:
         async with site.served() as address, watching(address) as viewer:
             await viewer.state()
-            heard = [await viewer.next() for _ in range(4)]
-        assert {"comment": "still here"} in heard
-        assert any(fields.get("event") == "change" for fields in heard)
-        # 4 messages at 0.15 s to 0.4 s; a room told every 0.05 s would have had no room for a comment.
-        assert sum("comment" in fields for fields in heard) >= 2
+            heard: list[dict[str, str]] = []
+            while not any(fields.get("event") == "change" for fields in heard) or len(heard) < 4:
+                heard.append(await viewer.next())
+        # One of 0.4 s after some of 0.15 s; a room told every 0.05 s would have had no room for a comment.
+        assert heard.count({"comment": "still here"}) >= 2
 
     asyncio.run(check())
 

@@ -32,7 +32,6 @@ def served() -> Iterator[ServedRoom]:
 
 def opened(browser: Browser, served: ServedRoom, width: int = 1440, height: int = 900) -> Page:
     page = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN").new_page()
-    page.set_default_timeout(8000)
     page.goto(served.address)
     expect(page.locator("body")).to_have_attribute("data-ready", "true")
     return page

@@ -169,7 +169,6 @@ def open_page(browser: Browser) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(room.address)

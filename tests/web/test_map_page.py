@@ -88,7 +88,6 @@ def open_page(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         page = context.new_page()
         page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.set_default_timeout(8000)
         page.goto(f"{served.address}?lang={language}")
         expect(page.locator("body")).to_have_attribute("data-ready", "true")
         return page

@@ -31,7 +31,6 @@ def test_those_that_are_not_listed_are_counted_and_told_at_the_end_of_the_feed(
 ) -> None:
     context = browser.new_context(locale="zh-CN")
     page = context.new_page()
-    page.set_default_timeout(8000)
     page.goto(served.address)
     line, tab = page.locator("#feed .feed-more"), "#filters [data-filter={}] b"
     expect(page.locator(tab.format("open"))).to_have_text("140")
@@ -53,7 +52,6 @@ def test_told_one_by_one_the_page_has_the_room_as_it_is(browser: Browser, served
     room, ids = served.room, [IncidentId(f"I-20261123-{number:06d}") for number in (1, 2, 3, 4)]
     context = browser.new_context(locale="zh-CN")
     page = context.new_page()
-    page.set_default_timeout(8000)
     page.goto(served.address)
     cards = page.locator("#cards .card")
     expect(cards).to_have_count(3)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -41,6 +40,7 @@ from patrol.domain.storage import DiskPlace, DiskSpace, KeptAlerts, StorageStatu
 from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitId, UnitKind
 from patrol.domain.zones import RuleId
+from tests.waiting import wait_for
 
 from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
 from .fake_room import FakeRoom, at_metres
@@ -65,7 +65,6 @@ def open_page(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(served.address + query)
@@ -84,13 +83,6 @@ def card(page: Page, incident: IncidentId) -> Locator:
 
 def ring(page: Page, incident: IncidentId) -> Locator:
     return card(page, incident).locator(".countdown")
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 8) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_an_empty_room_teaches_and_then_an_alert_appears_with_all_it_knows(served: ServedRoom, open_page: Open) -> None:

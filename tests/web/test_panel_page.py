@@ -39,7 +39,6 @@ def open_as(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         contexts.append(context)
         context.add_init_script(f"localStorage.setItem('patrol.operator', '{name}')")
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.goto(served.address + address)
         expect(page.locator("body")).to_have_attribute("data-ready", "true")
         return page

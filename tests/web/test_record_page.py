@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +13,7 @@ from patrol.domain.events import Level
 from patrol.domain.incident_record import Happening, RecordEntry
 from patrol.domain.incidents import Disposition, EscalationStep, FalseAlarmReason, IncidentId
 from patrol.domain.units import UnitId
+from tests.waiting import wait_for
 
 from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
 from .fake_room import FakeRoom
@@ -40,7 +40,6 @@ def open_page(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         context.add_init_script(f"localStorage.setItem('patrol.theme', '{theme}')")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.goto(served.address + query)
         expect(page.locator("body")).to_have_attribute("data-ready", "true")
         return page
@@ -94,13 +93,6 @@ def lines(page: Page) -> Locator:
 def unfold(page: Page) -> None:
     record(page).locator("summary").click()
     expect(record(page)).to_have_attribute("open", "")
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 8
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_unfolded_it_says_who_was_sent_and_why_what_came_back_and_what_people_did(

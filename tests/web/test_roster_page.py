@@ -72,7 +72,6 @@ def test_a_shift_is_typed_saved_and_waits_for_dispatch(browser: Browser, tmp_pat
         do(office.dispatch.look())
         context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai")
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.goto(served.address)
         expect(page.locator("body")).to_have_attribute("data-ready", "true")
         page.keyboard.press("s")

@@ -51,7 +51,6 @@ def open_page(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         for key, value in (keep or {}).items():
             context.add_init_script(f"localStorage.setItem({json.dumps(key)}, {json.dumps(value)})")
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.goto(served.address)
         expect(page.locator("body")).to_have_attribute("data-ready", "true")
         return page

@@ -68,7 +68,6 @@ def address(tmp_path: Path, room: FakeRoom) -> Iterator[str]:
 def opened(browser: Browser, address: str, width: int = 1440, height: int = 900) -> tuple[BrowserContext, Page]:
     context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
     page = context.new_page()
-    page.set_default_timeout(8000)
     page.goto(address)
     return context, page
 

@@ -42,7 +42,6 @@ def open_page(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         context.add_init_script("localStorage.setItem('patrol.operator', '李明')")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.clock.install()
         page.goto(served.address)
         expect(page.locator("body")).to_have_attribute("data-ready", "true")

@@ -34,7 +34,7 @@ def test_who_takes_nothing_is_dropped_and_the_log_says_so(caplog: pytest.LogCapt
     async def check() -> None:
         stream = messages()
         scope = {"type": "http", "method": "GET", "path": "/api/v1/events"}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await send_events(scope, receive, send, stream, stalled_after_s=0.05)
         await stream.aclose()  # type: ignore[attr-defined]
 

@@ -37,7 +37,6 @@ def open_as(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         if name:
             context.add_init_script(f"localStorage.setItem('patrol.operator', '{name}')")
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.goto(served.address + query)
         expect(page.locator("body")).to_have_attribute("data-ready", "true")
         return page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from patrol.adapters.memory_wall import MemoryWall
 from patrol.domain.camera import CameraId
 from patrol.domain.wall import StillBox
+from tests.waiting import wait_for
 
 from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
 from .fake_room import FakeRoom
@@ -51,7 +51,6 @@ def open_wall(browser: Browser, served: ServedRoom) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         if operator:
@@ -69,13 +68,6 @@ def open_wall(browser: Browser, served: ServedRoom) -> Iterator[Open]:
 
 def tile(page: Page, camera_id: str) -> Locator:
     return page.locator(f'#wall .tile[data-id="{camera_id}"]')
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 8
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def wished(served: ServedRoom) -> tuple[CameraId, ...]:
@@ -235,7 +227,6 @@ def test_who_has_not_said_who_he_is_is_asked_once(served: ServedRoom, open_wall:
 
 def test_what_is_not_done_says_why(browser: Browser, served: ServedRoom) -> None:
     page = browser.new_page()
-    page.set_default_timeout(8000)
     page.add_init_script("localStorage.setItem('patrol.operator', '李明')")
     page.goto(f"{served.address}?lang=en#wall")
     tile(page, "C-001").click()

@@ -40,7 +40,6 @@ def open_page(browser: Browser) -> Iterator[Open]:
         contexts.append(context)
         context.add_init_script(f"localStorage.setItem('patrol.theme', '{theme}')")
         page = context.new_page()
-        page.set_default_timeout(8000)
         page.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{service.address}/?lang={language}#zones/{CAMERA}")

@@ -110,7 +110,7 @@ def told_by(error: BaseException) -> str:
     return "\n".join(texts)
 
 
-async def until(condition: Callable[[], bool], longest_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], longest_s: float = 30.0) -> None:
     """Wait until it holds."""
     for _ in range(round(longest_s / 0.01)):
         if condition():

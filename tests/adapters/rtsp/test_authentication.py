@@ -173,10 +173,10 @@ def test_no_header_breaks_anything(headers: list[str]) -> None:
 @pytest.mark.parametrize("unit", ["a", "a ", "a=", "a,", " ", '"', '="', 'a="\\"', "="])
 def test_no_header_takes_long_to_read(unit: str) -> None:
     header = "Digest " + unit * (16_000 // len(unit))
-    began = time.perf_counter()
+    began = time.thread_time()
     for longest in (16_000, LONGEST_HEADER):
         best_of([header[:longest]] * 8)
-    assert time.perf_counter() - began < 0.2, "the event loop does nothing else meanwhile"
+    assert time.thread_time() - began < 0.2, "the event loop does nothing else meanwhile"
 
 
 def test_quotes_in_a_name_or_realm_do_not_break_out() -> None:
