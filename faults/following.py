@@ -321,9 +321,9 @@ def _reminded_too_soon(told: Sequence[Told]) -> Iterator[str]:
         if after.reminders == before.reminders:
             continue
         due_at = max((after.t10 or after.began_at) + FEEDBACK_S, reminded_at + REMIND_EVERY_S)
-        if after.reminders != before.reminders + 1 or after.state != "handled":
+        if after.reminders != before.reminders + 1 or not (after.state == "handled" or after.closing):
             yield f"{after.incident}: {after.state}, {before.reminders} reminders, then {after.reminders}"
-        elif due_at - after.at > EARLY_S:
+        elif after.state == "handled" and due_at - after.at > EARLY_S:
             yield f"{after.incident}: reminded {due_at - after.at:.1f} s too soon"
         reminded_at = after.at
 

@@ -34,6 +34,7 @@ def line_of(message: Mapping[str, Any]) -> dict[str, Any]:
         "reopened_at": data.get("reopened_at"),
         "overdue": data["overdue"],
         "reminders": data.get("reminders", 0),
+        "closing": data.get("closing") is not None,
         "escalation": {name: escalation[name] for name in ("step", "at", "acknowledged_at")} if escalation else None,
         "orders": {order["order_id"]: order["state"] for order in data.get("orders", ())},
         "clocks": clocks,
@@ -55,7 +56,7 @@ class Told:
 
     ``heard_at``: since boot, as the drill's files count; ``wall``: the machine's time then, which nobody moved.
     ``orders``: by id, their states; ``t3``, ``t9``, ``t10``: accepted, first on scene, handled. ``target_s``: None also
-    where it has no t3 that it could count from.
+    where it has no t3 that it could count from. ``closing``: one person has closed it, and two must.
     """
 
     incident: str
@@ -73,6 +74,7 @@ class Told:
     reopened_at: float | None
     overdue: bool
     reminders: int
+    closing: bool
     step: Step | None
     orders: Mapping[str, str]
 
@@ -145,6 +147,7 @@ def _told(line: Line) -> Told:
         reopened_at=_maybe(line["reopened_at"]),
         overdue=line["overdue"],
         reminders=line["reminders"],
+        closing=line.get("closing", False),
         step=Step(step["step"], unix(step["at"]), _maybe(step["acknowledged_at"])) if step else None,
         orders=line["orders"],
     )

@@ -24,11 +24,15 @@ export interface Reading {
   since: number;
 }
 
+// Whether somebody has been there in an earlier life of it.
+export function wasReachedBefore(incident: Incident): boolean {
+  return incident.history.some((life) => life.clocks.t9 || life.clocks.t10);
+}
+
 // Pure: an incident and a moment in. The response target runs from t3 until somebody has been there; what was opened
 // again after that is awaited anew from then on.
 export function reading(incident: Incident, now: number): Reading {
-  const wasReached = incident.history.some((life) => life.clocks.t9 || life.clocks.t10);
-  const reopened = wasReached && incident.reopened_at ? Date.parse(incident.reopened_at) : null;
+  const reopened = wasReachedBefore(incident) && incident.reopened_at ? Date.parse(incident.reopened_at) : null;
   const accepted = reopened ?? stampOf(incident, "t3") ?? now;
   const began = stampOf(incident, "t0") ?? stampOf(incident, "t1") ?? accepted;
   const arrived = stampOf(incident, "t9");

@@ -52,18 +52,19 @@ export class EscalationBox {
 
   update(incident: Incident, busy: boolean): void {
     const escalation = escalationOf(incident);
-    const reminded = isOpen(incident) && incident.state === "handled" ? incident.reminders : 0;
+    const awaitsSecond = isOpen(incident) && incident.closing !== null;
+    const reminded = awaitsSecond || (isOpen(incident) && incident.state === "handled") ? incident.reminders : 0;
     this.node.hidden = escalation === null && reminded === 0;
     if (this.node.hidden) return;
     setAttribute(this.node, "data-step", escalation?.step ?? "none");
     setAttribute(this.node, "data-taken", (escalation?.acknowledged_at ?? null) !== null);
-    rebuild(this.node, [incident.id, escalation, reminded, language()], () => this.#content(escalation, reminded));
+    rebuild(this.node, [incident.id, escalation, reminded, awaitsSecond, language()], () => this.#content(escalation, reminded, awaitsSecond));
     if (this.#button) this.#button.disabled = busy;
   }
 
-  #content(escalation: Escalation | null, reminded: number): Child[] {
+  #content(escalation: Escalation | null, reminded: number, awaitsSecond: boolean): Child[] {
     this.#button = null;
-    const reminder = reminded > 0 ? el("p", {}, t("reminded", { n: reminded })) : null;
+    const reminder = reminded > 0 ? el("p", {}, t(awaitsSecond ? "reminded_second" : "reminded", { n: reminded })) : null;
     if (escalation === null) return [reminder];
     const level = escalation.step === "next_unit" ? "yellow" : "red";
     const told = el("p", {}, mark(level, ""), el("b", {}, word("step", escalation.step)),

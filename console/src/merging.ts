@@ -1,5 +1,6 @@
 // Two incidents that are one thing: the form in which an operator says so.
 
+import { wasReachedBefore } from "./countdown";
 import { el, rebuild } from "./dom";
 import { t, word } from "./words";
 import { isMaintenance, isOpen, ordersOf, stateNow, titleOf } from "./room";
@@ -74,7 +75,12 @@ interface Near {
 export function mergeable(incident: Incident): (Near & { whyNot: string | null })[] {
   if (!isOpen(incident) || isMaintenance(incident) || incident.state === "handled") return [];
   return nearest(incident, (one) => isOpen(one) && !isMaintenance(one) && one.state !== "handled")
-    .map((other) => ({ ...other, whyNot: isOut(other.one) && isOut(incident) ? "both_out" : null }));
+    .map((other) => ({ ...other, whyNot: whyApart(incident, other.one) }));
+}
+
+function whyApart(incident: Incident, other: Incident): string | null {
+  if (wasReachedBefore(incident) || wasReachedBefore(other)) return "reached_before";
+  return isOut(other) && isOut(incident) ? "both_out" : null;
 }
 
 function nearest(incident: Incident, isMeant: (one: Incident) => boolean): Near[] {

@@ -625,7 +625,7 @@ class DispatchModel(Edge):
         description="how often feedback is asked for after that, seconds" + _by_level(FOLLOW_UP.remind_every_s),
     )
     reminders: Annotated[WholeNumber, Field(ge=0, le=1000)] = Field(
-        default=FOLLOW_UP.reminders, description="how many times it is asked for at most"
+        default=FOLLOW_UP.reminders, description="how many times at that pace; after that once an hour. 0: never"
     )
     second_person_within_s: Seconds = Field(
         default=FOLLOW_UP.late_after.second_person_s,
@@ -709,6 +709,10 @@ class PositionsModel(Edge):
     )
     moved_m: Annotated[Number, Field(ge=5, le=500)] = Field(
         default=POSITIONS.moved_m, description="so far from where it accepted, and a unit is on its way, metres"
+    )
+    elsewhere_m: Annotated[Number, Field(ge=50, le=5000)] = Field(
+        default=POSITIONS.elsewhere_m,
+        description="so far from the place it was sent to, and its crew's button does not count, metres",
     )
 
     @model_validator(mode="after")

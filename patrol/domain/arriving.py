@@ -1,8 +1,10 @@
 """Arriving (到场判定): what a unit's positions say of its order, beside what its crew says with a button.
 
 Where positions are known, they tell when a unit is on scene (t9): crews forget the button, or press it on the way. What
-the button said stays with the order. Positions are looked at once a second, and stored once a second: t9 is the time of
-the first one that was seen within the radius, which may be up to 2 s after the first one that was sent.
+the button said stays with the order. Where a new position says that the unit is far away, that is all that becomes of
+it: no clock stops before the unit is there, by its positions, or presses again when there are none. Positions are
+looked at once a second, and stored once a second: t9 is the time of the first one that was seen within the radius,
+which may be up to 2 s after the first one that was sent.
 """
 
 from __future__ import annotations
@@ -34,6 +36,14 @@ def seen(order: Order, duty: Duty | None, now: datetime, settings: FixSettings) 
         way_m = duty.place.distance_m(order.accepted_from)
         return ClockName.MOVING if way_m > settings.moved_m + (duty.accuracy_m or 0.0) else None
     return None
+
+
+def is_elsewhere(order: Order, duty: Duty | None, at: datetime, settings: FixSettings) -> bool:
+    """Whether a position that was new at ``at`` says that this order's unit was not on scene then."""
+    if duty is None or duty.place is None or duty.order_id != order.id or not duty.has_new_fix(at):
+        return False
+    away_m = max(settings.elsewhere_m, 2 * settings.arrived_m) + (duty.accuracy_m or 0.0)
+    return duty.place.distance_m(order.destination) > away_m
 
 
 def sets_out_from_here(order: Order, duty: Duty | None, now: datetime) -> bool:

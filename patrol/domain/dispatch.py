@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # a choice is made of duties, and is known here only as what 
 
 # Clocks of terminals differ a little; one that is farther ahead is not believed.
 UNIT_CLOCK_AHEAD = timedelta(seconds=2)
+POSITION_IS_NEW = timedelta(seconds=30)
 
 AT_HOME_M = 50.0  # as near as a terminal in a street with high houses can tell
 
@@ -48,7 +49,7 @@ class Duty:
     ``had_fix``: it has sent positions by itself, not only with receipts. ``fix_id``: the position looked at last.
     ``jumped_to``, ``jumped_at``: one too far away to be believed, until a second agrees with it (fixes.py).
     ``returning_since``: while it is. ``told_on_shift``: an operator has set its state, while its shift held or did
-    not; that stands until the shift is another (duties.py).
+    not; that stands until the shift is another (duties.py). ``called_in``: it was off duty when it was sent.
     """
 
     unit: Unit
@@ -63,11 +64,16 @@ class Duty:
     jumped_at: datetime | None = None
     returning_since: datetime | None = None
     told_on_shift: bool | None = None
+    called_in: bool = False
 
     @property
     def where(self) -> Place:
         """Its last known position, else its home post."""
         return self.place or self.unit.home
+
+    def has_new_fix(self, at: datetime) -> bool:
+        """Whether where it was at ``at`` is known, by a position no older than ``POSITION_IS_NEW``."""
+        return self.fix_at is not None and self.fix_at >= at - POSITION_IS_NEW
 
     @property
     def is_free(self) -> bool:
@@ -92,17 +98,21 @@ class Duty:
 
     def ordered(self, order_id: OrderId) -> Duty:
         """This duty, sent with that order. Raises IllegalTransition."""
-        return replace(self.to(UnitState.ASSIGNED), order_id=order_id)
+        called_in = self.called_in or self.state is UnitState.OFF_DUTY
+        return replace(self.to(UnitState.ASSIGNED), order_id=order_id, called_in=called_in)
 
     def released(self, now: datetime) -> Duty:
         """As it is once its order is over: off duty if its shift is, available if it stands at home, else returning.
 
-        One that an operator keeps on duty after its shift stays on duty.
+        One that an operator keeps on duty after its shift stays on duty; one that was called in, off duty as it was
+        by its shift or by an operator's word, is off duty again while that holds.
         """
-        freed = replace(self, order_id=None)
+        freed = replace(self, order_id=None, called_in=False)
         if self.state not in ON_AN_ORDER:
             return freed
-        if not is_on_shift(self.unit, now) and self.told_on_shift is not False:
+        is_on = is_on_shift(self.unit, now)
+        operators_word_stands = self.told_on_shift == is_on
+        if self.called_in if operators_word_stands else not is_on:
             return freed.to(UnitState.OFF_DUTY)
         if self.is_home:
             return freed.to(UnitState.AVAILABLE)

@@ -214,6 +214,7 @@ class Apart(StrEnum):
     MAINTENANCE = "maintenance"
     NOT_ALIKE = "not_alike"  # real and simulated, or a drill and no drill
     BOTH_OUT = "both_out"  # each has a unit on its way or on scene
+    REACHED_BEFORE = "reached_before"  # one was opened again after somebody had been there
     FIRST = "first"  # the first camera's share is what the incident is
     NO_SUCH_ALERT = "no_such_alert"
 

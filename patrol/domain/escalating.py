@@ -17,9 +17,10 @@ from patrol.domain.incidents import UNREACHED, ClockName, Escalation, Escalation
 from patrol.domain.lateness import LateAfter, Lateness, LatenessKind, Way, overdue, straight_way_s, watch_of
 from patrol.domain.shortfalls import Shortfall
 
-# What is asked for again and again (feedback), or holds up nobody outside (a second person), is told no farther up.
+# What is asked for again and again, and holds up nobody outside (feedback, a second person), is told no farther up.
 COUNTS = frozenset(LatenessKind) - {LatenessKind.NO_FEEDBACK, LatenessKind.CLOSING_WAITS_FOR_SECOND_PERSON}
 CAUSES_TOLD = 3
+REMIND_AT_LAST_EVERY_S = 3600.0
 CAUSES_KEPT = 32
 
 _RANK = {step: rank for rank, step in enumerate(EscalationStep)}
@@ -58,8 +59,9 @@ class FollowUpPolicy:
     """When what is late, and what is done about it.
 
     ``steps``: by level, from below; ``on_shortfall``: the step that is taken at once where no unit can be in time, by
-    level; a level that is not there has its usual steps. ``remind_every_s``: how often feedback is asked for, by level,
-    ``reminders`` times at most.
+    level; a level that is not there has its usual steps. ``remind_every_s``: how often feedback, or a second person, is
+    asked for, by level, ``reminders`` times; after that once in ``REMIND_AT_LAST_EVERY_S``, until it is closed. No
+    ``reminders``: never.
     """
 
     late_after: LateAfter = field(default_factory=LateAfter)
@@ -199,21 +201,37 @@ def acknowledge(situation: Situation, operator: str, now: datetime) -> Outcome:
 
 
 def is_reminder_due(incident: Incident, policy: FollowUpPolicy, now: datetime) -> bool:
-    """Whether feedback is to be asked for, the first time or again."""
-    handled = incident.stamp_in_life(ClockName.HANDLED)
-    if incident.state is not IncidentState.HANDLED or incident.due_at is None:
+    """Whether feedback, or a second person's word, is to be asked for, the first time or again."""
+    late_at = _owed_at(incident, policy.late_after)
+    if late_at is None or policy.reminders == 0:
         return False
-    feedback_s = policy.late_after.feedback_s[incident.level]
-    late_at = (handled.at if handled is not None else incident.life_began_at) + timedelta(seconds=feedback_s)
     told_before = incident.reminders_in_life
     if told_before == 0 or incident.reminded_at is None:
-        return policy.reminders > 0 and late_at < now
+        return late_at < now
     every_s = policy.remind_every_s[incident.level]
-    return told_before < policy.reminders and incident.reminded_at + timedelta(seconds=every_s) <= now
+    if told_before >= policy.reminders:
+        every_s = max(every_s, REMIND_AT_LAST_EVERY_S)
+    return late_at < now and incident.reminded_at + timedelta(seconds=every_s) <= now
+
+
+def _owed_at(incident: Incident, late_after: LateAfter) -> datetime | None:
+    """By when the room owes it feedback, or the second person's word; None where it owes nothing."""
+    if not incident.is_open or incident.due_at is None:
+        return None
+    if incident.state is IncidentState.HANDLED:
+        handled = incident.stamp_in_life(ClockName.HANDLED)
+        owes_since = handled.at if handled is not None else incident.life_began_at
+        return owes_since + timedelta(seconds=late_after.feedback_s[incident.level])
+    if incident.closing is not None:
+        return incident.closing.at + timedelta(seconds=late_after.second_person_s)
+    return None
 
 
 def remind(situation: Situation, policy: FollowUpPolicy, now: datetime) -> Outcome:
-    """Ask for feedback once more (催办), with the incident's state: no more often than its level says, nor forever."""
+    """Ask for feedback, or for a second person, once more (催办), with the incident's state.
+
+    No more often than its level says, until it is closed.
+    """
     incident = situation.incident
     if not is_reminder_due(incident, policy, now):
         return Outcome(reason="nobody to remind")

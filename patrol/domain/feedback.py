@@ -137,11 +137,11 @@ def close(
     incident, first = situation.incident, situation.incident.closing
     incident.to(IncidentState.CLOSED)
     takes_two = _takes_two(incident, operator, second_person)
-    if takes_two and first is not None and _says_the_same(first, disposition, original):
+    if takes_two and first is not None and _says_the_same(first, disposition, reason_code, original):
         if _is_same_person(first.operator, operator):
             who = f"by another one than {operator} now"
             raise NotAsAsked(Objection.SAME_PERSON, f"incident {incident.id} is closed by two people: {who}")
-        return _close(situation, first, operator, now)
+        return _close(situation, replace(first, reason=_both_said(first.reason, reason)), operator, now)
     asked = _feedback(incident, disposition, operator, reason, reason_code, now, original)
     if takes_two:
         return _ask_second_person(incident, asked, now)
@@ -184,8 +184,17 @@ def _original_of(incident: Incident, original: Incident | None) -> IncidentId:
     return original.id
 
 
-def _says_the_same(first: ClosingRequest, disposition: Disposition, original: Incident | None) -> bool:
-    return first.disposition is disposition and (original is None or original.id == first.duplicate_of)
+def _says_the_same(
+    first: ClosingRequest, disposition: Disposition, code: FalseAlarmReason | None, original: Incident | None
+) -> bool:
+    """Who names no reason of a false alarm, or no original, agrees with what the first one named."""
+    same_code = code is None or code is first.reason_code
+    return first.disposition is disposition and same_code and (original is None or original.id == first.duplicate_of)
+
+
+def _both_said(first: str, second: str) -> str:
+    """The words of both, where the second one's are others."""
+    return first if second.strip() in ("", first.strip()) else " · ".join(filter(None, (first, second)))
 
 
 def _takes_two(incident: Incident, operator: str, levels: Collection[Level]) -> bool:

@@ -39,7 +39,8 @@ class FixSettings:
 
     ``arrived_m``: so near, and a unit is on scene; farther by what its position may be off, and twice that at most.
     Dispatch systems draw 100 m and more around a scene; of the core ring's 112 m that would be nearly all. ``moved_m``:
-    so far from where it accepted, and a unit moves.
+    so far from where it accepted, and a unit moves. ``elsewhere_m``: farther away, and a unit is not on scene,
+    whatever its crew says: a scene is no point, and in a street a fix may be this far off (arriving.py).
     """
 
     stale_after_s: float = 30.0
@@ -51,6 +52,7 @@ class FixSettings:
     radius_cap_m: float = 1000.0
     arrived_m: float = 30.0
     moved_m: float = 30.0
+    elsewhere_m: float = 200.0
 
 
 USUAL = FixSettings()

@@ -307,6 +307,7 @@ class Witness:
 
 
 # What another life of the same incident stamps anew.
+_ARRIVED = frozenset({ClockName.ON_SCENE, ClockName.HANDLED})  # somebody was there, button or not
 _STAMPED_ANEW = frozenset(
     {
         ClockName.ORDER_SENT,
@@ -489,10 +490,13 @@ class Incident:
     @property
     def reached_at(self) -> datetime | None:
         """When somebody was there first, in any of its lives: on scene, or done with it, button or not."""
-        stamps = (
-            clocks.get(name) for clocks in self._clocks_of_lives for name in (ClockName.ON_SCENE, ClockName.HANDLED)
-        )
+        stamps = (clocks.get(name) for clocks in self._clocks_of_lives for name in _ARRIVED)
         return min((stamp.at for stamp in stamps if stamp is not None), default=None)
+
+    @property
+    def was_reached_before(self) -> bool:
+        """Whether somebody was there in an earlier life: by that its response target is reported."""
+        return any(not _ARRIVED.isdisjoint(life.clocks) for life in self.history)
 
     @property
     def _clocks_of_lives(self) -> tuple[Mapping[ClockName, Stamp], ...]:

@@ -90,7 +90,7 @@ class Watch:
 
 def watch_of(incident: Incident, orders: Iterable[Order]) -> Watch:
     """An incident as it is stored. An order of an earlier life is nobody's business any more."""
-    of_this_life = tuple(order for order in orders if incident.is_of_this_life(order.sent_at))
+    of_this_life = tuple(order for order in orders if order.life == incident.life)
     return Watch(incident, of_this_life, incident.held_until, incident.closing.at if incident.closing else None)
 
 

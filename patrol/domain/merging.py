@@ -81,6 +81,13 @@ def _check_alike(one: Incident, other: Incident) -> None:
             raise NotTogether(Apart.HANDLED, f"{both} cannot be merged: {incident.id} is handled, close it")
         if incident.incident_class is IncidentClass.MAINTENANCE:
             raise NotTogether(Apart.MAINTENANCE, f"{both} cannot be merged: {incident.id} is maintenance")
+        if incident.was_reached_before:
+            # Its target was met, or missed, by an arrival in which the other has no part; and the other's still runs.
+            raise NotTogether(
+                Apart.REACHED_BEFORE,
+                f"{both} cannot be merged: {incident.id} was opened again after a unit had been there; close the other"
+                " as its duplicate",
+            )
     if (one.simulated, one.drill) != (other.simulated, other.drill):
         raise NotTogether(Apart.NOT_ALIKE, f"{both} cannot be merged: real, simulated and drill never mix")
 

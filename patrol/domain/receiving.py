@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from patrol.domain.arriving import is_elsewhere
 from patrol.domain.dispatch import (
     UNIT_CLOCK_AHEAD,
     Duty,
@@ -26,8 +27,6 @@ from patrol.domain.fixes import USUAL, FixSettings, placed_by_receipt
 from patrol.domain.incidents import ClockName, is_overdue
 from patrol.domain.orders import PROGRESS, Order, OrderState, Receipt, ReceiptKind
 from patrol.domain.vocabulary import Place
-
-POSITION_IS_NEW = timedelta(seconds=30)
 
 _NEXT_STATE: Mapping[ReceiptKind, tuple[OrderState, ClockName]] = {
     ReceiptKind.ACCEPTED: (OrderState.ACCEPTED, ClockName.UNIT_ACCEPTED),
@@ -62,6 +61,10 @@ def receive(
         return replace(only_placed, orders=(received,), reason="received")
     if receipt.kind not in _NEXT_STATE:
         return only_placed
+    if receipt.kind is ReceiptKind.ON_SCENE:
+        at, _ = _when(receipt, order, now)
+        if is_elsewhere(order, situation.duty_of(order.unit_id), at, positions):
+            return replace(only_placed, orders=(replace(order, pressed_at=at),), reason="pressed elsewhere")
     return _go_on(situation, order, receipt, crews_wanted, now)
 
 
@@ -121,7 +124,7 @@ def _when(receipt: Receipt, order: Order, now: datetime) -> tuple[datetime, str]
 
 def _known_place(duty: Duty, at: datetime) -> Place | None:
     """Where it was then, if a position says so that was new."""
-    return duty.place if duty.fix_at is not None and duty.fix_at >= at - POSITION_IS_NEW else None
+    return duty.place if duty.has_new_fix(at) else None
 
 
 def _reject(situation: Situation, order: Order, receipt: Receipt, crews_wanted: int, now: datetime) -> Outcome:

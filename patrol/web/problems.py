@@ -62,6 +62,7 @@ _APART = {
     Apart.MAINTENANCE: "Maintenance is neither merged nor split",
     Apart.NOT_ALIKE: "Real, simulated and drill never mix",
     Apart.BOTH_OUT: "Both incidents have a unit on its way or on scene",
+    Apart.REACHED_BEFORE: "One of the incidents was reached before it was opened again",
     Apart.FIRST: "The first camera's share is the incident itself",
     Apart.NO_SUCH_ALERT: "The incident has no such alert",
 }

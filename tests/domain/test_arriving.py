@@ -10,7 +10,7 @@ import pytest
 from patrol.domain import arriving, receiving
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.fixes import FixSettings
-from patrol.domain.incidents import ClockName, IncidentState, Stamp
+from patrol.domain.incidents import ClockName, IncidentState, Stamp, is_overdue
 from patrol.domain.orders import OrderState, Receipt, ReceiptKind
 from patrol.domain.units import UnitState
 from tests.builders import at, duty, incident, north, order, sent, situation, unit
@@ -128,6 +128,38 @@ def test_a_button_pressed_on_the_way_stops_the_clock_until_the_position_says_whe
     assert outcome.incident.overdue  # 60 s were given
     assert (outcome.orders[0].arrived_at, outcome.orders[0].pressed_at) == (at(70), at(21))
     assert follow(after(there, outcome), 72).reason == "nothing seen"
+
+
+@pytest.mark.parametrize(("metres", "accuracy_m", "counts"), [(199, None, True), (201, None, False), (250, 60, True)])
+def test_a_button_far_from_the_scene_by_a_new_position_is_kept_and_stops_no_clock(
+    metres: float, accuracy_m: float | None, counts: bool
+) -> None:
+    away = at_place(say(accepted(), ReceiptKind.EN_ROUTE, 6), metres, 20, accuracy_m=accuracy_m)
+    outcome = receiving.receive(away, receipt(ReceiptKind.ON_SCENE, 21), 1, at(21))
+    pressed = after(away, outcome)
+    assert pressed.orders[0].pressed_at == at(21)
+    assert (ClockName.ON_SCENE in pressed.incident.clocks) is counts
+    assert (pressed.incident.state, pressed.orders[0].state) == (
+        (IncidentState.ON_SCENE, OrderState.ON_SCENE) if counts else (IncidentState.EN_ROUTE, OrderState.EN_ROUTE)
+    )
+    there = at_place(pressed, 5, 50)
+    arrived = after(there, follow(there, 51))
+    assert arrived.incident.clocks[ClockName.ON_SCENE] == Stamp(at(50), "unit U-1, by its position")
+    assert (arrived.orders[0].arrived_at, arrived.orders[0].pressed_at) == (at(50), at(21))
+
+
+def test_a_button_counts_again_once_no_position_says_otherwise() -> None:
+    pressed = say(at_place(accepted(), 3000, 20), ReceiptKind.ON_SCENE, 21)
+    assert is_overdue(pressed.incident, at(100)), "nobody is known to be there"
+    again = say(pressed, ReceiptKind.ON_SCENE, 51, sequence=2)
+    assert again.incident.clocks[ClockName.ON_SCENE] == Stamp(at(51), "unit U-1")
+    assert again.orders[0].state is OrderState.ON_SCENE
+
+
+def test_the_place_that_comes_with_the_button_is_a_new_position_too() -> None:
+    old = at_place(accepted(), 3000, -60)
+    assert say(old, ReceiptKind.ON_SCENE, 21, place=north(150)).orders[0].state is OrderState.ON_SCENE
+    assert say(old, ReceiptKind.ON_SCENE, 21, place=north(400)).orders[0].state is OrderState.ACCEPTED
 
 
 def test_the_position_that_came_with_the_button_is_no_second_witness() -> None:

@@ -192,7 +192,7 @@ def test_a_step_that_was_taken_or_that_somebody_has_taken_on_is_no_finding_the_n
 
 def test_a_step_of_an_earlier_life_counts_for_nothing() -> None:
     room = Escalation(EscalationStep.ROOM, at(12), "", "")
-    again = watched(5020.9, escalation=room, life=2, reopened_at=at(5000), orders=(order(sent_at=at(5000)),))
+    again = watched(5020.9, escalation=room, life=2, reopened_at=at(5000), orders=(order(sent_at=at(5000), life=2),))
     assert found(again) == [FindingKind.NOT_ESCALATED]
     assert found(replace(again, at=at(5019))) == []
 

@@ -26,7 +26,16 @@ from patrol.domain.escalating import (
     remind,
 )
 from patrol.domain.events import Level
-from patrol.domain.incidents import ClockName, Escalation, EscalationStep, Incident, IncidentState, Stamp
+from patrol.domain.incidents import (
+    ClockName,
+    ClosingRequest,
+    Disposition,
+    Escalation,
+    EscalationStep,
+    Incident,
+    IncidentState,
+    Stamp,
+)
 from patrol.domain.lateness import Lateness, LatenessKind, overdue, watch_of
 from patrol.domain.messages import incident_message
 from patrol.domain.orders import Order, OrderState
@@ -270,15 +279,30 @@ def handled(level: Level = Level.RED, **changes: Any) -> Incident:
 def test_feedback_is_asked_for_when_it_is_late_and_then_as_often_as_the_level_says(level: Level) -> None:
     feedback_s, every_s = USUAL.late_after.feedback_s[level], USUAL.remind_every_s[level]
     now, told_at = situation(incident=handled(level)), []
-    for seconds in range(0, 40_000, 10):
+    for seconds in range(0, 86_400, 10):
         outcome = remind(now, USUAL, at(seconds))
         if outcome.incident is not None:
             told_at.append(seconds)
             assert json.loads(outcome.messages[0].body)["data"]["reminders"] == len(told_at)
         now = after(now, outcome)
     assert told_at[0] == 100 + feedback_s + 10
-    assert {later - sooner for sooner, later in pairwise(told_at)} == {every_s}
-    assert len(told_at) == USUAL.reminders
+    between = [later - sooner for sooner, later in pairwise(told_at)]
+    assert set(between[: USUAL.reminders - 1]) == {every_s}
+    assert set(between[USUAL.reminders - 1 :]) == {3600}, "not as often, and without an end"
+    assert told_at[-1] > 86_400 - 3600
+
+
+@pytest.mark.parametrize("state", [IncidentState.NEW, IncidentState.EN_ROUTE, IncidentState.ON_SCENE])
+def test_the_second_person_of_a_closing_is_asked_for_until_there_is_one(state: IncidentState) -> None:
+    waits = incident(state=state, closing=ClosingRequest(Disposition.HANDLED, None, "", "li", at(500)))
+    now, told_at = situation(incident=waits), []
+    for seconds in range(0, 900, 10):
+        outcome = remind(now, USUAL, at(seconds))
+        told_at += [seconds] if outcome.incident is not None else []
+        now = after(now, outcome)
+    assert told_at == [630, 750, 870]
+    assert not is_reminder_due(waits.not_closing(), USUAL, at(10**6))
+    assert not is_reminder_due(replace(waits, state=IncidentState.CLOSED), USUAL, at(10**6))
 
 
 def test_who_was_away_does_not_make_up_for_reminders() -> None:
@@ -297,7 +321,7 @@ def test_nobody_is_reminded_of_what_is_not_handled_or_closed_or_maintenance() ->
 
 def test_reminders_are_counted_anew_in_a_new_life() -> None:
     before = handled(reminders=12, reminded_at=at(3000))
-    assert not is_reminder_due(before, USUAL, at(10**6))
+    assert not is_reminder_due(before, USUAL, at(3120))
     again = replace(before, life=2, reopened_at=at(5000))
     assert again.reminders_in_life == 0
     outcome = remind(situation(incident=again), USUAL, at(5301))

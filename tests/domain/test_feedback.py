@@ -328,6 +328,34 @@ class TestTwoPeople:
         assert ended.closing.operator == "li"
         assert outcome.orders[0].state is OrderState.RECALLED
 
+    @pytest.mark.parametrize(
+        ("second", "kept"),
+        [("", "settled"), (" settled ", "settled"), ("went home", "settled · went home")],
+    )
+    def test_the_words_of_both_are_kept(self, second: str, kept: str) -> None:
+        ended = feedback.close(self.asked(), HANDLED, "wang", second, at(60), None, RED).incident
+        assert ended is not None
+        assert ended.reason == kept
+
+    @pytest.mark.parametrize("second", [None, *FalseAlarmReason])
+    def test_whose_reason_for_a_false_alarm_is_another_does_not_agree(self, second: FalseAlarmReason | None) -> None:
+        start = ordered()
+        asked = feedback.close(start, FALSE_ALARM, "li", "", at(30), FalseAlarmReason.SHADOW, RED)
+        outcome = feedback.close(after(start, asked), FALSE_ALARM, "wang", "seen it", at(60), second, RED)
+        assert outcome.incident is not None
+        if second in (None, FalseAlarmReason.SHADOW):
+            assert (outcome.reason, outcome.incident.reason_code) == ("closed", FalseAlarmReason.SHADOW)
+        else:
+            assert outcome.reason == feedback.CLOSING_ASKED
+            assert told(outcome)["closing"] | {"at": None} == {
+                "disposition": "false_alarm",
+                "reason_code": second,
+                "reason": "seen it",
+                "operator": "wang",
+                "at": None,
+                "duplicate_of": None,
+            }
+
     def test_who_lowers_it_does_not_close_it_alone_however_often_the_level_is_changed_after_that(self) -> None:
         now = situation(incident=incident(level=Level.GREEN))
         now = after(now, feedback.change_level(now, Level.RED, "wang", "knives", at(1)))

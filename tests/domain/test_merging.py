@@ -161,6 +161,25 @@ def test_no_unit_that_has_set_out_is_called_back() -> None:
             assert raised.value.why is Apart.BOTH_OUT
 
 
+def test_what_was_opened_again_after_somebody_was_there_is_merged_with_nothing() -> None:
+    """Its target ran from its own t3 to that arrival; the other's runs, and is neither met nor missed by it."""
+    done = at_work(1, 0.0, ReceiptKind.ACCEPTED, ReceiptKind.ON_SCENE, ReceiptKind.DONE)
+    closed = after(done, feedback.close(done, Disposition.HANDLED, "li", "", at(100)))
+    again = after(closed, feedback.reopen(closed, "li", "they are back", at(3600)))
+    for other in (at_work(2, 3590.0, ReceiptKind.ACCEPTED), alone(opened(2, 3550.0))):
+        with pytest.raises(NotTogether, match="close the other as its duplicate") as raised:
+            merging.merge(again, other, "li", at(3610))
+        assert raised.value.why is Apart.REACHED_BEFORE
+
+
+def test_what_was_opened_again_before_anybody_was_there_is_merged_and_its_target_runs_on() -> None:
+    one = alone(opened(1))
+    closed = after(one, feedback.close(one, Disposition.HANDLED, "li", "", at(10)))
+    again = after(closed, feedback.reopen(closed, "li", "they are back", at(20)))
+    stays, _ = merging.merge(again, at_work(2, 15.0, ReceiptKind.ACCEPTED), "li", at(30))
+    assert (incident_of(stays).id, incident_of(stays).accepted_at) == (IncidentId("I-2"), opened(1).accepted_at)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "why"),
     [

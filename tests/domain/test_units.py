@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patrol.domain import duties
 from patrol.domain.dispatch import Duty
 from patrol.domain.errors import IllegalTransition
 from patrol.domain.incidents import OrderId
@@ -121,6 +122,21 @@ class TestReleased:
     def test_whom_an_operator_keeps_on_duty_stays(self) -> None:
         kept = Duty(unit(shift=DAY), UnitState.ON_SCENE, north(900), told_on_shift=False)
         assert kept.released(shanghai(21)).state is UnitState.RETURNING
+
+    @pytest.mark.parametrize("hour", [12, 21])
+    @pytest.mark.parametrize("shift", [DAY, None])
+    def test_whom_an_operator_sent_home_is_off_duty_again_after_being_called_in(
+        self, hour: int, shift: Shift | None
+    ) -> None:
+        home = duties.set_by_operator(Duty(unit(shift=shift)), UnitState.OFF_DUTY, shanghai(hour))
+        called_in = home.ordered(OrderId("O-1")).to(UnitState.EN_ROUTE).ordered(OrderId("O-2"))
+        released = called_in.released(shanghai(hour))
+        assert (released.state, released.called_in) == (UnitState.OFF_DUTY, False)
+
+    def test_who_is_called_in_before_its_shift_goes_on_in_it_and_one_after_it_does_not(self) -> None:
+        called_in = Duty(unit(shift=DAY), UnitState.OFF_DUTY, north(900)).ordered(OrderId("O-1"))
+        assert called_in.released(shanghai(12)).state is UnitState.RETURNING
+        assert called_in.released(shanghai(21)).state is UnitState.OFF_DUTY
 
     def test_who_is_on_no_order_is_left_as_it_is(self) -> None:
         for state in set(UnitState) - ON_AN_ORDER:

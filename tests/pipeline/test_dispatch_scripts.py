@@ -571,7 +571,7 @@ def test_a_dispatcher_sends_who_is_off_duty_by_the_table(opened: Open) -> None:
             await on.settle()
             assert await on.state_of("U-1") is UnitState.ASSIGNED
             await on.say("U-1", ACCEPTED, EN_ROUTE, ON_SCENE, DONE)
-            assert await on.state_of("U-1") is UnitState.AVAILABLE
+            assert await on.state_of("U-1") is off  # as it was told
 
     asyncio.run(script())
 

@@ -309,7 +309,7 @@ def test_with_nobody_free_the_supervisor_knows_at_once(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
-def test_feedback_is_asked_for_until_it_comes_and_not_forever(tmp_path: Path) -> None:
+def test_feedback_is_asked_for_until_it_comes_and_at_last_once_an_hour(tmp_path: Path) -> None:
     async def check() -> None:
         async with dispatch_room(tmp_path) as room:
             policy = replace(FollowUpPolicy(), reminders=3)
@@ -331,6 +331,9 @@ def test_feedback_is_asked_for_until_it_comes_and_not_forever(tmp_path: Path) ->
             assert [number for number in told if number] == [1, 2, 3]
             assert counted(room.metrics, "patrol_reminders_total", level="red") == 3
             assert (await room.incident()).escalation is None
+            room.clock.advance(3600)
+            await ticks(room, 1)
+            assert (await room.incident()).reminders == 4
 
     asyncio.run(check())
 

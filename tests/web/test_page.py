@@ -22,6 +22,7 @@ from patrol.domain.events import Kind, Level
 from patrol.domain.frame import Frame
 from patrol.domain.incidents import (
     ClockName,
+    ClosingRequest,
     Disposition,
     EscalationStep,
     EvidenceId,
@@ -769,6 +770,10 @@ def test_a_lower_step_stands_with_its_incident_and_feedback_that_was_asked_for_i
     served.do(lambda: served.room.incidents.update({incident: once}))
     expect(page.locator("#incident .escalation")).to_have_text("Feedback was asked for 1 time")
     expect(card(page, incident).locator(".escalated")).to_be_hidden()
+    asked = ClosingRequest(Disposition.HANDLED, None, "", "wang", served.room.now())
+    second = replace(once, state=IncidentState.ON_SCENE, closing=asked)
+    served.do(lambda: served.room.incidents.update({incident: second}))
+    expect(page.locator("#incident .escalation")).to_have_text("Asked for 1 time: a second person is awaited")
 
 
 def test_of_many_that_ask_for_the_whole_room_the_first_are_named_and_the_others_counted(
@@ -1605,6 +1610,12 @@ def test_what_the_server_would_refuse_to_merge_is_not_to_be_chosen_and_says_why(
     third = served.room.alert(3, "C-019")
     expect(page.locator("#merge-with")).to_have_value(third)
     expect(page.get_by_role("button", name="合并", exact=True)).to_be_enabled()
+    served.do(lambda: served.room.send(third, "U-P3", eta_s=40))
+    served.do(lambda: served.room.arrive(third))
+    for said in (served.room.close(third, Disposition.HANDLED, "li", ""), served.room.reopen(third, "li", "again")):
+        asyncio.run_coroutine_threadsafe(said, served.loop).result(30)
+    expect(page.locator(f'#merge-with option[value="{third}"]')).to_contain_text("到场后又重新打开")
+    expect(page.locator(f'#merge-with option[value="{third}"]')).to_be_disabled()
 
 
 def test_what_was_said_goes_once_it_is_about_what_is_over(served: ServedRoom, open_page: Open) -> None:
