@@ -36,7 +36,7 @@ from tests.adapters.cable import cable_to
 
 RED, GREEN, ORDERS = "patrol:alert:red", "patrol:alert:green", "patrol:order:core"
 CANARY = "canary-51c2"
-LEASE_S = 0.3
+LEASE_S, SHORT_S = 30.0, 0.3  # so long that no stalled machine ends it; so short that it ends in a test
 
 
 def body(number: int, sample: str = "alert", data: dict[str, Any] | None = None, **changes: Any) -> str:
@@ -160,7 +160,7 @@ def test_what_a_dead_seat_left_is_taken_over_after_its_lease(valkey: Redis, url:
     async def check() -> None:
         async with desk(url, seat="dead") as console:
             await first(console.alerts())
-        async with desk(url, seat="two") as console:
+        async with desk(url, seat="two", lease_s=SHORT_S) as console:
             alert = await first(console.alerts())
             assert (alert.id, alert.attempt) == ("alert-1", 2)
             await alert.displayed()
@@ -188,7 +188,7 @@ def test_given_back_it_comes_again_to_any_seat_and_the_fifth_delivery_is_a_dead_
 
     async def check() -> None:
         attempts = []
-        async with desk(url) as console:
+        async with desk(url, lease_s=SHORT_S) as console:
             alerts = console.alerts()
             for _ in range(MAX_ATTEMPTS - 1):
                 alert = await first(alerts)
@@ -358,12 +358,12 @@ def test_while_receipts_are_refused_nothing_is_acknowledged_and_then_both_happen
     put(valkey, 1)
 
     async def check() -> None:
-        async with desk(url) as console:
+        async with desk(url, lease_s=SHORT_S) as console:
             alert = await first(console.alerts())
             answering = asyncio.ensure_future(alert.displayed())
             await until(lambda: console.trouble is not None)
             assert "WRONGTYPE" in console.trouble
-            await asyncio.sleep(2 * LEASE_S)
+            await asyncio.sleep(2 * SHORT_S)
             assert pending(valkey) == 1
             valkey.delete(RECEIPT_STREAM)
             await answering
@@ -483,7 +483,7 @@ def test_a_receipt_told_again_after_a_crash_is_the_same_message(valkey: Redis, u
 
     async def check() -> None:
         for seat in ("one", "two"):
-            async with desk(url, seat=seat) as console:
+            async with desk(url, seat=seat, lease_s=SHORT_S) as console:
                 alert = await first(console.alerts())
                 await console.answer("alert-1", alert.incident_id, ReceiptKind.DISPLAYED)  # and dies before the XACK
         ids = {read_message(fields["ce"]).id for _, fields in valkey.xrange(RECEIPT_STREAM)}
@@ -563,6 +563,7 @@ def test_a_terminal_tells_its_way_and_each_step_is_a_receipt_of_its_own(valkey: 
             with pytest.raises(MessageError, match="takes no receipt"):
                 await recall.displayed()
             await recall.acknowledge()
+        await asyncio.sleep(0.05)  # five receipts in a row run a few milliseconds ahead of the clock that numbers them
         async with desk(url) as terminal:  # restarted: what was acknowledged can still be told of
             await terminal.answer("order-1", order.incident_id, ReceiptKind.DONE)
 
