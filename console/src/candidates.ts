@@ -1,17 +1,20 @@
 // Whom one may send: whom the newest choice weighed, each with what it does now; behind them all others. Folded where
 // somebody was sent already.
 
-import { el, order } from "./dom";
+import { el, order, setText } from "./dom";
 import { OtherUnits } from "./other_units";
 import { type Choice, type MakeSendButton, rowOf } from "./sendable";
+import { timeOfDay } from "./times";
 import { isTouched } from "./touching";
 import { UnitRow } from "./unit_row";
+import { t } from "./words";
 import type { Incident, Order } from "./api";
 
 export class Candidates {
   readonly #title = el("summary", {}, el("span", { "data-t": "candidates" }), el("kbd", {}, "U"));
   readonly #body = el("tbody");
-  readonly #list = el("div", {}, el("table", {}, this.#body));
+  readonly #asOf = el("small", { class: "as-of" });
+  readonly #list = el("div", {}, this.#asOf, el("table", {}, this.#body));
   readonly #others: OtherUnits;
   readonly node: HTMLDetailsElement;
   readonly #sendButton: MakeSendButton;
@@ -51,6 +54,8 @@ export class Candidates {
       this.#rows.get(candidate.unit_id)?.update(row, row.eta);
     }
     order(this.#body, [...this.#rows.values()].map(({ node }) => node));
+    const asOf = this.#choice === null ? "" : t("candidates_as_of", { time: timeOfDay(Date.parse(this.#choice.sent_at)) });
+    setText(this.#asOf, asOf);
     this.#list.hidden = weighed.length === 0;
     const reasons = new Map(this.#choice?.candidates.map((one) => [one.unit_id, one.left_out]));
     this.#others.update(incident, orders, reasons, new Set(this.#rows.keys()));

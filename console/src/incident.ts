@@ -27,6 +27,7 @@ import { openLive } from "./live";
 import { PinButton } from "./pins";
 import { PrecisionLine } from "./precision";
 import { RecordPart } from "./record";
+import { isNotOver, wantsUnits } from "./sendable";
 import { StageBar } from "./stages";
 import { acceptView, act, type Action, type ActionAnswer, type ActionBody, failureText, takeBack } from "./stream";
 import { addressOf } from "./views";
@@ -71,6 +72,8 @@ export class IncidentPanel {
   readonly #elsewhere = new Elsewhere((id) => this.#onLed(id));
   readonly #confirmWords = el("span");
   readonly #confirmButton = el("button", { type: "button", class: "main confirm" }, this.#confirmWords, el("kbd", {}, "C"));
+  readonly #unitsWords = el("span");
+  readonly #unitsButton = el("button", { type: "button", class: "send-units", "data-needs": "dispatch" }, this.#unitsWords, el("kbd", {}, "U"));
   readonly #closeWords = el("span", { "data-t": "close" });
   readonly #closeButton = el("button", { type: "button", class: "close-open", "aria-expanded": "false" }, this.#closeWords, el("kbd", {}, "X"));
   readonly #mergeWords = el("span", { "data-t": "merge" });
@@ -121,10 +124,10 @@ export class IncidentPanel {
     const clocks = el("div", { class: "clocks" }, this.#countdown.node, this.#unit);
     const told = [this.#stages.node, this.#why, this.#notes.node, this.#cameras, this.#timeline, this.#record.node, this.#candidates.node];
     const looks = el("p", { class: "looks" }, this.#liveButton, this.#cameraLink);
-    const parts = [this.#picture, looks, this.#clip.node, this.#precision.node, this.#witnesses.node, clocks, ...told];
+    const parts = [this.#picture, looks, this.#clip.node, this.#precision.node, this.#witnesses.node, ...told];
     const head = el("header", {}, this.#untold, this.#title, this.#about, this.#lookers.node);
     const scrolls = { class: "scroll", tabindex: 0, role: "group", "data-t-label": "incident" }; // also by the keyboard
-    this.#body = el("div", scrolls, head, this.#escalation.node, ...parts);
+    this.#body = el("div", scrolls, head, clocks, this.#escalation.node, ...parts);
     this.#body.hidden = this.#actions.hidden = true; // until it is known what to show
     node.append(this.#nothing, this.#body, this.#actions);
   }
@@ -244,6 +247,7 @@ export class IncidentPanel {
     rebuild(this.#timeline, [incident.id, incident.clocks, pressed, spoken], () => timeline(incident, pressed));
     this.#record.update(incident);
     this.#showActions(incident);
+    this.#tick(incident, lastToldAt(incident.id) ?? serverNow()); // no clock stands there that was another incident's
   }
 
   #showNothing(): void {
@@ -290,7 +294,7 @@ export class IncidentPanel {
     this.#confirming.add(incident.id);
     const asked = act(incident.id, "confirm", {}, operator);
     asked.catch(() => this.#confirming.delete(incident.id));
-    await this.#sent(incident.id, asked);
+    await this.#sent(incident.id, asked, word("done", "confirm"));
   }
 
   // Opens the form for a note, also of what is closed.
@@ -439,7 +443,7 @@ export class IncidentPanel {
       const operator = this.#operatorOrAsk();
       if (!operator) return;
       button.disabled = true;
-      await this.#sent(incidentId, action(operator));
+      await this.#sent(incidentId, action(operator), word("done", key));
       button.disabled = false;
     });
     return button;
@@ -489,7 +493,7 @@ export class IncidentPanel {
     const [ask, done] = isMaintenance(incident) ? [t("take_on"), t("taken_on")] : [t("confirm"), t("confirmed")];
     setText(this.#confirmWords, confirmation ? done : ask);
     setAttribute(this.#confirmButton, "data-done", Boolean(confirmation));
-    this.#noteButton.hidden = this.#closing || this.#merging;
+    this.#showMost(incident);
     this.#showPin(incident);
     this.#closeButton.disabled = !open || this.#isSending;
     this.#sendButton.disabled = !open || this.#isSending;
@@ -509,6 +513,17 @@ export class IncidentPanel {
       result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null, this.#noteLead(),
     ]);
     this.#outcome.hidden = result === null;
+  }
+
+  // What is most likely done next is big, and what has been done is not: it stands in the row like the others.
+  #showMost(incident: Incident): void {
+    const isWriting = this.#closing || this.#merging;
+    this.#noteButton.hidden = isWriting;
+    this.#unitsButton.hidden = isWriting || this.#candidates.node.hidden || !wantsUnits(incident);
+    setText(this.#unitsWords, t(isUnitOut(incident) ? "units_more" : "units_send"));
+    const most = likeliest(incident, this.#canConfirm(incident) || this.#isSending);
+    const buttons = { confirm: this.#confirmButton, units: this.#unitsButton, close: this.#closeButton };
+    for (const [name, button] of Object.entries(buttons)) button.classList.toggle("main", name === most);
   }
 
   #levelButton(): HTMLButtonElement {
@@ -569,6 +584,7 @@ export class IncidentPanel {
     if (form !== null) {
       this.#openClosing(false);
       this.#openMerging(false);
+      this.#sayNothing();
     }
     for (const one of this.#judging) one.open(one === form);
     setAttribute(this.#actions, "data-asking", this.#reopenForm.isOpen || this.#noteForm.isOpen);
@@ -595,9 +611,10 @@ export class IncidentPanel {
     this.#closeButton.addEventListener("click", () => this.#openClosing(!this.#closing));
     this.#mergeButton.addEventListener("click", () => this.#openMerging(!this.#merging));
     this.#noteButton.addEventListener("click", () => this.note());
+    this.#unitsButton.addEventListener("click", () => this.units());
     const who = el("label", { class: "who" }, el("span", { "data-t": "operator" }), this.#operator);
     const sending = [this.#confirmButton, this.#sendButton, this.#mergeForm.send];
-    const row = el("div", { class: "row" }, ...sending, this.#pinButton.node, this.#noteButton, this.#mergeButton, this.#closeButton);
+    const row = el("div", { class: "row" }, ...sending, this.#unitsButton, this.#pinButton.node, this.#noteButton, this.#mergeButton, this.#closeButton);
     const forms = [...this.#judging.map((form) => form.node), this.#form, this.#mergeForm.node];
     return el("div", { class: "actions" }, this.#outcome, this.#second, who, ...forms, this.#message, this.#elsewhere.node, row);
   }
@@ -652,6 +669,11 @@ export class IncidentPanel {
     field?.focus();
   }
 
+  // A form has been opened: what was said was about something else.
+  #sayNothing(): void {
+    if (!this.#isSending) this.#say("", "plain");
+  }
+
   #say(text: string, tone: string): void {
     this.#saidOf = incidentById(this.#id)?.state ?? null;
     setAttribute(this.#message, "data-tone", tone);
@@ -661,12 +683,14 @@ export class IncidentPanel {
   // Null where it was not done; why not is said then. `written`: what would be lost with it.
   async #sendHere<A extends Action>(action: A, body: ActionBody<A>, written = ""): Promise<ActionAnswer<A> | null> {
     const operator = this.#operatorOrAsk();
-    return operator && this.#id !== null ? this.#sent(this.#id, act(this.#id, action, body, operator), written) : null;
+    return operator && this.#id !== null ? this.#sent(this.#id, act(this.#id, action, body, operator), word("done", action), written) : null;
   }
 
   // Null also where the incident's forms were left meanwhile: the answer is not to what stands there now.
-  async #sent<Answer>(id: string, asked: Promise<Answer>, written = ""): Promise<Answer | null> {
+  // `done`: what is said once it is.
+  async #sent<Answer>(id: string, asked: Promise<Answer>, done: string, written = ""): Promise<Answer | null> {
     const visit = this.#visit;
+    const focused = this.#node.contains(document.activeElement) ? document.activeElement : null;
     this.#sending.add(id);
     this.#actedAt = performance.now();
     this.#overtakenBy = null;
@@ -674,7 +698,7 @@ export class IncidentPanel {
     this.update();
     try {
       const answer = await asked;
-      this.#tell(id, t("sent"), "green");
+      this.#tell(id, done, "green");
       return visit === this.#visit ? answer : null;
     } catch (error) {
       const isLeft = visit !== this.#visit && written !== "";
@@ -683,7 +707,16 @@ export class IncidentPanel {
     } finally {
       this.#sending.delete(id);
       this.update();
+      setTimeout(() => this.#bringFocusBack(focused)); // once whoever has asked has closed its form
     }
+  }
+
+  // A button that is disabled while something is sent, or gone after it, leaves the focus nowhere: no key led on from there.
+  #bringFocusBack(before: Element | null): void {
+    const now = document.activeElement;
+    if (before === null || (now !== null && now !== document.body && isReachable(now))) return;
+    const back = before instanceof HTMLElement && isReachable(before) ? before : this.#body;
+    back.focus({ preventScroll: true });
   }
 
   // What became of something that was asked of an incident, wherever one is by now.
@@ -694,7 +727,10 @@ export class IncidentPanel {
   }
 
   #openMerging(open: boolean): void {
-    if (open) this.#openJudging(null);
+    if (open) {
+      this.#openJudging(null);
+      this.#sayNothing();
+    }
     this.#merging = open;
     this.#mergeForm.open(open);
     this.#confirmButton.hidden = open || this.#closing;
@@ -704,19 +740,25 @@ export class IncidentPanel {
     if (room.state === null) return;
     const incident = incidentById(this.#id);
     this.#showPin(incident);
+    if (incident !== null) this.#showMost(incident);
     if (!open || incident === null) return;
     this.#mergeForm.update(incident, language());
     this.#mergeForm.choice.focus();
   }
 
   #openClosing(open: boolean): void {
-    if (open) this.#openJudging(null);
+    if (open) {
+      this.#openJudging(null);
+      this.#sayNothing();
+    }
     this.#closing = open;
     this.#form.hidden = !open;
     this.#sendButton.hidden = !open;
     this.#confirmButton.hidden = open || this.#merging;
     this.#mergeButton.hidden = open || !this.#canMerge();
-    this.#showPin(incidentById(this.#id));
+    const incident = incidentById(this.#id);
+    this.#showPin(incident);
+    if (incident !== null) this.#showMost(incident);
     setAttribute(this.#closeButton, "aria-expanded", String(open));
     rename(this.#closeWords, open ? "close_cancel" : "close");
     if (open) {
@@ -725,6 +767,23 @@ export class IncidentPanel {
     }
     this.#form.reset();
   }
+}
+
+// Somebody was sent, and is on it.
+function isUnitOut(incident: Incident): boolean {
+  return ordersOf(incident.id).some(isNotOver);
+}
+
+// What somebody at this incident does next, as far as can be known; null where it is with the crew.
+function likeliest(incident: Incident, asksToConfirm: boolean): "confirm" | "units" | "close" | null {
+  if (!isOpen(incident)) return null;
+  if (incident.state === "handled" || isMaintenance(incident) && incident.clocks.t5) return "close";
+  if (asksToConfirm) return "confirm";
+  return !isUnitOut(incident) || incident.crews_missing > 0 ? "units" : null;
+}
+
+function isReachable(element: Element): boolean {
+  return element.checkVisibility() && !element.matches(":disabled");
 }
 
 // Words of a button that says another thing from now on. Its key does the first thing only.

@@ -40,7 +40,7 @@ export function rowOf(incident: Incident, orders: Order[], { unit_id: unitId, et
   const canGo = isWanted && why === null;
   return {
     unitId,
-    eta: eta === null ? "" : t("candidate_eta", { time: minutes(eta) }),
+    eta: eta === null || isThere(order) ? "" : t("candidate_eta", { time: minutes(eta) }),
     note: order !== null ? (isChosen ? t("candidate_chosen") : word("order", order.state)) : leftOut === null ? "" : leftOutText(leftOut),
     isChosen,
     isLeftOut: leftOut !== null || (unit !== undefined && unit.state !== "available" && !isChosen),
@@ -56,8 +56,13 @@ function isGivenUp(order: Order): boolean {
   return ["rejected", "expired", "recalled"].includes(order.state);
 }
 
-function isNotOver(order: Order): boolean {
+export function isNotOver(order: Order): boolean {
   return order.state !== "done" && !isGivenUp(order);
+}
+
+// Who has arrived is awaited no more.
+function isThere(order: Order | null): boolean {
+  return order !== null && (order.state === "on_scene" || order.state === "done");
 }
 
 // What the server would say.

@@ -41,6 +41,7 @@ export function boundText(seconds: number): string {
 
 export function signed(seconds: number): string {
   const size = Math.abs(seconds);
+  if (size < 0.05) return "0.0 s";
   const text = size < 60 ? `${size.toFixed(1)} s` : minutes(size);
   return `${seconds < 0 ? "−" : "+"}${text}`;
 }

@@ -195,7 +195,8 @@ def test_confirming_by_key_asks_who_and_then_says_so_once(served: ServedRoom, op
     page.keyboard.press("c")
     expect(page.locator(".timeline")).to_contain_text("人工确认")
     assert ("confirm", incident, "李明") in served.room.calls
-    expect(page.locator(".actions .row .main").first).to_be_disabled()
+    expect(page.locator(".actions .row .confirm")).to_be_disabled()
+    expect(page.locator(".actions .row .confirm")).to_have_text("已确认C")
     page.reload()
     expect(page.locator("#operator")).to_have_value("李明")
 

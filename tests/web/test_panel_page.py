@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from patrol.domain.events import Level
-from patrol.domain.incidents import Disposition, EscalationStep, IncidentId
+from patrol.domain.incidents import Disposition, EscalationStep, IncidentId, IncidentState
 from patrol.domain.orders import Candidate, OrderState
 from patrol.domain.units import Unit, UnitId, UnitKind, UnitState
 
@@ -100,10 +100,10 @@ def test_after_a_dispatchers_own_choice_every_other_unit_can_still_be_sent(serve
     expect(others).to_have_count(6)
     expect(others.filter(has_text="巡3车")).to_contain_text(re.compile(r"待命直线 \d+ 米"))
     others.filter(has_text="巡3车").get_by_role("button", name="派 巡3车 去").click()
-    expect(page.locator(".message")).to_have_text("已记录")
+    expect(page.locator(".message")).to_have_text("派警指令已下达")
     # Not for this ring by the rules, which do not bind a dispatcher.
     others.filter(has_text="无人机组").get_by_role("button").click()
-    expect(page.locator(".message")).to_have_text("已记录")
+    expect(page.locator(".message")).to_have_text("派警指令已下达")
     assert said(served, "order-unit") == [("order-unit", incident, unit, LI) for unit in ("U-P3", "U-DRONE")]
 
 
@@ -153,7 +153,7 @@ def test_who_cannot_be_sent_says_why_and_who_goes_farther_off_does_not_move_the_
     page.get_by_label("按名称或编号找警力").fill("第7")
     expect(rows).to_have_count(1)
     rows.get_by_role("button").click()
-    expect(page.locator(".message")).to_have_text("已记录")
+    expect(page.locator(".message")).to_have_text("派警指令已下达")
     page.get_by_label("按名称或编号找警力").fill("")
     expect(rows).to_have_count(9)
     expect(rows.nth(7)).to_contain_text("第2组")
@@ -346,7 +346,7 @@ def test_an_answer_that_comes_late_touches_no_form_of_another_incident(served: S
     expect(shown(page)).to_contain_text(second)
     begin_closing(page, "乙的说明")
     slow.let_go(page)
-    expect(page.locator(".elsewhere")).to_contain_text(f"{first}：已记录")
+    expect(page.locator(".elsewhere")).to_contain_text(f"{first}：结案已记录")
     expect(page.locator(".message")).to_be_empty()
     expect(page.locator("#reason")).to_have_value("乙的说明")
     expect(page.locator("button.main[form=closing]")).to_be_enabled()
@@ -386,7 +386,7 @@ def test_a_merge_does_not_pull_back_who_has_gone_on(served: ServedRoom, open_as:
     page.locator("button[form=merging]").click()
     card(page, third).click()
     slow.let_go(page)
-    expect(page.locator(".elsewhere")).to_contain_text(f"{second}：已记录")
+    expect(page.locator(".elsewhere")).to_contain_text(f"{second}：合并已记录")
     expect(shown(page)).to_contain_text(third)
 
 
@@ -401,7 +401,7 @@ def test_a_form_that_was_left_and_opened_again_is_not_the_one_that_was_sent(serv
     page.keyboard.press("n")
     page.keyboard.type("二")
     slow.let_go(page)
-    expect(page.locator(".message")).to_have_text("已记录")
+    expect(page.locator(".message")).to_have_text("备注已记录")
     expect(page.locator("#note input")).to_have_value("二")
 
 
@@ -494,7 +494,7 @@ def test_what_was_begun_is_found_again_after_another_incident(served: ServedRoom
     expect(shown(page)).to_contain_text(other)
     expect(note).to_have_value("已致电店主")
     note.press("Enter")
-    expect(page.locator(".message")).to_have_text("已记录")
+    expect(page.locator(".message")).to_have_text("备注已记录")
     card(page, mine).click()
     expect(page.locator("#reason")).to_have_value("店主说")
     page.keyboard.press("Escape")  # dropped, as what was sent is over
@@ -559,3 +559,77 @@ def test_a_colleagues_link_opens_it_also_when_it_is_over_and_says_when_nobody_kn
     page.keyboard.press("j")
     expect(shown(page)).to_contain_text(other)
     assert said(served, "confirm") == []
+
+
+def likeliest(page: Page) -> Locator:
+    return page.locator("#incident .row .main:visible")
+
+
+def test_the_biggest_button_is_what_is_done_next_and_never_what_is_done(served: ServedRoom, open_as: Open) -> None:
+    incident = served.room.alert(1, "C-005")
+    page = open_as()
+    expect(likeliest(page)).to_have_text("确认属实C")
+    page.keyboard.press("c")
+    expect(likeliest(page)).to_have_text("派警U")
+    likeliest(page).click()
+    expect(page.locator(".candidates > summary")).to_be_focused()
+    expect(page.locator(".candidates > summary")).to_be_in_viewport()
+    served.do(lambda: served.room.send(incident, "U-JP1", eta_s=40))
+    expect(likeliest(page)).to_have_count(0)  # it is with the crew; one more may go all the same
+    expect(page.locator("#incident .send-units")).to_have_text("增派U")
+    short = replace(served.room.incidents[incident], crews_missing=1)
+    served.do(lambda: served.room.incidents.update({incident: short}))
+    expect(likeliest(page)).to_have_text("增派U")
+    handled = replace(short, state=IncidentState.HANDLED, crews_missing=0)
+    served.do(lambda: served.room.incidents.update({incident: handled}))
+    expect(likeliest(page)).to_have_text("结案…X")
+    expect(page.locator("#incident .send-units")).to_be_hidden()
+
+
+def test_what_stands_of_an_incident_is_its_own_from_the_first_frame_on(served: ServedRoom, open_as: Open) -> None:
+    waits, reached = served.room.alert(1, "C-005", accepted_s_ago=70), served.room.alert(2, "C-007", accepted_s_ago=50)
+    served.room.send(reached, "U-JP1", eta_s=10)
+    served.room.accept(reached, 40)
+    served.room.arrive(reached, 20)
+    page = open_as()
+    for one, other in ((waits, "尚未派警"), (reached, "已到场")):
+        card(page, one).click()
+        expect(page.locator("#incident .unit")).to_contain_text(other)
+        # Read in the same turn as the press, before any clock has ticked.
+        said = card(page, reached if one == waits else waits).evaluate(
+            "card => { card.click(); return [...document.querySelectorAll('#incident header, #incident .unit')]"
+            ".map(part => part.textContent).join('|'); }"
+        )
+        assert ("已到场" in said, "尚未派警" in said) == (one == waits, one == reached)
+
+
+def test_after_it_was_done_the_focus_is_on_the_incident_and_the_next_form_says_nothing_of_it(
+    served: ServedRoom, open_as: Open
+) -> None:
+    served.room.alert(1, "C-005")
+    page = open_as()
+    page.keyboard.press("n")
+    page.keyboard.type("店主说没事")
+    page.keyboard.press("Enter")
+    expect(page.locator(".message")).to_have_text("备注已记录")
+    expect(page.locator("#incident .scroll")).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.locator(".message")).to_be_empty()
+    # All that goes with the form goes at once: nothing comes under the pointer a moment later.
+    assert page.locator("#incident .row button:visible").all_inner_texts() == ["结案", "取消"]
+
+
+def test_whose_unit_is_there_is_not_awaited_and_the_others_are_as_of_a_moment(
+    served: ServedRoom, open_as: Open
+) -> None:
+    incident = served.room.alert(1, "C-005", accepted_s_ago=50)
+    served.room.send(incident, "U-JP1", eta_s=40)
+    served.room.accept(incident, 30)
+    page = open_as()
+    page.locator(".candidates > summary").click()
+    chosen = page.locator(".candidates tr", has_text="联勤1组")
+    expect(chosen).to_contain_text("0:40 到场")
+    expect(page.locator(".candidates .as-of")).to_contain_text(re.compile(r"按 \d\d:\d\d:\d\d 派警时的位置"))
+    served.do(lambda: served.room.arrive(incident))
+    expect(chosen).not_to_contain_text("到场 ")
+    expect(chosen).not_to_contain_text("0:40")

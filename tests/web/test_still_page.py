@@ -124,7 +124,7 @@ def test_a_press_of_the_space_bar_is_a_press(served: ServedRoom, incident: Incid
     page.wait_for_timeout(A_WHILE_MS)
     page.keyboard.up(" ")
     page.clock.resume()
-    expect(page.locator(".message")).to_have_text("已记录")
+    expect(page.locator(".message")).to_have_text("派警指令已下达")
     assert ("order-unit", incident, "U-P3", "李明") in served.room.calls
 
 

@@ -241,7 +241,7 @@ def test_the_whole_job_is_done_without_a_mouse(served: ServedRoom, open_as: Open
     page.locator(".candidates > summary").focus()
     tab_to(page, ".candidates button")
     page.keyboard.press("Enter")
-    expect(page.locator(".message")).to_have_text("已记录")
+    expect(page.locator(".message")).to_have_text("派警指令已下达")
     tab_to(page, ".close-open")
     page.keyboard.press("Enter")
     page.keyboard.press("Space")
