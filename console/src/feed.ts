@@ -433,16 +433,16 @@ class Card {
 }
 
 function factsOf(incident: Incident): string {
-  const lookers = lookersInShort(incident.id);
-  const facts: string[] = lookers === "" ? [] : [lookers];
+  const facts: string[] = [word("ring", incident.ring), incident.camera_id]; // first: what comes last may be cut off
   if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
   if (incident.life > 1) facts.push(t("reopened"));
   if (notReal(incident)) facts.push(notReal(incident));
-  facts.push(word("ring", incident.ring), incident.camera_id);
   if (incident.maintenance) facts.push(word("cause", incident.maintenance.cause));
   if (incident.alert_ids.length > 1) facts.push(t("merged", { n: incident.alert_ids.length }));
   const cameras = camerasThatSaw(incident);
   if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
+  const lookers = lookersInShort(incident.id);
+  if (lookers !== "") facts.splice(2, 0, lookers);
   return facts.join(" · ");
 }
 

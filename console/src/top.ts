@@ -1,7 +1,7 @@
 // The top bar: the loop, the rings' promises, health; and the banners under it.
 
 import { byId, el, part, rebuild, setAttribute, setText } from "./dom";
-import { language, pick, t, word } from "./words";
+import { language, pick, type PlainKey, t, word } from "./words";
 import { type Banner, fillBannerBox, type Show } from "./banner_box";
 import { age, minutes, serverNow, timeOfDay } from "./times";
 import { targetText } from "./countdown";
@@ -84,8 +84,10 @@ function showRing(cell: HTMLElement, ring: RingOnMap, status: RingStatus | undef
   const bound_s = boundOfRing(ring, status);
   setText(label, word("ring", ring.name));
   // Red is past the promised one.
-  setText(bound, stretch > 1 ? `${bound_s}→${(bound_s * stretch).toFixed(1)} s` : `≤${bound_s} s`);
-  setAttribute(cell, "data-stretched", stretch > 1);
+  const stretched = (bound_s * stretch).toFixed(1);
+  const isAnother = stretch > 1 && Number(stretched) !== bound_s;
+  setText(bound, isAnother ? `${bound_s}→${stretched} s` : `≤${bound_s} s`);
+  setAttribute(cell, "data-stretched", isAnother);
   setText(value, status ? status.blind_age_max_s.toFixed(1) : "—");
   if (!status) {
     setAttribute(cell, "data-tone", "none");
@@ -193,19 +195,27 @@ function silentTour(state: RoomState): Banner {
 }
 
 const LINGER_MS = 10_000;
+const FLICKER_MS = 3_000;
+const [STRETCHED_FROM, STRETCHED_UNTIL] = [1.05, 1.02];
 const lingering = new Map<string, { banner: Banner; at: number }>();
 
-// What comes and goes by the second stays for a moment after it is over, and says so: it does not flicker.
-function calm(key: string, banner: Banner | null): Banner | null {
+// What comes and goes by the second stays for a moment after it is over, and says so: it does not flicker. Once it has
+// been over for longer it looks like what it is: `over` says what was, and nothing asks for anything any more.
+function calm(key: string, banner: Banner | null, over: PlainKey): Banner | null {
   const now = performance.now();
   if (banner !== null) lingering.set(key, { banner, at: now });
   const last = lingering.get(key);
   if (banner !== null || last === undefined || now - last.at > LINGER_MS) return banner;
+  if (now - last.at > FLICKER_MS) return { key: last.banner.key, level: "blue", title: t(over) };
   return { ...last.banner, title: t("banner_over", { title: last.banner.title }) };
 }
 
+let isStretched = false;
+
+// By a few per cent the tour is stretched now and then, and nobody can do anything about that.
 function stretchedTour(tour: TourState): Banner | null {
-  if (tour.stretch <= 1) return null;
+  isStretched = tour.stretch >= (isStretched ? STRETCHED_UNTIL : STRETCHED_FROM);
+  if (!isStretched) return null;
   const bounds = room.layout.rings.map((ring) => {
     const bound = boundOfRing(ring, tour.rings.find((one) => one.name === ring.name));
     return t("stretched_ring", { ring: word("ring", ring.name), now: (bound * tour.stretch).toFixed(1), bound });
@@ -229,11 +239,14 @@ function unseenCameras(tour: TourState): Banner | null {
   const about = { key: "unseen", todo: t("unseen_do") };
   const fails = failing > 0 ? t("failing_now", { n: failing, rings: byRing(isFailing) }) : "";
   const failingOnly: Banner | null = failing > 0 ? { ...about, level: "blue", title: fails, text: worstUnseen(tour) } : null;
-  if (past === 0) return calm(`past ${language()}`, null) ?? failingOnly;
+  if (past === 0) {
+    const over = calm(`past ${language()}`, null, "past_over");
+    return over === null || (over.level === "blue" && failingOnly !== null) ? failingOnly : over;
+  }
   if (tour.rings.some((ring) => ring.name === "core" && ring.past_bound > 0)) coreWasPastAt = performance.now();
   const level = performance.now() - coreWasPastAt < LINGER_MS ? "red" : "yellow";
   const title = t("past_bound", { n: past, rings: byRing(isPast) });
-  return calm(`past ${language()}`, { ...about, level, title, text: fails + worstUnseen(tour) });
+  return calm(`past ${language()}`, { ...about, level, title, text: fails + worstUnseen(tour) }, "past_over");
 }
 
 function worstUnseen(tour: TourState): string {
@@ -373,7 +386,7 @@ function bannersOf(link: Link): Banner[] {
   if (state === null) return banners;
   const { queue, maintenance, tour, watch } = state;
   if (tour === null) banners.push(silentTour(state));
-  const unseen = tour === null ? [] : [calm(`stretched ${language()}`, stretchedTour(tour)), unseenCameras(tour)];
+  const unseen = tour === null ? [] : [calm(`stretched ${language()}`, stretchedTour(tour), "stretched_over"), unseenCameras(tour)];
   banners.push(...unseen.filter((banner) => banner !== null), ...(tour === null ? [] : skippedCameras(tour)));
   if (maintenance.cameras >= MANY_CAMERAS) {
     const title = t("cameras_down", { ...maintenance });

@@ -185,8 +185,23 @@ def test_what_comes_and_goes_by_the_second_does_not_flicker(served: ServedRoom, 
     expect(title).not_to_contain_text("刚刚恢复")
     served.do(lambda: setattr(served.room, "dead", frozenset()))
     expect(title).to_contain_text("刚刚恢复")
+    page.clock.fast_forward(3_500)
+    expect(banner).to_have_attribute("data-level", "blue")
+    expect(banner).to_have_text(re.compile("^.?刚刚恢复：所有点位都在轮巡周期上限内。\s*$"))  # it asks for nothing
     page.clock.fast_forward(10_500)
     expect(banner).to_have_count(0)
+
+
+def test_a_tour_that_is_stretched_by_next_to_nothing_is_no_banner(served: ServedRoom, open_page: Open) -> None:
+    served.room.stretch = 1.005
+    page = open_page()
+    core = page.locator("#rings li").first
+    expect(core).to_contain_text("≤5 s")
+    for stretch, is_told in ((1.04, False), (1.05, True), (1.03, True), (1.01, False), (1.03, False)):
+        served.do(lambda stretch=stretch: setattr(served.room, "stretch", stretch))  # type: ignore[misc]
+        expect(core).to_contain_text("≤5 s" if stretch == 1.01 else f"5→{5 * stretch:.1f} s")
+        told = page.locator(".banner", has_text=re.compile("轮巡已放宽|轮巡回到"))
+        expect(told.filter(has_not_text="刚刚恢复")).to_have_count(int(is_told))
 
 
 def test_on_a_phone_a_new_banner_is_seen_wherever_the_page_was_scrolled_to(served: ServedRoom, open_page: Open) -> None:

@@ -594,10 +594,10 @@ def test_what_stands_of_an_incident_is_its_own_from_the_first_frame_on(served: S
     page = open_as()
     for one, other in ((waits, "尚未派警"), (reached, "已到场")):
         card(page, one).click()
-        expect(page.locator("#incident .unit")).to_contain_text(other)
+        expect(page.locator("#incident .unit-now")).to_contain_text(other)
         # Read in the same turn as the press, before any clock has ticked.
         said = card(page, reached if one == waits else waits).evaluate(
-            "card => { card.click(); return [...document.querySelectorAll('#incident header, #incident .unit')]"
+            "card => { card.click(); return [...document.querySelectorAll('#incident header, #incident .unit-now')]"
             ".map(part => part.textContent).join('|'); }"
         )
         assert ("已到场" in said, "尚未派警" in said) == (one == waits, one == reached)
