@@ -195,3 +195,11 @@ def test_what_is_past_its_bound_says_so_also_where_the_stretched_one_holds(
         assert unlike == []
     finally:
         served.do(lambda: setattr(served.room, "stretch", 1.0))
+
+
+def test_s_opens_the_settings_here_too(open_cameras: Open) -> None:
+    page = open_cameras()
+    page.keyboard.press("s")
+    expect(page.locator("#settings")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("body")).to_have_attribute("data-view", "cameras")
