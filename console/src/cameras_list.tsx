@@ -87,8 +87,10 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
   const { age: blind, standing: beside } = besideBound(blind_ages_s[index] ?? null, grown, bound, stretch);
   const isSkipped = skipOf(id) !== null;
   const trouble = shown?.troubles[0]?.trouble ?? null;
-  const wrong = isSkipped ? word("health", "skipped") : trouble !== null ? word("trouble", trouble) : failing !== null ? word("failing", failing) : pastText(beside, bound * stretch);
-  const standing = wrong ?? word("health", tone === "never" ? "never" : "ok");
+  const graver = isSkipped ? word("health", "skipped") : trouble !== null ? word("trouble", trouble) : failing !== null ? word("failing", failing) : null;
+  const wrong = graver ?? pastText(beside, bound * stretch, "cam_past_stretched");
+  const inFull = graver ?? pastText(beside, bound * stretch, "cam_past_stretched_means");
+  const standing = inFull ?? word("health", tone === "never" ? "never" : "ok");
   const says = blind === null ? "—" : t("cam_age_of_bound", { age: age(blind), bound: boundText(bound) });
   const name = pick(camera.name, camera.name_en);
   const spoken = t("cam_row_spoken", { name, id, standing, age: blind === null ? "—" : age(blind), bound: boundText(bound) });
@@ -98,7 +100,7 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
       style={{ transform: `translateY(${place * ROW_PX}px)` }}>
       <span class="cam-mark">{level === null ? null : <Mark level={level} />}</span>
       <b title={name}>{name}</b>
-      <small class="cam-where" title={wrong ?? undefined}>{id} · {word("ring", camera.ring)} · {wrong === null ? placeOf(camera) : <em>{wrong}</em>}</small>
+      <small class="cam-where" title={inFull ?? undefined}>{id} · {wrong === null ? `${word("ring", camera.ring)} · ${placeOf(camera)}` : <><em>{wrong}</em> · {word("ring", camera.ring)}</>}</small>
       <span class="cam-ages">
         <span class="cam-age">{says}</span>
         <span class="bar"><i style={{ width: `${Math.min(100, (100 * (blind ?? 0)) / bound / FULL)}%` }} /><u /></span>
@@ -109,9 +111,9 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
 }
 
 // Past the bound that is promised, in words; of what a stretched bound still allows both are said.
-function pastText(beside: Standing, stretched: number): string | null {
+function pastText(beside: Standing, stretched: number, both: "cam_past_stretched" | "cam_past_stretched_means"): string | null {
   if (beside === "within") return null;
-  if (beside === "stretched") return t("cam_past_stretched", { bound: boundText(stretched) });
+  if (beside === "stretched") return t(both, { bound: boundText(stretched) });
   return beside === "late" ? word("health", "late") : t("cam_unheard");
 }
 

@@ -183,7 +183,8 @@ def test_what_is_past_its_bound_says_so_also_where_the_stretched_one_holds(
     try:
         page = open_cameras()
         past = page.locator('.cam-row[data-beside="stretched"]').first
-        expect(past.locator(".cam-where em")).to_contain_text(re.compile(r"超限，放宽到 (8|24|48)\s?s 之内"))
+        expect(past.locator(".cam-where em")).to_contain_text(re.compile(r"超限，放宽 (8|24|48)\s?s 内"))
+        expect(past).to_have_attribute("aria-label", re.compile("超过上限，还在放宽后的"))
         # Of the rows in sight, at one moment: whoever is past the bound is marked, and nobody else.
         unlike = page.evaluate(
             """() => [...document.querySelectorAll(".cam-row")].filter((row) => {
