@@ -25,3 +25,23 @@ export function toneOfStill(told: { age: number | null; tone: Tone; failing: str
   const own = toneOfShare(stillAge / bound);
   return told.tone === "never" || WORSE.indexOf(own) < WORSE.indexOf(told.tone) ? own : told.tone;
 }
+
+// How an age that is shown beside its bound stands to it: within it; past it, though within what holds while all bounds are
+// stretched; past that, too; or grown past it while nothing was heard, so that nobody knows.
+export type Standing = "within" | "stretched" | "late" | "unheard";
+
+export interface Beside {
+  age: number | null;
+  standing: Standing;
+}
+
+const HEARD_WITHIN = 3; // seconds, which is more than from one message to the next
+
+// `measured`: as the tour told it last; `grown`: the same, and what has passed since. Between two messages an age grows up
+// to its bound: past that is what was measured, as the camera may have been seen again meanwhile.
+export function besideBound(measured: number | null, grown: number | null, bound: number, stretch: number): Beside {
+  if (measured === null || grown === null) return { age: null, standing: "within" };
+  if (measured > bound) return { age: grown, standing: measured > bound * stretch ? "late" : "stretched" };
+  if (grown <= bound) return { age: grown, standing: "within" };
+  return grown - measured > HEARD_WITHIN ? { age: grown, standing: "unheard" } : { age: bound, standing: "within" };
+}

@@ -241,9 +241,18 @@ function saidOf({ kind, trouble, since }: Finding, camera: CameraOnMap, index: n
   if (kind === "late" && failing !== null) return t("cam_says_late_why", { age: age(blind ?? 0), bound, why: word("failing", failing) });
   if (kind === "late") return t("cam_says_late", { age: age(blind ?? 0), bound });
   if (kind === "failing") return t("cam_says_failing", { why: word("failing", failing) });
-  if (kind === "stretched") return t("cam_says_stretched", { factor: (room.state?.tour?.stretch ?? 1).toFixed(2) });
+  if (kind === "stretched") return saidOfStretched(camera, index, bound);
   if (kind === "fine") return t("cam_says_fine", { bound });
   return t(kind === "never" ? "cam_says_never" : "cam_says_unknown");
+}
+
+// All bounds are stretched; and where this camera is past what was promised of it, that, too.
+function saidOfStretched(camera: CameraOnMap, index: number, bound: string): string {
+  const { age: blind, tone } = seen(index);
+  const stretch = room.state?.tour?.stretch ?? 1;
+  const said = t("cam_says_stretched", { factor: stretch.toFixed(2) });
+  if (tone !== "late") return said;
+  return t("cam_says_past", { age: age(blind ?? 0), bound, now: boundText(boundOf(camera) * stretch), said });
 }
 
 // Where the room still shows it; of what is long over only its id is told.

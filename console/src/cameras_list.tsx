@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { pick, t, word } from "./words";
 import { age, boundText } from "./times";
+import { besideBound, type Standing } from "./bounds";
 import { boundOf, room, seen, type Tone } from "./room";
 import { inSight, scrollTo } from "./cameras_choice";
 import { Mark } from "./mark";
@@ -80,22 +81,26 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
   const found = room.cameras.get(id);
   if (found === undefined) return null;
   const { camera, index } = found;
-  const { age: blind, tone, failing } = seen(index);
+  const { age: grown, tone, failing } = seen(index);
   const bound = boundOf(camera);
+  const { stretch = 1, blind_ages_s = [] } = room.state?.tour ?? {};
+  const { age: blind, standing: beside } = besideBound(blind_ages_s[index] ?? null, grown, bound, stretch);
   const isSkipped = skipOf(id) !== null;
   const trouble = shown?.troubles[0]?.trouble ?? null;
-  const wrong = isSkipped ? word("health", "skipped") : trouble !== null ? word("trouble", trouble) : failing !== null ? word("failing", failing) : tone === "late" ? word("health", "late") : null;
-  const standing = wrong ?? word("health", tone === "never" ? "never" : "ok");
+  const graver = isSkipped ? word("health", "skipped") : trouble !== null ? word("trouble", trouble) : failing !== null ? word("failing", failing) : null;
+  const wrong = graver ?? pastText(beside, bound * stretch, "cam_past_stretched");
+  const inFull = graver ?? pastText(beside, bound * stretch, "cam_past_stretched_means");
+  const standing = inFull ?? word("health", tone === "never" ? "never" : "ok");
   const says = blind === null ? "—" : t("cam_age_of_bound", { age: age(blind), bound: boundText(bound) });
   const name = pick(camera.name, camera.name_en);
   const spoken = t("cam_row_spoken", { name, id, standing, age: blind === null ? "—" : age(blind), bound: boundText(bound) });
   const level = MARKS[tone] ?? (trouble !== null ? "yellow" : null);
   return (
-    <div role="option" id={rowId(id)} class="cam-row" data-id={id} data-tone={tone} data-skipped={isSkipped} aria-selected={isChosen} aria-setsize={all} aria-posinset={place + 1} aria-label={spoken}
+    <div role="option" id={rowId(id)} class="cam-row" data-id={id} data-tone={tone} data-beside={beside} data-skipped={isSkipped} aria-selected={isChosen} aria-setsize={all} aria-posinset={place + 1} aria-label={spoken}
       style={{ transform: `translateY(${place * ROW_PX}px)` }}>
       <span class="cam-mark">{level === null ? null : <Mark level={level} />}</span>
       <b title={name}>{name}</b>
-      <small class="cam-where">{id} · {word("ring", camera.ring)} · {wrong === null ? placeOf(camera) : <em>{wrong}</em>}</small>
+      <small class="cam-where" title={inFull ?? undefined}>{id} · {wrong === null ? `${word("ring", camera.ring)} · ${placeOf(camera)}` : <><em>{wrong}</em> · {word("ring", camera.ring)}</>}</small>
       <span class="cam-ages">
         <span class="cam-age">{says}</span>
         <span class="bar"><i style={{ width: `${Math.min(100, (100 * (blind ?? 0)) / bound / FULL)}%` }} /><u /></span>
@@ -103,6 +108,13 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
       </span>
     </div>
   );
+}
+
+// Past the bound that is promised, in words; of what a stretched bound still allows both are said.
+function pastText(beside: Standing, stretched: number, both: "cam_past_stretched" | "cam_past_stretched_means"): string | null {
+  if (beside === "within") return null;
+  if (beside === "stretched") return t(both, { bound: boundText(stretched) });
+  return beside === "late" ? word("health", "late") : t("cam_unheard");
 }
 
 function placeOf({ site, site_en, group }: CameraOnMap): string {

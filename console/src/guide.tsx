@@ -5,7 +5,7 @@ import { effect, signal } from "@preact/signals";
 import { createRef, render } from "preact";
 import { GuidePicture, type StepName } from "./guide_pictures";
 import { cardPlace, spotOf, type Rect } from "./guide_place";
-import { isKnown, signedInName } from "./signed";
+import { isKnown, may, signedInName } from "./signed";
 import { goTo } from "./views";
 import { t } from "./words";
 
@@ -136,7 +136,7 @@ function Guide() {
         <p class="guide-count">{t("guide_count", { n: step.value + 1, all: STEPS.length })}</p>
         <div aria-live="polite">
           <h2 id="guide-title">{t(`guide_${name}`)}</h2>
-          <p id="guide-text">{t(`guide_${name}_text`)}</p>
+          <p id="guide-text">{t(name === "keys" && !may("act") ? "guide_keys_text_look" : `guide_${name}_text`)}</p>
         </div>
         <div class="guide-steps">
           <button type="button" class="quiet" onClick={() => sheet.current?.close()}>{t("guide_leave")} <kbd aria-hidden="true">Esc</kbd></button>

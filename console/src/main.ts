@@ -14,7 +14,7 @@ import { act, fetchLayout, Stream } from "./stream";
 import { asksTheRoom } from "./escalation";
 import { placeGuide, tickGuide } from "./guide";
 import { isStillWriting } from "./hands";
-import { openHelp, placeHelp } from "./help";
+import { keysInShort, openHelp, placeHelp } from "./help";
 import { openLive, placeLive } from "./live";
 import { showMoveUp } from "./cover";
 import { openPrecision, showPrecision, watchPrecision } from "./precision";
@@ -254,7 +254,7 @@ function tick(): void {
 
 function speak(): void {
   translate(document);
-  setText(byId("keys-text"), t("keys"));
+  showKeys();
   showWhoIsHere();
   showPrecision();
   if (layoutVersion === null) return;
@@ -262,6 +262,10 @@ function speak(): void {
   speakWall();
   speakCameras();
   if (room.state) showAll();
+}
+
+function showKeys(): void {
+  setText(byId("keys-text"), keysInShort());
 }
 
 byId("language").addEventListener("click", () => {
@@ -296,10 +300,12 @@ const KEYS: Record<string, () => void> = {
   r: () => void openPrecision(),
   m: toggleMute,
   t: changeTheme,
+  s: () => {
+    if (view() !== "wall") openSettings(); // there it skips a camera
+  },
   "?": openHelp,
 };
 
-// On the wall S skips a camera.
 const ROOM_KEYS: Record<string, () => void> = {
   j: () => feed.step(1),
   ArrowDown: () => feed.step(1),
@@ -321,7 +327,6 @@ const ROOM_KEYS: Record<string, () => void> = {
   2: () => feed.choose(1),
   3: () => feed.choose(2),
   4: () => feed.choose(3),
-  s: openSettings,
   h: () => map.toggleHeat(),
   f: () => map.list(),
 };
@@ -374,7 +379,7 @@ placeLive(byId("live-place"));
 placeZones(byId("zones-place"));
 byId("help-open").addEventListener("click", openHelp);
 speak();
-void askWhoIsHere();
+void askWhoIsHere().then(showKeys);
 watchPrecision();
 void furnish(); // at once, and not only when the first state has come
 const stream = new Stream(takeMessage, (message) => (trouble = message.message));

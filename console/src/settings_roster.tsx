@@ -17,10 +17,16 @@ const NEW_WINDOW: WrittenWindow = { begins: "08:00", ends: "20:00", days: [], da
 type Row = WrittenWindow & { key: number; isWithoutDays: boolean };
 type Draft = { unit: string; version: string; crew: string; windows: Row[] };
 
+// What of a draft would be written: two that are alike here differ in nothing.
+function written({ crew, windows }: Draft): string {
+  return JSON.stringify([crew, windows.map(({ begins, ends, days, dates, isWithoutDays }) => [begins, inField(ends), days, dates, isWithoutDays])]);
+}
+
 const draft = signal<Draft | null>(null);
 const saved = signal<{ unit: string; shown: UnitRosterShown } | null>(null);
 const refusal = signal<{ text: string; errors: readonly ProblemAt[]; isOvertaken: boolean } | null>(null);
 const isSaving = signal(false);
+let asBefore = ""; // the draft as it was loaded, as it would be written
 let asking: ReturnType<typeof setTimeout> | undefined;
 let keys = 0;
 
@@ -28,10 +34,16 @@ export function isEdited(unit: string): boolean {
   return draft.value?.unit === unit;
 }
 
-// What the bar shows while somebody types; null where nobody does.
+// Whether something differs from what was loaded.
+export function isChanged(unit: string): boolean {
+  const now = draft.value;
+  return now !== null && now.unit === unit && now.version !== "" && written(now) !== asBefore;
+}
+
+// What the bar shows while somebody types something else; null where nobody does.
 export function typedStretches(unit: string, day: string): Stretch[] | null {
   const now = draft.value;
-  return now?.unit === unit ? stretchesOf(now.windows.filter(({ isWithoutDays }) => !isWithoutDays), day) : null;
+  return now !== null && isChanged(unit) ? stretchesOf(now.windows.filter(({ isWithoutDays }) => !isWithoutDays), day) : null;
 }
 
 export function forgetRoster(): void {
@@ -45,9 +57,12 @@ export async function editRoster(unit: string): Promise<void> {
   forgetRoster();
   draft.value = { unit, version: "", crew: "", windows: [] };
   try {
-    const { written } = await getOf(PATH, { unit_id: unit });
-    const windows = written.roster.shift.map((window) => ({ ...window, begins: inField(window.begins), key: (keys += 1), isWithoutDays: false }));
-    if (isEdited(unit)) draft.value = { unit, version: written.version, crew: String(written.roster.crew), windows };
+    const { written: now } = await getOf(PATH, { unit_id: unit });
+    const windows = now.roster.shift.map((window) => ({ ...window, begins: inField(window.begins), key: (keys += 1), isWithoutDays: false }));
+    if (!isEdited(unit)) return;
+    const loaded = { unit, version: now.version, crew: String(now.roster.crew), windows };
+    asBefore = written(loaded);
+    draft.value = loaded;
   } catch (error) {
     if (isEdited(unit)) refuse(error);
   }

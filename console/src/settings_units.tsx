@@ -6,7 +6,7 @@ import { operatorName, typeOperator } from "./operator";
 import { room } from "./room";
 import { get, post } from "./sending";
 import { DayBar } from "./settings_day_bar";
-import { editRoster, forgetRoster, isEdited, RosterForm, RosterSaid, typedStretches } from "./settings_roster";
+import { editRoster, forgetRoster, isChanged, isEdited, RosterForm, RosterSaid, typedStretches } from "./settings_roster";
 import { may, signedInName } from "./signed";
 import { failureText } from "./stream";
 import { lookUp, pick, t, word } from "./words";
@@ -81,8 +81,8 @@ function UnitRow({ unit, day, hour }: { unit: UnitShown; day: string; hour: numb
       </div>
       <div class="shift">
         <DayBar today={typedStretches(unit.id, day) ?? unit.today} hour={hour}
-          says={isEdited(unit.id) ? t("roster_bar_typed") : t("shift_bar", { shift: pick(unit.shift_zh, unit.shift_en) || t("shift_always") })} />
-        <small>{isEdited(unit.id) ? t("roster_bar_typed") : shiftText(unit)}</small>
+          says={isChanged(unit.id) ? t("roster_bar_typed") : t("shift_bar", { shift: pick(unit.shift_zh, unit.shift_en) || t("shift_always") })} />
+        <small>{isChanged(unit.id) ? t("roster_bar_typed") : shiftText(unit)}</small>
       </div>
       <div class="does">
         <span class="state">{state === null ? t("unit_unknown") : word("unit", state)}</span>

@@ -72,7 +72,7 @@ export class Tile {
     const people = this.#people();
     setAttribute(this.node, "data-tone", standing.tone);
     setAttribute(this.node, "data-lit", performance.now() - this.#litAt < LIT_MS);
-    this.#count.hidden = people === null || (this.#still === null && standing.failing !== null);
+    this.#count.hidden = people === null || this.#still === null; // without a picture nobody sees of when it is
     setText(this.#count, people === null ? "" : peopleText(people));
     setAttribute(this.#count, "data-people", (people ?? 0) > 0);
     this.#label(people);

@@ -5,7 +5,7 @@ import test from "node:test";
 import { runnerImport } from "vite";
 
 const { module } = await runnerImport("/src/bounds.ts", { configFile: false });
-const { toneOf, toneOfStill } = module;
+const { besideBound, toneOf, toneOfStill } = module;
 
 const BOUND = 15;
 const told = (age, failing = null) => ({ age, failing, tone: toneOf(age, BOUND, failing) });
@@ -38,4 +38,18 @@ test("what fails goes on failing, however new its picture is", () => {
 
 test("a picture never makes worse what was told: both ages grow while the connection is away", () => {
   assert.equal(toneOfStill({ age: 60, failing: null, tone: "ok" }, 50, BOUND), "ok");
+});
+
+test("no age is shown past its bound without being said to be", () => {
+  const beside = (measured, grown, stretch = 1.26) => besideBound(measured, grown, 5, stretch);
+  assert.deepEqual(beside(4.2, 4.6), { age: 4.6, standing: "within" });
+  assert.deepEqual(beside(5.3, 5.6), { age: 5.6, standing: "stretched" });
+  assert.deepEqual(beside(6.4, 6.6), { age: 6.6, standing: "late" });
+  assert.deepEqual(beside(5.3, 5.6, 1), { age: 5.6, standing: "late" });
+  assert.deepEqual(beside(null, null), { age: null, standing: "within" });
+});
+
+test("an age that only grew between two messages stops at the bound; where nothing is heard it is told as reckoned", () => {
+  assert.deepEqual(besideBound(4.8, 5.4, 5, 1.26), { age: 5, standing: "within" });
+  assert.deepEqual(besideBound(4.8, 40, 5, 1.26), { age: 40, standing: "unheard" });
 });

@@ -30,9 +30,10 @@ from patrol.domain.units import UnitKind
 from patrol.pipeline.stopping import pause
 from patrol.ports import Clock, IncidentReader, Ledger, RoomDesk
 
-# In one language, as in a real room: what people say is shown as they said it, whatever the page's language.
-NAME = "模拟值班员"
-SECOND = "模拟值班长"
+# What people say is shown as they said it, whatever the page's language: so those who are simulated have names of
+# neither, and say everything in both.
+NAME = "SIM-01"
+SECOND = "SIM-02"
 SEAT = "simulated-seat"
 LOOKS_EVERY_S = 1.0
 CONFIRM_S = (3.0, 8.0)
@@ -117,7 +118,7 @@ class SimulatedOperators:
             return
         is_awaited = plot is not Plot.FORGOTTEN or incident.reminders >= REMINDERS_NEEDED
         if incident.state is IncidentState.HANDLED and is_awaited and self._is_time(incident.id, "close", FEEDBACK_S):
-            await self._desk.close(incident.id, Disposition.HANDLED, NAME, "模拟处置完毕")
+            await self._desk.close(incident.id, Disposition.HANDLED, NAME, "模拟处置完毕 / handled (simulated)")
 
     async def _second(self, plot: Plot, incident: Incident, asked: ClosingRequest) -> None:
         """Agree with whoever gave the feedback first, also with a person at the real feed."""
@@ -138,7 +139,7 @@ class SimulatedOperators:
         elif plot is Plot.MERGED and self._is_time(incident.id, "merge", MERGES_S) and self._is_first(incident, plot):
             await self._merge(incident, ledger.incidents)
         elif plot is Plot.RAISED and self._is_time(incident.id, "raise", RAISES_S) and self._is_first(incident, plot):
-            await self._desk.change_level(incident.id, Level.RED, NAME, "人还在增加")
+            await self._desk.change_level(incident.id, Level.RED, NAME, "人还在增加 / more people come")
         elif plot is Plot.SHORT_HANDED and self._is_time(incident.id, "lower", LOWERS_S):
             await self._lower(incident, ledger)
         elif plot is Plot.OVERRIDDEN and self._is_time(incident.id, "send", SENDS_S):
@@ -167,7 +168,7 @@ class SimulatedOperators:
     async def _lower(self, incident: Incident, ledger: Ledger) -> None:
         """It matters less than it seemed; while its crews go on, the others of its ring are called in."""
         if incident.state in UNREACHED and self._is_first(incident, Plot.SHORT_HANDED):
-            await self._desk.change_level(incident.id, Level.YELLOW, NAME, "多数人已散去")
+            await self._desk.change_level(incident.id, Level.YELLOW, NAME, "多数人已散去 / most people have left")
             await self._shift.call_in(incident.ring, ledger.duties, SECOND)
 
     async def _refuse(self, incident: Incident) -> None:
@@ -176,13 +177,15 @@ class SimulatedOperators:
             await self._second(Plot.FALSE_ALARM, incident, incident.closing)
         elif self._is_time(incident.id, "refuse", REFUSES_S):
             why = FalseAlarmReason.ORDINARY
-            await self._desk.close(incident.id, Disposition.FALSE_ALARM, NAME, "模拟误报", why)
+            await self._desk.close(
+                incident.id, Disposition.FALSE_ALARM, NAME, "模拟误报 / false alarm (simulated)", why
+            )
 
     async def _reopen(self, incident_id: IncidentId) -> None:
         if self._is_time(incident_id, "reopen", REOPENS_S):
             self._to_reopen.discard(incident_id)
             try:
-                await self._desk.reopen(incident_id, SECOND, "人又回来了")
+                await self._desk.reopen(incident_id, SECOND, "人又回来了 / the people are back")
             except IllegalTransition:
                 return  # it became part of another one, or somebody was faster
 

@@ -13,7 +13,7 @@ from patrol.domain.wants import is_crew
 from patrol.ports import Clock, UnitDesk
 
 CALLED_IN_S = 30.0
-WHY_IN, WHY_OUT = "装备检查", "检查完毕"
+WHY_IN, WHY_OUT = "装备检查 / equipment check", "检查完毕 / check done"
 
 
 class SimulatedShift:

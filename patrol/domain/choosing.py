@@ -43,7 +43,7 @@ from patrol.domain.incidents import IncidentId
 from patrol.domain.lacking import shortfalls
 from patrol.domain.orders import Candidate
 from patrol.domain.seating import Seating, first_crew_in_s, seat
-from patrol.domain.shortfalls import Shortfall
+from patrol.domain.shortfalls import Shortfall, clock_text
 from patrol.domain.turns import urgency
 from patrol.domain.units import UnitId
 from patrol.domain.wants import Choice as Choice
@@ -118,7 +118,8 @@ class _Telling:
         zh, en = self._why(number, unit, crew, candidates)
         eta_s, left_s = self._weighing.eta_s[number][unit], self._weighing.left_s[number]
         if crew == 1 and eta_s > left_s:
-            zh, en = f"{zh}；预计超时 {eta_s - left_s:.0f} 秒", f"{en}; expected {eta_s - left_s:.0f} s late"
+            late = clock_text(eta_s - left_s)
+            zh, en = f"{zh}；预计超时 {late}", f"{en}; expected {late} late"
         if place < len(lost):
             zh, en = self._instead_of(lost[place], zh, en)
         on = self._weighing.on[unit]
@@ -147,27 +148,41 @@ class _Telling:
 
     def _why(self, number: int, unit: int, crew: int, candidates: tuple[Candidate, ...]) -> tuple[str, str]:
         eta_s = self._weighing.eta_s[number][unit]
+        there_zh, there_en = _there_in(eta_s)
         if (on := self._weighing.on[unit]) is not None:
             return self._why_taken(number, unit, on)
         if self._weighing.again[number, unit]:
-            return f"此前未签收，已无他人可派：{eta_s:.0f} 秒", f"asked again, as nobody else is left: {eta_s:.0f} s"
-        if crew > 1:
-            return f"第 {crew} 组：{eta_s:.0f} 秒", f"crew {crew}: {eta_s:.0f} s"
+            return f"此前未签收，已无他人可派：{there_zh}", f"asked again, as nobody else is left: {there_en}"
+        zh, en = ("", "") if crew == 1 else (f"第 {crew} 组：", f"crew {crew}: ")
         for other in candidates:
-            if other.left_out is not None and other.eta_s is not None and other.eta_s < eta_s:
-                return _why_not_the_soonest(eta_s, other)
-        free = sum(candidate.left_out is None for candidate in candidates)
-        return f"{free} 个空闲警力中最快：{eta_s:.0f} 秒", f"soonest of {free} free units: {eta_s:.0f} s"
+            if other.left_out not in {None, "already_sent"} and other.eta_s is not None and other.eta_s < eta_s:
+                but_zh, but_en = _why_not_the_soonest(eta_s, other)
+                return f"{zh}{but_zh}", f"{en}{but_en}"
+        free = [other for other in candidates if other.left_out is None]
+        if crew == 1:
+            return _soonest_of(len(free), eta_s)
+        why_zh, why_en = self._why_of_the_others(number, free, eta_s)
+        return f"{zh}{there_zh}{why_zh}", f"{en}{there_en}{why_en}"
+
+    def _why_of_the_others(self, number: int, free: Sequence[Candidate], eta_s: float) -> tuple[str, str]:
+        """Of a further crew, besides those that go before it."""
+        own = {self._weighing.duties[unit].unit.id for unit in self._seating.crews[number]}
+        sooner = [other for other in free if other.eta_s is not None and other.eta_s < eta_s]
+        if any(other.unit_id not in own for other in sooner):  # who let an order expire before
+            return "", ""
+        if len(free) - len(sooner) == 1:
+            return "，是其余唯一空闲的警力", ", the only other free unit"
+        return "，是其余空闲警力中最快的", ", the soonest of the other free units"
 
     def _why_taken(self, number: int, unit: int, on: Commitment) -> tuple[str, str]:
-        eta_s = self._weighing.eta_s[number][unit]
+        there_zh, there_en = _there_in(self._weighing.eta_s[number][unit])
         late = self._weighing.is_late(number, unit)
         else_zh, else_en = (
             ("否则无人可派", "else nobody could go") if late else ("否则不能按时到场", "else not in time")
         )
         return (
-            f"从 {on.incident_id}（{_LEVEL_ZH[on.level]}）抽调，{else_zh}：{eta_s:.0f} 秒",
-            f"taken from {on.incident_id} ({on.level}), {else_en}: {eta_s:.0f} s",
+            f"从 {on.incident_id}（{_LEVEL_ZH[on.level]}）抽调，{else_zh}：{there_zh}",
+            f"taken from {on.incident_id} ({on.level}), {else_en}: {there_en}",
         )
 
     def _instead_of(self, unit: int, zh: str, en: str) -> tuple[str, str]:
@@ -177,9 +192,10 @@ class _Telling:
 
     def _drone(self, number: int, unit: int) -> Choice:
         eta_s, crew_s = self._weighing.eta_s[number][unit], first_crew_in_s(self._weighing, self._seating, number)
-        crew_zh = f"首组 {crew_s:.0f} 秒" if crew_s < math.inf else "暂无警力可派"
-        crew_en = f"the first crew in {crew_s:.0f} s" if crew_s < math.inf else "no crew can go"
-        words = f"无人机先到：{eta_s:.0f} 秒，{crew_zh}", f"the drone is there first: {eta_s:.0f} s, {crew_en}"
+        crew_zh = f"首组 {clock_text(crew_s)}" if crew_s < math.inf else "暂无警力可派"
+        crew_en = f"the first crew in {clock_text(crew_s)}" if crew_s < math.inf else "no crew can go"
+        there_zh, there_en = _there_in(eta_s)
+        words = f"无人机先到：{there_zh}，{crew_zh}", f"the drone is first: {there_en}, {crew_en}"
         return self._choice(number, unit, words, self._candidates(number, crews=False), is_drone=True)
 
     def _candidates(self, number: int, crews: bool) -> tuple[Candidate, ...]:
@@ -244,7 +260,20 @@ def _why_not_the_soonest(eta_s: float, sooner: Candidate) -> tuple[str, str]:
     else:
         incident = sooner.left_out.removeprefix("serves_")
         what_zh, what_en = f"去 {incident}", f"serves {incident}"
+    assert sooner.eta_s is not None
+    (zh, en), its = _there_in(eta_s), clock_text(sooner.eta_s)
     return (
-        f"{eta_s:.0f} 秒；{sooner.unit_id} 更快（{sooner.eta_s:.0f} 秒），但{what_zh}",
-        f"{eta_s:.0f} s; {sooner.unit_id} would be sooner ({sooner.eta_s:.0f} s), but {what_en}",
+        f"{zh}；{sooner.unit_id} 更快（{its}），但{what_zh}",
+        f"{en}; {sooner.unit_id} would be sooner ({its}), but {what_en}",
     )
+
+
+def _there_in(eta_s: float) -> tuple[str, str]:
+    return f"{clock_text(eta_s)} 后到场", f"there in {clock_text(eta_s)}"
+
+
+def _soonest_of(free: int, eta_s: float) -> tuple[str, str]:
+    zh, en = _there_in(eta_s)
+    if free == 1:
+        return f"唯一空闲的警力：{zh}", f"the only free unit: {en}"
+    return f"{free} 个空闲警力中最快：{zh}", f"soonest of {free} free units: {en}"

@@ -15,6 +15,7 @@ from patrol.domain.dispatch import DETOUR_FACTOR, Duty
 from patrol.domain.events import Level
 from patrol.domain.incidents import UNREACHED, ClockName, Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.orders import PROGRESS, Order, OrderState
+from patrol.domain.shortfalls import clock_text
 from patrol.domain.units import UnitId, UnitKind
 from patrol.domain.vocabulary import Place, RingName
 
@@ -286,8 +287,8 @@ def _forecast(watch: Watch, duties: Mapping[UnitId, Duty], late_after: LateAfter
         incident,
         # By then it should have been as far as it was when it was last seen: grows no younger with each position.
         max(first.order.sent_at, due_at - (first.at - first.seen_at)),
-        f"{unit.name} 预计晚 {late_s:.0f} 秒到场",
-        f"{unit.name_en} is expected {late_s:.0f} s late",
+        f"{unit.name} 预计晚 {clock_text(late_s)} 到场",
+        f"{unit.name_en} is expected {clock_text(late_s)} late",
         first.order,
     )
 

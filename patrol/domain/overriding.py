@@ -13,7 +13,7 @@ from patrol.domain.errors import NotToBeSent, Unsendable
 from patrol.domain.incidents import Incident, IncidentId, IncidentState, OrderId
 from patrol.domain.messages import Message, recall_message
 from patrol.domain.orders import Candidate, Order, OrderState
-from patrol.domain.shortfalls import Shortfall, ShortfallReason, shortfall
+from patrol.domain.shortfalls import Shortfall, ShortfallReason, clock_text, shortfall
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.domain.ways import Ways
 
@@ -118,8 +118,8 @@ def _order(order_id: OrderId, situation: Situation, duty: Duty, operator: str, w
         sent_at=now,
         eta_s=eta_s,
         target_feasible=eta_s <= (incident.due_at - now).total_seconds(),
-        why_zh=f"由 {operator} 指定，预计 {eta_s:.0f} 秒{guessed_zh}",
-        why_en=f"chosen by {operator}: {eta_s:.0f} s{guessed_en}",
+        why_zh=f"由 {operator} 指定，预计 {clock_text(eta_s)} 后到场{guessed_zh}",
+        why_en=f"chosen by {operator}: there in {clock_text(eta_s)}{guessed_en}",
         candidates=(Candidate(duty.unit.id, eta_s, None), *_others_weighed(situation, duty.unit.id)),
         is_drone=duty.unit.kind is UnitKind.DRONE_GROUP,
         life=incident.life,

@@ -26,7 +26,7 @@ from patrol.domain.conditions import (
     StoppedVehicle,
     WrongWay,
 )
-from patrol.domain.conditions.words import chinese, time_in_chinese, time_in_english
+from patrol.domain.conditions.words import chinese, so_many, time_in_chinese, time_in_english
 from patrol.domain.confirmation import ConfirmPolicy, Then
 from patrol.domain.crowds import grade_of
 from patrol.domain.events import KIND_ZH, Kind, Level
@@ -185,8 +185,8 @@ def condition_in_words(condition: Condition) -> Words:
                 f"≥ {at_least} people run at once (≥ {m_s:g} m/s), and {share:.0%} or more of those who are there",
             )
         case Intrusion(labels=labels, at_least=at_least):
-            zh, en = _any_of(labels)
-            return f"区域内出现 ≥ {at_least} 个：{zh}", f"≥ {at_least} in the zone: {en}"
+            zh, en = _so_many_of(labels, at_least)
+            return f"区域内出现至少 {zh}", f"at least {en} in the zone"
         case LineCrossing(labels=labels, direction=direction):
             (zh, en), (way_zh, way_en) = _any_of(labels), _DIRECTIONS[direction]
             return f"{zh}越过线（{way_zh}）", f"{en} passes the line ({way_en})"
@@ -247,6 +247,14 @@ def _crowd(crowd: Crowd) -> Words:
 def _any_of(labels: Collection[str]) -> Words:
     named = sorted(labels)
     return "、".join(chinese(label) for label in named), " or ".join(named)
+
+
+def _so_many_of(labels: Collection[str], number: int) -> Words:
+    if len(labels) == 1:
+        (label,) = labels
+        return so_many(label, number)
+    zh, en = _any_of(labels)
+    return f"{number} 个：{zh}", f"{number} of {en}"
 
 
 def _raise(each: Raise, path: str) -> RaiseTold:

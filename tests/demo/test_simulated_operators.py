@@ -82,7 +82,7 @@ class Feed:
     ) -> bool:
         if self.refuses_to_close:
             raise IllegalTransition("closed already")
-        assert "模拟" in operator
+        assert operator.startswith("SIM-")
         self.closers.append(operator)
         alone = Situation(self.incidents[incident_id], (), ())
         two = frozenset({Level.RED}) if self.takes_two else frozenset()

@@ -100,7 +100,10 @@ def test_one_incident_alone_gets_whom_is_there_soonest_not_who_is_nearest() -> N
     (choice,) = chosen([want(due_s=100)], [duty("U-1", 300), car]).chosen
     assert (choice.unit_id, choice.target_feasible, choice.takes_from, choice.is_drone) == ("U-2", True, None, False)
     assert choice.eta_s == travel_time_s(car, north(0))
-    assert (choice.why_zh, choice.why_en) == ("2 个空闲警力中最快：70 秒", "soonest of 2 free units: 70 s")
+    assert (choice.why_zh, choice.why_en) == (
+        "2 个空闲警力中最快：1:10 后到场",
+        "soonest of 2 free units: there in 1:10",
+    )
     assert [candidate.unit_id for candidate in choice.candidates] == ["U-2", "U-1"]
 
 
@@ -119,8 +122,8 @@ def test_who_is_on_the_way_home_can_go_from_where_it_is() -> None:
 def test_an_order_that_cannot_be_in_time_says_so_and_is_told_as_a_shortfall() -> None:
     found = chosen([want()], [duty(metres=1000)])
     assert not found.chosen[0].target_feasible
-    assert found.chosen[0].why_en == "soonest of 1 free units: 505 s; expected 445 s late"
-    assert "预计超时 445 秒" in found.chosen[0].why_zh
+    assert found.chosen[0].why_en == "the only free unit: there in 8:25; expected 7:25 late"
+    assert "预计超时 7:25" in found.chosen[0].why_zh
     assert short(found) == [("I-1", 0, "nobody_in_time")]
     assert words(found) == [
         (
@@ -235,7 +238,7 @@ def test_who_refused_is_not_asked_again_who_was_silent_only_last() -> None:
     silent = want(tried={UnitId("U-1"): OrderState.EXPIRED})
     assert who_goes(chosen([silent], [duty("U-1", 10), duty("U-2", 900)])) == {"I-1": ["U-2"]}
     (again,) = chosen([silent], [duty("U-1", 10)]).chosen
-    assert again.why_en == "asked again, as nobody else is left: 10 s"
+    assert again.why_en == "asked again, as nobody else is left: there in 0:10"
     assert "此前未签收" in again.why_zh
 
 
@@ -318,8 +321,8 @@ def test_two_reds_at_once_are_both_in_time_where_one_after_the_other_is_not() ->
     found = chosen(wants, [duty("U-1", 95), duty("U-2", -100)])
     assert who_goes(found) == {"I-1": ["U-2"], "I-2": ["U-1"]}
     assert [choice.target_feasible for choice in found.chosen] == [True, True]
-    assert found.chosen[0].why_en == "55 s; U-1 would be sooner (53 s), but serves I-2"
-    assert found.chosen[0].why_zh == "55 秒；U-1 更快（53 秒），但去 I-2"
+    assert found.chosen[0].why_en == "there in 0:55; U-1 would be sooner (0:53), but serves I-2"
+    assert found.chosen[0].why_zh == "0:55 后到场；U-1 更快（0:53），但去 I-2"
 
 
 def test_no_red_waits_longer_for_the_sake_of_any_number_of_yellows() -> None:
@@ -351,7 +354,7 @@ def test_the_time_until_an_order_is_accepted_counts_for_who_will_be_late() -> No
     (choice,) = chosen([want()], [duty(metres=100)], policy=slow).chosen
     assert choice.eta_s == pytest.approx(55, abs=0.1)
     assert not choice.target_feasible
-    assert choice.why_en == "soonest of 1 free units: 55 s; expected 5 s late"
+    assert choice.why_en == "the only free unit: there in 0:55; expected 0:05 late"
 
 
 def test_rather_all_get_somebody_than_one_is_in_time_and_the_other_has_nobody() -> None:
@@ -365,7 +368,8 @@ def test_second_crews_come_after_everybodys_first() -> None:
     red, green = want(1, crews=3), want(2, 5000, level=Level.GREEN)
     found = chosen([red, green], [duty("U-1", 10), duty("U-2", 20), duty("U-3", 30)])
     assert who_goes(found) == {"I-1": ["U-1", "U-2"], "I-2": ["U-3"]}
-    assert found.chosen[1].why_en == "crew 2: 15 s"
+    assert found.chosen[1].why_en == "crew 2: there in 0:15, the only other free unit"
+    assert found.chosen[1].why_zh == "第 2 组：0:15 后到场，是其余唯一空闲的警力"
     assert short(found) == [("I-1", 1, "all_busy"), ("I-2", 0, "nobody_in_time")]
 
 
@@ -375,9 +379,20 @@ def test_second_crews_come_before_third_ones_and_of_red_before_yellow() -> None:
     assert {incident: len(units) for incident, units in who_goes(found).items()} == {"I-1": 2, "I-2": 2, "I-3": 1}
 
 
+def test_a_further_crew_is_told_with_why_it_and_no_other() -> None:
+    found = chosen([want(crews=2, level=Level.GREEN)], [duty("U-1", 10), duty("U-2", 20), duty("U-3", 30)])
+    assert found.chosen[1].why_zh == "第 2 组：0:15 后到场，是其余空闲警力中最快的"
+    assert found.chosen[1].why_en == "crew 2: there in 0:15, the soonest of the other free units"
+    both = [want(1, crews=2), want(2, 25, level=Level.YELLOW)]
+    found = chosen(both, [duty("U-1", 0), duty("U-2", 25), duty("U-3", 400)])
+    assert found.chosen[1].why_en.startswith("crew 2: there in ")
+    assert found.chosen[1].why_en.endswith(", but serves I-2")
+    assert found.chosen[1].why_zh.endswith("，但去 I-2")
+
+
 def test_a_further_crew_is_never_late() -> None:
     found = chosen([want(crews=1, crews_on_it=1)], [duty(metres=1000)])
-    assert found.chosen[0].why_en == "crew 2: 505 s"
+    assert found.chosen[0].why_en == "crew 2: there in 8:25, the only other free unit"
     assert found.shortfalls == {}
 
 
@@ -433,10 +448,10 @@ def test_a_red_takes_a_unit_where_else_it_had_nobody_and_the_other_gets_what_is_
     assert who_goes(found) == {"I-1": ["U-1"], "I-2": ["U-2"]}
     taken, instead = found.chosen
     assert taken.takes_from == "I-2"
-    assert taken.why_en == "taken from I-2 (yellow), else not in time: 10 s"
-    assert taken.why_zh == "从 I-2（黄）抽调，否则不能按时到场：10 秒"
+    assert taken.why_en == "taken from I-2 (yellow), else not in time: there in 0:10"
+    assert taken.why_zh == "从 I-2（黄）抽调，否则不能按时到场：0:10 后到场"
     assert instead.takes_from is None
-    assert instead.why_en == "U-1 goes to I-1; instead: soonest of 1 free units: 15 s"
+    assert instead.why_en == "U-1 goes to I-1; instead: the only free unit: there in 0:15"
     assert instead.why_zh.startswith("U-1 被抽调至 I-1，改派：")
     assert left_out(instead)["U-1"] == "serves_I-1"
     assert found.shortfalls == {}
@@ -526,8 +541,8 @@ def test_a_drone_goes_beside_the_crew_where_it_is_there_so_much_sooner() -> None
     far_crew = duty("U-1", 300)  # 155 s
     found = chosen([want(wants_drone=True)], [far_crew, drone(metres=300)])
     assert [(choice.unit_id, choice.is_drone) for choice in found.chosen] == [("U-1", False), ("U-9", True)]
-    assert found.chosen[1].why_en == "the drone is there first: 38 s, the first crew in 155 s"
-    assert found.chosen[1].why_zh == "无人机先到：38 秒，首组 155 秒"
+    assert found.chosen[1].why_en == "the drone is first: there in 0:38, the first crew in 2:35"
+    assert found.chosen[1].why_zh == "无人机先到：0:38 后到场，首组 2:35"
     assert left_out(found.chosen[1]) == {"U-9": None, "U-1": "no_drone"}
     near_crew = duty("U-1", 100)  # 55 s: only 17 s later
     assert len(chosen([want(wants_drone=True)], [near_crew, drone(metres=300)]).chosen) == 1

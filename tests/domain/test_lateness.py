@@ -173,8 +173,8 @@ def test_an_arrival_that_will_miss_the_target_is_late_since_it_should_have_been_
     way_s = 50 * DETOUR_FACTOR / 2.6
     assert found.kind is LatenessKind.ARRIVAL_WILL_MISS_TARGET
     assert (found.since - at(0)).total_seconds() == pytest.approx(60 - way_s, abs=0.1)
-    assert "5 s late" in found.en
-    assert "联勤1组 预计晚 5 秒到场" in found.zh
+    assert "0:05 late" in found.en
+    assert "联勤1组 预计晚 0:05 到场" in found.zh
 
 
 def test_a_unit_that_stands_still_does_not_get_less_late_with_each_position_it_tells() -> None:

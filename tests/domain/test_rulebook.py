@@ -43,7 +43,13 @@ def told(*rules: object, cameras: tuple[object, ...] = (), levels: LevelPolicy =
             "≥ 12 人，且密度 ≥ 2.5 人/m²（F 级）",
             "≥ 12 people, at ≥ 2.5 to a m² (grade F)",
         ),
-        (Intrusion(), "区域内出现 ≥ 1 个：人员", "≥ 1 in the zone: person"),
+        (Intrusion(), "区域内出现至少 1 人", "at least 1 person in the zone"),
+        (Intrusion(frozenset({"truck"}), 2), "区域内出现至少 2 辆货车", "at least 2 trucks in the zone"),
+        (
+            Intrusion(frozenset({"car", "person"})),
+            "区域内出现至少 1 个：汽车、人员",
+            "at least 1 of car or person in the zone",
+        ),
         (
             LineCrossing(frozenset({"car", "person"}), Direction.LEFT_TO_RIGHT),
             "汽车、人员越过线（由左向右）",

@@ -97,6 +97,7 @@ from patrol.domain.room import (
 )
 from patrol.domain.rulebook import Rulebook, rulebook
 from patrol.domain.schedules import TimeWindow
+from patrol.domain.shortfalls import clock_text
 from patrol.domain.skips import Skip
 from patrol.domain.storage import StorageStatus
 from patrol.domain.troubles import WORDS, Trouble
@@ -699,8 +700,8 @@ class FakeRoom:
             sent_at=now - timedelta(seconds=sent_s_ago),
             eta_s=eta_s,
             target_feasible=incident.target_s is not None and eta_s <= incident.target_s,
-            why_zh=f"2 个空闲警力中最快：{eta_s:.0f} 秒",
-            why_en=f"soonest of 2 free units: {eta_s:.0f} s",
+            why_zh=f"2 个空闲警力中最快：{clock_text(eta_s)} 后到场",
+            why_en=f"soonest of 2 free units: there in {clock_text(eta_s)}",
             candidates=tuple(candidates),
         )
         sent = now - timedelta(seconds=sent_s_ago)

@@ -174,3 +174,33 @@ def test_where_no_tour_reports_that_is_said_and_the_past_is_there_all_the_same(
         expect(page.locator(".span").nth(100)).to_be_attached()
     finally:
         served.do(lambda: setattr(served.room, "toured", True))
+
+
+def test_what_is_past_its_bound_says_so_also_where_the_stretched_one_holds(
+    served: ServedRoom, open_cameras: Open
+) -> None:
+    served.do(lambda: setattr(served.room, "stretch", 1.6))
+    try:
+        page = open_cameras()
+        past = page.locator('.cam-row[data-beside="stretched"]').first
+        expect(past.locator(".cam-where em")).to_contain_text(re.compile(r"超限，放宽 (8|24|48)\s?s 内"))
+        expect(past).to_have_attribute("aria-label", re.compile("超过上限，还在放宽后的"))
+        # Of the rows in sight, at one moment: whoever is past the bound is marked, and nobody else.
+        unlike = page.evaluate(
+            """() => [...document.querySelectorAll(".cam-row")].filter((row) => {
+                const seconds = (text) => text.split(":").reduce((sum, part) => sum * 60 + parseFloat(part), 0);
+                const [age, bound] = row.querySelector(".cam-age").textContent.split(" / ").map(seconds);
+                return (age > bound && row.dataset.tone !== "late") || (age < bound && row.dataset.tone === "late");
+            }).map((row) => row.textContent)"""
+        )
+        assert unlike == []
+    finally:
+        served.do(lambda: setattr(served.room, "stretch", 1.0))
+
+
+def test_s_opens_the_settings_here_too(open_cameras: Open) -> None:
+    page = open_cameras()
+    page.keyboard.press("s")
+    expect(page.locator("#settings")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("body")).to_have_attribute("data-view", "cameras")

@@ -1013,6 +1013,32 @@ def test_every_tile_that_the_tab_key_reaches_can_be_seen_and_held(served: Served
     expect(tiles.last.locator(".pin")).to_be_focused()
 
 
+TEXT_UNDER_BUTTON = """tile => {
+    const words = document.createRange();
+    words.selectNodeContents(tile.querySelector(".waiting"));
+    const [text, button] = [words.getBoundingClientRect(), tile.querySelector(".pin").getBoundingClientRect()];
+    const view = tile.querySelector(".view").getBoundingClientRect();
+    return text.top >= button.bottom && text.bottom <= view.bottom;
+}"""
+
+
+@pytest.mark.parametrize("query", ["?lang=zh", "?lang=en"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_tile_without_a_picture_says_so_and_its_button_lies_over_no_word(
+    open_page: Open, query: str, width: int
+) -> None:
+    page = open_page(query, width=width)
+    first = page.locator("#tiles li").first
+    first.scroll_into_view_if_needed()
+    expect(first.locator(".waiting")).to_have_text(re.compile("^(暂无画面，.*巡视|no picture yet, .*visit)"))
+    expect(first.locator(".count")).to_be_hidden()  # of people whom nobody sees, at a time that nobody knows
+    shown = page.locator("#tiles li").evaluate_all(
+        f"tiles => tiles.filter((tile) => tile.offsetHeight > 0).map({TEXT_UNDER_BUTTON})"
+    )
+    assert shown
+    assert all(shown)
+
+
 def test_no_units_is_said_where_it_matters(served: ServedRoom, open_page: Open) -> None:
     served.room.units = ()
     expect(open_page().locator("#feed-empty")).to_contain_text("没有警力上报")
@@ -1297,7 +1323,9 @@ def test_a_clip_is_played_stopped_and_moved_through_by_keyboard(served: ServedRo
 def test_where_no_focus_saw_it_there_is_no_clip_and_the_page_says_so(served: ServedRoom, open_page: Open) -> None:
     plain = served.room.alert(1, accepted_s_ago=60)
     page = open_page("?lang=en")
-    expect(page.locator("#incident .clip")).to_have_text("No clip: confirmed by visits alone, without a focus")
+    expect(page.locator("#incident .clip")).to_have_text(
+        re.compile("^No clip: one takes a focus.*single visits.*what it leaves")
+    )
     expect(card(page, plain).locator(".thumb[data-clip]")).to_have_count(0)
     served.do(lambda: served.room.trouble(2, cameras=1))
     page.locator("#filters [data-filter=maintenance]").click()

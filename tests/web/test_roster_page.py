@@ -81,7 +81,10 @@ def test_a_shift_is_typed_saved_and_waits_for_dispatch(browser: Browser, tmp_pat
         expect(row.locator(".shift")).to_contain_text("全天在岗")
 
         row.get_by_role("button", name="改 联勤1组 的班次和人数").click()
+        expect(row.get_by_role("spinbutton", name="人数", exact=True)).to_be_visible()
+        expect(row.locator(".shift")).to_contain_text("全天在岗")  # nothing differs yet
         row.get_by_role("button", name="加一个时段").click()
+        expect(row.locator(".shift")).to_contain_text("改动后今天的班次，还没有保存")
         expect(bar).to_have_attribute("width", "120")
         row.get_by_label("时段 1：下班时间").fill("08:00")
         expect(row.locator(".window .flaw")).to_contain_text("上班和下班时间相同")
@@ -107,7 +110,12 @@ def test_a_shift_is_typed_saved_and_waits_for_dispatch(browser: Browser, tmp_pat
         assert [deed.who for deed in office.deeds.deeds] == ["李明"]
 
         row.get_by_role("button", name="改 联勤1组 的班次和人数").click()
-        row.get_by_role("spinbutton", name="人数", exact=True).fill("4")
+        crew = row.get_by_role("spinbutton", name="人数", exact=True)
+        crew.fill("4")
+        expect(row.locator(".shift")).to_contain_text("还没有保存")
+        crew.fill("3")
+        expect(row.locator(".shift")).to_contain_text("每天 20:00–08:00")  # back to what it was
+        crew.fill("4")
         version = office.book.roster(PATROL).version
         do(office.desk.staff(PATROL, UnitRoster(5), version, "wang"))
         save.click()

@@ -154,6 +154,27 @@ def test_a_viewer_is_offered_nothing_to_do_and_shows_nobody_anything(
     context.close()
 
 
+def test_keys_that_a_role_does_not_allow_are_not_offered_and_why_is_said(browser: Browser, address: str) -> None:
+    (one, viewer), (other, dispatcher) = opened(browser, address), opened(browser, address)
+    for page, name in ((viewer, "viewer"), (dispatcher, "dispatcher")):
+        sign_in(page, name)
+        expect(page.locator("#me")).to_contain_text(name)
+    expect(viewer.locator("#keys-text")).to_have_text("J / K 上下 · U 警力 · L 实时 · M 静音")
+    expect(dispatcher.locator("#keys-text")).to_contain_text("C 确认")
+    for page in (viewer, dispatcher):
+        page.keyboard.press("?")
+        expect(page.locator("#help")).to_be_visible()
+    only_for_others = set("CXEGANP") & set(viewer.locator("#help kbd").all_inner_texts())
+    assert only_for_others == set()
+    expect(viewer.locator("#help")).to_contain_text("要值班员及以上角色")
+    expect(viewer.locator("#help dl")).not_to_contain_text("派警")
+    assert set("CXEGANP") <= set(dispatcher.locator("#help kbd").all_inner_texts())
+    expect(dispatcher.locator("#help")).not_to_contain_text("要值班员及以上角色")
+    expect(dispatcher.locator("#help dl")).to_contain_text("派警")
+    one.close()
+    other.close()
+
+
 def test_an_operator_is_offered_no_unit_to_send_and_a_dispatcher_is(
     browser: Browser,
     address: str,

@@ -65,7 +65,7 @@ class Intrusion:
                 threshold=self.at_least,
                 score=mean_confidence(found),
                 boxes=boxes_of(found),
-                words_zh=f"区域内出现{zh} 个（阈值 {self.at_least}）",
+                words_zh=f"区域内出现 {zh}（阈值 {self.at_least}）",
                 words_en=f"{en} in the zone (threshold {self.at_least})",
             ),
         )

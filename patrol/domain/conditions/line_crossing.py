@@ -138,7 +138,7 @@ def _holding(crossings: Sequence[_Crossing], confidence: Mapping[TrackId, float]
         threshold=1,
         score=max(confidence.get(one.track_id, 0.0) for one in crossings),
         boxes=tuple(box_of(one.point) for one in crossings),
-        words_zh=f"{zh} 个{'、'.join(_CHINESE[one] for one in directions)}越线",
+        words_zh=f"{zh}{'、'.join(_CHINESE[one] for one in directions)}越线",
         words_en=f"{en} crossed the line from {' and '.join(_ENGLISH[one] for one in directions)}",
         is_sure=True,
     )

@@ -83,7 +83,7 @@ class StoppedVehicle:
             threshold=self.dwell_s,
             score=max(one.score for one in standing),
             boxes=tuple(one.box for one in standing),
-            words_zh=f"{zh} 辆停留 {time_in_chinese(stayed_s)}（阈值 {time_in_chinese(self.dwell_s)}）",
+            words_zh=f"{zh}停留 {time_in_chinese(stayed_s)}（阈值 {time_in_chinese(self.dwell_s)}）",
             words_en=f"{en} stopped for {time_in_english(stayed_s)} (threshold {time_in_english(self.dwell_s)})",
             since=min(one.since for one in standing),
             is_sure=True,

@@ -19,13 +19,29 @@ def time_in_english(seconds: float) -> str:
 
 
 def counted(labels: Iterable[str]) -> tuple[str, str]:
-    """What there is of each class: ``汽车 2、客车 1`` and ``2 cars, 1 bus``."""
+    """What there is of each class: ``2 辆汽车、1 辆客车`` and ``2 cars, 1 bus``."""
     numbers = sorted(Counter(labels).items(), key=lambda each: (-each[1], each[0]))
-    return (
-        "、".join(f"{chinese(label)} {number}" for label, number in numbers),
-        ", ".join(f"{number} {label if number == 1 else _several(label)}" for label, number in numbers),
-    )
+    several = [so_many(label, number) for label, number in numbers]
+    return "、".join(zh for zh, _ in several), ", ".join(en for _, en in several)
 
+
+def so_many(label: str, number: int) -> tuple[str, str]:
+    """So many of a class: ``2 人`` and ``2 people``, ``1 辆汽车`` and ``1 car``."""
+    en = f"{number} {label if number == 1 else _several(label)}"
+    if label == "person":
+        return f"{number} 人", en
+    return f"{number} {_MEASURES.get(label, '个')}{chinese(label)}", en
+
+
+_WHEELED = ("bicycle", "car", "motorcycle", "bus", "truck", "vehicle")
+_MEASURES = dict.fromkeys(_WHEELED, "辆") | {
+    "dog": "条",
+    "cat": "只",
+    "horse": "匹",
+    "boat": "艘",
+    "train": "列",
+    "skateboard": "块",
+}
 
 # What operators call the classes of COCO that can intrude; others are told in the model's own word.
 _CHINESE = {

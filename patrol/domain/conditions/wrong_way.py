@@ -152,7 +152,7 @@ def _holding(against: Sequence[_Against]) -> Holding:
         threshold=1,
         score=max(one.score for one in against),
         boxes=tuple(box_of(one.points[-1]) for one in against),
-        words_zh=f"{zh} 辆逆行",
+        words_zh=f"{zh}逆行",
         words_en=f"{en} going the wrong way",
         since=min(one.points[0].at for one in against),
         is_sure=True,

@@ -85,7 +85,7 @@ def test_it_says_how_many_of_what_are_in_the_zone() -> None:
         return Mover(stays(x, 400), label=label)
 
     alone, several = words(one(900)), words(one(700), one(900), one(800, "car"))
-    assert "区域内出现人员 1 个（阈值 1）" in alone[0]
+    assert "区域内出现 1 人（阈值 1）" in alone[0]
     assert "1 person in the zone (threshold 1)" in alone[1]
-    assert "区域内出现人员 2、汽车 1 个（阈值 1）" in several[0]
+    assert "区域内出现 2 人、1 辆汽车（阈值 1）" in several[0]
     assert "2 people, 1 car in the zone (threshold 1)" in several[1]

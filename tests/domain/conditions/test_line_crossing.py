@@ -54,7 +54,7 @@ def test_who_passes_is_one_event_at_once_with_words() -> None:
     (event,) = played.events
     assert event.kind is Kind.LINE_CROSSING
     assert 2.0 <= played.confirmed_s[0] <= 3.0
-    assert event.evidence.words_zh == "边线：人员 1 个由左向右越线"
+    assert event.evidence.words_zh == "边线：1 人由左向右越线"
     assert event.evidence.words_en == "edge: 1 person crossed the line from left to right"
     assert len(event.evidence.boxes) == 1
 

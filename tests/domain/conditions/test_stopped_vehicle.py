@@ -32,7 +32,7 @@ def test_a_car_that_stands_is_one_event_since_it_stopped(times: list[float]) -> 
     assert event.began_at == at(0)
     assert event.confirmed_at == at(next(t for t in times if t >= DWELL_S))
     assert "1 car stopped for 1 min" in event.evidence.words_en
-    assert "汽车 1 辆停留 1 分" in event.evidence.words_zh
+    assert "1 辆汽车停留 1 分" in event.evidence.words_zh
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_car_that_comes_against_it_is_one_event_with_words() -> None:
     (event,) = played(car(goes((1000, 400), (-100, 0)))).events
     assert event.kind is Kind.WRONG_WAY
     assert event.evidence.words_en.startswith("east: 1 car going the wrong way")
-    assert "汽车 1 辆逆行" in event.evidence.words_zh
+    assert "1 辆汽车逆行" in event.evidence.words_zh
     assert len(event.evidence.boxes) == 1
 
 
