@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from patrol.domain.camera import CameraId
+from patrol.domain.events import Level
 from patrol.domain.incidents import EscalationStep, IncidentId
 from patrol.domain.room import QueueStatus, WatchStatus
 from patrol.domain.units import UnitState
+from tests.waiting import wait_for
 
 from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
 from .fake_room import FakeRoom
@@ -187,7 +189,7 @@ def test_what_comes_and_goes_by_the_second_does_not_flicker(served: ServedRoom, 
     expect(title).to_contain_text("刚刚恢复")
     page.clock.fast_forward(3_500)
     expect(banner).to_have_attribute("data-level", "blue")
-    expect(banner).to_have_text(re.compile("^.?刚刚恢复：所有点位都在轮巡周期上限内。\s*$"))  # it asks for nothing
+    expect(banner).to_have_text(re.compile(r"^.?刚刚恢复：所有点位都在轮巡周期上限内。\s*$"))  # it asks for nothing
     page.clock.fast_forward(10_500)
     expect(banner).to_have_count(0)
 
@@ -216,6 +218,23 @@ def test_on_a_phone_a_new_banner_is_seen_wherever_the_page_was_scrolled_to(serve
     page.clock.fast_forward(10_500)
     expect(banner).not_to_be_in_viewport(timeout=20_000)
     assert abs(top_of(page, "#map") - stood) < 2
+
+
+def test_on_a_phone_a_card_that_was_tapped_leads_to_its_incident_below_the_banners(
+    served: ServedRoom, open_page: Open
+) -> None:
+    late, other = served.room.alert(1, "C-005"), served.room.alert(2, "C-007", level=Level.YELLOW)
+    served.room.escalate(late, EscalationStep.ROOM, "没有空闲警力", "no unit is free")
+    page = open_page(width=390)
+    expect(page.locator(".banner[data-urgent]")).to_be_visible()
+    page.locator(f'.card[data-id="{other}"]').click()
+    expect(page.locator("#incident .about")).to_contain_text(other)
+    banners = page.locator("#banners")
+
+    def below_them() -> float:
+        return top_of(page, "#incident header") - float(banners.evaluate("node => node.getBoundingClientRect().bottom"))
+
+    wait_for(lambda: 0 <= below_them() < 100)
 
 
 def test_a_degraded_queue_says_that_units_hear_nothing_and_what_to_do(served: ServedRoom, open_page: Open) -> None:

@@ -202,6 +202,30 @@ def test_a_link_to_an_incident_leads_there_also_through_the_door(
     context.close()
 
 
+OVERLAPS = """() => {
+  const parts = ['#me', '#sign-out', '#sound', '#clock', '#precision-open', '#language', '#theme', '.brand img',
+    '.brand h1', '#simulated', '#station'].map(name => [name, document.querySelector(name).getBoundingClientRect()]);
+  const lie = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return parts.flatMap(([name, a], at) => parts.slice(at + 1).filter(([, b]) => b.width > 0 && lie(a, b))
+    .map(([other]) => `${name} ${other}`));
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 430, 768, 1440])
+def test_nothing_in_the_top_bar_lies_on_another_whoever_is_signed_in(
+    browser: Browser, address: str, width: int
+) -> None:
+    context, page = opened(browser, address, width)
+    sign_in(page, "supervisor")
+    expect(page.locator("#me")).to_contain_text("supervisor")
+    expect(page.locator("#station")).not_to_be_empty()
+    assert page.evaluate(OVERLAPS) == []
+    page.locator("#language").click()
+    expect(page.locator("#me")).to_contain_text("· supervisor")
+    assert page.evaluate(OVERLAPS) == []
+    context.close()
+
+
 def test_people_change_their_own_password(browser: Browser, address: str) -> None:
     new = "another horse battery staple"
     context, page = opened(browser, address)
