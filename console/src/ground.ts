@@ -136,10 +136,13 @@ export class Ground {
     };
   }
 
-  look(place: Place, metresPerPx: number): void {
+  // `covered`: so many pixels of the top are under something; the place comes into the middle of the rest.
+  look(place: Place, metresPerPx: number, covered: number): void {
     this.#view.cancelAnimations();
-    this.#view.setCenter(this.project(place));
-    this.#view.setResolution(within(metresPerPx, NEAREST_M_PER_PX, FARTHEST_M_PER_PX) * this.#scale);
+    const resolution = within(metresPerPx, NEAREST_M_PER_PX, FARTHEST_M_PER_PX) * this.#scale;
+    const [x, y] = this.project(place);
+    this.#view.setCenter([x, y + (covered / 2) * resolution]);
+    this.#view.setResolution(resolution);
   }
 
   zoomBy(factor: number): void {

@@ -18,6 +18,7 @@ import type { CameraOnMap, HeatCell, Incident, Place, RingName, UnitOnMap } from
 const CLICK_PX = 4;
 const METRES_PER_DEGREE = 111195;
 const MARGIN_PX = 26;
+const MOST_COVERED = 0.6;
 const FINGER_PX = 22; // half of what a finger can hit
 const POINTER_PX = 7;
 const NEAR_M_PER_PX = 0.6;
@@ -197,7 +198,7 @@ export class RoomMap {
   }
 
   #isInside({ x, y }: Point): boolean {
-    return x >= 0 && y >= 0 && x <= this.#node.clientWidth && y <= this.#node.clientHeight;
+    return x >= 0 && y >= this.#covered && x <= this.#node.clientWidth && y <= this.#node.clientHeight;
   }
 
   tick(now: number): void {
@@ -233,7 +234,14 @@ export class RoomMap {
 
   // Never nothing or less, however small the map is.
   get #half(): number {
-    return Math.max(1, Math.min(this.#node.clientWidth, this.#node.clientHeight) / 2 - MARGIN_PX);
+    return Math.max(1, Math.min(this.#node.clientWidth, this.#node.clientHeight - this.#covered) / 2 - MARGIN_PX);
+  }
+
+  // How much of its top lies under banners and a proposal to move up, pixels; of a map that is nearly all covered less.
+  get #covered(): number {
+    const style = getComputedStyle(this.#node);
+    const over = ["--banners", "--move-up"].reduce((sum, name) => sum + (Number.parseFloat(style.getPropertyValue(name)) || 0), 0);
+    return Math.min(over, MOST_COVERED * this.#node.clientHeight);
   }
 
   // 1: the whole area fills the map.
@@ -429,7 +437,7 @@ export class RoomMap {
 
   #look(ring: RingName): void {
     const reach = Math.max(LEAST_REACH_M, this.#reach[ring] ?? this.#widest);
-    this.#ground.look(this.#origin, reach / this.#half);
+    this.#ground.look(this.#origin, reach / this.#half, this.#covered);
     this.#looksAt = ring;
     this.#still();
   }
@@ -437,7 +445,7 @@ export class RoomMap {
   // As near as needed to tell it from what is around it.
   #find(place: Place): void {
     this.#looksAt = null;
-    this.#ground.look(place, Math.min(this.#ground.metresPerPx, NEAR_M_PER_PX));
+    this.#ground.look(place, Math.min(this.#ground.metresPerPx, NEAR_M_PER_PX), this.#covered);
     this.#still();
   }
 

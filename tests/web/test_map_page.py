@@ -13,15 +13,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from patrol.adapters.base_map import read_base_map
 from patrol.domain.camera import StreamAddress
 from patrol.domain.coordinates import from_wgs84
+from patrol.domain.incidents import EscalationStep
 from patrol.domain.map_settings import BaseFile, MapSettings, MapTile, TileFile, TileService
+from patrol.domain.room import WatchStatus
 from patrol.domain.units import UnitId
 from patrol.domain.vocabulary import CoordinateSystem, Place
 from patrol.web.map_routes import MapParts
+from tests.waiting import wait_for
 
 from .conftest import IN_A_BROWSER, ServedRoom, served_in_thread
 from .fake_room import CENTRE, FakeRoom
@@ -257,6 +260,7 @@ def test_whatever_is_clicked_says_what_it_is_and_leads_on(served: ServedRoom, op
     expect(card.get_by_role("link", name="Camera details")).to_have_attribute("href", f"#cameras/{camera.id}")
     card.locator(".pin").click()
     expect(card.locator("[role=alert]")).to_have_text("Fill in the operator first")
+    page.keyboard.press("Escape")  # it may lie over the name
     click_at(page, '#map .ring-names [data-ring="periphery"]')
     expect(card.locator("h3")).to_have_text("Periphery")
     card.locator("li button").first.click()
@@ -290,3 +294,23 @@ def test_without_a_mouse_everything_on_the_map_is_in_its_list(served: ServedRoom
     page.keyboard.press("Escape")
     expect(card).to_have_count(0)
     expect(opener).to_be_focused()
+
+
+def test_whichever_incident_is_chosen_is_seen_below_what_lies_over_the_map(served: ServedRoom, open_page: Open) -> None:
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(clock_off_s=-3600)))
+    for incident in list(served.room.incidents)[:3]:
+        served.room.escalate(incident, EscalationStep.ROOM, "没有空闲警力", "no unit is free")
+    page = open_page()
+    expect(page.locator(".banner[data-urgent]")).to_have_count(3)
+    banners = page.locator("#banners")
+    for card in page.locator("#cards .card").all():
+        card.click()
+        chosen = page.locator("#map .incidents [data-selected]")
+        expect(chosen).to_have_count(1)
+
+        def free_px(chosen: Locator = chosen) -> float:
+            return float(chosen.evaluate("node => node.querySelector('.shape').getBoundingClientRect().top")) - float(
+                banners.evaluate("node => node.getBoundingClientRect().bottom")
+            )
+
+        wait_for(lambda: free_px() >= -12)
