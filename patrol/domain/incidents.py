@@ -306,8 +306,8 @@ class Witness:
     level_why_en: str = ""
 
 
-# What another life of the same incident stamps anew.
 _ARRIVED = frozenset({ClockName.ON_SCENE, ClockName.HANDLED})  # somebody was there, button or not
+# What another life of the same incident stamps anew.
 _STAMPED_ANEW = frozenset(
     {
         ClockName.ORDER_SENT,
