@@ -1,5 +1,6 @@
-// The help sheet: what an operator does, what the marks mean, and every key that does something for who sits here. It also shows how new parts of the page are
-// made: a component that speaks through the catalogue, which redraws it when the language changes.
+// The help sheet: what an operator does, what the marks mean, and every key that does something for who sits here. It also
+// shows how new parts of the page are made: a component that speaks through the catalogue, which redraws it when the
+// language changes.
 
 import { signal } from "@preact/signals";
 import { createRef, render } from "preact";
