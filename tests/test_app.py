@@ -477,6 +477,7 @@ def test_killed_in_the_middle_of_a_storm_it_has_lost_no_accepted_alert_when_it_i
         _stop_and_check(process)
 
 
+@pytest.mark.long
 def test_a_second_signal_leaves_at_once(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     request.addfinalizer(lambda: end_left_over(tmp_path / "var" / "valkey"))  # it had no time to do that itself
     with processes() as start:

@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from patrol.adapters.disk_spool import decoded
 from tests.adapters.small_disk import fill, small_disk
 from tests.test_app import Process, processes, query
@@ -90,6 +92,7 @@ def locked(database: Path) -> Iterator[None]:
         connection.execute("rollback")
 
 
+@pytest.mark.long
 def test_killed_while_the_database_is_locked_it_accepts_every_alert_when_it_is_back(tmp_path: Path) -> None:
     """kill -9 twice, while alerts are kept and while they are put to the store; each exactly once, as it happened."""
     folder = tmp_path / "var"
@@ -161,6 +164,7 @@ def test_where_not_even_the_reserve_is_left_alerts_wait_loudly_and_go_on_by_them
         assert wanted_pictures(folder) <= pictures(folder)
 
 
+@pytest.mark.long
 def test_a_whole_patrol_without_its_database_says_so_within_five_seconds_and_keeps_what_it_sees(tmp_path: Path) -> None:
     var = tmp_path / "var"
     with processes() as start:

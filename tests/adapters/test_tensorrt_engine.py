@@ -96,6 +96,7 @@ def test_what_is_missing_is_named(missing: set[str], told: str | None, monkeypat
     assert missing_for_tensorrt() == told
 
 
+@pytest.mark.long
 @pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed: it might build")
 def test_building_where_it_cannot_be_done_is_a_model_error(model: InstalledModel, tmp_path: Path) -> None:
     """For real: a process of its own fails, and its last words are told."""

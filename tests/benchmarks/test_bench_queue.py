@@ -115,7 +115,8 @@ def test_a_load_has_its_warm_up_besides() -> None:
     assert load_of(50.0, 20.0) == Load(50.0, 1150, 150)
 
 
-@pytest.mark.parametrize("at_once", [1, pytest.param(8, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("at_once", [1, 8])
 def test_a_few_alerts_pass_through_all_of_patrol(tmp_path: Path, at_once: int) -> None:
     passed = pass_through(Load(40.0, 60, 20, at_once=at_once, ahead=at_once), tmp_path / "run")
     assert (passed.stored, passed.receipts, passed.pending) == (60, 60, 0)

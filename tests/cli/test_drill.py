@@ -52,6 +52,7 @@ def drill(config: Path, tmp_path: Path, *arguments: str) -> Result:
     return CliRunner().invoke(make_cli(), [*command, *arguments])
 
 
+@pytest.mark.long
 def test_a_drill_runs_the_whole_way_and_ends_as_one(config: Path, tmp_path: Path, valkey: Redis) -> None:
     with patrol_running(config, tmp_path):
         result = drill(config, tmp_path, "--act", "--within", "40", "--operator", "li")

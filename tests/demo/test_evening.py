@@ -190,6 +190,7 @@ async def play(room: DispatchRoom, configuration: Configuration, programme: Sequ
         room.clock.advance(1.0)
 
 
+@pytest.mark.long
 def test_three_minutes_show_all_that_dispatch_can_do(shipped: Configuration, tmp_path: Path) -> None:
     seen = Seen()
 

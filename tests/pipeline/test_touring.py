@@ -212,7 +212,8 @@ def test_every_camera_is_seen_within_its_bound_and_never_twice_at_once() -> None
     asyncio.run(check())
 
 
-@pytest.mark.parametrize("how", [pytest.param("silent", marks=pytest.mark.long), "refusing"])
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["silent", "refusing"])
 def test_a_dead_network_segment_never_makes_a_healthy_camera_late(how: str) -> None:
     """A third of all cameras swallow every visit until its deadline, as a dead switch does."""
 
@@ -330,6 +331,7 @@ def test_a_stop_comes_through_also_while_every_slot_is_held_by_a_silent_camera()
     asyncio.run(check())
 
 
+@pytest.mark.long
 def test_slots_are_given_back_by_visits_that_fail() -> None:
     async def check() -> None:
         station = Station(ring_cameras(5), TourSettings(workers=1, visit_deadline_s=1.0, backoff_cap_s=2.0))
