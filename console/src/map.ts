@@ -198,7 +198,7 @@ export class RoomMap {
   }
 
   #isInside({ x, y }: Point): boolean {
-    return x >= 0 && y >= this.#covered && x <= this.#node.clientWidth && y <= this.#node.clientHeight;
+    return x >= 0 && y >= this.#over && x <= this.#node.clientWidth && y <= this.#node.clientHeight;
   }
 
   tick(now: number): void {
@@ -237,11 +237,15 @@ export class RoomMap {
     return Math.max(1, Math.min(this.#node.clientWidth, this.#node.clientHeight - this.#covered) / 2 - MARGIN_PX);
   }
 
-  // How much of its top lies under banners and a proposal to move up, pixels; of a map that is nearly all covered less.
-  get #covered(): number {
+  // How much of its top lies under banners and a proposal to move up, pixels.
+  get #over(): number {
     const style = getComputedStyle(this.#node);
-    const over = ["--banners", "--move-up"].reduce((sum, name) => sum + (Number.parseFloat(style.getPropertyValue(name)) || 0), 0);
-    return Math.min(over, MOST_COVERED * this.#node.clientHeight);
+    return ["--banners", "--move-up"].reduce((sum, name) => sum + (Number.parseFloat(style.getPropertyValue(name)) || 0), 0);
+  }
+
+  // So much of it that something can be shown below it, also on a map that is nearly all covered.
+  get #covered(): number {
+    return Math.min(this.#over, MOST_COVERED * this.#node.clientHeight);
   }
 
   // 1: the whole area fills the map.

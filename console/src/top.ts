@@ -381,9 +381,9 @@ function sendingBanners(state: RoomState): Banner[] {
 
 function bannersOf(link: Link): Banner[] {
   const state = room.layout.version === null ? null : room.state;
-  const banners = state === null ? [] : askedOfTheRoom(state.incidents);
-  banners.push(...linkBanners(link, state !== null));
+  const banners = linkBanners(link, state !== null); // first: nothing below it is as of now
   if (state === null) return banners;
+  banners.push(...askedOfTheRoom(state.incidents));
   const { queue, maintenance, tour, watch } = state;
   if (tour === null) banners.push(silentTour(state));
   const unseen = tour === null ? [] : [calm(`stretched ${language()}`, stretchedTour(tour), "stretched_over"), unseenCameras(tour)];

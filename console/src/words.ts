@@ -911,7 +911,7 @@ const zh = {
   past_bound: "{n} 路点位超过轮巡周期上限：{rings}。",
   failing_now: "{n} 路上次巡视失败：{rings}。",
   worst_unseen: "最久的是 {camera}，{age}（上限 {bound} s）{why}。",
-  unseen_do: "那里眼下出了事也没有预警：试开实时画面，打不开就请附近的警力留意；原因和怎么修见“点位”页。",
+  unseen_do: "那里眼下出了事也没有预警：试开实时画面，打不开就请附近的警力留意；原因和怎么修见“摄像机”页。",
   because: "：{why}",
   disk_short: "磁盘空间不足（{place}）。",
   disk_short_text: "只剩 {free} GB，共 {size} GB（{percent}%）。",

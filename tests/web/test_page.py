@@ -1047,6 +1047,7 @@ def test_no_units_is_said_where_it_matters(served: ServedRoom, open_page: Open) 
 def test_a_lost_connection_is_said_with_its_age_and_mends_itself(browser: Browser) -> None:
     room = FakeRoom()
     room.fill()
+    room.escalate(next(iter(room.incidents)), EscalationStep.ROOM, "没有空闲警力", "no unit is free")
     with browser.new_context(locale="zh-CN") as context:  # a refused connection is an error to the browser, rightly
         page = context.new_page()
         with served_in_thread(room) as served:
@@ -1054,6 +1055,8 @@ def test_a_lost_connection_is_said_with_its_age_and_mends_itself(browser: Browse
             expect(page.locator("body")).to_have_attribute("data-ready", "true")
             port = int(served.address.rstrip("/").rpartition(":")[2])
         expect(page.locator("#banners")).to_contain_text(re.compile(r"连接中断.*（0:\d\d 前）"), timeout=10000)
+        expect(page.locator(".banner[data-urgent]")).to_be_visible()
+        expect(page.locator(".banner").first).to_contain_text("连接中断")  # nothing below it is as of now
         expect(page.locator("body")).to_have_attribute("data-stale", "")
         expect(page).to_have_title("⚠ 所示已旧 · 巡 Patrol")
         expect(page.locator("#health")).to_contain_text("队列情况不明")
