@@ -521,7 +521,7 @@ export class IncidentPanel {
     this.#noteButton.hidden = isWriting;
     this.#unitsButton.hidden = isWriting || this.#candidates.node.hidden || !wantsUnits(incident);
     setText(this.#unitsWords, t(isUnitOut(incident) ? "units_more" : "units_send"));
-    const most = likeliest(incident, this.#canConfirm(incident) || this.#isSending);
+    const most = likeliest(incident, !incident.clocks.t5);
     const buttons = { confirm: this.#confirmButton, units: this.#unitsButton, close: this.#closeButton };
     for (const [name, button] of Object.entries(buttons)) button.classList.toggle("main", name === most);
   }
