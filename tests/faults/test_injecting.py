@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from faults.dying import STEPS_OF
+from faults.dying import DIES_WITHIN_S, STEPS_OF
 from faults.injecting import all_faults, only, script
 from faults.proxy import Link, Proxy
 from faults.world import PATROLS
@@ -98,7 +98,7 @@ def test_an_escalator_that_stands_still_must_be_found_by_the_auditor() -> None:
 def test_a_process_that_does_not_come_to_its_step_is_told() -> None:
     assert done("dispatch-escalated", Room()).wrong == []
     assert done("dispatch-escalated", Room(dies=False)).wrong == [
-        "dispatch did not come to dispatch-escalated within 60 s"
+        f"dispatch did not come to dispatch-escalated within {DIES_WITHIN_S:g} s"
     ]
 
 
