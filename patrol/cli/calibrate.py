@@ -170,7 +170,7 @@ def _points_in(file: Path) -> list[PickedPoint]:
     import yaml
     from pydantic import TypeAdapter, ValidationError
 
-    from patrol.config.models import GroundPointModel
+    from patrol.config.camera_models import GroundPointModel
     from patrol.domain.calibrating import PickedPoint
 
     try:

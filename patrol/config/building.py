@@ -8,28 +8,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from patrol.config import addresses
+from patrol.config.camera_models import SiteModel, ZoneModel
+from patrol.config.dispatch_models import DispatchModel, TimedStepModel, TravelModel, UnitModel
 from patrol.config.document import Location
+from patrol.config.incident_models import MergingModel, RaiseModel
 from patrol.config.map_models import MapModel
-from patrol.config.models import (
-    GB,
-    DetectorModel,
-    DispatchModel,
-    FileModel,
-    MergingModel,
-    RaiseModel,
-    RingModel,
-    ScheduleModel,
-    SiteModel,
-    StorageModel,
-    TimedStepModel,
-    TravelModel,
-    UnitModel,
-    WebModel,
-    ZoneModel,
-)
+from patrol.config.models import GB, FileModel, RingModel, StorageModel, WebModel
 from patrol.config.parts import CameraPart, Parts
 from patrol.config.rule_models import RuleModel
 from patrol.config.settings import Configuration, DetectorSettings, Site, WebSettings
+from patrol.config.tour_models import DetectorModel, ScheduleModel
 from patrol.domain.board import Crews, Sending
 from patrol.domain.camera import Camera, CameraId, Place, Ring, RingName, StreamAddress
 from patrol.domain.closeness import NEVER, USUAL, Closeness, KindFamily, MergePolicy

@@ -12,27 +12,14 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from patrol.config.camera_models import CameraModel, GroundModel, MaskModel, SiteHead, TemplateModel, ZoneModel
+from patrol.config.dispatch_models import DispatchModel, TravelModel, UnitModel
 from patrol.config.document import Location
+from patrol.config.incident_models import LevelsModel, MergingModel
 from patrol.config.map_models import MapModel
-from patrol.config.models import (
-    CameraModel,
-    DetectorModel,
-    DispatchModel,
-    GroundModel,
-    LevelsModel,
-    MaskModel,
-    MergingModel,
-    RingModel,
-    ScheduleModel,
-    SiteHead,
-    StationModel,
-    TemplateModel,
-    TourModel,
-    TravelModel,
-    UnitModel,
-    ZoneModel,
-)
+from patrol.config.models import RingModel, StationModel
 from patrol.config.rule_models import RULE_MODELS, RuleModel
+from patrol.config.tour_models import DetectorModel, ScheduleModel, TourModel
 from patrol.domain.camera import RingName, Strategy
 
 Part = TypeVar("Part", bound=BaseModel)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
+from patrol.config.dispatch_models import UnitModel
 from patrol.config.document import Location, written
 from patrol.config.editing import REMOVED, Change, value_at
-from patrol.config.models import UnitModel
 from patrol.config.values import WindowModel
 from patrol.config.writing import ConfigurationFile, Opened, Watch
 from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, FileUnusable

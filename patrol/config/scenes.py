@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from patrol.config.camera_models import GroundModel, MaskModel, ZoneModel
 from patrol.config.document import Location, written
 from patrol.config.editing import REMOVED, Change, same, value_at
-from patrol.config.models import GroundModel, MaskModel, ZoneModel
 from patrol.config.parts import CameraPart
 from patrol.config.values import DIRECTIONS
 from patrol.config.writing import ConfigurationFile, Opened, Watch

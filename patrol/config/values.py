@@ -26,6 +26,8 @@ DAY_S = 86_400
 
 NAME = "a name, as operators say it"
 NAME_EN = "the name in English; the same as name where left out"
+AT = "[latitude, longitude] in degrees, WGS-84"
+BOUND = "the longest a camera may go unseen, seconds"
 
 
 def _on_earth(at: list[float]) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from patrol.config.building import rule_of, zone_of
-from patrol.config.models import ZoneModel
+from patrol.config.camera_models import ZoneModel
 from patrol.config.rule_models import RULE_MODELS
 from patrol.domain.closer import NO_LOOKS, Look
 from patrol.domain.errors import InputError

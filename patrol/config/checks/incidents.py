@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from patrol.config.checks.findings import Finding
+from patrol.config.dispatch_models import TimedStepModel
 from patrol.config.document import Location
-from patrol.config.models import TimedStepModel
 from patrol.config.parts import Parts
 from patrol.domain.camera import RingName
 from patrol.domain.confirmation import Then

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from patrol.config.camera_models import ZoneModel
 from patrol.config.checks.findings import Finding, must_be_known
 from patrol.config.document import Location, written
-from patrol.config.models import ZoneModel
 from patrol.config.parts import Parts
 from patrol.config.rule_models import RuleModel
 from patrol.config.showing import did_you_mean, shown

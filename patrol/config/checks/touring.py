@@ -8,8 +8,8 @@ from itertools import pairwise
 from patrol.config.checks.findings import Finding, listed, must_be_known
 from patrol.config.checks.names import are_all_read, site_names
 from patrol.config.document import Location
-from patrol.config.models import ScheduleModel
 from patrol.config.parts import CameraPart, Parts
+from patrol.config.tour_models import ScheduleModel
 from patrol.domain.camera import RingName
 
 SHORTEST_BOUND_S = 1.0

@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 from itertools import product
 
 from patrol.config.checks.findings import Finding
+from patrol.config.dispatch_models import NeedsModel, UnitModel
 from patrol.config.document import Location
-from patrol.config.models import NeedsModel, UnitModel
 from patrol.config.parts import Parts
 from patrol.config.showing import did_you_mean
 from patrol.domain.camera import RingName
