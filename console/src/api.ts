@@ -2740,8 +2740,8 @@ export interface components {
          * @description The tour without 476 objects in it.
          *
          *     ``blind_ages_s`` and ``people`` come in the order of the layout's cameras; None where nothing is known.
-         *     ``failing`` names only the cameras whose last visit failed, and why; ``bounds_s`` only those that have another
-         *     bound at this hour than the layout says.
+         *     ``failing`` names only the cameras whose last visit failed, and why; ``blinded`` only those whose pictures come and
+         *     show nothing, and why; ``bounds_s`` only those that have another bound at this hour than the layout says.
          */
         TourState: {
             /** Format: date-time */
@@ -2757,6 +2757,9 @@ export interface components {
             people: (number | null)[];
             failing: {
                 [key: string]: string;
+            };
+            blinded: {
+                [key: string]: components["schemas"]["Trouble"];
             };
             bounds_s: {
                 [key: string]: number;

@@ -135,14 +135,14 @@ async function fetchAll(): Promise<void> {
 
 function knownOf(index: number): KnownOfCamera {
   const camera = room.layout.cameras[index];
-  const { tone, age } = seen(index);
+  const { tone, age, blinded } = seen(index);
   if (camera === undefined) return { tone, now: null, worst: null, troubled: false, skipped: false, calibrated: null };
   const one = known.value.get(camera.id);
   return {
     tone,
     now: age === null ? null : age / boundOf(camera),
     worst: one?.worst ? one.worst.blind_age_s / one.worst.bound_s : null,
-    troubled: (one?.troubles.length ?? 0) > 0,
+    troubled: (one?.troubles.length ?? 0) > 0 || blinded !== null,
     skipped: skipOf(camera.id) !== null,
     calibrated: one?.calibrated ?? null,
   };

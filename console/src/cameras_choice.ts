@@ -61,7 +61,7 @@ function says(camera: CameraOnMap, text: string): boolean {
 
 function stands(filter: StandingFilter, { tone, troubled, skipped, calibrated }: KnownOfCamera): boolean {
   if (filter === "all") return true;
-  if (filter === "bad") return tone === "late" || tone === "failing" || troubled || skipped;
+  if (filter === "bad") return tone === "late" || tone === "failing" || tone === "blinded" || troubled || skipped;
   if (filter === "troubled") return troubled;
   if (filter === "skipped") return skipped;
   if (filter === "uncalibrated") return calibrated === false;

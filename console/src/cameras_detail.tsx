@@ -228,7 +228,7 @@ function FindingMark({ finding }: { finding: Finding }) {
 }
 
 function saidOf({ kind, trouble, since }: Finding, camera: CameraOnMap, index: number): string {
-  const { age: blind, failing } = seen(index);
+  const { age: blind, failing, blinded } = seen(index);
   const bound = boundText(boundOf(camera));
   if (kind === "trouble" && trouble !== null) {
     const said = t("cam_says_trouble", { trouble: word("trouble", trouble.trouble), since: timeOfMinute(since ?? 0, serverNow()) });
@@ -238,6 +238,7 @@ function saidOf({ kind, trouble, since }: Finding, camera: CameraOnMap, index: n
     const skip = skipOf(camera.id);
     return t("cam_says_skipped", { who: skip?.by ?? "", time: timeOfDay(skip?.until ?? 0), reason: skip?.reason ?? "" });
   }
+  if (kind === "blinded") return t("cam_says_blinded", { trouble: word("trouble", blinded) });
   if (kind === "late" && failing !== null) return t("cam_says_late_why", { age: age(blind ?? 0), bound, why: word("failing", failing) });
   if (kind === "late") return t("cam_says_late", { age: age(blind ?? 0), bound });
   if (kind === "failing") return t("cam_says_failing", { why: word("failing", failing) });

@@ -4,7 +4,7 @@ import type { Trouble, TroubleShown } from "./api";
 import type { Seen } from "./room";
 import type { Skip } from "./skips";
 
-export type FindingKind = "unknown" | "skipped" | "trouble" | "late" | "failing" | "never" | "stretched" | "fine";
+export type FindingKind = "unknown" | "skipped" | "trouble" | "blinded" | "late" | "failing" | "never" | "stretched" | "fine";
 
 // `advice`: whose words say what to do, of the set `advice`; `since`: milliseconds since 1970, null where nobody knows.
 export interface Finding {
@@ -38,6 +38,8 @@ export function findingsOf({ seen, measured, toured, bound, stretch, skip, troub
   if (!toured) add("unknown", "plain", "unknown");
   else if (skip !== null) add("skipped", "yellow", "skipped");
   for (const trouble of lasting) add("trouble", RED.includes(trouble.trouble) ? "red" : "yellow", trouble.trouble, Date.parse(trouble.since), trouble);
+  // Nobody was told of it, or somebody closed that: it is blind all the same.
+  if (seen.blinded !== null && !lasting.some(({ trouble }) => trouble === seen.blinded)) add("blinded", "red", seen.blinded);
   if (toured && skip === null) addTour(seen, measured !== null && measured > bound * stretch, now, add);
   if (toured && stretch > 1) add("stretched", "yellow", "stretched");
   if (found.length === 0) add("fine", "green", "fine");

@@ -6,7 +6,7 @@ import { signal } from "@preact/signals";
 import { pick, t, word } from "./words";
 import { age, boundText } from "./times";
 import { besideBound, type Standing } from "./bounds";
-import { boundOf, room, seen, type Tone } from "./room";
+import { boundOf, room, seen, type Tone, whyUnseen } from "./room";
 import { inSight, scrollTo } from "./cameras_choice";
 import { Mark } from "./mark";
 import { skipOf } from "./skips";
@@ -66,7 +66,7 @@ function rowId(id: string): string {
   return `cam-row-${id}`;
 }
 
-const MARKS: Partial<Record<Tone, Level>> = { late: "red", failing: "yellow", soon: "blue" };
+const MARKS: Partial<Record<Tone, Level>> = { late: "red", failing: "yellow", blinded: "red", soon: "blue" };
 
 interface RowProps {
   id: string;
@@ -81,13 +81,14 @@ function Row({ id, place, all, isChosen, shown }: RowProps) {
   const found = room.cameras.get(id);
   if (found === undefined) return null;
   const { camera, index } = found;
-  const { age: grown, tone, failing } = seen(index);
+  const stands = seen(index);
+  const { age: grown, tone } = stands;
   const bound = boundOf(camera);
   const { stretch = 1, blind_ages_s = [] } = room.state?.tour ?? {};
   const { age: blind, standing: beside } = besideBound(blind_ages_s[index] ?? null, grown, bound, stretch);
   const isSkipped = skipOf(id) !== null;
   const trouble = shown?.troubles[0]?.trouble ?? null;
-  const graver = isSkipped ? word("health", "skipped") : trouble !== null ? word("trouble", trouble) : failing !== null ? word("failing", failing) : null;
+  const graver = isSkipped ? word("health", "skipped") : trouble !== null ? word("trouble", trouble) : whyUnseen(stands);
   const wrong = graver ?? pastText(beside, bound * stretch, "cam_past_stretched");
   const inFull = graver ?? pastText(beside, bound * stretch, "cam_past_stretched_means");
   const standing = inFull ?? word("health", tone === "never" ? "never" : "ok");

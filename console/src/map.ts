@@ -5,7 +5,7 @@ import { pick, t, word } from "./words";
 import { age, minutes, serverNow } from "./times";
 import { targetText } from "./countdown";
 import { type Box, placeFixedNames, placeLabels, type Point, type UnitLabel } from "./labels";
-import { boundOf, incidentById, isMaintenance, isOpen, isUnderWay, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone } from "./room";
+import { boundOf, incidentById, isMaintenance, isOpen, isUnderWay, orderOfUnit, ordersOf, peopleText, room, seen, stateNow, titleOf, type Tone, whyUnseen } from "./room";
 import { moveUp } from "./cover";
 import { Ground } from "./ground";
 import { Heat } from "./heat";
@@ -24,7 +24,7 @@ const POINTER_PX = 7;
 const NEAR_M_PER_PX = 0.6;
 const RING_PX = 6; // so near its line, a ring is what was clicked
 const AROUND_M = 70; // of a named place, whose cameras see it
-const TONES: Tone[] = ["ok", "soon", "late", "failing", "never"];
+const TONES: Tone[] = ["ok", "soon", "late", "failing", "blinded", "never"];
 const RINGS: RingName[] = ["far", "periphery", "core"];
 const LEAST_REACH_M = 50;
 const ALONG_A_RING = [0, 180, -40, 40, -140, 140, -90, 90]; // where its name may stand
@@ -577,7 +577,9 @@ function hitBy(target: EventTarget | null): { kind: MarkKind; id: string } | nul
 function cameraText(index: number): string | null {
   const camera = room.layout.cameras[index];
   if (camera === undefined) return null;
-  const { age: blind, people, failing } = seen(index);
+  const stands = seen(index);
+  const { age: blind, people, failing } = stands;
+  const why = whyUnseen(stands);
   const text = t("camera_title", {
     name: pick(camera.name, camera.name_en),
     id: camera.id,
@@ -585,7 +587,7 @@ function cameraText(index: number): string | null {
     age: blind === null ? t("seen_never") : t("unseen_for", { age: age(blind) }),
     people: peopleText(people),
   });
-  return failing === null ? text : `${text} · ${t("seen_failing")}: ${word("failing", failing)}`;
+  return why === null ? text : `${text} · ${t(failing === null ? "seen_blinded" : "seen_failing")}: ${why}`;
 }
 
 function unitText(id: string): string {

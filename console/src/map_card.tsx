@@ -207,7 +207,7 @@ function Camera({ id, onLive, onFind }: { id: string } & Doing) {
   const found = room.cameras.get(id);
   if (found === undefined) return <p class="means">{t("error_no_camera")}</p>;
   const { camera, index } = found;
-  const { age: blind, tone, people, failing } = seen(index);
+  const { age: blind, tone, people, failing, blinded } = seen(index);
   return (
     <>
       <dl>
@@ -216,6 +216,7 @@ function Camera({ id, onLive, onFind }: { id: string } & Doing) {
           <Wedge tone={tone} /> {blind === null ? t("seen_never") : `${age(blind)} / ${age(boundOf(camera))}`} · {t(`seen_${tone}`)}
         </Fact>
         {failing !== null && <Fact name={t("seen_failing")}>{word("failing", failing)}</Fact>}
+        {blinded !== null && <Fact name={t("seen_blinded")}>{word("trouble", blinded)}</Fact>}
         <Fact name={t("map_people")}>{peopleText(people)}</Fact>
         <Fact name={t("map_looks")}>{t("map_view", { heading: Math.round(camera.heading_deg), view: Math.round(camera.view_deg) })}</Fact>
       </dl>

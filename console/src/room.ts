@@ -4,7 +4,7 @@ import { pick, t, word } from "./words";
 import { minutes, serverNow } from "./times";
 import { type Tone, toneOf } from "./bounds";
 import type {
-  CameraOnMap, Incident, Order, OrderState, RingOnMap, RoomState, StateMessage, TroubledCamera, UnitHome, UnitOnMap, VersionedLayout,
+  CameraOnMap, Incident, Order, OrderState, RingOnMap, RoomState, StateMessage, Trouble, TroubledCamera, UnitHome, UnitOnMap, VersionedLayout,
 } from "./api";
 
 export { type Tone, toneOfShare } from "./bounds";
@@ -170,18 +170,26 @@ export interface Seen {
   tone: Tone;
   people: number | null;
   failing: string | null;
+  blinded: Trouble | null;
 }
 
 // How a camera stands now: its blind age grows between two messages too.
 export function seen(index: number): Seen {
   const tour = room.state?.tour;
   const camera = room.layout.cameras[index];
-  if (!tour || !camera) return { age: null, tone: "never", people: null, failing: null };
+  if (!tour || !camera) return { age: null, tone: "never", people: null, failing: null, blinded: null };
   const age = tour.blind_ages_s[index] ?? null;
   const now = age === null ? null : age + Math.max(0, (serverNow() - Date.parse(tour.at)) / 1000);
   const failing = tour.failing[camera.id] ?? null;
+  const blinded = tour.blinded[camera.id] ?? null;
   // Judged by the age the server measured, not by one that grew while the connection was away.
-  return { age: now, tone: toneOf(age, boundOf(camera), failing), people: tour.people[index] ?? null, failing };
+  return { age: now, tone: toneOf(age, boundOf(camera), failing, blinded), people: tour.people[index] ?? null, failing, blinded };
+}
+
+// Why nothing is seen there, in a word; null where it is.
+export function whyUnseen({ failing, blinded }: Seen): string | null {
+  if (failing !== null) return word("failing", failing);
+  return blinded === null ? null : word("trouble", blinded);
 }
 
 export function peopleText(people: number | null): string {

@@ -13,7 +13,7 @@ import {
   boundOf, camerasOf, isMaintenance, isOpen, notReal, room, seen, stateNow, titleOf, type Tone, toneOfShare, wordsOf,
 } from "./room";
 import type {
-  CameraOnMap, Incident, Level, QueueStatus, RingOnMap, RingStatus, RoomState, StageStatus, StorageStatus, TourState, WatchStatus,
+  CameraOnMap, Incident, Level, QueueStatus, RingOnMap, RingStatus, RoomState, StageStatus, StorageStatus, TourState, Trouble, WatchStatus,
 } from "./api";
 
 const [SOME_FAIL, MANY_FAIL] = [0.05, 0.5]; // of all cameras
@@ -138,6 +138,7 @@ function healthFacts({ queue, tour, watch }: RoomState): Fact[] {
   const isDegraded = queue.degraded !== null || watch.stalled_since !== null;
   const cameras = room.layout.cameras.length;
   const failing = tour ? Object.keys(tour.failing).length : 0;
+  const blinded = tour ? blindedOf(tour).length : 0;
   return [
     {
       tone: isDegraded ? "yellow" : "green",
@@ -145,11 +146,16 @@ function healthFacts({ queue, tour, watch }: RoomState): Fact[] {
       detail: queue.dead_letters > 0 ? t("dead_letters", { n: queue.dead_letters }) : waitingText(queue),
     },
     {
-      tone: tour === null ? "yellow" : camerasTone(failing / cameras),
-      title: tour ? t("online", { n: cameras - failing }) : t("not_toured"),
-      detail: failing > 0 ? t("failing_some", { n: failing, all: cameras }) : t("online_of", { n: cameras }),
+      tone: tour === null ? "yellow" : camerasTone((failing + blinded) / cameras),
+      title: tour ? t("online", { n: cameras - failing - blinded }) : t("not_toured"),
+      detail: camerasText(cameras, failing, blinded),
     },
   ];
+}
+
+function camerasText(all: number, failing: number, blinded: number): string {
+  const rest = failing > 0 ? t("failing_some", { n: failing, all }) : t("online_of", { n: all });
+  return blinded > 0 ? `${t("blinded_some", { n: blinded })} · ${rest}` : rest;
 }
 
 // In a large station one or another always fails; it has its banner.
@@ -273,6 +279,37 @@ function shareOfBound(tour: TourState, camera: CameraOnMap, index: number): numb
   return share > 1 || tour.failing[camera.id] ? share : 0;
 }
 
+interface Blinded {
+  camera: CameraOnMap;
+  trouble: Trouble;
+}
+
+// Those of which pictures come that show nothing; what fails, or is late for that, is told as such.
+function blindedOf(tour: TourState): Blinded[] {
+  return room.layout.cameras.flatMap((camera) => {
+    const trouble = tour.blinded[camera.id];
+    return trouble === undefined || tour.failing[camera.id] !== undefined ? [] : [{ camera, trouble }];
+  });
+}
+
+const BLINDED_SHOWN = 3;
+
+// They are visited in time, so that no age grows: only this says that nothing can be seen there.
+function blindCameras(tour: TourState): Banner | null {
+  const blinded = blindedOf(tour);
+  if (blinded.length === 0) return calm(`blinded ${language()}`, null, "blinded_over");
+  const rings = room.layout.rings
+    .map(({ name }) => ({ name, n: blinded.filter(({ camera }) => camera.ring === name).length }))
+    .filter(({ n }) => n > 0);
+  const named = blinded.slice(0, BLINDED_SHOWN).map(({ camera, trouble }) =>
+    t("blinded_one", { camera: `${pick(camera.name, camera.name_en)} ${camera.id}`, why: word("trouble", trouble) }));
+  const more = blinded.length - named.length;
+  const level = rings.some(({ name }) => name === "core") ? "red" : "yellow";
+  const title = t("blinded", { n: blinded.length, rings: rings.map(({ name, n }) => `${word("ring", name)} ${n}`).join(t("comma")) });
+  const text = t("blinded_text", { cameras: named.join(t("semicolon")) + (more > 0 ? t("skipped_more", { n: more }) : "") });
+  return calm(`blinded ${language()}`, { key: "blinded", level, title, text, todo: t("unseen_do") }, "blinded_over");
+}
+
 const SKIPPED_SHOWN = 3;
 
 // Bounds that are broken knowingly: by whom, why, and until when.
@@ -386,7 +423,7 @@ function bannersOf(link: Link): Banner[] {
   banners.push(...askedOfTheRoom(state.incidents));
   const { queue, maintenance, tour, watch } = state;
   if (tour === null) banners.push(silentTour(state));
-  const unseen = tour === null ? [] : [calm(`stretched ${language()}`, stretchedTour(tour), "stretched_over"), unseenCameras(tour)];
+  const unseen = tour === null ? [] : [calm(`stretched ${language()}`, stretchedTour(tour), "stretched_over"), unseenCameras(tour), blindCameras(tour)];
   banners.push(...unseen.filter((banner) => banner !== null), ...(tour === null ? [] : skippedCameras(tour)));
   if (maintenance.cameras >= MANY_CAMERAS) {
     const title = t("cameras_down", { ...maintenance });

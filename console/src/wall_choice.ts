@@ -67,7 +67,7 @@ export function isOnWall(camera: CameraOnMap, choice: WallChoice, standing: Stan
 function passes(camera: CameraOnMap, { filter, own }: WallChoice, { tone, people, held, skipped }: Standing): boolean {
   if (filter === "own") return own.includes(camera.id);
   if (filter === "people") return (people ?? 0) > 0;
-  if (filter === "trouble") return tone === "late" || tone === "failing" || skipped;
+  if (filter === "trouble") return tone === "late" || tone === "failing" || tone === "blinded" || skipped;
   return filter !== "held" || held;
 }
 

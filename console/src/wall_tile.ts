@@ -4,14 +4,14 @@ import { el, mark, rebuild, setAttribute, setText, svg } from "./dom";
 import { pick, t, word } from "./words";
 import { age, minutes, serverNow } from "./times";
 import { type Tone, toneOfStill } from "./bounds";
-import { boundOf, peopleText, room, seen, type Seen } from "./room";
+import { boundOf, peopleText, room, seen, type Seen, whyUnseen } from "./room";
 import { pinOf } from "./pins";
 import { skipOf } from "./skips";
 import type { CameraOnMap, Level, StillBox, StillShown } from "./api";
 
 const LIT_MS = 600; // and until its clocks go on
 const OVERTAKEN_S = 2; // the camera was seen so much later than its picture was taken: the picture is an old one
-const MARKS: Partial<Record<Tone, Level>> = { soon: "yellow", late: "red", failing: "red" };
+const MARKS: Partial<Record<Tone, Level>> = { soon: "yellow", late: "red", failing: "red", blinded: "red" };
 
 export class Tile {
   readonly node: HTMLElement;
@@ -90,9 +90,10 @@ export class Tile {
   }
 
   // `own`: how old the picture is, seconds; null where there is none.
-  #showAge({ age: blind, tone, failing }: Seen, own: number | null): void {
+  #showAge(stands: Seen, own: number | null): void {
+    const { age: blind, tone, failing } = stands;
     const level = MARKS[tone];
-    const words = failing === null ? t(tone === "late" ? "wall_late" : "wall_soon") : word("failing", failing);
+    const words = whyUnseen(stands) ?? t(tone === "late" ? "wall_late" : "wall_soon");
     rebuild(this.#mark, [level, words], () => (level === undefined ? [] : [mark(level, words)]));
     const shown = own ?? blind;
     setText(this.#age, shown === null ? "—" : age(shown));

@@ -1,5 +1,5 @@
 // A camera's mark: a wedge that opens to where it looks. How long it was not seen is told by colour and by shape, as bands before
-// it: one near its bound, two past it. No imports at run time.
+// it: one near its bound, two past it; one that is blind is crossed out. No imports at run time.
 
 import type { Tone } from "./room";
 
@@ -8,6 +8,7 @@ const PULLED_BACK = 4; // so that it sits on its place
 const BANDS: Partial<Record<Tone, number>> = { soon: 1, late: 2 };
 const BAND = 1.7;
 const GAP = 1.6;
+const CROSSED_OUT = "M-6.5 -7.5L6.5 3.5";
 
 const drawn = new Map<string, string>(); // hundreds of cameras have a few shapes
 
@@ -28,5 +29,5 @@ function drawnAnew(viewDeg: number, tone: Tone): string {
     const outer = inner + BAND;
     return `M${at(inner, 1)}A${inner} ${inner} 0 0 0 ${at(inner, -1)}L${at(outer, -1)}A${outer} ${outer} 0 0 1 ${at(outer, 1)}Z`;
   });
-  return wedge + bands.join("");
+  return wedge + bands.join("") + (tone === "blinded" ? CROSSED_OUT : "");
 }

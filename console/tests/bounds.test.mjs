@@ -8,7 +8,7 @@ const { module } = await runnerImport("/src/bounds.ts", { configFile: false });
 const { besideBound, toneOf, toneOfStill } = module;
 
 const BOUND = 15;
-const told = (age, failing = null) => ({ age, failing, tone: toneOf(age, BOUND, failing) });
+const told = (age, failing = null, blinded = null) => ({ age, failing, blinded, tone: toneOf(age, BOUND, failing, blinded) });
 
 test("an age is judged against its bound, and what fails within it is told apart", () => {
   assert.equal(toneOf(14, BOUND, null), "ok");
@@ -23,6 +23,13 @@ test("a picture that is newer than what was told of it is judged by its own age"
   assert.equal(toneOfStill(told(15.2), 0.4, BOUND), "ok");
   assert.equal(toneOfStill(told(15.2), 14.8, BOUND), "soon");
   assert.equal(toneOfStill(told(null), 0.4, BOUND), "ok");
+});
+
+test("a camera that is blind is so however lately it was visited, and late or failing comes first", () => {
+  assert.equal(toneOf(1, BOUND, null, "covered"), "blinded");
+  assert.equal(toneOf(16, BOUND, null, "covered"), "late");
+  assert.equal(toneOf(1, BOUND, "timed_out", "covered"), "failing");
+  assert.equal(toneOfStill(told(1, null, "covered"), 0.4, BOUND), "blinded");
 });
 
 test("an older picture, or none, changes nothing", () => {

@@ -95,8 +95,8 @@ test("what fails in spans that follow each other is one outage, and the newest c
   assert.deepEqual(told, [["busy", 7, 1800, 2400, true], ["broken", 1, 600, 1200, false], ["busy", 5, 0, 1200, false]]);
 });
 
-const standing = (more = {}) => ({
-  seen: { age: 2, tone: "ok", people: 0, failing: null }, measured: more.seen ? more.seen.age : 2, toured: true, bound: 5, stretch: 1, skip: null,
+const standing = ({ seen = { age: 2 }, ...more } = {}) => ({
+  seen: { tone: "ok", people: 0, failing: null, blinded: null, ...seen }, measured: seen.age, toured: true, bound: 5, stretch: 1, skip: null,
   troubles: [], now: NOON, ...more,
 });
 const said = (more) => findingsOf(standing(more)).map(({ kind, tone, advice }) => [kind, tone, advice]);
@@ -109,6 +109,13 @@ test("what is wrong with a camera is said with what to do, and nothing where not
   assert.deepEqual(said({ seen: { age: 3, failing: "busy" } }), [["failing", "yellow", "busy"]]);
   assert.deepEqual(said({ seen: { age: null, failing: null } }), [["never", "plain", "never"]]);
   assert.deepEqual(said({ toured: false, seen: { age: null, failing: null } }), [["unknown", "plain", "unknown"]]);
+});
+
+test("a camera that is blind is so also where no technician was told, or somebody has closed that", () => {
+  const seen = { age: 2, blinded: "covered" };
+  assert.deepEqual(said({ seen }), [["blinded", "red", "covered"]]);
+  assert.deepEqual(said({ seen, troubles: [trouble("covered", { returned_at: "2026-01-01T11:30:00Z" })] }), [["blinded", "red", "covered"]]);
+  assert.deepEqual(said({ seen, troubles: [trouble("covered")] }), [["trouble", "red", "covered"]]);
 });
 
 test("nobody is late by an age that grew while the connection was away", () => {

@@ -19,7 +19,7 @@ class CameraHealth(StrEnum):
 
     UNKNOWN = "unknown"  # no tour reports
     SKIPPED = "skipped"  # a person has the tour leave it out
-    TROUBLED = "troubled"  # technicians were told of it
+    TROUBLED = "troubled"  # technicians were told of it, or its pictures show nothing
     LATE = "late"  # unseen for longer than its bound, as it is stretched
     FAILING = "failing"  # its last visit failed
     NEVER = "never"  # not seen yet since the tour began
@@ -130,7 +130,8 @@ def _overview(
         status = CameraStatus(camera.id, None, None, None)
         stretch = None
     bound_s = status.bound_s or camera.revisit_bound_s
-    health = _health(status, bound_s, stretch, is_skipped=skipped_until is not None, is_troubled=bool(troubles))
+    is_troubled = bool(troubles) or status.blinded is not None
+    health = _health(status, bound_s, stretch, is_skipped=skipped_until is not None, is_troubled=is_troubled)
     return CameraOverview(
         camera,
         health,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
 
 from patrol.domain.camera import CameraId
 from patrol.domain.camera_health import HealthStep, accepted, step
-from patrol.domain.health_memory import HealthMemory
+from patrol.domain.health_memory import HealthMemory, troubles_on
 from patrol.domain.health_settings import DEFAULT, HealthSettings
 from patrol.domain.looks import Field, Look, likenesses
+from patrol.domain.troubles import Trouble, blinding
 
 
 class SceneBook:
@@ -49,6 +51,7 @@ class HealthWatcher:
     def __init__(self, settings: HealthSettings = DEFAULT) -> None:
         self._settings = settings
         self._memories: dict[CameraId, HealthMemory] = {}
+        self._blinded: dict[CameraId, Trouble] = {}
         self._book = SceneBook()
 
     def observe(
@@ -73,6 +76,15 @@ class HealthWatcher:
         """Know this of a camera from now on, for instance what an earlier run knew."""
         self._memories[camera_id] = memory
         self._book.enter(camera_id, memory)
+        self._blinded.pop(camera_id, None)
+        trouble = blinding(troubles_on(memory))
+        if trouble is not None:
+            self._blinded[camera_id] = trouble
+
+    @property
+    def blinded(self) -> Mapping[CameraId, Trouble]:
+        """The cameras that are blind now, and why."""
+        return self._blinded
 
     def accept(self, camera_id: CameraId) -> bool:
         """A person says that the camera shows what it shall show. Returns whether there was anything to accept."""
@@ -88,4 +100,5 @@ class HealthWatcher:
     def forget(self, camera_id: CameraId) -> None:
         """The camera is gone."""
         self._memories.pop(camera_id, None)
+        self._blinded.pop(camera_id, None)
         self._book.forget(camera_id)

@@ -17,6 +17,7 @@ from patrol.domain.incidents import ClockName, EvidenceId, Incident, IncidentId,
 from patrol.domain.orders import Order
 from patrol.domain.retention import Gone
 from patrol.domain.storage import StorageStatus
+from patrol.domain.troubles import Trouble
 from patrol.domain.units import Unit, UnitState
 
 
@@ -45,7 +46,8 @@ class RingStatus:
 class CameraStatus:
     """One camera in the tour. ``blind_age_s``: None until first seen. ``people``: boxes of people last time.
 
-    ``bound_s``: its revisit bound at this hour; None: the configured one.
+    ``bound_s``: its revisit bound at this hour; None: the configured one. ``blinded``: pictures come, and this is why
+    nothing is seen in them.
     """
 
     id: CameraId
@@ -53,6 +55,7 @@ class CameraStatus:
     failing: str | None
     people: int | None
     bound_s: float | None = None
+    blinded: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)

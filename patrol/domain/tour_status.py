@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from patrol.domain.camera import Ring
+from patrol.domain.camera import CameraId, Ring
 from patrol.domain.room import CameraStatus, RingStatus
+from patrol.domain.troubles import Trouble
 from patrol.domain.visits import Standing, in_detection_s
 
 
@@ -26,6 +28,11 @@ def camera_statuses(standings: Iterable[Standing], now: float) -> tuple[CameraSt
         )
         for standing in standings
     )
+
+
+def with_blinded(statuses: Iterable[CameraStatus], blinded: Mapping[CameraId, Trouble]) -> tuple[CameraStatus, ...]:
+    """The same, with what the pictures of some show."""
+    return tuple(replace(each, blinded=blinded[each.id]) if each.id in blinded else each for each in statuses)
 
 
 def ring_status(ring: Ring, standings: Collection[Standing], visits: int, stretch: float, now: float) -> RingStatus:

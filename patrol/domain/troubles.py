@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -17,6 +18,23 @@ class Trouble(StrEnum):
     DEFOCUSED = "defocused"
     MOVED = "moved"
     WRONG_PICTURE = "wrong_picture"  # another camera's view: no alert is made from it
+
+
+BLINDING: tuple[Trouble, ...] = (
+    Trouble.WRONG_PICTURE,
+    Trouble.NO_SIGNAL,
+    Trouble.BLACK,
+    Trouble.COVERED,
+    Trouble.FROZEN,
+    Trouble.OVER_EXPOSED,
+    Trouble.DEFOCUSED,
+)
+"""Those in which pictures come and nothing is seen in them, the gravest first: no alert is to be expected."""
+
+
+def blinding(troubles: Collection[Trouble]) -> Trouble | None:
+    """The gravest of them that blinds a camera, if one does."""
+    return next((trouble for trouble in BLINDING if trouble in troubles), None)
 
 
 WORDS: dict[Trouble, tuple[str, str]] = {

@@ -22,6 +22,7 @@ from patrol.domain.health_settings import DEFAULT, HealthSettings
 from patrol.domain.health_watching import HealthWatcher
 from patrol.domain.looks import look_at
 from patrol.domain.requests import ViewAcceptance
+from patrol.domain.troubles import Trouble
 from patrol.metrics import Metrics
 from patrol.pipeline.reviewing import TroubleSide
 from patrol.pipeline.stopping import pause
@@ -89,6 +90,11 @@ class Inspecting:
         failure = CaptureFailure.WRONG_PICTURE if found.identity is Identity.OTHER else CaptureFailure.NO_SIGNAL
         self._detecting.refuse(failure.value)
         self._tour.refused(frame, failure)
+
+    @property
+    def blinded(self) -> Mapping[CameraId, Trouble]:
+        """See touring.FrameSide."""
+        return self._health.blinded
 
     def accept_view(self, acceptance: ViewAcceptance) -> None:
         """See touring.FrameSide. Pictures of the view are trusted from the next one on, which ends the trouble."""

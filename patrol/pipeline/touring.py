@@ -20,6 +20,8 @@ from patrol.domain.requests import LiveSession, TourRequest, ViewAcceptance
 from patrol.domain.room import PinnedCamera, SceneStanding, SkippedCamera, TourStatus
 from patrol.domain.skips import Skip
 from patrol.domain.tour import Tour
+from patrol.domain.tour_status import with_blinded
+from patrol.domain.troubles import Trouble
 from patrol.domain.visits import Asker, Turn, Visit
 from patrol.metrics import Metrics
 from patrol.pipeline.detecting import Detecting, FrameCounts
@@ -259,6 +261,10 @@ class FrameSide(Protocol):
     def offer(self, frame: Frame, ring: RingName, *, is_extra: bool = False) -> None:
         """Take a frame, of a focus or not; never waits."""
 
+    @property
+    def blinded(self) -> Mapping[CameraId, Trouble]:
+        """The cameras whose pictures show nothing, and why."""
+
     def accept_view(self, acceptance: ViewAcceptance) -> None:
         """A person says that a camera shows what it shall show; nothing if there is no such camera."""
 
@@ -397,6 +403,7 @@ class Touring:
         reviewing = self._reviewing
         return replace(
             status,
+            cameras=with_blinded(status.cameras, self._frames.blinded),
             capacity_per_s=reviewing.capacity_per_s,
             needed_per_s=reviewing.needed_per_s,
             scenes=self._scenes(),

@@ -54,6 +54,7 @@ from patrol.domain.room import (
 )
 from patrol.domain.skips import LONGEST_REASON
 from patrol.domain.storage import StorageStatus
+from patrol.domain.troubles import Trouble
 from patrol.domain.units import UnitId, UnitKind, UnitState
 from patrol.domain.vocabulary import CoordinateSystem, RuleId
 from patrol.domain.wall import MOST_IN_SIGHT
@@ -79,8 +80,8 @@ class TourState:
     """The tour without 476 objects in it.
 
     ``blind_ages_s`` and ``people`` come in the order of the layout's cameras; None where nothing is known.
-    ``failing`` names only the cameras whose last visit failed, and why; ``bounds_s`` only those that have another
-    bound at this hour than the layout says.
+    ``failing`` names only the cameras whose last visit failed, and why; ``blinded`` only those whose pictures come and
+    show nothing, and why; ``bounds_s`` only those that have another bound at this hour than the layout says.
     """
 
     at: datetime
@@ -94,6 +95,7 @@ class TourState:
     blind_ages_s: tuple[float | None, ...]
     people: tuple[int | None, ...]
     failing: Mapping[CameraId, str]
+    blinded: Mapping[CameraId, Trouble]
     bounds_s: Mapping[CameraId, float]
     pinned: tuple[PinnedCamera, ...] | None
     capacity_per_s: float | None
@@ -236,6 +238,7 @@ def _tour_state(tour: TourStatus, layout: RoomLayout) -> TourState:
         blind_ages_s=tuple(None if age is None else round(age, 2) for age in ages),
         people=tuple(camera.people if camera else None for camera in in_order),
         failing={camera.id: camera.failing for camera in tour.cameras if camera.failing is not None},
+        blinded={camera.id: camera.blinded for camera in tour.cameras if camera.blinded is not None},
         bounds_s=_other_bounds(by_id, layout),
         pinned=tour.pinned,
         capacity_per_s=tour.capacity_per_s,

@@ -17,6 +17,7 @@ from patrol.domain.camera import CameraId, RingName
 from patrol.domain.errors import ConfigError, QueueError
 from patrol.domain.messages import DEAD_STREAM, Message
 from patrol.domain.room import CameraStatus, RingStatus, TourStatus
+from patrol.domain.troubles import Trouble
 from patrol.ports import Delivery, MessagesRefusedError
 from tests.adapters.cable import cable_to
 from tests.builders import NOON
@@ -60,6 +61,7 @@ def bodies(deliveries: Sequence[Delivery]) -> list[bytes]:
 def tour_status() -> TourStatus:
     ring = RingStatus(RingName.CORE, 5.0, 60.0, 64, 1, 900, 1.5, 3.0, 4.25)
     cameras = (CameraStatus(CameraId("C-1"), 1.25, None, 3), CameraStatus(CameraId("C-2"), None, "timed_out", None))
+    cameras = (*cameras, CameraStatus(CameraId("C-3"), 1.0, None, 0, blinded=Trouble.COVERED))
     return TourStatus(NOON, 1.0, 33.2, (ring,), cameras, (CameraId("C-1"),), 1000, 990, 3)
 
 

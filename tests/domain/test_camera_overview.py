@@ -39,6 +39,7 @@ SEEN = CameraStatus(ONE, 4.0, None, 2)
         (tour(replace(SEEN, blind_age_s=5.1), stretch=1.2), CameraHealth.OK),
         (tour(replace(SEEN, blind_age_s=5.1, bound_s=15.0)), CameraHealth.OK),
         (tour(replace(SEEN, failing="timed_out")), CameraHealth.FAILING),
+        (tour(replace(SEEN, blinded=Trouble.COVERED)), CameraHealth.TROUBLED),
         (tour(replace(SEEN, blind_age_s=None)), CameraHealth.NEVER),
         (tour(replace(SEEN, blind_age_s=99.0), skipped_until=at(60)), CameraHealth.SKIPPED),
         (tour(replace(SEEN, id=CameraId("C-2"))), CameraHealth.UNKNOWN),

@@ -175,6 +175,29 @@ def test_a_recorders_card_is_no_picture() -> None:
     assert ("C-1", Trouble.NO_SIGNAL, "") in bench.told.troubles
 
 
+def test_a_camera_that_is_visited_in_time_and_sees_nothing_is_told_as_blind_until_it_sees_again() -> None:
+    bench = Bench(camera("C-1"), camera("C-2"))
+    bench.sees(BUS, times=6)
+    assert bench.inspecting.blinded == {}
+    bench.sees(np.full_like(BUS, 8), times=6)
+    assert bench.inspecting.blinded == {"C-1": Trouble.BLACK}
+    assert len(bench.told.offered) == 12, "its pictures count as visits: no age says it"
+    bench.sees(BUS, times=6)
+    assert bench.inspecting.blinded == {}
+
+
+def test_a_camera_that_was_blind_is_still_so_after_a_restart() -> None:
+    before = Bench(camera("C-1"))
+    before.sees(BUS, times=6)
+    before.sees(np.full_like(BUS, 8), times=6)
+    stopping = asyncio.Event()
+    stopping.set()
+    asyncio.run(before.inspecting.run(stopping))
+    after = Bench(camera("C-1"), scenes=before.scenes)
+    asyncio.run(after.inspecting.run(stopping))
+    assert after.inspecting.blinded == {"C-1": Trouble.BLACK}
+
+
 def test_a_drawn_picture_may_stand_still_and_a_cameras_may_not() -> None:
     drawn, real = Bench(camera("C-1", simulated=True)), Bench(camera("C-1"))
     for bench in (drawn, real):

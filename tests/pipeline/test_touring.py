@@ -24,6 +24,7 @@ from patrol.domain.requests import LiveSession, ViewAcceptance
 from patrol.domain.room import TourStatus
 from patrol.domain.skips import Skip
 from patrol.domain.tour import Tour
+from patrol.domain.troubles import Trouble
 from patrol.domain.visits import Asker, TourSettings
 from patrol.metrics import Metrics
 from patrol.pipeline.detecting import Detecting
@@ -141,6 +142,7 @@ class Frames:
     def __init__(self, detecting: Detecting) -> None:
         self.offer = detecting.offer
         self.accepted: list[ViewAcceptance] = []
+        self.blinded: dict[CameraId, Trouble] = {}
 
     def accept_view(self, acceptance: ViewAcceptance) -> None:
         self.accepted.append(acceptance)
@@ -195,6 +197,13 @@ def ring_cameras(core: int, periphery: int = 0, far: int = 0) -> list[Camera]:
         for name, count in counts.items()
         for number in range(count)
     ]
+
+
+def test_the_tour_says_which_cameras_are_blind_though_they_are_visited() -> None:
+    station = Station(ring_cameras(2), TourSettings())
+    station.frames.blinded[CameraId("core-1")] = Trouble.COVERED
+    told = {status.id: status.blinded for status in station.touring.status().cameras}
+    assert told == {"core-0": None, "core-1": Trouble.COVERED}
 
 
 def test_every_camera_is_seen_within_its_bound_and_never_twice_at_once() -> None:

@@ -240,8 +240,8 @@ class FakeRoom:
 
     ``away``, ``queue_away``: what the store and the queue say instead of answering; ``takes_s``: how long a snapshot
     takes. ``dead``: cameras that cannot be seen, unseen for 1.4 times their bound or more; ``never``: not seen yet.
-    ``wrong``: cameras whose last picture was another's. ``pins``: what the tour was asked for; it says so unless
-    ``tells_pins`` is false, as a tour of an older version would not.
+    ``wrong``: cameras whose last picture was another's; ``blinded``: those that see nothing, and why. ``pins``:
+    what the tour was asked for; it says so unless ``tells_pins`` is false, as a tour of an older version would not.
     ``happened``: what is recorded of each incident; ``records_asked``: how often somebody asked.
     """
 
@@ -272,6 +272,7 @@ class FakeRoom:
     dead: frozenset[CameraId] = frozenset()
     never: frozenset[CameraId] = frozenset()
     wrong: frozenset[CameraId] = frozenset()
+    blinded: dict[CameraId, Trouble] = field(default_factory=dict)
     pins: dict[CameraId, PinnedCamera] = field(default_factory=dict)
     tells_pins: bool = True
     capacity: tuple[float, float] | None = None
@@ -817,7 +818,8 @@ class FakeRoom:
             ages[camera.id] = age
             people, bound_s = (index * 7) % 5 * (index % 3), self.bounds_of_the_hour.get(camera.id)
             seen_s = None if camera.id in self.never else age
-            statuses.append(CameraStatus(camera.id, seen_s, failing, people, bound_s))
+            blinded = self.blinded.get(camera.id)
+            statuses.append(CameraStatus(camera.id, seen_s, failing, people, bound_s, blinded))
         recent = sorted(ages, key=lambda camera_id: ages[camera_id])[:24]
         seen = int(running * 43)
         rings = tuple(self._ring(ring, ages) for ring in RINGS)

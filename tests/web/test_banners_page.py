@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from patrol.domain.camera import CameraId
+from patrol.domain.camera import CameraId, RingName
 from patrol.domain.events import Level
 from patrol.domain.incidents import EscalationStep, IncidentId
 from patrol.domain.room import QueueStatus, WatchStatus
+from patrol.domain.troubles import Trouble
 from patrol.domain.units import UnitState
 from tests.waiting import wait_for
 
@@ -204,6 +205,36 @@ def test_a_tour_that_is_stretched_by_next_to_nothing_is_no_banner(served: Served
         expect(core).to_contain_text("≤5 s" if stretch == 1.01 else f"5→{5 * stretch:.1f} s")
         told = page.locator(".banner", has_text=re.compile("轮巡已放宽|轮巡回到"))
         expect(told.filter(has_not_text="刚刚恢复")).to_have_count(int(is_told))
+
+
+def test_one_blind_camera_is_a_banner_red_in_the_core_and_looks_blind_wherever_it_stands(
+    served: ServedRoom, open_page: Open
+) -> None:
+    page = open_page("?lang=en")
+    cameras = len(served.room.cameras)
+    online, banner = page.locator("#health li").nth(1), page.locator(".banner", has_text="blind")
+    expect(online).to_contain_text(f"{cameras} online")
+    expect(banner).to_have_count(0)
+    far = next(camera.id for camera in served.room.cameras if camera.ring is RingName.FAR)
+    served.do(lambda: served.room.blinded.update({far: Trouble.FROZEN}))
+    expect(banner).to_have_attribute("data-level", "yellow")
+    expect(banner).to_contain_text("1 camera is blind: Far 1.")
+    served.do(lambda: served.room.blinded.update({CameraId("C-017"): Trouble.COVERED}))
+    expect(banner).to_have_attribute("data-level", "red")
+    expect(banner).to_contain_text("2 cameras are blind: Core 1, Far 1.")
+    expect(banner).to_contain_text("C-017: covered")
+    expect(banner).to_contain_text("raises no alert")
+    expect(online).to_contain_text(f"{cameras - 2} online")
+    expect(online).to_contain_text("2 blind")
+    expect(page.locator('#map .cameras path[data-tone="blinded"]')).to_have_count(2)
+    page.keyboard.press("w")
+    tile = page.locator('.tile[data-id="C-017"]')
+    expect(tile).to_have_attribute("data-tone", "blinded")
+    expect(tile.locator(".mark")).to_have_attribute("aria-label", "covered")
+    page.keyboard.press("v")
+    expect(page.locator('.cam-row[data-id="C-017"]')).to_contain_text("covered")
+    served.do(lambda: served.room.blinded.clear())
+    expect(banner).to_have_count(0)
 
 
 def test_on_a_phone_a_new_banner_is_seen_wherever_the_page_was_scrolled_to(served: ServedRoom, open_page: Open) -> None:
