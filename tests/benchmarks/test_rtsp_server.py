@@ -149,8 +149,9 @@ def test_the_other_film_is_shown_in_its_times_and_from_a_key_frame_on(server: Se
     seen = list(pictures(server, "changes", begin + 2 * GOP_S - time.time()))
     other = [(at, is_key) for at, shade, is_key in seen if shade > OTHER_SHADE - 15]
     assert other[0][1]
-    assert begin - 0.1 <= other[0][0] <= begin + 0.6
-    assert begin + GOP_S - 0.5 <= other[-1][0] <= begin + GOP_S + 0.6
+    # On a busy machine a picture comes late; by a whole group it would be another group's.
+    assert begin - 0.1 <= other[0][0] < begin + GOP_S
+    assert begin + GOP_S - 0.5 <= other[-1][0] < begin + 2 * GOP_S
     assert seen[-1][1] < OTHER_SHADE - 15
 
 
