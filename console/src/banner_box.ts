@@ -16,6 +16,7 @@ const BELOW = ["feed", "incident", "wall", "cameras", "place"];
 
 // `key`: the same as long as it is about the same thing. `title`: what is wrong, and `todo`: what to do; no seconds tick in
 // them, they do in `text`. `letters`: its button shows the dead letters; `shows`: an incident's id, which its button shows.
+// `link`: nothing is known of now, so that it comes before all others, which are older than it.
 export interface Banner {
   key: string;
   level: Level;
@@ -23,6 +24,7 @@ export interface Banner {
   text?: string;
   todo?: string;
   urgent?: boolean;
+  link?: boolean;
   letters?: boolean;
   shows?: string;
 }
@@ -48,7 +50,9 @@ let inFlow = 0; // as high as it is to what stands below it
 // `onShow(id)`: an incident is to be shown.
 export function fillBannerBox(banners: Banner[], onShow: Show): void {
   const now = performance.now();
+  const isStale = banners.some(({ link }) => link);
   for (const banner of banners) showLine(banner, onShow, now);
+  for (const { node } of lines.values()) showAge(node, isStale);
   arrange(banners.map(({ key }) => key));
   setAttribute(box, "data-new", [...lines.values()].some(({ since }) => now - since < NEW_MS));
   announce(banners, now);
@@ -56,12 +60,13 @@ export function fillBannerBox(banners: Banner[], onShow: Show): void {
 }
 
 function showLine(banner: Banner, onShow: Show, now: number): void {
-  const { key, level, urgent, title, text = "", todo = "", letters, shows } = banner;
+  const { key, level, urgent, link, title, text = "", todo = "", letters, shows } = banner;
   const line = lines.get(key) ?? { node: newLine(), since: now, movedAt: now };
   lines.set(key, line);
   const [sign, words, buttons] = [part(line.node, 0), part(line.node, 1), part(line.node, 2)];
   setAttribute(line.node, "data-level", level);
   setAttribute(line.node, "data-urgent", urgent === true);
+  setAttribute(line.node, "data-link", link === true);
   setAttribute(line.node, "role", urgent ? "alert" : null);
   setAttribute(line.node, "data-over", false);
   line.node.style.minHeight = "";
@@ -70,20 +75,34 @@ function showLine(banner: Banner, onShow: Show, now: number): void {
   rebuild(buttons, [letters, shows, language()], () => [letters ? lettersButton() : shows ? showButton(shows, onShow) : null]);
 }
 
+// What it asked for cannot be done while the server is away. The button keeps its place and the focus.
+function showAge(node: HTMLElement, isStale: boolean): void {
+  const isOld = isStale && node.dataset.link === undefined;
+  setAttribute(node, "data-old", isOld);
+  for (const button of node.querySelectorAll("button[data-needs]")) {
+    setAttribute(button, "aria-disabled", isOld ? "true" : null);
+    setAttribute(button, "title", isOld ? t("banner_old") : null);
+  }
+}
+
 function newLine(): HTMLElement {
   return el("p", { class: "banner" }, el("span", { class: "sign" }), el("span", { class: "banner-words" }), el("span", { class: "sign" }));
 }
 
 function showButton(id: string, onShow: Show): HTMLElement {
   const button = el("button", { type: "button", "data-needs": "act" }, t("room_asked_show"));
-  button.addEventListener("click", () => onShow(id));
+  button.addEventListener("click", () => unlessOld(button, () => onShow(id)));
   return button;
 }
 
 function lettersButton(): HTMLElement {
   const button = el("button", { type: "button", class: "quiet", "data-needs": "see_letters" }, t("letters_show"));
-  button.addEventListener("click", () => void openLetters());
+  button.addEventListener("click", () => unlessOld(button, () => void openLetters()));
   return button;
+}
+
+function unlessOld(button: HTMLElement, action: () => void): void {
+  if (button.ariaDisabled !== "true") action();
 }
 
 // In their order; while somebody is at them, what stands there stays, and what is new comes below.

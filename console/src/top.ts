@@ -356,11 +356,12 @@ function askedOfTheRoom(incidents: Incident[]): Banner[] {
 // Nothing is heard of the server, or it says that it knows nothing of now.
 function linkBanners({ lost, trouble }: Link, wasShown: boolean): Banner[] {
   const shown = room.at === null ? { time: "", age: "" } : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
-  if (lost && !wasShown) return [{ key: "lost", level: "red", title: t("lost_first") }];
-  if (lost) return [{ key: "lost", level: "red", title: t("lost"), text: t("shown_as_of", shown), todo: t("lost_do") }];
+  const about = { level: "red", link: true } as const;
+  if (lost && !wasShown) return [{ ...about, key: "lost", title: t("lost_first") }];
+  if (lost) return [{ ...about, key: "lost", title: t("lost"), text: t("shown_as_of", shown), todo: t("lost_do") }];
   if (trouble === null) return [];
   const text = [t("trouble_text"), wasShown ? t("shown_as_of", shown) : ""].filter(Boolean).join(" ");
-  return [{ key: "trouble", level: "red", title: t("trouble", { why: trouble }), text, todo: t("trouble_do") }];
+  return [{ ...about, key: "trouble", title: t("trouble", { why: trouble }), text, todo: t("trouble_do") }];
 }
 
 // What keeps units from being sent, or from hearing of it.

@@ -256,3 +256,62 @@ def test_that_there_is_nobody_to_send_is_said_also_over_a_full_feed(served: Serv
     expect(page.locator("#incident .why")).to_contain_text("没有警力在岗")
     served.do(lambda: setattr(served.room, "units", ()))
     expect(page.locator(".banner")).to_contain_text("没有警力上报")
+
+
+COLOURS = """() => Object.fromEntries(["#loop b", "#loop small", "#rings > li > b", "#rings > li > small", "#health small"].map(
+  (what) => [what, [...new Set([...document.querySelectorAll(what)].map((node) => getComputedStyle(node).color))]]))"""
+LOUD = """(line) => {
+  const style = getComputedStyle(line);
+  const probe = document.createElement("i");
+  probe.style.color = "var(--red)";
+  document.body.append(probe);
+  const red = getComputedStyle(probe).color;
+  probe.remove();
+  return style.backgroundColor === red;
+}"""
+
+
+def test_while_the_store_is_away_that_stands_out_and_what_is_older_asks_for_nothing(
+    served: ServedRoom, open_page: Open
+) -> None:
+    ask_the_room(served, 1, "C-005")
+    served.room.bury(1)
+    page = open_page("?lang=en")
+    page.locator("#operator").fill("Li")
+    asked, letters = page.locator(".banner[data-urgent]"), page.locator(".banner", has_text="message")
+    assert asked.evaluate(LOUD)
+    assert len({colour for colours in page.evaluate(COLOURS).values() for colour in colours}) > 1
+    stood = asked.evaluate("line => line.getBoundingClientRect().height")
+    served.room.away = "connection refused"
+    away = page.locator(".banner").first
+    expect(away).to_contain_text("The database does not answer")
+    assert away.evaluate(LOUD)
+    assert not asked.evaluate(LOUD)
+    assert asked.evaluate("line => line.getBoundingClientRect().height") == stood
+    assert len({colour for colours in page.evaluate(COLOURS).values() for colour in colours}) == 1
+    for line in (asked, letters):
+        expect(line.locator("button[data-needs]")).to_have_attribute("aria-disabled", "true")
+        line.locator("button[data-needs]").click(force=True)
+    expect(page.locator("#letters")).to_be_hidden()
+    assert "acknowledge" not in [call[0] for call in served.room.calls]
+    served.room.away = None
+    expect(away).to_have_attribute("data-urgent", "")
+    assert asked.evaluate(LOUD)
+    with page.expect_request("**/acknowledge"):
+        asked.locator("button[data-needs]").click()
+
+
+def test_on_a_phone_it_stays_in_sight_that_nothing_is_known_of_now(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    page = open_page(width=390, clock=True)
+    served.room.away = "connection refused"
+    away = page.locator(".banner[data-link]")
+    expect(away).to_contain_text("数据库没有应答")
+    page.clock.fast_forward(10_500)
+    expect(page.locator("#banners")).not_to_have_attribute("data-new", "")
+    page.evaluate("scrollTo(0, 700)")
+    expect(away).to_be_in_viewport(ratio=1)
+    page.locator(f'.card[data-id="{incident}"]').click()
+    bottom = "document.getElementById('banners').getBoundingClientRect().bottom"
+    page.wait_for_function(f"document.querySelector('#incident header').getBoundingClientRect().top >= {bottom}")
+    expect(page.locator("#incident header")).to_be_in_viewport()
