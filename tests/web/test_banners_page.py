@@ -258,6 +258,86 @@ def test_that_there_is_nobody_to_send_is_said_also_over_a_full_feed(served: Serv
     expect(page.locator(".banner")).to_contain_text("没有警力上报")
 
 
+def crowd(served: ServedRoom) -> None:
+    """Six banners: two that ask the room, a stretched tour, a queue that is away, a clock that jumped, dead letters."""
+    for number, camera in enumerate(("C-005", "C-017"), 1):
+        ask_the_room(served, number, camera)
+    served.room.stretch = 1.3
+    served.room.queue = QueueStatus("redis: connection refused", 3, 41.0, 2)
+    served.room.watch = WatchStatus(clock_off_s=-3600)
+
+
+HEIGHTS = "lines => lines.map((line) => Math.round(line.getBoundingClientRect().height))"
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_after_the_first_two_a_banner_is_one_line_until_somebody_opens_it(
+    served: ServedRoom, open_page: Open, width: int
+) -> None:
+    crowd(served)
+    page = open_page("?lang=en", width=width)
+    lines = page.locator(".banner")
+    expect(lines).to_have_count(6)
+    expect(page.locator(".banner[data-folded]")).to_have_count(4)
+    whole, folded = lines.evaluate_all(HEIGHTS)[:2], lines.evaluate_all(HEIGHTS)[2:]
+    assert max(folded) <= 44
+    assert min(whole) > 60
+    for place in range(2):  # no button squeezes their words
+        assert lines.nth(place).locator(".banner-words").evaluate("words => words.clientWidth") >= min(330, width - 75)
+    degraded = page.locator(".banner", has_text="Queue degraded")
+    fold = degraded.get_by_role("button", name="In full: Queue degraded")
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    degraded.scroll_into_view_if_needed()
+    stood = top_of(page, ".banner:nth-child(4)")
+    degraded.locator(".banner-words").click(force=True)  # wherever it is pressed
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    assert degraded.evaluate_all(HEIGHTS)[0] > 60
+    assert top_of(page, ".banner:nth-child(4)") == stood
+    page.mouse.move(5, 5)
+    served.do(lambda: setattr(served.room, "queue", QueueStatus("redis: timed out", 4, 50.0, 2)))
+    expect(degraded).to_contain_text("timed out")  # several ticks later
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    fold.press("Enter")
+    expect(degraded).to_have_attribute("data-folded", "")
+    expect(fold).to_be_focused()
+
+
+def test_what_is_new_stands_whole_and_is_folded_once_nobody_is_there(served: ServedRoom, open_page: Open) -> None:
+    crowd(served)
+    served.room.watch = WatchStatus()
+    page = open_page("?lang=en", clock=True)
+    expect(page.locator(".banner[data-folded]")).to_have_count(3)
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(clock_off_s=-3600)))
+    clock, words = page.locator(".banner", has_text="clock jumped"), page.locator(".banner-words").first
+    expect(clock).not_to_have_attribute("data-folded", "")
+    words.hover()
+    page.clock.fast_forward(6_000)
+    page.mouse.move(*[each + 2 for each in centre_of(page, ".banner-words")])
+    page.clock.fast_forward(6_000)
+    expect(page.locator("#banners")).not_to_have_attribute("data-new", "")
+    expect(clock).not_to_have_attribute("data-folded", "")
+    page.mouse.move(1300, 600)
+    expect(clock).to_have_attribute("data-folded", "")
+
+
+def centre_of(page: Page, what: str) -> tuple[float, float]:
+    box = page.locator(what).first.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_one_that_asks_the_room_stays_loud_also_as_one_line(served: ServedRoom, open_page: Open) -> None:
+    for number, camera in enumerate(("C-005", "C-017", "C-020"), 1):
+        ask_the_room(served, number, camera)
+    page = open_page("?lang=en")
+    page.locator("#operator").fill("Li")
+    third = page.locator(".banner").nth(2)
+    expect(third).to_have_attribute("data-folded", "")
+    assert third.evaluate(LOUD)
+    with page.expect_request("**/acknowledge"):
+        third.get_by_role("button", name="Show and acknowledge").click()
+
+
 COLOURS = """() => Object.fromEntries(["#loop b", "#loop small", "#rings > li > b", "#rings > li > small", "#health small"].map(
   (what) => [what, [...new Set([...document.querySelectorAll(what)].map((node) => getComputedStyle(node).color))]]))"""
 LOUD = """(line) => {
