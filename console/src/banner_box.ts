@@ -4,6 +4,7 @@
 
 import { byId, el, mark, part, rebuild, setAttribute, setText } from "./dom";
 import { openLetters } from "./letters";
+import { type View, watchViews } from "./views";
 import { aimedSince, isTouched } from "./touching";
 import { language, t, word } from "./words";
 import type { Level } from "./api";
@@ -52,6 +53,7 @@ let saidAt = -Infinity;
 let saidIn = language();
 let isMisaimed = false;
 let height = 0;
+let settledIn: View | null = null;
 let inFlow = 0; // as high as it is to what stands below it
 
 // `onShow(id)`: an incident is to be shown.
@@ -221,10 +223,20 @@ function settle(): void {
   box.style.marginBottom = Math.abs(missing) < 0.5 ? "" : `${missing}px`;
 }
 
-new ResizeObserver(() => {
+new ResizeObserver(measure).observe(box);
+
+function measure(): void {
   height = box.getBoundingClientRect().height;
   settle();
-}).observe(box);
+}
+
+// In another view nothing has stood anywhere yet, and the box may be narrower, and higher.
+watchViews((view) => {
+  if (view === settledIn) return;
+  settledIn = view;
+  height = inFlow = box.getBoundingClientRect().height;
+  settle();
+});
 
 // A press that was aimed at what stood there before.
 box.addEventListener("pointerdown", (event) => {

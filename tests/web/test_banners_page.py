@@ -267,6 +267,25 @@ def crowd(served: ServedRoom) -> None:
     served.room.watch = WatchStatus(clock_off_s=-3600)
 
 
+@pytest.mark.parametrize("view", ["wall", "cameras"])
+def test_what_stands_below_the_banners_stands_right_below_them_in_another_view(
+    served: ServedRoom, open_page: Open, view: str
+) -> None:
+    crowd(served)
+    page = open_page("?lang=en")
+    expect(page.locator(".banner")).to_have_count(6)
+    page.locator("#feed-title").hover()  # somebody is there, and the views have it in common
+    room_height = page.locator("#banners").evaluate("box => box.getBoundingClientRect().height")
+    page.keyboard.press({"wall": "w", "cameras": "v"}[view])
+    expect(page.locator(f"#{view}-title")).to_be_visible()
+    bottom, height = page.locator("#banners").evaluate(
+        "async box => { await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); "
+        "const at = box.getBoundingClientRect(); return [at.bottom, at.height]; }"
+    )
+    assert height < room_height - 50
+    assert abs(top_of(page, f"#{view}") - bottom) < 1
+
+
 HEIGHTS = "lines => lines.map((line) => Math.round(line.getBoundingClientRect().height))"
 
 
