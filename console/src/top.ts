@@ -64,7 +64,7 @@ function showRings(tour: TourState | null): void {
   if (rings.children.length !== shown.length) rings.replaceChildren(...shown.map(ringCell));
   shown.forEach((ring, place) => {
     const status = tour?.rings.find((one) => one.name === ring.name);
-    showRing(part(rings, place), ring, status, tour?.stretch ?? 1);
+    showRing(part(rings, place), ring, status, tour !== null && isStretchedBy(tour) ? tour.stretch : 1);
   });
 }
 
@@ -85,7 +85,7 @@ function showRing(cell: HTMLElement, ring: RingOnMap, status: RingStatus | undef
   setText(label, word("ring", ring.name));
   // Red is past the promised one.
   const stretched = (bound_s * stretch).toFixed(1);
-  const isAnother = stretch > 1 && Number(stretched) !== bound_s;
+  const isAnother = stretch > 1;
   setText(bound, isAnother ? `${bound_s}→${stretched} s` : `≤${bound_s} s`);
   setAttribute(cell, "data-stretched", isAnother);
   setText(value, status ? status.blind_age_max_s.toFixed(1) : "—");
@@ -213,9 +213,13 @@ function calm(key: string, banner: Banner | null, over: PlainKey): Banner | null
 let isStretched = false;
 
 // By a few per cent the tour is stretched now and then, and nobody can do anything about that.
+function isStretchedBy({ stretch }: TourState): boolean {
+  isStretched = stretch >= (isStretched ? STRETCHED_UNTIL : STRETCHED_FROM);
+  return isStretched;
+}
+
 function stretchedTour(tour: TourState): Banner | null {
-  isStretched = tour.stretch >= (isStretched ? STRETCHED_UNTIL : STRETCHED_FROM);
-  if (!isStretched) return null;
+  if (!isStretchedBy(tour)) return null;
   const bounds = room.layout.rings.map((ring) => {
     const bound = boundOfRing(ring, tour.rings.find((one) => one.name === ring.name));
     return t("stretched_ring", { ring: word("ring", ring.name), now: (bound * tour.stretch).toFixed(1), bound });
