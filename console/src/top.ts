@@ -1,7 +1,7 @@
 // The top bar: the loop, the rings' promises, health; and the banners under it.
 
 import { byId, el, part, rebuild, setAttribute, setText } from "./dom";
-import { language, pick, type PlainKey, t, word } from "./words";
+import { language, pick, type PlainKey, sentence, t, word } from "./words";
 import { type Banner, fillBannerBox, type Show } from "./banner_box";
 import { age, minutes, serverNow, timeOfDay } from "./times";
 import { targetText } from "./countdown";
@@ -184,7 +184,7 @@ const MANY_CAMERAS = 20;
 function worstMaintenance(state: RoomState): string {
   const open = state.incidents.filter((incident) => isOpen(incident) && isMaintenance(incident));
   const worst = open.reduce<Incident | null>((most, one) => (most && camerasOf(most).all >= camerasOf(one).all ? most : one), null);
-  return worst === null ? "" : wordsOf(worst);
+  return worst === null ? "" : sentence(wordsOf(worst));
 }
 
 function silentTour(state: RoomState): Banner {
@@ -330,7 +330,7 @@ function auditBanners(watch: WatchStatus, queue: QueueStatus): Banner[] {
     key: `finding ${finding.kind} ${finding.subject}`,
     level: finding.level === "red" ? "red" : "yellow",
     title: word("finding", finding.kind),
-    text: `${pick(finding.words_zh, finding.words_en)} ${t("finding_since", sinceOf(finding.since))}`,
+    text: sentence(`${pick(finding.words_zh, finding.words_en)} ${t("finding_since", sinceOf(finding.since))}`),
   }));
   const more = watch.found - watch.findings.length + findings.length - banners.length;
   if (more > 0 && banners.length > 0) banners.push({ key: "findings", level: "yellow", title: t("findings_more", { n: more }) });
@@ -345,7 +345,7 @@ function askedOfTheRoom(incidents: Incident[]): Banner[] {
   const banners = asked.slice(0, ASKED_SHOWN).flatMap((incident): Banner[] => {
     const escalation = escalationOf(incident);
     if (escalation === null) return [];
-    const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: whyEscalated(escalation) };
+    const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: sentence(whyEscalated(escalation)) };
     const title = [notReal(incident), t("room_asked")].filter(Boolean).join(" · ");
     return [{ key: `room ${incident.id}`, level: "red", urgent: true, title, text: t("room_asked_text", about), shows: incident.id }];
   });
