@@ -32,10 +32,11 @@ export class Candidates {
     this.node.open = !isFolded;
   }
 
-  // For the keyboard: the first unit is one Tab away.
+  // For the keyboard: at the first unit that can be sent, where one can.
   goTo(): void {
     this.node.open = true;
-    this.#title.focus({ preventScroll: true });
+    const first = [...this.node.querySelectorAll("button")].find((button) => button.checkVisibility());
+    (first ?? this.#title).focus({ preventScroll: true });
     this.#title.scrollIntoView({ block: "start" });
   }
 

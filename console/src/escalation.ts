@@ -1,7 +1,7 @@
 // What is late for too long: how far up it was told and why, and the button with which somebody takes it on.
 
 import { type Child, el, mark, rebuild, setAttribute } from "./dom";
-import { language, pick, t, word } from "./words";
+import { language, pick, sentence, t, word } from "./words";
 import { timeOfDay } from "./times";
 import { isOpen } from "./room";
 import type { Escalation, Incident } from "./api";
@@ -67,9 +67,9 @@ export class EscalationBox {
     const reminder = reminded > 0 ? el("p", {}, t(awaitsSecond ? "reminded_second" : "reminded", { n: reminded })) : null;
     if (escalation === null) return [reminder];
     const level = escalation.step === "next_unit" ? "yellow" : "red";
-    const told = el("p", {}, mark(level, ""), el("b", {}, word("step", escalation.step)),
+    const told = el("p", {}, mark(level, ""), el("b", {}, word("escalated", escalation.step)),
       el("small", {}, t("escalated_at", { time: timeOfDay(Date.parse(escalation.at)) })));
-    const why = el("p", {}, whyEscalated(escalation));
+    const why = el("p", {}, sentence(whyEscalated(escalation)));
     return [told, why, reminder, this.#answer(escalation)];
   }
 

@@ -1,7 +1,7 @@
 // The selected incident: its picture, its clock, its timeline, why this unit, and what an operator can do.
 
 import { type Child, el, mark, rebuild, setAttribute, setText } from "./dom";
-import { type Key, language, pick, type PlainKey, t, word } from "./words";
+import { type Key, language, pick, type PlainKey, sentence, t, word } from "./words";
 import { serverNow, signed, timeOfDay } from "./times";
 import { Countdown, stampOf } from "./countdown";
 import {
@@ -510,7 +510,8 @@ export class IncidentPanel {
     const goesOn = incidentById(incident.merged_into ?? incident.duplicate_of)?.id ?? null;
     const mayReopen = !open && !isMaintenance(incident) && incident.merged_into === null;
     rebuild(this.#outcome, [result, goesOn, mayReopen, language()], () => [
-      result ?? "", goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null, this.#noteLead(),
+      result ?? "",
+      el("span", { class: "leads" }, goesOn === null ? null : this.#leadButton(goesOn), mayReopen ? this.#reopenButton() : null, this.#noteLead()),
     ]);
     this.#outcome.hidden = result === null;
   }
@@ -832,10 +833,10 @@ function reasons(incident: Incident, orders: Order[], withdraw: (order: Order) =
   const seenWords = t("why_level_text", {
     ring: word("ring", incident.ring),
     kind: word("kind", incident.kind),
-    words: wordsOf(incident),
+    words: sentence(wordsOf(incident)),
   });
   const because = pick(incident.level_why_zh, incident.level_why_en);
-  const why = because ? t("why_level_because", { why: because, words: wordsOf(incident) }) : seenWords;
+  const why = because ? t("why_level_because", { why: because, words: sentence(wordsOf(incident)) }) : seenWords;
   const paragraphs = [el("p", {}, el("b", {}, level), why), ...earlierLives(incident)];
   const short = incident.shortfall;
   if (short) paragraphs.push(el("p", { class: "warning shortfall" }, mark("red", ""), pick(short.zh, short.en)));
@@ -926,5 +927,5 @@ function closingText(incident: Incident): string {
   const end = stampOf(incident, "t12");
   const by = t("closed_by", { who: word("source", incident.closed_by ?? "—"), time: end === null ? "—" : timeOfDay(end) });
   const first = incident.closing ? t("closing_first", { who: incident.closing.operator }) : "";
-  return [dispositionText(incident), by, first, incident.reason].filter(Boolean).join(" · ");
+  return [dispositionText(incident), by, first, incident.reason].filter(Boolean).join(" ·\u00a0"); // no line ends with the dot
 }

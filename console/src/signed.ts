@@ -1,6 +1,6 @@
 // Who is signed in here, and what they may. In a room without accounts nobody is, and everything may be done.
 
-import { byId, setAttribute, setText } from "./dom";
+import { byId, el, rebuild, setAttribute } from "./dom";
 import { t, word } from "./words";
 import { serverNow, timeOfDay } from "./times";
 import { ActionFailed, get, post } from "./sending";
@@ -39,9 +39,15 @@ export function showWhoIsHere(): void {
   const isSignedIn = signedInName() !== "";
   who.hidden = out.hidden = !isSignedIn;
   open.hidden = me === null || isSignedIn;
-  if (me !== null && isSignedIn) setText(who, `${me.name} · ${word("role", me.role)}`);
+  if (me !== null && isSignedIn) showMe(who, me.name, word("role", me.role));
   setAttribute(document.body, "data-signed-in", isSignedIn);
   setAttribute(document.body, "data-may", me === null ? null : me.may.join(" "));
+}
+
+// Where there is little room the role is not shown, and a long name is cut: the tooltip has both.
+function showMe(button: HTMLElement, name: string, role: string): void {
+  rebuild(button, [name, role], () => [name, el("small", {}, ` · ${role}`)]);
+  setAttribute(button, "title", `${name} · ${role} — ${t("password_change")}`);
 }
 
 // Called when the room opens, and whenever the server has refused something: nobody there, to the door.

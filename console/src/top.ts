@@ -1,7 +1,7 @@
 // The top bar: the loop, the rings' promises, health; and the banners under it.
 
 import { byId, el, part, rebuild, setAttribute, setText } from "./dom";
-import { language, pick, type PlainKey, t, word } from "./words";
+import { language, pick, type PlainKey, sentence, t, word } from "./words";
 import { type Banner, fillBannerBox, type Show } from "./banner_box";
 import { age, minutes, serverNow, timeOfDay } from "./times";
 import { targetText } from "./countdown";
@@ -64,7 +64,7 @@ function showRings(tour: TourState | null): void {
   if (rings.children.length !== shown.length) rings.replaceChildren(...shown.map(ringCell));
   shown.forEach((ring, place) => {
     const status = tour?.rings.find((one) => one.name === ring.name);
-    showRing(part(rings, place), ring, status, tour?.stretch ?? 1);
+    showRing(part(rings, place), ring, status, tour !== null && isStretchedBy(tour) ? tour.stretch : 1);
   });
 }
 
@@ -85,7 +85,7 @@ function showRing(cell: HTMLElement, ring: RingOnMap, status: RingStatus | undef
   setText(label, word("ring", ring.name));
   // Red is past the promised one.
   const stretched = (bound_s * stretch).toFixed(1);
-  const isAnother = stretch > 1 && Number(stretched) !== bound_s;
+  const isAnother = stretch > 1;
   setText(bound, isAnother ? `${bound_s}→${stretched} s` : `≤${bound_s} s`);
   setAttribute(cell, "data-stretched", isAnother);
   setText(value, status ? status.blind_age_max_s.toFixed(1) : "—");
@@ -190,7 +190,7 @@ const MANY_CAMERAS = 20;
 function worstMaintenance(state: RoomState): string {
   const open = state.incidents.filter((incident) => isOpen(incident) && isMaintenance(incident));
   const worst = open.reduce<Incident | null>((most, one) => (most && camerasOf(most).all >= camerasOf(one).all ? most : one), null);
-  return worst === null ? "" : wordsOf(worst);
+  return worst === null ? "" : sentence(wordsOf(worst));
 }
 
 function silentTour(state: RoomState): Banner {
@@ -219,9 +219,13 @@ function calm(key: string, banner: Banner | null, over: PlainKey): Banner | null
 let isStretched = false;
 
 // By a few per cent the tour is stretched now and then, and nobody can do anything about that.
+function isStretchedBy({ stretch }: TourState): boolean {
+  isStretched = stretch >= (isStretched ? STRETCHED_UNTIL : STRETCHED_FROM);
+  return isStretched;
+}
+
 function stretchedTour(tour: TourState): Banner | null {
-  isStretched = tour.stretch >= (isStretched ? STRETCHED_UNTIL : STRETCHED_FROM);
-  if (!isStretched) return null;
+  if (!isStretchedBy(tour)) return null;
   const bounds = room.layout.rings.map((ring) => {
     const bound = boundOfRing(ring, tour.rings.find((one) => one.name === ring.name));
     return t("stretched_ring", { ring: word("ring", ring.name), now: (bound * tour.stretch).toFixed(1), bound });
@@ -363,7 +367,7 @@ function auditBanners(watch: WatchStatus, queue: QueueStatus): Banner[] {
     key: `finding ${finding.kind} ${finding.subject}`,
     level: finding.level === "red" ? "red" : "yellow",
     title: word("finding", finding.kind),
-    text: `${pick(finding.words_zh, finding.words_en)} ${t("finding_since", sinceOf(finding.since))}`,
+    text: sentence(`${pick(finding.words_zh, finding.words_en)} ${t("finding_since", sinceOf(finding.since))}`),
   }));
   const more = watch.found - watch.findings.length + findings.length - banners.length;
   if (more > 0 && banners.length > 0) banners.push({ key: "findings", level: "yellow", title: t("findings_more", { n: more }) });
@@ -378,7 +382,7 @@ function askedOfTheRoom(incidents: Incident[]): Banner[] {
   const banners = asked.slice(0, ASKED_SHOWN).flatMap((incident): Banner[] => {
     const escalation = escalationOf(incident);
     if (escalation === null) return [];
-    const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: whyEscalated(escalation) };
+    const about = { time: timeOfDay(Date.parse(escalation.at)), incident: titleOf(incident), why: sentence(whyEscalated(escalation)) };
     const title = [notReal(incident), t("room_asked")].filter(Boolean).join(" · ");
     return [{ key: `room ${incident.id}`, level: "red", urgent: true, title, text: t("room_asked_text", about), shows: incident.id }];
   });
@@ -393,11 +397,12 @@ function askedOfTheRoom(incidents: Incident[]): Banner[] {
 // Nothing is heard of the server, or it says that it knows nothing of now.
 function linkBanners({ lost, trouble }: Link, wasShown: boolean): Banner[] {
   const shown = room.at === null ? { time: "", age: "" } : { time: timeOfDay(room.at), age: minutes((serverNow() - room.at) / 1000) };
-  if (lost && !wasShown) return [{ key: "lost", level: "red", title: t("lost_first") }];
-  if (lost) return [{ key: "lost", level: "red", title: t("lost"), text: t("shown_as_of", shown), todo: t("lost_do") }];
+  const about = { level: "red", link: true } as const;
+  if (lost && !wasShown) return [{ ...about, key: "lost", title: t("lost_first") }];
+  if (lost) return [{ ...about, key: "lost", title: t("lost"), text: t("shown_as_of", shown), todo: t("lost_do") }];
   if (trouble === null) return [];
   const text = [t("trouble_text"), wasShown ? t("shown_as_of", shown) : ""].filter(Boolean).join(" ");
-  return [{ key: "trouble", level: "red", title: t("trouble", { why: trouble }), text, todo: t("trouble_do") }];
+  return [{ ...about, key: "trouble", title: t("trouble", { why: trouble }), text, todo: t("trouble_do") }];
 }
 
 // What keeps units from being sent, or from hearing of it.

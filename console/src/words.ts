@@ -794,7 +794,10 @@ const zh = {
   step_supervisor: "报值班领导",
   step_room: "全室盯办",
   escalation: "升级盯办",
-  escalated_at: "{time} 升级",
+  escalated_next_unit: "已升级：增派下一组",
+  escalated_supervisor: "已上报：值班领导",
+  escalated_room: "已升级：全室盯办",
+  escalated_at: "{time} 起",
   acknowledge: "知悉",
   acknowledge_means: "由我来盯：不再往上升级，直到又有别的事情超时",
   acknowledged: "{who} 于 {time} 知悉",
@@ -897,6 +900,8 @@ const zh = {
   lost: "连接中断，正在自动重连。",
   shown_as_of: "所示为 {time} 的情况（{age} 前）。",
   lost_do: "这期间的新预警这里看不到：换一台电脑或手机打开控制台，派警用电台或电话。",
+  banner_whole: "全文：{title}",
+  banner_old: "恢复之后才能做：这一条是断开之前的",
   lost_first: "还没有连上服务器，正在自动重连",
   trouble: "数据库没有应答（{why}）。",
   trouble_text: "轮巡继续，新预警暂存本机磁盘，恢复后自动受理。",
@@ -1427,7 +1432,7 @@ const en: Record<Key, string> = {
   letters_who: "Say first who puts it back",
   error_not_replayable: "it does not say which stream it came from, so there is nowhere to put it",
   precision: "How often rules are right",
-  precision_open: "Rules",
+  precision_open: "Precision",
   precision_open_some: "How often rules are right: {n} proposed [change|changes]",
   precision_means: "What people said in the last {days} [day|days] of each rule's incidents on each camera: handled and referred count as so, false alarm and unfounded as not so. The worst first. This only proposes; no rule changes by itself.",
   precision_none: "No feedback yet",
@@ -2042,13 +2047,16 @@ const en: Record<Key, string> = {
   step_supervisor: "Supervisor",
   step_room: "The whole room",
   escalation: "Escalation",
+  escalated_next_unit: "Escalated: one more unit is to go",
+  escalated_supervisor: "Escalated to the supervisor",
+  escalated_room: "Escalated to the whole room",
   escalated_at: "since {time}",
   acknowledge: "Acknowledge",
   acknowledge_means: "I see to it: it is told no farther up until something else gets late",
   acknowledged: "acknowledged by {who} at {time}",
   reminded: "Feedback was asked for {n} [time|times]",
   reminded_second: "Asked for {n} [time|times]: a second person is awaited",
-  room_asked: "The whole room.",
+  room_asked: "Escalated to the whole room.",
   room_asked_text: "Since {time}: {incident}. {why}",
   room_asked_more: "{n} more [asks|ask] for the whole room",
   room_asked_show: "Show and acknowledge",
@@ -2145,6 +2153,8 @@ const en: Record<Key, string> = {
   lost: "Connection lost, reconnecting by itself.",
   shown_as_of: "Shown is the room as of {time} ({age} ago).",
   lost_do: "New alerts do not show here meanwhile: open the console on another machine or phone, and send units by radio or telephone.",
+  banner_whole: "In full: {title}",
+  banner_old: "Only once that is over: this is from before it",
   lost_first: "Not connected to the server yet, trying by itself",
   trouble: "The database does not answer ({why}).",
   trouble_text: "The tour goes on; new alerts are kept on the local disk and accepted by themselves once it is back.",
@@ -2556,9 +2566,15 @@ export function word(set: WordSet, member: string | null): string {
 
 type WordSet =
   | "advice" | "health" | "how" | "source_kind" | "strategy" | "turn" | "visit_end"
-  | "cause" | "clock" | "declined" | "disposition" | "done" | "error_not_to_be_sent" | "error_not_together" | "failing" | "false_reason" | "finding"
+  | "cause" | "clock" | "declined" | "disposition" | "done" | "escalated" | "error_not_to_be_sent" | "error_not_together" | "failing" | "false_reason" | "finding"
   | "gone" | "kind" | "left" | "level" | "mode" | "order" | "place" | "ring" | "role" | "source" | "stage" | "step" | "trouble"
   | "unit" | "unit_kind" | "weekday";
+
+// What comes from the server without a beginning and an end, between other sentences.
+export function sentence(text: string): string {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return text === "" || /[.!?。！？]$/.test(text) ? begun : begun + (language() === "en" ? "." : "。");
+}
 
 // The one of two texts from the server that fits the language.
 export function pick(chinese: string, english: string): string;

@@ -151,6 +151,20 @@ def test_neither_does_the_door_nor_an_empty_room(browser: Browser, tmp_path: Pat
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
+def test_neither_does_a_room_of_which_nothing_is_known_now(browser: Browser, seen: Seen) -> None:
+    room = busy_room()
+    with served_in_thread(room) as served:
+        page = opened(browser, served.address, seen)
+        expect(page.locator("body")).to_have_attribute("data-ready", "true")
+        room.away = "connection refused"
+        expect(page.locator("body")).to_have_attribute("data-stale", "")
+        expect(page.locator(".banner[data-old]").first).to_be_visible()
+        found = violations(page, "banners", "#banners") + violations(page, "the top bar", "#top")
+        page.context.close()
+    assert not found, "\n".join(found)
+
+
 def _press(key: str) -> Callable[[Page], None]:
     return lambda page: page.keyboard.press(key)
 

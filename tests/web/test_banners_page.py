@@ -200,11 +200,17 @@ def test_a_tour_that_is_stretched_by_next_to_nothing_is_no_banner(served: Served
     page = open_page()
     core = page.locator("#rings li").first
     expect(core).to_contain_text("≤5 s")
-    for stretch, is_told in ((1.04, False), (1.05, True), (1.03, True), (1.01, False), (1.03, False)):
-        served.do(lambda stretch=stretch: setattr(served.room, "stretch", stretch))  # type: ignore[misc]
-        expect(core).to_contain_text("≤5 s" if stretch == 1.01 else f"5→{5 * stretch:.1f} s")
+    steps = ((1.04, False), (1.06, True), (1.03, True), (1.01, False), (1.03, False))
+    for number, (stretch, is_told) in enumerate(steps, 50):
+
+        def step(stretch: float = stretch, number: int = number) -> None:
+            served.room.stretch, served.room.visits_per_s = stretch, number
+
+        served.do(step)
+        expect(page.locator("#pace")).to_contain_text(f"{number}.0 路")  # the page has heard of it
         told = page.locator(".banner", has_text=re.compile("轮巡已放宽|轮巡回到"))
         expect(told.filter(has_not_text="刚刚恢复")).to_have_count(int(is_told))
+        expect(core).to_contain_text(f"5→{5 * stretch:.1f} s" if is_told else "≤5 s")  # and the top bar says the same
 
 
 def test_one_blind_camera_is_a_banner_red_in_the_core_and_looks_blind_wherever_it_stands(
@@ -287,3 +293,161 @@ def test_that_there_is_nobody_to_send_is_said_also_over_a_full_feed(served: Serv
     expect(page.locator("#incident .why")).to_contain_text("没有警力在岗")
     served.do(lambda: setattr(served.room, "units", ()))
     expect(page.locator(".banner")).to_contain_text("没有警力上报")
+
+
+def crowd(served: ServedRoom) -> None:
+    """Six banners: two that ask the room, a stretched tour, a queue that is away, a clock that jumped, dead letters."""
+    for number, camera in enumerate(("C-005", "C-017"), 1):
+        ask_the_room(served, number, camera)
+    served.room.stretch = 1.3
+    served.room.queue = QueueStatus("redis: connection refused", 3, 41.0, 2)
+    served.room.watch = WatchStatus(clock_off_s=-3600)
+
+
+@pytest.mark.parametrize("view", ["wall", "cameras"])
+def test_what_stands_below_the_banners_stands_right_below_them_in_another_view(
+    served: ServedRoom, open_page: Open, view: str
+) -> None:
+    crowd(served)
+    page = open_page("?lang=en")
+    expect(page.locator(".banner")).to_have_count(6)
+    page.locator("#feed-title").hover()  # somebody is there, and the views have it in common
+    room_height = page.locator("#banners").evaluate("box => box.getBoundingClientRect().height")
+    page.keyboard.press({"wall": "w", "cameras": "v"}[view])
+    expect(page.locator(f"#{view}-title")).to_be_visible()
+    bottom, height = page.locator("#banners").evaluate(
+        "async box => { await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); "
+        "const at = box.getBoundingClientRect(); return [at.bottom, at.height]; }"
+    )
+    assert height < room_height - 50
+    assert abs(top_of(page, f"#{view}") - bottom) < 1
+
+
+HEIGHTS = "lines => lines.map((line) => Math.round(line.getBoundingClientRect().height))"
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_after_the_first_two_a_banner_is_one_line_until_somebody_opens_it(
+    served: ServedRoom, open_page: Open, width: int
+) -> None:
+    crowd(served)
+    page = open_page("?lang=en", width=width)
+    lines = page.locator(".banner")
+    expect(lines).to_have_count(6)
+    expect(page.locator(".banner[data-folded]")).to_have_count(4)
+    whole, folded = lines.evaluate_all(HEIGHTS)[:2], lines.evaluate_all(HEIGHTS)[2:]
+    assert max(folded) <= 44
+    assert min(whole) > 60
+    for place in range(2):  # no button squeezes their words
+        assert lines.nth(place).locator(".banner-words").evaluate("words => words.clientWidth") >= min(330, width - 75)
+    degraded = page.locator(".banner", has_text="Queue degraded")
+    fold = degraded.get_by_role("button", name="In full: Queue degraded")
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    degraded.scroll_into_view_if_needed()
+    stood = top_of(page, ".banner:nth-child(4)")
+    degraded.locator(".banner-words").click(force=True)  # wherever it is pressed
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    assert degraded.evaluate_all(HEIGHTS)[0] > 60
+    assert top_of(page, ".banner:nth-child(4)") == stood
+    page.mouse.move(5, 5)
+    served.do(lambda: setattr(served.room, "queue", QueueStatus("redis: timed out", 4, 50.0, 2)))
+    expect(degraded).to_contain_text("timed out")  # several ticks later
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    fold.press("Enter")
+    expect(degraded).to_have_attribute("data-folded", "")
+    expect(fold).to_be_focused()
+
+
+def test_what_is_new_stands_whole_and_is_folded_once_nobody_is_there(served: ServedRoom, open_page: Open) -> None:
+    crowd(served)
+    served.room.watch = WatchStatus()
+    page = open_page("?lang=en", clock=True)
+    expect(page.locator(".banner[data-folded]")).to_have_count(3)
+    served.do(lambda: setattr(served.room, "watch", WatchStatus(clock_off_s=-3600)))
+    clock, words = page.locator(".banner", has_text="clock jumped"), page.locator(".banner-words").first
+    expect(clock).not_to_have_attribute("data-folded", "")
+    words.hover()
+    page.clock.fast_forward(6_000)
+    page.mouse.move(*[each + 2 for each in centre_of(page, ".banner-words")])
+    page.clock.fast_forward(6_000)
+    expect(page.locator("#banners")).not_to_have_attribute("data-new", "")
+    expect(clock).not_to_have_attribute("data-folded", "")
+    page.mouse.move(1300, 600)
+    expect(clock).to_have_attribute("data-folded", "")
+
+
+def centre_of(page: Page, what: str) -> tuple[float, float]:
+    box = page.locator(what).first.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_one_that_asks_the_room_stays_loud_also_as_one_line(served: ServedRoom, open_page: Open) -> None:
+    for number, camera in enumerate(("C-005", "C-017", "C-020"), 1):
+        ask_the_room(served, number, camera)
+    page = open_page("?lang=en")
+    page.locator("#operator").fill("Li")
+    third = page.locator(".banner").nth(2)
+    expect(third).to_have_attribute("data-folded", "")
+    assert third.evaluate(LOUD)
+    with page.expect_request("**/acknowledge"):
+        third.get_by_role("button", name="Show and acknowledge").click()
+
+
+COLOURS = """() => Object.fromEntries(["#loop b", "#loop small", "#rings > li > b", "#rings > li > small", "#health small"].map(
+  (what) => [what, [...new Set([...document.querySelectorAll(what)].map((node) => getComputedStyle(node).color))]]))"""
+LOUD = """(line) => {
+  const style = getComputedStyle(line);
+  const probe = document.createElement("i");
+  probe.style.color = "var(--red)";
+  document.body.append(probe);
+  const red = getComputedStyle(probe).color;
+  probe.remove();
+  return style.backgroundColor === red;
+}"""
+
+
+def test_while_the_store_is_away_that_stands_out_and_what_is_older_asks_for_nothing(
+    served: ServedRoom, open_page: Open
+) -> None:
+    ask_the_room(served, 1, "C-005")
+    served.room.bury(1)
+    page = open_page("?lang=en")
+    page.locator("#operator").fill("Li")
+    asked, letters = page.locator(".banner[data-urgent]"), page.locator(".banner", has_text="message")
+    assert asked.evaluate(LOUD)
+    assert len({colour for colours in page.evaluate(COLOURS).values() for colour in colours}) > 1
+    stood = asked.evaluate("line => line.getBoundingClientRect().height")
+    served.room.away = "connection refused"
+    away = page.locator(".banner").first
+    expect(away).to_contain_text("The database does not answer")
+    assert away.evaluate(LOUD)
+    assert not asked.evaluate(LOUD)
+    assert asked.evaluate("line => line.getBoundingClientRect().height") == stood
+    assert len({colour for colours in page.evaluate(COLOURS).values() for colour in colours}) == 1
+    for line in (asked, letters):
+        expect(line.locator("button[data-needs]")).to_have_attribute("aria-disabled", "true")
+        line.locator("button[data-needs]").click(force=True)
+    expect(page.locator("#letters")).to_be_hidden()
+    assert "acknowledge" not in [call[0] for call in served.room.calls]
+    served.room.away = None
+    expect(away).to_have_attribute("data-urgent", "")
+    assert asked.evaluate(LOUD)
+    with page.expect_request("**/acknowledge"):
+        asked.locator("button[data-needs]").click()
+
+
+def test_on_a_phone_it_stays_in_sight_that_nothing_is_known_of_now(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    page = open_page(width=390, clock=True)
+    served.room.away = "connection refused"
+    away = page.locator(".banner[data-link]")
+    expect(away).to_contain_text("数据库没有应答")
+    page.clock.fast_forward(10_500)
+    expect(page.locator("#banners")).not_to_have_attribute("data-new", "")
+    page.evaluate("scrollTo(0, 700)")
+    expect(away).to_be_in_viewport(ratio=1)
+    page.locator(f'.card[data-id="{incident}"]').click()
+    bottom = "document.getElementById('banners').getBoundingClientRect().bottom"
+    page.wait_for_function(f"document.querySelector('#incident header').getBoundingClientRect().top >= {bottom}")
+    expect(page.locator("#incident header")).to_be_in_viewport()

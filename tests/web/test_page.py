@@ -223,6 +223,13 @@ def test_closing_needs_an_outcome_and_a_reason_and_is_shown_with_both(served: Se
     card(page, incident).click()
     expect(page.locator(".outcome")).to_contain_text("误报 · 李明")
     expect(page.locator(".outcome")).to_contain_text(re.compile("散场人流重新打开…备注$"))
+    words, again, note = page.locator(".outcome").evaluate("""outcome => {
+      const range = document.createRange();
+      range.selectNode(outcome.firstChild);
+      return [range, ...outcome.querySelectorAll("button")].map((one) => one.getBoundingClientRect().toJSON());
+    }""")
+    assert again["top"] >= words["bottom"]  # the buttons stand below the words, side by side
+    assert again["top"] == note["top"]
     expect(page.get_by_role("button", name="结案…")).to_be_hidden()
 
 
@@ -679,6 +686,23 @@ def test_when_nothing_gets_through_it_is_said_in_both_languages_and_goes_by_itse
     expect(page.locator("#banners")).to_be_empty()
 
 
+def test_sentences_from_the_server_begin_and_end(served: ServedRoom, open_page: Open) -> None:
+    incident = served.room.alert(1)
+    served.room.incidents[incident] = replace(served.room.incidents[incident], words_en="someone in a closed area for 3 s")
+    served.room.escalate(incident, EscalationStep.SUPERVISOR, "首个警力超时", "the first unit is late")
+    served.room.trouble(7, cameras=200, returned=30)
+    page = open_page("?lang=en")
+    expect(page.locator("#incident .why")).to_contain_text("Core ring. Someone in a closed area for 3 s.")
+    box = page.locator("#incident .escalation")
+    expect(box.locator("b")).to_have_text("Escalated to the supervisor")
+    expect(box).to_contain_text("The first unit is late.")
+    expect(page.locator("#banners")).to_contain_text(re.compile(r"\)\. Network .* cannot be seen\. Maybe nothing is"))
+    expect(page.locator("#precision-open")).to_have_text("Precision")  # rules are what the settings show
+    page.locator("#language").click()
+    expect(box.locator("b")).to_have_text("已上报：值班领导")
+    expect(page.locator("#precision-open")).to_have_text("属实率")
+
+
 def test_what_the_auditor_found_is_said_with_its_incident_and_not_twice(served: ServedRoom, open_page: Open) -> None:
     def finding(kind: FindingKind, level: Level | None, number: int) -> Finding:
         incident_id = IncidentId(f"I-{number}")
@@ -699,7 +723,7 @@ def test_what_the_auditor_found_is_said_with_its_incident_and_not_twice(served: 
     expect(page.locator("#banners")).not_to_contain_text("I-2：")
     expect(page.locator("#banners")).to_contain_text("2 条消息处理不了")
     page.locator("#language").click()
-    expect(page.locator("#banners")).to_contain_text("incident I-1: nobody was sent")
+    expect(page.locator("#banners")).to_contain_text(re.compile(r"Incident I-1: nobody was sent \(since [^)]*\)\."))
 
 
 def test_what_asks_for_the_whole_room_cannot_be_overlooked_until_somebody_takes_it_on(
@@ -714,10 +738,11 @@ def test_what_asks_for_the_whole_room_cannot_be_overlooked_until_somebody_takes_
     expect(page).to_have_title(re.compile("⚠ 1 起全室盯办"))
     expect(card(page, incident).locator(".escalated")).to_have_text("全室盯办没有空闲警力")
     page.locator("#language").click()
-    expect(banner).to_contain_text(re.compile(r"The whole room\. Since \d\d:\d\d:\d\d: .* no unit is free"))
+    expect(banner).to_contain_text(re.compile(r"Escalated to the whole room\. Since \d\d:\d\d:\d\d: .*\. No unit is free\."))
     banner.get_by_role("button").click()
     box = page.locator("#incident .escalation")
-    expect(box).to_contain_text("no unit is free")
+    expect(box).to_contain_text("Escalated to the whole room")
+    expect(box).to_contain_text("No unit is free.")
     expect(page.locator(".message")).to_contain_text("Fill in the operator first")
     expect(page.locator("#operator")).to_be_focused()
     page.locator("#operator").fill("李明")
@@ -1255,7 +1280,7 @@ def test_many_cameras_down_are_said_in_a_banner_in_the_words_of_the_largest(
     expect(page.locator("#banners")).to_be_empty()
     served.do(lambda: served.room.trouble(2, cameras=120, returned=20))
     expect(page.locator("#banners")).to_contain_text("103 cameras are in trouble (2 maintenance incidents)")
-    expect(page.locator("#banners")).to_contain_text("network 10.0.3.0/24: 120 cameras cannot be seen")
+    expect(page.locator("#banners")).to_contain_text("Network 10.0.3.0/24: 120 cameras cannot be seen")
 
 
 def test_where_nothing_is_to_be_mended_there_is_no_such_tab(served: ServedRoom, open_page: Open) -> None:

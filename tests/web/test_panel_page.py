@@ -441,7 +441,7 @@ def test_what_operators_do_often_has_keys(served: ServedRoom, open_as: Open) -> 
     expect(page.locator("#level input").first).to_be_focused()
     page.keyboard.press("Escape")
     page.keyboard.press("u")
-    expect(page.locator(".candidates > summary")).to_be_focused()
+    expect(page.locator(".candidates button:visible").first).to_be_focused()
     page.keyboard.press("a")
     expect(page.locator(".escalation .taken")).to_be_visible()
     assert said(served, "acknowledge") == [("acknowledge", first, LI)]

@@ -226,6 +226,22 @@ def test_nothing_in_the_top_bar_lies_on_another_whoever_is_signed_in(
     context.close()
 
 
+def test_on_a_usual_screen_the_top_bar_is_one_row_also_for_who_is_signed_in(
+    browser: Browser, address: str, room: FakeRoom
+) -> None:
+    room.stretch = 2.56  # its figures are wide
+    context, page = opened(browser, address)
+    sign_in(page, "supervisor")
+    for name, whole in (("值班长", "supervisor · 值班长 — 修改密码"), ("supervisor", "supervisor · supervisor — Change password")):
+        expect(page.locator("#me")).to_contain_text(f"· {name}")
+        expect(page.locator("#me")).to_have_attribute("title", whole)
+        expect(page.locator("#rings")).to_contain_text("15→38.4 s")
+        assert page.locator("#top").evaluate("bar => bar.getBoundingClientRect().height") < 90
+        assert page.locator("#me").evaluate("button => button.scrollWidth <= button.clientWidth")
+        page.locator("#language").click()
+    context.close()
+
+
 def test_people_change_their_own_password(browser: Browser, address: str) -> None:
     new = "another horse battery staple"
     context, page = opened(browser, address)

@@ -53,3 +53,20 @@ def test_nothing_in_the_top_bar_is_cut_or_lies_upon_another(browser: Browser, se
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate(MISPLACED) == WHOLE, width
     context.close()
+
+
+@pytest.mark.parametrize("query", ["", "?lang=en"])
+def test_a_stretched_ring_stays_in_its_cell(browser: Browser, query: str) -> None:
+    room = FakeRoom(stretch=2.56)
+    room.fill()
+    with served_in_thread(room) as served:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+        page = context.new_page()
+        page.goto(served.address + query)
+        rings = page.locator("#rings li")
+        expect(rings.nth(2)).to_contain_text("30→76.8 s")
+        for width in (1440, 390, 360):
+            page.set_viewport_size({"width": width, "height": 900})
+            over = rings.evaluate_all("cells => cells.map((cell) => cell.scrollWidth - cell.clientWidth)")
+            assert max(over) <= 0, width
+        context.close()

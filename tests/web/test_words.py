@@ -51,6 +51,7 @@ CLOSED_SETS: dict[str, list[StrEnum]] = {
     "place": list(DiskPlace),
     "finding": list(FindingKind),
     "step": list(EscalationStep),
+    "escalated": list(EscalationStep),
     "error_not_together": list(Apart),
     "error_not_to_be_sent": list(Unsendable),
     "error_not_as_asked": list(Objection),
