@@ -121,6 +121,7 @@ def test_killed_while_the_database_is_locked_it_accepts_every_alert_when_it_is_b
         assert wanted_pictures(folder) <= pictures(folder)
 
 
+@pytest.mark.long
 def test_on_a_full_disk_alerts_are_kept_in_the_reserve_over_a_kill_and_nothing_accepted_is_hurt(
     tmp_path: Path,
 ) -> None:

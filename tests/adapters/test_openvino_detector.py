@@ -210,6 +210,7 @@ def test_no_two_threads_ever_come_first(colour_model: InstalledModel, monkeypatc
 
 
 @pytest.mark.weights
+@pytest.mark.long
 def test_fresh_processes_do_not_lock_up() -> None:
     """The same, for real: a short switch interval made it lock up in one fresh process of five."""
     code = (

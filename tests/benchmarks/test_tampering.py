@@ -170,6 +170,7 @@ def written(tmp_path: Path) -> tuple[list[dict[str, Any]], list[Item]]:
     return rows, read_truth(tmp_path)
 
 
+@pytest.mark.long
 def test_the_truth_says_what_was_done_and_when(written: tuple[list[dict[str, Any]], list[Item]]) -> None:
     rows, items = written
     assert len({row["path"] for row in rows}) == len(rows) == len(HARMS) + 1 + len(QUIET)

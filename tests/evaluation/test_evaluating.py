@@ -121,6 +121,7 @@ def test_a_kind_that_cannot_be_played_is_named_and_not_made_up(data: Path) -> No
     }
 
 
+@pytest.mark.long
 def test_targets_are_held_against_what_there_is(data: Path) -> None:
     found = {one.what: one.is_kept for one in held(evaluated(data))}
     assert found["intrusion: all, within 2 s, and only"]

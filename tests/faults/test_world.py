@@ -167,6 +167,7 @@ def _answers(redis: Redis) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_the_newer_version_writes_more_into_messages_and_the_store_and_both_go_on_with_both(tmp_path: Path) -> None:
     assert FIELD == NEWER
     (tmp_path / "writes.py").write_text(NEWER_STORE)

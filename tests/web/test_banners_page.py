@@ -146,9 +146,9 @@ def test_a_banner_is_read_aloud_once_and_without_its_clock(served: ServedRoom, o
     ("view", "width", "below"),
     [
         ("#", 1000, "#feed-title"),
-        ("#", 390, "#feed-title"),
-        ("#wall", 1440, "#wall-title"),
         ("#cameras", 1440, "#cameras-title"),
+        pytest.param("#", 390, "#feed-title", marks=pytest.mark.long),
+        pytest.param("#wall", 1440, "#wall-title", marks=pytest.mark.long),
     ],
 )
 def test_a_banner_pushes_nothing_while_somebody_is_there(

@@ -24,7 +24,7 @@ from tests.pipeline.test_drawing import Deeds
 
 from .conftest import IN_A_BROWSER, served_in_thread
 from .fake_room import FakeRoom
-from .test_accessible import SEEN, Seen, opened, violations
+from .test_accessible import FIRST_SEEN, Seen, opened, violations
 
 pytestmark = IN_A_BROWSER
 PATROL = UnitId("U-JP1")
@@ -125,7 +125,7 @@ def test_a_shift_is_typed_saved_and_waits_for_dispatch(browser: Browser, tmp_pat
         context.close()
 
 
-@pytest.mark.parametrize("seen", SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
+@pytest.mark.parametrize("seen", FIRST_SEEN, ids=lambda seen: f"{seen.theme}-{seen.language}-{seen.width}")
 def test_its_form_shuts_nobody_out(browser: Browser, tmp_path: Path, seen: Seen) -> None:
     room = FakeRoom(simulated=False)
     with served_in_thread(room, rosters=Office(tmp_path, room).desk) as served:

@@ -288,7 +288,7 @@ def test_the_wall_speaks_english_and_larger_tiles_are_fewer(served: ServedRoom, 
     expect(tile(page, "C-001")).to_have_attribute("aria-label", re.compile("C-001, Core, "))
 
 
-@pytest.mark.parametrize("query", ["", "?lang=en"])
+@pytest.mark.parametrize("query", ["", pytest.param("?lang=en", marks=pytest.mark.long)])
 @pytest.mark.parametrize("width", [1440, 1024, 390])
 def test_the_wall_fits_every_width(served: ServedRoom, open_wall: Open, width: int, query: str) -> None:
     served.room.fill()
