@@ -29,6 +29,12 @@ export function wasReachedBefore(incident: Incident): boolean {
   return incident.history.some((life) => life.clocks.t9 || life.clocks.t10);
 }
 
+// How long ago it began, seconds.
+export function ageOf(incident: Incident, now: number): number {
+  const began = stampOf(incident, "t0") ?? stampOf(incident, "t1") ?? stampOf(incident, "t3") ?? now;
+  return Math.max(0, (now - began) / 1000);
+}
+
 // Pure: an incident and a moment in. The response target runs from t3 until somebody has been there; what was opened
 // again after that is awaited anew from then on.
 export function reading(incident: Incident, now: number): Reading {

@@ -2,8 +2,8 @@
 
 import { byId, el, mark, order, part, rebuild, setAttribute, setText } from "./dom";
 import { language, type PlainKey, t, word } from "./words";
-import { serverNow } from "./times";
-import { Countdown, reading } from "./countdown";
+import { minutes, serverNow } from "./times";
+import { ageOf, Countdown, reading, stampOf } from "./countdown";
 import { DigestLine } from "./digest";
 import { EscalationLine, escalationOf } from "./escalation";
 import { thumbnail } from "./evidence";
@@ -409,7 +409,6 @@ class Card {
     setText(this.#badge, t("maintenance"));
     setText(this.#kind, word("kind", incident.kind));
     setText(this.#camera, cameraName(incident));
-    setText(this.#facts, factsOf(incident));
     setText(this.#words, wordsOf(incident));
     this.#escalation.update(incident);
     rebuild(this.#picture, [incident.evidence_id, whyGone(incident.evidence_id)], () => [thumbnail(incident)]);
@@ -420,6 +419,7 @@ class Card {
   tick(now: number): void {
     if (this.#incident === null) return;
     this.#countdown.show(this.#incident, now);
+    setText(this.#facts, factsOf(this.#incident, now));
     setAttribute(this.node, "aria-label", spokenOf(this.#incident, now));
     const line = unitLine(this.#incident, now);
     setAttribute(this.#chip, "data-tone", line.tone);
@@ -432,8 +432,10 @@ class Card {
   }
 }
 
-function factsOf(incident: Incident): string {
+function factsOf(incident: Incident, now: number): string {
   const facts: string[] = [word("ring", incident.ring), incident.camera_id]; // first: what comes last may be cut off
+  // Beside it stands how long it took until somebody was there, and that stands still; it goes on all the same.
+  if (isOpen(incident) && stampOf(incident, "t9") !== null) facts.push(t("began_ago", { age: minutes(ageOf(incident, now)) }));
   if (isOpen(incident) && incident.closing) facts.push(t("closing_waits"));
   if (incident.life > 1) facts.push(t("reopened"));
   if (notReal(incident)) facts.push(notReal(incident));

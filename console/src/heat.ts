@@ -13,6 +13,12 @@ const COUNTED = 12; // so many of the fullest places say their number: colour al
 const SPANS: [hours: number, key: PlainKey][] = [[8, "heat_shift"], [24, "heat_day"], [168, "heat_week"]];
 const LEAST: (Level | "")[] = ["", "yellow", "red"];
 
+export interface WarmPlace {
+  place: Place;
+  incidents: number;
+  span: PlainKey;
+}
+
 export class Heat {
   readonly node = el("section", { class: "heat", hidden: true });
   readonly button = el("button", { type: "button", class: "quiet", "aria-pressed": "false" });
@@ -95,6 +101,18 @@ export class Heat {
       setAttribute(label, "x", x.toFixed(1));
       setAttribute(label, "y", (y + 4).toFixed(1));
     }
+  }
+
+  // The warm place that is nearest, if one is so near: how many began there, in how many hours.
+  near(spot: Point, reach: number): WarmPlace | null {
+    let best: { cell: HeatCell; away: number } | null = null;
+    for (const cell of this.#told?.cells ?? []) {
+      const at = this.#pixels?.(cell.place);
+      const away = at === undefined ? Infinity : Math.hypot(at.x - spot.x, at.y - spot.y);
+      if (away <= reach && away < (best?.away ?? Infinity)) best = { cell, away };
+    }
+    if (best === null) return null;
+    return { place: best.cell.place, incidents: best.cell.incidents, span: SPANS.find(([hours]) => String(hours) === this.#span.value)?.[1] ?? "heat_shift" };
   }
 
   #say(): void {

@@ -17,6 +17,11 @@ const STRONGEST = 0.62;
 export const FULL_FROM = 3; // so many in one place at least are a full red
 const STEPS = 256;
 
+// How far one glow reaches, pixels of the page.
+export function glowPx(metresPerPx: number): number {
+  return Math.min(MOST_PX, Math.max(LEAST_PX, REACH_M / metresPerPx));
+}
+
 export class HeatLayer {
   readonly layer: ImageLayer<ImageCanvas>;
   readonly #source: ImageCanvas;
@@ -53,7 +58,7 @@ export class HeatLayer {
   #drawn([west = 0, , , north = 0]: Extent, resolution: number, pixelRatio: number, [width, height]: [number, number], scale: number): HTMLCanvasElement {
     const [glow, canvas] = canvasOf(width, height);
     const px = resolution / pixelRatio;
-    const radius = Math.min(MOST_PX * pixelRatio, Math.max(LEAST_PX * pixelRatio, (REACH_M * scale) / px));
+    const radius = glowPx(resolution / scale) * pixelRatio;
     const most = Math.max(FULL_FROM, ...this.#points.map((point) => point.incidents));
     for (const { at, incidents } of this.#points) {
       const [x, y] = [(at[0] - west) / px, (north - at[1]) / px];

@@ -9,7 +9,8 @@ import { boundOf, incidentById, isMaintenance, isOpen, isUnderWay, orderOfUnit, 
 import { moveUp } from "./cover";
 import { Ground } from "./ground";
 import { Heat } from "./heat";
-import { type Mark, type MarkKind, nearest } from "./marks";
+import { glowPx } from "./heat_layer";
+import { awayFrom, type Mark, type MarkKind, nearest } from "./marks";
 import { closeCard, openCard, placeCard, showCard, type Subject } from "./map_card";
 import { pinOf } from "./pins";
 import { wedgePath } from "./wedges";
@@ -529,8 +530,12 @@ export class RoomMap {
     ];
   }
 
-  // No mark, but a ring's line, or something that has a name.
+  // No mark, but the way of an order, a warm place, a ring's line, or something that has a name.
   #under(spot: Point, reach: number): Subject | null {
+    const sent = this.#sentAlong(spot, Math.max(RING_PX, reach / 2));
+    if (sent !== null) return { kind: "unit", id: sent };
+    const warm = this.#heat.near(spot, Math.max(reach, glowPx(this.#ground.metresPerPx) / 2));
+    if (warm !== null) return { kind: "heat", id: t("heat"), ...warm };
     const centre = this.#pixels(this.#origin);
     const away = Math.hypot(spot.x - centre.x, spot.y - centre.y);
     const ring = this.#rings.find(({ radius }) => Math.abs(radius - away) < Math.max(RING_PX, reach / 2));
@@ -544,6 +549,16 @@ export class RoomMap {
       return Math.hypot(x - spot.x, y - spot.y) * this.#ground.metresPerPx < AROUND_M;
     });
     return { kind: "place", id: pick(name, english || name), cameras: near.map((camera) => camera.id) };
+  }
+
+  // The unit whose order's line is so near.
+  #sentAlong(spot: Point, reach: number): string | null {
+    const { incidents, units } = stateNow();
+    for (const order of incidents.filter(isOpen).flatMap((one) => ordersOf(one.id)).filter(isUnderWay)) {
+      const unit = units.find((one) => one.id === order.unit_id);
+      if (unit && awayFrom(spot, this.#pixels(unit), this.#pixels(order.destination)) <= reach) return unit.id;
+    }
+    return null;
   }
 
   // On scene a unit stands beside the mark it came for, not on it.

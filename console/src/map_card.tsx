@@ -7,10 +7,12 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Mark } from "./mark";
 import { pick, t, word } from "./words";
 import { age, serverNow, timeOfDay } from "./times";
+import type { WarmPlace } from "./heat";
+import { metresBetween } from "./merging";
 import { targetText } from "./countdown";
 import { operatorName } from "./operator";
 import { PinButton } from "./pins";
-import { boundOf, incidentById, isOpen, type KnownCamera, orderOfUnit, ordersOf, orderText, peopleText, room, seen, stateNow, titleOf, unitName } from "./room";
+import { boundOf, incidentById, isMaintenance, isOpen, type KnownCamera, orderOfUnit, ordersOf, orderText, peopleText, room, seen, stateNow, titleOf, unitName } from "./room";
 import { may } from "./signed";
 import { failureText } from "./stream";
 import { addressOf } from "./views";
@@ -22,6 +24,7 @@ export type Subject =
   | { kind: "ring"; id: string }
   | { kind: "site"; id: string }
   | { kind: "place"; id: string; cameras: string[] }
+  | ({ kind: "heat"; id: string } & WarmPlace)
   | { kind: "camera"; id: string }
   | { kind: "unit"; id: string };
 
@@ -32,6 +35,7 @@ interface Doing {
 }
 
 const MOST_LISTED = 60;
+const NEAR_M = 50;
 const card = createRef<HTMLElement>();
 const trail = signal<Subject[]>([]); // the last one is shown
 const beat = signal(0);
@@ -93,7 +97,7 @@ function titleOfSubject(subject: Subject): string {
   if (subject.kind === "area") return t("map_list");
   if (subject.kind === "ring") return word("ring", subject.id as RingName);
   if (subject.kind === "site") return siteName(subject.id);
-  if (subject.kind === "place") return subject.id;
+  if (subject.kind === "place" || subject.kind === "heat") return subject.id;
   if (subject.kind === "unit") return unitName(subject.id);
   const known = room.cameras.get(subject.id);
   return known ? pick(known.camera.name, known.camera.name_en) : subject.id;
@@ -101,6 +105,7 @@ function titleOfSubject(subject: Subject): string {
 
 function Content({ subject, ...doing }: { subject: Subject } & Doing) {
   if (subject.kind === "area") return <Area {...doing} />;
+  if (subject.kind === "heat") return <Warm {...subject} {...doing} />;
   if (subject.kind === "ring") return <Ring name={subject.id as RingName} />;
   if (subject.kind === "camera") return <Camera id={subject.id} {...doing} />;
   if (subject.kind === "unit") return <Unit id={subject.id} {...doing} />;
@@ -174,6 +179,22 @@ function Ring({ name }: { name: RingName }) {
           <li key={site}><button type="button" onClick={() => goOn({ kind: "site", id: site })}>
             <span>{siteName(site)}</span><small>{t("map_cameras", { n: cameras.filter(({ camera }) => camera.site === site).length })}</small>
           </button></li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+// How many began there, as the server counted them, and what the room still knows of near it.
+function Warm({ place, incidents, span, onIncident }: WarmPlace & Doing) {
+  const here = [...room.incidents.values()].filter((one) => !isMaintenance(one) && metresBetween(one.place, place) <= NEAR_M);
+  return (
+    <>
+      <p class="means">{t("heat_here", { n: incidents, span: t(span) })}</p>
+      {here.length > 0 && <h4>{t("map_incidents_near")}</h4>}
+      <ul>
+        {here.slice(0, MOST_LISTED).map((one) => (
+          <li key={one.id}><button type="button" onClick={() => onIncident(one.id)}><Mark level={one.level} /><span>{titleOf(one)}</span></button></li>
         ))}
       </ul>
     </>

@@ -26,6 +26,14 @@ export function nearest(spot: Point, marks: Mark[], reach: number): Mark | null 
   return best?.mark ?? null;
 }
 
+// How far a spot is from the line between two others, pixels.
+export function awayFrom(spot: Point, from: Point, to: Point): number {
+  const [along, across] = [to.x - from.x, to.y - from.y];
+  const length = along ** 2 + across ** 2;
+  const share = length === 0 ? 0 : Math.min(1, Math.max(0, ((spot.x - from.x) * along + (spot.y - from.y) * across) / length));
+  return Math.hypot(spot.x - from.x - share * along, spot.y - from.y - share * across);
+}
+
 function isMeant(mark: Mark, away: number, best: { mark: Mark; away: number }): boolean {
   if (mark.kind === best.mark.kind) return away < best.away;
   // Within the more important mark itself, that one; else whichever is clearly nearer.

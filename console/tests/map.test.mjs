@@ -7,7 +7,7 @@ import { runnerImport } from "vite";
 
 const load = async (file) => (await runnerImport(`/src/${file}.ts`, { configFile: false })).module;
 const { toGcj02 } = await load("gcj02");
-const { nearest } = await load("marks");
+const { awayFrom, nearest } = await load("marks");
 const { wedgePath } = await load("wedges");
 const { kindOfTile, sizeOfTile, asBase } = await load("tile_words");
 
@@ -70,4 +70,12 @@ test("a tile's feature speaks as one of our own", () => {
   const feature = asBase({ get: (key) => values[key], getType: () => "LineString" });
   assert.deepEqual(["kind", "size", "name", "name_en"].map((key) => feature.get(key)), ["roads", "main", "主路", "Main Road"]);
   assert.equal(feature.getType(), "LineString");
+});
+
+test("how far a spot is from a way is measured to the way, and past its ends to them", () => {
+  const [from, to] = [{ x: 10, y: 10 }, { x: 110, y: 10 }];
+  assert.equal(awayFrom({ x: 60, y: 14 }, from, to), 4);
+  assert.equal(awayFrom({ x: 7, y: 14 }, from, to), 5);
+  assert.equal(awayFrom({ x: 113, y: 6 }, from, to), 5);
+  assert.equal(awayFrom({ x: 13, y: 14 }, from, from), 5);
 });

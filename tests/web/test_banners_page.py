@@ -394,8 +394,11 @@ def test_one_that_asks_the_room_stays_loud_also_as_one_line(served: ServedRoom, 
         third.get_by_role("button", name="Show and acknowledge").click()
 
 
-COLOURS = """() => Object.fromEntries(["#loop b", "#loop small", "#rings > li > b", "#rings > li > small", "#health small"].map(
-  (what) => [what, [...new Set([...document.querySelectorAll(what)].map((node) => getComputedStyle(node).color))]]))"""
+COLOURS = """() => {
+  const read = ["#loop b", "#loop small", "#rings > li > b", "#rings > li > small", "#health small"];
+  const coloursOf = (nodes) => [...new Set([...nodes].map((node) => getComputedStyle(node).color))];
+  return Object.fromEntries(read.map((what) => [what, coloursOf(document.querySelectorAll(what))]));
+}"""
 LOUD = """(line) => {
   const style = getComputedStyle(line);
   const probe = document.createElement("i");

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from patrol.adapters.base_map import read_base_map
 from patrol.domain.camera import StreamAddress
 from patrol.domain.coordinates import from_wgs84
-from patrol.domain.incidents import EscalationStep
+from patrol.domain.incidents import EscalationStep, IncidentId
 from patrol.domain.map_settings import BaseFile, MapSettings, MapTile, TileFile, TileService
 from patrol.domain.room import WatchStatus
 from patrol.domain.units import UnitId
@@ -66,6 +66,34 @@ WEDGE = """() => {
     const spot = [left + width / 2, top + height / 2];
     if (document.elementFromPoint(...spot) === wedge) return [...spot, wedge.dataset.index];
   }
+}"""
+
+# A spot on an order's way, or beside a camera, at which no mark is meant; null where there is none.
+FREE_SPOT = """(camera) => {
+  const middle = (node) => {
+    const { left, top, width, height } = node.getBoundingClientRect();
+    return [left + width / 2, top + height / 2];
+  };
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const marks = all("#map .cameras path, #map .units > g, #map .incidents > g").map(middle);
+  const isFree = ([x, y]) => {
+    const hit = document.elementFromPoint(x, y);
+    if (hit?.closest("#map svg") == null || hit.closest("#map :is(.cameras, .units, .incidents, text)")) return false;
+    return marks.every(([right, down]) => Math.hypot(x - right, y - down) > 14);
+  };
+  const { left, top } = document.querySelector("#map .orders").ownerSVGElement.getBoundingClientRect();
+  const along = (line) => {
+    const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((end) => line[end].baseVal.value);
+    const at = (share) => [left + x1 + (x2 - x1) * share, top + y1 + (y2 - y1) * share];
+    return Array.from({ length: 60 }, (_, n) => at((n + 1) / 61));
+  };
+  const around = ([x, y]) => {
+    const at = (turn, away) => [x + away * Math.cos(turn), y + away * Math.sin(turn)];
+    return Array.from({ length: 90 }, (_, n) => at(n, 15 + n / 5));
+  };
+  const spots = camera ? around(middle(document.querySelector(camera)))
+    : all("#map .orders line:not([visibility])").flatMap(along);
+  return spots.find(isFree) ?? null;
 }"""
 
 
@@ -272,6 +300,41 @@ def test_whatever_is_clicked_says_what_it_is_and_leads_on(served: ServedRoom, op
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator("#map .incidents [data-selected]")).to_have_count(1)
     expect(other).to_have_count(1)
+
+
+def test_the_way_of_an_order_leads_to_its_unit_which_says_for_what_and_how_long(
+    served: ServedRoom, open_page: Open
+) -> None:
+    page = open_page()
+    expect(page.locator("#map .orders line")).to_have_count(3)
+    for name in ("核心", "周边", "全域"):
+        page.locator("#map .map-buttons button", has_text=name).click()
+        if (spot := page.evaluate(FREE_SPOT, None)) is not None:
+            break
+    assert spot is not None
+    page.mouse.click(*spot)
+    card = page.locator(".map-card")
+    expect(card).to_have_attribute("data-kind", "unit")
+    expect(card).to_contain_text(re.compile(r"(待签收|已签收|途中).*\d:\d\d"))
+    card.locator(".main").click()
+    expect(page.locator("#incident .about")).to_be_visible()
+
+
+def test_a_warm_place_says_how_many_began_there_and_which_are_known(served: ServedRoom, open_page: Open) -> None:
+    page = open_page()
+    page.locator("#map .map-buttons button", has_text="核心").click()
+    page.get_by_role("button", name="热力").click()
+    expect(page.locator("#map .heat")).to_contain_text("起警情，50 米见方之内最多")
+    place = served.room.incidents[IncidentId("I-20261123-000146")].camera_id
+    index = [camera.id for camera in served.room.cameras].index(place)
+    spot = page.evaluate(FREE_SPOT, f'#map .cameras path[data-index="{index}"]')
+    assert spot is not None
+    page.mouse.click(*spot)
+    card = page.locator(".map-card")
+    expect(card).to_have_attribute("data-kind", "heat")
+    expect(card).to_contain_text(re.compile(r"近 8 小时这里（50 米见方）有 \d+ 起警情"))
+    card.locator("li button").first.click()
+    expect(page.locator("#incident .about")).to_contain_text("I-20261123-000146")
 
 
 def test_without_a_mouse_everything_on_the_map_is_in_its_list(served: ServedRoom, open_page: Open) -> None:

@@ -133,8 +133,12 @@ def test_the_countdown_runs_turns_and_counts_up_and_arrival_freezes_it(served: S
     expect(ring(page, slow)).to_contain_text("✓ 目标 10 分钟")
     frozen = ring(page, slow).inner_text()
     running = ring(page, quick).inner_text()
+    ago = re.compile(r"距发生 \d+:\d\d")
+    expect(card(page, slow)).to_contain_text(ago)  # how old it is goes on: only how long it took stands still
+    was = ago.findall(card(page, slow).inner_text())
     page.wait_for_timeout(1300)
     assert ring(page, slow).inner_text() == frozen
+    assert ago.findall(card(page, slow).inner_text()) != was
     assert ring(page, quick).inner_text() != running
 
 
@@ -580,6 +584,10 @@ def test_the_map_shows_every_camera_and_the_tour_moves(served: ServedRoom, open_
     expect(page.locator('#map .cameras path[data-tone="late"]')).to_have_count(6)
     expect(page.locator("#map .units > g")).to_have_count(7)
     expect(page.locator("#map .orders line")).to_have_count(3)
+    for unit in ("联勤1组", "巡2车"):  # those that have an order say, beside themselves, how long they still take
+        expect(page.locator("#map .unit-names text", has_text=unit)).to_have_text(
+            re.compile(rf"{unit} · [+-]?\d+:\d\d")
+        )
     expect(page.locator("#map .incidents > g")).to_have_count(6)
     tile = page.locator("#tiles li").first
     before = tile.inner_text()
@@ -688,7 +696,9 @@ def test_when_nothing_gets_through_it_is_said_in_both_languages_and_goes_by_itse
 
 def test_sentences_from_the_server_begin_and_end(served: ServedRoom, open_page: Open) -> None:
     incident = served.room.alert(1)
-    served.room.incidents[incident] = replace(served.room.incidents[incident], words_en="someone in a closed area for 3 s")
+    served.room.incidents[incident] = replace(
+        served.room.incidents[incident], words_en="someone in a closed area for 3 s"
+    )
     served.room.escalate(incident, EscalationStep.SUPERVISOR, "首个警力超时", "the first unit is late")
     served.room.trouble(7, cameras=200, returned=30)
     page = open_page("?lang=en")
@@ -738,7 +748,9 @@ def test_what_asks_for_the_whole_room_cannot_be_overlooked_until_somebody_takes_
     expect(page).to_have_title(re.compile("⚠ 1 起全室盯办"))
     expect(card(page, incident).locator(".escalated")).to_have_text("全室盯办没有空闲警力")
     page.locator("#language").click()
-    expect(banner).to_contain_text(re.compile(r"Escalated to the whole room\. Since \d\d:\d\d:\d\d: .*\. No unit is free\."))
+    expect(banner).to_contain_text(
+        re.compile(r"Escalated to the whole room\. Since \d\d:\d\d:\d\d: .*\. No unit is free\.")
+    )
     banner.get_by_role("button").click()
     box = page.locator("#incident .escalation")
     expect(box).to_contain_text("Escalated to the whole room")

@@ -232,7 +232,10 @@ def test_on_a_usual_screen_the_top_bar_is_one_row_also_for_who_is_signed_in(
     room.stretch = 2.56  # its figures are wide
     context, page = opened(browser, address)
     sign_in(page, "supervisor")
-    for name, whole in (("值班长", "supervisor · 值班长 — 修改密码"), ("supervisor", "supervisor · supervisor — Change password")):
+    for name, whole in (
+        ("值班长", "supervisor · 值班长 — 修改密码"),
+        ("supervisor", "supervisor · supervisor — Change password"),
+    ):
         expect(page.locator("#me")).to_contain_text(f"· {name}")
         expect(page.locator("#me")).to_have_attribute("title", whole)
         expect(page.locator("#rings")).to_contain_text("15→38.4 s")
