@@ -92,7 +92,15 @@ def violations(page: Page, view: str, where: str = "body") -> list[str]:
         f"{view}: {one['impact']} {one['id']}: {node['target']} {node['any'][0]['message'] if node['any'] else ''}"
         for one in found.response["violations"]
         for node in one["nodes"]
+        if one["id"] != "target-size" or not is_large_once_scrolled_to(page, node["target"][0])
     ]
+
+
+def is_large_once_scrolled_to(page: Page, target: str) -> bool:
+    """Whether what a bar at the edge covers in part can be hit once it is scrolled to the middle."""
+    page.locator(target).evaluate("(node) => node.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    again = Axe().run(page, context=target, options={"runOnly": {"type": "rule", "values": ["target-size"]}})
+    return not again.response["violations"]
 
 
 @pytest.mark.long
