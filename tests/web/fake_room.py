@@ -143,6 +143,7 @@ SITES = (
     ("第二中学门前", "Second school gate"),
     ("人民医院西侧", "Hospital west side"),
 )
+GROUPS = {"会堂东广场": "会堂", "会堂北口": "会堂", "第二中学门前": "学校"}
 ALONE = ("禁入区域内有人，持续 3 秒", "someone in a closed area for 3 s")
 ALL_RINGS = frozenset(RingName)
 UNITS = (
@@ -190,6 +191,7 @@ def make_cameras() -> tuple[Camera, ...]:
                     name_en=f"{en} {number}",
                     site=zh,
                     site_en=en,
+                    group=GROUPS.get(zh, ""),
                     ring=ring,
                     revisit_bound_s=bounds[ring],
                     place=at_metres(far * math.sin(angle), far * math.cos(angle)),

@@ -240,6 +240,10 @@ def test_what_is_not_done_says_why(browser: Browser, served: ServedRoom) -> None
 def test_the_wall_is_grouped_filtered_and_searched_and_the_choice_is_kept(served: ServedRoom, open_wall: Open) -> None:
     page = open_wall()
     expect(page.locator("#wall-tiles h3")).to_have_text(["核心", "周边", "远端"])
+    page.get_by_role("button", name="组", exact=True).click()
+    headings = page.locator("#wall-tiles h3").all_inner_texts
+    expect(page.locator("#wall-tiles h3")).to_have_count(3)
+    assert set(headings()[:2]) == {"会堂", "学校"} and headings()[2] == "未分组"
     page.get_by_role("button", name="地点").click()
     expect(page.locator("#wall-tiles h3")).to_have_count(10)
     page.get_by_role("button", name="周边", exact=True).click()
