@@ -445,7 +445,7 @@ function factsOf(incident: Incident, now: number): string {
   if (cameras > 1) facts.push(t("cameras_count", { n: cameras }));
   const lookers = lookersInShort(incident.id);
   if (lookers !== "") facts.splice(2, 0, lookers);
-  return facts.join(" · ");
+  return facts.map((fact) => fact.replaceAll(" ", "\u00a0")).join(" · "); // lines break between them
 }
 
 // A card read aloud: what is on it, without the figures that tick.

@@ -133,7 +133,7 @@ def test_the_countdown_runs_turns_and_counts_up_and_arrival_freezes_it(served: S
     expect(ring(page, slow)).to_contain_text("✓ 目标 10 分钟")
     frozen = ring(page, slow).inner_text()
     running = ring(page, quick).inner_text()
-    ago = re.compile(r"距发生 \d+:\d\d")
+    ago = re.compile(r"距发生\s\d+:\d\d")
     expect(card(page, slow)).to_contain_text(ago)  # how old it is goes on: only how long it took stands still
     was = ago.findall(card(page, slow).inner_text())
     page.wait_for_timeout(1300)
