@@ -19,7 +19,7 @@ from patrol.domain.camera_history import CameraSpan, VisitRecord
 from patrol.domain.camera_overview import CameraOverview, CameraTrouble, Worst
 from patrol.domain.clocks import KeptTime
 from patrol.domain.dead_letters import DeadLetter
-from patrol.domain.deeds import Action, Deed
+from patrol.domain.deeds import NOT_KNOWN, Action, Asking, Deed
 from patrol.domain.density import DensityMap
 from patrol.domain.detections import Detections
 from patrol.domain.dispatch import Duty, Outcome, Situation
@@ -342,8 +342,14 @@ class DutyStore(Protocol):
 class DeedLog(Protocol):
     """What people did. Each raises StoreError."""
 
-    async def note(self, who: str, action: Action, subject: str, detail: str = "", request: str = "") -> None:
-        """Keep one that goes with no decision, durably, as of now. Raises DoneBefore where its request was done."""
+    async def note(self, who: str, action: Action, subject: str, detail: str = "", asking: Asking = NOT_KNOWN) -> int:
+        """Keep one that goes with no decision, durably, as of now. Returns its number.
+
+        Raises DoneBefore where its request was done.
+        """
+
+    async def came_of(self, number: int, led_to: str) -> None:
+        """Keep with the deed of that number what came of it."""
 
     async def done(self, who: str, request: str) -> Deed | None:
         """What was done for a request of theirs that named itself so; None: nothing yet."""
@@ -792,8 +798,8 @@ class RecordView(Protocol):
 class RoomDesk(Protocol):
     """What an operator can do in the feed. Each raises StoreError; KeyError for an unknown incident."""
 
-    def asked(self, request: str) -> RoomDesk:
-        """This desk, for one request that names itself: what it asks for is done once, however often it comes.
+    def asked(self, asking: Asking) -> RoomDesk:
+        """This desk, for one request. Where that names itself, what it asks for is done once, however often it comes.
 
         What is done already raises DoneBefore, and changes nothing; what was asked of the queue is asked again.
         """
@@ -921,9 +927,9 @@ class UnitDesk(Protocol):
         """Give these to dispatch, which judges them. Raises MessageError where one cannot be converted, QueueError."""
 
     async def set_state(
-        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, request: str = ""
+        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, asking: Asking = NOT_KNOWN
     ) -> UnitState:
-        """An operator says what a unit does. Returns what it is from now on. ``request``: see ``RoomDesk.asked``.
+        """An operator says what a unit does. Returns what it is from now on. ``asking``: see ``RoomDesk.asked``.
 
         Raises KeyError for an unknown unit, UnitBusy while it is on an order, IllegalTransition, DoneBefore,
         StoreError.
@@ -1140,7 +1146,9 @@ class SceneDesk(Protocol):
     async def check(self, camera_id: CameraId, scene: DrawnScene) -> SceneVerdict:
         """What is to be said of a scene; nothing changes."""
 
-    async def draw(self, camera_id: CameraId, scene: DrawnScene, version: str, operator: str) -> WrittenScene:
+    async def draw(
+        self, camera_id: CameraId, scene: DrawnScene, version: str, operator: str, source: str = ""
+    ) -> WrittenScene:
         """This scene instead of the one of that ``version``, as a deed. What is so already changes nothing.
 
         Raises ConfigError with the scene's problems, FileChanged, NotWritten, StoreError.
@@ -1210,7 +1218,9 @@ class RosterDesk(Protocol):
     async def standing(self) -> RosterStanding | None:
         """How far dispatch has taken it up; None where no dispatch tells of itself."""
 
-    async def staff(self, unit_id: UnitId, roster: UnitRoster, version: str, operator: str) -> WrittenRoster:
+    async def staff(
+        self, unit_id: UnitId, roster: UnitRoster, version: str, operator: str, source: str = ""
+    ) -> WrittenRoster:
         """This roster instead of the one of that ``version``, as a deed. What is so already changes nothing.
 
         Raises ConfigError with the roster's problems, FileChanged, NotWritten, StoreError.

@@ -1197,7 +1197,7 @@ export interface components {
         };
         /**
          * DeedShown
-         * @description What somebody did. ``number``: its place among all.
+         * @description What somebody did. ``number``: its place among all. ``led_to``: what came of it; see ``Deed``.
          */
         DeedShown: {
             number: number;
@@ -1208,6 +1208,7 @@ export interface components {
             subject: string;
             detail: string;
             source: string;
+            led_to: string;
         };
         /**
          * DeedsPage

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, func, select, update
 
 from patrol.adapters.sql import SqlStore
 from patrol.adapters.sql_rows import store_deed
 from patrol.adapters.sql_tables import DEEDS
 from patrol.adapters.sql_times import time_of
-from patrol.domain.deeds import Action, Deed
+from patrol.domain.deeds import NOT_KNOWN, Action, Asking, Deed
 from patrol.ports import Clock
 
 
@@ -22,10 +22,21 @@ class SqlDeeds:
         self._store = store
         self._clock = clock
 
-    async def note(self, who: str, action: Action, subject: str, detail: str = "", request: str = "") -> None:
+    async def note(self, who: str, action: Action, subject: str, detail: str = "", asking: Asking = NOT_KNOWN) -> int:
         """See DeedLog."""
-        deed = Deed(self._clock.now(), who, action, subject, detail, request=request)
-        await self._store.within(lambda connection: store_deed(connection, deed))
+        deed = Deed(self._clock.now(), who, action, subject, detail, asking.source, asking.request)
+
+        def keep(connection: Connection) -> int:
+            store_deed(connection, deed)
+            number: int = connection.execute(select(func.max(DEEDS.c.number))).scalar_one()  # nobody else writes now
+            return number
+
+        return await self._store.within(keep)
+
+    async def came_of(self, number: int, led_to: str) -> None:
+        """See DeedLog."""
+        said = update(DEEDS).where(DEEDS.c.number == number).values(led_to=led_to)
+        await self._store.within(lambda connection: connection.execute(said))
 
     async def latest(self, limit: int, before: int | None = None) -> Sequence[tuple[int, Deed]]:
         """See DeedLog."""

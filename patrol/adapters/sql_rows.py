@@ -80,8 +80,9 @@ def store_outcome(connection: Connection, outcome: Outcome, now: datetime) -> No
 
 def store_deed(connection: Connection, deed: Deed) -> None:
     """What somebody did, in the transaction of what it changes. Raises DoneBefore where its request was done."""
-    if deed.request and _DEED_OF_REQUEST.value(connection, of=deed.who, key=deed.request) is not None:
-        raise DoneBefore(f"request {deed.request} of {deed.who}: {deed.action.value} is done already")
+    before = _DEED_OF_REQUEST.value(connection, of=deed.who, key=deed.request) if deed.request else None
+    if before is not None:
+        raise DoneBefore(f"request {deed.request} of {deed.who}: {deed.action.value} is done already", before)
     row = {
         "at": text_of(deed.at),
         "who": deed.who,

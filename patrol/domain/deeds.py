@@ -46,6 +46,22 @@ class Action(StrEnum):
 
 CLOSED, CLOSING_ASKED = "closed", "closing asked"
 """What feedback leads to; see ``led_to``."""
+ASKED, APPLIED = "asked", "applied"
+"""What a wish leads to once the queue has it, and a change of the configuration once it counts; see ``led_to``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How something was asked for, by whomever.
+
+    ``request``: the key by which its request named itself; ``source``: the address it came from. Empty where not known.
+    """
+
+    request: str = ""
+    source: str = ""
+
+
+NOT_KNOWN = Asking()
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,11 @@ class MessageError(PatrolError):
 
 
 class DoneBefore(PatrolError):  # noqa: N818  (it names what happened)
-    """What a request by this key asked for is done already; this one changed nothing."""
+    """What a request by this key asked for is done already; this one changed nothing. ``number``: of its deed."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 class IllegalTransition(PatrolError):  # noqa: N818  (it names what happened, as StopIteration does)

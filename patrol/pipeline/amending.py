@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
-from patrol.domain.deeds import Action, Deed
+from patrol.domain.deeds import APPLIED, Action, Asking, Deed
 from patrol.domain.drawing import WrittenScene
 from patrol.domain.errors import FileChanged, NotWritten, StoreError
 from patrol.domain.staffing import WrittenRoster
@@ -49,15 +49,17 @@ class Amending:
         self,
         subject: str,
         operator: str,
+        source: str,
         changing: AbstractContextManager[Change[Written] | None],
         written: Callable[[], Awaitable[Written]],
         said: Callable[[Written], Any],
     ) -> Written:
-        """Have the change take place; gives what is written then. ``written``: that, as it is now. ``said``: of what is
+        """Have the change take place; gives what is written then. ``source``: the address it was asked
+        from; empty where not known. ``written``: that, as it is now. ``said``: of what is
         written, the dataclass that its deed tells.
 
-        The deed is noted when the new file lies on the disk, ready, and before it counts: a deed of something that did
-        not come about says so by the versions in it, and nothing comes about without one. Raises what ``changing``
+        The deed is noted when the new file lies on the disk, ready, and before it counts: nothing comes about without
+        one, and one that came about says so (``APPLIED``), besides the versions in it. Raises what ``changing``
         does, FileChanged with who was quicker, NotWritten, StoreError.
         """
         async with self._writing:
@@ -69,11 +71,14 @@ class Amending:
             with contextlib.ExitStack() as stack:
                 stack.push(changing)
                 if change is not None:
-                    await self._deeds.note(operator, self._action, subject, _told(change.before, change.after, said))
+                    told = _told(change.before, change.after, said)
+                    number = await self._deeds.note(operator, self._action, subject, told, Asking(source=source))
                     try:
                         await asyncio.to_thread(change.apply)
                     except OSError as error:
                         raise NotWritten(f"{change.before.file} cannot be written: {error.strerror}") from None
+                    with contextlib.suppress(StoreError):  # it counts, whether that can be kept or not
+                        await self._deeds.came_of(number, APPLIED)
         await self._take_up()
         return change.after if change is not None else await written()
 

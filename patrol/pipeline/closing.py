@@ -3,27 +3,30 @@ and of the queue."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
 from patrol.domain.dead_letters import DeadLetter
-from patrol.domain.deeds import Action
-from patrol.domain.errors import DoneBefore, QueueError
+from patrol.domain.deeds import ASKED, NOT_KNOWN, Action, Asking
+from patrol.domain.errors import DoneBefore, QueueError, StoreError
 from patrol.domain.events import Level
 from patrol.domain.incidents import AlertId, Disposition, FalseAlarmReason, IncidentId, OrderId
 from patrol.domain.pins import Pin
-from patrol.domain.requests import TourRequest, ViewAcceptance
+from patrol.domain.requests import ViewAcceptance
 from patrol.domain.skips import Skip
 from patrol.domain.units import UnitId
 from patrol.pipeline.deciding import Deciding
 from patrol.ports import DeadLetters, DeedLog, TourRequests
 
+log = logging.getLogger(__name__)
+
 
 class Desk:
     """RoomDesk over the store, the way to the tour and the dead letters. What it is not given, it says it has not.
 
-    ``deeds``: where it is noted who asked for what does not go through the store; before it is asked. ``request``: by
-    which what is asked for names itself.
+    ``deeds``: where it is noted who asked for what does not go through the store; before it is asked. ``asking``: by
+    what it is asked for.
     """
 
     def __init__(
@@ -32,17 +35,17 @@ class Desk:
         requests: TourRequests | None = None,
         letters: DeadLetters | None = None,
         deeds: DeedLog | None = None,
-        request: str = "",
+        asking: Asking = NOT_KNOWN,
     ) -> None:
-        self._deciding = deciding if not request else deciding.asked(request)
+        self._deciding = deciding.asked(asking)
         self._requests = requests
         self._letters = letters
         self._deeds = deeds
-        self._request = request
+        self._asking = asking
 
-    def asked(self, request: str) -> Desk:
+    def asked(self, asking: Asking) -> Desk:
         """See RoomDesk."""
-        return Desk(self._deciding, self._requests, self._letters, self._deeds, request)
+        return Desk(self._deciding, self._requests, self._letters, self._deeds, asking)
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:
         """See RoomDesk."""
@@ -107,19 +110,16 @@ class Desk:
 
     async def pin(self, pin: Pin) -> None:
         """See RoomDesk."""
-        await self._note(pin.operator, Action.PIN, pin.camera_id, f"{pin.seconds:g} s")
-        await self._ask(pin)
+        await self._ask(pin, Action.PIN, f"{pin.seconds:g} s")
 
     async def skip(self, skip: Skip) -> None:
         """See RoomDesk."""
         detail = f"{skip.seconds:g} s: {skip.reason}" if skip.seconds else "0 s"
-        await self._note(skip.operator, Action.SKIP, skip.camera_id, detail)
-        await self._ask(skip)
+        await self._ask(skip, Action.SKIP, detail)
 
     async def accept_view(self, acceptance: ViewAcceptance) -> None:
         """See RoomDesk."""
-        await self._note(acceptance.operator, Action.ACCEPT_VIEW, acceptance.camera_id)
-        await self._ask(acceptance)
+        await self._ask(acceptance, Action.ACCEPT_VIEW)
 
     async def dead_letters(self, limit: int, before: str | None = None) -> Sequence[DeadLetter]:
         """See RoomDesk."""
@@ -128,29 +128,40 @@ class Desk:
     async def replay(self, letter_id: str, operator: str) -> None:
         """See RoomDesk."""
         letters = self._of_the_queue()
-        is_first = await self._note(operator, Action.REPLAY, letter_id)
+        number, is_first = await self._note(operator, Action.REPLAY, letter_id)
         try:
             await letters.replay(letter_id, operator)
         except KeyError:
             if is_first:  # else it was put back then
                 raise
+        await self._is_asked(number)
 
-    async def _note(self, who: str, action: Action, subject: str, detail: str = "") -> bool:
-        """Whether it was not noted before. What was may not have reached the queue then: it is asked again."""
+    async def _note(self, who: str, action: Action, subject: str, detail: str = "") -> tuple[int, bool]:
+        """The deed's number, and whether it is new: what is not may not have reached the queue, and is asked again."""
         if self._deeds is None:
-            return True
+            return 0, True
         try:
-            await self._deeds.note(who, action, subject, detail, self._request)
-        except DoneBefore:
-            return False
-        return True
+            return await self._deeds.note(who, action, subject, detail, self._asking), True
+        except DoneBefore as before:
+            return before.number, False
+
+    async def _is_asked(self, number: int) -> None:
+        """Whoever reads the deed sees that it went through. Done it is, also where that cannot be kept."""
+        if self._deeds is None:
+            return
+        try:
+            await self._deeds.came_of(number, ASKED)
+        except StoreError as error:
+            log.warning("deed %d was done, and does not say so: %s", number, error)
 
     def _of_the_queue(self) -> DeadLetters:
         if self._letters is None:
             raise QueueError("this desk has no way to the dead letters")
         return self._letters
 
-    async def _ask(self, request: TourRequest) -> None:
+    async def _ask(self, request: Pin | Skip | ViewAcceptance, action: Action, detail: str = "") -> None:
+        number, _ = await self._note(request.operator, action, request.camera_id, detail)
         if self._requests is None:
             raise QueueError("this desk has no way to the tour")
         await self._requests.ask(request)
+        await self._is_asked(number)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from patrol.domain import arriving, board, dispatch, escalating, feedback, merging, overriding, receiving
 from patrol.domain.board import Board, Sending, missing, send, waits
-from patrol.domain.deeds import CLOSED, CLOSING_ASKED, Action, Deed
+from patrol.domain.deeds import CLOSED, CLOSING_ASKED, NOT_KNOWN, Action, Asking, Deed
 from patrol.domain.dispatch import Outcome, Situation
 from patrol.domain.errors import NotAsAsked, Objection, StoreError
 from patrol.domain.escalating import FollowUpPolicy
@@ -61,12 +61,12 @@ class Deciding:
         self._metrics = metrics
         self._sending = sending or Sending()
         self._second_person = second_person
-        self._request = ""
+        self._asking = NOT_KNOWN
 
-    def asked(self, request: str) -> Deciding:
-        """The same, for one request that names itself: what is decided for it raises DoneBefore where it was before."""
+    def asked(self, asking: Asking) -> Deciding:
+        """The same, for one request: where that names itself, what was decided for it before raises DoneBefore."""
         bound = copy(self)
-        bound._request = request
+        bound._asking = asking
         return bound
 
     async def take_alert(self, incident_id: IncidentId, once: Effect) -> Outcome | None:
@@ -402,7 +402,7 @@ class Deciding:
         return outcome
 
     def _named(self, deed: Deed, led_to: str = "") -> Deed:
-        return replace(deed, request=self._request, led_to=led_to)
+        return replace(deed, request=self._asking.request, source=self._asking.source, led_to=led_to)
 
     def _count_all(self, outcomes: Sequence[Outcome], before: Sequence[Situation]) -> None:
         known = {situation.incident.id: situation for situation in before}

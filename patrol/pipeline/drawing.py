@@ -42,8 +42,10 @@ class Drawing:
         """See SceneDesk."""
         return await asyncio.to_thread(self._book.checked, camera_id, scene)
 
-    async def draw(self, camera_id: CameraId, scene: DrawnScene, version: str, operator: str) -> WrittenScene:
+    async def draw(
+        self, camera_id: CameraId, scene: DrawnScene, version: str, operator: str, source: str = ""
+    ) -> WrittenScene:
         """See SceneDesk."""
         changing = self._book.changing(camera_id, scene, version)
         written = partial(self.scene, camera_id)
-        return await self._amending.amend(camera_id, operator, changing, written, attrgetter("scene"))
+        return await self._amending.amend(camera_id, operator, source, changing, written, attrgetter("scene"))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from patrol.domain.deeds import Action, Deed
+from patrol.domain.deeds import NOT_KNOWN, Action, Asking, Deed
 from patrol.domain.dispatch import Duty
 from patrol.domain.duties import homecomings, set_by_operator, shift_changes
 from patrol.domain.errors import StoreError
@@ -90,7 +90,7 @@ class UnitsDesk:
         await self._publisher.publish([position_message(_converted(data), now) for data in positions])
 
     async def set_state(
-        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, request: str = ""
+        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, asking: Asking = NOT_KNOWN
     ) -> UnitState:
         """See UnitDesk."""
         now = self._clock.now()
@@ -102,7 +102,7 @@ class UnitsDesk:
             return (set_by_operator(found, state, now),)
 
         said = f"{state.value}: {reason}"
-        deed = Deed(now, operator, Action.SET_UNIT, unit_id, said, request=request, led_to=state.value)
+        deed = Deed(now, operator, Action.SET_UNIT, unit_id, said, asking.source, asking.request, state.value)
         (changed,) = await self._duties.change(decide, operator, reason, now, deed)
         _log.info("%s set unit %s to %s: %s", operator, unit_id, changed.state, reason)
         return changed.state

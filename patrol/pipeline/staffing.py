@@ -36,8 +36,10 @@ class Staffing:
         except QueueError:
             return None
 
-    async def staff(self, unit_id: UnitId, roster: UnitRoster, version: str, operator: str) -> WrittenRoster:
+    async def staff(
+        self, unit_id: UnitId, roster: UnitRoster, version: str, operator: str, source: str = ""
+    ) -> WrittenRoster:
         """See RosterDesk."""
         changing = self._book.changing(unit_id, roster, version)
         written = partial(self.roster, unit_id)
-        return await self._amending.amend(unit_id, operator, changing, written, attrgetter("roster"))
+        return await self._amending.amend(unit_id, operator, source, changing, written, attrgetter("roster"))

@@ -13,10 +13,9 @@ from patrol.domain.requests import ViewAcceptance
 from patrol.domain.skips import Skip
 from patrol.ports import RoomDesk
 from patrol.web.answering import done
-from patrol.web.entering import DeclaredRoute, declared, operator_of
+from patrol.web.entering import DeclaredRoute, asking_of, declared, operator_of
 from patrol.web.layout import RoomLayout
 from patrol.web.reading import read
-from patrol.web.repeating import key_of
 from patrol.web.schemas import AcceptViewBody, PinBody, SkipBody
 
 
@@ -44,7 +43,7 @@ class _Requests:
             pin = Pin(camera_id, body.seconds, body.every_s, operator)
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
-        return await done(self._desk.asked(key_of(request)).pin(pin))
+        return await done(self._desk.asked(asking_of(request)).pin(pin))
 
     async def skip(self, request: Request) -> Response:
         body = await read(request, SkipBody)
@@ -53,12 +52,12 @@ class _Requests:
             skip = Skip(camera_id, body.seconds, operator, body.reason)
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
-        return await done(self._desk.asked(key_of(request)).skip(skip))
+        return await done(self._desk.asked(asking_of(request)).skip(skip))
 
     async def accept_view(self, request: Request) -> Response:
         await read(request, AcceptViewBody)
         operator, camera_id = operator_of(request), self._camera_id(request)
-        return await done(self._desk.asked(key_of(request)).accept_view(ViewAcceptance(camera_id, operator)))
+        return await done(self._desk.asked(asking_of(request)).accept_view(ViewAcceptance(camera_id, operator)))
 
     def _camera_id(self, request: Request) -> CameraId:
         camera_id = CameraId(request.path_params["camera_id"])

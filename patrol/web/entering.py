@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from patrol.domain.accounts import LEAST_ROLE, Permission
+from patrol.domain.deeds import Asking
 from patrol.domain.errors import StoreError
 from patrol.domain.signing_in import ANYBODY, Visitor, is_loopback
 from patrol.ports import SignInDesk
@@ -26,7 +27,7 @@ from patrol.web.guarding import (
     typed_operator,
 )
 from patrol.web.problems import error_response
-from patrol.web.repeating import Repeats, key_in
+from patrol.web.repeating import Repeats, key_in, key_of
 
 OPEN = None
 """What a route needs that anybody may have, before any sign-in."""
@@ -214,6 +215,11 @@ def source_of(scope: Scope) -> str:
         return ""
     is_many = address.version == 6 and not address.is_loopback
     return str(ipaddress.ip_network(f"{told.partition('%')[0]}/64", strict=False)) if is_many else str(address)
+
+
+def asking_of(request: Request) -> Asking:
+    """By which key a request names itself, and from where it comes."""
+    return Asking(key_of(request), source_of(request.scope))
 
 
 def _comes_from_loopback(scope: Scope) -> bool:

@@ -10,9 +10,8 @@ from patrol.domain.incidents import AlertId, IncidentId, OrderId
 from patrol.domain.units import UnitId
 from patrol.ports import RoomDesk
 from patrol.web.answering import done, led_to, of_an_incident
-from patrol.web.entering import DeclaredRoute, declared, operator_of
+from patrol.web.entering import DeclaredRoute, asking_of, declared, operator_of
 from patrol.web.reading import id_in, read
-from patrol.web.repeating import key_of
 from patrol.web.schemas import (
     AcknowledgeBody,
     CloseBody,
@@ -59,7 +58,7 @@ class _Actions:
         self._desk = desk
 
     def _for(self, request: Request) -> RoomDesk:
-        return self._desk.asked(key_of(request))
+        return self._desk.asked(asking_of(request))
 
     async def displayed(self, request: Request) -> Response:
         body = await read(request, DisplayedBody)

@@ -11,11 +11,10 @@ from patrol.domain.accounts import Permission
 from patrol.domain.errors import MessageError
 from patrol.ports import RoomDesk
 from patrol.web.answering import done
-from patrol.web.entering import DeclaredRoute, declared, operator_of
+from patrol.web.entering import DeclaredRoute, asking_of, declared, operator_of
 from patrol.web.paging import asked_in, page_of, refuse_cursor
 from patrol.web.problems import error_response
 from patrol.web.reading import id_in, in_time, read
-from patrol.web.repeating import key_of
 from patrol.web.schemas import ReplayBody, encode_letters
 
 LETTERS = "dead-letters"
@@ -49,6 +48,6 @@ class _Letters:
         await read(request, ReplayBody)
         operator, letter_id = operator_of(request), id_in(request, "letter_id")
         try:
-            return await done(self._desk.asked(key_of(request)).replay(letter_id, operator))
+            return await done(self._desk.asked(asking_of(request)).replay(letter_id, operator))
         except MessageError as error:
             return error_response(409, "not_replayable", str(error))

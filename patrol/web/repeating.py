@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from patrol.domain.deeds import CLOSED, Action, Deed
+from patrol.domain.deeds import ASKED, CLOSED, Action, Deed
 from patrol.ports import DeedLog
 from patrol.web.problems import Refused
 
@@ -103,8 +103,9 @@ class Repeats:
             await send(message)
 
         deed = await self.deeds.done(who, key) if self.deeds is not None and leaves_deed else None
-        if deed is not None and deed.action not in _ASKED_AGAIN:
+        if deed is not None:
             _check_is_of(deed, scope, key)
+        if deed is not None and (deed.action not in _ASKED_AGAIN or deed.led_to == ASKED):
             await answer_of(deed)(scope, _saying(b""), send_and_keep)
         else:
             await handle({**scope, "request_key": key}, _saying(body), send_and_keep)

@@ -16,7 +16,7 @@ from patrol.domain.errors import ConfigError, FileChanged, FileUnusable, NotWrit
 from patrol.domain.staffing import RosterState, UnitRoster, Weekday, WrittenRoster, WrittenWindow, roster_state
 from patrol.domain.units import UnitId
 from patrol.ports import RosterDesk
-from patrol.web.entering import DeclaredRoute, declared, operator_of
+from patrol.web.entering import DeclaredRoute, declared, operator_of, source_of
 from patrol.web.problems import error_response
 from patrol.web.reading import id_in, in_time, read
 from patrol.web.schemas import Body
@@ -97,7 +97,9 @@ class _Rosters:
         unit_id, operator = _unit_id(request), operator_of(request)
         try:
             # Not in_time: a file that is being written is written whole, whoever waits for it.
-            written = await self._rosters.staff(unit_id, body.roster(), body.version, operator)
+            written = await self._rosters.staff(
+                unit_id, body.roster(), body.version, operator, source_of(request.scope)
+            )
         except KeyError:
             raise _no_such_unit() from None
         except FileUnusable as error:

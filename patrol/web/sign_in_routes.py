@@ -183,7 +183,7 @@ def _described(visitor: Visitor) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class DeedShown:
-    """What somebody did. ``number``: its place among all."""
+    """What somebody did. ``number``: its place among all. ``led_to``: what came of it; see ``Deed``."""
 
     number: int
     at: datetime
@@ -192,10 +192,11 @@ class DeedShown:
     subject: str
     detail: str
     source: str
+    led_to: str
 
     @classmethod
     def of(cls, number: int, deed: Deed) -> DeedShown:
-        return cls(number, deed.at, deed.who, deed.action, deed.subject, deed.detail, deed.source)
+        return cls(number, deed.at, deed.who, deed.action, deed.subject, deed.detail, deed.source, deed.led_to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from patrol.domain.errors import MessageError
 from patrol.domain.message_data import PositionData
 from patrol.domain.units import UnitId
 from patrol.ports import UnitDesk
-from patrol.web.entering import DeclaredRoute, declared, operator_of
+from patrol.web.entering import DeclaredRoute, asking_of, declared, operator_of
 from patrol.web.layout import RoomLayout
 from patrol.web.reading import in_time, read
-from patrol.web.repeating import key_of
 from patrol.web.schemas import PositionBody, PositionsBody, UnitStateBody
 
 MAX_POSITIONS_BODY = 256 * 1024  # a thousand positions, as a message says them
@@ -61,7 +60,7 @@ class _Units:
         body = await read(request, UnitStateBody)
         operator, unit_id = operator_of(request), self._unit_id(request)
         try:
-            state = await in_time(self._desk.set_state(unit_id, body.state, operator, body.reason, key_of(request)))
+            state = await in_time(self._desk.set_state(unit_id, body.state, operator, body.reason, asking_of(request)))
         except KeyError:  # of another configuration than the one that dispatches
             raise HTTPException(404, "there is no such unit") from None
         return JSONResponse({"done": True, "state": state.value})

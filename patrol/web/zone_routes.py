@@ -28,7 +28,7 @@ from patrol.domain.drawing import (
 )
 from patrol.domain.errors import ConfigError, ConfigProblem, FileChanged, FileUnusable, NotWritten
 from patrol.ports import SceneDesk
-from patrol.web.entering import DeclaredRoute, declared, operator_of
+from patrol.web.entering import DeclaredRoute, declared, operator_of, source_of
 from patrol.web.problems import ProblemAt, error_response
 from patrol.web.reading import id_in, in_time, read
 from patrol.web.schemas import Body
@@ -172,7 +172,7 @@ class _Scenes:
         camera_id, operator = _camera_id(request), operator_of(request)
         try:
             # Not in_time: a file that is being written is written whole, whoever waits for it.
-            written = await self._scenes.draw(camera_id, body.scene(), body.version, operator)
+            written = await self._scenes.draw(camera_id, body.scene(), body.version, operator, source_of(request.scope))
         except KeyError:
             raise HTTPException(404, "there is no such camera") from None
         except FileUnusable as error:

@@ -12,7 +12,7 @@ from patrol.adapters import sql_rows
 from patrol.adapters.memory import MemoryTourRequests
 from patrol.adapters.sql_deeds import SqlDeeds
 from patrol.domain.camera import CameraId
-from patrol.domain.deeds import Action, Deed
+from patrol.domain.deeds import ASKED, Action, Deed
 from patrol.domain.errors import IllegalTransition, NotToBeSent, QueueError, StoreError
 from patrol.domain.events import Level
 from patrol.domain.incidents import Disposition, FalseAlarmReason, IncidentId
@@ -143,6 +143,7 @@ def test_what_the_tour_is_asked_is_noted_before_it_is_asked(tmp_path: Path) -> N
             ("li", Action.PIN, "C-1", "60 s"), ("wang", Action.ACCEPT_VIEW, "C-2", ""),
             ("li", Action.SKIP, "C-3", "300 s: repair"), ("wang", Action.SKIP, "C-3", "0 s"),
         ]  # fmt: skip
+        assert [deed.led_to for _, deed in reversed(await deeds.latest(9))] == ["", ASKED, ASKED, ASKED]
 
     play(tmp_path, story)
 

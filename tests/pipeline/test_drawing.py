@@ -13,7 +13,7 @@ from patrol.adapters.memory import FakeClock, MemoryTourReports
 from patrol.config.scenes import SceneBook
 from patrol.config.writing import ConfigurationFile
 from patrol.domain.camera import Camera, CameraId
-from patrol.domain.deeds import Action, Deed
+from patrol.domain.deeds import APPLIED, NOT_KNOWN, Action, Asking, Deed
 from patrol.domain.drawing import CameraScene, DrawnScene, DrawnScenes
 from patrol.domain.errors import FileChanged, NotWritten, StoreError
 from patrol.domain.zones import RuleId
@@ -35,11 +35,15 @@ class Deeds:
     files: list[bytes] = field(default_factory=list)
     is_away: bool = False
 
-    async def note(self, who: str, action: Action, subject: str, detail: str = "") -> None:
+    async def note(self, who: str, action: Action, subject: str, detail: str = "", asking: Asking = NOT_KNOWN) -> int:
         if self.is_away:
             raise StoreError("away")
         self.files.append(self.file.read_bytes())
-        self.deeds.append(Deed(NOON, who, action, subject, detail))
+        self.deeds.append(Deed(NOON, who, action, subject, detail, asking.source))
+        return len(self.deeds) - 1
+
+    async def came_of(self, number: int, led_to: str) -> None:
+        self.deeds[number] = replace(self.deeds[number], led_to=led_to)
 
     async def latest(self, limit: int, before: int | None = None) -> Sequence[tuple[int, Deed]]:
         return list(enumerate(reversed(self.deeds)))
@@ -70,7 +74,7 @@ def test_a_deed_is_noted_before_the_file_changes_with_what_was_and_what_is(tmp_p
     before, first = desk.file.read_bytes(), desk.book.scene(ONE)
     desk.draw(SCENE, first.version)
     (deed,) = desk.deeds.deeds
-    assert (deed.who, deed.action, deed.subject) == ("li", Action.DRAW_SCENE, ONE)
+    assert (deed.who, deed.action, deed.subject, deed.led_to) == ("li", Action.DRAW_SCENE, ONE, APPLIED)
     told = deed.detail.splitlines()
     assert told[0] == f"{first.version} -> {desk.book.scene(ONE).version}"
     assert '"id":"ground"' in told[1]

@@ -28,6 +28,7 @@ from patrol.domain.conditions import Intrusion
 from patrol.domain.confirmation import ConfirmPolicy, Then, Waiting
 from patrol.domain.covering import Point, cover, move_up, straight_line, vacant_posts
 from patrol.domain.dead_letters import DeadLetter
+from patrol.domain.deeds import NOT_KNOWN, Asking
 from patrol.domain.digest import digest
 from patrol.domain.dispatch import Duty, Outcome, Situation
 from patrol.domain.errors import (
@@ -384,7 +385,7 @@ class FakeRoom:
         self.positions += positions
 
     async def set_state(
-        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, request: str = ""
+        self, unit_id: UnitId, state: UnitState, operator: str, reason: str, asking: Asking = NOT_KNOWN
     ) -> UnitState:
         self._answer()
         if any(order.unit_id == unit_id and order.is_open for order in self.orders.values()):
@@ -395,7 +396,7 @@ class FakeRoom:
 
     # RoomDesk
 
-    def asked(self, request: str) -> FakeRoom:
+    def asked(self, asking: Asking) -> FakeRoom:
         return self
 
     async def displayed(self, incident_id: IncidentId, seat: str) -> None:

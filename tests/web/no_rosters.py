@@ -15,5 +15,7 @@ class NoRosters:
     async def standing(self) -> RosterStanding | None:
         return None
 
-    async def staff(self, unit_id: UnitId, roster: UnitRoster, version: str, operator: str) -> WrittenRoster:
+    async def staff(
+        self, unit_id: UnitId, roster: UnitRoster, version: str, operator: str, source: str = ""
+    ) -> WrittenRoster:
         raise KeyError(unit_id)

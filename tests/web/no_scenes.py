@@ -19,5 +19,7 @@ class NoScenes:
     async def check(self, camera_id: CameraId, scene: DrawnScene) -> SceneVerdict:
         raise KeyError(camera_id)
 
-    async def draw(self, camera_id: CameraId, scene: DrawnScene, version: str, operator: str) -> WrittenScene:
+    async def draw(
+        self, camera_id: CameraId, scene: DrawnScene, version: str, operator: str, source: str = ""
+    ) -> WrittenScene:
         raise KeyError(camera_id)

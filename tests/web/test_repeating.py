@@ -256,6 +256,38 @@ def test_a_key_is_of_one_request_also_across_a_restart(tmp_path: Path) -> None:
             answer = await console.post(path, {"text": "x"} if path.endswith("note") else {})
             assert (answer.status_code, code_of(answer)) == (422, "request_reused")
         assert len(await console.deeds()) == 1
+        key = "of-a-pin-once"
+        assert (await console.post("/api/v1/cameras/C-017/pin", {}, key)).status_code == 200
+        for path, body in (
+            ("/api/v1/cameras/C-018/pin", {}),
+            ("/api/v1/cameras/C-017/skip", {"seconds": 60, "reason": "x"}),
+        ):
+            answer = await console.post(path, body, key)
+            assert (answer.status_code, code_of(answer)) == (422, "request_reused")
+        assert len(await console.requests.take()) == 1
+        assert len(await console.deeds()) == 2
+
+    play(tmp_path, story)
+
+
+def test_what_the_queue_was_asked_for_already_is_not_asked_again(tmp_path: Path) -> None:
+    async def story(console: Console) -> None:
+        skip = ("/api/v1/cameras/C-017/skip", {"seconds": 60, "reason": "x"})
+        assert [(await console.post(*skip)).status_code for _ in range(2)] == [200, 200]
+        assert len(await console.requests.take()) == 1  # a skip that is asked for again would last longer
+
+    play(tmp_path, story)
+
+
+def test_each_deed_says_from_where_it_was_done(tmp_path: Path) -> None:
+    async def story(console: Console) -> None:
+        for path, body in (
+            (f"{OF_FIRST}/note", {"text": "x"}),
+            ("/api/v1/units/U-2/state", {"state": "off_duty", "reason": "x"}),
+            ("/api/v1/cameras/C-017/pin", {"seconds": 60}),
+        ):
+            assert (await console.post(path, body, key=f"key-of-{len(path)}")).status_code == 200
+        assert [deed.source for deed in await console.deeds()] == ["127.0.0.1"] * 3
 
     play(tmp_path, story)
 
@@ -272,7 +304,8 @@ def test_what_was_asked_of_the_queue_and_did_not_reach_it_is_asked_again(
             assert (await console.post("/api/v1/cameras/C-017/pin", {})).status_code == 503
         assert (await console.post("/api/v1/cameras/C-017/pin", {})).status_code == 200
         assert len(await console.requests.take()) == 1
-        assert len(await console.deeds()) == 1
+        (deed,) = await console.deeds()
+        assert deed.led_to == "asked"
 
     play(tmp_path, story)
 
