@@ -52,7 +52,7 @@ from patrol.domain.retention import (
     StoredFile,
     Usage,
 )
-from patrol.domain.room import ClosedPlace, PastIncidents, RoomSnapshot, SceneStanding, TourStatus
+from patrol.domain.room import ClosedPlace, ListedIncidents, OpenPlace, RoomSnapshot, SceneStanding, TourStatus
 from patrol.domain.signing_in import Failures, SignedIn, SignIn, Visitor
 from patrol.domain.skips import Skip
 from patrol.domain.staffing import ReadUnits, RosterStanding, UnitRoster, WrittenRoster
@@ -502,6 +502,9 @@ class IncidentReader(Protocol):
         Raises StoreError.
         """
 
+    async def one(self, incident_id: IncidentId) -> Ledger:
+        """That incident with its orders; no duties. Raises KeyError where there is none, and StoreError."""
+
     async def totals(self) -> Totals:
         """Counts of alerts. Raises StoreError."""
 
@@ -784,8 +787,14 @@ class RoomView(Protocol):
     async def snapshot(self) -> RoomSnapshot:
         """The room as it is now. Raises StoreError."""
 
-    async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
+    async def past(self, limit: int, before: ClosedPlace | None = None) -> ListedIncidents:
         """The incidents closed last; ``before``: only those behind that place. Raises StoreError."""
+
+    async def open(self, limit: int, before: OpenPlace | None = None) -> ListedIncidents:
+        """The open incidents accepted last; ``before``: only those behind that place. Raises StoreError."""
+
+    async def one(self, incident_id: IncidentId) -> ListedIncidents:
+        """That one, open or not. Raises KeyError where there is none, and StoreError."""
 
 
 class RecordView(Protocol):

@@ -157,6 +157,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Incidents that are open, the one accepted last first */
+        get: operations["get_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents/closed": {
         parameters: {
             query?: never;
@@ -166,6 +183,23 @@ export interface paths {
         };
         /** Incidents that are over, the one closed last first */
         get: operations["get_incidents_closed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One incident, open or closed */
+        get: operations["get_incidents_incident"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1692,6 +1726,17 @@ export interface components {
             notes: components["schemas"]["Note"][];
         };
         /**
+         * IncidentAlone
+         * @description One incident, open or closed, with what the room's state tells with its own.
+         */
+        IncidentAlone: {
+            incident: components["schemas"]["Incident"];
+            orders: components["schemas"]["Order"][];
+            gone: {
+                [key: string]: components["schemas"]["Gone"];
+            };
+        };
+        /**
          * IncidentRecord
          * @description What happened, the oldest first. ``cut``: only the newest is here, there is more before it.
          */
@@ -1705,6 +1750,21 @@ export interface components {
          * @enum {string}
          */
         IncidentState: "new" | "ordered" | "accepted" | "en_route" | "on_scene" | "handled" | "closed";
+        /**
+         * IncidentsPage
+         * @description Incidents that are open, the one accepted last first, or closed, the one closed last first, with what the room's
+         *     state tells with its own. ``next``: the cursor of those before; None: there are none.
+         */
+        IncidentsPage: {
+            items: components["schemas"]["Incident"][];
+            next: string | null;
+            orders: {
+                [key: string]: components["schemas"]["Order"][];
+            };
+            gone: {
+                [key: string]: components["schemas"]["Gone"];
+            };
+        };
         /**
          * KeptAlerts
          * @description Alerts on the local disk that the store has not taken. ``since``: the oldest's, aware UTC.
@@ -2057,21 +2117,6 @@ export interface components {
             old: string;
             /** Format: password */
             new: string;
-        };
-        /**
-         * PastPage
-         * @description Closed incidents, the one closed last first, with what the room's state tells with its own. ``next``: the cursor
-         *     of those closed before; None: none were.
-         */
-        PastPage: {
-            items: components["schemas"]["Incident"][];
-            next: string | null;
-            orders: {
-                [key: string]: components["schemas"]["Order"][];
-            };
-            gone: {
-                [key: string]: components["schemas"]["Gone"];
-            };
         };
         /**
          * Permission
@@ -3281,8 +3326,10 @@ export type Heat = components['schemas']['Heat'];
 export type HeatCell = components['schemas']['HeatCell'];
 export type How = components['schemas']['How'];
 export type Incident = components['schemas']['Incident'];
+export type IncidentAlone = components['schemas']['IncidentAlone'];
 export type IncidentRecord = components['schemas']['IncidentRecord'];
 export type IncidentState = components['schemas']['IncidentState'];
+export type IncidentsPage = components['schemas']['IncidentsPage'];
 export type KeptAlerts = components['schemas']['KeptAlerts'];
 export type Kind = components['schemas']['Kind'];
 export type LedTo = components['schemas']['LedTo'];
@@ -3315,7 +3362,6 @@ export type OrderBody = components['schemas']['OrderBody'];
 export type OrderLine = components['schemas']['OrderLine'];
 export type OrderState = components['schemas']['OrderState'];
 export type PasswordBody = components['schemas']['PasswordBody'];
-export type PastPage = components['schemas']['PastPage'];
 export type Permission = components['schemas']['Permission'];
 export type PickedPoint = components['schemas']['PickedPoint'];
 export type PinBody = components['schemas']['PinBody'];
@@ -4096,7 +4142,7 @@ export interface operations {
             };
         };
     };
-    get_incidents_closed: {
+    get_incidents: {
         parameters: {
             query?: {
                 /** @description How many. */
@@ -4116,7 +4162,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PastPage"];
+                    "application/json": components["schemas"]["IncidentsPage"];
                 };
             };
             /** @description Bad Request: bad_request */
@@ -4139,6 +4185,161 @@ export interface operations {
             };
             /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents_closed: {
+        parameters: {
+            query?: {
+                /** @description How many. */
+                limit?: number;
+                /** @description What the page before gave as next: what comes after it. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentsPage"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: unknown_host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: sign_in_busy, store_away, queue_away, too_slow, feed_full, wall_full, tour_silent, tiles_away, not_written, file_unusable, no_picture, live_viewers, live_own_viewers, live_host, live_encodings, live_no_stream, live_browser, live_camera, live_reordered, live_stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAlone"];
+                };
+            };
+            /** @description Unauthorized: not_signed_in, sign_in_wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden, not_allowed, no_accounts, not_private */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,7 +8,7 @@ import { isOpen, isTold, incidentById, notReal, openCount, ordersOf, room, state
 import { Feed } from "./feed";
 import { IncidentPanel } from "./incident";
 import { RoomMap } from "./map";
-import { findClosed } from "./past";
+import { findIncident } from "./past";
 import { ActionFailed } from "./sending";
 import { act, fetchLayout, Stream } from "./stream";
 import { asksTheRoom } from "./escalation";
@@ -40,7 +40,6 @@ const RETRY_MS = 2000;
 const MAX_REMEMBERED = 2000; // more than are open at once
 const SETTLED_MS = 150; // who goes through the feed by keys stops at the last one
 const SEEK_AGAIN_MS = 30_000;
-const PAGES_SOUGHT = 5; // of what an address names; of what was just shown the first will do
 
 let selected: string | null = null;
 let isOwnChoice = false; // somebody has chosen it, or begun to do something about it; else the page did
@@ -99,7 +98,7 @@ function keep(): void {
   room.kept = { incident, orders: ordersOf(incident.id), gone: stateNow().gone, at: room.at };
 }
 
-// What the state does not tell of is mostly over: then its end is found among those that are.
+// What the state does not tell of is over, or among the least urgent of very many.
 async function seek(id: string): Promise<void> {
   if (sought === id) return;
   sought = id;
@@ -107,7 +106,7 @@ async function seek(id: string): Promise<void> {
     if (sought === id) sought = null;
   }, SEEK_AGAIN_MS);
   try {
-    const found = await findClosed(id, incidentById(id) === null ? PAGES_SOUGHT : 1);
+    const found = await findIncident(id);
     if (selected !== id || isTold(id)) return;
     if (found !== null) room.kept = found;
     panel.select(id);

@@ -1,12 +1,12 @@
 // Incidents that are over for longer than the room's state tells of: fetched when somebody asks for what is older.
 
-import { get } from "./sending";
+import { ActionFailed, getOf } from "./sending";
+import { serverNow } from "./times";
 import { type Kept, room } from "./room";
 import { closedIncidents } from "./stream";
-import type { Incident, PastPage } from "./api";
+import type { Incident } from "./api";
 
 const MOST = 500; // who goes farther back wants a search, not a list
-const PAGE = "200";
 
 let next: string | null = null;
 let isWhole = false; // there is nothing older
@@ -33,16 +33,12 @@ export async function fetchOlder(): Promise<void> {
   } while (hasOlder() && pastIncidents().length === before);
 }
 
-// One incident among the latest that are over, `pages` of 200 at most; null where it is not among them. Raises ActionFailed.
-export async function findClosed(id: string, pages: number): Promise<Kept | null> {
-  let cursor: string | null = null;
-  for (let page = 0; page < pages; page += 1) {
-    const query: Record<string, string> = cursor === null ? { limit: PAGE } : { limit: PAGE, cursor };
-    const found: PastPage = await get("/api/v1/incidents/closed", query);
-    const incident = found.items.find((one) => one.id === id);
-    if (incident !== undefined) return { incident, orders: found.orders[id] ?? [], gone: found.gone, at: Date.now() };
-    cursor = found.next;
-    if (cursor === null) return null;
+// One incident that the state does not tell of; null where there is none. Raises ActionFailed.
+export async function findIncident(id: string): Promise<Kept | null> {
+  try {
+    return { ...(await getOf("/api/v1/incidents/{incident_id}", { incident_id: id })), at: serverNow() };
+  } catch (error) {
+    if (error instanceof ActionFailed && error.code === "not_found") return null;
+    throw error;
   }
-  return null;
 }

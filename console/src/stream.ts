@@ -3,7 +3,7 @@
 import { lookUp, type PlainKey, t, word } from "./words";
 import { ActionFailed, type BodyOf, get, getOf, getPage, type IdsOf, post, type PostAnswer, type PostPath } from "./sending";
 import { askWhoIsHere } from "./signed";
-import type { ChangeMessage, FeedTrouble, IncidentRecord, LettersPage, PastPage, PinBody, PrecisionShown, RoomState, StateMessage, VersionedLayout } from "./api";
+import type { ChangeMessage, FeedTrouble, IncidentRecord, LettersPage, IncidentsPage, PinBody, PrecisionShown, RoomState, StateMessage, VersionedLayout } from "./api";
 
 const QUIET_MS = 7000; // the server speaks at least every 5 s
 const DEAD_MS = 15000; // by then a silent connection is dead, whatever the browser thinks
@@ -130,7 +130,7 @@ export function deadLetters(next: string | null): Promise<LettersPage> {
 }
 
 // Incidents that are over, the one closed last first.
-export function closedIncidents(next: string | null): Promise<PastPage> {
+export function closedIncidents(next: string | null): Promise<IncidentsPage> {
   return getPage("/api/v1/incidents/closed", next);
 }
 

@@ -379,6 +379,14 @@ class SqlStore:
 
         return await self._door.read(work)
 
+    async def one(self, incident_id: IncidentId) -> Ledger:
+        """See IncidentReader."""
+
+        def work(connection: Connection) -> Ledger:
+            return Ledger((incident_of(connection, incident_id),), orders_of(connection, (incident_id,)), ())
+
+        return await self._door.read(work)
+
     async def gone_evidence(self, ids: Collection[EvidenceId]) -> Mapping[EvidenceId, Gone]:
         """See IncidentReader."""
         return await self.evidence.gone(ids)

@@ -235,9 +235,22 @@ BEFORE_ALL = ClosedPlace(datetime.max.replace(tzinfo=UTC), datetime.max.replace(
 """The place behind which all are."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class OpenPlace:
+    """The place of an open incident among all that are, the one accepted last coming first."""
+
+    accepted_at: datetime
+    id: IncidentId
+
+    @classmethod
+    def of(cls, incident: Incident) -> OpenPlace:
+        """Its place."""
+        return cls(incident.accepted_at, incident.id)
+
+
 @dataclass(frozen=True, slots=True)
-class PastIncidents:
-    """Closed incidents, the one closed last first, with what a snapshot tells with them; see RoomSnapshot."""
+class ListedIncidents:
+    """Some incidents in an order, with what a snapshot tells with them; see RoomSnapshot."""
 
     incidents: tuple[Incident, ...]
     orders: Mapping[str, tuple[Order, ...]]

@@ -15,14 +15,23 @@ from patrol.domain.dispatch import Duty
 from patrol.domain.errors import QueueError, StoreError
 from patrol.domain.events import IncidentClass
 from patrol.domain.heartbeats import Arrival, stalled_since, through_since
-from patrol.domain.incidents import EscalationStep, EvidenceId, Incident, LoopStage, most_urgent_first, stage_of
+from patrol.domain.incidents import (
+    EscalationStep,
+    EvidenceId,
+    Incident,
+    IncidentId,
+    LoopStage,
+    most_urgent_first,
+    stage_of,
+)
 from patrol.domain.orders import Order, in_progress
 from patrol.domain.room import (
     BEFORE_ALL,
     ClosedPlace,
     CoverStatus,
+    ListedIncidents,
     MaintenanceStatus,
-    PastIncidents,
+    OpenPlace,
     QueueStatus,
     RoomSnapshot,
     StageStatus,
@@ -135,11 +144,28 @@ class Room:
             open_not_shown=max(0, len(security) - OPEN_SHOWN),
         )
 
-    async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
+    async def past(self, limit: int, before: ClosedPlace | None = None) -> ListedIncidents:
         """See RoomView."""
         ledger = await self._reader.latest_closed(limit, before or BEFORE_ALL)
-        gone = await self._reader.gone_evidence(evidence_of(ledger.incidents))
-        return PastIncidents(tuple(ledger.incidents), orders_shown(ledger.orders), gone)
+        return await self._listed(ledger.incidents, ledger.orders)
+
+    async def open(self, limit: int, before: OpenPlace | None = None) -> ListedIncidents:
+        """See RoomView."""
+        ledger = await self._reader.open_ledger()
+        places = {OpenPlace.of(incident): incident for incident in ledger.incidents}
+        behind = sorted((place for place in places if before is None or place < before), reverse=True)
+        shown = [places[place] for place in behind[:limit]]
+        ids = {incident.id for incident in shown}
+        return await self._listed(shown, [order for order in ledger.orders if order.incident_id in ids])
+
+    async def one(self, incident_id: IncidentId) -> ListedIncidents:
+        """See RoomView."""
+        ledger = await self._reader.one(incident_id)
+        return await self._listed(ledger.incidents, ledger.orders)
+
+    async def _listed(self, incidents: Sequence[Incident], orders: Sequence[Order]) -> ListedIncidents:
+        gone = await self._reader.gone_evidence(evidence_of(incidents))
+        return ListedIncidents(tuple(incidents), orders_shown(orders), gone)
 
     async def _watch(self, now: datetime) -> WatchStatus:
         newest = through_since(await self._signs.newest(dispatching.GROUP), self._watched_since)

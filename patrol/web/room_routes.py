@@ -12,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from patrol.domain.accounts import Permission
 from patrol.domain.incidents import Incident, IncidentId
-from patrol.domain.room import ClosedPlace, RoomSnapshot
+from patrol.domain.room import ClosedPlace, OpenPlace, RoomSnapshot
 from patrol.ports import PrecisionView, RoomView
+from patrol.web.answering import of_an_incident
 from patrol.web.assets import load_assets
 from patrol.web.encoding import Part, state_message
 from patrol.web.entering import OPEN, DeclaredRoute, Gate, declared
@@ -21,13 +22,13 @@ from patrol.web.feeding import FeedFull, RoomFeed
 from patrol.web.layout import EncodedLayout
 from patrol.web.paging import asked_in, page_of, refuse_cursor
 from patrol.web.problems import error_response
-from patrol.web.reading import in_time
-from patrol.web.schemas import encode_past, encode_precision
+from patrol.web.reading import id_in, in_time
+from patrol.web.schemas import encode_alone, encode_incidents, encode_precision
 from patrol.web.sign_in_routes import SIGN_IN_PAGE
 from patrol.web.streaming import answer_head, send_events
 
 AFTER = "after"
-CLOSED = "closed"
+CLOSED, OPEN_ONES = "closed", "open"
 
 
 # The program itself is no secret; what it shows is.
@@ -54,7 +55,9 @@ def room_routes(
     return [
         declared("/api/v1/layout", room.layout, Permission.SEE),
         declared("/api/v1/state", room.state, Permission.SEE),
+        declared("/api/v1/incidents", room.open, Permission.SEE),
         declared("/api/v1/incidents/closed", room.past, Permission.SEE),
+        declared("/api/v1/incidents/{incident_id}", room.one, Permission.SEE),
         declared("/api/v1/events", _Events(feed, gate), Permission.SEE),
     ]
 
@@ -85,7 +88,34 @@ class _Room:
         asked = asked_in(request, CLOSED)
         found = await in_time(self._view.past(asked.with_one_more, place_in(asked.after)))
         shown, following = page_of(found.incidents, asked, CLOSED, place_of)
-        return Response(encode_past(shown, following, found), media_type="application/json")
+        return Response(encode_incidents(shown, following, found), media_type="application/json")
+
+    async def open(self, request: Request) -> Response:
+        asked = asked_in(request, OPEN_ONES)
+        found = await in_time(self._view.open(asked.with_one_more, open_place_in(asked.after)))
+        shown, following = page_of(found.incidents, asked, OPEN_ONES, open_place_of)
+        return Response(encode_incidents(shown, following, found), media_type="application/json")
+
+    async def one(self, request: Request) -> Response:
+        found = await of_an_incident(self._view.one(IncidentId(id_in(request, "incident_id"))))
+        return Response(encode_alone(found), media_type="application/json")
+
+
+def open_place_of(incident: Incident) -> str:
+    """Where an open incident stands among all that are, as a cursor says it."""
+    place = OpenPlace.of(incident)
+    return f"{place.accepted_at.isoformat()} {place.id}"
+
+
+def open_place_in(text: str | None) -> OpenPlace | None:
+    """The place in a cursor. Raises Refused."""
+    if text is None:
+        return None
+    try:
+        accepted, incident_id = text.split(" ")
+        return OpenPlace(_moment(accepted), IncidentId(incident_id))
+    except (ValueError, OverflowError):
+        refuse_cursor()
 
 
 def place_of(incident: Incident) -> str:
@@ -101,12 +131,17 @@ def place_in(text: str | None) -> ClosedPlace | None:
         return None
     try:
         closed, accepted, incident_id = text.split(" ")
-        closed_at, accepted_at = datetime.fromisoformat(closed), datetime.fromisoformat(accepted)
-        if closed_at.tzinfo is None or accepted_at.tzinfo is None:
-            raise ValueError
-        return ClosedPlace(closed_at.astimezone(UTC), accepted_at.astimezone(UTC), IncidentId(incident_id))
-    except (ValueError, OverflowError):  # the latter: of a time that there is elsewhere, and not in UTC
+        return ClosedPlace(_moment(closed), _moment(accepted), IncidentId(incident_id))
+    except (ValueError, OverflowError):
         refuse_cursor()
+
+
+def _moment(text: str) -> datetime:
+    """Raises ValueError, and OverflowError for a time that there is elsewhere, and not in UTC."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment.astimezone(UTC)
 
 
 class _Events:

@@ -40,8 +40,8 @@ from patrol.domain.retention import Gone
 from patrol.domain.room import (
     CameraStatus,
     CoverStatus,
+    ListedIncidents,
     MaintenanceStatus,
-    PastIncidents,
     PinnedCamera,
     QueueStatus,
     RingStatus,
@@ -317,9 +317,9 @@ def encode_letters(letters: Sequence[DeadLetter], following: str | None) -> byte
 
 
 @dataclass(frozen=True, slots=True)
-class PastPage:
-    """Closed incidents, the one closed last first, with what the room's state tells with its own. ``next``: the cursor
-    of those closed before; None: none were."""
+class IncidentsPage:
+    """Incidents that are open, the one accepted last first, or closed, the one closed last first, with what the room's
+    state tells with its own. ``next``: the cursor of those before; None: there are none."""
 
     items: tuple[Incident, ...]
     next: str | None
@@ -327,14 +327,33 @@ class PastPage:
     gone: Mapping[EvidenceId, Gone]
 
 
-_PAST = TypeAdapter(PastPage)
+_INCIDENTS = TypeAdapter(IncidentsPage)
 
 
-def encode_past(shown: Sequence[Incident], following: str | None, past: PastIncidents) -> bytes:
-    """A page of closed incidents as JSON."""
+def encode_incidents(shown: Sequence[Incident], following: str | None, found: ListedIncidents) -> bytes:
+    """A page of incidents as JSON."""
     ids = {incident.id for incident in shown}
-    orders = {incident_id: orders for incident_id, orders in past.orders.items() if incident_id in ids}
-    return _PAST.dump_json(PastPage(tuple(shown_of(incident) for incident in shown), following, orders, past.gone))
+    orders = {incident_id: orders for incident_id, orders in found.orders.items() if incident_id in ids}
+    told = tuple(shown_of(incident) for incident in shown)
+    return _INCIDENTS.dump_json(IncidentsPage(told, following, orders, found.gone))
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentAlone:
+    """One incident, open or closed, with what the room's state tells with its own."""
+
+    incident: Incident
+    orders: tuple[Order, ...]
+    gone: Mapping[EvidenceId, Gone]
+
+
+_ALONE = TypeAdapter(IncidentAlone)
+
+
+def encode_alone(found: ListedIncidents) -> bytes:
+    """One incident as JSON."""
+    (incident,) = found.incidents
+    return _ALONE.dump_json(IncidentAlone(shown_of(incident), found.orders.get(incident.id, ()), found.gone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from patrol.adapters.sql import SqlStore
 from patrol.domain.camera import RingName
 from patrol.domain.errors import StoreError
 from patrol.domain.events import Kind, Level
-from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentState, LoopStage, Stamp
+from patrol.domain.incidents import ClockName, Disposition, Incident, IncidentId, IncidentState, LoopStage, Stamp
 from patrol.domain.orders import ReceiptKind
-from patrol.domain.room import ClosedPlace, RoomSnapshot, TourStatus
+from patrol.domain.room import ClosedPlace, OpenPlace, RoomSnapshot, TourStatus
 from patrol.domain.units import UnitState
 from patrol.pipeline import viewing
 from patrol.pipeline.covering import EVERY_S, Covering
@@ -179,6 +179,28 @@ def test_what_waits_too_long_is_called_degraded_also_while_redis_answers(tmp_pat
             assert snapshot.tour == tour_status()
             await room.relay()
             assert (await room.room.snapshot()).queue.degraded is None
+
+    asyncio.run(check())
+
+
+def test_beyond_what_a_page_shows_all_open_ones_are_there_and_each_alone_with_its_orders(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with dispatch_room(tmp_path) as room:
+            for number in range(1, 5):
+                await room.alert(number)
+                room.clock.advance(1)
+            await room.deciding.assign(IncidentId("I-2"))
+            await room.desk.close(IncidentId("I-3"), Disposition.HANDLED, "li", "cleared")
+            first = await room.room.open(2)
+            assert [incident.id for incident in first.incidents] == ["I-4", "I-2"]
+            assert set(first.orders) == {"I-2"}
+            rest = await room.room.open(2, OpenPlace.of(first.incidents[-1]))
+            assert ([incident.id for incident in rest.incidents], set(rest.orders)) == (["I-1"], {"I-1"})
+            for incident_id in ("I-2", "I-3"):
+                alone = await room.room.one(IncidentId(incident_id))
+                assert [incident.id for incident in alone.incidents] == [incident_id]
+            with pytest.raises(KeyError):
+                await room.room.one(IncidentId("I-9"))
 
     asyncio.run(check())
 

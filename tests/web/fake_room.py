@@ -84,8 +84,9 @@ from patrol.domain.room import (
     CameraStatus,
     ClosedPlace,
     CoverStatus,
+    ListedIncidents,
     MaintenanceStatus,
-    PastIncidents,
+    OpenPlace,
     PinnedCamera,
     QueueStatus,
     RingStatus,
@@ -289,6 +290,7 @@ class FakeRoom:
     cover: CoverStatus | None = None
     snapshots: int = 0
     closed_shown: int = 1000
+    untold: set[IncidentId] = field(default_factory=set)  # open ones that the room does not list
     open_not_shown: int = 0
     skips: dict[CameraId, SkippedCamera] = field(default_factory=dict)
     wall: MemoryWall = field(default_factory=MemoryWall)
@@ -336,7 +338,7 @@ class FakeRoom:
             ),
         )
         closed = sorted((place for one in ordered if (place := ClosedPlace.of(one))), key=astuple, reverse=True)
-        hidden = {place.id for place in closed[self.closed_shown :]}
+        hidden = {place.id for place in closed[self.closed_shown :]} | self.untold
         ordered = [one for one in ordered if one.id not in hidden]
         repairs = [one.maintenance for one in ordered if one.is_open and one.maintenance is not None]
         return RoomSnapshot(
@@ -360,13 +362,25 @@ class FakeRoom:
             open_not_shown=self.open_not_shown,
         )
 
-    async def past(self, limit: int, before: ClosedPlace | None = None) -> PastIncidents:
+    async def past(self, limit: int, before: ClosedPlace | None = None) -> ListedIncidents:
         self._answer()
         places = {place: one for one in self.incidents.values() if (place := ClosedPlace.of(one)) is not None}
         behind = [place for place in places if before is None or astuple(place) < astuple(before)]
-        found = tuple(places[place] for place in sorted(behind, key=astuple, reverse=True)[:limit])
+        return self._listed(tuple(places[place] for place in sorted(behind, key=astuple, reverse=True)[:limit]))
+
+    async def open(self, limit: int, before: OpenPlace | None = None) -> ListedIncidents:
+        self._answer()
+        places = {OpenPlace.of(one): one for one in self.incidents.values() if one.is_open}
+        behind = sorted((place for place in places if before is None or place < before), reverse=True)
+        return self._listed(tuple(places[place] for place in behind[:limit]))
+
+    async def one(self, incident_id: IncidentId) -> ListedIncidents:
+        self._answer()
+        return self._listed((self.incidents[incident_id],))
+
+    def _listed(self, found: tuple[Incident, ...]) -> ListedIncidents:
         orders = {str(one.id): (self.orders[one.id],) for one in found if one.id in self.orders}
-        return PastIncidents(found, orders, self.gone)
+        return ListedIncidents(found, orders, self.gone)
 
     # UnitDesk
 

@@ -103,6 +103,7 @@ def test_whatever_is_referred_to_is_there() -> None:
         "/api/v1/layout",
         "/api/v1/state",
         "/api/v1/dead-letters",
+        "/api/v1/incidents",
         "/api/v1/incidents/closed",
         "/api/v1/precision",
         "/api/v1/me",

@@ -14,7 +14,7 @@ from patrol.web.paging import MOST, Asked, cursor_of, page_of
 
 from .conftest import Site, code_of
 
-LETTERS, CLOSED = "/api/v1/dead-letters", "/api/v1/incidents/closed"
+LETTERS, CLOSED, OPEN = "/api/v1/dead-letters", "/api/v1/incidents/closed", "/api/v1/incidents"
 
 
 def get(site: Site, path: str, **params: str | int) -> httpx.Response:
@@ -60,6 +60,33 @@ def test_what_is_over_is_given_page_by_page_with_what_the_room_tells_of_it(site:
     assert len(told) == len(set(told)) == 5 + len(before)
 
 
+def test_what_is_open_is_given_page_by_page_while_others_come_also_what_the_room_does_not_list(site: Site) -> None:
+    site.room.incidents.clear()
+    there = [site.room.alert(number, accepted_s_ago=100 - number) for number in range(5)]
+    site.room.untold = set(there[:3])
+    newest = get(site, OPEN, limit=2).json()
+    site.room.alert(9)
+    close(site, there[1])
+    others, cursor = [], newest["next"]
+    while cursor is not None:
+        page = get(site, OPEN, limit=1, cursor=cursor).json()
+        others += [one["id"] for one in page["items"]]
+        cursor = page["next"]
+    assert [one["id"] for one in newest["items"]] == [there[4], there[3]]
+    assert others == [there[2], there[0]]
+
+
+def test_one_incident_is_told_alone_open_or_closed(site: Site) -> None:
+    one = site.room.alert(600)
+    site.room.send(one, "U-JP1", eta_s=30)
+    site.room.untold = {one}
+    told = get(site, f"{OPEN}/{one}").json()
+    assert (told["incident"]["id"], [order["unit_id"] for order in told["orders"]]) == (one, ["U-JP1"])
+    close(site, one)
+    assert get(site, f"{OPEN}/{one}").json()["incident"]["state"] == "closed"
+    assert (get(site, f"{OPEN}/I-nothing").status_code, code_of(get(site, f"{OPEN}/I-nothing"))) == (404, "not_found")
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "x", "1e3", "", "１"])
 def test_a_limit_that_cannot_be_meant_is_refused(site: Site, limit: str) -> None:
     answer = get(site, LETTERS, limit=limit)
@@ -67,7 +94,7 @@ def test_a_limit_that_cannot_be_meant_is_refused(site: Site, limit: str) -> None
     assert answer.json()["errors"][0]["path"] == "limit"
 
 
-@pytest.mark.parametrize("path", [LETTERS, CLOSED])
+@pytest.mark.parametrize("path", [LETTERS, CLOSED, OPEN])
 @pytest.mark.parametrize(
     "cursor",
     [
@@ -79,6 +106,9 @@ def test_a_limit_that_cannot_be_meant_is_refused(site: Site, limit: str) -> None
         cursor_of("dead-letters", "0-0)"),
         cursor_of("closed", "now then I-1"),
         cursor_of("closed", "2026-01-01 2026-01-01 I-1"),
+        cursor_of("open", "now I-1"),
+        cursor_of("open", "2026-01-01 I-1"),
+        cursor_of("open", "9999-12-31T23:59:59-14:00 I-1"),
         cursor_of("closed", "9999-12-31T23:59:59-14:00 9999-12-31T23:59:59-14:00 I-1"),
         "A" * 5000,
     ],

@@ -554,11 +554,26 @@ def test_a_colleagues_link_opens_it_also_when_it_is_over_and_says_when_nobody_kn
     expect(page.locator(".outcome")).to_contain_text("已疏散")
     expect(shown(page)).to_contain_text(old)
     page.evaluate("location.hash = '#room/I-nothing'")
-    expect(page.locator("#incident .teach")).to_contain_text("这里不再有 I-nothing")
+    expect(page.locator("#incident .teach")).to_contain_text("没有 I-nothing")
     page.keyboard.press("c")
     page.keyboard.press("j")
     expect(shown(page)).to_contain_text(other)
     assert said(served, "confirm") == []
+
+
+def test_a_link_opens_also_an_incident_that_is_not_among_those_that_are_listed(
+    served: ServedRoom, open_as: Open
+) -> None:
+    one = served.room.alert(1, "C-005")
+    served.room.alert(2, "C-007")
+    served.room.untold, served.room.open_not_shown = {one}, 1
+    page = open_as(address=f"#room/{one}")
+    expect(shown(page)).to_contain_text(one)
+    expect(page.locator("#incident .untold")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
+    expect(page.locator(".card")).to_have_count(1)
+    page.keyboard.press("c")
+    expect(page.locator(".message")).to_contain_text("确认已记录")
+    assert [call[1] for call in said(served, "confirm")] == [one]
 
 
 def likeliest(page: Page) -> Locator:
