@@ -44,7 +44,7 @@ def measure(plan: Plan) -> Report:
         page = opened(browser, service.address)
         page.evaluate(NOTE_CARDS)
         shown = _alarm(service, page)
-        accepted = _accepted(service.folder / "patrol.db")
+        accepted = accepted_at(service.folder / "patrol.db")
     return _report([shown[each] - accepted[each] for each in shown if each in accepted], len(accepted))
 
 
@@ -61,7 +61,7 @@ def _alarm(service: RunningService, page: Page) -> dict[str, float]:
     return {incident: float(at) for incident, at in shown.items()}
 
 
-def _accepted(database: Path) -> dict[str, float]:
+def accepted_at(database: Path) -> dict[str, float]:
     """When each incident was accepted, seconds since 1970."""
     seen = "json_extract(body, '$.kind') = 'crowd'"  # and nothing about the drawn cameras themselves
     statement = f"select id, json_extract(body, '$.clocks.t3.at') from incidents where {seen}"

@@ -34,7 +34,7 @@ ACCEPT_WITHIN_S = 120.0  # nobody else is sent while a test looks
 RED_TAKES_TWO = frozenset({Level.RED})
 AWAITED = ConfirmPolicy({Kind.CROWD: {Level.BLUE: Waiting(600.0, Then.SEND)}}, two_people=RED_TAKES_TWO)
 RINGS = (RingName.CORE, RingName.PERIPHERY, RingName.FAR)
-FEW, SOON_S = (6, 0, 4), (2.0, 2.0, 2.0)
+FEW, SOON_S = (14, 0, 4), (2.0, 2.0, 2.0)
 ROW = 20  # cameras stand in rows of so many
 STEP_DEGREES = 0.0006
 

@@ -39,6 +39,12 @@ class Stopwatch:
         """Seconds since the start, less those that were not to be had."""
         return self._note() - self._began - self._stalled_s
 
+    @property
+    def stalled_s(self) -> float:
+        """Those that were not to be had, so far."""
+        self._note()
+        return self._stalled_s
+
     def _watch(self) -> None:
         while not self._stopped.wait(EVERY_S):
             self._note()
