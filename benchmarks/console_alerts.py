@@ -45,7 +45,7 @@ def measure(plan: Plan) -> Report:
         page.evaluate(NOTE_CARDS)
         shown = _alarm(service, page)
         accepted = accepted_at(service.folder / "patrol.db")
-    return _report([shown[each] - accepted[each] for each in shown if each in accepted], len(accepted))
+    return report([shown[each] - accepted[each] for each in shown if each in accepted], len(accepted))
 
 
 def _alarm(service: RunningService, page: Page) -> dict[str, float]:
@@ -69,7 +69,8 @@ def accepted_at(database: Path) -> dict[str, float]:
         return {incident: datetime.fromisoformat(at).timestamp() for incident, at in connection.execute(statement)}
 
 
-def _report(took_s: list[float], accepted: int) -> Report:
+def report(took_s: list[float], accepted: int) -> Report:
+    """What came of them. ``accepted``: how many there were, also of those that were never shown."""
     spread = Spread.of(took_s)
     rows = [("alerts", spread.count), ("p50 s", spread.p50), ("p99 s", spread.p99), ("max s", spread.max)]
     targets = [

@@ -1,14 +1,17 @@
 """How soon an operator sees the room, and what a browser has to fetch for it.
 
 A whole Patrol with 476 cameras and some open incidents serves the page to a browser that has nothing of it: a new
-context, its cache emptied, each time. *First useful paint*: the first frame drawn after the feed's cards, the map and
-the top bar are there, from the beginning of the navigation. The browser itself was started before. It needs quiet.
+context, its cache emptied, each time. *First useful paint*: the first frame drawn after the feed's cards, the cameras
+on the map and the rings' figures in the top bar are there, from the beginning of the navigation. The browser itself was
+started before. It needs quiet.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser
@@ -25,7 +28,10 @@ CAMERAS = [f"core-{number}" for number in range(1, 13)]
 NOTE_USEFUL = """
   const look = () => {
     const isThere = (selector) => document.querySelector(selector) !== null;
-    const isUseful = isThere("body[data-ready=true]") && isThere("#cards .card, #feed-empty:not([hidden])");
+    const isFed = isThere("#cards .card, #feed-empty:not([hidden])");
+    const isMapped = document.querySelectorAll("#map .cameras path").length > 0;
+    const isTold = /\\d/.test(document.querySelector("#rings > li b")?.textContent ?? "");
+    const isUseful = isThere("body[data-ready=true]") && isFed && isMapped && isTold;
     if (!isUseful) return requestAnimationFrame(look);
     requestAnimationFrame(() => setTimeout(() => (window.usefulAt = performance.now())));
   };
@@ -55,16 +61,22 @@ def measure(plan: Plan) -> Report:
                 service.sees_crowd(*CAMERAS)
                 _wait_for_cards(browser, service.address, len(CAMERAS))
                 loads = _loads(browser, service.address)
-    return _report(loads, *script_size())
+    return report(loads, *script_size())
 
 
 def script_size() -> tuple[float, float]:
     """What the build says (console/size.mjs): kB of script, compressed, without the map's library; and the most."""
-    told = subprocess.run(["node", "size.mjs"], cwd=CONSOLE, capture_output=True, text=True, check=False).stdout
+    told = subprocess.run([node(), "size.mjs"], cwd=CONSOLE, capture_output=True, text=True, check=False).stdout
     found = re.search(r"scripts ([\d.]+) kB of ([\d.]+) kB", told)
     if found is None:
         raise ValueError(f"console/size.mjs says nothing of scripts: {told!r}")
     return float(found[1]), float(found[2])
+
+
+def node() -> str:
+    """The machine's, or the one from a wheel that built the page (see the Makefile)."""
+    own = Path(sys.executable).parent / "node"
+    return str(own) if own.exists() else "node"
 
 
 def _wait_for_cards(browser: Browser, address: str, count: int) -> None:
@@ -93,7 +105,8 @@ def _loads(browser: Browser, address: str) -> list[dict[str, Any]]:
     return found
 
 
-def _report(loads: list[dict[str, Any]], script: float, most: float) -> Report:
+def report(loads: list[dict[str, Any]], script: float, most: float) -> Report:
+    """What came of the loads. ``script``, ``most``: kB."""
     useful = [load["useful_ms"] for load in loads]
     rows: list[tuple[object, ...]] = [
         (name, median([load[key] for load in loads]), max(load[key] for load in loads))

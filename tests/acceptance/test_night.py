@@ -115,7 +115,7 @@ def test_from_an_alert_to_a_closed_incident_with_every_step_on_the_page(
     expect(card(li, red).locator(".chip")).to_contain_text(f"{first['unit_id']}待签收")
 
     other = next(unit for unit in ("U-1", "U-2", "U-3") if unit != first["unit_id"])
-    li.locator(".candidates > summary").click()
+    li.keyboard.press("u")  # open already, where it was chosen before anybody was sent
     li.get_by_role("button", name=f"派 {other} 去").click()
     assert crew.order(red, other)["ordered_by"] == LI
     li.get_by_role("button", name=f"收回 {other} 的指令").click()
