@@ -39,7 +39,7 @@ const TICK_MS = 250;
 const RETRY_MS = 2000;
 const MAX_REMEMBERED = 2000; // more than are open at once
 const SETTLED_MS = 150; // who goes through the feed by keys stops at the last one
-const SEEK_AGAIN_MS = 30_000;
+const SEEK_AGAIN_MS = 5_000;
 
 let selected: string | null = null;
 let isOwnChoice = false; // somebody has chosen it, or begun to do something about it; else the page did
@@ -106,10 +106,12 @@ async function seek(id: string): Promise<void> {
     if (sought === id) sought = null;
   }, SEEK_AGAIN_MS);
   try {
+    const wasKnown = incidentById(id) !== null;
     const found = await findIncident(id);
     if (selected !== id || isTold(id)) return;
     if (found !== null) room.kept = found;
-    panel.select(id);
+    if (wasKnown) panel.update();
+    else panel.select(id);
     lookAt(incidentById(id) === null ? null : id);
   } catch (error) {
     if (!(error instanceof ActionFailed)) throw error; // it is asked for again

@@ -171,7 +171,7 @@ def test_what_somebody_chose_stays_with_its_words_when_the_room_does_not_tell_of
     card(page, mine).click()
     begin_closing(page, "店主已")
     forget(served, mine)
-    expect(page.locator(".untold")).to_contain_text("这起警情已不在列表里")
+    expect(page.locator(".untold")).to_contain_text("这起警情不在列表里")
     page.keyboard.type("回电")
     expect(shown(page)).to_contain_text(mine)
     expect(page.locator("#reason")).to_have_value("店主已回电")
@@ -574,6 +574,10 @@ def test_a_link_opens_also_an_incident_that_is_not_among_those_that_are_listed(
     page.keyboard.press("c")
     expect(page.locator(".message")).to_contain_text("确认已记录")
     assert [call[1] for call in said(served, "confirm")] == [one]
+    body = page.locator("#incident .scroll")
+    body.evaluate("(node) => { node.scrollTop = 60; }")
+    expect(page.locator("#incident .timeline")).to_contain_text("人工确认")  # it is asked for again
+    assert body.evaluate("(node) => node.scrollTop") == 60
 
 
 def likeliest(page: Page) -> Locator:
