@@ -54,9 +54,10 @@ class Amending:
         written: Callable[[], Awaitable[Written]],
         said: Callable[[Written], Any],
     ) -> Written:
-        """Have the change take place; gives what is written then. ``source``: the address it was asked
-        from; empty where not known. ``written``: that, as it is now. ``said``: of what is
-        written, the dataclass that its deed tells.
+        """Have the change take place; gives what is written then.
+
+        ``source``: the address it was asked from; empty where not known. ``written``: what is written, as it is now.
+        ``said``: of that, the dataclass that its deed tells.
 
         The deed is noted when the new file lies on the disk, ready, and before it counts: nothing comes about without
         one, and one that came about says so (``APPLIED``), besides the versions in it. Raises what ``changing``
