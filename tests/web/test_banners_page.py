@@ -195,6 +195,7 @@ def test_what_comes_and_goes_by_the_second_does_not_flicker(served: ServedRoom, 
     expect(banner).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_tour_that_is_stretched_by_next_to_nothing_is_no_banner(served: ServedRoom, open_page: Open) -> None:
     served.room.stretch = 1.005
     page = open_page()
@@ -440,6 +441,7 @@ def test_while_the_store_is_away_that_stands_out_and_what_is_older_asks_for_noth
         asked.locator("button[data-needs]").click()
 
 
+@pytest.mark.long
 def test_on_a_phone_it_stays_in_sight_that_nothing_is_known_of_now(served: ServedRoom, open_page: Open) -> None:
     incident = served.room.alert(1)
     page = open_page(width=390, clock=True)

@@ -859,6 +859,7 @@ def test_an_auditor_that_is_silent_is_said(served: ServedRoom, open_page: Open) 
     expect(banner).to_contain_text(re.compile(r"Nobody audits.*since \d\d:\d\d:\d\d \(1:\d\d\)"))
 
 
+@pytest.mark.long
 def test_a_stretched_tour_says_for_every_ring_what_still_holds(served: ServedRoom, open_page: Open) -> None:
     served.room.stretch = 1.2
     page = open_page()
@@ -907,6 +908,7 @@ def test_a_tour_that_has_stopped_reporting_is_said_with_since_when(served: Serve
     assert not [call for call in served.room.calls if call[0] == "pin"]
 
 
+@pytest.mark.long
 def test_the_capacity_stands_beside_what_is_needed_and_warns_when_they_are_close(
     served: ServedRoom, open_page: Open
 ) -> None:
@@ -965,6 +967,7 @@ def test_a_pin_that_another_seat_ended_is_over_here_too(served: ServedRoom, open
     expect(pin).to_contain_text("Pin")
 
 
+@pytest.mark.long
 def test_a_tour_that_does_not_tell_its_pins_is_believed_to_have_heard(served: ServedRoom, open_page: Open) -> None:
     served.room.alert(1, "C-017")
     served.room.tells_pins = False
@@ -1004,6 +1007,7 @@ def test_a_pin_that_did_not_reach_the_tour_says_so(browser: Browser, served: Ser
         expect(page.locator("#visited-message")).to_contain_text("队列没有应答，什么都没有改变")
 
 
+@pytest.mark.long
 def test_tiles_hold_still_under_the_pointer_and_a_pinned_one_stays_in_front(
     served: ServedRoom, open_page: Open
 ) -> None:
@@ -1373,6 +1377,7 @@ def test_where_no_focus_saw_it_there_is_no_clip_and_the_page_says_so(served: Ser
     expect(page.locator("#incident .clip")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_a_clip_that_never_comes_is_said_to_be_lost(browser: Browser, served: ServedRoom) -> None:
     served.room.alert(1, accepted_s_ago=60, clip_id="E-never")
     with browser.new_context(locale="en-GB") as context:  # the browser reports each 404 as an error, rightly

@@ -240,6 +240,7 @@ def test_whoever_has_begun_to_write_has_chosen(served: ServedRoom, open_as: Open
 # Who writes
 
 
+@pytest.mark.long
 def test_who_types_on_after_somebody_else_has_closed_it_gives_no_commands(served: ServedRoom, open_as: Open) -> None:
     mine, other = served.room.alert(1, "C-005"), served.room.alert(2, "C-007", level=Level.BLUE)
     page = open_as()

@@ -160,6 +160,7 @@ def test_a_mute_counts_down_is_kept_and_ends_by_the_same_key(served: ServedRoom,
     hear(page)  # what came meanwhile is not made up for
 
 
+@pytest.mark.long
 def test_a_mute_that_is_over_has_come_back_by_itself(served: ServedRoom, open_page: Open) -> None:
     page = open_page({"patrol.sound": json.dumps({"mutedUntil": (time.time() + 8) * 1000})})
     page.locator("#feed-title").click()

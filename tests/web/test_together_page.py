@@ -180,6 +180,7 @@ def test_what_is_over_for_long_is_there_when_somebody_asks_for_it(served: Served
     expect(page.locator(".outcome")).to_contain_text("王芳")
 
 
+@pytest.mark.long
 def test_of_hundreds_of_cards_only_those_in_sight_are_painted_and_the_keys_go_on(
     served: ServedRoom, open_as: Open
 ) -> None:
