@@ -31,8 +31,11 @@ export function wasReachedBefore(incident: Incident): boolean {
 
 // How long ago it began, seconds.
 export function ageOf(incident: Incident, now: number): number {
-  const began = stampOf(incident, "t0") ?? stampOf(incident, "t1") ?? stampOf(incident, "t3") ?? now;
-  return Math.max(0, (now - began) / 1000);
+  return Math.max(0, (now - beganAt(incident, stampOf(incident, "t3") ?? now)) / 1000);
+}
+
+function beganAt(incident: Incident, otherwise: number): number {
+  return stampOf(incident, "t0") ?? stampOf(incident, "t1") ?? otherwise;
 }
 
 // Pure: an incident and a moment in. The response target runs from t3 until somebody has been there; what was opened
@@ -40,7 +43,7 @@ export function ageOf(incident: Incident, now: number): number {
 export function reading(incident: Incident, now: number): Reading {
   const reopened = wasReachedBefore(incident) && incident.reopened_at ? Date.parse(incident.reopened_at) : null;
   const accepted = reopened ?? stampOf(incident, "t3") ?? now;
-  const began = stampOf(incident, "t0") ?? stampOf(incident, "t1") ?? accepted;
+  const began = beganAt(incident, accepted);
   const arrived = stampOf(incident, "t9");
   const ended = stampOf(incident, "t12");
   const until = arrived ?? ended ?? now;
